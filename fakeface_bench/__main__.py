@@ -1,0 +1,41 @@
+"""`python -m fakeface_bench`: the command line, with a user's mistakes told in one line."""
+
+import os
+import sys
+
+import click
+
+from fakeface_bench.cli import cli
+from fakeface_bench.errors import FakefaceError
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line and exit: 0, 2 for a wrong request, 1 for any other obstacle."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        _fail(error.format_message())
+        error.show()
+        code = error.exit_code
+    except FakefaceError as error:
+        _fail(str(error))
+        click.echo(f"Error: {error}", err=True)
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted. The same command goes on where this one stopped.", err=True)
+        code = INTERRUPTED
+    sys.exit(code)
+
+
+def _fail(reason: str) -> None:
+    """Tell the MLflow run that `mlflow run` opened for this process, if there is one."""
+    if "MLFLOW_RUN_ID" in os.environ:
+        from fakeface_bench.tracking.runs import fail_adopted_run
+
+        fail_adopted_run(reason)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Builds a network up to its last map: pixels in, the output of every block out."""
+
+import keras
+
+from fakeface_bench.architectures.catalogue import Architecture
+from fakeface_bench.architectures.preprocessing import PREPROCESSINGS
+from fakeface_bench.architectures.weights import Weights, load_imagenet, load_weights_file
+from fakeface_bench.config import HeadConfig
+from fakeface_bench.errors import UsageError
+
+
+def build_backbone(architecture: Architecture, image_size: int, weights: Weights) -> keras.Model:
+    """Build a frozen backbone, preprocessing inside.
+
+    Its layers are not trainable, so BatchNorm keeps its statistics whatever `fit` does around it.
+
+    Returns:
+        A model from float32 pixels 0 to 255, shape (n, image_size, image_size, 3), to a list of
+        maps: one a block of the row, then the last map.
+
+    Raises:
+        UsageError: If the architecture cannot take that size.
+        WeightsError: If the weights cannot be had or do not fit.
+    """
+    keras.utils.set_random_seed(weights.seed)
+    build = getattr(keras.applications, architecture.application)
+    shape = (image_size, image_size, 3)
+    try:
+        if weights.label == "imagenet":
+            network = load_imagenet(architecture, build, shape)
+        else:
+            network = build(include_top=False, weights=None, input_shape=shape)
+    except ValueError as error:
+        raise UsageError(f"{architecture.key} cannot take {image_size} px: {error}") from error
+    if weights.path is not None:
+        load_weights_file(network, architecture, weights.path)
+    maps = [network.get_layer(name).output for name in architecture.blocks] + [network.output]
+    tapped = keras.Model(network.input, maps, name=architecture.key)
+    tapped.trainable = False
+    pixels = keras.Input(shape, name="pixels")
+    outputs = tapped(PREPROCESSINGS[architecture.preprocessing].apply(pixels))
+    return keras.Model(pixels, outputs, name=f"{architecture.key}_backbone")
+
+
+def build_scratch_network(
+    architecture: Architecture, image_size: int, head: HeadConfig
+) -> keras.Model:
+    """Build an untrained network whose blocks follow the searched options.
+
+    Each block is a 3×3 convolution that halves the map: by a stride of 2, or by MaxPooling2D
+    after it where the row says so.
+
+    Returns:
+        A model from pixels 0 to 255, shape (n, image_size, image_size, 3), to a list of maps, one
+        a block.
+    """
+    pixels = keras.Input((image_size, image_size, 3), name="pixels")
+    x = PREPROCESSINGS[architecture.preprocessing].apply(pixels)
+    maps = []
+    for filters in architecture.filters:
+        stride = 1 if architecture.max_pooling else 2
+        x = keras.layers.Conv2D(
+            filters, 3, strides=stride, padding="same", use_bias=not head.batch_norm
+        )(x)
+        if head.batch_norm:
+            x = keras.layers.BatchNormalization()(x)
+        x = keras.layers.Activation(head.activation)(x)
+        if architecture.max_pooling:
+            x = keras.layers.MaxPooling2D()(x)
+        maps.append(x)
+    return keras.Model(pixels, maps, name=f"{architecture.key}_backbone")

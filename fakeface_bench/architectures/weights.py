@@ -1,0 +1,177 @@
+"""Where a backbone's weights come from, and what to say when they cannot be had."""
+
+import hashlib
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+
+from fakeface_bench.architectures.catalogue import Architecture
+from fakeface_bench.errors import UsageError, WeightsError
+
+#: Where `keras.applications` downloads from.
+IMAGENET_HOST = ("storage.googleapis.com", 443)
+REACHABLE_WITHIN_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Values a backbone starts from.
+
+    Attributes:
+        label: `imagenet`, `random`, `none` (trained from scratch), or `file:` and the first 12
+            digits of the file's SHA-256.
+        path: The file, where it is one.
+        seed: Of random values.
+        warning: What a reader of the results must know; empty when nothing.
+    """
+
+    label: str
+    path: Path | None = None
+    seed: int = 0
+    warning: str = ""
+
+    @property
+    def identity(self) -> str:
+        """All that the values depend on."""
+        return f"random:{self.seed}" if self.label == "random" else self.label
+
+
+def resolve_weights(spec: str, architecture: Architecture, seed: int) -> Weights:
+    """Decide what `auto`, `imagenet`, `random` or a file name means here and now.
+
+    `auto` is ImageNet where Keras has it cached or its host answers within three seconds, else
+    random with a warning.
+
+    Raises:
+        UsageError: If `spec` is none of these.
+    """
+    if not architecture.pretrained:
+        if spec not in ("auto", "random"):
+            raise UsageError(
+                f"{architecture.key} trains from scratch and takes no weights; got {spec!r}. "
+                "Leave weights at 'auto'."
+            )
+        return Weights("random", seed=seed)
+    if spec in ("imagenet", "random"):
+        return Weights(spec, seed=seed)
+    if spec == "auto":
+        if imagenet_file(architecture).exists() or _host_answers():
+            return Weights("imagenet", seed=seed)
+        return Weights("random", seed=seed, warning=_random_warning(architecture))
+    path = Path(spec).expanduser()
+    if not path.is_file():
+        raise UsageError(
+            f"weights {spec!r} is no file; it is 'auto', 'imagenet', 'random' or the path of a "
+            "Keras weights file (.weights.h5 or .h5)."
+        )
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return Weights(f"file:{digest}", path=path, seed=seed)
+
+
+def imagenet_file(architecture: Architecture) -> Path:
+    """Return where Keras keeps, or would keep, the ImageNet weights of an architecture."""
+    return Path(keras.config.keras_home()) / "models" / architecture.imagenet_file
+
+
+def load_imagenet(
+    architecture: Architecture, build: Callable[..., keras.Model], shape: tuple[int, int, int]
+) -> keras.Model:
+    """Build a network with Keras's own download of its ImageNet weights.
+
+    Raises:
+        WeightsError: If they are neither cached nor to be had.
+    """
+    try:
+        return build(include_top=False, weights="imagenet", input_shape=shape)
+    except Exception as error:  # Keras wraps whatever its downloader meets in a bare Exception
+        if isinstance(error, ValueError):
+            raise
+        raise WeightsError(
+            f"the ImageNet weights of {architecture.key} cannot be downloaded ({error}). "
+            f"{_how_to_get(architecture)}"
+        ) from error
+
+
+def load_weights_file(network: keras.Model, architecture: Architecture, path: Path) -> None:
+    """Load a Keras weights file into a network.
+
+    Raises:
+        WeightsError: If the file is of another architecture; the message names the first layer
+            that differs.
+    """
+    try:
+        with h5py.File(path) as file:
+            difference = _first_difference(network, _shapes_in(file))
+    except OSError as error:
+        raise WeightsError(f"{path} is no Keras weights file (HDF5): {error}") from error
+    if difference:
+        raise WeightsError(f"{path} does not hold weights of {architecture.key}: {difference}.")
+    try:
+        network.load_weights(path)
+    except (ValueError, KeyError, OSError) as error:
+        raise WeightsError(f"{path} cannot be loaded into {architecture.key}: {error}") from error
+
+
+def _host_answers() -> bool:
+    try:
+        with socket.create_connection(IMAGENET_HOST, timeout=REACHABLE_WITHIN_SECONDS):
+            return True
+    except OSError:
+        return False
+
+
+def _random_warning(architecture: Architecture) -> str:
+    return (
+        f"the weights of {architecture.key} are RANDOM: its ImageNet weights are not cached and "
+        f"their host does not answer. {_how_to_get(architecture)}"
+    )
+
+
+def _how_to_get(architecture: Architecture) -> str:
+    return (
+        f"To get them, run once with a network, or copy {architecture.imagenet_file} into "
+        f"{imagenet_file(architecture).parent}, or pass a file with weights=PATH."
+    )
+
+
+def _shapes_in(file: h5py.File) -> dict[str, list[tuple[int, ...]]]:
+    """Return the shapes of each layer's variables in a Keras 3 or a legacy weights file."""
+    shapes: dict[str, list[tuple[int, ...]]] = {}
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            parts = name.split("/")
+            layer = parts[1] if parts[0] == "layers" and len(parts) > 1 else parts[0]
+            shapes.setdefault(layer, []).append(tuple(item.shape))
+
+    file.visititems(visit)
+    return shapes
+
+
+def _first_difference(network: keras.Model, found: dict[str, list[tuple[int, ...]]]) -> str:
+    """Return in words where the file's variables differ from the network's; empty if nowhere."""
+    layers = [layer for layer in network.layers if layer.weights]
+    if not found:
+        return "it holds no variables"
+    remaining = sorted(shape for shapes in found.values() for shape in shapes)
+    for layer in layers:
+        for variable in layer.weights:
+            shape = tuple(variable.shape)
+            if shape not in remaining:
+                return (
+                    f"layer {layer.name!r} needs {variable.name} of shape {shape}, which no layer "
+                    "of the file has left"
+                )
+            remaining.remove(shape)
+    if remaining:
+        spare = next(name for name, shapes in found.items() if remaining[0] in shapes)
+        return (
+            f"the file has {len(remaining)} variables more than the network, the first of shape "
+            f"{remaining[0]}, as in its layer {spare!r}"
+        )
+    return ""

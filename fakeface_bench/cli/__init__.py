@@ -1,0 +1,16 @@
+"""The commands: each parses, calls the library, and leaves errors to `__main__`."""
+
+import click
+
+from fakeface_bench.cli.catalogue import list_tables
+from fakeface_bench.cli.run import run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="fakeface_bench")
+def cli() -> None:
+    """Which network should spot generated faces, and what does it cost to train?"""
+
+
+cli.add_command(run)
+cli.add_command(list_tables)

@@ -1,0 +1,131 @@
+"""What a person sees: bars on a terminal, plain lines elsewhere, and the table at the end."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from fakeface_bench.progress import Advance
+
+if TYPE_CHECKING:  # importing them would load TensorFlow
+    from fakeface_bench.study import StudyOutcome
+
+#: Between two plain lines of one stage.
+SECONDS_BETWEEN_LINES = 10.0
+#: Lines of a width that logs keep whole where no terminal tells one.
+PLAIN_WIDTH = 120
+
+
+class _Rate(ProgressColumn):
+    """Units a second, or seconds a unit where they are slow."""
+
+    def render(self, task: Task) -> Text:
+        return Text(rate(task.finished_speed or task.speed or 0.0, task.fields["unit"]))
+
+
+def rate(per_second: float, unit: str) -> str:
+    """Say a speed in the way round that reads well: `183 images/s`, `4.2 s/trial`."""
+    if not per_second:
+        return ""
+    if per_second < 1:
+        return f"{1 / per_second:.1f} s/{unit.removesuffix('s')}"
+    return f"{per_second:.0f} {unit}/s" if per_second >= 10 else f"{per_second:.1f} {unit}/s"
+
+
+class ConsoleProgress:
+    """Shows progress on standard error; standard output is left to results."""
+
+    def __init__(self) -> None:
+        self.console = Console()
+        self._messages = Console(stderr=True)
+        if not self._messages.is_terminal:
+            self._messages = Console(stderr=True, width=PLAIN_WIDTH, soft_wrap=True)
+
+    @contextmanager
+    def stage(self, title: str, total: int, unit: str) -> Iterator[Advance]:
+        """Open a stage of `total` units; the value advances it."""
+        show = self._bar if self._messages.is_terminal else self._lines
+        with show(title, total, unit) as advance:
+            yield advance
+
+    def say(self, line: str) -> None:
+        """Tell one plain line."""
+        self._messages.print(escape(line), highlight=False)
+
+    def warn(self, line: str) -> None:
+        """Tell one line in a warning's colour."""
+        self._messages.print(f"[yellow]Warning:[/] {escape(line)}", highlight=False)
+
+    @contextmanager
+    def _bar(self, title: str, total: int, unit: str) -> Iterator[Advance]:
+        columns = (
+            TextColumn("{task.description:<36}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self._messages) as bars:
+            task = bars.add_task(title, total=total, unit=unit)
+            yield lambda units: bars.advance(task, units)
+
+    @contextmanager
+    def _lines(self, title: str, total: int, unit: str) -> Iterator[Advance]:
+        started = told = time.monotonic()
+        done = 0
+
+        def advance(units: int) -> None:
+            nonlocal done, told
+            done += units
+            now = time.monotonic()
+            if now - told >= SECONDS_BETWEEN_LINES and done < total:
+                told = now
+                left = (total - done) * (now - started) / max(done, 1)
+                self.say(f"{title}: {done} of {total} {unit}, about {left:.0f} s left")
+
+        yield advance
+        seconds = time.monotonic() - started
+        self.say(f"{title}: {done} {unit} in {seconds:.1f} s ({rate(done / seconds, unit)})")
+
+
+def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
+    """Print the short table of results and how to open the run in MLflow's UI."""
+    from fakeface_bench.report import summary_rows
+    from fakeface_bench.tracking.store import ui_command
+
+    record = outcome.record
+    table = Table(title=escape(f"{record.model} on {record.data} ({record.weights.label} weights)"))
+    for heading in ("metric", "validation", "test (95 % interval)"):
+        table.add_column(heading, justify="left" if heading == "metric" else "right")
+    for row in summary_rows(record):
+        table.add_row(*row)
+    console.print(table)
+    if record.weights.warning:
+        console.print(f"[yellow]{escape(record.weights.warning)}[/]", soft_wrap=True)
+    states = [trial.state for trial in record.search.trials]
+    console.print(
+        f"{len(states)} trials ({states.count('pruned')} pruned, {states.count('failed')} failed), "
+        f"{record.cost.extracted_images} images extracted or decoded, "
+        f"{record.cost.total_seconds:.0f} s in all; study {record.study}",
+        highlight=False,
+    )
+    command, address = ui_command(outcome.experiment_id, outcome.run_id)
+    if command:
+        console.print(f"See it: {escape(command)}", soft_wrap=True, highlight=False)
+    console.print(f"  then open {address}", soft_wrap=True, highlight=False)

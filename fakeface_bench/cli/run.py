@@ -1,0 +1,86 @@
+"""`fakeface-bench run`: one study."""
+
+import click
+
+from fakeface_bench.config import FITS, StudyConfig
+
+_DEFAULT = StudyConfig()
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--model", default=_DEFAULT.model, help="Architecture; see 'fakeface-bench list'.")
+@click.option("--data", default=_DEFAULT.data, help="Dataset by name, or a folder of faces.")
+@click.option(
+    "--trials",
+    type=click.IntRange(1, 10_000),
+    default=_DEFAULT.trials,
+    help="Finished trials that the study shall hold in the end.",
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(1, 1000),
+    default=_DEFAULT.epochs,
+    help="Most epochs of one fit; early stopping may end it sooner.",
+)
+@click.option(
+    "--image-size",
+    type=click.IntRange(0, 2048),
+    default=_DEFAULT.image_size,
+    help="Side of the network's input in pixels; 0 for the architecture's own.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(0, 4096),
+    default=_DEFAULT.batch_size,
+    help="Images per step; 0 suits the machine in extraction and is searched in training.",
+)
+@click.option(
+    "--weights",
+    default=_DEFAULT.weights,
+    help="imagenet, random, a Keras weights file; or auto: imagenet where it can be had.",
+)
+@click.option(
+    "--fit",
+    type=click.Choice(FITS),
+    default=_DEFAULT.fit,
+    help="How images meet the input: centre crop at native resolution, or resized.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(0),
+    default=_DEFAULT.limit,
+    help="At most this many images per split and class; 0 for all.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**31 - 1),
+    default=_DEFAULT.seed,
+    help="Of the split, random weights, the search and every fit.",
+)
+@click.option("--study", default=_DEFAULT.study, help="Name; empty derives it from the rest.")
+@click.option(
+    "--storage",
+    default=_DEFAULT.storage,
+    help="Optuna storage URL; empty for a SQLite file beside MLflow's.",
+)
+@click.option(
+    "--timeout-minutes",
+    type=click.FloatRange(0),
+    default=_DEFAULT.timeout_minutes,
+    help="After this time no new trial starts; 0 for never.",
+)
+def run(**options: object) -> None:
+    """Search one architecture's head on one dataset and record the study in MLflow."""
+    # TensorFlow takes seconds to import, so a wrong request is told before.
+    from fakeface_bench.cli.console import ConsoleProgress, print_outcome
+    from fakeface_bench.request import check_request
+
+    config = StudyConfig(**options)  # type: ignore[arg-type]  # click has checked each option
+    check_request(config)
+    from fakeface_bench.runtime import start_tensorflow
+
+    start_tensorflow()
+    from fakeface_bench.study import run_study
+
+    progress = ConsoleProgress()
+    print_outcome(run_study(config, progress), progress.console)

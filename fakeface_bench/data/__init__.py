@@ -1,0 +1,1 @@
+"""Images on disk, as an index, its splits and batches of pixels."""

@@ -1,0 +1,60 @@
+"""One image file to the pixels a network sees: decoding, and how it meets the input's size."""
+
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from fakeface_bench.errors import DataError
+
+#: Short sides up to this many times the input are cropped as they are: scaling down is a
+#: low-pass filter, and a generator's traces are high-frequency.
+NATIVE_UP_TO = 1.5
+
+
+def decode_bytes(source: Path | IO[bytes]) -> Image.Image:
+    """Decode a whole image to RGB, turned upright as its EXIF orientation says.
+
+    Raises:
+        DataError: If the file is no image, is truncated, or is larger than Pillow's limit.
+    """
+    try:
+        with Image.open(source) as image:
+            return ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
+        raise DataError(f"not a readable image: {error}") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise DataError(f"too large: {error}") from error
+
+
+def fit_image(image: Image.Image, size: int, fit: str) -> Image.Image:
+    """Bring an image to `size` × `size` pixels.
+
+    `crop` takes the centre at native resolution. It scales only where it must: up where the
+    short side is below `size`, down (to `size`) where it is more than 1.5 times too large.
+    `resize` scales the whole picture to the square, whatever its shape.
+
+    Args:
+        image: RGB.
+        size: Side of the network's input in pixels.
+        fit: One of `config.FITS`.
+    """
+    if fit == "resize":
+        return image.resize((size, size), Image.Resampling.BICUBIC)
+    short = min(image.size)
+    if short < size or short > NATIVE_UP_TO * size:
+        scaled = (max(size, round(side * size / short)) for side in image.size)
+        image = image.resize((next(scaled), next(scaled)), Image.Resampling.BICUBIC)
+    left, top = ((side - size) // 2 for side in image.size)
+    return image.crop((left, top, left + size, top + size))
+
+
+def load_image(path: Path, size: int, fit: str) -> npt.NDArray[np.uint8]:
+    """Read one file as the network sees it: uint8 RGB of shape (size, size, 3).
+
+    Raises:
+        DataError: If the file cannot be decoded.
+    """
+    return np.asarray(fit_image(decode_bytes(path), size, fit), dtype=np.uint8)

@@ -1,0 +1,140 @@
+"""Finds where in a folder the real and the fake images lie, and which split they belong to."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fakeface_bench.config import CLASS_NAMES, FAKE, REAL
+from fakeface_bench.errors import DataError
+
+MAX_DEPTH = 4
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+SPLITS = ("train", "valid", "test")
+
+_CLASS_WORDS: Mapping[str, int] = dict.fromkeys(
+    ("real", "reals", "true", "authentic", "genuine", "original", "originals", "pristine"), REAL
+) | dict.fromkeys(
+    ("fake", "fakes", "false", "generated", "synthetic", "ai", "gan", "deepfake", "deepfakes"), FAKE
+)
+_SPLIT_WORDS: Mapping[str, str] = {
+    "train": "train",
+    "training": "train",
+    "valid": "valid",
+    "val": "valid",
+    "validation": "valid",
+    "dev": "valid",
+    "test": "test",
+    "testing": "test",
+}
+#: What may stand around a class word: `training_real`, `0_real`, `fake_faces`, `real-images`.
+_DECORATION = re.compile(r"^(?:training|train|\d+)_|_(?:faces?|images?|imgs?|pictures?|photos?)$")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFolder:
+    """One folder whose images share a label.
+
+    Attributes:
+        split: `train`, `valid` or `test`; None where the dataset has no official split.
+        label: 1 for fake.
+        path: Absolute.
+    """
+
+    split: str | None
+    label: int
+    path: Path
+
+
+def class_of(name: str) -> int | None:
+    """Return the label that a folder's name states, or None."""
+    word = re.sub(r"[\s.-]+", "_", name.strip().lower())
+    return _CLASS_WORDS.get(_DECORATION.sub("", _DECORATION.sub("", word)))
+
+
+def find_class_folders(root: Path) -> list[ClassFolder]:
+    """Find the class folders of a dataset, at most four levels below `root`.
+
+    Either `{train,valid,test}/{real,fake}`, or `real` and `fake` alone; synonyms and any case
+    are understood. The shallowest place that fits is the dataset.
+
+    Raises:
+        DataError: If none or several places fit, or a split or class is missing there; the
+            message says what was seen.
+    """
+    level = [root]
+    for _ in range(MAX_DEPTH):
+        found = [folders for folder in level if (folders := _read_place(folder))]
+        if len(found) > 1:
+            places = ", ".join(sorted(str(f[0].path.parent.relative_to(root)) for f in found))
+            raise DataError(
+                f"{root} holds several datasets at the same depth ({places}); pass one of them."
+            )
+        if found:
+            return found[0]
+        level = [child for folder in level for child in _subfolders(folder)]
+    raise DataError(_nothing_found(root))
+
+
+def image_files(folder: Path) -> Iterator[Path]:
+    """Yield the JPEG, PNG and WebP files below a class folder, in the order of their names."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.is_dir():
+            yield path
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def _read_place(folder: Path) -> list[ClassFolder]:
+    """Return the class folders of `folder` if it is a dataset's place, else an empty list."""
+    children = _subfolders(folder)
+    split_children = {
+        split: child for child in children if (split := _SPLIT_WORDS.get(child.name.lower()))
+    }
+    with_classes = {s: c for s, c in split_children.items() if _classes(c)}
+    if with_classes:
+        missing = [split for split in SPLITS if split not in with_classes]
+        if missing:
+            raise DataError(
+                f"{folder} has the split {_and(list(with_classes))} but not {_and(missing)}; "
+                f"it needs train, valid and test, each with real and fake, or real and fake alone."
+            )
+        return [f for split in SPLITS for f in _both_classes(with_classes[split], split)]
+    return _both_classes(folder, None) if _classes(folder) else []
+
+
+def _classes(folder: Path) -> dict[int, list[Path]]:
+    found: dict[int, list[Path]] = {}
+    for child in _subfolders(folder):
+        label = class_of(child.name)
+        if label is not None:
+            found.setdefault(label, []).append(child)
+    return found
+
+
+def _both_classes(folder: Path, split: str | None) -> list[ClassFolder]:
+    classes = _classes(folder)
+    for label, name in enumerate(CLASS_NAMES):
+        if label not in classes:
+            seen = ", ".join(repr(p.name) for paths in classes.values() for p in paths)
+            raise DataError(
+                f"{folder} holds one class only ({seen}); there is no folder named {name!r} "
+                "or a synonym of it."
+            )
+    return [ClassFolder(split, label, p) for label in sorted(classes) for p in classes[label]]
+
+
+def _nothing_found(root: Path) -> str:
+    names = [p.name for p in _subfolders(root)]
+    images = sum(1 for _ in image_files(root))
+    seen = f"saw {images} images" + (f" and the folders {_and(names[:8])}" if names else "")
+    return (
+        f"no folders named real and fake (or train, valid and test that hold them) within "
+        f"{MAX_DEPTH} levels of {root}: {seen}, and labels come from folder names."
+    )
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

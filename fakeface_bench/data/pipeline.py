@@ -1,0 +1,35 @@
+"""Streams decoded images from disk in order, in flat memory."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from fakeface_bench.data.images import load_image
+
+#: Batches decoded ahead of the one in use.
+PREFETCH_BATCHES = 4
+
+
+def stream_images(paths: Sequence[Path], size: int, fit: str, batch_size: int) -> tf.data.Dataset:
+    """Return a dataset of uint8 batches (b, size, size, 3) in the order of `paths`.
+
+    Decoding runs in as many threads as there are cores; the last batch may be smaller.
+    """
+
+    def load(number: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        return load_image(paths[int(number)], size, fit)
+
+    def decode(number: tf.Tensor) -> tf.Tensor:
+        pixels = tf.numpy_function(load, [number], tf.uint8, stateful=False)
+        return tf.ensure_shape(pixels, (size, size, 3))
+
+    return (
+        tf.data.Dataset.range(len(paths))
+        .map(decode, num_parallel_calls=os.cpu_count() or 1, deterministic=True)
+        .batch(batch_size)
+        .prefetch(PREFETCH_BATCHES)
+    )

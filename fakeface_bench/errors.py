@@ -1,0 +1,44 @@
+"""What can go wrong by a user's hand, each said in one line: what arrived, what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class FakefaceError(Exception):
+    """A mistake or an obstacle a user can mend; shown without a traceback.
+
+    Attributes:
+        exit_code: Exit code of the process, 1 unless a subclass says otherwise.
+    """
+
+    exit_code = 1
+
+
+class UsageError(FakefaceError):
+    """A value that is not among, or not within, what is allowed."""
+
+    exit_code = 2
+
+
+class DataError(FakefaceError):
+    """A dataset that cannot be read as one of real and fake faces."""
+
+
+class WeightsError(FakefaceError):
+    """Backbone weights that cannot be had, or do not fit the architecture."""
+
+
+class StudyError(FakefaceError):
+    """A study that cannot go on: another definition under its name, or trials that all fail."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """Say which `kind` was asked for, the nearest ones there are, and how to list them."""
+    known = sorted(known)
+    near = get_close_matches(name.lower().replace("-", "_"), known, n=3, cutoff=0.5)
+    hint = (
+        f"; did you mean {' or '.join(map(repr, near))}?"
+        if near
+        else f"; there is {', '.join(known)}."
+    )
+    return UsageError(f"no {kind} {name!r}{hint} 'fakeface-bench list' shows all.")

@@ -1,0 +1,64 @@
+"""A fitted classifier with what was chosen for it on validation: ready to score any split."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from fakeface_bench.config import HeadConfig
+from fakeface_bench.evaluation.calibration import choose_threshold, platt
+from fakeface_bench.evaluation.metrics import score_metrics
+from fakeface_bench.features.samples import Samples
+from fakeface_bench.models.head import Calibration, margin
+from fakeface_bench.models.networks import Network
+from fakeface_bench.records import FitRecord, FloatArray, LabelArray, ScoredSplit
+from fakeface_bench.training.batches import Batches, predict_logits
+from fakeface_bench.training.fit import PREDICT_BATCH, FitTask, fit
+from fakeface_bench.training.losses import LOSSES
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """A network, its trained classifier, and how its margins become decisions."""
+
+    network: Network
+    classifier: keras.Model
+    head: HeadConfig
+    calibration: Calibration
+    threshold: float
+
+    def score(self, samples: Samples, paths: Sequence[str]) -> ScoredSplit:
+        """Score a split, in the order of its rows; labels come from the same pass."""
+        y_true, margins = predict_margins(self.network, self.classifier, self.head, samples)
+        y_score = to_probability(margins, self.calibration)
+        figures = score_metrics(y_true, y_score, self.threshold)
+        return ScoredSplit(y_true, y_score, tuple(paths), self.threshold, figures)
+
+    def complete(self) -> keras.Model:
+        """Return the model from pixels 0 to 255 to the probability of fake."""
+        return self.network.complete(self.classifier, self.head, self.calibration)
+
+
+def train_detector(task: FitTask, head: HeadConfig) -> tuple[Detector, FitRecord]:
+    """Fit a head's options, then choose calibration and threshold on validation."""
+    classifier, record = fit(task, head)
+    y_true, margins = predict_margins(task.network, classifier, head, task.valid)
+    calibration = Calibration() if LOSSES[head.loss].calibrated else platt(y_true, margins)
+    threshold = choose_threshold(y_true, to_probability(margins, calibration))
+    return Detector(task.network, classifier, head, calibration, threshold), record
+
+
+def predict_margins(
+    network: Network, classifier: keras.Model, head: HeadConfig, samples: Samples
+) -> tuple[LabelArray, FloatArray]:
+    """Return labels and margins, each of shape (n,), from one pass in the order of the rows."""
+    batches = Batches(samples, network.parts(head), PREDICT_BATCH)
+    y_true, logits = predict_logits(classifier, batches)
+    return y_true, np.asarray(margin(logits), dtype=np.float64)[:, 0]
+
+
+def to_probability(margins: FloatArray, how: Calibration) -> FloatArray:
+    """Return the probability of fake within 0 and 1, as the complete model computes it."""
+    logit = how.scale * margins + how.offset
+    return np.asarray(np.exp(-np.logaddexp(0.0, -logit)))

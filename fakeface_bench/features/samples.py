@@ -1,0 +1,39 @@
+"""One split as rows that training can gather: arrays on disk, labels beside them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fakeface_bench.records import LabelArray
+
+#: A part of a row: an array's name and the columns wanted of it, or all of it.
+Part = tuple[str, slice]
+EVERYTHING = slice(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Rows of one split.
+
+    Attributes:
+        arrays: By name, each with n rows; memory-mapped, read only where asked.
+        labels: 1 for fake, shape (n,).
+    """
+
+    arrays: Mapping[str, npt.NDArray[Any]]
+    labels: LabelArray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def rows(self, numbers: npt.NDArray[np.int64], parts: Sequence[Part]) -> npt.NDArray[Any]:
+        """Gather rows; several parts are joined along their columns.
+
+        Pixels keep their uint8; features become float32.
+        """
+        gathered = [self.arrays[name][numbers][:, columns] for name, columns in parts]
+        joined = gathered[0] if len(gathered) == 1 else np.concatenate(gathered, axis=-1)
+        return joined.astype(np.float32) if joined.dtype == np.float16 else joined

@@ -1,0 +1,108 @@
+"""Features of one split, extracted once per images, network, weights, size and preprocessing."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from fakeface_bench.data.pipeline import stream_images
+from fakeface_bench.data.publish import CachedArrays, cached_arrays, content_key
+from fakeface_bench.features.extractor import frozen_graph
+from fakeface_bench.features.statistics import feature_model, layout_of
+from fakeface_bench.folders import cache_folder
+from fakeface_bench.progress import Progress
+
+#: Raise it with any change in data.images, features or architectures that alters a feature.
+EXTRACTOR_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSource:
+    """What features are made of, apart from the images.
+
+    Attributes:
+        backbone: From pixels to the maps of its blocks.
+        architecture: Key of its row.
+        weights: Identity of its weights: all that their values depend on.
+        fit: How images meet the input's size.
+        batch_size: Images a step; does not enter the key.
+    """
+
+    backbone: keras.Model
+    architecture: str
+    weights: str
+    fit: str
+    batch_size: int
+
+    @property
+    def image_size(self) -> int:
+        """Side of the input in pixels."""
+        return int(self.backbone.inputs[0].shape[1])
+
+    def key(self, rows: pd.DataFrame) -> str:
+        """Return the hash of everything that the features of these images depend on."""
+        return content_key(
+            {
+                "images": list(rows["digest"]),
+                "architecture": self.architecture,
+                "channels": layout_of(self.backbone.outputs).channels,
+                "weights": self.weights,
+                "image_size": self.image_size,
+                "fit": self.fit,
+                "extractor": EXTRACTOR_VERSION,
+                "keras": keras.__version__,
+            }
+        )
+
+
+def cached_features(
+    source: FeatureSource, root: Path, rows: pd.DataFrame, progress: Progress
+) -> CachedArrays:
+    """Return the features of one split; row i belongs to row i of `rows`.
+
+    Returns:
+        float16 arrays `pooled` (n, pooled_width) and, where the layout keeps it, `max2x2`
+        (n, max2x2_width), laid out as `FeatureLayout` says. Facts: `seconds` and `images` of the
+        run that extracted them.
+    """
+    paths = [root / path for path in rows["path"]]
+
+    def make(draft: Path) -> Mapping[str, Any]:
+        seconds = extract_to(draft, source, paths, progress)
+        return {"seconds": seconds, "images": len(paths), "architecture": source.architecture}
+
+    return cached_arrays(cache_folder("features") / source.key(rows), make)
+
+
+def extract_to(folder: Path, source: FeatureSource, paths: list[Path], progress: Progress) -> float:
+    """Stream images through the backbone into memory-mapped arrays in `folder`.
+
+    Memory does not grow with the number of images: batches go straight to disk.
+
+    Returns:
+        Seconds, the compilation of the graph included.
+    """
+    started = time.perf_counter()
+    model = feature_model(source.backbone)
+    extract = frozen_graph(model, source.batch_size)
+    targets = {
+        name: np.lib.format.open_memmap(
+            folder / f"{name}.npy", mode="w+", dtype=np.float16, shape=(len(paths), output.shape[1])
+        )
+        for name, output in model.output.items()
+    }
+    done = 0
+    with progress.stage(f"extracting features ({source.architecture})", len(paths), "images") as go:
+        for batch in stream_images(paths, source.image_size, source.fit, source.batch_size):
+            for name, values in extract(batch).items():
+                targets[name][done : done + len(values)] = values
+            done += len(batch)
+            go(len(batch))
+    for target in targets.values():
+        target.flush()
+    return time.perf_counter() - started

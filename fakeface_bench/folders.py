@@ -1,0 +1,19 @@
+"""Where the project keeps what it can make again: datasets, image indexes, features."""
+
+import os
+from pathlib import Path
+
+from platformdirs import user_cache_dir
+
+CACHE_VARIABLE = "FAKEFACE_CACHE"
+
+
+def cache_folder(part: str) -> Path:
+    """Return the folder for one kind of cached data, creating it.
+
+    It lies under the user's cache folder, or under `FAKEFACE_CACHE` where that is set.
+    """
+    root = os.environ.get(CACHE_VARIABLE) or user_cache_dir("fakeface_bench")
+    folder = Path(root).expanduser() / part
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

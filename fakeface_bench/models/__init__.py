@@ -1,0 +1,1 @@
+"""Heads, and the models they make with a backbone."""

@@ -1,0 +1,66 @@
+"""A request with every choice made: which architecture, size, weights, and what defines it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fakeface_bench.architectures.catalogue import Architecture, architecture_named
+from fakeface_bench.architectures.weights import Weights, resolve_weights
+from fakeface_bench.config import StudyConfig
+from fakeface_bench.data.index import ImageIndex
+from fakeface_bench.data.publish import content_key
+from fakeface_bench.search.space import SPACE_VERSION
+
+#: Raise it with any change that alters the figures of an unchanged study.
+STUDY_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A `StudyConfig` resolved on this machine."""
+
+    config: StudyConfig
+    architecture: Architecture
+    image_size: int
+    weights: Weights
+
+    @property
+    def title(self) -> str:
+        """Name of the parent run."""
+        return f"{self.architecture.key} on {Path(self.config.data).name}"
+
+    def definition(self, index: ImageIndex) -> dict[str, Any]:
+        """Return all that the study's results depend on, besides its number of trials."""
+        return {
+            "model": self.architecture.key,
+            "weights": self.weights.identity,
+            "dataset_digest": index.digest,
+            "test_digest": index.split_digest("test"),
+            "image_size": self.image_size,
+            "fit": self.config.fit,
+            "batch_size": self.config.batch_size,
+            "epochs": self.config.epochs,
+            "seed": self.config.seed,
+            "space": SPACE_VERSION,
+            "version": STUDY_VERSION,
+        }
+
+    def study_name(self, index: ImageIndex) -> str:
+        """Return the name asked for, else one derived from the definition."""
+        derived = f"{self.architecture.key}-{content_key(self.definition(index))[:8]}"
+        return self.config.study or derived
+
+
+def make_plan(config: StudyConfig) -> Plan:
+    """Resolve a request's names, weights and sizes.
+
+    Raises:
+        UsageError: If a name is unknown.
+    """
+    architecture = architecture_named(config.model)
+    return Plan(
+        config=config,
+        architecture=architecture,
+        image_size=config.image_size or architecture.image_size,
+        weights=resolve_weights(config.weights, architecture, config.seed),
+    )

@@ -1,0 +1,24 @@
+"""How long work reports how far it is, without knowing who watches."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+#: Called with the number of units done since the last call.
+Advance = Callable[[int], None]
+
+
+class Progress(Protocol):
+    """Somebody who is told how far a long job is: a terminal, a log, a test."""
+
+    def stage(self, title: str, total: int, unit: str) -> AbstractContextManager[Advance]:
+        """Open a stage of `total` units (`images`, `trials`); the value advances it."""
+        ...
+
+    def say(self, line: str) -> None:
+        """Tell one plain line."""
+        ...
+
+    def warn(self, line: str) -> None:
+        """Tell one line that a reader of the results must not miss."""
+        ...

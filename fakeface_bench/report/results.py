@@ -1,0 +1,59 @@
+"""The figures of a study side by side: validation, test, and how sure the test ones are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from fakeface_bench.records import StudyRecord
+from fakeface_bench.report.intervals import Interval, split_intervals
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The metrics of both splits, and the threshold, by key.
+
+    Attributes:
+        valid: Of the validation split, on which threshold and options were chosen.
+        test: Of the test split.
+        intervals: 95 % intervals of the test figures that have one.
+    """
+
+    valid: Mapping[str, float]
+    test: Mapping[str, float]
+    intervals: Mapping[str, Interval]
+
+    @property
+    def keys(self) -> list[str]:
+        """All metrics in the order of `METRICS`, then the threshold."""
+        return list(dict(self.valid) | dict(self.test))
+
+
+def results_of(record: StudyRecord) -> Results:
+    """Gather the figures of a study; the intervals take part of a second."""
+    return Results(
+        {**record.valid.metrics, "threshold": record.valid.threshold},
+        {**record.test.metrics, "threshold": record.test.threshold},
+        split_intervals(record.test),
+    )
+
+
+def results_table(results: Results) -> pd.DataFrame:
+    """Return one row per metric: validation, test, and the test figure's 95 % interval.
+
+    What is not known is missing.
+    """
+    bounds = results.intervals
+    columns = {
+        "validation": results.valid,
+        "test": results.test,
+        "test_low_95": {key: interval.low for key, interval in bounds.items()},
+        "test_high_95": {key: interval.high for key, interval in bounds.items()},
+    }
+    return pd.DataFrame(columns, index=results.keys, dtype=float).rename_axis("metric")
+
+
+def write_results_csv(record: StudyRecord, path: Path) -> None:
+    """Write the table in full precision."""
+    results_table(results_of(record)).to_csv(path)

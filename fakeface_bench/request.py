@@ -1,0 +1,35 @@
+"""What can be told wrong with a request before anything heavy is loaded."""
+
+import re
+from pathlib import Path
+
+from fakeface_bench.architectures.catalogue import architecture_named
+from fakeface_bench.config import StudyConfig
+from fakeface_bench.data.catalogue import DATASETS
+from fakeface_bench.errors import UsageError, unknown_name
+
+#: Below this no `keras.applications` network keeps a map of more than one position.
+MIN_IMAGE_SIZE = 32
+_STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def check_request(config: StudyConfig) -> None:
+    """Refuse names that nothing answers to, and sizes out of range.
+
+    Raises:
+        UsageError: With what arrived, what is allowed, and what to do.
+    """
+    architecture_named(config.model)
+    known = [row.key for row in DATASETS]
+    if config.data not in known and not Path(config.data).expanduser().is_dir():
+        raise unknown_name("dataset or folder", config.data, known)
+    if config.image_size and config.image_size < MIN_IMAGE_SIZE:
+        raise UsageError(
+            f"image_size {config.image_size} is too small: at least {MIN_IMAGE_SIZE} pixels, "
+            "or 0 for the architecture's own."
+        )
+    if config.study and not _STUDY_NAME.fullmatch(config.study):
+        raise UsageError(
+            f"study {config.study!r} is no name: letters, digits, '.', '_' and '-', "
+            "at most 100 of them, the first a letter or digit."
+        )

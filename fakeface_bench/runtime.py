@@ -1,0 +1,90 @@
+"""Starts TensorFlow quietly and repeatably, and tells what it runs on."""
+
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import Any
+
+import psutil
+
+_LIBRARIES = (
+    "tensorflow",
+    "keras",
+    "mlflow",
+    "optuna",
+    "scikit-learn",
+    "pandas",
+    "numpy",
+    "pillow",
+)
+
+
+def start_tensorflow() -> None:
+    """Import TensorFlow without its start-up chatter and make its operations deterministic.
+
+    Everything that imports Keras or TensorFlow comes after this call. What is written to standard
+    error meanwhile is shown only if the import fails.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    with _silent_standard_error():
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+        tf.config.list_logical_devices()  # the first look at the devices is what talks most
+        tf.random.set_seed(0)
+        tf.random.uniform([1])
+
+
+def gpus() -> list[str]:
+    """Return the GPUs that TensorFlow sees, by name."""
+    import tensorflow as tf
+
+    return [device.name for device in tf.config.list_physical_devices("GPU")]
+
+
+def hardware_facts() -> dict[str, Any]:
+    """Return machine, threads and library versions, as params of an MLflow run."""
+    facts: dict[str, Any] = {
+        "hardware_cpu": _cpu_name(),
+        "hardware_threads": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "hardware_memory_gb": round(psutil.virtual_memory().total / 2**30),
+        "hardware_gpus": len(gpus()),
+        "version_python": platform.python_version(),
+    }
+    return facts | {f"version_{name.replace('-', '_')}": version(name) for name in _LIBRARIES}
+
+
+def _cpu_name() -> str:
+    try:
+        with open("/proc/cpuinfo") as lines:
+            names = [line.partition(":")[2].strip() for line in lines if "model name" in line]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+@contextmanager
+def _silent_standard_error() -> Iterator[None]:
+    """Hold back file descriptor 2, which C++ libraries write to, and Python's stderr with it."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            held.seek(0)
+            sys.stderr.write(held.read().decode(errors="replace"))
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,1 @@
+"""Optuna: trials to head options, the study's storage, and resuming it."""

@@ -1,0 +1,147 @@
+"""Tops a study up to its number of trials, and tells which was best and what mattered."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import optuna
+from optuna.trial import TrialState
+
+from fakeface_bench.config import HeadConfig
+from fakeface_bench.errors import StudyError
+from fakeface_bench.progress import Progress
+from fakeface_bench.records import EpochRecord, SearchRecord, TrialRecord
+from fakeface_bench.search.space import baseline_params, suggest_head
+from fakeface_bench.search.storage import claim, finished_trials, trial_record
+from fakeface_bench.training.fit import FitTask, fit
+
+#: After this many failed trials in a row something other than the options is wrong.
+MAX_FAILURES_IN_A_ROW = 3
+#: Trials and epochs that the median pruner watches before it cuts.
+PRUNER_STARTUP_TRIALS = 4
+PRUNER_WARMUP_EPOCHS = 1
+
+
+class TrialListener:
+    """Somebody who watches trials; the methods do nothing unless overridden."""
+
+    def started(self, uid: str, number: int, head: HeadConfig) -> None:
+        """A trial begins."""
+
+    def epoch(self, uid: str, record: EpochRecord) -> None:
+        """An epoch of it ended."""
+
+    def ended(self, trial: TrialRecord) -> None:
+        """It was completed, pruned or failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchTask:
+    """What to search: a fit of train and validation; test is out of its reach.
+
+    Attributes:
+        fit: Data and rules of every fit.
+        trials: Complete and pruned trials that the study shall hold in the end.
+        seed: Of the sampler.
+        batch_size: Fixed by the user; 0 searches it.
+        timeout_seconds: After this time no new trial starts; 0 for never.
+    """
+
+    fit: FitTask
+    trials: int
+    seed: int
+    batch_size: int
+    timeout_seconds: float
+
+
+def optimise(
+    study: optuna.Study, task: SearchTask, listener: TrialListener, progress: Progress
+) -> SearchRecord:
+    """Run trials until the study holds as many as asked for.
+
+    The sampler is seeded anew for each trial from the seed and the trials before it, so a study
+    that was interrupted goes on as if it had not been.
+
+    Raises:
+        StudyError: If no trial completes.
+    """
+    study.pruner = optuna.pruners.MedianPruner(PRUNER_STARTUP_TRIALS, PRUNER_WARMUP_EPOCHS)
+    if not study.get_trials():
+        study.enqueue_trial(baseline_params(task.batch_size))
+    deadline = time.monotonic() + task.timeout_seconds if task.timeout_seconds else None
+    failures = 0
+    with progress.stage("searching", task.trials, "trials") as advance:
+        advance(min(task.trials, _useful(study)))
+        while (useful := _useful(study)) < task.trials:
+            if deadline is not None and time.monotonic() >= deadline:
+                progress.warn(f"time is up: {useful} of {task.trials} trials were run")
+                break
+            study.sampler = _sampler(task.seed, useful)
+            ended = _run_trial(study, task, listener)
+            failures = failures + 1 if ended.state == "failed" else 0
+            if failures == MAX_FAILURES_IN_A_ROW:
+                raise StudyError(f"{failures} trials in a row failed, the last: {ended.reason}")
+            advance(ended.state != "failed")
+    return search_record(study)
+
+
+def search_record(study: optuna.Study) -> SearchRecord:
+    """Return what a study holds.
+
+    Raises:
+        StudyError: If no trial completed.
+    """
+    trials = tuple(trial_record(trial) for trial in finished_trials(study))
+    complete = [trial for trial in trials if trial.state == "complete"]
+    if not complete:
+        raise StudyError("no trial completed; raise timeout_minutes or trials.")
+    best = max(complete, key=lambda trial: (trial.value or 0.0, -trial.number))
+    return SearchRecord(trials, best, _importances(study, len(complete)))
+
+
+def _sampler(seed: int, trials_before: int) -> optuna.samplers.TPESampler:
+    return optuna.samplers.TPESampler(seed=seed * 100_003 + trials_before, n_startup_trials=8)
+
+
+def _useful(study: optuna.Study) -> int:
+    return len(study.get_trials(states=[TrialState.COMPLETE, TrialState.PRUNED]))
+
+
+def _run_trial(study: optuna.Study, task: SearchTask, listener: TrialListener) -> TrialRecord:
+    trial = study.ask()
+    uid = claim(trial)
+    head = suggest_head(trial, task.fit.network.poolings, task.batch_size)
+    trial.set_user_attr("head", head.as_params())
+    listener.started(uid, trial.number, head)
+    epochs: list[EpochRecord] = []
+
+    def on_epoch(record: EpochRecord) -> None:
+        epochs.append(record)
+        listener.epoch(uid, record)
+        trial.report(record.val_roc_auc, record.epoch)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+
+    value: float | None = None
+    state = TrialState.COMPLETE
+    try:
+        _, fitted = fit(task.fit, head, on_epoch)
+        value = fitted.best.val_roc_auc
+    except optuna.TrialPruned:
+        state = TrialState.PRUNED
+    except Exception as error:  # a trial may fail by its options alone; the study goes on
+        state = TrialState.FAIL
+        trial.set_user_attr("reason", f"{type(error).__name__}: {error}")
+    trial.set_user_attr("epochs", [asdict(record) for record in epochs])
+    ended = trial_record(study.tell(trial, value, state))
+    listener.ended(ended)
+    return ended
+
+
+def _importances(study: optuna.Study, complete: int) -> Mapping[str, float]:
+    """Return the importance of each option; empty where too few trials tell."""
+    values = {trial.value for trial in study.get_trials(states=[TrialState.COMPLETE])}
+    if complete < 4 or len(values) < 2:
+        return {}
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+    return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))

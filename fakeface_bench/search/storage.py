@@ -1,0 +1,124 @@
+"""The study's storage: opening it, refusing another definition, clearing what was killed."""
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+import optuna
+import psutil
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from fakeface_bench.errors import StudyError
+from fakeface_bench.records import EpochRecord, TrialRecord, head_from_params
+
+_DEFINITION = "definition"
+_PROCESS = "process"
+_UID = "uid"
+_STATES = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+}
+
+
+def open_study(storage: str, name: str, definition: Mapping[str, Any]) -> optuna.Study:
+    """Open a study, or create it; trials whose process was killed are marked failed.
+
+    Args:
+        storage: SQLAlchemy URL; not MLflow's database, both keep a table `alembic_version`.
+        name: Of the study.
+        definition: What defines its results.
+
+    Raises:
+        StudyError: If the storage cannot be opened, or holds another definition by that name.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        study = optuna.create_study(
+            storage=RDBStorage(storage), study_name=name, direction="maximize", load_if_exists=True
+        )
+    except (SQLAlchemyError, ImportError, RuntimeError) as error:
+        raise StudyError(
+            f"the study's storage {_place(storage)} cannot be opened: {error}"
+        ) from error
+    kept = study.user_attrs.get(_DEFINITION)
+    if kept is None:
+        study.set_user_attr(_DEFINITION, dict(definition))
+    elif kept != (asked := json.loads(json.dumps(dict(definition)))):
+        raise StudyError(_differs(name, kept, asked))
+    _fail_killed(study)
+    return study
+
+
+def claim(trial: optuna.Trial) -> str:
+    """Write down which process runs a trial, so that its death can be told; return its uid."""
+    uid = uuid4().hex
+    trial.set_user_attr(_UID, uid)
+    trial.set_user_attr(_PROCESS, _this_process())
+    return uid
+
+
+def trial_record(trial: FrozenTrial) -> TrialRecord:
+    """Return a finished trial as a record."""
+    facts = trial.user_attrs
+    seconds = trial.duration.total_seconds() if trial.duration else 0.0
+    finished = trial.datetime_complete or trial.datetime_start
+    state = _STATES[trial.state]
+    return TrialRecord(
+        uid=facts[_UID],
+        number=trial.number,
+        state=state,
+        head=head_from_params(facts["head"]),
+        value=trial.value,
+        epochs=tuple(EpochRecord(**epoch) for epoch in facts.get("epochs", [])),
+        seconds=seconds,
+        finished_at=finished.timestamp() if finished else 0.0,
+        reason=facts.get("reason", "its process was killed" if state == "failed" else ""),
+    )
+
+
+def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """Return the trials that ended and whose options are known, in order of their numbers."""
+    return [t for t in study.get_trials() if t.state in _STATES and "head" in t.user_attrs]
+
+
+def _fail_killed(study: optuna.Study) -> None:
+    for trial in study.get_trials(states=[TrialState.RUNNING]):
+        process = trial.user_attrs.get(_PROCESS)
+        if process is None or (process["host"] == platform.node() and not _alive(process)):
+            study.tell(trial.number, state=TrialState.FAIL)
+
+
+def _this_process() -> dict[str, Any]:
+    process = psutil.Process(os.getpid())
+    return {"host": platform.node(), "pid": process.pid, "started": process.create_time()}
+
+
+def _alive(process: Mapping[str, Any]) -> bool:
+    try:
+        return bool(psutil.Process(process["pid"]).create_time() == process["started"])
+    except psutil.Error:
+        return False
+
+
+def _place(storage: str) -> str:
+    """Return a storage URL without its credentials."""
+    scheme, _, rest = storage.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def _differs(name: str, kept: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    changed = [
+        f"{key} was {kept.get(key)!r} and is {asked.get(key)!r}"
+        for key in sorted({*kept, *asked})
+        if kept.get(key) != asked.get(key)
+    ]
+    return (
+        f"study {name!r} exists with another definition: {'; '.join(changed)}. Give another "
+        "study name, or leave it empty to have one derived."
+    )

@@ -1,0 +1,177 @@
+"""One study: search one architecture's head on one dataset, score test once, record it all."""
+
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fakeface_bench.architectures.macs import count_macs
+from fakeface_bench.config import StudyConfig
+from fakeface_bench.data.images import load_image
+from fakeface_bench.evaluation.detector import Detector, train_detector
+from fakeface_bench.evaluation.metrics import roc_auc
+from fakeface_bench.plan import Plan, make_plan
+from fakeface_bench.progress import Progress
+from fakeface_bench.records import (
+    CostRecord,
+    SearchRecord,
+    StudyRecord,
+    WeightsRecord,
+)
+from fakeface_bench.report import summary_markdown, write_study_report
+from fakeface_bench.request import check_request
+from fakeface_bench.runtime import hardware_facts
+from fakeface_bench.search.optimise import SearchTask, optimise
+from fakeface_bench.search.storage import finished_trials, open_study, trial_record
+from fakeface_bench.subject import Subject, prepare_subject
+from fakeface_bench.tracking import names
+from fakeface_bench.tracking.model import log_model
+from fakeface_bench.tracking.runs import StudyRun, study_run
+from fakeface_bench.tracking.store import open_store, storage_beside_store
+from fakeface_bench.tracking.trials import TrialRuns
+from fakeface_bench.training.fit import FitTask
+
+_EXAMPLE_IMAGES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class StudyOutcome:
+    """What a finished study leaves: its record, and where MLflow holds it."""
+
+    record: StudyRecord
+    run_id: str
+    experiment_id: str
+
+
+def run_study(config: StudyConfig, progress: Progress) -> StudyOutcome:
+    """Run a study, or top an earlier one up, and record it in MLflow.
+
+    The test split is read after search, last fit and threshold are done, and once.
+
+    Raises:
+        FakefaceError: For whatever a user can mend; an opened MLflow run is then FAILED and says
+            why.
+    """
+    check_request(config)
+    plan = make_plan(config)
+    open_store()
+    with study_run(plan.title) as run:
+        started = time.perf_counter()
+        run.log_params(config.as_params() | hardware_facts())
+        if plan.weights.warning:
+            progress.warn(plan.weights.warning)
+        subject = prepare_subject(plan, progress)
+        train, valid = subject.reader.read("train"), subject.reader.read("valid")
+        task = FitTask(subject.network, train, valid, config.epochs, config.seed, roc_auc)
+        search = _search(run, plan, subject, task, progress)
+        detector, record = _conclude(plan, subject, task, search, progress)
+        total = time.perf_counter() - started
+        record = replace(record, cost=replace(record.cost, total_seconds=total))
+        _log(run, record)
+        facts = {"study": record.study, "threshold": detector.threshold}
+        log_model(detector.complete(), _example(plan, subject), facts)
+    return StudyOutcome(record, run.run_id, run.experiment_id)
+
+
+def _tags(plan: Plan, subject: Subject) -> dict[str, str]:
+    return {
+        names.MODEL: plan.architecture.key,
+        names.DATASET: subject.index.name,
+        names.DATASET_DIGEST: subject.index.digest,
+        names.TEST_DIGEST: subject.index.split_digest("test"),
+        names.WEIGHTS: plan.weights.label,
+        names.WEIGHTS_WARNING: plan.weights.warning,
+        names.STUDY: plan.study_name(subject.index),
+    }
+
+
+def _search(
+    run: StudyRun, plan: Plan, subject: Subject, task: FitTask, progress: Progress
+) -> SearchRecord:
+    tags = _tags(plan, subject)
+    run.tag(tags)
+    run.log_dataset(subject.index)
+    storage = storage_beside_store(plan.config.storage)
+    study = open_study(storage, tags[names.STUDY], plan.definition(subject.index))
+    runs = TrialRuns(run, tags)
+    runs.adopt_earlier([trial_record(trial) for trial in finished_trials(study)])
+    search_task = SearchTask(
+        fit=task,
+        trials=plan.config.trials,
+        seed=plan.config.seed,
+        batch_size=plan.config.batch_size,
+        timeout_seconds=60 * plan.config.timeout_minutes,
+    )
+    return optimise(study, search_task, runs, progress)
+
+
+def _conclude(
+    plan: Plan, subject: Subject, task: FitTask, search: SearchRecord, progress: Progress
+) -> tuple[Detector, StudyRecord]:
+    """Refit the winner, choose its threshold on validation, and only then read test."""
+    progress.say(f"refitting trial {search.best.number}, then scoring the test split")
+    started = time.perf_counter()
+    detector, final_fit = train_detector(task, search.best.head)
+    fitted = time.perf_counter()
+    valid = detector.score(task.valid, subject.index.split("valid")["path"].tolist())
+    read = time.perf_counter()
+    test_samples = subject.reader.read("test")
+    extracted = time.perf_counter()
+    test = detector.score(test_samples, subject.index.split("test")["path"].tolist())
+    evaluated = time.perf_counter()
+    cost = CostRecord(
+        extract_seconds=subject.reader.seconds,
+        extracted_images=subject.reader.images_made,
+        search_seconds=sum(trial.seconds for trial in search.trials),
+        final_fit_seconds=fitted - started,
+        evaluate_seconds=(read - fitted) + (evaluated - extracted),
+    )
+    return detector, StudyRecord(
+        model=plan.architecture.key,
+        study=plan.study_name(subject.index),
+        data=subject.index.name,
+        data_folder=str(subject.index.root),
+        weights=WeightsRecord(plan.weights.label, plan.weights.warning),
+        search=search,
+        final_fit=final_fit,
+        valid=valid,
+        test=test,
+        cost=cost,
+        facts=_facts(subject, detector),
+    )
+
+
+def _facts(subject: Subject, detector: Detector) -> dict[str, float]:
+    index, model = subject.index, detector.complete()
+    counts = index.frame.groupby("split").size()
+    trained = sum(np.prod(weight.shape) for weight in detector.classifier.trainable_weights)
+    return {
+        "data/unreadable_images": float(index.unreadable),
+        "data/conflicting_images": float(index.conflicts),
+        "data/leaks_removed": float(index.leaks),
+        **{f"data/{split}_images": float(images) for split, images in counts.items()},
+        "cost/mmacs_per_image": count_macs(model) / 1e6,
+        "cost/parameters": float(model.count_params()),
+        "cost/parameters_trained": float(trained),
+    }
+
+
+def _example(plan: Plan, subject: Subject) -> npt.NDArray[np.uint8]:
+    paths = subject.index.split("train")["path"].head(_EXAMPLE_IMAGES)
+    images = [
+        load_image(subject.index.root / path, plan.image_size, plan.config.fit) for path in paths
+    ]
+    return np.stack(images)
+
+
+def _log(run: StudyRun, record: StudyRecord) -> None:
+    run.log_epochs(record.final_fit.epochs)
+    run.log_metrics(record.metrics(), step=len(record.final_fit.epochs))
+    run.log_params({f"best_{key}": value for key, value in record.head.as_params().items()})
+    run.tag({names.NOTE: summary_markdown(record)})
+    with tempfile.TemporaryDirectory() as folder:
+        write_study_report(record, Path(folder))
+        run.log_folder(Path(folder))

@@ -1,0 +1,1 @@
+"""Records to MLflow runs and models; nobody else imports MLflow."""

@@ -1,0 +1,109 @@
+"""The parent run of a study: opened or adopted, described, and failed with its reason."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow.data.pandas_dataset import PandasDataset
+from mlflow.data.sources import LocalArtifactDatasetSource
+from mlflow.entities import Metric, Param, RunTag
+
+from fakeface_bench.config import CLASS_NAMES
+from fakeface_bench.data.index import ImageIndex
+from fakeface_bench.records import EpochRecord
+from fakeface_bench.tracking import names
+
+_RUN_VARIABLE = "MLFLOW_RUN_ID"
+#: Longest tag that every MLflow store takes.
+_MAX_TAG = 5000
+#: What MLflow's UI has room for; the whole digest is a tag.
+_DIGEST_DIGITS = 12
+
+
+class StudyRun:
+    """An open parent run."""
+
+    def __init__(self, run_id: str, experiment_id: str) -> None:
+        self.run_id = run_id
+        self.experiment_id = experiment_id
+        self._client = mlflow.MlflowClient()
+
+    def tag(self, tags: Mapping[str, str]) -> None:
+        """Set tags; empty values are left out."""
+        kept = [RunTag(key, value[:_MAX_TAG]) for key, value in tags.items() if value]
+        self._client.log_batch(self.run_id, tags=kept)
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Log params, leaving alone those that `mlflow run` has logged under the same name."""
+        present = self._client.get_run(self.run_id).data.params
+        fresh = [Param(key, str(value)) for key, value in params.items() if key not in present]
+        self._client.log_batch(self.run_id, params=fresh)
+
+    def log_epochs(self, epochs: tuple[EpochRecord, ...]) -> None:
+        """Log the epochs of the final fit, each as a step."""
+        for epoch in epochs:
+            log_step(self._client, self.run_id, epoch.as_metrics(), epoch.epoch)
+
+    def log_metrics(self, figures: Mapping[str, float], step: int) -> None:
+        """Log single figures at a step; the highest step is what MLflow's tables show."""
+        log_step(self._client, self.run_id, figures, step)
+
+    def log_dataset(self, index: ImageIndex) -> None:
+        """Log the dataset's index as an input of the run, with its digest."""
+        frame = index.frame[["path", "label", "split"]]
+        named = frame.assign(label=[CLASS_NAMES[label] for label in frame["label"]])
+        dataset = PandasDataset(
+            named,
+            source=LocalArtifactDatasetSource(str(index.root)),
+            targets="label",
+            name=index.name,
+            digest=index.digest[:_DIGEST_DIGITS],
+        )
+        mlflow.log_input(dataset, context="train, valid and test")
+
+    def log_folder(self, folder: Path) -> None:
+        """Log every file of a folder as an artifact, under the same names."""
+        self._client.log_artifacts(self.run_id, str(folder))
+
+
+def log_step(
+    client: mlflow.MlflowClient, run_id: str, figures: Mapping[str, float], step: int
+) -> None:
+    """Log some metrics of one step in one request."""
+    now = int(time.time() * 1000)
+    client.log_batch(
+        run_id, metrics=[Metric(key, value, now, step) for key, value in figures.items()]
+    )
+
+
+@contextmanager
+def study_run(name: str) -> Iterator[StudyRun]:
+    """Adopt the run that `mlflow run` opened, or open one; it ends as the block does.
+
+    A block that raises leaves the run FAILED, an interrupted one KILLED, with the reason as a tag.
+    """
+    with mlflow.start_run(log_system_metrics=True) as active:
+        run = StudyRun(active.info.run_id, active.info.experiment_id)
+        run.tag({names.KIND: "study", names.RUN_NAME: name})
+        try:
+            yield run
+        except KeyboardInterrupt:
+            run.tag({names.FAILURE: "interrupted"})
+            mlflow.end_run("KILLED")
+            raise
+        except Exception as error:
+            run.tag({names.FAILURE: str(error) or type(error).__name__})
+            raise
+
+
+def fail_adopted_run(reason: str) -> None:
+    """Mark the run that `mlflow run` opened for this process FAILED, if there is one."""
+    run_id = os.environ.get(_RUN_VARIABLE)
+    if run_id:
+        client = mlflow.MlflowClient()
+        client.set_tag(run_id, names.FAILURE, reason[:_MAX_TAG])
+        client.set_terminated(run_id, "FAILED")

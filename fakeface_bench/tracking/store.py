@@ -1,0 +1,60 @@
+"""The MLflow store in use: quieting it, naming its place, and a study database beside it."""
+
+import logging
+from pathlib import Path
+from urllib.parse import unquote
+
+import mlflow
+from mlflow.exceptions import MlflowException
+
+from fakeface_bench.errors import StudyError
+
+STUDIES_FILE = "fakeface_studies.db"
+_SQLITE = "sqlite:///"
+_CHATTER = ("alembic", "mlflow.store.db.utils", "mlflow.system_metrics", "mlflow.tracking.fluent")
+
+
+def open_store() -> None:
+    """Reach MLflow's store, creating a local one; its migration log is silenced.
+
+    Raises:
+        StudyError: If the store does not answer.
+    """
+    for name in _CHATTER:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        mlflow.MlflowClient().search_experiments(max_results=1)
+    except (MlflowException, OSError) as error:
+        raise StudyError(
+            f"the MLflow store {mlflow.get_tracking_uri()} does not answer: {error}. "
+            "MLFLOW_TRACKING_URI names another."
+        ) from error
+
+
+def storage_beside_store(asked: str) -> str:
+    """Return the Optuna storage URL: the one asked for, else a SQLite file beside MLflow's.
+
+    Where MLflow's store is a server, the file lies in the working folder.
+
+    Raises:
+        StudyError: If it is MLflow's own database; both keep a table `alembic_version`.
+    """
+    uri = mlflow.get_tracking_uri()
+    if asked:
+        if asked == uri:
+            raise StudyError(
+                "storage is MLflow's own database; Optuna needs one of its own, for instance "
+                f"{_SQLITE}{STUDIES_FILE}."
+            )
+        return asked
+    folder = Path(unquote(uri.removeprefix(_SQLITE))).parent if uri.startswith(_SQLITE) else Path()
+    return f"{_SQLITE}{folder.resolve() / STUDIES_FILE}"
+
+
+def ui_command(experiment_id: str, run_id: str) -> tuple[str, str]:
+    """Return the command that opens MLflow's UI on this store, and the address of a run in it."""
+    uri = mlflow.get_tracking_uri()
+    run = f"#/experiments/{experiment_id}/runs/{run_id}"
+    if uri.startswith("http"):
+        return "", f"{uri.rstrip('/')}/{run}"
+    return f"mlflow ui --backend-store-uri {uri}", f"http://127.0.0.1:5000/{run}"

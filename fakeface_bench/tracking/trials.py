@@ -1,0 +1,95 @@
+"""Child runs: one a trial, live while it runs, restored from the study's storage where missing."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import mlflow
+from mlflow.entities import Param, Run, RunTag
+
+from fakeface_bench.config import HeadConfig
+from fakeface_bench.records import EpochRecord, TrialRecord
+from fakeface_bench.search.optimise import TrialListener
+from fakeface_bench.tracking import names
+from fakeface_bench.tracking.runs import StudyRun, log_step
+
+_STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "failed": "FAILED"}
+
+
+class TrialRuns(TrialListener):
+    """Logs the trials of one study as child runs of one parent.
+
+    Args:
+        parent: The open study run.
+        tags: What every trial shares: model, dataset, weights, study.
+    """
+
+    def __init__(self, parent: StudyRun, tags: dict[str, str]) -> None:
+        self._client = mlflow.MlflowClient()
+        self._parent = parent
+        self._tags = {k: v for k, v in tags.items() if v} | {
+            names.KIND: "trial",
+            names.PARENT: parent.run_id,
+        }
+        self._open: dict[str, str] = {}
+
+    def adopt_earlier(self, trials: Iterable[TrialRecord]) -> None:
+        """Hang the study's earlier trials under this parent, and mark their old parents.
+
+        A trial that this MLflow store does not know is logged anew from the study's storage.
+        """
+        known = {run.data.tags.get(names.TRIAL_ID, ""): run for run in self._runs("trial")}
+        for trial in trials:
+            run = known.get(trial.uid)
+            if run is None:
+                self.started(trial.uid, trial.number, trial.head)
+                for epoch in trial.epochs:
+                    self.epoch(trial.uid, epoch)
+                self.ended(trial)
+                continue
+            self._client.set_tag(run.info.run_id, names.PARENT, self._parent.run_id)
+            if run.info.status == "RUNNING":
+                self._open[trial.uid] = run.info.run_id
+                self.ended(trial)
+        for run in self._runs("study"):
+            if run.info.run_id != self._parent.run_id:
+                self._client.set_tag(run.info.run_id, names.SUPERSEDED_BY, self._parent.run_id)
+
+    def started(self, uid: str, number: int, head: HeadConfig) -> None:
+        """Open the child run with the trial's options as params."""
+        run = self._client.create_run(
+            self._parent.experiment_id,
+            run_name=f"trial {number}",
+            tags=self._tags | {names.TRIAL: str(number), names.TRIAL_ID: uid},
+        )
+        self._open[uid] = run.info.run_id
+        params = [Param(key, str(value)) for key, value in head.as_params().items()]
+        self._client.log_batch(run.info.run_id, params=params)
+
+    def epoch(self, uid: str, record: EpochRecord) -> None:
+        """Log one epoch as a step."""
+        log_step(self._client, self._open[uid], record.as_metrics(), record.epoch)
+
+    def ended(self, trial: TrialRecord) -> None:
+        """Close the child run with its state."""
+        run_id = self._open.pop(trial.uid)
+        figures = {"cost/trial_seconds": trial.seconds}
+        if trial.value is not None:
+            figures["objective"] = trial.value
+        if trial.epochs:
+            figures["cost/first_epoch_seconds"] = trial.epochs[0].seconds
+        log_step(self._client, run_id, figures, len(trial.epochs))
+        tags = {names.STATE: trial.state, names.FAILURE: trial.reason}
+        self._client.log_batch(run_id, tags=[RunTag(k, v[:5000]) for k, v in tags.items() if v])
+        end_time = int(trial.finished_at * 1000)
+        self._client.set_terminated(run_id, _STATUS[trial.state], end_time)
+
+    def _runs(self, kind: str) -> Iterator[Run]:
+        study = self._tags[names.STUDY]
+        query = f"tags.`{names.KIND}` = '{kind}' and tags.`{names.STUDY}` = '{study}'"
+        token: Any = None
+        while True:
+            page = self._client.search_runs([self._parent.experiment_id], query, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return

@@ -1,0 +1,62 @@
+"""Batches of samples: shuffled anew each epoch for training, in order for prediction."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from fakeface_bench.features.samples import Part, Samples
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras has no type information
+    """Rows of samples as batches (x, y); labels always come with their rows.
+
+    Args:
+        samples: Read where asked, batch by batch, so memory stays flat.
+        parts: What of each row the model reads.
+        batch_size: Rows a batch; the last may be smaller.
+        shuffle_seed: Order of training, new each epoch and the same for the same seed; None keeps
+            the order of the rows.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        parts: Sequence[Part],
+        batch_size: int,
+        shuffle_seed: int | None = None,
+    ) -> None:
+        super().__init__()
+        self._samples = samples
+        self._parts = parts
+        self._batch_size = batch_size
+        self._random = None if shuffle_seed is None else np.random.default_rng(shuffle_seed)
+        self._order = np.arange(len(samples))
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return -(-len(self._samples) // self._batch_size)
+
+    def __getitem__(self, number: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32]]:
+        start = number * self._batch_size
+        rows = np.sort(self._order[start : start + self._batch_size])
+        return self._samples.rows(rows, self._parts), self._samples.labels[rows].astype(np.float32)
+
+    def on_epoch_end(self) -> None:
+        """Shuffle for the next epoch."""
+        if self._random is not None:
+            self._order = self._random.permutation(len(self._samples))
+
+
+def predict_logits(
+    model: keras.Model, batches: Batches
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    """Return labels (n,) and logits (n, outputs) from one and the same pass."""
+    labels, logits = [], []
+    for number in range(len(batches)):
+        x, y = batches[number]
+        labels.append(y.astype(np.uint8))
+        logits.append(model.predict_on_batch(x))
+    return np.concatenate(labels), np.concatenate(logits).astype(np.float32)

@@ -1,0 +1,203 @@
+"""The report of a study, file by file, on a middling study and on degenerate ones."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from sklearn import metrics
+
+from fakeface_bench.records import FitRecord, StudyRecord
+from fakeface_bench.report import write_study_report
+from fakeface_bench.report.classification import classification_report
+from fakeface_bench.report.gallery import most_confident, write_galleries
+from fakeface_bench.report.score_pictures import write_score_pictures
+from fakeface_bench.report.search_report import trials_table
+from fakeface_bench.report.summary import results_markdown
+from fakeface_bench.report.training_pictures import write_learning_curves
+
+PICTURES = (
+    "search/history.png",
+    "search/importances.png",
+    "test/confusion_matrix.png",
+    "test/gallery_right.png",
+    "test/gallery_wrong.png",
+    "test/precision_recall_curve.png",
+    "test/roc_curve.png",
+    "test/score_histogram.png",
+    "training/learning_curves.png",
+)
+TABLES = (
+    "results.csv",
+    "results.md",
+    "search/trials.csv",
+    "test/classification_report.csv",
+    "test/classification_report.json",
+    "test/confusion_matrix.json",
+    "test/predictions.parquet",
+)
+
+
+@pytest.mark.parametrize("variant", ["record", "perfect", "short", "single"])
+def test_every_file_is_there_and_shows_something(
+    variant: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    folder = tmp_path / "report"
+    write_study_report(request.getfixturevalue(variant), folder)
+    written = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert written == {*PICTURES, *TABLES}
+    for name in PICTURES:
+        path = folder / name
+        with Image.open(path) as picture:
+            assert picture.width == 864
+            assert np.asarray(picture.convert("L")).std() > 4
+        assert path.stat().st_size < 800_000
+    for name in ("test/classification_report.json", "test/confusion_matrix.json"):
+        assert "NaN" not in (folder / name).read_text()
+
+
+def test_the_same_study_gives_the_same_bytes(
+    record: StudyRecord, written: Path, tmp_path: Path
+) -> None:
+    write_study_report(record, tmp_path)
+    for name in (*PICTURES, *TABLES):
+        assert (tmp_path / name).read_bytes() == (written / name).read_bytes()
+
+
+def test_classification_report_is_sklearns(record: StudyRecord, written: Path) -> None:
+    split = record.test
+    expected = metrics.classification_report(
+        split.y_true,
+        split.y_score >= split.threshold,
+        target_names=["real", "fake"],
+        output_dict=True,
+    )
+    report = json.loads((written / "test/classification_report.json").read_text())
+    assert report["accuracy"] == pytest.approx(expected["accuracy"])
+    for row in ("real", "fake", "macro avg", "weighted avg"):
+        figures = report[row.replace(" ", "_")]
+        assert figures["precision"] == pytest.approx(expected[row]["precision"])
+        assert figures["recall"] == pytest.approx(expected[row]["recall"])
+        assert figures["f1"] == pytest.approx(expected[row]["f1-score"])
+        assert figures["support"] == expected[row]["support"]
+    table = pd.read_csv(written / "test/classification_report.csv", index_col="class")
+    pd.testing.assert_frame_equal(table, classification_report(split))
+
+
+def test_a_class_that_is_never_called_has_precision_zero(record: StudyRecord) -> None:
+    report = classification_report(replace(record.test, threshold=1.1))
+    assert report.loc["fake", ["precision", "recall", "f1"]].tolist() == [0.0, 0.0, 0.0]
+    assert not report.isna().to_numpy().any()
+
+
+def test_nothing_called_fake_still_draws(record: StudyRecord, tmp_path: Path) -> None:
+    write_score_pictures(replace(record, test=replace(record.test, threshold=1.1)), tmp_path)
+    assert (tmp_path / "precision_recall_curve.png").exists()
+
+
+def test_confusion_matrix_says_what_it_counts(record: StudyRecord, written: Path) -> None:
+    matrix = json.loads((written / "test/confusion_matrix.json").read_text())
+    called = record.test.y_score >= 0.47
+    assert matrix["counts"] == metrics.confusion_matrix(record.test.y_true, called).tolist()
+    assert [sum(row) for row in matrix["row_shares"]] == pytest.approx([1, 1])
+    assert (matrix["classes"], matrix["rows"], matrix["columns"], matrix["threshold"]) == (
+        ["real", "fake"],
+        "true",
+        "predicted",
+        0.47,
+    )
+
+
+def test_predictions_come_back_unchanged(record: StudyRecord, written: Path) -> None:
+    table = pd.read_parquet(written / "test/predictions.parquet")
+    assert table.columns.tolist() == ["path", "y_true", "y_score"]
+    assert table["path"].tolist() == list(record.test.paths)
+    np.testing.assert_array_equal(table["y_true"], record.test.y_true)
+    np.testing.assert_array_equal(table["y_score"], record.test.y_score)
+
+
+def test_results_hold_intervals_where_known(record: StudyRecord, written: Path) -> None:
+    table = pd.read_csv(written / "results.csv", index_col="metric")
+    assert table.columns.tolist() == ["validation", "test", "test_low_95", "test_high_95"]
+    assert table.index[table["test_low_95"].notna()].tolist() == ["accuracy", "roc_auc"]
+    assert table.loc["f1_fake", "test"] == pytest.approx(record.test.metrics["f1_fake"])
+    assert (written / "results.md").read_text(encoding="utf-8") == results_markdown(record)
+
+
+def test_trials_are_sorted_best_first(record: StudyRecord, written: Path) -> None:
+    table = pd.read_csv(written / "search/trials.csv")
+    assert table["number"].tolist() == [6, 7, 3, 0, 1, 5, 2, 8, 4]
+    head = list(record.head.as_params())
+    assert table.columns.tolist() == [
+        *("number", "state", "value", "seconds", "epochs"),
+        *head,
+        "reason",
+    ]
+    assert trials_table(record.search.trials)["reason"].iloc[-1].startswith("ResourceExhausted")
+
+
+def test_galleries_hold_both_classes_and_the_surest_of_each(record: StudyRecord) -> None:
+    split = record.test
+    chosen = most_confident(split, right=True)
+    assert split.y_true[chosen].tolist() == [0] * 6 + [1] * 6
+    right = (split.y_score >= split.threshold) == split.y_true
+    assert split.y_score[chosen[0]] == split.y_score[right & (split.y_true == 0)].min()
+    assert split.y_score[chosen[6]] == split.y_score[right & (split.y_true == 1)].max()
+
+
+def test_a_gallery_fills_up_from_the_class_that_lasts(record: StudyRecord) -> None:
+    split = replace(record.test, threshold=1.1)
+    assert len(most_confident(split, right=True)) == 12
+    assert set(split.y_true[most_confident(split, right=False)]) == {1}
+
+
+@pytest.mark.parametrize("damage", ["gone", "broken"])
+def test_an_unreadable_image_is_a_grey_tile(
+    record: StudyRecord, tmp_path: Path, damage: str
+) -> None:
+    first = int(most_confident(record.test, right=True)[0])
+    images = tmp_path / "images"
+    shutil.copytree(record.data_folder, images)
+    path = images / record.test.paths[first]
+    path.unlink()
+    if damage == "broken":
+        path.write_bytes(b"no image")
+    write_galleries(replace(record, data_folder=str(images)), tmp_path)
+    with Image.open(tmp_path / "gallery_right.png") as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    assert (pixels == 215).all(axis=-1).sum() > 5000
+
+
+@pytest.mark.parametrize("name", ["$\\frac$ and $x", "顔のデータ", "a\nb", "long/" * 60])
+def test_any_dataset_name_can_head_a_picture(
+    record: StudyRecord, tmp_path: Path, name: str
+) -> None:
+    write_learning_curves(replace(record, data=name, model=name), tmp_path)
+
+
+def test_a_diverged_fit_still_draws(record: StudyRecord, tmp_path: Path) -> None:
+    first, *rest = record.final_fit.epochs
+    diverged = tuple(replace(epoch, train_loss=np.nan, val_loss=np.inf) for epoch in rest)
+    fit = FitRecord((first, *diverged), best_epoch=0)
+    write_learning_curves(replace(record, final_fit=fit), tmp_path)
+
+
+def test_one_class_is_refused(record: StudyRecord, tmp_path: Path) -> None:
+    split = replace(record.test, y_true=np.zeros(60, dtype=np.uint8))
+    with pytest.raises(ValueError, match="the test split holds one class only"):
+        write_study_report(replace(record, test=split), tmp_path)
+
+
+def test_no_heavy_library_nor_pyplot_is_imported() -> None:
+    heavy = "{'tensorflow', 'keras', 'optuna', 'mlflow', 'sklearn', 'matplotlib.pyplot'}"
+    code = (
+        f"import sys, fakeface_bench.report; sys.exit(', '.join({heavy} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,66 @@
+"""The short texts say the figures, the cost, and first of all the warning."""
+
+from dataclasses import replace
+
+import pytest
+
+from fakeface_bench.evaluation.metrics import METRICS
+from fakeface_bench.records import StudyRecord
+from fakeface_bench.report import summary_headline, summary_markdown, summary_rows
+from fakeface_bench.report.summary import MAIN_METRICS, results_markdown
+
+
+def test_headline_names_model_weights_data_and_figures(record: StudyRecord) -> None:
+    headline = summary_headline(record)
+    assert headline.startswith(
+        "mobilenetv3_small (from file:0123456789ab weights) on 140k_subset: test ROC AUC "
+    )
+    assert f"ROC AUC {record.test.metrics['roc_auc']:.3f} (95 % 0." in headline
+    assert f"accuracy {record.test.metrics['accuracy']:.3f} (95 % 0." in headline
+    assert headline.endswith("at threshold 0.470, n = 60 images.")
+
+
+def test_rows_hold_the_main_metrics_and_the_threshold(record: StudyRecord) -> None:
+    rows = summary_rows(record)
+    keys = [key for key, _, _ in rows]
+    assert keys == list(MAIN_METRICS)
+    assert set(MAIN_METRICS) <= {*METRICS, "threshold"}
+    assert rows[1][1:] == (
+        f"{record.valid.metrics['average_precision']:.3f}",
+        f"{record.test.metrics['average_precision']:.3f}",
+    )
+    assert " to " in rows[0][2]
+
+
+def test_a_metric_that_is_not_defined_is_a_dash(record: StudyRecord) -> None:
+    test = replace(record.test, metrics={**record.test.metrics, "f1_fake": float("nan")})
+    valid = replace(record.valid, metrics={"roc_auc": 0.9})
+    rows = dict((key, rest) for key, *rest in summary_rows(replace(record, test=test, valid=valid)))
+    assert rows["f1_fake"] == ["-", "-"]
+    assert rows["accuracy"][0] == "-"
+
+
+def test_the_full_table_holds_every_metric(record: StudyRecord) -> None:
+    text = results_markdown(record)
+    assert all(f"\n| {key} | " in text for key in METRICS)
+    assert text.startswith(summary_headline(record)[:40])
+
+
+def test_markdown_lists_cost_and_winning_options(record: StudyRecord) -> None:
+    text = summary_markdown(record)
+    assert "| search | 1,234.5 |" in text
+    assert f"| units | {record.head.units} |" in text
+    assert text.startswith("mobilenetv3_small (from file:0123456789ab weights)")
+
+
+def test_a_warning_comes_first_in_bold(random_weights: StudyRecord) -> None:
+    first = summary_markdown(random_weights).splitlines()[0]
+    assert first == "**Random weights: these results say nothing of the model.**"
+
+
+@pytest.mark.parametrize("name", ["a|b", "x\n\n# heading", "<script>alert(1)</script>"])
+def test_names_from_outside_are_inert(record: StudyRecord, name: str) -> None:
+    text = summary_markdown(replace(record, data=name))
+    assert name not in text
+    assert "<" not in text
+    assert text.count("\n") == summary_markdown(record).count("\n")
