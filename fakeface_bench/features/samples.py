@@ -34,6 +34,7 @@ class Samples:
 
         Pixels keep their uint8; features become float32.
         """
-        gathered = [self.arrays[name][numbers][:, columns] for name, columns in parts]
-        joined = gathered[0] if len(gathered) == 1 else np.concatenate(gathered, axis=-1)
+        gathered = {name: self.arrays[name][numbers] for name in {name for name, _ in parts}}
+        columns = [gathered[name][:, wanted] for name, wanted in parts]
+        joined = columns[0] if len(columns) == 1 else np.concatenate(columns, axis=-1)
         return joined.astype(np.float32) if joined.dtype == np.float16 else joined

@@ -38,7 +38,7 @@ class FeatureLayout:
     def columns(self, features: str, statistics: Sequence[str]) -> list[slice]:
         """Return the columns of `pooled` that hold some statistics of the last or all blocks."""
         blocks = range(len(self.channels)) if features == "all_blocks" else [len(self.channels) - 1]
-        slices = []
+        slices: list[slice] = []
         for block in blocks:
             start = len(STATISTICS) * sum(self.channels[:block])
             for number, statistic in enumerate(STATISTICS):

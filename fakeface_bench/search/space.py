@@ -28,17 +28,13 @@ def suggest_head(trial: optuna.Trial, poolings: Sequence[str], batch_size: int) 
         batch_size: Fixed by the user; 0 searches it.
     """
     pooling = trial.suggest_categorical("pooling", list(poolings))
-    units = trial.suggest_categorical("units", UNITS)
+    features = trial.suggest_categorical("features", list(FEATURES))
     return HeadConfig(
-        features=(
-            "last"
-            if POOLINGS[pooling].last_only
-            else trial.suggest_categorical("features", list(FEATURES))
-        ),
+        features="last" if POOLINGS[pooling].last_only else features,
         pooling=pooling,
         dropout=trial.suggest_float("dropout", 0.0, MAX_DROPOUT),
         batch_norm=trial.suggest_categorical("batch_norm", [False, True]),
-        units=units,
+        units=trial.suggest_categorical("units", UNITS),
         activation=trial.suggest_categorical("activation", list(ACTIVATIONS)),
         loss=trial.suggest_categorical("loss", list(LOSSES)),
         learning_rate=trial.suggest_float("learning_rate", *LEARNING_RATES, log=True),

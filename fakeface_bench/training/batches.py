@@ -58,5 +58,5 @@ def predict_logits(
     for number in range(len(batches)):
         x, y = batches[number]
         labels.append(y.astype(np.uint8))
-        logits.append(model.predict_on_batch(x))
+        logits.append(keras.ops.convert_to_numpy(model(x, training=False)))
     return np.concatenate(labels), np.concatenate(logits).astype(np.float32)
