@@ -32,8 +32,10 @@ def start_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     with _silent_standard_error():
+        import keras
         import tensorflow as tf
 
+        keras.config.disable_interactive_logging()
         tf.config.experimental.enable_op_determinism()
         tf.config.list_logical_devices()  # the first look at the devices is what talks most
         tf.random.set_seed(0)

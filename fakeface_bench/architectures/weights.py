@@ -1,6 +1,7 @@
 """Where a backbone's weights come from, and what to say when they cannot be had."""
 
 import hashlib
+import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,7 +76,8 @@ def resolve_weights(spec: str, architecture: Architecture, seed: int) -> Weights
 
 def imagenet_file(architecture: Architecture) -> Path:
     """Return where Keras keeps, or would keep, the ImageNet weights of an architecture."""
-    return Path(keras.config.keras_home()) / "models" / architecture.imagenet_file
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    return home / "models" / architecture.imagenet_file
 
 
 def load_imagenet(

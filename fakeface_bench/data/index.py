@@ -103,7 +103,8 @@ def _read_table(root: Path, folders: Iterable[ClassFolder], progress: Progress) 
         raise DataError(f"the class folders of {root} hold no JPEG, PNG or WebP image.")
     table = inspect_files(root, [path for path, _ in files], progress)
     return table.assign(
-        label=[folder.label for _, folder in files], split=[folder.split for _, folder in files]
+        label=[folder.label for _, folder in files],
+        split=pd.Series([folder.split for _, folder in files], dtype="str"),
     )
 
 

@@ -25,11 +25,11 @@ def frozen_graph(model: keras.Model, batch_size: int) -> Extract:
     """
     shape = (batch_size, *model.inputs[0].shape[1:])
 
-    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)])
     def forward(pixels: tf.Tensor) -> Any:
         return model(pixels, training=False)
 
-    frozen = convert_variables_to_constants_v2(forward.get_concrete_function())
+    traced = tf.function(forward, input_signature=[tf.TensorSpec(shape, tf.float32)])
+    frozen = convert_variables_to_constants_v2(traced.get_concrete_function())
     names = sorted(model.output) if isinstance(model.output, dict) else []
 
     def extract(images: tf.Tensor) -> dict[str, npt.NDArray[np.float16]]:

@@ -22,8 +22,8 @@ def log_model(model: Any, example: npt.NDArray[np.uint8], metadata: dict[str, An
         example: A few pictures as that input.
         metadata: Facts to keep with the model.
     """
-    pixels = TensorSpec(np.dtype(np.uint8), (-1, *example.shape[1:]), "pixels")
-    fake = TensorSpec(np.dtype(np.float32), (-1, 1), "probability_fake")
+    pixels = TensorSpec(np.dtype(np.uint8), (-1, *example.shape[1:]))
+    fake = TensorSpec(np.dtype(np.float32), (-1, 1))
     mlflow.tensorflow.log_model(
         model,
         name=MODEL_NAME,

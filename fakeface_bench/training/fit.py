@@ -13,7 +13,7 @@ from fakeface_bench.config import HeadConfig
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.models.head import margin
 from fakeface_bench.models.networks import Network
-from fakeface_bench.records import EpochRecord, FitRecord, LabelArray
+from fakeface_bench.records import EpochRecord, FitRecord, FloatArray, LabelArray
 from fakeface_bench.training.batches import Batches, predict_logits
 from fakeface_bench.training.losses import LOSSES, Loss, accuracy_metric
 
@@ -21,7 +21,7 @@ from fakeface_bench.training.losses import LOSSES, Loss, accuracy_metric
 PATIENCE = 3
 PREDICT_BATCH = 256
 
-Objective = Callable[[LabelArray, npt.NDArray[np.float32]], float]
+Objective = Callable[[LabelArray, FloatArray], float]
 OnEpoch = Callable[[EpochRecord], None]
 
 
@@ -95,7 +95,7 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no ty
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         trained = time.perf_counter()
         y_true, logits = predict_logits(self.model, self._valid)
-        margins = np.asarray(margin(logits))[:, 0]
+        margins = np.asarray(margin(logits), dtype=np.float64)[:, 0]
         objective = self._task.objective(y_true, margins)
         record = EpochRecord(
             epoch=epoch,
