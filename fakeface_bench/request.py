@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from fakeface_bench.architectures.catalogue import architecture_named
+from fakeface_bench.architectures.weights_spec import check_weights_spec
 from fakeface_bench.config import StudyConfig
 from fakeface_bench.data.catalogue import DATASETS
 from fakeface_bench.errors import UsageError, unknown_name
@@ -19,7 +20,7 @@ def check_request(config: StudyConfig) -> None:
     Raises:
         UsageError: With what arrived, what is allowed, and what to do.
     """
-    architecture_named(config.model)
+    check_weights_spec(config.weights, architecture_named(config.model))
     known = [row.key for row in DATASETS]
     if config.data not in known and not Path(config.data).expanduser().is_dir():
         raise unknown_name("dataset or folder", config.data, known)

@@ -168,8 +168,7 @@ def _example(plan: Plan, subject: Subject) -> npt.NDArray[np.uint8]:
 
 
 def _log(run: StudyRun, record: StudyRecord) -> None:
-    run.log_epochs(record.final_fit.epochs)
-    run.log_metrics(record.metrics(), step=len(record.final_fit.epochs))
+    run.log_fit(record.final_fit.epochs, record.metrics())
     run.log_params({f"best_{key}": value for key, value in record.head.as_params().items()})
     run.tag({names.NOTE: summary_markdown(record)})
     with tempfile.TemporaryDirectory() as folder:

@@ -2,12 +2,13 @@
 
 import click
 
+from fakeface_bench import __version__
 from fakeface_bench.cli.catalogue import list_tables
 from fakeface_bench.cli.run import run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="fakeface_bench")
+@click.version_option(__version__, prog_name="fakeface-bench")
 def cli() -> None:
     """Which network should spot generated faces, and what does it cost to train?"""
 

@@ -16,6 +16,9 @@ from fakeface_bench.folders import cache_folder
 from fakeface_bench.progress import Progress
 
 _COLUMNS = ["path", "size", "mtime_ns", "digest", "error"]
+#: Stands for a digest where a file could not be opened, which may be mended without a trace in
+#: its size and time: such a file is tried again each time.
+_NOT_OPENED = "unreadable"
 
 
 def inspect_files(root: Path, paths: Sequence[Path], progress: Progress) -> pd.DataFrame:
@@ -47,7 +50,7 @@ def inspect_files(root: Path, paths: Sequence[Path], progress: Progress) -> pd.D
                         table.loc[row, ["digest", "error"]] = [digest, error]
                         advance(1)
             draft = memory.with_suffix(f".{os.getpid()}")
-            table.to_parquet(draft)
+            table[table["digest"] != _NOT_OPENED].to_parquet(draft)
             os.replace(draft, memory)
     return table
 
@@ -69,7 +72,7 @@ def _inspect(path: Path) -> tuple[str, str]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        return "unreadable", error.strerror or str(error)
+        return _NOT_OPENED, error.strerror or str(error)
     digest = hashlib.sha256(content).hexdigest()
     try:
         decode_bytes(io.BytesIO(content))

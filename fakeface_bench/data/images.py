@@ -5,7 +5,7 @@ from typing import IO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from fakeface_bench.errors import DataError
 
@@ -17,16 +17,25 @@ NATIVE_UP_TO = 1.5
 def decode_bytes(source: Path | IO[bytes]) -> Image.Image:
     """Decode a whole image to RGB, turned upright as its EXIF orientation says.
 
+    An alpha channel is dropped, sixteen bits a channel become eight.
+
     Raises:
         DataError: If the file is no image, is truncated, or is larger than Pillow's limit.
     """
     try:
         with Image.open(source) as image:
-            return ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
-        raise DataError(f"not a readable image: {error}") from error
+            return _to_rgb(ImageOps.exif_transpose(image))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(f"too large: {error}") from error
+    except Exception as error:  # a broken file makes Pillow's decoders raise nearly anything
+        raise DataError(f"not a readable image: {error}") from error
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    image.info.pop("transparency", None)  # Pillow warns where a conversion drops it
+    if image.mode.startswith("I;16"):  # Pillow would clip it to white
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return image.convert("RGB")
 
 
 def fit_image(image: Image.Image, size: int, fit: str) -> Image.Image:

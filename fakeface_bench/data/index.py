@@ -117,9 +117,10 @@ def _report_unreadable(table: pd.DataFrame, progress: Progress) -> None:
     split = table["split"].fillna("dataset")
     shares = (table["error"] != "").groupby(split).mean()
     for name, share in shares[shares > MAX_UNREADABLE].items():
+        first = broken[split[broken.index] == name].iloc[0]["path"]
         raise DataError(
             f"{share:.0%} of the images of {name!r} cannot be read (the first: "
-            f"{broken.iloc[0]['path']!r}); up to {MAX_UNREADABLE:.0%} are left out, more means "
+            f"{first!r}); up to {MAX_UNREADABLE:.0%} are left out, more means "
             "a broken download."
         )
 

@@ -64,14 +64,14 @@ def find_class_folders(root: Path) -> list[ClassFolder]:
     """
     level = [root]
     for _ in range(MAX_DEPTH):
-        found = [folders for folder in level if (folders := _read_place(folder))]
+        found = {folder: folders for folder in level if (folders := _read_place(folder))}
         if len(found) > 1:
-            places = ", ".join(sorted(str(f[0].path.parent.relative_to(root)) for f in found))
+            places = ", ".join(sorted(str(folder.relative_to(root)) for folder in found))
             raise DataError(
                 f"{root} holds several datasets at the same depth ({places}); pass one of them."
             )
         if found:
-            return found[0]
+            return next(iter(found.values()))
         level = [child for folder in level for child in _subfolders(folder)]
     raise DataError(_nothing_found(root))
 
@@ -89,19 +89,24 @@ def _subfolders(folder: Path) -> list[Path]:
 
 def _read_place(folder: Path) -> list[ClassFolder]:
     """Return the class folders of `folder` if it is a dataset's place, else an empty list."""
-    children = _subfolders(folder)
-    split_children = {
-        split: child for child in children if (split := _SPLIT_WORDS.get(child.name.lower()))
-    }
-    with_classes = {s: c for s, c in split_children.items() if _classes(c)}
-    if with_classes:
-        missing = [split for split in SPLITS if split not in with_classes]
-        if missing:
-            raise DataError(
-                f"{folder} has the split {_and(list(with_classes))} but not {_and(missing)}; "
-                f"it needs train, valid and test, each with real and fake, or real and fake alone."
-            )
-        return [f for split in SPLITS for f in _both_classes(with_classes[split], split)]
+    splits: dict[str, list[Path]] = {split: [] for split in SPLITS}
+    for child in _subfolders(folder):
+        split = _SPLIT_WORDS.get(child.name.lower())
+        if split and _classes(child):
+            splits[split].append(child)
+    present = [split for split in SPLITS if splits[split]]
+    missing = [split for split in SPLITS if not splits[split]]
+    if present and missing:
+        raise DataError(
+            f"{folder} has the split {_and(present)} but not {_and(missing)}; "
+            f"it needs train, valid and test, each with real and fake, or real and fake alone."
+        )
+    for split, children in splits.items():
+        if len(children) > 1:
+            names = _and([repr(child.name) for child in children])
+            raise DataError(f"{folder} has {names}, which both mean {split!r}; keep one of them.")
+    if present:
+        return [f for split in SPLITS for f in _both_classes(splits[split][0], split)]
     return _both_classes(folder, None) if _classes(folder) else []
 
 

@@ -18,10 +18,13 @@ def choose_threshold(y_true: LabelArray, y_score: FloatArray) -> float:
     balanced = recall - false_alarms
     scores = np.concatenate([[0.0], np.unique(y_score), [1.0]])
     best = thresholds[balanced >= balanced.max() - 1e-12]
+    if scores[-2] == 1.0:  # then no threshold within 0 and 1 calls every image real
+        best = best[np.isfinite(best)]
     candidates = []
-    for threshold in np.clip(best, 0.0, 1.0):
-        below = scores[scores < threshold]
-        candidates.append((threshold + (below[-1] if len(below) else threshold)) / 2)
+    for threshold in np.minimum(best, 1.0):
+        below = max(scores[scores < threshold], default=threshold)
+        middle = (threshold + below) / 2
+        candidates.append(middle if middle > below else threshold)  # neighbours have no middle
     return float(min(candidates, key=lambda candidate: abs(candidate - 0.5)))
 
 

@@ -14,6 +14,8 @@ STATISTICS = ("avg", "std", "max")
 MAX2X2_LIMIT = 12_288
 #: Largest finite float16; larger values are clipped to it.
 FLOAT16_MAX = 65_504.0
+#: Keeps the gradient of the standard deviation finite where a channel is constant.
+VARIANCE_FLOOR = 1e-12
 _PROBE_IMAGES = 4
 
 
@@ -79,7 +81,8 @@ def pool_blocks(maps: Sequence[Any], scales: Sequence[float]) -> Any:
     pooled = []
     for block, scale in zip(maps, scales, strict=True):
         average = ops.mean(block, axis=(1, 2), keepdims=True)
-        deviation = ops.sqrt(ops.mean(ops.square((block - average) * scale), axis=(1, 2)))
+        variance = ops.mean(ops.square((block - average) * scale), axis=(1, 2))
+        deviation = ops.sqrt(variance + VARIANCE_FLOOR)
         peak = ops.max(block, axis=(1, 2))
         pooled += [ops.squeeze(average, axis=(1, 2)) * scale, deviation, peak * scale]
     return ops.concatenate(pooled, axis=-1)

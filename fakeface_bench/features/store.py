@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pandas as pd
 
 from fakeface_bench.data.pipeline import stream_images
 from fakeface_bench.data.publish import CachedArrays, cached_arrays, content_key
-from fakeface_bench.features.extractor import frozen_graph
+from fakeface_bench.features.extractor import Extract, frozen_graph
 from fakeface_bench.features.statistics import feature_model, layout_of
 from fakeface_bench.folders import cache_folder
 from fakeface_bench.progress import Progress
@@ -21,7 +22,7 @@ from fakeface_bench.progress import Progress
 EXTRACTOR_VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FeatureSource:
     """What features are made of, apart from the images.
 
@@ -43,6 +44,16 @@ class FeatureSource:
     def image_size(self) -> int:
         """Side of the input in pixels."""
         return int(self.backbone.inputs[0].shape[1])
+
+    @cached_property
+    def model(self) -> keras.Model:
+        """From pixels to the feature arrays."""
+        return feature_model(self.backbone)
+
+    @cached_property
+    def extract(self) -> Extract:
+        """The model as a frozen graph, compiled at first use and kept for all splits."""
+        return frozen_graph(self.model, self.batch_size)
 
     def key(self, rows: pd.DataFrame) -> str:
         """Return the hash of everything that the features of these images depend on."""
@@ -88,18 +99,16 @@ def extract_to(folder: Path, source: FeatureSource, paths: list[Path], progress:
         Seconds, the compilation of the graph included.
     """
     started = time.perf_counter()
-    model = feature_model(source.backbone)
-    extract = frozen_graph(model, source.batch_size)
     targets = {
         name: np.lib.format.open_memmap(
             folder / f"{name}.npy", mode="w+", dtype=np.float16, shape=(len(paths), output.shape[1])
         )
-        for name, output in model.output.items()
+        for name, output in source.model.output.items()
     }
     done = 0
     with progress.stage(f"extracting features ({source.architecture})", len(paths), "images") as go:
         for batch in stream_images(paths, source.image_size, source.fit, source.batch_size):
-            for name, values in extract(batch).items():
+            for name, values in source.extract(batch).items():
                 targets[name][done : done + len(values)] = values
             done += len(batch)
             go(len(batch))

@@ -43,14 +43,19 @@ class StudyRun:
         fresh = [Param(key, str(value)) for key, value in params.items() if key not in present]
         self._client.log_batch(self.run_id, params=fresh)
 
-    def log_epochs(self, epochs: tuple[EpochRecord, ...]) -> None:
-        """Log the epochs of the final fit, each as a step."""
+    def log_fit(self, epochs: tuple[EpochRecord, ...], figures: Mapping[str, float]) -> None:
+        """Log the epochs of the final fit as steps, and single figures.
+
+        A figure that the epochs log as well (`val/roc_auc`) gets the step after the last one,
+        which MLflow's tables show; any other gets step 0, which its charts draw as a bar.
+        """
         for epoch in epochs:
             log_step(self._client, self.run_id, epoch.as_metrics(), epoch.epoch)
-
-    def log_metrics(self, figures: Mapping[str, float], step: int) -> None:
-        """Log single figures at a step; the highest step is what MLflow's tables show."""
-        log_step(self._client, self.run_id, figures, step)
+        by_epoch = epochs[0].as_metrics().keys()
+        last = {key: value for key, value in figures.items() if key in by_epoch}
+        single = {key: value for key, value in figures.items() if key not in by_epoch}
+        log_step(self._client, self.run_id, last, len(epochs))
+        log_step(self._client, self.run_id, single, 0)
 
     def log_dataset(self, index: ImageIndex) -> None:
         """Log the dataset's index as an input of the run, with its digest."""
@@ -87,6 +92,7 @@ def study_run(name: str) -> Iterator[StudyRun]:
     A block that raises leaves the run FAILED, an interrupted one KILLED, with the reason as a tag.
     """
     with mlflow.start_run(log_system_metrics=True) as active:
+        _mark_experiment(active.info.experiment_id)
         run = StudyRun(active.info.run_id, active.info.experiment_id)
         run.tag({names.KIND: "study", names.RUN_NAME: name})
         try:
@@ -98,6 +104,13 @@ def study_run(name: str) -> Iterator[StudyRun]:
         except Exception as error:
             run.tag({names.FAILURE: str(error) or type(error).__name__})
             raise
+
+
+def _mark_experiment(experiment_id: str) -> None:
+    """Have MLflow's UI open the experiment on its runs, unless somebody has chosen otherwise."""
+    client = mlflow.MlflowClient()
+    if names.EXPERIMENT_KIND not in client.get_experiment(experiment_id).tags:
+        client.set_experiment_tag(experiment_id, names.EXPERIMENT_KIND, "custom_model_development")
 
 
 def fail_adopted_run(reason: str) -> None:

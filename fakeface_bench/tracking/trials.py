@@ -77,7 +77,7 @@ class TrialRuns(TrialListener):
             figures["objective"] = trial.value
         if trial.epochs:
             figures["cost/first_epoch_seconds"] = trial.epochs[0].seconds
-        log_step(self._client, run_id, figures, len(trial.epochs))
+        log_step(self._client, run_id, figures, 0)
         tags = {names.STATE: trial.state, names.FAILURE: trial.reason}
         self._client.log_batch(run_id, tags=[RunTag(k, v[:5000]) for k, v in tags.items() if v])
         end_time = int(trial.finished_at * 1000)

@@ -18,7 +18,7 @@ from fakeface_bench.training.batches import Batches, predict_logits
 from fakeface_bench.training.losses import LOSSES, Loss, accuracy_metric
 
 #: Epochs without a better validation objective after which a fit ends.
-PATIENCE = 3
+PATIENCE = 5
 PREDICT_BATCH = 256
 
 Objective = Callable[[LabelArray, FloatArray], float]
@@ -58,6 +58,7 @@ def fit(
         head: Options of the classifier.
         on_epoch: Called after each epoch; what it raises ends the fit.
     """
+    keras.utils.clear_session()  # graphs of earlier fits would pile up in memory
     keras.utils.set_random_seed(task.seed)
     loss = LOSSES[head.loss]
     model = task.network.classifier(task.train, head, loss.outputs)

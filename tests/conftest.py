@@ -1,0 +1,77 @@
+"""What the tests share: a cache of their own, one tiny dataset, TensorFlow imported once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from fakeface_bench.data.synthetic import write_synthetic
+from fakeface_bench.progress import Advance
+from fakeface_bench.runtime import start_tensorflow
+
+start_tensorflow()
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+TINY_IMAGES = 80
+
+
+class RecordedProgress:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.warnings: list[str] = []
+        self.stages: list[tuple[str, int]] = []
+
+    @contextmanager
+    def stage(self, title: str, total: int, unit: str) -> Iterator[Advance]:
+        self.stages.append((title, total))
+        yield lambda units: None
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+    def warn(self, line: str) -> None:
+        self.warnings.append(line)
+
+
+@pytest.fixture
+def progress() -> RecordedProgress:
+    return RecordedProgress()
+
+
+@pytest.fixture(scope="session")
+def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def cache(session_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep every test out of the user's cache; what is expensive is shared by the session."""
+    monkeypatch.setenv("FAKEFACE_CACHE", str(session_cache))
+    return session_cache
+
+
+@pytest.fixture
+def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache that is empty at the start of the test."""
+    folder = tmp_path / "fresh_cache"
+    monkeypatch.setenv("FAKEFACE_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eighty drawn faces in the 140k layout; not to be written to."""
+    folder = tmp_path_factory.mktemp("tiny_faces")
+    write_synthetic(folder, images=TINY_IMAGES, seed=0)
+    return folder
+
+
+def shared(path: str) -> Path:
+    """Return a file or folder of real faces or weights; the test skips where it is absent."""
+    found = SHARED / path
+    if not found.exists():
+        pytest.skip(f"needs {path}, which is not part of the project")
+    return found

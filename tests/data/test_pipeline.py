@@ -1,0 +1,164 @@
+"""Images through tf.data and the pixel cache: the pixels that `load_image` gives, in order."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from fakeface_bench.config import FITS
+from fakeface_bench.data import pipeline, pixels
+from fakeface_bench.data.images import load_image
+from fakeface_bench.data.pipeline import stream_images
+from fakeface_bench.data.pixels import cached_pixels
+
+IMAGES = 23
+SIZE = 32
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures of many shapes and formats, some of which are scaled."""
+    folder = tmp_path_factory.mktemp("faces")
+    rng = np.random.default_rng(0)
+    for number in range(IMAGES):
+        height, width = rng.integers(20, 90, 2)
+        picture = Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+        picture.save(folder / f"{number:02}.{('png', 'jpg', 'webp')[number % 3]}")
+    return folder
+
+
+@pytest.fixture
+def rows(faces: Path) -> pd.DataFrame:
+    """The index of the pictures, in an order that is not that of their names."""
+    names = [path.name for path in sorted(faces.iterdir())]
+    order = np.random.default_rng(1).permutation(IMAGES)
+    return pd.DataFrame({"path": [names[i] for i in order], "digest": [f"d{i}" for i in order]})
+
+
+def paths_of(rows: pd.DataFrame, faces: Path) -> list[Path]:
+    return [faces / path for path in rows["path"]]
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_the_stream_equals_eager_loading_bit_for_bit(
+    faces: Path, rows: pd.DataFrame, fit: str
+) -> None:
+    paths = paths_of(rows, faces)
+    batches = [batch.numpy() for batch in stream_images(paths, SIZE, fit, 4)]
+    eager = np.stack([load_image(path, SIZE, fit) for path in paths])
+    streamed = np.concatenate(batches)
+    assert streamed.dtype == np.uint8
+    np.testing.assert_array_equal(streamed, eager)
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, IMAGES - 1, IMAGES, IMAGES + 1, 1000])
+def test_any_batch_size_holds_every_image_once_the_last_batch_the_rest(
+    faces: Path, rows: pd.DataFrame, batch_size: int
+) -> None:
+    paths = paths_of(rows, faces)
+    sizes = [len(batch) for batch in stream_images(paths, SIZE, "crop", batch_size)]
+    full, rest = divmod(IMAGES, batch_size)
+    assert sizes == [batch_size] * full + [rest] * (rest > 0)
+
+
+def test_an_image_that_takes_long_is_not_overtaken(
+    faces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = sorted(faces.iterdir())
+
+    def load_first_last(path: Path, size: int, fit: str) -> Any:
+        time.sleep(0.3 if path == paths[0] else 0.0)
+        return load_image(path, size, fit)
+
+    monkeypatch.setattr(pipeline, "load_image", load_first_last)
+    streamed = [b.numpy()[0] for b in stream_images(paths, SIZE, "crop", 1)]
+    np.testing.assert_array_equal(streamed, [load_image(path, SIZE, "crop") for path in paths])
+
+
+def test_the_stream_may_be_read_twice(faces: Path, rows: pd.DataFrame) -> None:
+    stream = stream_images(paths_of(rows, faces), SIZE, "crop", 7)
+    first, second = (np.concatenate([b.numpy() for b in stream]) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_the_stream_knows_the_shape_of_its_images(faces: Path, rows: pd.DataFrame) -> None:
+    stream = stream_images(paths_of(rows, faces), SIZE, "crop", 7)
+    assert stream.element_spec.shape.as_list() == [None, SIZE, SIZE, 3]
+
+
+def test_an_image_that_is_gone_is_named_by_the_stream(faces: Path) -> None:
+    with pytest.raises(Exception, match=r"No such file.*gone\.png"):
+        list(stream_images([faces / "gone.png"], SIZE, "crop", 1))
+
+
+def test_cached_pixels_are_the_images_in_the_order_of_the_rows(
+    faces: Path, rows: pd.DataFrame, fresh_cache: Path, progress: Any
+) -> None:
+    cached = cached_pixels(faces, rows, SIZE, "crop", progress)
+    eager = np.stack([load_image(path, SIZE, "crop") for path in paths_of(rows, faces)])
+    assert cached.arrays["images"].dtype == np.uint8
+    np.testing.assert_array_equal(cached.arrays["images"], eager)
+
+
+def test_cached_pixels_are_made_once(
+    faces: Path, rows: pd.DataFrame, fresh_cache: Path, progress: Any
+) -> None:
+    first = cached_pixels(faces, rows, SIZE, "crop", progress)
+    again = cached_pixels(faces, rows, SIZE, "crop", progress)
+    assert (first.made_now, again.made_now) == (True, False)
+    assert progress.stages == [("decoding images", IMAGES)]
+    assert again.facts == first.facts
+    assert first.facts["images"] == IMAGES
+    np.testing.assert_array_equal(first.arrays["images"], again.arrays["images"])
+
+
+def test_other_rows_another_order_size_or_fit_are_other_pixels(
+    faces: Path, rows: pd.DataFrame, fresh_cache: Path, progress: Any
+) -> None:
+    cached_pixels(faces, rows, SIZE, "crop", progress)
+    others = [
+        (rows.iloc[:-1], SIZE, "crop"),
+        (rows.iloc[::-1], SIZE, "crop"),
+        (rows, SIZE + 1, "crop"),
+        (rows, SIZE, "resize"),
+    ]
+    for other, size, fit in others:
+        cached = cached_pixels(faces, other, size, fit, progress)
+        assert cached.made_now
+        eager = np.stack([load_image(path, size, fit) for path in paths_of(other, faces)])
+        np.testing.assert_array_equal(cached.arrays["images"], eager)
+
+
+def test_renamed_images_are_found_in_the_cache(
+    faces: Path, rows: pd.DataFrame, fresh_cache: Path, progress: Any
+) -> None:
+    cached_pixels(faces, rows, SIZE, "crop", progress)
+    renamed = rows.assign(path=[f"moved/{path}" for path in rows["path"]])
+    assert not cached_pixels(faces, renamed, SIZE, "crop", progress).made_now
+
+
+def test_an_interrupted_decoding_leaves_nothing_that_a_reader_would_use(
+    faces: Path,
+    rows: pd.DataFrame,
+    fresh_cache: Path,
+    progress: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*options: Any) -> Any:
+        yield from stream_images(*options).take(1)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pixels, "_STREAM_BATCH", 4)
+        patch.setattr(pixels, "stream_images", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            cached_pixels(faces, rows, SIZE, "crop", progress)
+    assert [path for path in fresh_cache.rglob("*") if path.suffix == ".npy"] == []
+    whole = cached_pixels(faces, rows, SIZE, "crop", progress)
+    assert whole.made_now
+    eager = np.stack([load_image(path, SIZE, "crop") for path in paths_of(rows, faces)])
+    np.testing.assert_array_equal(whole.arrays["images"], eager)

@@ -1,0 +1,101 @@
+"""The project's own split: whole groups, close to its fractions, repeatable."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fakeface_bench.data.splits import SplitFractions, split_by_group
+from fakeface_bench.errors import DataError
+
+SEEDS = range(25)
+
+
+def grouped(seed: int, images: int = 400, largest: int = 6) -> pd.DataFrame:
+    """Draw images in groups of 1 to `largest`, each group of one label."""
+    rng = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(images), rng.integers(1, largest + 1, images))[:images]
+    label = rng.random(groups.max() + 1) < rng.uniform(0.3, 0.7)
+    return pd.DataFrame({"group": [f"g{g}" for g in groups], "label": label[groups].astype(int)})
+
+
+def split(frame: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    return split_by_group(frame, SplitFractions(), seed)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_group_is_divided(seed: int) -> None:
+    result = split(grouped(seed), seed)
+    assert (result.groupby("group")["split"].nunique() == 1).all()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_image_gets_a_split_and_keeps_its_row(seed: int) -> None:
+    frame = grouped(seed)
+    result = split(frame, seed)
+    assert set(result["split"]) == {"train", "valid", "test"}
+    pd.testing.assert_frame_equal(result.drop(columns="split"), frame)
+    assert "split" not in frame
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_each_class_is_near_the_fractions(seed: int) -> None:
+    result = split(grouped(seed), seed)
+    shares = result.groupby("label")["split"].value_counts(normalize=True).unstack()
+    assert shares["train"].between(0.65, 0.75).all()
+    assert shares["valid"].between(0.11, 0.19).all()
+    assert shares["test"].between(0.11, 0.19).all()
+
+
+def test_single_images_meet_the_fractions_exactly() -> None:
+    frame = pd.DataFrame({"group": [f"{n:03}" for n in range(400)], "label": [0, 1] * 200})
+    counts = split(frame).groupby(["split", "label"]).size()
+    assert counts.unstack().T.to_dict("list") == {
+        "test": [30, 30],
+        "train": [140, 140],
+        "valid": [30, 30],
+    }
+
+
+def test_other_fractions_are_met() -> None:
+    frame = pd.DataFrame({"group": [f"{n:03}" for n in range(200)], "label": [0, 1] * 100})
+    result = split_by_group(frame, SplitFractions(train=0.5, valid=0.2, test=0.3), seed=0)
+    assert result["split"].value_counts().to_dict() == {"train": 100, "test": 60, "valid": 40}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_same_seed_draws_the_same_split(seed: int) -> None:
+    pd.testing.assert_frame_equal(split(grouped(0), seed), split(grouped(0), seed))
+
+
+def test_seeds_draw_different_splits() -> None:
+    drawn = {tuple(split(grouped(0), seed)["split"]) for seed in SEEDS}
+    assert len(drawn) == len(SEEDS)
+
+
+def test_the_two_classes_are_drawn_independently() -> None:
+    half = [f"{n:03}" for n in range(100)]
+    frame = pd.DataFrame({"group": half + [f"x{g}" for g in half], "label": [0] * 100 + [1] * 100})
+    result = split(frame)["split"].to_numpy()
+    assert (result[:100] != result[100:]).any()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_order_of_rows_does_not_matter(seed: int) -> None:
+    frame = grouped(seed)
+    shuffled = frame.sample(frac=1, random_state=seed)
+    pd.testing.assert_frame_equal(split(shuffled).sort_index(), split(frame))
+
+
+@pytest.mark.parametrize("per_class", [1, 2, 3])
+def test_too_few_images_are_refused(per_class: int) -> None:
+    frame = pd.DataFrame(
+        {"group": [str(n) for n in range(2 * per_class)], "label": [0, 1] * per_class}
+    )
+    with pytest.raises(DataError, match=f"{2 * per_class} images in {2 * per_class} groups are"):
+        split(frame)
+
+
+def test_many_copies_of_few_images_are_refused() -> None:
+    frame = pd.DataFrame({"group": ["a", "b"] * 100, "label": [0, 1] * 100})
+    with pytest.raises(DataError, match="200 images in 2 groups are too few"):
+        split(frame)

@@ -1,0 +1,155 @@
+"""Features are what the backbone gives, whatever the batch, and are made once."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from fakeface_bench.architectures.backbones import build_backbone
+from fakeface_bench.architectures.catalogue import architecture_named
+from fakeface_bench.architectures.weights import Weights, resolve_weights
+from fakeface_bench.data.images import load_image
+from fakeface_bench.data.index import IndexOptions, build_index
+from fakeface_bench.features.statistics import (
+    STATISTICS,
+    FeatureLayout,
+    feature_model,
+    layout_of,
+    pool_last_2x2,
+)
+from fakeface_bench.features.store import FeatureSource, cached_features
+from tests.conftest import RecordedProgress, shared
+
+SIZE = 96
+
+
+@pytest.fixture(scope="module")
+def source() -> FeatureSource:
+    row = architecture_named("mobilenetv3_small")
+    backbone = build_backbone(row, SIZE, Weights("random"))
+    return FeatureSource(backbone, row.key, "random:0", "crop", batch_size=16)
+
+
+@pytest.fixture
+def rows(tiny_faces: Path, progress: RecordedProgress) -> pd.DataFrame:
+    index = build_index("tiny", tiny_faces, IndexOptions(), progress)
+    return index.split("train").assign(path=lambda r: [str(index.root / p) for p in r["path"]])
+
+
+def test_frozen_graph_gives_what_the_model_gives(
+    source: FeatureSource, rows: pd.DataFrame, progress: RecordedProgress, fresh_cache: Path
+) -> None:
+    cached = cached_features(source, Path("/"), rows, progress).arrays
+    pictures = np.stack([load_image(Path(path), SIZE, "crop") for path in rows["path"]])
+    expected = source.model(pictures.astype(np.float32))
+    for name, array in expected.items():
+        assert cached[name].dtype == np.float16
+        np.testing.assert_allclose(
+            cached[name].astype(np.float32), array.numpy().astype(np.float32), rtol=4e-3, atol=2e-3
+        )
+
+
+def test_a_row_does_not_depend_on_its_batch(
+    source: FeatureSource, rows: pd.DataFrame, progress: RecordedProgress, fresh_cache: Path
+) -> None:
+    whole = cached_features(source, Path("/"), rows, progress).arrays["pooled"]
+    one = cached_features(source, Path("/"), rows.tail(1), progress).arrays["pooled"]
+    np.testing.assert_array_equal(one[0], whole[-1])
+
+
+def test_the_same_images_are_extracted_once(
+    source: FeatureSource, rows: pd.DataFrame, progress: RecordedProgress, fresh_cache: Path
+) -> None:
+    first = cached_features(source, Path("/"), rows, progress)
+    moved = rows.assign(path="nowhere.jpg")
+    second = cached_features(source, Path("/"), moved, progress)
+    assert (first.made_now, second.made_now) == (True, False)
+    assert second.facts == first.facts
+    assert len(progress.stages) == 1
+
+
+@pytest.mark.parametrize(
+    "change", [{"weights": "random:1"}, {"fit": "resize"}, {"architecture": "another"}]
+)
+def test_the_key_holds_all_that_features_depend_on(
+    source: FeatureSource, rows: pd.DataFrame, change: dict[str, str]
+) -> None:
+    assert replace(source, **change).key(rows) != source.key(rows)
+    assert source.key(rows.iloc[::-1]) != source.key(rows)
+    assert replace(source, batch_size=3).key(rows) == source.key(rows)
+
+
+def test_statistics_are_those_of_numpy() -> None:
+    maps = keras.Input((5, 6, 3))
+    values = np.random.default_rng(0).normal(size=(4, 5, 6, 3)).astype(np.float32)
+    model = keras.Model(maps, [maps * 1.0, maps * 1.0])
+    pooled = feature_model(model)(values)["pooled"].numpy().astype(np.float64)
+    scale = pooled[:, 6:9] / values.max(axis=(1, 2))
+    assert np.allclose(scale, scale[0, 0], rtol=2e-3)
+    assert np.log2(round(float(scale[0, 0]), 6)) % 1 == pytest.approx(0, abs=1e-3)
+    np.testing.assert_allclose(
+        pooled[:, :3] / scale[0, 0], values.mean(axis=(1, 2)), rtol=2e-3, atol=1e-3
+    )
+    np.testing.assert_allclose(pooled[:, 3:6] / scale[0, 0], values.std(axis=(1, 2)), rtol=4e-3)
+
+
+def test_columns_name_each_statistic_of_each_block() -> None:
+    layout = FeatureLayout(channels=(2, 3), max2x2_width=0)
+    every = layout.columns("all_blocks", STATISTICS)
+    covered = [number for part in every for number in range(part.start, part.stop)]
+    assert covered == list(range(layout.pooled_width))
+    assert layout.columns("last", ["std"]) == [slice(9, 12)]
+
+
+def test_max2x2_keeps_positions_and_odd_edges() -> None:
+    last = np.arange(9, dtype=np.float32).reshape(1, 3, 3, 1)
+    assert pool_last_2x2(last, 1.0).numpy().tolist() == [[4.0, 5.0, 7.0, 8.0]]
+
+
+def test_even_a_random_deep_network_keeps_every_block_within_float16() -> None:
+    row = architecture_named("mobilenetv3_large")
+    backbone = build_backbone(row, SIZE, Weights("random"))
+    picture = np.random.default_rng(1).integers(0, 256, (2, SIZE, SIZE, 3)).astype(np.float32)
+    pooled = feature_model(backbone)(picture)["pooled"].numpy().astype(np.float32)
+    deviations = [
+        pooled[:, c].max() for c in layout_of(backbone.outputs).columns("all_blocks", ["std"])
+    ]
+    assert min(deviations) > 1e-2
+    assert max(deviations) < 1e3
+
+
+@pytest.mark.slow
+def test_reference_figures_of_real_faces(progress: RecordedProgress) -> None:
+    """Logistic regression on frozen ImageNet features: 0.84 last block, 0.89 all blocks."""
+    row = architecture_named("mobilenetv3_small")
+    weights = resolve_weights(
+        str(shared("weights/mobilenetv3_small_imagenet_notop.weights.h5")), row, 0
+    )
+    faces = build_index("140k", shared("data/140k_subset"), IndexOptions(), progress)
+    source = FeatureSource(
+        build_backbone(row, 224, weights), row.key, weights.identity, "crop", row.cpu_batch
+    )
+    layout = layout_of(source.backbone.outputs)
+    arrays, labels = {}, {}
+    for split in ("train", "test"):
+        part = faces.split(split)
+        arrays[split] = cached_features(source, faces.root, part, progress).arrays["pooled"]
+        labels[split] = part["label"]
+    for features, statistics, low, high in (
+        ("last", ["avg"], 0.80, 0.88),
+        ("all_blocks", ["avg", "std"], 0.85, 0.93),
+    ):
+        columns = np.concatenate(
+            [np.arange(c.start, c.stop) for c in layout.columns(features, statistics)]
+        )
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000))
+        model.fit(arrays["train"][:, columns].astype(np.float64), labels["train"])
+        scores = model.decision_function(arrays["test"][:, columns].astype(np.float64))
+        assert low < roc_auc_score(labels["test"], scores) < high

@@ -1,0 +1,212 @@
+"""One contract for every row of every table: it builds, has its width, learns, saves, loads."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fakeface_bench.architectures.backbones import build_backbone, build_scratch_network
+from fakeface_bench.architectures.catalogue import ARCHITECTURES, Architecture, architecture_named
+from fakeface_bench.architectures.macs import count_macs
+from fakeface_bench.architectures.preprocessing import PREPROCESSINGS
+from fakeface_bench.architectures.weights import Weights
+from fakeface_bench.config import HeadConfig
+from fakeface_bench.data.catalogue import DATASETS
+from fakeface_bench.evaluation.metrics import METRICS, score_metrics
+from fakeface_bench.features.samples import Samples
+from fakeface_bench.features.statistics import feature_model, layout_of
+from fakeface_bench.models.head import Calibration
+from fakeface_bench.models.networks import FrozenNetwork, Network, ScratchNetwork
+from fakeface_bench.models.poolings import ACTIVATIONS, FEATURES, POOLINGS
+from fakeface_bench.training.losses import LOSSES, Loss, accuracy_metric
+
+#: Small enough to be quick, large enough for every row (Xception needs 71).
+SIZE = 80
+BY_KEY = pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda row: row.key)
+PRETRAINED = [row for row in ARCHITECTURES if row.pretrained]
+
+
+def network_at(architecture: Architecture, size: int) -> keras.Model:
+    if architecture.pretrained:
+        return build_backbone(architecture, size, Weights("random"))
+    return build_scratch_network(architecture, size, HeadConfig())
+
+
+def pixels(images: int, size: int = SIZE) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (images, size, size, 3), dtype=np.uint8)
+
+
+def samples_for(network: Network, images: int = 12) -> Samples:
+    """Return what a split of noise pictures becomes for a network."""
+    labels = (np.arange(images) % 2).astype(np.uint8)
+    if isinstance(network, ScratchNetwork):
+        return Samples({"images": pixels(images, network.image_size)}, labels)
+    outputs = feature_model(network.backbone)(pixels(images).astype(np.float32))
+    return Samples({name: array.numpy() for name, array in outputs.items()}, labels)
+
+
+@pytest.fixture(scope="module")
+def frozen() -> FrozenNetwork:
+    return FrozenNetwork(network_at(architecture_named("mobilenetv3_small"), SIZE))
+
+
+@pytest.fixture(scope="module")
+def scratch() -> ScratchNetwork:
+    return ScratchNetwork(architecture_named("simple_cnn_pool"), SIZE)
+
+
+def assert_learns(network: Network, head: HeadConfig) -> None:
+    """One step: the declared output width, a finite loss, finite gradients for every weight."""
+    samples = samples_for(network)
+    loss = LOSSES[head.loss]
+    classifier = network.classifier(samples, head, loss.outputs)
+    x = samples.rows(np.arange(len(samples)), network.parts(head))
+    y = samples.labels.astype(np.float32)[:, None]
+    with tf.GradientTape() as tape:
+        logits = classifier(x, training=True)
+        value = loss.build()(y, logits)
+    gradients = tape.gradient(value, classifier.trainable_variables)
+    assert logits.shape == (len(samples), loss.outputs)
+    assert np.isfinite(float(value))
+    assert len(gradients) == len(classifier.trainable_variables) > 0
+    assert all(np.isfinite(gradient.numpy()).all() for gradient in gradients)
+    assert any(np.abs(gradient.numpy()).max() > 0 for gradient in gradients)
+
+
+def test_keys_and_aliases_name_one_row_each() -> None:
+    names = [name for row in ARCHITECTURES for name in (row.key, *row.aliases)]
+    assert len(names) == len(set(names))
+    assert architecture_named("mobilenetv3").key == "mobilenetv3_large"
+
+
+@BY_KEY
+def test_architecture_states_its_true_size(architecture: Architecture) -> None:
+    network = network_at(architecture, architecture.image_size)
+    assert network.count_params() == architecture.parameters
+    assert round(count_macs(network) / 1e6) == architecture.mmacs
+    assert len(network.outputs) == len(architecture.blocks or architecture.filters) + bool(
+        architecture.blocks
+    )
+
+
+@BY_KEY
+def test_architecture_sees_the_range_it_was_made_for(architecture: Architecture) -> None:
+    row = PREPROCESSINGS[architecture.preprocessing]
+    seen = keras.Input((4, 4, 3))
+    model = keras.Model(seen, row.apply(seen)) if row.low or row.high != 255 else None
+    for value, expected, pick in ((0.0, row.low, np.min), (255.0, row.high, np.max)):
+        picture = np.full((1, 4, 4, 3), value, np.float32)
+        prepared = picture if model is None else model(picture).numpy()
+        assert pick(prepared) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("architecture", PRETRAINED, ids=lambda row: row.key)
+def test_backbone_gives_features_of_every_block(architecture: Architecture) -> None:
+    backbone = network_at(architecture, SIZE)
+    layout = layout_of(backbone.outputs)
+    outputs = feature_model(backbone)(pixels(2).astype(np.float32))
+    pooled = outputs["pooled"].numpy()
+    assert pooled.dtype == np.float16
+    assert pooled.shape == (2, layout.pooled_width)
+    assert np.isfinite(pooled).all()
+    for columns in layout.columns("all_blocks", ["std"]):
+        assert 1e-3 < np.abs(pooled[:, columns].astype(np.float32)).max() < 1e3, "a block vanished"
+    assert ("max2x2" in outputs) == (layout.max2x2_width > 0)
+
+
+@BY_KEY
+def test_detector_saves_and_loads_to_equal_predictions(
+    architecture: Architecture, tmp_path: Path
+) -> None:
+    if architecture.pretrained:
+        network: Network = FrozenNetwork(network_at(architecture, SIZE))
+    else:
+        network = ScratchNetwork(architecture, SIZE)
+    head = HeadConfig(units=8, batch_norm=True)
+    classifier = network.classifier(samples_for(network, 4), head, 1)
+    detector = network.complete(classifier, head, Calibration(2.0, -0.5))
+    detector.save(tmp_path / "detector.keras")
+    loaded = keras.saving.load_model(tmp_path / "detector.keras", safe_mode=True)
+    expected = detector(pixels(3)).numpy()
+    assert expected.shape == (3, 1)
+    assert ((expected >= 0) & (expected <= 1)).all()
+    np.testing.assert_array_equal(loaded(pixels(3)).numpy(), expected)
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        row if row.key == "mobilenetv3_small" else pytest.param(row, marks=pytest.mark.slow)
+        for row in PRETRAINED
+    ],
+    ids=lambda row: row.key,
+)
+def test_fit_leaves_every_value_of_the_backbone_as_it_was(architecture: Architecture) -> None:
+    backbone = network_at(architecture, SIZE)
+    before = [value.copy() for value in backbone.get_weights()]
+    network = FrozenNetwork(backbone)
+    classifier = network.classifier(samples_for(network, 4), HeadConfig(), 1)
+    detector = network.complete(classifier, HeadConfig(), Calibration())
+    detector.compile(optimizer="adam", loss="binary_crossentropy")
+    head_before = classifier.get_weights()
+    detector.fit(pixels(4), np.array([0, 1, 0, 1]), epochs=2, verbose=0)
+    for value, kept in zip(backbone.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(value, kept)
+    assert any(
+        (a != b).any() for a, b in zip(classifier.get_weights(), head_before, strict=True)
+    ), "nothing was trained"
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("kind", ["frozen", "scratch"])
+def test_loss_learns(loss: str, kind: str, request: pytest.FixtureRequest) -> None:
+    assert_learns(request.getfixturevalue(kind), HeadConfig(loss=loss))
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=list(LOSSES))
+def test_loss_prefers_the_right_side_and_accuracy_counts_it(loss: Loss) -> None:
+    y = np.array([[0.0], [1.0]], np.float32)
+    right = np.array([[-2.0], [2.0]], np.float32)
+    if loss.outputs == 2:
+        right = np.concatenate([-right, right], axis=1)
+    assert float(loss.build()(y, right)) < float(loss.build()(y, -right))
+    metric = accuracy_metric(loss)
+    metric.update_state(y, right)
+    assert float(metric.result()) == 1.0
+
+
+@pytest.mark.parametrize("features", FEATURES)
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("kind", ["frozen", "scratch"])
+def test_pooling_learns(
+    features: str, pooling: str, kind: str, request: pytest.FixtureRequest
+) -> None:
+    head = HeadConfig(features="last" if POOLINGS[pooling].last_only else features, pooling=pooling)
+    assert_learns(request.getfixturevalue(kind), head)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("kind", ["frozen", "scratch"])
+def test_activation_and_batch_norm_learn(
+    activation: str, batch_norm: bool, kind: str, request: pytest.FixtureRequest
+) -> None:
+    head = HeadConfig(units=16, activation=activation, batch_norm=batch_norm)
+    assert_learns(request.getfixturevalue(kind), head)
+
+
+@pytest.mark.parametrize("key", METRICS)
+def test_metric_prefers_the_better_scores(key: str) -> None:
+    y_true = (np.arange(200) % 2).astype(np.uint8)
+    good = np.where(y_true == 1, 0.9, 0.1) + np.random.default_rng(0).uniform(-0.09, 0.09, 200)
+    poor = np.random.default_rng(1).permutation(good)
+    better = score_metrics(y_true, good, 0.5)[key] - score_metrics(y_true, poor, 0.5)[key]
+    assert better > 0 if METRICS[key].greater_is_better else better < 0
+
+
+def test_datasets_have_one_row_a_key() -> None:
+    keys = [row.key for row in DATASETS]
+    assert len(keys) == len(set(keys))
+    assert all(row.title and row.images > 0 for row in DATASETS)

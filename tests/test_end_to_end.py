@@ -1,0 +1,312 @@
+"""One whole study on drawn faces, in a real MLflow store and a real study file."""
+
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from mlflow.entities import Run
+
+from fakeface_bench import study
+from fakeface_bench.config import HeadConfig, StudyConfig
+from fakeface_bench.data.images import load_image
+from fakeface_bench.errors import StudyError
+from fakeface_bench.evaluation import detector
+from fakeface_bench.evaluation.metrics import METRICS
+from fakeface_bench.features.reader import SplitReader
+from fakeface_bench.features.samples import Samples
+from fakeface_bench.search import optimise
+from fakeface_bench.study import StudyOutcome, run_study
+from tests.conftest import RecordedProgress
+
+SIZE = 96
+
+
+@dataclass
+class Workplace:
+    """A folder with its own MLflow store, study file and cache."""
+
+    folder: Path
+    config: StudyConfig
+    store_file: str = "mlflow.db"
+
+    @property
+    def client(self) -> mlflow.MlflowClient:
+        return mlflow.MlflowClient(self.store)
+
+    @property
+    def store(self) -> str:
+        return f"sqlite:///{self.folder / self.store_file}"
+
+    def run(self, **changes: object) -> tuple[StudyOutcome, RecordedProgress]:
+        """Run the study as in a new process: in this folder, with this store."""
+        progress = RecordedProgress()
+        before = Path.cwd()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FAKEFACE_CACHE", str(self.folder / "cache"))
+            patch.setenv("MLFLOW_TRACKING_URI", self.store)
+            os.chdir(self.folder)
+            try:
+                return run_study(replace(self.config, **changes), progress), progress
+            finally:
+                os.chdir(before)
+
+    def trials_of(self, run_id: str) -> list[Run]:
+        """Return the child runs of a run, by trial number."""
+        query = f"tags.`mlflow.parentRunId` = '{run_id}'"
+        runs = self.client.search_runs(["0"], query)
+        return sorted(runs, key=lambda run: int(run.data.tags["fakeface.trial"]))
+
+
+def workplace(folder: Path, faces: Path) -> Workplace:
+    config = StudyConfig(
+        model="mobilenetv3_small",
+        data=str(faces),
+        trials=3,
+        epochs=3,
+        image_size=SIZE,
+        weights="random",
+    )
+    return Workplace(folder, config)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, tiny_faces: Path) -> Workplace:
+    return workplace(tmp_path_factory.mktemp("workplace"), tiny_faces)
+
+
+@pytest.fixture(scope="module")
+def first(place: Workplace) -> tuple[StudyOutcome, RecordedProgress]:
+    return place.run()
+
+
+@pytest.fixture(scope="module")
+def second(
+    place: Workplace, first: tuple[StudyOutcome, RecordedProgress]
+) -> tuple[StudyOutcome, RecordedProgress]:
+    return place.run()
+
+
+@pytest.fixture(scope="module")
+def artifacts(place: Workplace, second: tuple[StudyOutcome, RecordedProgress]) -> Path:
+    return Path(place.client.download_artifacts(second[0].run_id, ""))
+
+
+def test_parent_run_says_what_was_studied(place: Workplace, first) -> None:
+    run = place.client.get_run(first[0].run_id)
+    tags = run.data.tags
+    assert run.info.status == "FINISHED"
+    assert tags["fakeface.kind"] == "study"
+    assert tags["fakeface.model"] == "mobilenetv3_small"
+    assert tags["fakeface.weights"] == "random"
+    assert tags["fakeface.study"].startswith("mobilenetv3_small-")
+    assert "Results" in tags["mlflow.note.content"]
+    assert run.data.params["trials"] == "3"
+    assert int(run.data.params["hardware_threads"]) >= 1
+    assert run.data.params["version_keras"]
+    dataset = run.inputs.dataset_inputs[0].dataset
+    assert tags["fakeface.dataset_digest"].startswith(dataset.digest)
+
+
+def test_parent_run_holds_every_metric(place: Workplace, first) -> None:
+    logged = place.client.get_run(first[0].run_id).data.metrics
+    for split in ("val", "test"):
+        assert {f"{split}/{key}" for key in (*METRICS, "threshold")} <= logged.keys()
+    stages = ("extract", "search", "final_fit", "evaluate", "total", "first_epoch")
+    assert all(logged[f"cost/{stage}_seconds"] > 0 for stage in stages)
+    assert logged["data/unreadable_images"] == 0
+    assert logged["cost/extracted_images"] == 80
+
+
+def test_epochs_are_steps_and_the_latest_figure_is_the_kept_one(place: Workplace, first) -> None:
+    outcome = first[0]
+    history = place.client.get_metric_history(outcome.run_id, "val/roc_auc")
+    epochs = outcome.record.final_fit.epochs
+    assert [point.step for point in history] == list(range(len(epochs) + 1))
+    assert [point.value for point in history][:-1] == [epoch.val_roc_auc for epoch in epochs]
+    assert history[-1].value == pytest.approx(outcome.record.final_fit.best.val_roc_auc)
+    latest = place.client.get_run(outcome.run_id).data.metrics["val/accuracy"]
+    assert latest == outcome.record.valid.metrics["accuracy"]
+
+
+def test_running_again_gives_the_same_figures_and_extracts_nothing(
+    place: Workplace, first, second
+) -> None:
+    before, after = (place.client.get_run(o.run_id).data.metrics for o, _ in (first, second))
+    figures = [key for key in before if key.startswith(("test/", "val/"))]
+    assert {key: after[key] for key in figures} == {key: before[key] for key in figures}
+    assert after["cost/extracted_images"] == 0
+    assert after["cost/extract_seconds"] == pytest.approx(before["cost/extract_seconds"])
+    assert not any("extracting" in title for title, _ in second[1].stages)
+
+
+def test_trials_hang_under_the_newest_parent(place: Workplace, first, second) -> None:
+    assert place.trials_of(first[0].run_id) == []
+    trials = place.trials_of(second[0].run_id)
+    assert [trial.data.tags["fakeface.trial"] for trial in trials] == ["0", "1", "2"]
+    older = place.client.get_run(first[0].run_id).data.tags
+    assert older["fakeface.superseded_by"] == second[0].run_id
+
+
+def test_a_trial_holds_its_options_epochs_and_state(place: Workplace, second) -> None:
+    record = second[0].record.search
+    for run, trial in zip(place.trials_of(second[0].run_id), record.trials, strict=True):
+        assert run.data.tags["fakeface.kind"] == "trial"
+        assert run.data.tags["fakeface.state"] == trial.state
+        assert run.data.params.keys() >= HeadConfig().as_params().keys()
+        history = place.client.get_metric_history(run.info.run_id, "train/loss")
+        assert [point.step for point in history] == list(range(len(trial.epochs)))
+    assert record.trials[0].head.pooling == HeadConfig().pooling, "the baseline comes first"
+
+
+def test_artifacts_answer_without_code(artifacts: Path, second) -> None:
+    names = {str(path.relative_to(artifacts)) for path in artifacts.rglob("*") if path.is_file()}
+    assert {
+        "results.csv",
+        "results.md",
+        "test/confusion_matrix.png",
+        "test/confusion_matrix.json",
+        "test/classification_report.csv",
+        "test/roc_curve.png",
+        "test/precision_recall_curve.png",
+        "test/gallery_right.png",
+        "test/gallery_wrong.png",
+        "training/learning_curves.png",
+        "search/history.png",
+        "search/importances.png",
+        "search/trials.csv",
+    } <= names
+    counts = np.array(json.loads((artifacts / "test/confusion_matrix.json").read_text())["counts"])
+    assert counts.sum() == len(second[0].record.test.y_true)
+
+
+def test_the_logged_model_scores_pictures_as_the_study_did(
+    place: Workplace, artifacts: Path, second, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, run_id = second[0].record, second[0].run_id
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", place.store)
+    predictions = pd.read_parquet(artifacts / "test/predictions.parquet")
+    model = mlflow.pyfunc.load_model(f"runs:/{run_id}/model")
+    folder = Path(record.data_folder)
+    pictures = np.stack([load_image(folder / path, SIZE, "crop") for path in predictions["path"]])
+    scores = np.asarray(model.predict(pictures))[:, 0]
+    np.testing.assert_allclose(scores, predictions["y_score"], atol=2e-3)
+    assert model.metadata.signature.inputs.inputs[0].shape == (-1, SIZE, SIZE, 3)
+    assert model.metadata.saved_input_example_info is not None
+
+
+def test_topping_up_adds_trials_as_if_never_stopped(
+    place: Workplace, second, tmp_path: Path, tiny_faces: Path
+) -> None:
+    topped, _ = place.run(trials=5)
+    straight, _ = workplace(tmp_path, tiny_faces).run(trials=5)
+    assert len(place.trials_of(topped.run_id)) == 5
+    assert [t.value for t in topped.record.search.trials] == [
+        t.value for t in straight.record.search.trials
+    ]
+    assert topped.record.test.metrics == straight.record.test.metrics
+
+
+def test_nothing_reads_test_before_the_last_fit_and_then_once(
+    tmp_path: Path, tiny_faces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    read, fit_winner, fit_trial = SplitReader.read, detector.fit, optimise.fit
+
+    def counted_read(self: SplitReader, split: str) -> Samples:
+        events.append(f"read {split}")
+        return read(self, split)
+
+    def counted_fit(*args: object, **kwargs: object) -> object:
+        events.append("fit")
+        return fit_winner(*args, **kwargs)
+
+    monkeypatch.setattr(SplitReader, "read", counted_read)
+    monkeypatch.setattr(detector, "fit", counted_fit)
+    monkeypatch.setattr(optimise, "fit", counted_fit)
+    assert fit_trial is fit_winner
+    workplace(tmp_path, tiny_faces).run(trials=2)
+    assert events == ["read train", "read valid", "fit", "fit", "fit", "read test"]
+
+
+def test_a_lost_mlflow_store_gets_its_trials_back(tmp_path: Path, tiny_faces: Path) -> None:
+    place = workplace(tmp_path, tiny_faces)
+    first, _ = place.run(trials=2)
+    place.store_file = "another.db"
+    second, _ = place.run(trials=2)
+    trials = place.trials_of(second.run_id)
+    assert len(trials) == 2
+    for run, trial in zip(trials, first.record.search.trials, strict=True):
+        assert run.data.tags["fakeface.state"] == trial.state
+        assert run.data.metrics["cost/trial_seconds"] == pytest.approx(trial.seconds)
+
+
+def test_a_failing_trial_says_why_and_the_study_goes_on(
+    tmp_path: Path, tiny_faces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit, calls = optimise.fit, []
+
+    def failing_first(*args: object, **kwargs: object) -> object:
+        calls.append(args)
+        if len(calls) == 1:
+            raise ValueError("Input contains NaN.")
+        return fit(*args, **kwargs)
+
+    monkeypatch.setattr(optimise, "fit", failing_first)
+    place = workplace(tmp_path, tiny_faces)
+    outcome, _ = place.run(trials=2)
+    trials = place.trials_of(outcome.run_id)
+    assert [trial.info.status for trial in trials] == ["FAILED", "FINISHED", "FINISHED"]
+    assert trials[0].data.tags["fakeface.failure"] == "ValueError: Input contains NaN."
+
+
+def test_a_study_that_always_fails_fails_its_run(
+    tmp_path: Path, tiny_faces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*args: object, **kwargs: object) -> object:
+        raise MemoryError("no memory left")
+
+    monkeypatch.setattr(optimise, "fit", failing)
+    place = workplace(tmp_path, tiny_faces)
+    with pytest.raises(StudyError, match=r"3 trials in a row failed.*no memory left"):
+        place.run(trials=5)
+    run = place.client.search_runs(["0"], "tags.`fakeface.kind` = 'study'")[0]
+    assert run.info.status == "FAILED"
+    assert "no memory left" in run.data.tags["fakeface.failure"]
+
+
+def test_the_same_name_with_another_definition_is_refused(place: Workplace, second) -> None:
+    name = second[0].record.study
+    with pytest.raises(StudyError, match="epochs was 3 and is 2"):
+        place.run(study=name, epochs=2)
+
+
+def test_a_trial_whose_process_was_killed_is_failed_and_replaced(
+    tmp_path: Path, tiny_faces: Path
+) -> None:
+    place = workplace(tmp_path, tiny_faces)
+    outcome, _ = place.run(trials=1)
+    file = f"sqlite:///{tmp_path / 'fakeface_studies.db'}"
+    killed = optuna.load_study(study_name=outcome.record.study, storage=file).ask()
+    killed.set_user_attr("head", HeadConfig().as_params())
+    killed.set_user_attr("uid", "0" * 32)
+    killed.set_user_attr("process", {"host": os.uname().nodename, "pid": 2**22 + 1, "started": 0.0})
+    resumed, _ = place.run(trials=2)
+    states = [trial.state for trial in resumed.record.search.trials]
+    assert states == ["complete", "failed", "complete"]
+    assert resumed.record.search.trials[1].reason == "its process was killed"
+
+
+def test_from_scratch_network_runs_the_same_way(tmp_path: Path, tiny_faces: Path) -> None:
+    place = workplace(tmp_path, tiny_faces)
+    outcome, progress = place.run(model="simple_cnn_pool", weights="auto", trials=2, image_size=64)
+    again, _ = place.run(model="simple_cnn_pool", weights="auto", trials=2, image_size=64)
+    assert ("decoding images", 56) in progress.stages
+    assert outcome.record.weights.warning == ""
+    assert again.record.test.metrics == outcome.record.test.metrics
+    assert study.make_plan(replace(place.config, model="simple_cnn")).weights.label == "random"

@@ -1,0 +1,279 @@
+"""The order of the layers, who may import what, and how large anything may get."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import fakeface_bench
+
+PACKAGE = Path(fakeface_bench.__file__).parent
+NAME = PACKAGE.name
+
+#: Highest first; a module imports its own layer and those below it.
+LAYERS = (
+    ("cli", "__main__"),
+    ("study", "compare", "subject", "plan", "request"),
+    ("tracking",),
+    ("report",),
+    ("search",),
+    ("evaluation",),
+    ("training",),
+    ("models",),
+    ("features",),
+    ("architectures",),
+    ("data",),
+    ("config", "records", "errors", "folders", "progress", "runtime", "__init__"),
+)
+#: The bottom stands on itself only where a record is made of another.
+BOTTOM = LAYERS[-1]
+#: Who may import a heavy library: a layer, or one module of it.
+HEAVY = {
+    "mlflow": {"tracking"},
+    "optuna": {"search"},
+    "sqlalchemy": {"search.storage"},
+    "sklearn": {"evaluation"},
+    "scipy": {"evaluation"},
+    "matplotlib": {"report"},
+    "plotly": {"report"},
+    "keras": {"evaluation", "training", "models", "features", "architectures", "runtime"},
+    "tensorflow": {"features", "data.pipeline", "runtime"},
+    "h5py": {"architectures.weights"},
+    "click": {"cli", "__main__"},
+    "rich": {"cli"},
+    "PIL": {"data", "report"},
+    "pandas": {"subject", "compare", "tracking", "report", "evaluation", "features", "data"},
+}
+#: Where TensorFlow and what imports it may be imported inside a function, to keep starting quick.
+LAZY = {"__main__", "cli", "runtime", "training.losses", "architectures.preprocessing"}
+
+MAX_MODULE_LINES = 220
+MAX_FUNCTION_LINES = 60
+MAX_PARAMETERS = 7
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+MODULES = sorted(
+    path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
+    for path in PACKAGE.rglob("*.py")
+)
+
+
+def source(module: str) -> str:
+    path = PACKAGE / module.replace(".", "/")
+    return (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(source(module))
+
+
+def imported(node: ast.AST) -> Iterator[str]:
+    """Yield the full names that an import statement names, `from a import b` as `a.b`."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def all_imports(module: str) -> Iterator[str]:
+    for node in ast.walk(tree(module)):
+        yield from imported(node)
+
+
+def own_imports(module: str) -> set[str]:
+    """Return what a module imports of the package, without the package's name."""
+    return {
+        name.removeprefix(f"{NAME}.")
+        for name in all_imports(module)
+        if name.startswith(f"{NAME}.") and name != f"{NAME}.__version__"
+    }
+
+
+def functions(module: str) -> Iterator[Function]:
+    for node in ast.walk(tree(module)):
+        if isinstance(node, Function):
+            yield node
+
+
+def layer_of(module: str) -> int:
+    first = module.split(".")[0]
+    return next(number for number, names in enumerate(LAYERS) if first in names)
+
+
+def module_of(name: str) -> str:
+    """Return the module that a name is one of, or is something in."""
+    return name if name in MODULES else name.rpartition(".")[0]
+
+
+def is_among(module: str, places: set[str]) -> bool:
+    return any(module == place or module.startswith(f"{place}.") for place in places)
+
+
+def test_every_module_has_its_layer() -> None:
+    placed = {name for layer in LAYERS for name in layer}
+    assert {module.split(".")[0] for module in MODULES} <= placed
+    assert len(MODULES) > 40
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_its_own_and_lower_layers_only(module: str) -> None:
+    upwards = {name for name in own_imports(module) if layer_of(name) < layer_of(module)}
+    assert not upwards
+
+
+def test_the_bottom_imports_nothing_above_it() -> None:
+    for module in BOTTOM:
+        assert {name.split(".")[0] for name in own_imports(module)} <= set(BOTTOM)
+
+
+def test_no_two_modules_import_one_another() -> None:
+    edges = {module: set(map(module_of, own_imports(module))) for module in MODULES}
+    while leaves := [module for module, others in edges.items() if not others & edges.keys()]:
+        for module in leaves:
+            del edges[module]
+    assert not edges, "these import one another in a circle"
+
+
+@pytest.mark.parametrize("library", HEAVY)
+def test_a_heavy_library_is_imported_only_where_it_belongs(library: str) -> None:
+    importers = {
+        module
+        for module in MODULES
+        if any(name.split(".")[0] == library for name in all_imports(module))
+    }
+    assert {module for module in importers if not is_among(module, HEAVY[library])} == set()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_inside_functions_are_those_that_keep_starting_quick(module: str) -> None:
+    lazy = {
+        name
+        for function in functions(module)
+        for node in ast.walk(function)
+        for name in imported(node)
+    }
+    assert not lazy or is_among(module, LAZY)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_import_is_relative(module: str) -> None:
+    assert not [n for n in ast.walk(tree(module)) if isinstance(n, ast.ImportFrom) and n.level]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_opens_with_why_it_exists(module: str) -> None:
+    first = (ast.get_docstring(tree(module)) or "").partition("\n")[0]
+    assert first.endswith((".", "?"))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_gets_too_large(module: str) -> None:
+    assert len(source(module).splitlines()) <= MAX_MODULE_LINES
+    for function in functions(module):
+        lines = (function.end_lineno or 0) - function.lineno + 1
+        assert lines <= MAX_FUNCTION_LINES, f"{function.name} has {lines} lines"
+        given = function.args
+        parameters = [*given.posonlyargs, *given.args, *given.kwonlyargs]
+        count = len([p for p in parameters if p.arg not in ("self", "cls")])
+        assert count <= MAX_PARAMETERS, f"{function.name} takes {count} parameters"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_error_is_passed_over_in_silence(module: str) -> None:
+    silent = [
+        node.lineno
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.ExceptHandler)
+        and all(isinstance(line, ast.Pass | ast.Continue) for line in node.body)
+    ]
+    bare = [
+        node.lineno
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.ExceptHandler) and node.type is None
+    ]
+    assert silent + bare == []
+
+
+def fresh(script: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a process of its own; at its end it prints the heavy libraries loaded."""
+    ending = (
+        "\nimport sys"
+        "\nfor name in ('tensorflow', 'keras', 'mlflow', 'optuna', 'sklearn', 'torch', 'jax'):"
+        "\n    if name in sys.modules: print('LOADED', name)"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", script + ending],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def loaded(process: subprocess.CompletedProcess[str]) -> set[str]:
+    lines = process.stdout.splitlines()
+    return {line.removeprefix("LOADED ") for line in lines if line.startswith("LOADED ")}
+
+
+def called(*arguments: str) -> str:
+    """A script that calls the command line and goes on after it."""
+    return (
+        f"import sys; sys.argv = {['fakeface-bench', *arguments]!r}\n"
+        "from fakeface_bench.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit as end: print('EXIT', end.code)"
+    )
+
+
+@pytest.mark.parametrize("module", ["cli", "__main__", "request", "records", "data.index"])
+def test_these_load_neither_tensorflow_nor_mlflow_nor_optuna(module: str) -> None:
+    process = fresh(f"import {NAME}.{module}")
+    assert process.returncode == 0, process.stderr
+    assert loaded(process) == set()
+
+
+def test_reading_a_report_needs_neither_tensorflow_nor_mlflow_nor_optuna() -> None:
+    process = fresh(f"import {NAME}.report")
+    assert process.returncode == 0, process.stderr
+    assert loaded(process) <= {"sklearn"}  # its definitions of the figures
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--help"], "Commands:"),
+        (["run", "--help"], "--timeout-minutes"),
+        (["--version"], "version"),
+        (["list"], "mobilenetv3_large"),
+    ],
+)
+def test_help_and_list_do_not_load_tensorflow(arguments: list[str], says: str) -> None:
+    process = fresh(called(*arguments))
+    assert "EXIT 0" in process.stdout or "EXIT None" in process.stdout, process.stderr
+    assert says in process.stdout
+    assert process.stderr == ""
+    assert loaded(process) <= {"sklearn"}  # `list` shows the table of metrics
+
+
+def test_a_wrong_name_is_told_with_the_nearest_before_tensorflow_is_loaded() -> None:
+    process = fresh(called("run", "--model", "mobilenet-v3-smal"))
+    assert "EXIT 2" in process.stdout
+    assert process.stderr.startswith("Error: no architecture 'mobilenet-v3-smal'; did you mean ")
+    assert "'mobilenetv3_small'" in process.stderr
+    assert process.stderr.count("\n") == 1
+    assert loaded(process) == set()
+
+
+def test_a_name_near_to_none_is_told_with_all() -> None:
+    process = fresh(called("run", "--model", "nonsense"))
+    assert "EXIT 2" in process.stdout
+    assert process.stderr.startswith("Error: no architecture 'nonsense'; there is ")
+    assert "vgg19" in process.stderr
+    assert process.stderr.count("\n") == 1
+    assert loaded(process) == set()

@@ -1,0 +1,90 @@
+"""MLproject, the command line, conda.yaml and README say the same, and what README says runs."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from fakeface_bench.architectures.catalogue import ARCHITECTURES
+from fakeface_bench.cli import cli
+from fakeface_bench.cli.run import run
+from fakeface_bench.config import StudyConfig
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+PROJECT = yaml.safe_load((ROOT / "MLproject").read_text())
+MAIN = PROJECT["entry_points"]["main"]
+
+
+def options() -> dict[str, click.Option]:
+    return {p.name: p for p in run.params if isinstance(p, click.Option)}
+
+
+def test_mlproject_and_click_have_the_same_parameters_and_defaults() -> None:
+    asked = {name: row["default"] for name, row in MAIN["parameters"].items()}
+    assert asked == {name: option.default for name, option in options().items()}
+    assert asked == StudyConfig().as_params()
+
+
+def test_mlproject_passes_each_parameter_by_its_own_option() -> None:
+    passed = dict(re.findall(r"--([a-z-]+) \{([a-z_]+)\}", MAIN["command"]))
+    assert passed == {name.replace("_", "-"): name for name in MAIN["parameters"]}
+    assert MAIN["command"].startswith("python -m fakeface_bench run ")
+
+
+def test_readme_documents_every_parameter_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `([a-z_]+)` \| `?([^|`]*)`? \|", README, flags=re.MULTILINE))
+    for name, value in StudyConfig().as_params().items():
+        shown = "empty" if value == "" else f"{value:g}" if isinstance(value, float) else str(value)
+        assert rows.get(name, "").strip() == shown, f"README's row of {name}"
+
+
+def test_readme_lists_every_architecture() -> None:
+    for row in ARCHITECTURES:
+        assert f"`{row.key}`" in README
+
+
+def test_conda_pins_what_pyproject_allows() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    bounds = {Requirement(line).name: Requirement(line) for line in project["dependencies"]}
+    conda = yaml.safe_load((ROOT / "conda.yaml").read_text())["dependencies"]
+    pins = {Requirement(line).name: Requirement(line) for line in conda[-1]["pip"]}
+    assert pins.keys() == bounds.keys()
+    for name, pin in pins.items():
+        (only,) = pin.specifier
+        assert only.operator == "=="
+        assert Version(only.version) in bounds[name].specifier, name
+    assert conda[0] == "python=3.11"
+
+
+@pytest.mark.parametrize(
+    "command", sorted(set(re.findall(r"^fakeface-bench ([a-z-]+)", README, re.M)))
+)
+def test_every_command_in_readme_exists(command: str) -> None:
+    assert command in cli.commands
+
+
+@pytest.mark.parametrize("name", [None, *cli.commands])
+def test_help_of_every_command_opens(name: str | None) -> None:
+    words = [sys.executable, "-m", "fakeface_bench", *([name] if name else []), "--help"]
+    shown = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert shown.startswith("Usage:")
+
+
+def test_every_parameter_used_in_readme_is_one() -> None:
+    used = set(re.findall(r"-P ([a-z_]+)=", README))
+    assert used
+    assert used <= MAIN["parameters"].keys()
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs/architecture.md"):
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
