@@ -21,7 +21,11 @@ class Calibration:
 
 
 def head_logits(features: Any, head: HeadConfig, outputs: int) -> Any:
-    """Apply the head's layers; returns a tensor of shape (n, outputs)."""
+    """Apply the head's layers; returns a tensor of shape (n, outputs).
+
+    The output layer starts at zero: with thousands of features and few images a random start is
+    noise that training does not remove.
+    """
     x = features
     if head.units:
         x = keras.layers.Dense(head.units, use_bias=not head.batch_norm)(x)
@@ -30,7 +34,7 @@ def head_logits(features: Any, head: HeadConfig, outputs: int) -> Any:
     if head.units:
         x = keras.layers.Activation(head.activation)(x)
     x = keras.layers.Dropout(head.dropout)(x)
-    return keras.layers.Dense(outputs, name="logits")(x)
+    return keras.layers.Dense(outputs, kernel_initializer="zeros", name="logits")(x)
 
 
 def margin(logits: Any) -> Any:
