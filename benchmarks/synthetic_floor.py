@@ -147,9 +147,7 @@ def report_cnn(files: Files, epochs: int = 10) -> None:
         ]
     layers += [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1)]
     network = keras.Sequential(layers)
-    network.compile(
-        keras.optimizers.Adam(1e-3), keras.losses.BinaryCrossentropy(from_logits=True)
-    )
+    network.compile(keras.optimizers.Adam(1e-3), keras.losses.BinaryCrossentropy(from_logits=True))
     part = {name: files.split == name for name in SPLITS}
     best, chosen, start = -1.0, 0.0, time.perf_counter()
     for epoch in range(1, epochs + 1):

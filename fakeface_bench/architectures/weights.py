@@ -3,6 +3,7 @@
 import hashlib
 import os
 import socket
+import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,8 +48,8 @@ class Weights:
 def resolve_weights(spec: str, architecture: Architecture, seed: int) -> Weights:
     """Decide what `auto`, `imagenet`, `random` or a file name means here and now.
 
-    `auto` is ImageNet where Keras has it cached or its host answers within three seconds, else
-    random with a warning.
+    `auto` is ImageNet where Keras has it cached in one piece or its host answers within three
+    seconds, else random with a warning.
 
     Raises:
         UsageError: If `spec` is none of these, or the architecture takes none.
@@ -59,7 +60,7 @@ def resolve_weights(spec: str, architecture: Architecture, seed: int) -> Weights
     if spec in ("imagenet", "random"):
         return Weights(spec, seed=seed)
     if spec == "auto":
-        if imagenet_file(architecture).exists() or _host_answers():
+        if h5py.is_hdf5(imagenet_file(architecture)) or _host_answers():
             return Weights("imagenet", seed=seed)
         return Weights("random", seed=seed, warning=_random_warning(architecture))
     path = Path(spec).expanduser()
@@ -69,8 +70,7 @@ def resolve_weights(spec: str, architecture: Architecture, seed: int) -> Weights
 
 def imagenet_file(architecture: Architecture) -> Path:
     """Return where Keras keeps, or would keep, the ImageNet weights of an architecture."""
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    return home / "models" / architecture.imagenet_file
+    return _keras_home() / "models" / architecture.imagenet_file
 
 
 def load_imagenet(
@@ -112,6 +112,15 @@ def load_weights_file(network: keras.Model, architecture: Architecture, path: Pa
         network.load_weights(path)
     except (ValueError, KeyError, OSError) as error:
         raise WeightsError(f"{path} cannot be loaded into {architecture.key}: {error}") from error
+
+
+def _keras_home() -> Path:
+    """Return the folder that `keras.utils.get_file` chooses: its home, if it can be written."""
+    kept = os.environ.get("KERAS_HOME", "~/.keras" if os.access(Path.home(), os.W_OK) else "")
+    home = os.path.expanduser(kept)
+    if os.access(home, os.W_OK):
+        return Path(home)
+    return Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir()) / ".keras"
 
 
 def _host_answers() -> bool:

@@ -64,6 +64,10 @@ def load_image(path: Path, size: int, fit: str) -> npt.NDArray[np.uint8]:
     """Read one file as the network sees it: uint8 RGB of shape (size, size, 3).
 
     Raises:
-        DataError: If the file cannot be decoded.
+        DataError: If the file cannot be decoded; the message names it.
     """
-    return np.asarray(fit_image(decode_bytes(path), size, fit), dtype=np.uint8)
+    try:
+        image = decode_bytes(path)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    return np.asarray(fit_image(image, size, fit), dtype=np.uint8)

@@ -29,7 +29,8 @@ class ImageIndex:
             and digest.
         unreadable: Number of files left out because they cannot be decoded.
         conflicts: Number of files left out because a byte-identical one has the other label.
-        leaks: Number of train images left out because valid or test holds the same bytes.
+        leaks: Number of train images left out because valid or test holds the same bytes, and
+            of valid images left out because test does.
     """
 
     name: str
@@ -65,7 +66,8 @@ def build_index(name: str, root: Path, options: IndexOptions, progress: Progress
     """Read a folder of real and fake faces into an index.
 
     Unreadable files are named in a warning and left out; so are byte-identical images with both
-    labels, and train images whose bytes are in valid or test.
+    labels, and images whose bytes a later split (of train, valid, test) holds as well: a copy in
+    train would be learned by heart, a copy in valid would let test choose among the trials.
 
     Raises:
         DataError: If the folder's layout is not understood, a class or split is empty, or more
@@ -79,8 +81,7 @@ def build_index(name: str, root: Path, options: IndexOptions, progress: Progress
     _require_both_classes(frame.assign(split="dataset"), root)
     if frame["split"].isna().all():
         frame = split_by_group(frame, SplitFractions(), options.seed)
-    held_out = set(frame.loc[frame["split"] != "train", "digest"])
-    leaking = (frame["split"] == "train") & frame["digest"].isin(held_out)
+    leaking = _is_in_a_later_split(frame)
     frame = frame[~leaking].sort_values(["split", "digest", "path"])
     if options.limit:
         frame = frame.groupby(["split", "label"]).head(options.limit)
@@ -125,6 +126,11 @@ def _report_unreadable(table: pd.DataFrame, progress: Progress) -> None:
         )
 
 
+def _is_in_a_later_split(frame: pd.DataFrame) -> pd.Series:
+    order = frame["split"].map(SPLITS.index)
+    return order < order.groupby(frame["digest"]).transform("max")
+
+
 def _require_both_classes(frame: pd.DataFrame, root: Path) -> None:
     counts = frame.groupby(["split", "label"]).size()
     names = SPLITS if set(frame["split"]) != {"dataset"} else ("dataset",)
@@ -138,7 +144,9 @@ def _report_left_out(index: ImageIndex, progress: Progress) -> None:
     if index.conflicts:
         progress.warn(f"left out {index.conflicts} images whose bytes carry both labels")
     if index.leaks:
-        progress.warn(f"left out {index.leaks} train images that valid or test holds as well")
+        progress.warn(
+            f"left out {index.leaks} train or valid images that test (or valid) holds as well"
+        )
 
 
 def _digest(rows: pd.DataFrame) -> str:

@@ -10,25 +10,24 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from fakeface_bench.data.synthetic_camera import (
-    IMAGE_SIZE_PX,
     Floats,
     between,
     draw_background,
     grain,
     light_on,
     photograph,
-    pick,
     to_floats,
-    to_image,
 )
-from fakeface_bench.data.synthetic_faces import IRISES, Person, Sketch, draw_person
+from fakeface_bench.data.synthetic_faces import draw_portrait
+from fakeface_bench.data.synthetic_people import Person, draw_person
+from fakeface_bench.data.synthetic_traces import mismatch, regenerate
 from fakeface_bench.errors import DataError
 
 SPLITS = ("train", "valid", "test")
@@ -109,7 +108,7 @@ def _pictures(images: int, seed: int) -> list[_Picture]:
 def _scene(person: Person, rng: np.random.Generator) -> Floats:
     """Draw the person before a background, lit and with skin texture: 256x256x3, 0-255."""
     canvas = draw_background(rng)
-    Sketch(canvas, person, rng).draw()
+    draw_portrait(canvas, person, rng)
     mask = Image.new("L", canvas.size)
     head = person.pose.place(person.pose.outline())
     ImageDraw.Draw(mask).polygon(head.ravel().tolist(), fill=255)
@@ -119,50 +118,12 @@ def _scene(person: Person, rng: np.random.Generator) -> Floats:
     return np.asarray(to_floats(canvas.reduce(2)) * gain[..., None], np.float32)
 
 
-def _mismatch(person: Person, rng: np.random.Generator) -> Person:
-    """Let one side of the face stop matching the other, as generators do."""
-    slip = int(rng.integers(4))
-    right = person.right
-    if slip == 0:
-        right = replace(right, iris=pick(rng, IRISES))
-    elif slip == 1:
-        right = replace(right, iris_size=right.iris_size * between(rng, 0.75, 1.25))
-    elif slip == 2:
-        right = replace(right, earring=0.0 if right.earring else 0.05)
-    else:
-        right = replace(right, ear_size=right.ear_size * between(rng, 0.7, 1.3))
-    return replace(person, right=right)
-
-
-_PHASE_GAIN = np.array([[1.0, -0.45], [-0.6, 0.05]], np.float32)
-"""Gain of the four phases of a stride-2 transposed convolution; they sum to 0."""
-_GRID = 0.125
-"""Largest gain of the grid, at full strength: file sizes match, and an untrained MobileNetV3
-reaches a ROC AUC of about 0.92 (``benchmarks/synthetic_floor.py``)."""
-
-
-def _regenerate(scene: Floats, rng: np.random.Generator) -> Floats:
-    """Leave a generator's traces: fewer high frequencies, and the grid of its upsampling.
-
-    The strength varies from almost none to plain. The grid gives back the bytes that the lost
-    detail saves, so that file sizes do not tell the classes apart.
-    """
-    strength = between(rng, 0.0, 1.0)
-    half = (IMAGE_SIZE_PX // 2, IMAGE_SIZE_PX // 2)
-    small = to_image(scene).reduce(2)
-    smooth = small.resize((IMAGE_SIZE_PX, IMAGE_SIZE_PX), Image.Resampling.BICUBIC)
-    lost = np.float32(0.4 + 0.6 * strength)
-    soft = scene + (to_floats(smooth) - scene) * lost
-    grid = np.tile(_PHASE_GAIN, half) * np.float32(_GRID * strength)
-    return np.asarray(soft * (1 + grid)[..., None], np.float32)
-
-
 def _draw(folder: Path, picture: _Picture) -> None:
     rng = picture.generator()
     fake = picture.label == "fake"
     person = draw_person(rng)
-    scene = _scene(_mismatch(person, rng) if fake else person, rng)
-    image, quality = photograph(_regenerate(scene, rng) if fake else scene, rng)
+    scene = _scene(mismatch(person, rng) if fake else person, rng)
+    image, quality = photograph(regenerate(scene, rng) if fake else scene, rng)
     image.save(folder / picture.path, "JPEG", quality=quality)
 
 

@@ -72,7 +72,7 @@ def block_scales(backbone: keras.Model) -> tuple[float, ...]:
     noise = np.random.default_rng(0).uniform(-1, 1, shape)
     contrasts = np.linspace(16, 127, _PROBE_IMAGES).reshape(-1, 1, 1, 1)
     maps = backbone((127.5 + contrasts * noise).astype(np.float32), training=False)
-    largest = [float(ops.max(ops.abs(block))) for block in maps]
+    largest = [float(ops.max(ops.abs(block))) for block in keras.tree.flatten(maps)]
     return tuple(float(2.0 ** -np.round(np.log2(peak))) if peak else 1.0 for peak in largest)
 
 
@@ -81,7 +81,7 @@ def pool_blocks(maps: Sequence[Any], scales: Sequence[float]) -> Any:
     pooled = []
     for block, scale in zip(maps, scales, strict=True):
         average = ops.mean(block, axis=(1, 2), keepdims=True)
-        variance = ops.mean(ops.square((block - average) * scale), axis=(1, 2))
+        variance = ops.mean(ops.square(block - average), axis=(1, 2)) * scale**2
         deviation = ops.sqrt(variance + VARIANCE_FLOOR)
         peak = ops.max(block, axis=(1, 2))
         pooled += [ops.squeeze(average, axis=(1, 2)) * scale, deviation, peak * scale]

@@ -59,6 +59,11 @@ def saved(model: keras.Model, folder: Path, name: str) -> Path:
     return path
 
 
+def made(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder
+
+
 def load(path: Path) -> keras.Model:
     return build_backbone(SMALL, SIZE, resolve_weights(str(path), SMALL, seed=0))
 
@@ -281,12 +286,47 @@ def test_auto_offline_is_random_and_says_how_to_get_the_weights(
 def test_auto_offline_with_the_file_in_the_cache_is_imagenet(
     offline: None, keras_home: Path
 ) -> None:
-    imagenet_file(SMALL).parent.mkdir(parents=True)
-    imagenet_file(SMALL).touch()
+    saved(toy(), made(imagenet_file(SMALL).parent), SMALL.imagenet_file)
     assert imagenet_file(SMALL) == keras_home / "models" / SMALL.imagenet_file
     chosen = resolve_weights("auto", SMALL, seed=5)
     assert (chosen.identity, chosen.warning) == ("imagenet", "")
     assert resolve_weights("auto", LARGE, seed=5).label == "random"
+
+
+@pytest.mark.parametrize("kept", [0, 1, 1000], ids=["empty", "one byte", "a part"])
+def test_auto_offline_with_a_broken_file_in_the_cache_is_random_and_names_the_file(
+    offline: None, keras_home: Path, kept: int
+) -> None:
+    path = saved(toy(), made(imagenet_file(SMALL).parent), SMALL.imagenet_file)
+    path.write_bytes(path.read_bytes()[:kept])
+    chosen = resolve_weights("auto", SMALL, seed=5)
+    assert chosen.identity == "random:5"
+    assert f"weights of mobilenetv3_small are RANDOM: {path} is broken" in chosen.warning
+    assert "weights=PATH" in chosen.warning
+    assert path.exists()
+
+
+def test_keras_falls_back_on_tmp_where_its_home_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "file" / "keras"))
+    assert imagenet_file(SMALL) == Path("/tmp/.keras/models") / SMALL.imagenet_file
+    monkeypatch.delenv("KERAS_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    assert imagenet_file(SMALL) == Path("/tmp/.keras/models") / SMALL.imagenet_file
+
+
+def test_keras_keeps_its_weights_below_the_users_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("KERAS_HOME", raising=False)
+    made(tmp_path / ".keras")
+    assert imagenet_file(SMALL) == tmp_path / ".keras" / "models" / SMALL.imagenet_file
+    made(tmp_path / "other")
+    monkeypatch.setenv("KERAS_HOME", "~/other")
+    assert imagenet_file(SMALL) == tmp_path / "other" / "models" / SMALL.imagenet_file
 
 
 def test_auto_is_imagenet_where_the_host_answers(

@@ -244,7 +244,35 @@ def test_train_copies_of_held_out_images_are_removed_and_counted(
     paths = set(index.frame["path"])
     assert {"test/real/000.png", "valid/fake/000.png"} <= paths
     assert not paths & {"train/real/t.png", "train/fake/v.png"}
-    assert progress.warnings == ["left out 2 train images that valid or test holds as well"]
+    assert progress.warnings == [
+        "left out 2 train or valid images that test (or valid) holds as well"
+    ]
+
+
+def test_valid_copies_of_test_images_are_removed_and_counted(
+    build: Build, official: Path, progress: Any
+) -> None:
+    """A copy in valid would let test choose the trial."""
+    tested = official / "test" / "real" / "000.png"
+    for copy in ("valid/real/v.png", "valid/real/w.png", "train/real/t.png"):
+        shutil.copy(tested, official / copy)
+    index = build(official)
+    assert index.leaks == 3
+    assert index.frame.groupby(["split", "label"]).size().tolist() == [6] * 6
+    assert index.frame.groupby("digest")["split"].nunique().max() == 1
+    assert "test/real/000.png" in set(index.frame["path"])
+    assert progress.warnings == [
+        "left out 3 train or valid images that test (or valid) holds as well"
+    ]
+
+
+def test_copies_within_one_split_are_kept(build: Build, official: Path) -> None:
+    for split in SPLITS:
+        folder = official / split / "fake"
+        shutil.copy(folder / "000.png", folder / "copy.png")
+    index = build(official)
+    assert index.leaks == 0
+    assert len(index.frame) == 39
 
 
 def test_the_projects_own_split_leaks_nothing(build: Build, flat: Path) -> None:

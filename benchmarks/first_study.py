@@ -1,0 +1,153 @@
+"""Time and memory of a first study, and what extraction gains: the figures README quotes.
+
+    python benchmarks/first_study.py                 # the default study of mobilenetv3, extraction
+    python benchmarks/first_study.py --simple-cnn    # the default study of simple_cnn as well
+
+Each study runs as a process of its own in an empty folder with an empty cache, so it draws the
+embedded faces, extracts and searches as on a new machine. Extraction is measured side by side in
+one process, the variants in turn, and quoted as the median of the rounds.
+"""
+
+import json
+import os
+import platform
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+
+ROOT = Path(__file__).resolve().parents[1]
+IMAGES = 256
+SIZE = 224
+BATCH = 32
+
+
+def run_study(model: str, folder: Path) -> dict[str, float]:
+    """Run the default study of a model in a process of its own; seconds and peak memory."""
+    environment = os.environ | {
+        "FAKEFACE_CACHE": str(folder / "cache"),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [sys.executable, "-m", "fakeface_bench", "run", "--model", model]
+    started = time.perf_counter()
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=True
+    )
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    search = re.search(r"searching: \d+ trials in ([\d.]+) s", done.stderr)
+    auc = re.search(r"roc_auc\D+([\d.]+)\D+([\d.]+)", done.stdout)
+    return {
+        "seconds": seconds,
+        "search_seconds": float(search[1]) if search else float("nan"),
+        "peak_memory_gb": peak,
+        "test_roc_auc": float(auc[2]) if auc else float("nan"),
+    }
+
+
+def help_seconds(rounds: int) -> float:
+    """Return the median time of `fakeface-bench --help`."""
+    times = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        command = [sys.executable, "-m", "fakeface_bench", "--help"]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def extraction_rates(model: str, rounds: int) -> dict[str, float]:
+    """Return images/s of Keras' `predict` and of extraction, last block only and all blocks.
+
+    All three get the same decoded pictures and pool to the same statistics of the last block; the
+    last one adds those of every other block.
+    """
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from fakeface_bench.architectures.backbones import build_backbone
+    from fakeface_bench.architectures.catalogue import architecture_named
+    from fakeface_bench.architectures.weights import Weights
+    from fakeface_bench.features.extractor import frozen_graph
+    from fakeface_bench.features.statistics import feature_model
+
+    backbone = build_backbone(architecture_named(model), SIZE, Weights("random"))
+    last = keras.Model(backbone.inputs[0], [backbone.outputs[-1]])
+    plain = keras.Model(backbone.inputs[0], feature_model(last).output["pooled"])
+    pictures = np.random.default_rng(0).integers(0, 256, (IMAGES, SIZE, SIZE, 3), dtype=np.uint8)
+    batches = [tf.constant(pictures[i : i + BATCH]) for i in range(0, IMAGES, BATCH)]
+
+    def over(extract: Callable[[Any], Any]) -> Callable[[], None]:
+        return lambda: [extract(batch) for batch in batches] and None
+
+    variants: dict[str, Callable[[], Any]] = {
+        "keras predict": lambda: plain.predict(pictures, batch_size=BATCH, verbose=0),
+        "extraction, last block": over(frozen_graph(feature_model(last), BATCH)),
+        "extraction, all blocks": over(frozen_graph(feature_model(backbone), BATCH)),
+    }
+    times: dict[str, list[float]] = {name: [] for name in variants}
+    for number in range(rounds + 1):
+        for name, variant in variants.items():
+            started = time.perf_counter()
+            variant()
+            if number:  # the first round traces and warms up
+                times[name].append(time.perf_counter() - started)
+    return {name: IMAGES / statistics.median(rounds) for name, rounds in times.items()}
+
+
+def report_extraction(model: str, rounds: int) -> dict[str, float]:
+    """Print and return the rates of one backbone and their ratios."""
+    rates = extraction_rates(model, rounds)
+    keras_rate, last, every = rates.values()
+    for name, rate in rates.items():
+        click.echo(f"{model}, {name}: {rate:.0f} images/s")
+    click.echo(f"{model}, last block / keras predict: {last / keras_rate:.2f} (at least 1.25)")
+    click.echo(f"{model}, last / all blocks: {last / every:.2f} (at most 1.10)")
+    return rates
+
+
+@click.command()
+@click.option("--simple-cnn", is_flag=True, help="Run the default study of simple_cnn too.")
+@click.option("--rounds", default=7, show_default=True, help="Rounds of each measurement.")
+@click.option("--output", type=click.Path(path_type=Path), help="Also write the figures as JSON.")
+def main(simple_cnn: bool, rounds: int, output: Path | None) -> None:
+    """Measure a first study on this machine."""
+    sys.path.insert(0, str(ROOT))
+    machine = {
+        "cores": os.cpu_count(),
+        "machine": platform.processor() or platform.machine(),
+        **{name: version(name) for name in ("tensorflow", "keras", "mlflow", "optuna", "numpy")},
+        "seed": 0,
+        "images": 2000,
+    }
+    click.echo(json.dumps(machine))
+    figures: dict[str, Any] = {"machine": machine}
+    for model in ("mobilenetv3", "simple_cnn") if simple_cnn else ("mobilenetv3",):
+        with tempfile.TemporaryDirectory() as folder:
+            figures[model] = run_study(model, Path(folder))
+        click.echo(f"default study of {model}: {json.dumps(figures[model])}")
+    figures["help_seconds"] = help_seconds(rounds)
+    click.echo(f"fakeface-bench --help: {figures['help_seconds']:.2f} s (under 0.7)")
+    from fakeface_bench.runtime import start_tensorflow
+
+    start_tensorflow()
+    for model in ("mobilenetv3_small", "mobilenetv3_large"):
+        figures[f"extraction {model}"] = report_extraction(model, rounds)
+    if output:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
