@@ -60,7 +60,7 @@ def resolve_weights(spec: str, architecture: Architecture, seed: int) -> Weights
     if spec in ("imagenet", "random"):
         return Weights(spec, seed=seed)
     if spec == "auto":
-        if h5py.is_hdf5(imagenet_file(architecture)) or _host_answers():
+        if _is_whole(imagenet_file(architecture)) or _host_answers():
             return Weights("imagenet", seed=seed)
         return Weights("random", seed=seed, warning=_random_warning(architecture))
     path = Path(spec).expanduser()
@@ -115,12 +115,22 @@ def load_weights_file(network: keras.Model, architecture: Architecture, path: Pa
 
 
 def _keras_home() -> Path:
-    """Return the folder that `keras.utils.get_file` chooses: its home, if it can be written."""
-    kept = os.environ.get("KERAS_HOME", "~/.keras" if os.access(Path.home(), os.W_OK) else "")
-    home = os.path.expanduser(kept)
+    """Return what `keras.utils.get_file` takes: its home, elsewhere if that cannot be written."""
+    user = os.path.expanduser("~")
+    own = os.path.join(user, ".keras") if os.access(user, os.W_OK) else ""
+    home = os.path.expanduser(os.environ.get("KERAS_HOME", own))
     if os.access(home, os.W_OK):
         return Path(home)
     return Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir()) / ".keras"
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether it is an HDF5 file that is not cut short; its values are not looked at."""
+    try:
+        with h5py.File(path):
+            return True
+    except OSError:
+        return False
 
 
 def _host_answers() -> bool:
@@ -132,9 +142,11 @@ def _host_answers() -> bool:
 
 
 def _random_warning(architecture: Architecture) -> str:
+    path = imagenet_file(architecture)
+    obstacle = f"{path} is broken" if path.exists() else "its ImageNet weights are not cached"
     return (
-        f"the weights of {architecture.key} are RANDOM: its ImageNet weights are not cached and "
-        f"their host does not answer. {_how_to_get(architecture)}"
+        f"the weights of {architecture.key} are RANDOM: {obstacle} and the weights' host "
+        f"does not answer. {_how_to_get(architecture)}"
     )
 
 

@@ -91,12 +91,11 @@ def test_an_image_that_is_gone_is_a_data_error_that_names_it(
     faces: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     paths = [*sorted(faces.iterdir()), faces / "gone.png"]
-    streamed = 0
+    sizes: list[int] = []
     with pytest.raises(DataError, match=r"gone\.png: .*No such file.* run again") as raised:
-        for batch in stream_images(paths, SIZE, "crop", 4):
-            streamed += len(batch)
+        sizes.extend(len(batch) for batch in stream_images(paths, SIZE, "crop", 4))
     assert "\n" not in str(raised.value)
-    assert streamed == IMAGES // 4 * 4  # all batches before the one that fails
+    assert sizes == [4] * (IMAGES // 4)  # all batches before the one that fails
     assert capfd.readouterr().err == ""
 
 
