@@ -3,11 +3,9 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from fakeface_bench.config import HeadConfig
 from fakeface_bench.features.samples import Samples
@@ -15,7 +13,7 @@ from fakeface_bench.models.head import margin
 from fakeface_bench.models.networks import Network
 from fakeface_bench.records import EpochRecord, FitRecord, FloatArray, LabelArray
 from fakeface_bench.training.batches import Batches, predict_logits
-from fakeface_bench.training.losses import LOSSES, Loss, accuracy_metric
+from fakeface_bench.training.losses import LOSSES, accuracy_metric
 
 #: Epochs without a better validation objective after which a fit ends.
 PATIENCE = 5
@@ -58,8 +56,36 @@ def fit(
         head: Options of the classifier.
         on_epoch: Called after each epoch; what it raises ends the fit.
     """
-    keras.utils.clear_session()  # graphs of earlier fits would pile up in memory
     keras.utils.set_random_seed(task.seed)
+    model = _compiled(task, head)
+    train = Batches(task.train, task.network.parts(head), head.batch_size, task.seed)
+    valid = Batches(task.valid, task.network.parts(head), PREDICT_BATCH)
+    epochs: list[EpochRecord] = []
+    best = 0
+    for number in range(task.epochs):
+        started = time.perf_counter()
+        logs = _train_epoch(model, train)
+        trained = time.perf_counter()
+        record = EpochRecord(
+            epoch=number,
+            train_loss=logs["loss"],
+            train_accuracy=logs["accuracy"],
+            **_validate(model, valid, task.objective),
+            seconds=trained - started,
+            val_seconds=time.perf_counter() - trained,
+        )
+        epochs.append(record)
+        if number == 0 or record.val_roc_auc > epochs[best].val_roc_auc:
+            best, best_weights = number, model.get_weights()
+        if on_epoch is not None:
+            on_epoch(record)
+        if number - best >= PATIENCE:
+            break
+    model.set_weights(best_weights)
+    return model, FitRecord(tuple(epochs), best)
+
+
+def _compiled(task: FitTask, head: HeadConfig) -> keras.Model:
     loss = LOSSES[head.loss]
     model = task.network.classifier(task.train, head, loss.outputs)
     model.compile(
@@ -67,52 +93,28 @@ def fit(
         loss=loss.build(),
         metrics=[accuracy_metric(loss)],
     )
-    watch = _Watch(task, head, loss, on_epoch)
-    batches = Batches(task.train, task.network.parts(head), head.batch_size, task.seed)
-    model.fit(batches, epochs=task.epochs, verbose=0, callbacks=[watch], shuffle=False)
-    model.set_weights(watch.best_weights)
-    return model, FitRecord(tuple(watch.epochs), watch.best_epoch)
+    return model
 
 
-class _Watch(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no type information
-    """Scores the whole validation split after each epoch and remembers the best weights."""
+def _train_epoch(model: keras.Model, batches: Batches) -> dict[str, float]:
+    """Train one epoch and return its mean loss and accuracy.
 
-    def __init__(
-        self, task: FitTask, head: HeadConfig, loss: Loss, on_epoch: OnEpoch | None
-    ) -> None:
-        super().__init__()
-        self.epochs: list[EpochRecord] = []
-        self.best_epoch = 0
-        self.best_weights: list[npt.NDArray[Any]] = []
-        self._task = task
-        self._loss = loss.build()
-        self._valid = Batches(task.valid, task.network.parts(head), PREDICT_BATCH)
-        self._on_epoch = on_epoch
-        self._started = 0.0
+    Batch by batch, not by `Model.fit`: heads are small, and a fit's own set-up took a quarter of
+    the time.
+    """
+    model.reset_metrics()
+    for number in range(len(batches)):
+        logs = model.train_on_batch(*batches[number], return_dict=True)
+    batches.on_epoch_end()
+    return {name: float(value) for name, value in logs.items()}
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._started = time.perf_counter()
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        trained = time.perf_counter()
-        y_true, logits = predict_logits(self.model, self._valid)
-        margins = np.asarray(margin(logits), dtype=np.float64)[:, 0]
-        objective = self._task.objective(y_true, margins)
-        record = EpochRecord(
-            epoch=epoch,
-            train_loss=float(logs["loss"]),
-            train_accuracy=float(logs["accuracy"]),
-            val_loss=float(self._loss(y_true.astype(np.float32)[:, None], logits)),
-            val_accuracy=float(np.mean((margins > 0) == (y_true == 1))),
-            val_roc_auc=objective,
-            seconds=trained - self._started,
-            val_seconds=time.perf_counter() - trained,
-        )
-        self.epochs.append(record)
-        if not self.best_weights or objective > self.epochs[self.best_epoch].val_roc_auc:
-            self.best_epoch = epoch
-            self.best_weights = self.model.get_weights()
-        if self._on_epoch is not None:
-            self._on_epoch(record)
-        if epoch - self.best_epoch >= PATIENCE:
-            self.model.stop_training = True
+def _validate(model: keras.Model, batches: Batches, objective: Objective) -> dict[str, float]:
+    """Score the whole validation split; labels come from the same pass."""
+    y_true, logits = predict_logits(model, batches)
+    margins = np.asarray(margin(logits), dtype=np.float64)[:, 0]
+    return {
+        "val_loss": float(model.loss(y_true.astype(np.float32)[:, None], logits)),
+        "val_accuracy": float(np.mean((margins > 0) == (y_true == 1))),
+        "val_roc_auc": objective(y_true, margins),
+    }
