@@ -36,6 +36,7 @@ def start_tensorflow() -> None:
         import tensorflow as tf
 
         keras.config.disable_interactive_logging()
+        tf.get_logger().setLevel("ERROR")  # each trial traces its own graph, and it warns of that
         tf.config.experimental.enable_op_determinism()
         tf.config.list_logical_devices()  # the first look at the devices is what talks most
         tf.random.set_seed(0)
