@@ -2,6 +2,7 @@
 
     python benchmarks/first_study.py                 # the default study of mobilenetv3, extraction
     python benchmarks/first_study.py --simple-cnn    # the default study of simple_cnn as well
+    python benchmarks/first_study.py --faces FOLDER --weights FILE   # mobilenetv3_small on those
 
 Each study runs as a process of its own in an empty folder with an empty cache, so it draws the
 embedded faces, extracts and searches as on a new machine. Extraction is measured side by side in
@@ -31,27 +32,33 @@ SIZE = 224
 BATCH = 32
 
 
-def run_study(model: str, folder: Path) -> dict[str, float]:
-    """Run the default study of a model in a process of its own; seconds and peak memory."""
+def run_study(model: str, folder: Path, *more: str) -> dict[str, float]:
+    """Run a study in a process of its own, with defaults but for `more`; seconds and memory."""
     environment = os.environ | {
         "FAKEFACE_CACHE": str(folder / "cache"),
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
         "PYTHONPATH": str(ROOT),
     }
-    command = [sys.executable, "-m", "fakeface_bench", "run", "--model", model]
+    command = [sys.executable, "-m", "fakeface_bench", "run", "--model", model, *more]
     started = time.perf_counter()
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=True
     )
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    drawing = re.search(r"drawing faces: \d+ images in ([\d.]+) s", done.stderr)
     search = re.search(r"searching: \d+ trials in ([\d.]+) s", done.stderr)
-    auc = re.search(r"roc_auc\D+([\d.]+)\D+([\d.]+)", done.stdout)
+    auc = re.search(r"roc_auc\D+[\d.]+\D+([\d.]+) \(([\d.]+) to ([\d.]+)\)", done.stdout)
+    if auc is None:
+        raise RuntimeError(f"the study printed no ROC AUC:\n{done.stdout}")
     return {
         "seconds": seconds,
+        "drawing_seconds": float(drawing[1]) if drawing else float("nan"),
         "search_seconds": float(search[1]) if search else float("nan"),
         "peak_memory_gb": peak,
-        "test_roc_auc": float(auc[2]) if auc else float("nan"),
+        "test_roc_auc": float(auc[1]),
+        "test_roc_auc_low_95": float(auc[2]),
+        "test_roc_auc_high_95": float(auc[3]),
     }
 
 
@@ -119,9 +126,13 @@ def report_extraction(model: str, rounds: int) -> dict[str, float]:
 
 @click.command()
 @click.option("--simple-cnn", is_flag=True, help="Run the default study of simple_cnn too.")
+@click.option("--faces", type=click.Path(path_type=Path), help="Folder of faces to study too.")
+@click.option("--weights", default="auto", help="Of mobilenetv3_small on those faces.")
 @click.option("--rounds", default=7, show_default=True, help="Rounds of each measurement.")
 @click.option("--output", type=click.Path(path_type=Path), help="Also write the figures as JSON.")
-def main(simple_cnn: bool, rounds: int, output: Path | None) -> None:
+def main(
+    simple_cnn: bool, faces: Path | None, weights: str, rounds: int, output: Path | None
+) -> None:
     """Measure a first study on this machine."""
     sys.path.insert(0, str(ROOT))
     machine = {
@@ -133,10 +144,16 @@ def main(simple_cnn: bool, rounds: int, output: Path | None) -> None:
     }
     click.echo(json.dumps(machine))
     figures: dict[str, Any] = {"machine": machine}
-    for model in ("mobilenetv3", "simple_cnn") if simple_cnn else ("mobilenetv3",):
+    studies: dict[str, tuple[str, ...]] = {"mobilenetv3": ("mobilenetv3",)}
+    if simple_cnn:
+        studies["simple_cnn"] = ("simple_cnn",)
+    if faces:
+        own = ("--data", str(faces.resolve()), "--weights", weights)
+        studies[f"mobilenetv3_small on {faces.name}"] = ("mobilenetv3_small", *own)
+    for name, (model, *more) in studies.items():
         with tempfile.TemporaryDirectory() as folder:
-            figures[model] = run_study(model, Path(folder))
-        click.echo(f"default study of {model}: {json.dumps(figures[model])}")
+            figures[name] = run_study(model, Path(folder), *more)
+        click.echo(f"default study of {name}: {json.dumps(figures[name])}")
     figures["help_seconds"] = help_seconds(rounds)
     click.echo(f"fakeface-bench --help: {figures['help_seconds']:.2f} s (under 0.7)")
     from fakeface_bench.runtime import start_tensorflow

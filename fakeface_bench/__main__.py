@@ -16,12 +16,12 @@ def main() -> None:
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
-        _fail(error.format_message())
         error.show()
+        _fail(error.format_message())
         code = error.exit_code
     except FakefaceError as error:
-        _fail(str(error))
         click.echo(f"Error: {error}", err=True)
+        _fail(str(error))
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted. The same command goes on where this one stopped.", err=True)
@@ -34,7 +34,10 @@ def _fail(reason: str) -> None:
     if "MLFLOW_RUN_ID" in os.environ:
         from fakeface_bench.tracking.runs import fail_adopted_run
 
-        fail_adopted_run(reason)
+        try:
+            fail_adopted_run(reason)
+        except Exception as obstacle:  # the store itself may be what failed
+            click.echo(f"The MLflow run could not be marked FAILED: {obstacle}", err=True)
 
 
 if __name__ == "__main__":

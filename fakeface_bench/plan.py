@@ -8,6 +8,7 @@ from fakeface_bench.architectures.catalogue import Architecture, architecture_na
 from fakeface_bench.architectures.weights import Weights, resolve_weights
 from fakeface_bench.config import StudyConfig
 from fakeface_bench.data.index import ImageIndex
+from fakeface_bench.data.layout import SPLITS
 from fakeface_bench.data.publish import content_key
 from fakeface_bench.search.space import SPACE_VERSION
 
@@ -27,7 +28,7 @@ class Plan:
     @property
     def title(self) -> str:
         """Name of the parent run."""
-        return f"{self.architecture.key} on {Path(self.config.data).name}"
+        return f"{self.architecture.key} on {Path(self.config.data).expanduser().resolve().name}"
 
     def definition(self, index: ImageIndex) -> dict[str, Any]:
         """Return all that the study's results depend on, besides its number of trials."""
@@ -35,7 +36,7 @@ class Plan:
             "model": self.architecture.key,
             "weights": self.weights.identity,
             "dataset_digest": index.digest,
-            "test_digest": index.split_digest("test"),
+            **{f"{split}_digest": index.split_digest(split) for split in SPLITS},
             "image_size": self.image_size,
             "fit": self.config.fit,
             "batch_size": self.config.batch_size,

@@ -45,7 +45,7 @@ def _frozen(plan: Plan, index: ImageIndex, progress: Progress) -> tuple[Network,
     backbone = build_backbone(plan.architecture, plan.image_size, plan.weights)
     source = FeatureSource(
         backbone=backbone,
-        architecture=plan.architecture.key,
+        architecture=plan.architecture,
         weights=plan.weights.identity,
         fit=plan.config.fit,
         batch_size=plan.config.batch_size or (GPU_BATCH if gpus() else plan.architecture.cpu_batch),

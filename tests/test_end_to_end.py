@@ -244,6 +244,8 @@ def test_a_lost_mlflow_store_gets_its_trials_back(tmp_path: Path, tiny_faces: Pa
     for run, trial in zip(trials, first.record.search.trials, strict=True):
         assert run.data.tags["fakeface.state"] == trial.state
         assert run.data.metrics["cost/trial_seconds"] == pytest.approx(trial.seconds)
+        lasted = (run.info.end_time - run.info.start_time) / 1000
+        assert lasted == pytest.approx(trial.seconds, abs=0.01)
 
 
 def test_a_failing_trial_says_why_and_the_study_goes_on(

@@ -145,7 +145,7 @@ def _random_warning(architecture: Architecture) -> str:
     path = imagenet_file(architecture)
     obstacle = f"{path} is broken" if path.exists() else "its ImageNet weights are not cached"
     return (
-        f"the weights of {architecture.key} are RANDOM: {obstacle} and the weights' host "
+        f"The weights of {architecture.key} are RANDOM: {obstacle} and the weights' host "
         f"does not answer. {_how_to_get(architecture)}"
     )
 

@@ -74,7 +74,7 @@ class ConsoleProgress:
     @contextmanager
     def _bar(self, title: str, total: int, unit: str) -> Iterator[Advance]:
         columns = (
-            TextColumn("{task.description:<36}"),
+            TextColumn("{task.description:<40}"),
             BarColumn(),
             MofNCompleteColumn(),
             _Rate(),

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from fakeface_bench.architectures.catalogue import Architecture
 from fakeface_bench.data.pipeline import stream_images
 from fakeface_bench.data.publish import CachedArrays, cached_arrays, content_key
 from fakeface_bench.features.extractor import Extract, frozen_graph
@@ -28,14 +29,14 @@ class FeatureSource:
 
     Attributes:
         backbone: From pixels to the maps of its blocks.
-        architecture: Key of its row.
+        architecture: Its row.
         weights: Identity of its weights: all that their values depend on.
         fit: How images meet the input's size.
         batch_size: Images a step; does not enter the key.
     """
 
     backbone: keras.Model
-    architecture: str
+    architecture: Architecture
     weights: str
     fit: str
     batch_size: int
@@ -60,7 +61,9 @@ class FeatureSource:
         return content_key(
             {
                 "images": list(rows["digest"]),
-                "architecture": self.architecture,
+                "architecture": self.architecture.key,
+                "preprocessing": self.architecture.preprocessing,
+                "blocks": self.architecture.blocks,
                 "channels": layout_of(self.backbone.outputs).channels,
                 "weights": self.weights,
                 "image_size": self.image_size,
@@ -85,7 +88,7 @@ def cached_features(
 
     def make(draft: Path) -> Mapping[str, Any]:
         seconds = extract_to(draft, source, paths, progress)
-        return {"seconds": seconds, "images": len(paths), "architecture": source.architecture}
+        return {"seconds": seconds, "images": len(paths), "architecture": source.architecture.key}
 
     return cached_arrays(cache_folder("features") / source.key(rows), make)
 
@@ -106,7 +109,9 @@ def extract_to(folder: Path, source: FeatureSource, paths: list[Path], progress:
         for name, output in source.model.output.items()
     }
     done = 0
-    with progress.stage(f"extracting features ({source.architecture})", len(paths), "images") as go:
+    with progress.stage(
+        f"extracting features ({source.architecture.key})", len(paths), "images"
+    ) as go:
         for batch in stream_images(paths, source.image_size, source.fit, source.batch_size):
             for name, values in source.extract(batch).items():
                 targets[name][done : done + len(values)] = values

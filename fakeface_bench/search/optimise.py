@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import optuna
 from optuna.trial import TrialState
 
@@ -17,6 +18,8 @@ from fakeface_bench.training.fit import FitTask, fit
 
 #: After this many failed trials in a row something other than the options is wrong.
 MAX_FAILURES_IN_A_ROW = 3
+#: Random trials before the sampler models what it has seen.
+SAMPLER_STARTUP_TRIALS = 8
 #: Trials and epochs that the median pruner watches before it cuts.
 PRUNER_STARTUP_TRIALS = 4
 PRUNER_WARMUP_EPOCHS = 1
@@ -100,7 +103,8 @@ def search_record(study: optuna.Study) -> SearchRecord:
 
 
 def _sampler(seed: int, trials_before: int) -> optuna.samplers.TPESampler:
-    return optuna.samplers.TPESampler(seed=seed * 100_003 + trials_before, n_startup_trials=8)
+    (state,) = np.random.SeedSequence([seed, trials_before]).generate_state(1)
+    return optuna.samplers.TPESampler(seed=int(state), n_startup_trials=SAMPLER_STARTUP_TRIALS)
 
 
 def _useful(study: optuna.Study) -> int:

@@ -92,7 +92,6 @@ def study_run(name: str) -> Iterator[StudyRun]:
     A block that raises leaves the run FAILED, an interrupted one KILLED, with the reason as a tag.
     """
     with mlflow.start_run(log_system_metrics=True) as active:
-        _mark_experiment(active.info.experiment_id)
         run = StudyRun(active.info.run_id, active.info.experiment_id)
         run.tag({names.KIND: "study", names.RUN_NAME: name})
         try:
@@ -104,13 +103,6 @@ def study_run(name: str) -> Iterator[StudyRun]:
         except Exception as error:
             run.tag({names.FAILURE: str(error) or type(error).__name__})
             raise
-
-
-def _mark_experiment(experiment_id: str) -> None:
-    """Have MLflow's UI open the experiment on its runs, unless somebody has chosen otherwise."""
-    client = mlflow.MlflowClient()
-    if names.EXPERIMENT_KIND not in client.get_experiment(experiment_id).tags:
-        client.set_experiment_tag(experiment_id, names.EXPERIMENT_KIND, "custom_model_development")
 
 
 def fail_adopted_run(reason: str) -> None:

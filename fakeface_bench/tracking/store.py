@@ -54,7 +54,8 @@ def storage_beside_store(asked: str) -> str:
 def ui_command(experiment_id: str, run_id: str) -> tuple[str, str]:
     """Return the command that opens MLflow's UI on this store, and the address of a run in it."""
     uri = mlflow.get_tracking_uri()
-    run = f"#/experiments/{experiment_id}/runs/{run_id}"
+    # Without the query MLflow's sidebar offers its pages for language models.
+    run = f"#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
     if uri.startswith("http"):
         return "", f"{uri.rstrip('/')}/{run}"
     return f"mlflow ui --backend-store-uri {uri}", f"http://127.0.0.1:5000/{run}"

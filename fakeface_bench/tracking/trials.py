@@ -1,5 +1,6 @@
 """Child runs: one a trial, live while it runs, restored from the study's storage where missing."""
 
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -41,7 +42,8 @@ class TrialRuns(TrialListener):
         for trial in trials:
             run = known.get(trial.uid)
             if run is None:
-                self.started(trial.uid, trial.number, trial.head)
+                began = trial.finished_at - trial.seconds
+                self._open_run(trial.uid, trial.number, trial.head, began)
                 for epoch in trial.epochs:
                     self.epoch(trial.uid, epoch)
                 self.ended(trial)
@@ -56,8 +58,12 @@ class TrialRuns(TrialListener):
 
     def started(self, uid: str, number: int, head: HeadConfig) -> None:
         """Open the child run with the trial's options as params."""
+        self._open_run(uid, number, head, time.time())
+
+    def _open_run(self, uid: str, number: int, head: HeadConfig, began: float) -> None:
         run = self._client.create_run(
             self._parent.experiment_id,
+            start_time=int(began * 1000),
             run_name=f"trial {number}",
             tags=self._tags | {names.TRIAL: str(number), names.TRIAL_ID: uid},
         )

@@ -34,7 +34,7 @@ SIZE = 96
 def source() -> FeatureSource:
     row = architecture_named("mobilenetv3_small")
     backbone = build_backbone(row, SIZE, Weights("random"))
-    return FeatureSource(backbone, row.key, "random:0", "crop", batch_size=16)
+    return FeatureSource(backbone, row, "random:0", "crop", batch_size=16)
 
 
 @pytest.fixture
@@ -76,10 +76,16 @@ def test_the_same_images_are_extracted_once(
 
 
 @pytest.mark.parametrize(
-    "change", [{"weights": "random:1"}, {"fit": "resize"}, {"architecture": "another"}]
+    "change",
+    [
+        {"weights": "random:1"},
+        {"fit": "resize"},
+        {"architecture": architecture_named("mobilenetv2")},
+        {"architecture": replace(architecture_named("mobilenetv3_small"), preprocessing="unit")},
+    ],
 )
 def test_the_key_holds_all_that_features_depend_on(
-    source: FeatureSource, rows: pd.DataFrame, change: dict[str, str]
+    source: FeatureSource, rows: pd.DataFrame, change: dict[str, object]
 ) -> None:
     assert replace(source, **change).key(rows) != source.key(rows)
     assert source.key(rows.iloc[::-1]) != source.key(rows)
@@ -134,7 +140,7 @@ def test_reference_figures_of_real_faces(progress: RecordedProgress) -> None:
     )
     faces = build_index("140k", shared("data/140k_subset"), IndexOptions(), progress)
     source = FeatureSource(
-        build_backbone(row, 224, weights), row.key, weights.identity, "crop", row.cpu_batch
+        build_backbone(row, 224, weights), row, weights.identity, "crop", row.cpu_batch
     )
     layout = layout_of(source.backbone.outputs)
     arrays, labels = {}, {}
