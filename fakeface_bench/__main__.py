@@ -23,6 +23,10 @@ def main() -> None:
         click.echo(f"Error: {error}", err=True)
         _fail(str(error))
         code = error.exit_code
+    except OSError as error:  # a full disk, a folder without permission: it names the file
+        click.echo(f"Error: {error}", err=True)
+        _fail(str(error))
+        code = 1
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted. The same command goes on where this one stopped.", err=True)
         code = INTERRUPTED

@@ -22,7 +22,7 @@ def check_request(config: StudyConfig) -> None:
     """
     check_weights_spec(config.weights, architecture_named(config.model))
     known = [row.key for row in DATASETS]
-    if config.data not in known and not Path(config.data).expanduser().is_dir():
+    if config.data not in known and not _is_folder(config.data):
         raise unknown_name("dataset or folder", config.data, known)
     if config.image_size and config.image_size < MIN_IMAGE_SIZE:
         raise UsageError(
@@ -34,3 +34,10 @@ def check_request(config: StudyConfig) -> None:
             f"study {config.study!r} is no name: letters, digits, '.', '_' and '-', "
             "at most 100 of them, the first a letter or digit."
         )
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).expanduser().is_dir()
+    except (OSError, RuntimeError):  # longer than a name may be; the home of nobody
+        return False

@@ -25,7 +25,13 @@ from fakeface_bench.report import summary_markdown, write_study_report
 from fakeface_bench.request import check_request
 from fakeface_bench.runtime import hardware_facts
 from fakeface_bench.search.optimise import SearchTask, optimise
-from fakeface_bench.search.storage import finished_trials, open_study, trial_record
+from fakeface_bench.search.storage import (
+    Study,
+    finished_trials,
+    open_study,
+    trial_record,
+    without_credentials,
+)
 from fakeface_bench.subject import Subject, prepare_subject
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.model import log_model
@@ -60,19 +66,26 @@ def run_study(config: StudyConfig, progress: Progress) -> StudyOutcome:
     open_store()
     with study_run(plan.title) as run:
         started = time.perf_counter()
-        run.log_params(config.as_params() | hardware_facts())
+        shown = {"storage": without_credentials(config.storage)} if config.storage else {}
+        run.log_params(config.as_params() | shown | hardware_facts())
         if plan.weights.warning:
             progress.warn(plan.weights.warning)
         subject = prepare_subject(plan, progress)
+        run.tag(_tags(plan, subject))
+        run.log_params({"image_size_px": plan.image_size})
+        run.log_dataset(subject.index)
+        study = _open_study(plan, subject)
         train, valid = subject.reader.read("train"), subject.reader.read("valid")
         task = FitTask(subject.network, train, valid, config.epochs, config.seed, roc_auc)
-        search = _search(run, plan, subject, task, progress)
+        runs = TrialRuns(run, _tags(plan, subject))
+        search = _search(plan, study, task, runs, progress)
         detector, record = _conclude(plan, subject, task, search, progress)
         total = time.perf_counter() - started
         record = replace(record, cost=replace(record.cost, total_seconds=total))
         _log(run, record)
         facts = {"study": record.study, "threshold": detector.threshold}
         log_model(detector.complete(), _example(plan, subject), facts)
+        runs.supersede_older()
     return StudyOutcome(record, run.run_id, run.experiment_id)
 
 
@@ -88,15 +101,15 @@ def _tags(plan: Plan, subject: Subject) -> dict[str, str]:
     }
 
 
-def _search(
-    run: StudyRun, plan: Plan, subject: Subject, task: FitTask, progress: Progress
-) -> SearchRecord:
-    tags = _tags(plan, subject)
-    run.tag(tags)
-    run.log_dataset(subject.index)
+def _open_study(plan: Plan, subject: Subject) -> Study:
+    """Open the study's storage, before anything long is done for a study that is refused."""
     storage = storage_beside_store(plan.config.storage)
-    study = open_study(storage, tags[names.STUDY], plan.definition(subject.index))
-    runs = TrialRuns(run, tags)
+    return open_study(storage, plan.study_name(subject.index), plan.definition(subject.index))
+
+
+def _search(
+    plan: Plan, study: Study, task: FitTask, runs: TrialRuns, progress: Progress
+) -> SearchRecord:
     runs.adopt_earlier([trial_record(trial) for trial in finished_trials(study)])
     search_task = SearchTask(
         fit=task,

@@ -27,8 +27,8 @@ class Weights:
     """Values a backbone starts from.
 
     Attributes:
-        label: `imagenet`, `random`, `none` (trained from scratch), or `file:` and the first 12
-            digits of the file's SHA-256.
+        label: `imagenet`, `random` (also where a network trains from scratch), or `file:` and the
+            first 12 digits of the file's SHA-256.
         path: The file, where it is one.
         seed: Of random values.
         warning: What a reader of the results must know; empty when nothing.
@@ -48,8 +48,8 @@ class Weights:
 def resolve_weights(spec: str, architecture: Architecture, seed: int) -> Weights:
     """Decide what `auto`, `imagenet`, `random` or a file name means here and now.
 
-    `auto` is ImageNet where Keras has it cached in one piece or its host answers within three
-    seconds, else random with a warning.
+    `auto` is ImageNet where Keras has it cached in one piece, or its host answers within three
+    seconds and delivers it; else random with a warning.
 
     Raises:
         UsageError: If `spec` is none of these, or the architecture takes none.
@@ -60,7 +60,7 @@ def resolve_weights(spec: str, architecture: Architecture, seed: int) -> Weights
     if spec in ("imagenet", "random"):
         return Weights(spec, seed=seed)
     if spec == "auto":
-        if _is_whole(imagenet_file(architecture)) or _host_answers():
+        if _is_whole(imagenet_file(architecture)) or (_host_answers() and _delivers(architecture)):
             return Weights("imagenet", seed=seed)
         return Weights("random", seed=seed, warning=_random_warning(architecture))
     path = Path(spec).expanduser()
@@ -141,12 +141,23 @@ def _host_answers() -> bool:
         return False
 
 
+def _delivers(architecture: Architecture) -> bool:
+    """Fetch the ImageNet weights into Keras's cache; an answering host may still refuse them."""
+    side = architecture.image_size
+    build = getattr(keras.applications, architecture.application)
+    try:
+        load_imagenet(architecture, build, (side, side, 3))
+    except WeightsError:
+        return False
+    return True
+
+
 def _random_warning(architecture: Architecture) -> str:
     path = imagenet_file(architecture)
     obstacle = f"{path} is broken" if path.exists() else "its ImageNet weights are not cached"
     return (
-        f"The weights of {architecture.key} are RANDOM: {obstacle} and the weights' host "
-        f"does not answer. {_how_to_get(architecture)}"
+        f"The weights of {architecture.key} are RANDOM: {obstacle} and cannot be downloaded now. "
+        f"{_how_to_get(architecture)}"
     )
 
 

@@ -19,8 +19,15 @@ def check_weights_spec(spec: str, architecture: Architecture) -> None:
             f"{architecture.key} trains from scratch and takes no weights; got {spec!r}. "
             "Leave weights at 'auto'."
         )
-    if spec not in WEIGHT_WORDS and not Path(spec).expanduser().is_file():
+    if spec not in WEIGHT_WORDS and not _is_file(spec):
         raise UsageError(
             f"weights {spec!r} is no file; it is 'auto', 'imagenet', 'random' or the path of a "
             "Keras weights file (.weights.h5 or .h5)."
         )
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).expanduser().is_file()
+    except (OSError, RuntimeError):  # longer than a name may be; the home of nobody
+        return False

@@ -101,7 +101,9 @@ class ConsoleProgress:
 
         yield advance
         seconds = time.monotonic() - started
-        self.say(f"{title}: {done} {unit} in {seconds:.1f} s ({rate(done / seconds, unit)})")
+        self.say(
+            f"{title}: {done} {unit} in {seconds:.1f} s ({rate(done / max(seconds, 1e-9), unit)})"
+        )
 
 
 def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
@@ -115,6 +117,7 @@ def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
         table.add_column(heading, justify="left" if heading == "metric" else "right")
     for row in summary_rows(record):
         table.add_row(*row)
+    table.add_row("weights", "", record.weights.label, end_section=True)
     console.print(table)
     if record.weights.warning:
         console.print(f"[yellow]{escape(record.weights.warning)}[/]", soft_wrap=True)
@@ -122,7 +125,7 @@ def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
     console.print(
         f"{len(states)} trials ({states.count('pruned')} pruned, {states.count('failed')} failed), "
         f"{record.cost.extracted_images} images extracted or decoded, "
-        f"{record.cost.total_seconds:.0f} s in all; study {record.study}",
+        f"{record.cost.total_seconds:.0f} s up to its results; study {record.study}",
         highlight=False,
     )
     command, address = ui_command(outcome.experiment_id, outcome.run_id)

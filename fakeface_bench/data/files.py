@@ -42,13 +42,15 @@ def inspect_files(root: Path, paths: Sequence[Path], progress: Progress) -> pd.D
         table = stats.merge(known, how="left", on=_COLUMNS[:3])
         unread = table.index[table["digest"].isna()]
         if len(unread):
-            with progress.stage("reading files", len(unread), "images") as advance:
-                with ThreadPoolExecutor(os.cpu_count()) as pool:
-                    for row, (digest, error) in zip(
-                        unread, pool.map(_inspect, [paths[i] for i in unread]), strict=True
-                    ):
-                        table.loc[row, ["digest", "error"]] = [digest, error]
-                        advance(1)
+            with (
+                progress.stage("reading files", len(unread), "images") as advance,
+                ThreadPoolExecutor(os.cpu_count()) as pool,
+            ):
+                found = []
+                for facts in pool.map(_inspect, [paths[i] for i in unread]):
+                    found.append(facts)
+                    advance(1)
+            table.loc[unread, ["digest", "error"]] = found
             draft = memory.with_suffix(f".{os.getpid()}")
             table[table["digest"] != _NOT_OPENED].to_parquet(draft)
             os.replace(draft, memory)

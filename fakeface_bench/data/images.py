@@ -5,10 +5,13 @@ from typing import IO
 
 import numpy as np
 import numpy.typing as npt
+import PIL
 from PIL import Image, ImageOps
 
 from fakeface_bench.errors import DataError
 
+#: What decoded the pixels; part of every key of what is made from them.
+DECODER = f"pillow {PIL.__version__}"
 #: Short sides up to this many times the input are cropped as they are: scaling down is a
 #: low-pass filter, and a generator's traces are high-frequency.
 NATIVE_UP_TO = 1.5

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fakeface_bench.data.images import DECODER
 from fakeface_bench.data.pipeline import stream_images
 from fakeface_bench.data.publish import CachedArrays, cached_arrays, content_key
 from fakeface_bench.folders import cache_folder
@@ -26,7 +27,13 @@ def cached_pixels(
     Row i belongs to row i of `rows`.
     """
     key = content_key(
-        {"images": list(rows["digest"]), "size": size, "fit": fit, "version": PIXELS_VERSION}
+        {
+            "images": list(rows["digest"]),
+            "size": size,
+            "fit": fit,
+            "version": PIXELS_VERSION,
+            "decoder": DECODER,
+        }
     )
     paths = [root / path for path in rows["path"]]
 

@@ -10,8 +10,10 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 
 from fakeface_bench.architectures.catalogue import Architecture
+from fakeface_bench.data.images import DECODER
 from fakeface_bench.data.pipeline import stream_images
 from fakeface_bench.data.publish import CachedArrays, cached_arrays, content_key
 from fakeface_bench.features.extractor import Extract, frozen_graph
@@ -70,6 +72,8 @@ class FeatureSource:
                 "fit": self.fit,
                 "extractor": EXTRACTOR_VERSION,
                 "keras": keras.__version__,
+                "tensorflow": tf.__version__,
+                "decoder": DECODER,
             }
         )
 

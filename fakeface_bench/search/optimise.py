@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import optuna
@@ -13,7 +13,14 @@ from fakeface_bench.errors import StudyError
 from fakeface_bench.progress import Progress
 from fakeface_bench.records import EpochRecord, SearchRecord, TrialRecord
 from fakeface_bench.search.space import baseline_params, suggest_head
-from fakeface_bench.search.storage import claim, finished_trials, trial_record
+from fakeface_bench.search.storage import (
+    claim,
+    failed_by_itself,
+    finished_trials,
+    keep_epochs,
+    keep_reason,
+    trial_record,
+)
 from fakeface_bench.training.fit import FitTask, fit
 
 #: After this many failed trials in a row something other than the options is wrong.
@@ -62,24 +69,27 @@ def optimise(
 ) -> SearchRecord:
     """Run trials until the study holds as many as asked for.
 
-    The sampler is seeded anew for each trial from the seed and the trials before it, so a study
-    that was interrupted goes on as if it had not been.
+    The sampler is seeded anew for each trial from the seed and the trials before it that count, so
+    a study that was interrupted goes on as if it had not been.
 
     Raises:
         StudyError: If no trial completes.
     """
     study.pruner = optuna.pruners.MedianPruner(PRUNER_STARTUP_TRIALS, PRUNER_WARMUP_EPOCHS)
-    if not study.get_trials():
+    if not _counted(study) and not study.get_trials(states=[TrialState.WAITING]):
         study.enqueue_trial(baseline_params(task.batch_size))
     deadline = time.monotonic() + task.timeout_seconds if task.timeout_seconds else None
     failures = 0
-    with progress.stage("searching", task.trials, "trials") as advance:
-        advance(min(task.trials, _useful(study)))
+    missing = task.trials - _useful(study)
+    if missing <= 0:
+        progress.say(f"all {task.trials} trials were run before")
+        return search_record(study)
+    with progress.stage("searching", missing, "trials") as advance:
         while (useful := _useful(study)) < task.trials:
-            if deadline is not None and time.monotonic() >= deadline:
+            if useful and deadline is not None and time.monotonic() >= deadline:
                 progress.warn(f"time is up: {useful} of {task.trials} trials were run")
                 break
-            study.sampler = _sampler(task.seed, useful)
+            study.sampler = _sampler(task.seed, _counted(study))
             ended = _run_trial(study, task, listener)
             failures = failures + 1 if ended.state == "failed" else 0
             if failures == MAX_FAILURES_IN_A_ROW:
@@ -97,7 +107,7 @@ def search_record(study: optuna.Study) -> SearchRecord:
     trials = tuple(trial_record(trial) for trial in finished_trials(study))
     complete = [trial for trial in trials if trial.state == "complete"]
     if not complete:
-        raise StudyError("no trial completed; raise timeout_minutes or trials.")
+        raise StudyError("no trial completed; ask for more trials.")
     best = max(complete, key=lambda trial: (trial.value or 0.0, -trial.number))
     return SearchRecord(trials, best, _importances(study, len(complete)))
 
@@ -111,6 +121,12 @@ def _useful(study: optuna.Study) -> int:
     return len(study.get_trials(states=[TrialState.COMPLETE, TrialState.PRUNED]))
 
 
+def _counted(study: optuna.Study) -> int:
+    """Return how many trials ran to an end of their own: a killed one is simply run again."""
+    failed = study.get_trials(states=[TrialState.FAIL])
+    return _useful(study) + sum(failed_by_itself(trial) for trial in failed)
+
+
 def _run_trial(study: optuna.Study, task: SearchTask, listener: TrialListener) -> TrialRecord:
     trial = study.ask()
     uid = claim(trial)
@@ -121,6 +137,7 @@ def _run_trial(study: optuna.Study, task: SearchTask, listener: TrialListener) -
 
     def on_epoch(record: EpochRecord) -> None:
         epochs.append(record)
+        keep_epochs(trial, epochs)
         listener.epoch(uid, record)
         trial.report(record.val_roc_auc, record.epoch)
         if trial.should_prune():
@@ -135,8 +152,10 @@ def _run_trial(study: optuna.Study, task: SearchTask, listener: TrialListener) -
         state = TrialState.PRUNED
     except Exception as error:  # a trial may fail by its options alone; the study goes on
         state = TrialState.FAIL
-        trial.set_user_attr("reason", f"{type(error).__name__}: {error}")
-    trial.set_user_attr("epochs", [asdict(record) for record in epochs])
+        keep_reason(trial, f"{type(error).__name__}: {error}")
+    except BaseException:  # interrupted: told as killed, so that the next run repeats it
+        listener.ended(trial_record(study.tell(trial, state=TrialState.FAIL)))
+        raise
     ended = trial_record(study.tell(trial, value, state))
     listener.ended(ended)
     return ended

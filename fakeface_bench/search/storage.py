@@ -3,12 +3,14 @@
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
 import optuna
 import psutil
+from optuna import Study as Study  # the one name of Optuna that other layers may hold
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,6 +21,8 @@ from fakeface_bench.records import EpochRecord, TrialRecord, head_from_params
 _DEFINITION = "definition"
 _PROCESS = "process"
 _UID = "uid"
+_EPOCHS = "epochs"
+_REASON = "reason"
 _STATES = {
     TrialState.COMPLETE: "complete",
     TrialState.PRUNED: "pruned",
@@ -26,7 +30,7 @@ _STATES = {
 }
 
 
-def open_study(storage: str, name: str, definition: Mapping[str, Any]) -> optuna.Study:
+def open_study(storage: str, name: str, definition: Mapping[str, Any]) -> Study:
     """Open a study, or create it; trials whose process was killed are marked failed.
 
     Args:
@@ -43,9 +47,8 @@ def open_study(storage: str, name: str, definition: Mapping[str, Any]) -> optuna
             storage=RDBStorage(storage), study_name=name, direction="maximize", load_if_exists=True
         )
     except (SQLAlchemyError, ImportError, RuntimeError) as error:
-        raise StudyError(
-            f"the study's storage {_place(storage)} cannot be opened: {error}"
-        ) from error
+        place, obstacle = without_credentials(storage), _first_line(error)
+        raise StudyError(f"the study's storage {place} cannot be opened: {obstacle}") from error
     kept = study.user_attrs.get(_DEFINITION)
     if kept is None:
         study.set_user_attr(_DEFINITION, dict(definition))
@@ -63,31 +66,53 @@ def claim(trial: optuna.Trial) -> str:
     return uid
 
 
+def keep_epochs(trial: optuna.Trial, epochs: Sequence[EpochRecord]) -> None:
+    """Write down the epochs of a running trial, so that a kill loses none."""
+    trial.set_user_attr(_EPOCHS, [asdict(epoch) for epoch in epochs])
+
+
+def keep_reason(trial: optuna.Trial, reason: str) -> None:
+    """Write down why a trial failed by itself."""
+    trial.set_user_attr(_REASON, reason)
+
+
+def failed_by_itself(trial: FrozenTrial) -> bool:
+    """Tell a trial that failed by its options from one whose process was killed."""
+    return _REASON in trial.user_attrs
+
+
 def trial_record(trial: FrozenTrial) -> TrialRecord:
-    """Return a finished trial as a record."""
+    """Return a finished trial as a record.
+
+    A killed trial lasted as long as its epochs: when it was found dead says nothing of its cost.
+    """
     facts = trial.user_attrs
-    seconds = trial.duration.total_seconds() if trial.duration else 0.0
-    finished = trial.datetime_complete or trial.datetime_start
     state = _STATES[trial.state]
+    epochs = tuple(EpochRecord(**epoch) for epoch in facts.get(_EPOCHS, []))
+    began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
+    if state == "failed" and not failed_by_itself(trial):
+        seconds = sum(epoch.seconds + epoch.val_seconds for epoch in epochs)
+    else:
+        seconds = trial.duration.total_seconds() if trial.duration else 0.0
     return TrialRecord(
         uid=facts[_UID],
         number=trial.number,
         state=state,
         head=head_from_params(facts["head"]),
         value=trial.value,
-        epochs=tuple(EpochRecord(**epoch) for epoch in facts.get("epochs", [])),
+        epochs=epochs,
         seconds=seconds,
-        finished_at=finished.timestamp() if finished else 0.0,
-        reason=facts.get("reason", "its process was killed" if state == "failed" else ""),
+        finished_at=began + seconds,
+        reason=facts.get(_REASON, "its process was killed" if state == "failed" else ""),
     )
 
 
-def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
+def finished_trials(study: Study) -> list[FrozenTrial]:
     """Return the trials that ended and whose options are known, in order of their numbers."""
     return [t for t in study.get_trials() if t.state in _STATES and "head" in t.user_attrs]
 
 
-def _fail_killed(study: optuna.Study) -> None:
+def _fail_killed(study: Study) -> None:
     for trial in study.get_trials(states=[TrialState.RUNNING]):
         process = trial.user_attrs.get(_PROCESS)
         if process is None or (process["host"] == platform.node() and not _alive(process)):
@@ -106,7 +131,11 @@ def _alive(process: Mapping[str, Any]) -> bool:
         return False
 
 
-def _place(storage: str) -> str:
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def without_credentials(storage: str) -> str:
     """Return a storage URL without its credentials."""
     scheme, _, rest = storage.partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"

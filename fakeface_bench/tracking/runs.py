@@ -11,15 +11,17 @@ import mlflow
 from mlflow.data.pandas_dataset import PandasDataset
 from mlflow.data.sources import LocalArtifactDatasetSource
 from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
 
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.index import ImageIndex
+from fakeface_bench.errors import StudyError
 from fakeface_bench.records import EpochRecord
 from fakeface_bench.tracking import names
 
 _RUN_VARIABLE = "MLFLOW_RUN_ID"
 #: Longest tag that every MLflow store takes.
-_MAX_TAG = 5000
+MAX_TAG = 5000
 #: What MLflow's UI has room for; the whole digest is a tag.
 _DIGEST_DIGITS = 12
 
@@ -34,7 +36,7 @@ class StudyRun:
 
     def tag(self, tags: Mapping[str, str]) -> None:
         """Set tags; empty values are left out."""
-        kept = [RunTag(key, value[:_MAX_TAG]) for key, value in tags.items() if value]
+        kept = [RunTag(key, value[:MAX_TAG]) for key, value in tags.items() if value]
         self._client.log_batch(self.run_id, tags=kept)
 
     def log_params(self, params: Mapping[str, Any]) -> None:
@@ -91,7 +93,11 @@ def study_run(name: str) -> Iterator[StudyRun]:
 
     A block that raises leaves the run FAILED, an interrupted one KILLED, with the reason as a tag.
     """
-    with mlflow.start_run(log_system_metrics=True) as active:
+    try:
+        started = mlflow.start_run(log_system_metrics=True)
+    except MlflowException as error:
+        raise StudyError(f"MLflow opens no run: {error.message}") from error
+    with started as active:
         run = StudyRun(active.info.run_id, active.info.experiment_id)
         run.tag({names.KIND: "study", names.RUN_NAME: name})
         try:
@@ -110,5 +116,5 @@ def fail_adopted_run(reason: str) -> None:
     run_id = os.environ.get(_RUN_VARIABLE)
     if run_id:
         client = mlflow.MlflowClient()
-        client.set_tag(run_id, names.FAILURE, reason[:_MAX_TAG])
+        client.set_tag(run_id, names.FAILURE, reason[:MAX_TAG])
         client.set_terminated(run_id, "FAILED")

@@ -1,6 +1,7 @@
 """The MLflow store in use: quieting it, naming its place, and a study database beside it."""
 
 import logging
+import shlex
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -41,7 +42,7 @@ def storage_beside_store(asked: str) -> str:
     """
     uri = mlflow.get_tracking_uri()
     if asked:
-        if asked == uri:
+        if _database(asked) == _database(uri):
             raise StudyError(
                 "storage is MLflow's own database; Optuna needs one of its own, for instance "
                 f"{_SQLITE}{STUDIES_FILE}."
@@ -51,6 +52,13 @@ def storage_beside_store(asked: str) -> str:
     return f"{_SQLITE}{folder.resolve() / STUDIES_FILE}"
 
 
+def _database(uri: str) -> str:
+    """Return what a URI names: a SQLite file however it is spelled, else the URI itself."""
+    if not uri.startswith(_SQLITE):
+        return uri
+    return str(Path(unquote(uri.removeprefix(_SQLITE))).resolve())
+
+
 def ui_command(experiment_id: str, run_id: str) -> tuple[str, str]:
     """Return the command that opens MLflow's UI on this store, and the address of a run in it."""
     uri = mlflow.get_tracking_uri()
@@ -58,4 +66,4 @@ def ui_command(experiment_id: str, run_id: str) -> tuple[str, str]:
     run = f"#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
     if uri.startswith("http"):
         return "", f"{uri.rstrip('/')}/{run}"
-    return f"mlflow ui --backend-store-uri {uri}", f"http://127.0.0.1:5000/{run}"
+    return f"mlflow ui --backend-store-uri {shlex.quote(uri)}", f"http://127.0.0.1:5000/{run}"

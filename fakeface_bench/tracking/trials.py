@@ -11,7 +11,7 @@ from fakeface_bench.config import HeadConfig
 from fakeface_bench.records import EpochRecord, TrialRecord
 from fakeface_bench.search.optimise import TrialListener
 from fakeface_bench.tracking import names
-from fakeface_bench.tracking.runs import StudyRun, log_step
+from fakeface_bench.tracking.runs import MAX_TAG, StudyRun, log_step
 
 _STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "failed": "FAILED"}
 
@@ -34,7 +34,7 @@ class TrialRuns(TrialListener):
         self._open: dict[str, str] = {}
 
     def adopt_earlier(self, trials: Iterable[TrialRecord]) -> None:
-        """Hang the study's earlier trials under this parent, and mark their old parents.
+        """Hang the study's earlier trials under this parent.
 
         A trial that this MLflow store does not know is logged anew from the study's storage.
         """
@@ -52,6 +52,9 @@ class TrialRuns(TrialListener):
             if run.info.status == "RUNNING":
                 self._open[trial.uid] = run.info.run_id
                 self.ended(trial)
+
+    def supersede_older(self) -> None:
+        """Mark the study's older parents, now that this one holds its results."""
         for run in self._runs("study"):
             if run.info.run_id != self._parent.run_id:
                 self._client.set_tag(run.info.run_id, names.SUPERSEDED_BY, self._parent.run_id)
@@ -85,7 +88,7 @@ class TrialRuns(TrialListener):
             figures["cost/first_epoch_seconds"] = trial.epochs[0].seconds
         log_step(self._client, run_id, figures, 0)
         tags = {names.STATE: trial.state, names.FAILURE: trial.reason}
-        self._client.log_batch(run_id, tags=[RunTag(k, v[:5000]) for k, v in tags.items() if v])
+        self._client.log_batch(run_id, tags=[RunTag(k, v[:MAX_TAG]) for k, v in tags.items() if v])
         end_time = int(trial.finished_at * 1000)
         self._client.set_terminated(run_id, _STATUS[trial.state], end_time)
 

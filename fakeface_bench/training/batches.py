@@ -10,7 +10,7 @@ import numpy.typing as npt
 from fakeface_bench.features.samples import Part, Samples
 
 
-class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras has no type information
+class Batches:
     """Rows of samples as batches (x, y); labels always come with their rows.
 
     Args:
@@ -28,13 +28,12 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras has no type
         batch_size: int,
         shuffle_seed: int | None = None,
     ) -> None:
-        super().__init__()
         self._samples = samples
         self._parts = parts
         self._batch_size = batch_size
         self._random = None if shuffle_seed is None else np.random.default_rng(shuffle_seed)
         self._order = np.arange(len(samples))
-        self.on_epoch_end()
+        self.shuffle()
 
     def __len__(self) -> int:
         return -(-len(self._samples) // self._batch_size)
@@ -44,8 +43,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras has no type
         rows = np.sort(self._order[start : start + self._batch_size])
         return self._samples.rows(rows, self._parts), self._samples.labels[rows].astype(np.float32)
 
-    def on_epoch_end(self) -> None:
-        """Shuffle for the next epoch."""
+    def shuffle(self) -> None:
+        """Order the rows for the next epoch; nothing happens without a seed."""
         if self._random is not None:
             self._order = self._random.permutation(len(self._samples))
 

@@ -329,14 +329,6 @@ def test_keras_keeps_its_weights_below_the_users_home(
     assert imagenet_file(SMALL) == tmp_path / "other" / "models" / SMALL.imagenet_file
 
 
-def test_auto_is_imagenet_where_the_host_answers(
-    keras_home: Path, server: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    port = int(server[1].rstrip("/").rpartition(":")[2])
-    monkeypatch.setattr(under_test, "IMAGENET_HOST", ("127.0.0.1", port))
-    assert resolve_weights("auto", SMALL, seed=0) == Weights("imagenet")
-
-
 def test_a_host_that_keeps_silent_is_not_waited_for(
     keras_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -412,3 +404,25 @@ def test_a_size_that_the_architecture_cannot_take_is_a_usage_error(
 ) -> None:
     with pytest.raises(UsageError, match=r"xception cannot take 40 px: .*at least 71"):
         build_backbone(architecture_named("xception"), 40, Weights(label))
+
+
+def host_of(server: tuple[Path, str]) -> tuple[str, int]:
+    return "127.0.0.1", int(server[1].rstrip("/").rpartition(":")[2])
+
+
+def test_auto_is_imagenet_where_the_host_answers_and_delivers(
+    published: Path, server: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(under_test, "IMAGENET_HOST", host_of(server))
+    assert resolve_weights("auto", SMALL, seed=0) == Weights("imagenet")
+    assert imagenet_file(SMALL).exists()
+
+
+def test_auto_is_random_where_the_host_answers_with_something_else(
+    published: Path, server: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(under_test, "IMAGENET_HOST", host_of(server))
+    published.write_bytes(b"<html>please log in</html>")
+    chosen = resolve_weights("auto", SMALL, seed=0)
+    assert chosen.label == "random"
+    assert "are RANDOM" in chosen.warning

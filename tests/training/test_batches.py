@@ -1,7 +1,5 @@
 """Rows and their labels travel together, in order for prediction and shuffled for training."""
 
-from typing import Any
-
 import keras
 import numpy as np
 import pytest
@@ -44,7 +42,7 @@ def test_every_label_is_that_of_its_row(
     for _ in range(3):
         for x, y in read(batches):
             np.testing.assert_array_equal(y, label_of(x[:, 0].astype(int)))
-        batches.on_epoch_end()
+        batches.shuffle()
 
 
 @pytest.mark.parametrize("batch_size", SIZES)
@@ -52,7 +50,7 @@ def test_every_sample_comes_once_an_epoch(samples: Samples, batch_size: int) -> 
     batches = Batches(samples, PARTS, batch_size, shuffle_seed=0)
     for _ in range(3):
         assert sorted(numbers_of(batches)) == list(range(ROWS))
-        batches.on_epoch_end()
+        batches.shuffle()
 
 
 @pytest.mark.parametrize("batch_size", SIZES)
@@ -66,7 +64,7 @@ def test_without_a_seed_the_order_is_that_of_the_rows(samples: Samples) -> None:
     batches = Batches(samples, PARTS, 10)
     for _ in range(2):
         assert numbers_of(batches).tolist() == list(range(ROWS))
-        batches.on_epoch_end()
+        batches.shuffle()
 
 
 def epochs(samples: Samples, seed: int, count: int = 4) -> list[tuple[tuple[int, ...], ...]]:
@@ -75,7 +73,7 @@ def epochs(samples: Samples, seed: int, count: int = 4) -> list[tuple[tuple[int,
     seen = []
     for _ in range(count):
         seen.append(tuple(tuple(x[:, 0].astype(int)) for x, _ in read(batches)))
-        batches.on_epoch_end()
+        batches.shuffle()
     return seen
 
 
@@ -91,29 +89,6 @@ def test_epochs_and_seeds_differ(samples: Samples) -> None:
 def test_a_shuffled_epoch_mixes_rows_from_everywhere(samples: Samples) -> None:
     first = epochs(samples, seed=0, count=1)[0]
     assert all(max(batch) - min(batch) > 20 for batch in first[:-1])
-
-
-class Listener(keras.Model):
-    """Learns nothing and remembers which rows it was given, batch by batch."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.given: list[np.ndarray] = []
-
-    def train_step(self, data: tuple[Any, Any]) -> dict[str, Any]:
-        x, y = (keras.ops.convert_to_numpy(part) for part in data)
-        np.testing.assert_array_equal(y, label_of(x[:, 0].astype(int)))
-        self.given.append(x[:, 0].astype(int))
-        return {"loss": keras.ops.zeros(())}
-
-
-def test_keras_is_given_every_sample_once_an_epoch_in_a_new_order(samples: Samples) -> None:
-    model = Listener()
-    model.compile("sgd", "mse", run_eagerly=True)
-    model.fit(Batches(samples, PARTS, 10, 0), epochs=3, verbose=0, shuffle=False)
-    passes = np.concatenate(model.given).reshape(3, ROWS)
-    assert (np.sort(passes) == np.arange(ROWS)).all()
-    assert len({tuple(one) for one in passes}) == 3
 
 
 def test_the_parts_of_a_row_are_joined_in_their_order() -> None:

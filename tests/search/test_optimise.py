@@ -1,0 +1,135 @@
+"""A study goes on after failures, kills and interruptions as if they had not been."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fakeface_bench.config import HeadConfig
+from fakeface_bench.errors import StudyError
+from fakeface_bench.features.samples import Samples
+from fakeface_bench.models.networks import FrozenNetwork
+from fakeface_bench.records import EpochRecord, FitRecord, SearchRecord, TrialRecord
+from fakeface_bench.search import optimise as module
+from fakeface_bench.search.optimise import SearchTask, TrialListener, optimise
+from fakeface_bench.search.storage import open_study
+from fakeface_bench.training.fit import FitTask
+from tests.conftest import RecordedProgress
+
+
+class Poolings(FrozenNetwork):
+    """Offers poolings without a backbone: no fit of this module looks at pixels."""
+
+    poolings = ("avg", "avg+std")
+
+
+class Listener(TrialListener):
+    def __init__(self) -> None:
+        self.ended_trials: list[TrialRecord] = []
+
+    def ended(self, trial: TrialRecord) -> None:
+        self.ended_trials.append(trial)
+
+
+def planted_fit(task: FitTask, head: HeadConfig, on_epoch: object = None) -> tuple[None, FitRecord]:
+    """An objective known in closed form, in place of a network."""
+    value = 0.9 - 0.2 * head.dropout + 0.01 * np.log10(head.learning_rate)
+    epoch = EpochRecord(0, 0.5, 0.7, 0.5, 0.7, float(value), 1.5, 0.5)
+    assert callable(on_epoch)
+    on_epoch(epoch)
+    return None, FitRecord((epoch,), 0)
+
+
+class Search:
+    """One study file; each `run` stands for a process of its own."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._file = f"sqlite:///{folder / 'studies.db'}"
+        self._patch = monkeypatch
+        self.listener = Listener()
+
+    def run(self, trials: int, fit: object = planted_fit, timeout: float = 0.0) -> SearchRecord:
+        self._patch.setattr(module, "fit", fit)
+        nothing = Samples({}, np.zeros(0, np.uint8))
+        task = FitTask(Poolings(None), nothing, nothing, 1, 0, lambda y, m: 0.5)
+        study = open_study(self._file, "a", {"model": "b"})
+        search = SearchTask(task, trials, 0, 0, timeout)
+        return optimise(study, search, self.listener, RecordedProgress())
+
+
+@pytest.fixture
+def search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Search:
+    return Search(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def undisturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[HeadConfig]:
+    (tmp_path / "undisturbed").mkdir()
+    record = Search(tmp_path / "undisturbed", monkeypatch).run(8)
+    return [trial.head for trial in record.trials]
+
+
+def finished(record: SearchRecord) -> list[HeadConfig]:
+    return [trial.head for trial in record.trials if trial.state != "failed"]
+
+
+def test_the_best_trial_is_the_highest_and_the_baseline_the_first(search: Search) -> None:
+    record = search.run(10)
+    values = [trial.value for trial in record.trials if trial.state == "complete"]
+    assert record.best.value == max(values)
+    assert record.trials[0].head == HeadConfig()
+    assert sum(record.importances.values()) == pytest.approx(1)
+
+
+def test_topping_up_draws_what_one_go_would(search: Search, undisturbed: list[HeadConfig]) -> None:
+    search.run(3)
+    assert finished(search.run(8)) == undisturbed
+
+
+def test_a_failure_by_the_options_is_not_drawn_again(search: Search) -> None:
+    baseline = HeadConfig()
+
+    def failing_on_hinge(task: FitTask, head: HeadConfig, on_epoch: object = None) -> object:
+        if head.loss == "hinge":
+            raise ValueError("too wide")
+        return planted_fit(task, head, on_epoch)
+
+    record = search.run(8, failing_on_hinge)
+    failed = [trial for trial in record.trials if trial.state == "failed"]
+    assert failed, "no trial drew the failing option"
+    assert len({trial.head for trial in record.trials}) == len(record.trials)
+    assert len(finished(record)) == 8
+    assert failed[0].reason == "ValueError: too wide"
+    assert record.trials[0].head == baseline
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_an_interrupted_trial_is_told_and_run_again(
+    search: Search, undisturbed: list[HeadConfig], number: int
+) -> None:
+    calls = iter(range(100))
+
+    def interrupted(task: FitTask, head: HeadConfig, on_epoch: object = None) -> object:
+        result = planted_fit(task, head, on_epoch)
+        if next(calls) == number:
+            raise KeyboardInterrupt
+        return result
+
+    with pytest.raises(KeyboardInterrupt):
+        search.run(8, interrupted)
+    stopped = search.listener.ended_trials[-1]
+    assert (stopped.number, stopped.state) == (number, "failed")
+    assert stopped.seconds == 2.0, "a killed trial costs its epochs, not the time it lay dead"
+    assert finished(search.run(8)) == undisturbed
+
+
+def test_three_failures_in_a_row_end_the_study(search: Search) -> None:
+    def failing(*args: object, **kwargs: object) -> object:
+        raise ValueError("no")
+
+    with pytest.raises(StudyError, match=r"3 trials in a row failed, the last: ValueError: no"):
+        search.run(8, failing)
+
+
+def test_time_up_keeps_what_was_run_and_at_least_one_trial(search: Search) -> None:
+    assert len(search.run(8, timeout=1e-6).trials) == 1
