@@ -1,0 +1,33 @@
+"""What the embedded faces promise: networks tell them apart by the project's own path."""
+
+import pytest
+
+from fakeface_bench.config import HeadConfig, StudyConfig
+from fakeface_bench.evaluation.detector import train_detector
+from fakeface_bench.evaluation.metrics import roc_auc
+from fakeface_bench.plan import make_plan
+from fakeface_bench.subject import Subject, prepare_subject
+from fakeface_bench.training.fit import FitTask
+from tests.conftest import RecordedProgress
+
+
+def auc_on_test(model: str, epochs: int) -> float:
+    """Fit the baseline head of a model on the embedded set and score its test split."""
+    plan = make_plan(StudyConfig(model=model, weights="random"))
+    subject: Subject = prepare_subject(plan, RecordedProgress())
+    train, valid = subject.reader.read("train"), subject.reader.read("valid")
+    task = FitTask(subject.network, train, valid, epochs, 0, roc_auc)
+    detector, _ = train_detector(task, HeadConfig())
+    test = subject.reader.read("test")
+    assert len(test) == 300
+    return detector.score(test, [""] * 300).metrics["roc_auc"]
+
+
+@pytest.mark.slow
+def test_a_frozen_random_mobilenetv3_tells_them_apart() -> None:
+    assert 0.75 < auc_on_test("mobilenetv3_large", epochs=10) < 0.99
+
+
+@pytest.mark.slow
+def test_a_small_network_from_scratch_tells_them_apart() -> None:
+    assert auc_on_test("simple_cnn", epochs=10) > 0.80
