@@ -13,7 +13,6 @@ import json
 import os
 import platform
 import re
-import resource
 import statistics
 import subprocess
 import sys
@@ -41,21 +40,23 @@ def run_study(model: str, folder: Path, *more: str) -> dict[str, float]:
     }
     command = [sys.executable, "-m", "fakeface_bench", "run", "--model", model, *more]
     started = time.perf_counter()
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=True
-    )
+    with open(folder / "printed.txt", "w") as printed:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=printed, stderr=subprocess.STDOUT
+        )
+        _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
-    drawing = re.search(r"drawing faces: \d+ images in ([\d.]+) s", done.stderr)
-    search = re.search(r"searching: \d+ trials in ([\d.]+) s", done.stderr)
-    auc = re.search(r"roc_auc\D+[\d.]+\D+([\d.]+) \(([\d.]+) to ([\d.]+)\)", done.stdout)
-    if auc is None:
-        raise RuntimeError(f"the study printed no ROC AUC:\n{done.stdout}")
+    text = (folder / "printed.txt").read_text()
+    drawing = re.search(r"drawing faces: \d+ images in ([\d.]+) s", text)
+    search = re.search(r"searching: \d+ trials in ([\d.]+) s", text)
+    auc = re.search(r"roc_auc\D+[\d.]+\D+([\d.]+) \(([\d.]+) to ([\d.]+)\)", text)
+    if status or auc is None or search is None:
+        raise RuntimeError(f"the study failed (status {status}):\n{text}")
     return {
         "seconds": seconds,
-        "drawing_seconds": float(drawing[1]) if drawing else float("nan"),
-        "search_seconds": float(search[1]) if search else float("nan"),
-        "peak_memory_gb": peak,
+        "drawing_seconds": float(drawing[1]) if drawing else 0.0,
+        "search_seconds": float(search[1]),
+        "peak_memory_gb": usage.ru_maxrss / 2**20,
         "test_roc_auc": float(auc[1]),
         "test_roc_auc_low_95": float(auc[2]),
         "test_roc_auc_high_95": float(auc[3]),
