@@ -1,4 +1,4 @@
-"""Where the project keeps what it can make again: datasets, image indexes, features."""
+"""Folders: the cache of what can be made again, and the paths that users name."""
 
 import os
 from pathlib import Path
@@ -17,3 +17,12 @@ def cache_folder(part: str) -> Path:
     folder = Path(root).expanduser() / part
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def existing_path(name: str) -> Path | None:
+    """Return the path a user named, `~` expanded, if there is such a file or folder."""
+    try:
+        path = Path(name).expanduser()
+        return path if path.exists() else None
+    except (OSError, RuntimeError):  # longer than a name may be; the home of nobody
+        return None

@@ -1,13 +1,13 @@
 """What can be told wrong with a request before anything heavy is loaded."""
 
 import re
-from pathlib import Path
 
 from fakeface_bench.architectures.catalogue import architecture_named
 from fakeface_bench.architectures.weights_spec import check_weights_spec
 from fakeface_bench.config import StudyConfig
 from fakeface_bench.data.catalogue import DATASETS
 from fakeface_bench.errors import UsageError, unknown_name
+from fakeface_bench.folders import existing_path
 
 #: Below this no `keras.applications` network keeps a map of more than one position.
 MIN_IMAGE_SIZE = 32
@@ -22,7 +22,8 @@ def check_request(config: StudyConfig) -> None:
     """
     check_weights_spec(config.weights, architecture_named(config.model))
     known = [row.key for row in DATASETS]
-    if config.data not in known and not _is_folder(config.data):
+    folder = existing_path(config.data)
+    if config.data not in known and not (folder and folder.is_dir()):
         raise unknown_name("dataset or folder", config.data, known)
     if config.image_size and config.image_size < MIN_IMAGE_SIZE:
         raise UsageError(
@@ -34,10 +35,3 @@ def check_request(config: StudyConfig) -> None:
             f"study {config.study!r} is no name: letters, digits, '.', '_' and '-', "
             "at most 100 of them, the first a letter or digit."
         )
-
-
-def _is_folder(name: str) -> bool:
-    try:
-        return Path(name).expanduser().is_dir()
-    except (OSError, RuntimeError):  # longer than a name may be; the home of nobody
-        return False

@@ -1,9 +1,8 @@
 """What may be asked for as weights; checked without TensorFlow."""
 
-from pathlib import Path
-
 from fakeface_bench.architectures.catalogue import Architecture
 from fakeface_bench.errors import UsageError
+from fakeface_bench.folders import existing_path
 
 WEIGHT_WORDS = ("auto", "imagenet", "random")
 
@@ -19,15 +18,9 @@ def check_weights_spec(spec: str, architecture: Architecture) -> None:
             f"{architecture.key} trains from scratch and takes no weights; got {spec!r}. "
             "Leave weights at 'auto'."
         )
-    if spec not in WEIGHT_WORDS and not _is_file(spec):
+    path = existing_path(spec)
+    if spec not in WEIGHT_WORDS and not (path and path.is_file()):
         raise UsageError(
             f"weights {spec!r} is no file; it is 'auto', 'imagenet', 'random' or the path of a "
             "Keras weights file (.weights.h5 or .h5)."
         )
-
-
-def _is_file(name: str) -> bool:
-    try:
-        return Path(name).expanduser().is_file()
-    except (OSError, RuntimeError):  # longer than a name may be; the home of nobody
-        return False
