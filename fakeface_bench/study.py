@@ -71,20 +71,21 @@ def run_study(config: StudyConfig, progress: Progress) -> StudyOutcome:
         if plan.weights.warning:
             progress.warn(plan.weights.warning)
         subject = prepare_subject(plan, progress)
-        run.tag(_tags(plan, subject))
+        tags = _tags(plan, subject)
+        run.tag(tags)
         run.log_params({"image_size_px": plan.image_size})
         run.log_dataset(subject.index)
         study = _open_study(plan, subject)
         train, valid = subject.reader.read("train"), subject.reader.read("valid")
         task = FitTask(subject.network, train, valid, config.epochs, config.seed, roc_auc)
-        runs = TrialRuns(run, _tags(plan, subject))
+        runs = TrialRuns(run, tags)
         search = _search(plan, study, task, runs, progress)
         detector, record = _conclude(plan, subject, task, search, progress)
         total = time.perf_counter() - started
         record = replace(record, cost=replace(record.cost, total_seconds=total))
         _log(run, record)
         facts = {"study": record.study, "threshold": detector.threshold}
-        log_model(detector.complete(), _example(plan, subject), facts)
+        log_model(detector.complete, _example(plan, subject), facts)
         runs.supersede_older()
     return StudyOutcome(record, run.run_id, run.experiment_id)
 
@@ -158,7 +159,7 @@ def _conclude(
 
 
 def _facts(subject: Subject, detector: Detector) -> dict[str, float]:
-    index, model = subject.index, detector.complete()
+    index, model = subject.index, detector.complete
     counts = index.frame.groupby("split").size()
     trained = sum(np.prod(weight.shape) for weight in detector.classifier.trainable_weights)
     return {

@@ -261,19 +261,19 @@ def test_help_and_list_do_not_load_tensorflow(arguments: list[str], says: str) -
     assert loaded(process) <= {"sklearn"}  # `list` shows the table of metrics
 
 
-def test_a_wrong_name_is_told_with_the_nearest_before_tensorflow_is_loaded() -> None:
-    process = fresh(called("run", "--model", "mobilenet-v3-smal"))
+@pytest.mark.parametrize(
+    ("name", "answer", "names"),
+    [
+        ("mobilenet-v3-smal", "did you mean ", "'mobilenetv3_small'"),
+        ("nonsense", "there is ", "vgg19"),
+    ],
+)
+def test_a_wrong_name_is_told_with_the_nearest_or_all_before_tensorflow_is_loaded(
+    name: str, answer: str, names: str
+) -> None:
+    process = fresh(called("run", "--model", name))
     assert "EXIT 2" in process.stdout
-    assert process.stderr.startswith("Error: no architecture 'mobilenet-v3-smal'; did you mean ")
-    assert "'mobilenetv3_small'" in process.stderr
-    assert process.stderr.count("\n") == 1
-    assert loaded(process) == set()
-
-
-def test_a_name_near_to_none_is_told_with_all() -> None:
-    process = fresh(called("run", "--model", "nonsense"))
-    assert "EXIT 2" in process.stdout
-    assert process.stderr.startswith("Error: no architecture 'nonsense'; there is ")
-    assert "vgg19" in process.stderr
+    assert process.stderr.startswith(f"Error: no architecture {name!r}; {answer}")
+    assert names in process.stderr
     assert process.stderr.count("\n") == 1
     assert loaded(process) == set()

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +19,7 @@ from fakeface_bench.progress import Progress
 MAX_UNREADABLE = 0.05
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ImageIndex:
     """The images of one dataset, in an order that depends on their contents alone.
 
@@ -40,14 +41,18 @@ class ImageIndex:
     conflicts: int
     leaks: int
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over the contents and labels of all images, not their paths or order."""
         return _digest(self.frame[["digest", "label"]])
 
     def split_digest(self, split: str) -> str:
         """SHA-256 over the contents and labels of one split."""
-        return _digest(self.split(split)[["digest", "label"]])
+        return self._split_digests[split]
+
+    @cached_property
+    def _split_digests(self) -> dict[str, str]:
+        return {name: _digest(self.split(name)[["digest", "label"]]) for name in SPLITS}
 
     def split(self, name: str) -> pd.DataFrame:
         """Return the rows of one split."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import keras
 import numpy as np
@@ -18,7 +19,7 @@ from fakeface_bench.training.fit import PREDICT_BATCH, FitTask, fit
 from fakeface_bench.training.losses import LOSSES
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Detector:
     """A network, its trained classifier, and how its margins become decisions."""
 
@@ -35,8 +36,9 @@ class Detector:
         figures = score_metrics(y_true, y_score, self.threshold)
         return ScoredSplit(y_true, y_score, tuple(paths), self.threshold, figures)
 
+    @cached_property
     def complete(self) -> keras.Model:
-        """Return the model from pixels 0 to 255 to the probability of fake."""
+        """The model from pixels 0 to 255 to the probability of fake."""
         return self.network.complete(self.classifier, self.head, self.calibration)
 
 

@@ -18,6 +18,7 @@ from fakeface_bench.search.storage import (
     failed_by_itself,
     finished_trials,
     keep_epochs,
+    keep_head,
     keep_reason,
     trial_record,
 )
@@ -131,7 +132,7 @@ def _run_trial(study: optuna.Study, task: SearchTask, listener: TrialListener) -
     trial = study.ask()
     uid = claim(trial)
     head = suggest_head(trial, task.fit.network.poolings, task.batch_size)
-    trial.set_user_attr("head", head.as_params())
+    keep_head(trial, head)
     listener.started(uid, trial.number, head)
     epochs: list[EpochRecord] = []
 

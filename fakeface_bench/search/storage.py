@@ -15,12 +15,14 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
+from fakeface_bench.config import HeadConfig
 from fakeface_bench.errors import StudyError
 from fakeface_bench.records import EpochRecord, TrialRecord, head_from_params
 
 _DEFINITION = "definition"
 _PROCESS = "process"
 _UID = "uid"
+_HEAD = "head"
 _EPOCHS = "epochs"
 _REASON = "reason"
 _STATES = {
@@ -56,6 +58,11 @@ def open_study(storage: str, name: str, definition: Mapping[str, Any]) -> Study:
         raise StudyError(_differs(name, kept, asked))
     _fail_killed(study)
     return study
+
+
+def keep_head(trial: optuna.Trial, head: HeadConfig) -> None:
+    """Write down the options that a trial tries."""
+    trial.set_user_attr(_HEAD, head.as_params())
 
 
 def claim(trial: optuna.Trial) -> str:
@@ -98,7 +105,7 @@ def trial_record(trial: FrozenTrial) -> TrialRecord:
         uid=facts[_UID],
         number=trial.number,
         state=state,
-        head=head_from_params(facts["head"]),
+        head=head_from_params(facts[_HEAD]),
         value=trial.value,
         epochs=epochs,
         seconds=seconds,
@@ -109,7 +116,7 @@ def trial_record(trial: FrozenTrial) -> TrialRecord:
 
 def finished_trials(study: Study) -> list[FrozenTrial]:
     """Return the trials that ended and whose options are known, in order of their numbers."""
-    return [t for t in study.get_trials() if t.state in _STATES and "head" in t.user_attrs]
+    return [t for t in study.get_trials() if t.state in _STATES and _HEAD in t.user_attrs]
 
 
 def _fail_killed(study: Study) -> None:

@@ -21,7 +21,7 @@ from fakeface_bench.tracking import names
 
 _RUN_VARIABLE = "MLFLOW_RUN_ID"
 #: Longest tag that every MLflow store takes.
-MAX_TAG = 5000
+_MAX_TAG = 5000
 #: What MLflow's UI has room for; the whole digest is a tag.
 _DIGEST_DIGITS = 12
 
@@ -36,8 +36,7 @@ class StudyRun:
 
     def tag(self, tags: Mapping[str, str]) -> None:
         """Set tags; empty values are left out."""
-        kept = [RunTag(key, value[:MAX_TAG]) for key, value in tags.items() if value]
-        self._client.log_batch(self.run_id, tags=kept)
+        log_tags(self._client, self.run_id, tags)
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Log params, leaving alone those that `mlflow run` has logged under the same name."""
@@ -87,6 +86,12 @@ def log_step(
     )
 
 
+def log_tags(client: mlflow.MlflowClient, run_id: str, tags: Mapping[str, str]) -> None:
+    """Set tags in one request, cut to what every store takes; empty values are left out."""
+    kept = [RunTag(key, value[:_MAX_TAG]) for key, value in tags.items() if value]
+    client.log_batch(run_id, tags=kept)
+
+
 @contextmanager
 def study_run(name: str) -> Iterator[StudyRun]:
     """Adopt the run that `mlflow run` opened, or open one; it ends as the block does.
@@ -116,5 +121,5 @@ def fail_adopted_run(reason: str) -> None:
     run_id = os.environ.get(_RUN_VARIABLE)
     if run_id:
         client = mlflow.MlflowClient()
-        client.set_tag(run_id, names.FAILURE, reason[:MAX_TAG])
+        log_tags(client, run_id, {names.FAILURE: reason})
         client.set_terminated(run_id, "FAILED")

@@ -48,8 +48,8 @@ def storage_beside_store(asked: str) -> str:
                 f"{_SQLITE}{STUDIES_FILE}."
             )
         return asked
-    folder = Path(unquote(uri.removeprefix(_SQLITE))).parent if uri.startswith(_SQLITE) else Path()
-    return f"{_SQLITE}{folder.resolve() / STUDIES_FILE}"
+    folder = Path(_database(uri)).parent if uri.startswith(_SQLITE) else Path.cwd()
+    return f"{_SQLITE}{folder / STUDIES_FILE}"
 
 
 def _database(uri: str) -> str:

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import mlflow
-from mlflow.entities import Param, Run, RunTag
+from mlflow.entities import Param, Run
 
 from fakeface_bench.config import HeadConfig
 from fakeface_bench.records import EpochRecord, TrialRecord
 from fakeface_bench.search.optimise import TrialListener
 from fakeface_bench.tracking import names
-from fakeface_bench.tracking.runs import MAX_TAG, StudyRun, log_step
+from fakeface_bench.tracking.runs import StudyRun, log_step, log_tags
 
 _STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "failed": "FAILED"}
 
@@ -87,8 +87,7 @@ class TrialRuns(TrialListener):
         if trial.epochs:
             figures["cost/first_epoch_seconds"] = trial.epochs[0].seconds
         log_step(self._client, run_id, figures, 0)
-        tags = {names.STATE: trial.state, names.FAILURE: trial.reason}
-        self._client.log_batch(run_id, tags=[RunTag(k, v[:MAX_TAG]) for k, v in tags.items() if v])
+        log_tags(self._client, run_id, {names.STATE: trial.state, names.FAILURE: trial.reason})
         end_time = int(trial.finished_at * 1000)
         self._client.set_terminated(run_id, _STATUS[trial.state], end_time)
 
