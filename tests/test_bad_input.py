@@ -68,7 +68,7 @@ def words(text: str) -> str:
     [
         (["--model", "vgg-16"], "no architecture 'vgg-16'; did you mean 'vgg16'"),
         (["--model", ""], "no architecture ''; there is convnext_tiny,"),
-        (["--data", "140k"], "no dataset or folder '140k'; there is synthetic."),
+        (["--data", "999"], "no dataset or folder '999'; there is 140k, ciplab, "),
         (["--data", "syntetic"], "no dataset or folder 'syntetic'; did you mean 'synthetic'?"),
         (["--weights", "gone.weights.h5"], "weights 'gone.weights.h5' is no file; it is 'auto',"),
         (

@@ -43,13 +43,24 @@ HEAVY = {
     "keras": {"evaluation", "training", "models", "features", "architectures", "runtime"},
     "tensorflow": {"features", "data.pipeline", "runtime"},
     "h5py": {"architectures.weights"},
+    "kagglehub": {"data.kaggle", "data.kaggle_client"},
+    "requests": {"data.kaggle"},
     "click": {"cli", "__main__"},
     "rich": {"cli"},
     "PIL": {"data", "report"},
     "pandas": {"subject", "compare", "tracking", "report", "evaluation", "features", "data"},
 }
-#: Where TensorFlow and what imports it may be imported inside a function, to keep starting quick.
-LAZY = {"__main__", "cli", "runtime", "training.losses", "architectures.preprocessing"}
+#: Where TensorFlow, what imports it, and kagglehub may be imported inside a function, to keep
+#: starting quick.
+LAZY = {
+    "__main__",
+    "cli",
+    "runtime",
+    "training.losses",
+    "architectures.preprocessing",
+    "data.kaggle",
+    "data.kaggle_client",
+}
 
 MAX_MODULE_LINES = 220
 MAX_FUNCTION_LINES = 60
@@ -203,7 +214,8 @@ def fresh(script: str) -> subprocess.CompletedProcess[str]:
     """Run a script in a process of its own; at its end it prints the heavy libraries loaded."""
     ending = (
         "\nimport sys"
-        "\nfor name in ('tensorflow', 'keras', 'mlflow', 'optuna', 'sklearn', 'torch', 'jax'):"
+        "\nslow = 'tensorflow keras mlflow optuna sklearn torch jax kagglehub'"
+        "\nfor name in slow.split():"
         "\n    if name in sys.modules: print('LOADED', name)"
     )
     return subprocess.run(
@@ -251,6 +263,7 @@ def test_reading_a_report_needs_neither_tensorflow_nor_mlflow_nor_optuna() -> No
         (["run", "--help"], "--timeout-minutes"),
         (["--version"], "version"),
         (["list"], "mobilenetv3_large"),
+        (["datasets"], "hardfakevsreal"),
     ],
 )
 def test_help_and_list_do_not_load_tensorflow(arguments: list[str], says: str) -> None:

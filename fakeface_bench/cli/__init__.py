@@ -4,6 +4,8 @@ import click
 
 from fakeface_bench import __version__
 from fakeface_bench.cli.catalogue import list_tables
+from fakeface_bench.cli.datasets import datasets
+from fakeface_bench.cli.fetch import fetch
 from fakeface_bench.cli.run import run
 
 
@@ -15,3 +17,5 @@ def cli() -> None:
 
 cli.add_command(run)
 cli.add_command(list_tables)
+cli.add_command(datasets)
+cli.add_command(fetch)

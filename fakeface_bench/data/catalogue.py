@@ -1,69 +1,96 @@
 """The datasets known by name, as a literal table; any folder of faces works beside it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
-from fakeface_bench.data.publish import publish_folder
-from fakeface_bench.data.synthetic import write_synthetic
+from fakeface_bench.data.dataset import Dataset
+from fakeface_bench.data.embedded import prepare_synthetic
+from fakeface_bench.data.kaggle import fetch_kaggle
 from fakeface_bench.errors import unknown_name
-from fakeface_bench.folders import cache_folder
 from fakeface_bench.progress import Progress
-
-SYNTHETIC_IMAGES = 2000
-SYNTHETIC_SEED = 0
-#: Raise it with any change that alters a pixel of the embedded set.
-SYNTHETIC_VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """One row of the catalogue.
-
-    Attributes:
-        key: Name on the command line.
-        title: One line of what it holds.
-        images: Number of images.
-        prepare: Makes or fetches the images where they are absent and returns their folder.
-    """
-
-    key: str
-    title: str
-    images: int
-    prepare: Callable[[Progress], Path]
-
-
-def prepare_synthetic(progress: Progress) -> Path:
-    """Draw the embedded faces once; later calls return the same folder at once."""
-    name = f"synthetic-v{SYNTHETIC_VERSION}-{SYNTHETIC_IMAGES}-{SYNTHETIC_SEED}"
-    folder = cache_folder("datasets") / name
-    with FileLock(folder.with_suffix(".lock")):
-        if not folder.exists():
-            with (
-                progress.stage("drawing faces", SYNTHETIC_IMAGES, "images") as advance,
-                publish_folder(folder) as draft,
-            ):
-                drawn = 0
-
-                def on_progress(done: int, _total: int) -> None:
-                    nonlocal drawn
-                    advance(done - drawn)
-                    drawn = done
-
-                write_synthetic(draft, SYNTHETIC_IMAGES, SYNTHETIC_SEED, on_progress)
-    return folder
-
 
 DATASETS: tuple[Dataset, ...] = (
     Dataset(
         key="synthetic",
         title="embedded: drawn faces, half of them with a generator's traces",
-        images=SYNTHETIC_IMAGES,
+        source="drawn by fakeface_bench",
+        url="",
+        layout="real_vs_fake/real-vs-fake/{train,valid,test}/{real,fake}",
+        counts={
+            ("train", "real"): 700,
+            ("train", "fake"): 700,
+            ("valid", "real"): 150,
+            ("valid", "fake"): 150,
+            ("test", "real"): 150,
+            ("test", "fake"): 150,
+        },
+        image_size_px=256,
+        kind="drawn",
+        licence="Apache-2.0, as fakeface_bench itself; shows no real person",
+        citation="fakeface_bench",
         prepare=prepare_synthetic,
     ),
+    Dataset(
+        key="140k",
+        title="Kaggle: Flickr portraits against StyleGAN faces, official splits",
+        source="xhlulu/140k-real-and-fake-faces",
+        url="https://www.kaggle.com/datasets/xhlulu/140k-real-and-fake-faces",
+        layout="real_vs_fake/real-vs-fake/{train,valid,test}/{real,fake}",
+        counts={
+            ("train", "real"): 50_000,
+            ("train", "fake"): 50_000,
+            ("valid", "real"): 10_000,
+            ("valid", "fake"): 10_000,
+            ("test", "real"): 10_000,
+            ("test", "fake"): 10_000,
+        },
+        image_size_px=256,
+        kind="GAN (StyleGAN)",
+        licence="reals: FFHQ, CC BY-NC-SA 4.0, non-commercial; fakes: see the dataset's page",
+        citation="Karras, Laine & Aila 2019, arXiv:1812.04948 (FFHQ and StyleGAN); "
+        "brought together by xhlulu on Kaggle",
+        prepare=fetch_kaggle,
+    ),
+    Dataset(
+        key="ciplab",
+        title="Kaggle: portraits against faces composed by Photoshop experts",
+        source="ciplab/real-and-fake-face-detection",
+        url="https://www.kaggle.com/datasets/ciplab/real-and-fake-face-detection",
+        layout="real_and_fake_face/{training_real,training_fake}, no official split",
+        counts={(None, "real"): 1_081, (None, "fake"): 960},
+        image_size_px=600,
+        kind="composite (Photoshop)",
+        licence="see the dataset's page",
+        citation="Computational Intelligence and Photography Lab, Yonsei University: "
+        "Real and Fake Face Detection, Kaggle",
+        prepare=fetch_kaggle,
+    ),
+    Dataset(
+        key="hardfakevsreal",
+        title="Kaggle: Unsplash portraits against StyleGAN2 faces",
+        source="hamzaboulahia/hardfakevsrealfaces",
+        url="https://www.kaggle.com/datasets/hamzaboulahia/hardfakevsrealfaces",
+        layout="{real,fake}, no official split",
+        counts={(None, "real"): 589, (None, "fake"): 700},
+        image_size_px=300,
+        kind="GAN (StyleGAN2)",
+        licence="see the dataset's page; reals come from Unsplash, fakes from StyleGAN2",
+        citation="Hamza Boulahia: Fake-Vs-Real-Faces (Hard), Kaggle; "
+        "StyleGAN2: Karras et al. 2020, arXiv:1912.04958",
+        prepare=fetch_kaggle,
+    ),
 )
+
+
+def dataset_named(key: str) -> Dataset:
+    """Return the row of `DATASETS` with this key.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    for row in DATASETS:
+        if row.key == key:
+            return row
+    raise unknown_name("dataset", key, [row.key for row in DATASETS])
 
 
 def dataset_folder(data: str, progress: Progress) -> tuple[str, Path]:
@@ -71,10 +98,11 @@ def dataset_folder(data: str, progress: Progress) -> tuple[str, Path]:
 
     Raises:
         UsageError: If `data` is neither a row nor an existing folder.
+        DataError: If it cannot be fetched.
     """
     for row in DATASETS:
         if row.key == data:
-            return row.key, row.prepare(progress)
+            return row.key, row.prepare(row, progress)
     folder = Path(data).expanduser()
     if folder.is_dir():
         return folder.resolve().name, folder.resolve()

@@ -1,0 +1,44 @@
+"""One row of the catalogue of datasets: apart from the table, for what reads and checks a row."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fakeface_bench.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """What is known of a dataset before any of it is on disk.
+
+    Attributes:
+        key: Name on the command line.
+        title: One line of what it holds.
+        source: Where the images come from; a Kaggle handle, `owner/dataset`, where they are
+            fetched.
+        url: Page to read about it, and to download it from by hand; empty where it is drawn.
+        layout: The folders, in one line.
+        counts: Number of images by split (None without official splits) and class name.
+        image_size_px: Side of its square images.
+        kind: How the fakes were made.
+        licence: Licence and terms, in one line.
+        citation: Whom to credit.
+        prepare: Makes or fetches the images where they are absent and returns their folder.
+    """
+
+    key: str
+    title: str
+    source: str
+    url: str
+    layout: str
+    counts: Mapping[tuple[str | None, str], int]
+    image_size_px: int
+    kind: str
+    licence: str
+    citation: str
+    prepare: Callable[["Dataset", Progress], Path]
+
+    @property
+    def images(self) -> int:
+        """Number of images, all splits and both classes."""
+        return sum(self.counts.values())

@@ -1,0 +1,60 @@
+"""What the catalogue says of each dataset, and that its rows are whole."""
+
+import re
+
+import pytest
+
+from fakeface_bench.config import CLASS_NAMES
+from fakeface_bench.data.catalogue import DATASETS, dataset_folder, dataset_named
+from fakeface_bench.data.dataset import Dataset
+from fakeface_bench.data.synthetic import split_sizes
+from fakeface_bench.errors import UsageError
+from tests.conftest import RecordedProgress
+
+KAGGLE = [row for row in DATASETS if row.url]
+
+
+def test_the_datasets_and_their_facts() -> None:
+    facts = {row.key: (row.images, row.image_size_px, row.kind, row.source) for row in DATASETS}
+    assert facts == {
+        "synthetic": (2_000, 256, "drawn", "drawn by fakeface_bench"),
+        "140k": (140_000, 256, "GAN (StyleGAN)", "xhlulu/140k-real-and-fake-faces"),
+        "ciplab": (2_041, 600, "composite (Photoshop)", "ciplab/real-and-fake-face-detection"),
+        "hardfakevsreal": (1_289, 300, "GAN (StyleGAN2)", "hamzaboulahia/hardfakevsrealfaces"),
+    }
+
+
+def test_the_counts_by_split_and_class() -> None:
+    assert dataset_named("140k").counts == {
+        (split, name): count
+        for split, count in (("train", 50_000), ("valid", 10_000), ("test", 10_000))
+        for name in CLASS_NAMES
+    }
+    assert dataset_named("ciplab").counts == {(None, "real"): 1_081, (None, "fake"): 960}
+    assert dataset_named("hardfakevsreal").counts == {(None, "real"): 589, (None, "fake"): 700}
+
+
+def test_the_embedded_faces_are_counted_as_they_are_drawn() -> None:
+    row = dataset_named("synthetic")
+    drawn = split_sizes(row.images // 2)
+    assert row.counts == {(split, c): n for split, n in drawn.items() for c in CLASS_NAMES}
+
+
+@pytest.mark.parametrize("row", DATASETS, ids=lambda row: row.key)
+def test_a_row_says_its_terms_in_one_line_each(row: Dataset) -> None:
+    for text in (row.title, row.source, row.layout, row.kind, row.licence, row.citation):
+        assert text
+        assert text == " ".join(text.split())
+
+
+@pytest.mark.parametrize("row", KAGGLE, ids=lambda row: row.key)
+def test_a_kaggle_row_points_to_its_own_page(row: Dataset) -> None:
+    assert re.fullmatch(r"[a-z0-9]+/[a-z0-9-]+", row.source)
+    assert row.url == f"https://www.kaggle.com/datasets/{row.source}"
+
+
+def test_a_name_that_is_no_dataset_is_told_with_the_nearest(progress: RecordedProgress) -> None:
+    with pytest.raises(UsageError, match="no dataset 'cipla'; did you mean 'ciplab'"):
+        dataset_named("cipla")
+    with pytest.raises(UsageError, match="no dataset or folder 'cipla'; did you mean 'ciplab'"):
+        dataset_folder("cipla", progress)
