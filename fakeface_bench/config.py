@@ -10,6 +10,8 @@ CLASS_NAMES = ("real", "fake")
 
 #: How an image meets the network's input: see `data.images.fit_image`.
 FITS = ("crop", "resize")
+#: What weighs the same in training, however many images it has: see `features.samples`.
+BALANCES = ("none", "classes", "sources")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +20,14 @@ class StudyConfig:
 
     Attributes:
         model: Key or alias of a row of `ARCHITECTURES`.
-        data: Key of a row of `DATASETS`, or a folder.
+        data: Key of a row of `DATASETS`, or a folder; several are joined by `+`.
         trials: Finished trials that the study shall hold in the end, at least 1.
         epochs: Most epochs of one fit, at least 1.
         image_size: Side of the network's square input in pixels.
         batch_size: Images per step, through the backbone and in training.
         weights: `auto`, `imagenet`, `random`, or a Keras weights file.
         fit: How images meet the network's input, one of `FITS`.
+        balance: What weighs the same in training, one of `BALANCES`.
         limit: At most this many images per split and class.
         seed: Of the split, of random weights, of the search and of every fit.
         study: Name of the study; derived from what defines its results when empty.
@@ -40,11 +43,31 @@ class StudyConfig:
     batch_size: int = 0
     weights: str = "auto"
     fit: str = "crop"
+    balance: str = "none"
     limit: int = 0
     seed: int = 0
     study: str = ""
     storage: str = ""
     timeout_minutes: float = 0.0
+
+    def as_params(self) -> dict[str, Any]:
+        """Return the record as flat params, keyed as on the command line."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditConfig:
+    """One audit as asked for on the command line.
+
+    Attributes:
+        data: As in `StudyConfig`.
+        seed: Of the split, where the dataset has no official one.
+        output: Folder to write the report to as well; none when empty.
+    """
+
+    data: str = "synthetic"
+    seed: int = 0
+    output: str = ""
 
     def as_params(self) -> dict[str, Any]:
         """Return the record as flat params, keyed as on the command line."""

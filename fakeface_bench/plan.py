@@ -1,7 +1,6 @@
 """A request with every choice made: which architecture, size, weights, and what defines it."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from fakeface_bench.architectures.catalogue import Architecture, architecture_named
@@ -10,6 +9,7 @@ from fakeface_bench.config import StudyConfig
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.layout import SPLITS
 from fakeface_bench.data.publish import content_key
+from fakeface_bench.data.sources import source_names
 from fakeface_bench.search.space import SPACE_VERSION
 
 #: Raise it with any change that alters the figures of an unchanged study.
@@ -28,7 +28,7 @@ class Plan:
     @property
     def title(self) -> str:
         """Name of the parent run."""
-        return f"{self.architecture.key} on {Path(self.config.data).expanduser().resolve().name}"
+        return f"{self.architecture.key} on {'+'.join(source_names(self.config.data))}"
 
     def definition(self, index: ImageIndex) -> dict[str, Any]:
         """Return all that the study's results depend on, besides its number of trials."""
@@ -39,6 +39,7 @@ class Plan:
             **{f"{split}_digest": index.split_digest(split) for split in SPLITS},
             "image_size": self.image_size,
             "fit": self.config.fit,
+            "balance": self.config.balance,
             "batch_size": self.config.batch_size,
             "epochs": self.config.epochs,
             "seed": self.config.seed,

@@ -5,9 +5,8 @@ import re
 from fakeface_bench.architectures.catalogue import architecture_named
 from fakeface_bench.architectures.weights_spec import check_weights_spec
 from fakeface_bench.config import StudyConfig
-from fakeface_bench.data.catalogue import DATASETS
-from fakeface_bench.errors import UsageError, unknown_name
-from fakeface_bench.folders import existing_path
+from fakeface_bench.data.sources import check_data
+from fakeface_bench.errors import UsageError
 
 #: Below this no `keras.applications` network keeps a map of more than one position.
 MIN_IMAGE_SIZE = 32
@@ -21,10 +20,7 @@ def check_request(config: StudyConfig) -> None:
         UsageError: With what arrived, what is allowed, and what to do.
     """
     check_weights_spec(config.weights, architecture_named(config.model))
-    known = [row.key for row in DATASETS]
-    folder = existing_path(config.data)
-    if config.data not in known and not (folder and folder.is_dir()):
-        raise unknown_name("dataset or folder", config.data, known)
+    check_data(config.data)
     if config.image_size and config.image_size < MIN_IMAGE_SIZE:
         raise UsageError(
             f"image_size {config.image_size} is too small: at least {MIN_IMAGE_SIZE} pixels, "

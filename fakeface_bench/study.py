@@ -21,7 +21,7 @@ from fakeface_bench.records import (
     StudyRecord,
     WeightsRecord,
 )
-from fakeface_bench.report import summary_markdown, write_study_report
+from fakeface_bench.report import audit_metrics, summary_markdown, write_study_report
 from fakeface_bench.request import check_request
 from fakeface_bench.runtime import hardware_facts
 from fakeface_bench.search.optimise import SearchTask, optimise
@@ -35,7 +35,7 @@ from fakeface_bench.search.storage import (
 from fakeface_bench.subject import Subject, prepare_subject
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.model import log_model
-from fakeface_bench.tracking.runs import StudyRun, study_run
+from fakeface_bench.tracking.runs import TrackedRun, tracked_run
 from fakeface_bench.tracking.store import open_store, storage_beside_store
 from fakeface_bench.tracking.trials import TrialRuns
 from fakeface_bench.training.fit import FitTask
@@ -64,7 +64,7 @@ def run_study(config: StudyConfig, progress: Progress) -> StudyOutcome:
     check_request(config)
     plan = make_plan(config)
     open_store()
-    with study_run(plan.title) as run:
+    with tracked_run("study", plan.title) as run:
         started = time.perf_counter()
         shown = {"storage": without_credentials(config.storage)} if config.storage else {}
         run.log_params(config.as_params() | shown | hardware_facts())
@@ -73,8 +73,9 @@ def run_study(config: StudyConfig, progress: Progress) -> StudyOutcome:
         subject = prepare_subject(plan, progress)
         tags = _tags(plan, subject)
         run.tag(tags)
-        run.log_params({"image_size_px": plan.image_size})
-        run.log_dataset(subject.index)
+        run.log_params({"image_size_px": plan.image_size} | _images_by_source(subject))
+        index = subject.index
+        run.log_dataset(index.name, index.digest, index.frame, index.folders)
         study = _open_study(plan, subject)
         train, valid = subject.reader.read("train"), subject.reader.read("valid")
         task = FitTask(subject.network, train, valid, config.epochs, config.seed, roc_auc)
@@ -130,11 +131,11 @@ def _conclude(
     started = time.perf_counter()
     detector, final_fit = train_detector(task, search.best.head)
     fitted = time.perf_counter()
-    valid = detector.score(task.valid, subject.index.split("valid")["path"].tolist())
+    valid = detector.score(task.valid, subject.index.split("valid"))
     read = time.perf_counter()
     test_samples = subject.reader.read("test")
     extracted = time.perf_counter()
-    test = detector.score(test_samples, subject.index.split("test")["path"].tolist())
+    test = detector.score(test_samples, subject.index.split("test"))
     evaluated = time.perf_counter()
     cost = CostRecord(
         extract_seconds=subject.reader.seconds,
@@ -147,41 +148,50 @@ def _conclude(
         model=plan.architecture.key,
         study=plan.study_name(subject.index),
         data=subject.index.name,
-        data_folder=str(subject.index.root),
+        data_folders={name: str(folder) for name, folder in subject.index.folders.items()},
         weights=WeightsRecord(plan.weights.label, plan.weights.warning),
         search=search,
         final_fit=final_fit,
         valid=valid,
         test=test,
         cost=cost,
+        floor=subject.audit.floor,
         facts=_facts(subject, detector),
     )
 
 
 def _facts(subject: Subject, detector: Detector) -> dict[str, float]:
-    index, model = subject.index, detector.complete
-    counts = index.frame.groupby("split").size()
+    model = detector.complete
     trained = sum(np.prod(weight.shape) for weight in detector.classifier.trainable_weights)
     return {
-        "data/unreadable_images": float(index.unreadable),
-        "data/conflicting_images": float(index.conflicts),
-        "data/leaks_removed": float(index.leaks),
-        **{f"data/{split}_images": float(images) for split, images in counts.items()},
+        **audit_metrics(subject.audit),
+        **_images_by_split(subject),
         "cost/mmacs_per_image": count_macs(model) / 1e6,
         "cost/parameters": float(model.count_params()),
         "cost/parameters_trained": float(trained),
     }
 
 
+def _images_by_split(subject: Subject) -> dict[str, float]:
+    counts = subject.index.frame.groupby("split").size()
+    return {f"data/{split}_images": float(images) for split, images in counts.items()}
+
+
+def _images_by_source(subject: Subject) -> dict[str, int]:
+    """Return the sizes of each of several datasets, as params."""
+    frame = subject.index.frame
+    if frame["source"].nunique() == 1:
+        return {}
+    places = "images/" + frame["source"] + "/" + frame["split"]
+    return {str(place): int(images) for place, images in places.value_counts().items()}
+
+
 def _example(plan: Plan, subject: Subject) -> npt.NDArray[np.uint8]:
-    paths = subject.index.split("train")["path"].head(_EXAMPLE_IMAGES)
-    images = [
-        load_image(subject.index.root / path, plan.image_size, plan.config.fit) for path in paths
-    ]
-    return np.stack(images)
+    files = subject.index.files(subject.index.split("train").head(_EXAMPLE_IMAGES))
+    return np.stack([load_image(path, plan.image_size, plan.config.fit) for path in files])
 
 
-def _log(run: StudyRun, record: StudyRecord) -> None:
+def _log(run: TrackedRun, record: StudyRecord) -> None:
     run.log_fit(record.final_fit.epochs, record.metrics())
     run.log_params({f"best_{key}": value for key, value in record.head.as_params().items()})
     run.tag({names.NOTE: summary_markdown(record)})

@@ -29,13 +29,15 @@ class Command:
         self.folder.mkdir()
         self._blocked = folder / "blocked"
         for name in ("tensorflow", "keras", "mlflow"):
-            (self._blocked / name).mkdir(parents=True)
-            (self._blocked / name / "__init__.py").write_text(NO_TENSORFLOW)
+            (self._blocked / name / name).mkdir(parents=True)
+            (self._blocked / name / name / "__init__.py").write_text(NO_TENSORFLOW)
 
     def __call__(
-        self, *arguments: str, tensorflow: bool = False
+        self, *arguments: str, tensorflow: bool = False, mlflow: bool = False
     ) -> subprocess.CompletedProcess[str]:
-        paths = [str(ROOT)] if tensorflow else [str(self._blocked), str(ROOT)]
+        """Run a command; what it may not load ends it."""
+        blocked = [] if tensorflow else ["tensorflow", "keras", *([] if mlflow else ["mlflow"])]
+        paths = [*(str(self._blocked / name) for name in blocked), str(ROOT)]
         environment = {
             **{k: v for k, v in os.environ.items() if k != "MLFLOW_RUN_ID"},
             "MLFLOW_TRACKING_URI": self.store,

@@ -192,7 +192,7 @@ def test_the_logged_model_scores_pictures_as_the_study_did(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", place.store)
     predictions = pd.read_parquet(artifacts / "test/predictions.parquet")
     model = mlflow.pyfunc.load_model(f"runs:/{run_id}/model")
-    folder = Path(record.data_folder)
+    (folder,) = map(Path, record.data_folders.values())
     pictures = np.stack([load_image(folder / path, SIZE, "crop") for path in predictions["path"]])
     scores = np.asarray(model.predict(pictures))[:, 0]
     np.testing.assert_allclose(scores, predictions["y_score"], atol=2e-3)

@@ -17,7 +17,7 @@ NAME = PACKAGE.name
 #: Highest first; a module imports its own layer and those below it.
 LAYERS = (
     ("cli", "__main__"),
-    ("study", "compare", "subject", "plan", "request"),
+    ("study", "audit", "compare", "subject", "plan", "request"),
     ("tracking",),
     ("report",),
     ("search",),
@@ -37,7 +37,10 @@ HEAVY = {
     "optuna": {"search"},
     "sqlalchemy": {"search.storage"},
     "sklearn": {"evaluation"},
-    "scipy": {"evaluation"},
+    "threadpoolctl": {"evaluation.shortcut"},
+    "scipy": {"evaluation", "data.selection"},
+    "imagehash": {"data.signature"},
+    "jinja2": {"report.audit"},
     "matplotlib": {"report"},
     "plotly": {"report"},
     "keras": {"evaluation", "training", "models", "features", "architectures", "runtime"},

@@ -14,29 +14,50 @@ from packaging.version import Version
 
 from fakeface_bench.architectures.catalogue import ARCHITECTURES
 from fakeface_bench.cli import cli
-from fakeface_bench.cli.run import run
-from fakeface_bench.config import StudyConfig
+from fakeface_bench.config import AuditConfig, StudyConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 PROJECT = yaml.safe_load((ROOT / "MLproject").read_text())
-MAIN = PROJECT["entry_points"]["main"]
+ENTRY_POINTS = PROJECT["entry_points"]
+#: The command that each entry point starts.
+COMMANDS = {name: "run" if name == "main" else name for name in ENTRY_POINTS}
 
 
-def options() -> dict[str, click.Option]:
-    return {p.name: p for p in run.params if isinstance(p, click.Option)}
+def defaults(entry_point: str) -> dict[str, object]:
+    """Return the parameters of an entry point; one without a default must be given."""
+    parameters = ENTRY_POINTS[entry_point]["parameters"]
+    return {name: row.get("default", "required") for name, row in parameters.items()}
 
 
-def test_mlproject_and_click_have_the_same_parameters_and_defaults() -> None:
-    asked = {name: row["default"] for name, row in MAIN["parameters"].items()}
-    assert asked == {name: option.default for name, option in options().items()}
-    assert asked == StudyConfig().as_params()
+@pytest.mark.parametrize("name", ENTRY_POINTS)
+def test_mlproject_and_click_have_the_same_parameters_and_defaults(name: str) -> None:
+    command = cli.commands[COMMANDS[name]]
+    assert defaults(name) == {
+        param.name: "required" if param.required else param.default for param in command.params
+    }
 
 
-def test_mlproject_passes_each_parameter_by_its_own_option() -> None:
-    passed = dict(re.findall(r"--([a-z-]+) \{([a-z_]+)\}", MAIN["command"]))
-    assert passed == {name.replace("_", "-"): name for name in MAIN["parameters"]}
-    assert MAIN["command"].startswith("python -m fakeface_bench run ")
+def test_the_defaults_are_those_of_the_library() -> None:
+    assert defaults("main") == StudyConfig().as_params()
+    assert defaults("audit") == AuditConfig().as_params()
+
+
+@pytest.mark.parametrize("name", ENTRY_POINTS)
+def test_mlproject_passes_each_parameter_in_its_own_place(name: str) -> None:
+    entry, command = ENTRY_POINTS[name], cli.commands[COMMANDS[name]]
+    words = [f"python -m fakeface_bench {COMMANDS[name]}"]
+    for param in command.params:
+        option = (
+            f"--{str(param.name).replace('_', '-')} " if isinstance(param, click.Option) else ""
+        )
+        words.append(f"{option}{{{param.name}}}")
+    assert entry["command"].split() == " ".join(words).split()
+
+
+@pytest.mark.parametrize("name", ENTRY_POINTS)
+def test_readme_names_every_entry_point(name: str) -> None:
+    assert name == "main" or f"-e {name}" in README
 
 
 def test_readme_documents_every_parameter_with_its_default() -> None:
@@ -81,7 +102,7 @@ def test_help_of_every_command_opens(name: str | None) -> None:
 def test_every_parameter_used_in_readme_is_one() -> None:
     used = set(re.findall(r"-P ([a-z_]+)=", README))
     assert used
-    assert used <= MAIN["parameters"].keys()
+    assert used <= {name for entry in ENTRY_POINTS.values() for name in entry["parameters"]}
 
 
 def test_links_in_the_documents_lead_somewhere() -> None:

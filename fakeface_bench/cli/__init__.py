@@ -3,6 +3,7 @@
 import click
 
 from fakeface_bench import __version__
+from fakeface_bench.cli.audit import audit
 from fakeface_bench.cli.catalogue import list_tables
 from fakeface_bench.cli.datasets import datasets
 from fakeface_bench.cli.fetch import fetch
@@ -16,6 +17,7 @@ def cli() -> None:
 
 
 cli.add_command(run)
+cli.add_command(audit)
 cli.add_command(list_tables)
 cli.add_command(datasets)
 cli.add_command(fetch)

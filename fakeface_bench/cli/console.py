@@ -23,6 +23,7 @@ from rich.text import Text
 from fakeface_bench.progress import Advance
 
 if TYPE_CHECKING:  # importing them would load TensorFlow
+    from fakeface_bench.audit import AuditOutcome
     from fakeface_bench.study import StudyOutcome
 
 #: Between two plain lines of one stage.
@@ -108,8 +109,7 @@ class ConsoleProgress:
 
 def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
     """Print the short table of results and how to open the run in MLflow's UI."""
-    from fakeface_bench.report import summary_rows
-    from fakeface_bench.tracking.store import ui_command
+    from fakeface_bench.report import PARTS_HEADER, part_rows, summary_rows
 
     record = outcome.record
     table = Table(title=escape(f"{record.model} on {record.data} ({record.weights.label} weights)"))
@@ -119,6 +119,11 @@ def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
         table.add_row(*row)
     table.add_row("weights", "", record.weights.label, end_section=True)
     console.print(table)
+    parts = Table(*PARTS_HEADER, title="parts of the test split (95 % intervals)")
+    for part in part_rows(record.test):
+        parts.add_row(*map(escape, part))
+    if parts.row_count:
+        console.print(parts)
     if record.weights.warning:
         console.print(f"[yellow]{escape(record.weights.warning)}[/]", soft_wrap=True)
     states = [trial.state for trial in record.search.trials]
@@ -128,7 +133,24 @@ def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
         f"{record.cost.total_seconds:.0f} s up to its results; study {record.study}",
         highlight=False,
     )
-    command, address = ui_command(outcome.experiment_id, outcome.run_id)
+    _print_way_to(outcome.experiment_id, outcome.run_id, console)
+
+
+def print_audit(outcome: "AuditOutcome", console: Console) -> None:
+    """Print the findings and how to open the run in MLflow's UI."""
+    from fakeface_bench.report import audit_rows
+
+    table = Table(title=escape(f"audit of {outcome.audit.name}"), show_header=False)
+    for finding, value in audit_rows(outcome.audit):
+        table.add_row(escape(finding), escape(value))
+    console.print(table)
+    _print_way_to(outcome.experiment_id, outcome.run_id, console)
+
+
+def _print_way_to(experiment_id: str, run_id: str, console: Console) -> None:
+    from fakeface_bench.tracking.store import ui_command
+
+    command, address = ui_command(experiment_id, run_id)
     if command:
         console.print(f"See it: {escape(command)}", soft_wrap=True, highlight=False)
     console.print(f"  then open {address}", soft_wrap=True, highlight=False)

@@ -2,14 +2,18 @@
 
 import click
 
-from fakeface_bench.config import FITS, StudyConfig
+from fakeface_bench.config import BALANCES, FITS, StudyConfig
 
 _DEFAULT = StudyConfig()
 
 
 @click.command(context_settings={"show_default": True})
 @click.option("--model", default=_DEFAULT.model, help="Architecture; see 'fakeface-bench list'.")
-@click.option("--data", default=_DEFAULT.data, help="Dataset by name, or a folder of faces.")
+@click.option(
+    "--data",
+    default=_DEFAULT.data,
+    help="Dataset by name, or a folder of faces; several are joined by '+'.",
+)
 @click.option(
     "--trials",
     type=click.IntRange(1, 10_000),
@@ -44,6 +48,12 @@ _DEFAULT = StudyConfig()
     type=click.Choice(FITS),
     default=_DEFAULT.fit,
     help="How images meet the input: centre crop at native resolution, or resized.",
+)
+@click.option(
+    "--balance",
+    type=click.Choice(BALANCES),
+    default=_DEFAULT.balance,
+    help="What weighs the same in training, however many images it has.",
 )
 @click.option(
     "--limit",

@@ -93,8 +93,8 @@ def dataset_named(key: str) -> Dataset:
     raise unknown_name("dataset", key, [row.key for row in DATASETS])
 
 
-def dataset_folder(data: str, progress: Progress) -> tuple[str, Path]:
-    """Return the name and folder of a dataset, preparing it where it is a row of `DATASETS`.
+def dataset_folder(data: str, progress: Progress) -> Path:
+    """Return the absolute folder of one dataset, prepared where it is a row of `DATASETS`.
 
     Raises:
         UsageError: If `data` is neither a row nor an existing folder.
@@ -102,8 +102,8 @@ def dataset_folder(data: str, progress: Progress) -> tuple[str, Path]:
     """
     for row in DATASETS:
         if row.key == data:
-            return row.key, row.prepare(row, progress)
+            return row.prepare(row, progress)
     folder = Path(data).expanduser()
     if folder.is_dir():
-        return folder.resolve().name, folder.resolve()
+        return folder.resolve()
     raise unknown_name("dataset or folder", data, [row.key for row in DATASETS])

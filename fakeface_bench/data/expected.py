@@ -3,11 +3,11 @@
 from collections import Counter
 from pathlib import Path
 
-from PIL import Image
-
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.dataset import Dataset
-from fakeface_bench.data.layout import find_class_folders, image_files
+from fakeface_bench.data.images import opened
+from fakeface_bench.data.layout import find_class_folders
+from fakeface_bench.data.listing import list_images
 from fakeface_bench.errors import DataError
 
 #: Images of one class and split whose headers are read for their size.
@@ -24,7 +24,7 @@ def differences(row: Dataset, folder: Path) -> list[str]:
     try:
         for place in find_class_folders(folder):
             key = (place.split, CLASS_NAMES[place.label])
-            files.setdefault(key, []).extend(image_files(place.path))
+            files.setdefault(key, []).extend(list_images(place.path).images)
     except DataError as error:
         return [str(error)]
     return [
@@ -57,9 +57,9 @@ def _size_differences(row: Dataset, key: tuple[str | None, str], paths: list[Pat
 
 def _size(path: Path) -> str:
     try:
-        with Image.open(path) as image:
+        with opened(path) as image:
             return f"{image.width}×{image.height}"
-    except Exception:  # a broken file makes Pillow's readers raise nearly anything
+    except DataError:
         return "not a readable image"
 
 

@@ -1,7 +1,6 @@
-"""Reads every image file once: its content digest, and whether it can be decoded whole."""
+"""Reads every image file once: all that an index and an audit need to know of it, remembered."""
 
 import hashlib
-import io
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,19 +9,21 @@ from pathlib import Path
 import pandas as pd
 from filelock import FileLock
 
-from fakeface_bench.data.images import decode_bytes
-from fakeface_bench.errors import DataError
+from fakeface_bench.data.facts import FACTS, NOT_OPENED, read_facts
+from fakeface_bench.data.images import DECODER
+from fakeface_bench.data.signature import SIGNATURE_VERSION
 from fakeface_bench.folders import cache_folder
 from fakeface_bench.progress import Progress
 
-_COLUMNS = ["path", "size", "mtime_ns", "digest", "error"]
-#: Stands for a digest where a file could not be opened, which may be mended without a trace in
-#: its size and time: such a file is tried again each time.
-_NOT_OPENED = "unreadable"
+#: Raise it with any change of a fact's meaning.
+FACTS_VERSION = 1
+_KEY = ["path", "size", "mtime_ns"]
+_PANDAS_TYPES = {bool: "bool", int: "int64", float: "float64", str: "str", bytes: "object"}
+_TYPES = {name: _PANDAS_TYPES[type(absent)] for name, absent in FACTS.items()}
 
 
 def inspect_files(root: Path, paths: Sequence[Path], progress: Progress) -> pd.DataFrame:
-    """Return digest and readability of each file, remembering both for unchanged files.
+    """Return the facts of each file, remembering them for files of the same size and time.
 
     Args:
         root: Folder that the paths lie under.
@@ -31,53 +32,62 @@ def inspect_files(root: Path, paths: Sequence[Path], progress: Progress) -> pd.D
 
     Returns:
         One row a path, in their order: `path` relative to `root`, `size` in bytes, `mtime_ns`,
-        `digest` (SHA-256 of the file's bytes, hex), `error` (empty when the image decodes).
+        and the columns of `data.facts.FACTS`.
     """
-    stats = pd.DataFrame([_stat(root, path) for path in paths], columns=_COLUMNS[:3])
-    memory = (
-        cache_folder("index") / f"{hashlib.sha256(str(root).encode()).hexdigest()[:16]}.parquet"
-    )
+    stats = pd.DataFrame([_stat(root, path) for path in paths], columns=_KEY)
+    memory = _memory_of(root)
     with FileLock(memory.with_suffix(".lock")):
-        known = pd.read_parquet(memory) if memory.exists() else _nothing_known()
-        table = stats.merge(known, how="left", on=_COLUMNS[:3])
+        known = pd.read_parquet(memory) if memory.exists() else _nothing_known(stats)
+        table = stats.merge(known, how="left", on=_KEY)
         unread = table.index[table["digest"].isna()]
         if len(unread):
-            with (
-                progress.stage("reading files", len(unread), "images") as advance,
-                ThreadPoolExecutor(os.cpu_count()) as pool,
-            ):
-                found = []
-                for facts in pool.map(_inspect, [paths[i] for i in unread]):
-                    found.append(facts)
-                    advance(1)
-            table.loc[unread, ["digest", "error"]] = found
-            draft = memory.with_suffix(f".{os.getpid()}")
-            table[table["digest"] != _NOT_OPENED].to_parquet(draft)
-            os.replace(draft, memory)
+            fresh = _read([paths[i] for i in unread], progress)
+            fresh = pd.concat([stats.loc[unread].reset_index(drop=True), fresh], axis=1)
+            table = pd.concat([table.drop(unread), fresh.set_index(unread)]).sort_index()
+            table = table.astype(_TYPES)  # rows without facts have made numbers of them floats
+            _remember(table, memory)
     return table
 
 
-def _nothing_known() -> pd.DataFrame:
-    types = {"path": "str", "size": "int64", "mtime_ns": "int64", "digest": "str", "error": "str"}
-    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})
+def _nothing_known(stats: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([stats.head(0), _facts_frame([])], axis=1)
+
+
+def _memory_of(root: Path) -> Path:
+    """Name the file that remembers a folder's facts, as these versions read them."""
+    read_by = f"{root}|{DECODER}|{SIGNATURE_VERSION}|{FACTS_VERSION}"
+    return cache_folder("files") / f"{hashlib.sha256(read_by.encode()).hexdigest()[:16]}.parquet"
+
+
+def _remember(table: pd.DataFrame, memory: Path) -> None:
+    """Write all but files that could not be opened: that may be mended without a trace."""
+    draft = memory.with_suffix(f".{os.getpid()}")
+    table[table["digest"] != NOT_OPENED].to_parquet(draft)
+    os.replace(draft, memory)
+
+
+def _read(paths: Sequence[Path], progress: Progress) -> pd.DataFrame:
+    rows = []
+    with (
+        progress.stage("reading files", len(paths), "images") as advance,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        for facts in pool.map(read_facts, paths):
+            rows.append(facts)
+            advance(1)
+    return _facts_frame(rows)
+
+
+def _facts_frame(rows: list[dict[str, object]]) -> pd.DataFrame:
+    """Return facts as a table whose columns have one type each, with or without rows."""
+    return pd.DataFrame(
+        {name: pd.Series([row[name] for row in rows], dtype=kind) for name, kind in _TYPES.items()}
+    )
 
 
 def _stat(root: Path, path: Path) -> tuple[str, int, int]:
     try:
         stat = path.stat()
-    except OSError:  # a dangling link: reported as unreadable by _inspect
+    except OSError:  # a dangling link: reported as unreadable by read_facts
         return str(path.relative_to(root)), -1, -1
     return str(path.relative_to(root)), stat.st_size, stat.st_mtime_ns
-
-
-def _inspect(path: Path) -> tuple[str, str]:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        return _NOT_OPENED, error.strerror or str(error)
-    digest = hashlib.sha256(content).hexdigest()
-    try:
-        decode_bytes(io.BytesIO(content))
-    except DataError as error:
-        return digest, str(error)
-    return digest, ""

@@ -1,5 +1,7 @@
 """One image file to the pixels a network sees: decoding, and how it meets the input's size."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -10,34 +12,57 @@ from PIL import Image, ImageOps
 
 from fakeface_bench.errors import DataError
 
+#: Raise it with any change here that alters a decoded pixel.
+DECODING_VERSION = 2
 #: What decoded the pixels; part of every key of what is made from them.
-DECODER = f"pillow {PIL.__version__}"
+DECODER = f"pillow {PIL.__version__}, rules {DECODING_VERSION}"
+#: What a file may hold, whatever its name says (JPEG opens MPO too). Pillow knows more formats,
+#: some of which start other programs.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+#: Above this many an image is refused before it is decoded: a bomb, or a scan of a wall.
+MAX_PIXELS = 89_000_000
 #: Short sides up to this many times the input are cropped as they are: scaling down is a
 #: low-pass filter, and a generator's traces are high-frequency.
 NATIVE_UP_TO = 1.5
 
 
 def decode_bytes(source: Path | IO[bytes]) -> Image.Image:
-    """Decode a whole image to RGB, turned upright as its EXIF orientation says.
+    """Decode a whole image to RGB as a viewer shows it: upright, on white, the first frame.
 
-    An alpha channel is dropped, sixteen bits a channel become eight.
+    Sixteen bits a channel become eight.
 
     Raises:
-        DataError: If the file is no image, is truncated, or is larger than Pillow's limit.
+        DataError: If the file is no image, is truncated, or has more than `MAX_PIXELS`.
     """
+    with opened(source) as image:
+        return upright_rgb(image)
+
+
+@contextmanager
+def opened(source: Path | IO[bytes]) -> Iterator[Image.Image]:
+    """Open an image without decoding it; whatever goes wrong within the block is a `DataError`."""
     try:
-        with Image.open(source) as image:
-            return _to_rgb(ImageOps.exif_transpose(image))
+        with Image.open(source, formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise Image.DecompressionBombError(
+                    f"{image.width} × {image.height} pixels, at most {MAX_PIXELS:,} in all"
+                )
+            yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(f"too large: {error}") from error
     except Exception as error:  # a broken file makes Pillow's decoders raise nearly anything
         raise DataError(f"not a readable image: {error}") from error
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    image.info.pop("transparency", None)  # Pillow warns where a conversion drops it
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """Turn an image as its EXIF orientation says, and bring it to RGB."""
+    image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):  # Pillow would clip it to white
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        page = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(page, image)
     return image.convert("RGB")
 
 

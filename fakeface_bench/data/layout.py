@@ -1,15 +1,15 @@
 """Finds where in a folder the real and the fake images lie, and which split they belong to."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from fakeface_bench.config import CLASS_NAMES, FAKE, REAL
+from fakeface_bench.data.listing import list_images
 from fakeface_bench.errors import DataError
 
 MAX_DEPTH = 4
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 SPLITS = ("train", "valid", "test")
 
 _CLASS_WORDS: Mapping[str, int] = dict.fromkeys(
@@ -76,15 +76,12 @@ def find_class_folders(root: Path) -> list[ClassFolder]:
     raise DataError(_nothing_found(root))
 
 
-def image_files(folder: Path) -> Iterator[Path]:
-    """Yield the JPEG, PNG and WebP files below a class folder, in the order of their names."""
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.is_dir():
-            yield path
-
-
 def _subfolders(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    """Return the folders in a folder; of one that cannot be listed, none are known."""
+    try:
+        return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    except PermissionError:
+        return []
 
 
 def _read_place(folder: Path) -> list[ClassFolder]:
@@ -107,7 +104,33 @@ def _read_place(folder: Path) -> list[ClassFolder]:
             raise DataError(f"{folder} has {names}, which both mean {split!r}; keep one of them.")
     if present:
         return [f for split in SPLITS for f in _both_classes(splits[split][0], split)]
-    return _both_classes(folder, None) if _classes(folder) else []
+    return _with_inner_splits(_both_classes(folder, None)) if _classes(folder) else []
+
+
+def _with_inner_splits(folders: list[ClassFolder]) -> list[ClassFolder]:
+    """Read `{real,fake}/{train,valid,test}` as an official split too; other folders stay whole."""
+    inner = {
+        folder: {
+            split: child
+            for child in _subfolders(folder.path)
+            if (split := _SPLIT_WORDS.get(child.name.lower()))
+        }
+        for folder in folders
+    }
+    if not any(inner.values()):
+        return folders
+    for folder, splits in inner.items():
+        missing = [split for split in SPLITS if split not in splits]
+        if missing:
+            raise DataError(
+                f"{folder.path} holds no {_and(missing)}, and a class folder beside or in it holds "
+                "splits; each class needs train, valid and test, or none of them."
+            )
+    return [
+        ClassFolder(split, folder.label, splits[split])
+        for split in SPLITS
+        for folder, splits in inner.items()
+    ]
 
 
 def _classes(folder: Path) -> dict[int, list[Path]]:
@@ -133,7 +156,7 @@ def _both_classes(folder: Path, split: str | None) -> list[ClassFolder]:
 
 def _nothing_found(root: Path) -> str:
     names = [p.name for p in _subfolders(root)]
-    images = sum(1 for _ in image_files(root))
+    images = len(list_images(root).images)
     seen = f"saw {images} images" + (f" and the folders {_and(names[:8])}" if names else "")
     return (
         f"no folders named real and fake (or train, valid and test that hold them) within "

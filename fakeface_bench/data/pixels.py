@@ -1,12 +1,11 @@
 """Decoded images in a memory-mapped cache, for networks that train end to end."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from fakeface_bench.data.images import DECODER
 from fakeface_bench.data.pipeline import stream_images
@@ -20,22 +19,21 @@ _STREAM_BATCH = 32
 
 
 def cached_pixels(
-    root: Path, rows: pd.DataFrame, size: int, fit: str, progress: Progress
+    digests: Sequence[str], paths: Sequence[Path], size: int, fit: str, progress: Progress
 ) -> CachedArrays:
-    """Return the images of one split as the uint8 array `images` (n, size, size, 3).
+    """Return images of these contents, in their order, as the uint8 array `images`.
 
-    Row i belongs to row i of `rows`.
+    Its shape is (n, size, size, 3).
     """
     key = content_key(
         {
-            "images": list(rows["digest"]),
+            "images": list(digests),
             "size": size,
             "fit": fit,
             "version": PIXELS_VERSION,
             "decoder": DECODER,
         }
     )
-    paths = [root / path for path in rows["path"]]
 
     def make(draft: Path) -> Mapping[str, Any]:
         started = time.perf_counter()

@@ -1,15 +1,16 @@
 """A fitted classifier with what was chosen for it on validation: ready to score any split."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import keras
 import numpy as np
+import pandas as pd
 
 from fakeface_bench.config import HeadConfig
 from fakeface_bench.evaluation.calibration import choose_threshold, platt
 from fakeface_bench.evaluation.metrics import score_metrics
+from fakeface_bench.evaluation.parts import part_metrics
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.models.head import Calibration, margin
 from fakeface_bench.models.networks import Network
@@ -29,12 +30,24 @@ class Detector:
     calibration: Calibration
     threshold: float
 
-    def score(self, samples: Samples, paths: Sequence[str]) -> ScoredSplit:
-        """Score a split, in the order of its rows; labels come from the same pass."""
+    def score(self, samples: Samples, rows: pd.DataFrame) -> ScoredSplit:
+        """Score a split, in the order of its rows of the index.
+
+        Labels come from the same pass as the scores.
+        """
         y_true, margins = predict_margins(self.network, self.classifier, self.head, samples)
         y_score = to_probability(margins, self.calibration)
         figures = score_metrics(y_true, y_score, self.threshold)
-        return ScoredSplit(y_true, y_score, tuple(paths), self.threshold, figures)
+        return ScoredSplit(
+            y_true=y_true,
+            y_score=y_score,
+            paths=tuple(rows["path"]),
+            sources=tuple(rows["source"]),
+            tiers=tuple(rows["tier"]),
+            threshold=self.threshold,
+            metrics=figures,
+            parts=part_metrics(y_true, y_score, self.threshold, rows),
+        )
 
     @cached_property
     def complete(self) -> keras.Model:

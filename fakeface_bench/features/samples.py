@@ -21,10 +21,12 @@ class Samples:
     Attributes:
         arrays: By name, each with n rows; memory-mapped, read only where asked.
         labels: 1 for fake, shape (n,).
+        weights: Of each row in the training loss, shape (n,); None where all weigh the same.
     """
 
     arrays: Mapping[str, npt.NDArray[Any]]
     labels: LabelArray
+    weights: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -1,7 +1,7 @@
 """Features of one split, extracted once per images, network, weights, size and preprocessing."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +9,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 import tensorflow as tf
 
 from fakeface_bench.architectures.catalogue import Architecture
@@ -58,11 +57,11 @@ class FeatureSource:
         """The model as a frozen graph, compiled at first use and kept for all splits."""
         return frozen_graph(self.model, self.batch_size)
 
-    def key(self, rows: pd.DataFrame) -> str:
-        """Return the hash of everything that the features of these images depend on."""
+    def key(self, digests: Sequence[str]) -> str:
+        """Return the hash of everything that the features of images of these contents depend on."""
         return content_key(
             {
-                "images": list(rows["digest"]),
+                "images": list(digests),
                 "architecture": self.architecture.key,
                 "preprocessing": self.architecture.preprocessing,
                 "blocks": self.architecture.blocks,
@@ -79,25 +78,26 @@ class FeatureSource:
 
 
 def cached_features(
-    source: FeatureSource, root: Path, rows: pd.DataFrame, progress: Progress
+    source: FeatureSource, digests: Sequence[str], paths: Sequence[Path], progress: Progress
 ) -> CachedArrays:
-    """Return the features of one split; row i belongs to row i of `rows`.
+    """Return the features of some images, in their order.
 
     Returns:
         float16 arrays `pooled` (n, pooled_width) and, where the layout keeps it, `max2x2`
         (n, max2x2_width), laid out as `FeatureLayout` says. Facts: `seconds` and `images` of the
         run that extracted them.
     """
-    paths = [root / path for path in rows["path"]]
 
     def make(draft: Path) -> Mapping[str, Any]:
         seconds = extract_to(draft, source, paths, progress)
         return {"seconds": seconds, "images": len(paths), "architecture": source.architecture.key}
 
-    return cached_arrays(cache_folder("features") / source.key(rows), make)
+    return cached_arrays(cache_folder("features") / source.key(digests), make)
 
 
-def extract_to(folder: Path, source: FeatureSource, paths: list[Path], progress: Progress) -> float:
+def extract_to(
+    folder: Path, source: FeatureSource, paths: Sequence[Path], progress: Progress
+) -> float:
     """Stream images through the backbone into memory-mapped arrays in `folder`.
 
     Memory does not grow with the number of images: batches go straight to disk.

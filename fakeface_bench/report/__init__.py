@@ -1,6 +1,24 @@
-"""A finished study as files: tables, pictures and a short text; without TensorFlow or MLflow."""
+"""What was found, as files: tables, pictures and a short text; without TensorFlow or MLflow."""
 
+from fakeface_bench.report.audit import (
+    audit_markdown,
+    audit_metrics,
+    audit_rows,
+    write_audit_report,
+)
+from fakeface_bench.report.parts import PARTS_HEADER, part_rows
 from fakeface_bench.report.study_report import write_study_report
 from fakeface_bench.report.summary import summary_headline, summary_markdown, summary_rows
 
-__all__ = ["summary_headline", "summary_markdown", "summary_rows", "write_study_report"]
+__all__ = [
+    "PARTS_HEADER",
+    "audit_markdown",
+    "audit_metrics",
+    "audit_rows",
+    "part_rows",
+    "summary_headline",
+    "summary_markdown",
+    "summary_rows",
+    "write_audit_report",
+    "write_study_report",
+]

@@ -66,7 +66,8 @@ def _draw_tile(axes: Axes, record: StudyRecord, position: int) -> None:
     """Show one image in a frame of its true class's colour; a grey tile where it is gone."""
     split = record.test
     label = int(split.y_true[position])
-    picture = _thumbnail(Path(record.data_folder) / split.paths[position])
+    folder = Path(record.data_folders[split.sources[position]])
+    picture = _thumbnail(folder / split.paths[position])
     extent = (0, 1, 0, 1)
     grey = np.full((1, 1, 3), 215, dtype=np.uint8)
     axes.imshow(grey if picture is None else picture, extent=extent, interpolation="antialiased")

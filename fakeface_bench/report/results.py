@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from fakeface_bench.records import StudyRecord
-from fakeface_bench.report.intervals import Interval, split_intervals
+from fakeface_bench.evaluation.intervals import Interval, roc_auc_interval, wilson_interval
+from fakeface_bench.records import ScoredSplit, StudyRecord
+from fakeface_bench.report.curves import confusion_counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,15 @@ def results_of(record: StudyRecord) -> Results:
         {**record.test.metrics, "threshold": record.test.threshold},
         split_intervals(record.test),
     )
+
+
+def split_intervals(split: ScoredSplit) -> dict[str, Interval]:
+    """Return the intervals of those metrics that have one, by the metric's key."""
+    right = int(np.trace(confusion_counts(split)))
+    return {
+        "roc_auc": roc_auc_interval(split.y_true, split.y_score),
+        "accuracy": wilson_interval(right, len(split.y_true)),
+    }
 
 
 def results_table(results: Results) -> pd.DataFrame:

@@ -41,5 +41,11 @@ def write_study_report(record: StudyRecord, folder: Path) -> None:
 
 def _write_predictions(record: StudyRecord, path: Path) -> None:
     split = record.test
-    columns = {"path": list(split.paths), "y_true": split.y_true, "y_score": split.y_score}
+    columns = {
+        "source": list(split.sources),
+        "path": list(split.paths),
+        "tier": list(split.tiers),
+        "y_true": split.y_true,
+        "y_score": split.y_score,
+    }
     pd.DataFrame(columns).to_parquet(path, index=False)

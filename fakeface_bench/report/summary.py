@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from fakeface_bench.evaluation.intervals import Interval
 from fakeface_bench.records import CostRecord, StudyRecord
-from fakeface_bench.report.intervals import Interval
 from fakeface_bench.report.markdown import escaped, table
+from fakeface_bench.report.parts import PARTS_HEADER, part_rows
 from fakeface_bench.report.results import Results, results_of
 
 #: What the short table shows, in this order: rows of `METRICS`, and the threshold.
@@ -33,7 +34,7 @@ def summary_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
 
     The test figure carries its 95 % interval where one is known.
     """
-    return _main_rows(results_of(record))
+    return [*_main_rows(results_of(record)), *_floor_rows(record)]
 
 
 def summary_headline(record: StudyRecord) -> str:
@@ -47,13 +48,15 @@ def summary_markdown(record: StudyRecord) -> str:
     A warning about the weights comes first, in bold. Names from outside are escaped.
     """
     results = results_of(record)
-    return _markdown(record, _headline(record, results), _main_rows(results))
+    rows = [*_main_rows(results), *_floor_rows(record)]
+    return _markdown(record, _headline(record, results), rows)
 
 
 def results_markdown(record: StudyRecord) -> str:
     """Return the same text with every metric."""
     results = results_of(record)
-    return _markdown(record, _headline(record, results), _rows(results, results.keys))
+    rows = [*_rows(results, results.keys), *_floor_rows(record)]
+    return _markdown(record, _headline(record, results), rows)
 
 
 def _markdown(record: StudyRecord, headline: str, metrics: Sequence[Sequence[str]]) -> str:
@@ -64,12 +67,29 @@ def _markdown(record: StudyRecord, headline: str, metrics: Sequence[Sequence[str
         escaped(headline),
         "### Results",
         table(("metric", "validation", "test (95 % interval)"), metrics),
+        *_parts(record),
         "### Cost",
         table(("stage", "seconds"), _cost_rows(record.cost)),
         "### Winning options",
         table(("option", "value"), options),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _parts(record: StudyRecord) -> list[str]:
+    rows = part_rows(record.test)
+    return (
+        ["### Parts of the test split (95 % intervals)", table(PARTS_HEADER, rows)] if rows else []
+    )
+
+
+def _floor_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
+    """Return what a classifier scores that sees no pixel, to read the test figure against."""
+    if record.floor is None:
+        return []
+    floor = record.floor
+    bounds = _range(Interval(floor.low_95, floor.high_95))
+    return [("roc_auc of file metadata alone", "", f"{floor.roc_auc:.3f} ({bounds})")]
 
 
 def _headline(record: StudyRecord, results: Results) -> str:

@@ -1,4 +1,4 @@
-"""The parent run of a study: opened or adopted, described, and failed with its reason."""
+"""The run of a job, a study or an audit: opened or adopted, described, failed with its reason."""
 
 import os
 import time
@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import pandas as pd
 from mlflow.data.pandas_dataset import PandasDataset
 from mlflow.data.sources import LocalArtifactDatasetSource
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from fakeface_bench.config import CLASS_NAMES
-from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.errors import StudyError
 from fakeface_bench.records import EpochRecord
 from fakeface_bench.tracking import names
@@ -26,8 +26,8 @@ _MAX_TAG = 5000
 _DIGEST_DIGITS = 12
 
 
-class StudyRun:
-    """An open parent run."""
+class TrackedRun:
+    """An open run."""
 
     def __init__(self, run_id: str, experiment_id: str) -> None:
         self.run_id = run_id
@@ -58,16 +58,29 @@ class StudyRun:
         log_step(self._client, self.run_id, last, len(epochs))
         log_step(self._client, self.run_id, single, 0)
 
-    def log_dataset(self, index: ImageIndex) -> None:
-        """Log the dataset's index as an input of the run, with its digest."""
-        frame = index.frame[["path", "label", "split"]]
+    def log_figures(self, figures: Mapping[str, float]) -> None:
+        """Log single figures, which MLflow's charts draw as bars."""
+        log_step(self._client, self.run_id, figures, 0)
+
+    def log_dataset(
+        self, name: str, digest: str, rows: pd.DataFrame, folders: Mapping[str, Path]
+    ) -> None:
+        """Log which images a run is about, as its input, with their digest.
+
+        Args:
+            name: Of the dataset.
+            digest: SHA-256 over contents and labels.
+            rows: Columns `source`, `path`, `label`, `split`.
+            folders: Of each source.
+        """
+        frame = rows[["source", "path", "label", "split"]]
         named = frame.assign(label=[CLASS_NAMES[label] for label in frame["label"]])
         dataset = PandasDataset(
             named,
-            source=LocalArtifactDatasetSource(str(index.root)),
+            source=LocalArtifactDatasetSource(" + ".join(map(str, folders.values()))),
             targets="label",
-            name=index.name,
-            digest=index.digest[:_DIGEST_DIGITS],
+            name=name,
+            digest=digest[:_DIGEST_DIGITS],
         )
         mlflow.log_input(dataset, context="train, valid and test")
 
@@ -93,18 +106,22 @@ def log_tags(client: mlflow.MlflowClient, run_id: str, tags: Mapping[str, str]) 
 
 
 @contextmanager
-def study_run(name: str) -> Iterator[StudyRun]:
+def tracked_run(kind: str, name: str) -> Iterator[TrackedRun]:
     """Adopt the run that `mlflow run` opened, or open one; it ends as the block does.
 
     A block that raises leaves the run FAILED, an interrupted one KILLED, with the reason as a tag.
+
+    Args:
+        kind: What job it is: `study`, `audit`.
+        name: Of the run, for people.
     """
     try:
         started = mlflow.start_run(log_system_metrics=True)
     except MlflowException as error:
         raise StudyError(f"MLflow opens no run: {error.message}") from error
     with started as active:
-        run = StudyRun(active.info.run_id, active.info.experiment_id)
-        run.tag({names.KIND: "study", names.RUN_NAME: name})
+        run = TrackedRun(active.info.run_id, active.info.experiment_id)
+        run.tag({names.KIND: kind, names.RUN_NAME: name})
         try:
             yield run
         except KeyboardInterrupt:

@@ -11,7 +11,7 @@ from fakeface_bench.config import HeadConfig
 from fakeface_bench.records import EpochRecord, TrialRecord
 from fakeface_bench.search.optimise import TrialListener
 from fakeface_bench.tracking import names
-from fakeface_bench.tracking.runs import StudyRun, log_step, log_tags
+from fakeface_bench.tracking.runs import TrackedRun, log_step, log_tags
 
 _STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "failed": "FAILED"}
 
@@ -24,7 +24,7 @@ class TrialRuns(TrialListener):
         tags: What every trial shares: model, dataset, weights, study.
     """
 
-    def __init__(self, parent: StudyRun, tags: dict[str, str]) -> None:
+    def __init__(self, parent: TrackedRun, tags: dict[str, str]) -> None:
         self._client = mlflow.MlflowClient()
         self._parent = parent
         self._tags = {k: v for k, v in tags.items() if v} | {

@@ -9,9 +9,11 @@ import numpy.typing as npt
 
 from fakeface_bench.features.samples import Part, Samples
 
+Batch = tuple[npt.NDArray[Any], npt.NDArray[np.float32], npt.NDArray[np.float32] | None]
+
 
 class Batches:
-    """Rows of samples as batches (x, y); labels always come with their rows.
+    """Rows of samples as batches (x, y, weights); labels always come with their rows.
 
     Args:
         samples: Read where asked, batch by batch, so memory stays flat.
@@ -38,10 +40,13 @@ class Batches:
     def __len__(self) -> int:
         return -(-len(self._samples) // self._batch_size)
 
-    def __getitem__(self, number: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32]]:
+    def __getitem__(self, number: int) -> Batch:
         start = number * self._batch_size
         rows = np.sort(self._order[start : start + self._batch_size])
-        return self._samples.rows(rows, self._parts), self._samples.labels[rows].astype(np.float32)
+        labels = self._samples.labels[rows].astype(np.float32)
+        weights = self._samples.weights
+        x = self._samples.rows(rows, self._parts)
+        return x, labels, None if weights is None else weights[rows]
 
     def shuffle(self) -> None:
         """Order the rows for the next epoch; nothing happens without a seed."""
@@ -55,7 +60,7 @@ def predict_logits(
     """Return labels (n,) and logits (n, outputs) from one and the same pass."""
     labels, logits = [], []
     for number in range(len(batches)):
-        x, y = batches[number]
+        x, y, _ = batches[number]
         labels.append(y.astype(np.uint8))
         logits.append(keras.ops.convert_to_numpy(model(x, training=False)))
     return np.concatenate(labels), np.concatenate(logits).astype(np.float32)

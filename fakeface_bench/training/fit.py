@@ -103,7 +103,8 @@ def _train_epoch(model: keras.Model, batches: Batches) -> dict[str, float]:
     """
     model.reset_metrics()
     for number in range(len(batches)):
-        logs = model.train_on_batch(*batches[number], return_dict=True)
+        x, y, weights = batches[number]
+        logs = model.train_on_batch(x, y, sample_weight=weights, return_dict=True)
     batches.shuffle()
     return {name: float(value) for name, value in logs.items()}
 

@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,43 @@ import pytest
 from PIL import Image
 
 from fakeface_bench.config import FAKE, REAL
-from fakeface_bench.data.index import ImageIndex, IndexOptions, build_index
+from fakeface_bench.data.index import ImageIndex, build_index
 from fakeface_bench.data.layout import SPLITS
+from fakeface_bench.data.selection import (
+    BOTH_LABELS,
+    HELD_OUT_COPY,
+    UNREADABLE,
+    select_files,
+)
+from fakeface_bench.data.sources import Source
+from fakeface_bench.data.survey import survey_sources
 from fakeface_bench.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("fresh_cache")
 
 CLASSES = ("real", "fake")
-Build = Callable[..., ImageIndex]
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """An index, and what became of every file on the way to it."""
+
+    index: ImageIndex
+    files: pd.DataFrame
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        return self.index.frame
+
+    @property
+    def digest(self) -> str:
+        return self.index.digest
+
+    def left_out(self, why: str) -> int:
+        return int((self.files["left_out"] == why).sum())
+
+
+Build = Callable[..., Indexed]
 
 
 def paint(path: Path, seed: int, **options: Any) -> Path:
@@ -42,8 +72,10 @@ def fill(root: Path, per_folder: int, splits: tuple[str, ...] = ()) -> Path:
 
 @pytest.fixture
 def build(progress: Any) -> Build:
-    def with_options(root: Path, limit: int = 0, seed: int = 0) -> ImageIndex:
-        return build_index("faces", root, IndexOptions(limit, seed), progress)
+    def with_options(*folders: Path, limit: int = 0, seed: int = 0) -> Indexed:
+        survey = survey_sources([Source(folder.name, folder) for folder in folders], progress)
+        files = select_files(survey, seed)
+        return Indexed(build_index(survey, files, limit, progress), files)
 
     return with_options
 
@@ -60,7 +92,12 @@ def official(tmp_path: Path) -> Path:
     return fill(tmp_path / "official", 6, SPLITS)
 
 
-def contents(index: ImageIndex) -> Iterator[tuple[str, int, str]]:
+def read(progress: Any) -> list[int]:
+    """Return how many files were read each time that some were."""
+    return [total for title, total in progress.stages if title == "reading files"]
+
+
+def contents(index: Indexed) -> Iterator[tuple[str, int, str]]:
     return index.frame[["digest", "label", "split"]].itertuples(index=False, name=None)
 
 
@@ -71,7 +108,7 @@ def test_jpeg_png_and_webp_are_read_in_any_case(build: Build, flat: Path, name: 
     paint(flat / "fake" / name, seed=77)
     index = build(flat)
     assert f"fake/{name}" in set(index.frame["path"])
-    assert index.unreadable == 0
+    assert index.left_out(UNREADABLE) == 0
 
 
 def test_other_files_are_not_taken_for_images(build: Build, flat: Path, progress: Any) -> None:
@@ -114,7 +151,7 @@ def test_an_unreadable_file_is_named_counted_and_left_out(
 ) -> None:
     spoil(flat / "real" / "broken.jpg")
     index = build(flat)
-    assert index.unreadable == 1
+    assert index.left_out(UNREADABLE) == 1
     assert "real/broken.jpg" not in set(index.frame["path"])
     assert len(index.frame) == 60
     assert [line for line in progress.warnings if "'real/broken.jpg'" in line]
@@ -124,7 +161,7 @@ def test_many_unreadable_files_are_summed_up(build: Build, tmp_path: Path, progr
     root = fill(tmp_path / "many", 130)
     for number in range(13):
         text(root / "fake" / f"{number:03}.png")
-    assert build(root).unreadable == 13
+    assert build(root).left_out(UNREADABLE) == 13
     assert len(progress.warnings) == 11
     assert progress.warnings[-1] == "left out 3 more unreadable images"
 
@@ -139,7 +176,7 @@ def test_more_than_a_twentieth_unreadable_is_an_error(build: Build, flat: Path) 
 def test_a_twentieth_unreadable_is_borne(build: Build, flat: Path) -> None:
     for number in range(3):
         text(flat / "fake" / f"{number:03}.png")
-    assert build(flat).unreadable == 3
+    assert build(flat).left_out(UNREADABLE) == 3
 
 
 def test_the_share_of_unreadable_files_is_judged_split_by_split(
@@ -160,9 +197,9 @@ def test_a_file_that_became_readable_again_is_read_again(
 ) -> None:
     link = flat / "real" / "link.png"
     link.symlink_to(tmp_path / "late.png")
-    assert build(flat).unreadable == 1
+    assert build(flat).left_out(UNREADABLE) == 1
     paint(tmp_path / "late.png", seed=55)
-    assert build(flat).unreadable == 0
+    assert build(flat).left_out(UNREADABLE) == 0
 
 
 def test_a_file_that_could_not_be_opened_is_tried_again(
@@ -178,8 +215,8 @@ def test_a_file_that_could_not_be_opened_is_tried_again(
 
     with monkeypatch.context() as patch:  # not by its mode, which binds no administrator
         patch.setattr(Path, "read_bytes", refuse)
-        assert build(flat).unreadable == 1
-    assert build(flat).unreadable == 0
+        assert build(flat).left_out(UNREADABLE) == 1
+    assert build(flat).left_out(UNREADABLE) == 0
 
 
 def test_class_folders_without_an_image_are_an_error(build: Build, tmp_path: Path) -> None:
@@ -194,7 +231,7 @@ def test_an_empty_class_folder_is_an_error_that_names_split_and_class(
 ) -> None:
     shutil.rmtree(official / "valid" / "fake")
     (official / "valid" / "fake").mkdir()
-    with pytest.raises(DataError, match="no readable fake image in 'valid'"):
+    with pytest.raises(DataError, match="no usable fake image in 'valid'"):
         build(official)
 
 
@@ -216,11 +253,11 @@ def test_images_with_both_labels_are_left_out_and_counted(
     shutil.copy(flat / "real" / "000.png", flat / "fake" / "same.png")
     shutil.copy(flat / "real" / "000.png", flat / "fake" / "again.png")
     index = build(flat)
-    assert index.conflicts == 3
+    assert index.left_out(BOTH_LABELS) == 3
     paths = set(index.frame["path"])
     assert not paths & {"real/000.png", "fake/same.png", "fake/again.png"}
     assert len(paths) == 59
-    assert progress.warnings == ["left out 3 images whose bytes carry both labels"]
+    assert progress.warnings == ["left out 3 images that were found with both labels"]
 
 
 def test_nothing_is_left_when_both_classes_hold_the_same_images(
@@ -229,7 +266,7 @@ def test_nothing_is_left_when_both_classes_hold_the_same_images(
     root = fill(tmp_path / "same", 5)
     shutil.rmtree(root / "fake")
     shutil.copytree(root / "real", root / "fake")
-    with pytest.raises(DataError, match="no readable real image"):
+    with pytest.raises(DataError, match="no usable real image"):
         build(root)
 
 
@@ -239,13 +276,13 @@ def test_train_copies_of_held_out_images_are_removed_and_counted(
     shutil.copy(official / "test" / "real" / "000.png", official / "train" / "real" / "t.png")
     shutil.copy(official / "valid" / "fake" / "000.png", official / "train" / "fake" / "v.png")
     index = build(official)
-    assert index.leaks == 2
+    assert index.left_out(HELD_OUT_COPY) == 2
     assert len(index.frame) == 36
     paths = set(index.frame["path"])
     assert {"test/real/000.png", "valid/fake/000.png"} <= paths
     assert not paths & {"train/real/t.png", "train/fake/v.png"}
     assert progress.warnings == [
-        "left out 2 train or valid images that test (or valid) holds as well"
+        "left out 2 train or valid images of which test (or valid) holds a copy"
     ]
 
 
@@ -257,12 +294,12 @@ def test_valid_copies_of_test_images_are_removed_and_counted(
     for copy in ("valid/real/v.png", "valid/real/w.png", "train/real/t.png"):
         shutil.copy(tested, official / copy)
     index = build(official)
-    assert index.leaks == 3
+    assert index.left_out(HELD_OUT_COPY) == 3
     assert index.frame.groupby(["split", "label"]).size().tolist() == [6] * 6
     assert index.frame.groupby("digest")["split"].nunique().max() == 1
     assert "test/real/000.png" in set(index.frame["path"])
     assert progress.warnings == [
-        "left out 3 train or valid images that test (or valid) holds as well"
+        "left out 3 train or valid images of which test (or valid) holds a copy"
     ]
 
 
@@ -271,13 +308,13 @@ def test_copies_within_one_split_are_kept(build: Build, official: Path) -> None:
         folder = official / split / "fake"
         shutil.copy(folder / "000.png", folder / "copy.png")
     index = build(official)
-    assert index.leaks == 0
+    assert index.left_out(HELD_OUT_COPY) == 0
     assert len(index.frame) == 39
 
 
 def test_the_projects_own_split_leaks_nothing(build: Build, flat: Path) -> None:
     shutil.copy(flat / "real" / "000.png", flat / "real" / "copy.png")
-    assert build(flat).leaks == 0
+    assert build(flat).left_out(HELD_OUT_COPY) == 0
 
 
 def test_the_digest_depends_on_contents_and_labels_alone(
@@ -292,7 +329,8 @@ def test_the_digest_depends_on_contents_and_labels_alone(
         path.rename(path.with_name(f"renamed_{name}.png"))
     again = build(moved)
     assert again.digest == kept.digest
-    assert [again.split_digest(s) for s in SPLITS] == [kept.split_digest(s) for s in SPLITS]
+    for split in SPLITS:
+        assert again.index.split_digest(split) == kept.index.split_digest(split)
     assert set(again.frame["path"]).isdisjoint(kept.frame["path"])
 
 
@@ -310,8 +348,8 @@ def test_a_changed_content_changes_the_digest(build: Build, official: Path) -> N
     paint(official / "test" / "real" / "000.png", seed=4711)
     after = build(official)
     assert after.digest != before.digest
-    assert after.split_digest("test") != before.split_digest("test")
-    assert after.split_digest("train") == before.split_digest("train")
+    assert after.index.split_digest("test") != before.index.split_digest("test")
+    assert after.index.split_digest("train") == before.index.split_digest("train")
 
 
 def test_a_changed_label_changes_the_digest(build: Build, official: Path) -> None:
@@ -350,14 +388,14 @@ def test_the_seed_moves_the_projects_split_and_nothing_else(build: Build, flat: 
     first, same, other = build(flat), build(flat), build(flat, seed=1)
     pd.testing.assert_frame_equal(first.frame, same.frame)
     assert other.digest == first.digest
-    assert other.split_digest("test") != first.split_digest("test")
+    assert other.index.split_digest("test") != first.index.split_digest("test")
 
 
 def test_an_unchanged_folder_is_not_read_again(build: Build, flat: Path, progress: Any) -> None:
     first = build(flat)
-    assert progress.stages == [("reading files", 60)]
+    assert read(progress) == [60]
     second = build(flat)
-    assert progress.stages == [("reading files", 60)]
+    assert read(progress) == [60]
     pd.testing.assert_frame_equal(second.frame, first.frame)
 
 
@@ -367,9 +405,9 @@ def test_a_remembered_unreadable_file_is_still_named(
     text(flat / "real" / "broken.jpg")
     build(flat)
     progress.warnings.clear()
-    assert build(flat).unreadable == 1
+    assert build(flat).left_out(UNREADABLE) == 1
     assert [line for line in progress.warnings if "'real/broken.jpg'" in line]
-    assert len(progress.stages) == 1
+    assert len(read(progress)) == 1
 
 
 def test_only_a_changed_file_is_read_again(build: Build, flat: Path, progress: Any) -> None:
@@ -379,7 +417,7 @@ def test_only_a_changed_file_is_read_again(build: Build, flat: Path, progress: A
     paint(changed, seed=4711)
     os.utime(changed, ns=(when, when))
     after = set(build(flat).frame["digest"])
-    assert progress.stages == [("reading files", 60), ("reading files", 1)]
+    assert read(progress) == [60, 1]
     assert len(after - before) == 1
 
 
@@ -387,4 +425,4 @@ def test_a_new_file_alone_is_read(build: Build, flat: Path, progress: Any) -> No
     build(flat)
     paint(flat / "real" / "new.png", seed=4711)
     assert len(build(flat).frame) == 61
-    assert progress.stages[1:] == [("reading files", 1)]
+    assert read(progress)[1:] == [1]

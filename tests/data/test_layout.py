@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fakeface_bench.config import FAKE, REAL
-from fakeface_bench.data.layout import SPLITS, class_of, find_class_folders, image_files
+from fakeface_bench.data.layout import SPLITS, class_of, find_class_folders
 from fakeface_bench.errors import DataError
 
 
@@ -193,11 +193,3 @@ def test_an_unlabelled_folder_is_told_what_was_seen(tmp_path: Path) -> None:
 def test_an_empty_folder_is_told_what_was_seen(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="saw 0 images, and labels come from folder names"):
         find_class_folders(tmp_path)
-
-
-def test_image_files_are_found_by_suffix_in_any_case_and_in_order(tmp_path: Path) -> None:
-    make(tmp_path, "deeper", "folder.jpg")
-    for name in ("b.JPG", "a.jpeg", "c.Png", "deeper/d.WebP", "e.gif", "f.txt", "jpg"):
-        (tmp_path / name).touch()
-    names = [p.relative_to(tmp_path).as_posix() for p in image_files(tmp_path)]
-    assert names == ["a.jpeg", "b.JPG", "c.Png", "deeper/d.WebP"]

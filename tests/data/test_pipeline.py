@@ -15,6 +15,7 @@ from fakeface_bench.data import pipeline, pixels
 from fakeface_bench.data.images import load_image
 from fakeface_bench.data.pipeline import stream_images
 from fakeface_bench.data.pixels import cached_pixels
+from fakeface_bench.data.publish import CachedArrays
 from fakeface_bench.errors import DataError
 
 IMAGES = 23
@@ -117,19 +118,25 @@ def test_what_is_no_fault_of_an_image_keeps_its_traceback(
         list(stream_images(sorted(faces.iterdir()), SIZE, "crop", 4))
 
 
+def pixels_of(
+    faces: Path, rows: pd.DataFrame, progress: Any, size: int = SIZE, fit: str = "crop"
+) -> CachedArrays:
+    return cached_pixels(list(rows["digest"]), paths_of(rows, faces), size, fit, progress)
+
+
 def test_pixels_of_an_image_that_is_gone_are_not_cached(
     faces: Path, rows: pd.DataFrame, fresh_cache: Path, progress: Any
 ) -> None:
     gone = pd.concat([rows, pd.DataFrame({"path": ["gone.png"], "digest": ["gone"]})])
     with pytest.raises(DataError, match=r"gone\.png"):
-        cached_pixels(faces, gone, SIZE, "crop", progress)
+        pixels_of(faces, gone, progress)
     assert [path for path in fresh_cache.rglob("*") if path.suffix == ".npy"] == []
 
 
 def test_cached_pixels_are_the_images_in_the_order_of_the_rows(
     faces: Path, rows: pd.DataFrame, fresh_cache: Path, progress: Any
 ) -> None:
-    cached = cached_pixels(faces, rows, SIZE, "crop", progress)
+    cached = pixels_of(faces, rows, progress)
     eager = np.stack([load_image(path, SIZE, "crop") for path in paths_of(rows, faces)])
     assert cached.arrays["images"].dtype == np.uint8
     np.testing.assert_array_equal(cached.arrays["images"], eager)
@@ -138,8 +145,8 @@ def test_cached_pixels_are_the_images_in_the_order_of_the_rows(
 def test_cached_pixels_are_made_once(
     faces: Path, rows: pd.DataFrame, fresh_cache: Path, progress: Any
 ) -> None:
-    first = cached_pixels(faces, rows, SIZE, "crop", progress)
-    again = cached_pixels(faces, rows, SIZE, "crop", progress)
+    first = pixels_of(faces, rows, progress)
+    again = pixels_of(faces, rows, progress)
     assert (first.made_now, again.made_now) == (True, False)
     assert progress.stages == [("decoding images", IMAGES)]
     assert again.facts == first.facts
@@ -150,7 +157,7 @@ def test_cached_pixels_are_made_once(
 def test_other_rows_another_order_size_or_fit_are_other_pixels(
     faces: Path, rows: pd.DataFrame, fresh_cache: Path, progress: Any
 ) -> None:
-    cached_pixels(faces, rows, SIZE, "crop", progress)
+    pixels_of(faces, rows, progress)
     others = [
         (rows.iloc[:-1], SIZE, "crop"),
         (rows.iloc[::-1], SIZE, "crop"),
@@ -158,7 +165,7 @@ def test_other_rows_another_order_size_or_fit_are_other_pixels(
         (rows, SIZE, "resize"),
     ]
     for other, size, fit in others:
-        cached = cached_pixels(faces, other, size, fit, progress)
+        cached = pixels_of(faces, other, progress, size, fit)
         assert cached.made_now
         eager = np.stack([load_image(path, size, fit) for path in paths_of(other, faces)])
         np.testing.assert_array_equal(cached.arrays["images"], eager)
@@ -167,9 +174,9 @@ def test_other_rows_another_order_size_or_fit_are_other_pixels(
 def test_renamed_images_are_found_in_the_cache(
     faces: Path, rows: pd.DataFrame, fresh_cache: Path, progress: Any
 ) -> None:
-    cached_pixels(faces, rows, SIZE, "crop", progress)
+    pixels_of(faces, rows, progress)
     renamed = rows.assign(path=[f"moved/{path}" for path in rows["path"]])
-    assert not cached_pixels(faces, renamed, SIZE, "crop", progress).made_now
+    assert not pixels_of(faces, renamed, progress).made_now
 
 
 def test_an_interrupted_decoding_leaves_nothing_that_a_reader_would_use(
@@ -187,9 +194,9 @@ def test_an_interrupted_decoding_leaves_nothing_that_a_reader_would_use(
         patch.setattr(pixels, "_STREAM_BATCH", 4)
         patch.setattr(pixels, "stream_images", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            cached_pixels(faces, rows, SIZE, "crop", progress)
+            pixels_of(faces, rows, progress)
     assert [path for path in fresh_cache.rglob("*") if path.suffix == ".npy"] == []
-    whole = cached_pixels(faces, rows, SIZE, "crop", progress)
+    whole = pixels_of(faces, rows, progress)
     assert whole.made_now
     eager = np.stack([load_image(path, SIZE, "crop") for path in paths_of(rows, faces)])
     np.testing.assert_array_equal(whole.arrays["images"], eager)

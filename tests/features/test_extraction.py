@@ -16,7 +16,11 @@ from fakeface_bench.architectures.backbones import build_backbone
 from fakeface_bench.architectures.catalogue import architecture_named
 from fakeface_bench.architectures.weights import Weights, resolve_weights
 from fakeface_bench.data.images import load_image
-from fakeface_bench.data.index import IndexOptions, build_index
+from fakeface_bench.data.index import ImageIndex, build_index
+from fakeface_bench.data.publish import CachedArrays
+from fakeface_bench.data.selection import select_files
+from fakeface_bench.data.sources import Source
+from fakeface_bench.data.survey import survey_sources
 from fakeface_bench.features.statistics import (
     STATISTICS,
     FeatureLayout,
@@ -37,16 +41,27 @@ def source() -> FeatureSource:
     return FeatureSource(backbone, row, "random:0", "crop", batch_size=16)
 
 
+def index_of(folder: Path, progress: RecordedProgress) -> ImageIndex:
+    survey = survey_sources([Source("faces", folder)], progress)
+    return build_index(survey, select_files(survey, seed=0), 0, progress)
+
+
 @pytest.fixture
 def rows(tiny_faces: Path, progress: RecordedProgress) -> pd.DataFrame:
-    index = build_index("tiny", tiny_faces, IndexOptions(), progress)
-    return index.split("train").assign(path=lambda r: [str(index.root / p) for p in r["path"]])
+    index = index_of(tiny_faces, progress)
+    return index.split("train").assign(path=lambda r: index.files(r))
+
+
+def features_of(
+    source: FeatureSource, rows: pd.DataFrame, progress: RecordedProgress
+) -> CachedArrays:
+    return cached_features(source, list(rows["digest"]), list(rows["path"]), progress)
 
 
 def test_frozen_graph_gives_what_the_model_gives(
     source: FeatureSource, rows: pd.DataFrame, progress: RecordedProgress, fresh_cache: Path
 ) -> None:
-    cached = cached_features(source, Path("/"), rows, progress).arrays
+    cached = features_of(source, rows, progress).arrays
     pictures = np.stack([load_image(Path(path), SIZE, "crop") for path in rows["path"]])
     expected = source.model(pictures.astype(np.float32))
     for name, array in expected.items():
@@ -59,17 +74,17 @@ def test_frozen_graph_gives_what_the_model_gives(
 def test_a_row_does_not_depend_on_its_batch(
     source: FeatureSource, rows: pd.DataFrame, progress: RecordedProgress, fresh_cache: Path
 ) -> None:
-    whole = cached_features(source, Path("/"), rows, progress).arrays["pooled"]
-    one = cached_features(source, Path("/"), rows.tail(1), progress).arrays["pooled"]
+    whole = features_of(source, rows, progress).arrays["pooled"]
+    one = features_of(source, rows.tail(1), progress).arrays["pooled"]
     np.testing.assert_array_equal(one[0], whole[-1])
 
 
 def test_the_same_images_are_extracted_once(
     source: FeatureSource, rows: pd.DataFrame, progress: RecordedProgress, fresh_cache: Path
 ) -> None:
-    first = cached_features(source, Path("/"), rows, progress)
+    first = features_of(source, rows, progress)
     moved = rows.assign(path="nowhere.jpg")
-    second = cached_features(source, Path("/"), moved, progress)
+    second = features_of(source, moved, progress)
     assert (first.made_now, second.made_now) == (True, False)
     assert second.facts == first.facts
     assert len(progress.stages) == 1
@@ -87,9 +102,10 @@ def test_the_same_images_are_extracted_once(
 def test_the_key_holds_all_that_features_depend_on(
     source: FeatureSource, rows: pd.DataFrame, change: dict[str, object]
 ) -> None:
-    assert replace(source, **change).key(rows) != source.key(rows)
-    assert source.key(rows.iloc[::-1]) != source.key(rows)
-    assert replace(source, batch_size=3).key(rows) == source.key(rows)
+    digests = list(rows["digest"])
+    assert replace(source, **change).key(digests) != source.key(digests)
+    assert source.key(digests[::-1]) != source.key(digests)
+    assert replace(source, batch_size=3).key(digests) == source.key(digests)
 
 
 def test_statistics_are_those_of_numpy() -> None:
@@ -138,15 +154,15 @@ def test_reference_figures_of_real_faces(progress: RecordedProgress) -> None:
     weights = resolve_weights(
         str(shared("weights/mobilenetv3_small_imagenet_notop.weights.h5")), row, 0
     )
-    faces = build_index("140k", shared("data/140k_subset"), IndexOptions(), progress)
+    faces = index_of(shared("data/140k_subset"), progress)
     source = FeatureSource(
         build_backbone(row, 224, weights), row, weights.identity, "crop", row.cpu_batch
     )
     layout = layout_of(source.backbone.outputs)
     arrays, labels = {}, {}
     for split in ("train", "test"):
-        part = faces.split(split)
-        arrays[split] = cached_features(source, faces.root, part, progress).arrays["pooled"]
+        part = faces.split(split).assign(path=lambda r: faces.files(r))
+        arrays[split] = features_of(source, part, progress).arrays["pooled"]
         labels[split] = part["label"]
     for features, statistics, low, high in (
         ("last", ["avg"], 0.80, 0.88),

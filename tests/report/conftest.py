@@ -28,7 +28,17 @@ def scored_split(images: int, seed: int, distance: float, threshold: float = 0.4
     y_true = (np.arange(images) % 5 < 2).astype(np.uint8)
     y_score = 1 / (1 + np.exp(-(rng.normal(size=images) + distance * (y_true - 0.5))))
     paths = tuple(f"{'fake' if fake else 'real'}/{n:03}.jpg" for n, fake in enumerate(y_true))
-    return with_metrics(ScoredSplit(y_true, y_score, paths, threshold, {}))
+    return with_metrics(
+        ScoredSplit(
+            y_true=y_true,
+            y_score=y_score,
+            paths=paths,
+            sources=("140k_subset",) * images,
+            tiers=("",) * images,
+            threshold=threshold,
+            metrics={},
+        )
+    )
 
 
 def with_metrics(split: ScoredSplit) -> ScoredSplit:
@@ -94,7 +104,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> StudyRecord:
         model="mobilenetv3_small",
         study="mobilenetv3_small-140k",
         data="140k_subset",
-        data_folder=str(folder),
+        data_folders={"140k_subset": str(folder)},
         weights=WeightsRecord("file:0123456789ab"),
         search=search_record(trials, importances),
         final_fit=FitRecord(epochs(10), best_epoch=6),

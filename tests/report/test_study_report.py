@@ -116,7 +116,7 @@ def test_confusion_matrix_says_what_it_counts(record: StudyRecord, written: Path
 
 def test_predictions_come_back_unchanged(record: StudyRecord, written: Path) -> None:
     table = pd.read_parquet(written / "test/predictions.parquet")
-    assert table.columns.tolist() == ["path", "y_true", "y_score"]
+    assert table.columns.tolist() == ["source", "path", "tier", "y_true", "y_score"]
     assert table["path"].tolist() == list(record.test.paths)
     np.testing.assert_array_equal(table["y_true"], record.test.y_true)
     np.testing.assert_array_equal(table["y_score"], record.test.y_score)
@@ -163,12 +163,12 @@ def test_an_unreadable_image_is_a_grey_tile(
 ) -> None:
     first = int(most_confident(record.test, right=True)[0])
     images = tmp_path / "images"
-    shutil.copytree(record.data_folder, images)
+    shutil.copytree(record.data_folders["140k_subset"], images)
     path = images / record.test.paths[first]
     path.unlink()
     if damage == "broken":
         path.write_bytes(b"no image")
-    write_galleries(replace(record, data_folder=str(images)), tmp_path)
+    write_galleries(replace(record, data_folders={"140k_subset": str(images)}), tmp_path)
     with Image.open(tmp_path / "gallery_right.png") as picture:
         pixels = np.asarray(picture.convert("RGB"))
     assert (pixels == 215).all(axis=-1).sum() > 5000

@@ -1,11 +1,13 @@
 """Rows and their labels travel together, in order for prediction and shuffled for training."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 
 from fakeface_bench.features.samples import EVERYTHING, Samples
-from fakeface_bench.training.batches import Batches, predict_logits
+from fakeface_bench.training.batches import Batch, Batches, predict_logits
 
 ROWS = 103
 PARTS = [("numbers", EVERYTHING)]
@@ -25,12 +27,12 @@ def samples() -> Samples:
     return Samples(arrays, label_of(numbers))
 
 
-def read(batches: Batches) -> list[tuple[np.ndarray, np.ndarray]]:
+def read(batches: Batches) -> list[Batch]:
     return [batches[number] for number in range(len(batches))]
 
 
 def numbers_of(batches: Batches) -> np.ndarray:
-    return np.concatenate([x[:, 0] for x, _ in read(batches)]).astype(int)
+    return np.concatenate([x[:, 0] for x, _, _ in read(batches)]).astype(int)
 
 
 @pytest.mark.parametrize("shuffle_seed", [None, 0, 1])
@@ -40,9 +42,17 @@ def test_every_label_is_that_of_its_row(
 ) -> None:
     batches = Batches(samples, PARTS, batch_size, shuffle_seed)
     for _ in range(3):
-        for x, y in read(batches):
+        for x, y, _ in read(batches):
             np.testing.assert_array_equal(y, label_of(x[:, 0].astype(int)))
         batches.shuffle()
+
+
+@pytest.mark.parametrize("shuffle_seed", [None, 0])
+def test_every_weight_is_that_of_its_row(samples: Samples, shuffle_seed: int | None) -> None:
+    weighted = replace(samples, weights=np.arange(ROWS, dtype=np.float32) / 10)
+    for x, _, weights in read(Batches(weighted, PARTS, 10, shuffle_seed)):
+        np.testing.assert_array_equal(weights, x[:, 0] / np.float32(10))
+    assert all(weights is None for _, _, weights in read(Batches(samples, PARTS, 10)))
 
 
 @pytest.mark.parametrize("batch_size", SIZES)
@@ -56,7 +66,7 @@ def test_every_sample_comes_once_an_epoch(samples: Samples, batch_size: int) -> 
 @pytest.mark.parametrize("batch_size", SIZES)
 def test_batches_are_full_but_for_the_last(samples: Samples, batch_size: int) -> None:
     full, rest = divmod(ROWS, batch_size)
-    sizes = [len(y) for _, y in read(Batches(samples, PARTS, batch_size, shuffle_seed=0))]
+    sizes = [len(y) for _, y, _ in read(Batches(samples, PARTS, batch_size, shuffle_seed=0))]
     assert sizes == [batch_size] * full + [rest] * (rest > 0)
 
 
@@ -72,7 +82,7 @@ def epochs(samples: Samples, seed: int, count: int = 4) -> list[tuple[tuple[int,
     batches = Batches(samples, PARTS, 10, seed)
     seen = []
     for _ in range(count):
-        seen.append(tuple(tuple(x[:, 0].astype(int)) for x, _ in read(batches)))
+        seen.append(tuple(tuple(x[:, 0].astype(int)) for x, _, _ in read(batches)))
         batches.shuffle()
     return seen
 
@@ -95,7 +105,7 @@ def test_the_parts_of_a_row_are_joined_in_their_order() -> None:
     values = np.arange(24, dtype=np.float16).reshape(4, 6)
     samples = Samples({"pooled": values, "max2x2": -values}, np.array([0, 1, 0, 1], np.uint8))
     parts = [("pooled", slice(4, 6)), ("max2x2", EVERYTHING), ("pooled", slice(0, 1))]
-    x, _ = Batches(samples, parts, 4)[0]
+    x, _, _ = Batches(samples, parts, 4)[0]
     assert x.dtype == np.float32
     np.testing.assert_array_equal(x, np.hstack([values[:, 4:], -values, values[:, :1]]))
 
@@ -103,7 +113,7 @@ def test_the_parts_of_a_row_are_joined_in_their_order() -> None:
 def test_pixels_keep_their_type() -> None:
     images = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 3), dtype=np.uint8)
     samples = Samples({"images": images}, np.zeros(5, np.uint8))
-    x, _ = Batches(samples, [("images", EVERYTHING)], 3)[1]
+    x, _, _ = Batches(samples, [("images", EVERYTHING)], 3)[1]
     assert x.dtype == np.uint8
     np.testing.assert_array_equal(x, images[3:])
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from fakeface_bench.architectures.backbones import build_backbone
@@ -57,7 +58,8 @@ def test_a_planted_signal_is_learned(task: FitTask) -> None:
 @pytest.mark.parametrize("loss", ["hinge", "categorical_crossentropy"])
 def test_scores_of_any_loss_are_probabilities_of_fake(task: FitTask, loss: str) -> None:
     detector, _ = train_detector(task, HeadConfig(loss=loss, learning_rate=3e-3))
-    scored = detector.score(task.valid, ["x"] * 120)
+    rows = pd.DataFrame({"path": ["x"] * 120, "source": "faces", "tier": ""})
+    scored = detector.score(task.valid, rows)
     assert ((scored.y_score > 0) & (scored.y_score < 1)).all()
     assert scored.metrics["roc_auc"] > 0.8
     assert scored.metrics["log_loss"] < np.log(2)

@@ -1,6 +1,6 @@
-"""How far the test figures could lie from the truth: 95 % intervals over test images.
+"""How far figures could lie from the truth: 95 % intervals over images.
 
-They cover the draw of test images alone: neither another training run nor another dataset.
+They cover the draw of images alone: neither another training run nor another dataset.
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fakeface_bench.config import FAKE, REAL
-from fakeface_bench.records import FloatArray, LabelArray, ScoredSplit
-from fakeface_bench.report.curves import confusion_counts
+from fakeface_bench.records import FloatArray, LabelArray
 
 RESAMPLES = 1000
 #: Two-sided 95 % point of the normal distribution.
@@ -26,15 +25,6 @@ class Interval:
 
     low: float
     high: float
-
-
-def split_intervals(split: ScoredSplit) -> dict[str, Interval]:
-    """Return the intervals of those metrics that have one, by the metric's key."""
-    right = int(np.trace(confusion_counts(split)))
-    return {
-        "roc_auc": roc_auc_interval(split.y_true, split.y_score),
-        "accuracy": wilson_interval(right, len(split.y_true)),
-    }
 
 
 def wilson_interval(successes: int, n: int) -> Interval:

@@ -7,11 +7,9 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
-from fakeface_bench.records import StudyRecord
-from fakeface_bench.report.intervals import (
+from fakeface_bench.evaluation.intervals import (
     resampled_roc_auc,
     roc_auc_interval,
-    split_intervals,
     wilson_interval,
 )
 
@@ -37,19 +35,6 @@ def test_resamples_are_distributed_like_a_naive_bootstraps(decimals: int) -> Non
     interval = roc_auc_interval(y_true, y_score)
     expected = np.quantile(naive, [0.025, 0.975])
     assert [interval.low, interval.high] == pytest.approx(expected, abs=0.02)
-
-
-def test_interval_holds_the_figure_and_repeats(record: StudyRecord) -> None:
-    first, again = split_intervals(record.test), split_intervals(record.test)
-    assert first == again
-    for key, interval in first.items():
-        assert 0 <= interval.low < record.test.metrics[key] < interval.high <= 1
-
-
-def test_perfect_scores_leave_no_spread_in_roc_auc(perfect: StudyRecord) -> None:
-    intervals = split_intervals(perfect.test)
-    assert (intervals["roc_auc"].low, intervals["roc_auc"].high) == (1.0, 1.0)
-    assert intervals["accuracy"].low < 1.0
 
 
 def test_twenty_thousand_images_take_about_a_second() -> None:

@@ -1,0 +1,100 @@
+"""What is wrong with a dataset: broken files, duplicates, shortcuts; the record of an audit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fakeface_bench.data.index import content_digest
+from fakeface_bench.data.survey import Survey
+from fakeface_bench.records import ShortcutFloor
+
+
+@dataclass(frozen=True)
+class Audit:
+    """All that an audit found.
+
+    Attributes:
+        name: Of the dataset, for people; several are joined by `+`.
+        folders: Absolute folder of each source, by its name.
+        digest: SHA-256 over the contents and labels of all images that a study would use.
+        files: One row an image file, numbered from 0: `source` (str), `path` (str, relative to the
+            source's folder), `label` (int, fake = 1), `split` (`train`, `valid`, `test`; empty
+            where the file was left out of a dataset whose split the project makes), `tier` (str,
+            empty where the names state none), `size` (bytes, int), `error` (str, empty where
+            the image decodes), `left_out` (str: empty, `unreadable`, `both labels` or `copy of a
+            held-out image`), and, for readable ones, `format` (Pillow's: JPEG, PNG, WEBP, ...),
+            `width`, `height` (int pixels), `mode` (Pillow's, of the file: RGB, L, CMYK, P, RGBA,
+            I;16, ...), `quantisation` (12 hex digits naming a JPEG's quantisation tables, empty
+            for others), `quality` (float: mean of the luminance table, NaN for others),
+            `subsampling` (str as `4:2:0`, empty for others), `progressive` (bool), `exif` (bool),
+            `icc` (bool), `frames` (int, above 1 for an animation, of which the first is used),
+            `wrong_extension` (bool). Of an unreadable file the numbers are 0 and the texts empty.
+        pairs: One row a pair of duplicates: `first`, `second` (row numbers of `files`), `kind`
+            (`identical` bytes, `similar`, `mirrored`), `distance` (of the perceptual hashes, in
+            bits of 256), `across_splits` (bool), `opposite_labels` (bool). A picture of which k
+            identical copies exist stands in k - 1 pairs of that kind.
+        skipped: One row a path that was not read as an image: `source`, `path`, `reason` (`.gif
+            file`, `cannot be listed: Permission denied`, ...).
+        own_split: Whether the project made the split.
+        floor: What a classifier without pixels scores; None where there are too few images.
+    """
+
+    name: str
+    folders: Mapping[str, Path]
+    digest: str
+    files: pd.DataFrame
+    pairs: pd.DataFrame
+    skipped: pd.DataFrame
+    own_split: bool
+    floor: ShortcutFloor | None
+
+
+def make_audit(survey: Survey, files: pd.DataFrame, floor: ShortcutFloor | None) -> Audit:
+    """Bring together what was found.
+
+    Args:
+        survey: All files, and which look alike.
+        files: The same with their splits, as `data.selection.select_files` returns them.
+        floor: Measured on them.
+    """
+    used = files[files["left_out"] == ""]
+    return Audit(
+        name=survey.name,
+        folders={source.name: source.folder for source in survey.sources},
+        digest=content_digest(used[["digest", "label"]]),
+        files=files.drop(columns=["signature", "mtime_ns"]),
+        pairs=_pairs(files, survey.alike),
+        skipped=survey.skipped,
+        own_split=bool(survey.files["split"].isna().all()),
+        floor=floor,
+    )
+
+
+def _pairs(files: pd.DataFrame, alike: pd.DataFrame) -> pd.DataFrame:
+    """Return pairs of files: each copy with the first of its bytes, and all that look alike."""
+    readable = files[files["error"] == ""]
+    numbers = pd.Series(readable.index, index=readable["digest"])
+    first = numbers.groupby(level=0).transform("first")
+    copies = pd.DataFrame({"first": first.to_numpy(), "second": numbers.to_numpy()})
+    copies = copies[copies["first"] < copies["second"]].assign(kind="identical", distance=0)
+    similar = alike.rename(columns={"first": "one", "second": "other"})
+    for digest, name in (("one", "first"), ("other", "second")):
+        held = pd.DataFrame({digest: numbers.index, name: numbers.to_numpy()})
+        similar = similar.merge(held, on=digest)
+    similar = similar.assign(kind=np.where(similar["mirrored"], "mirrored", "similar"))
+    pairs = pd.concat([copies, similar[[*copies.columns]]], ignore_index=True)
+    return _described(pairs, files)
+
+
+def _described(pairs: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
+    """Put the earlier file first, and add where the two differ in split or label."""
+    numbers = np.sort(pairs[["first", "second"]].to_numpy(np.int64), axis=1)
+    pairs[["first", "second"]] = numbers
+    split, label = (files[name].to_numpy(object)[numbers] for name in ("split", "label"))
+    return pairs.assign(
+        across_splits=(split != "").all(axis=1) & (split[:, 0] != split[:, 1]),
+        opposite_labels=label[:, 0] != label[:, 1],
+    ).astype({"across_splits": bool, "opposite_labels": bool})

@@ -1,0 +1,169 @@
+"""Finds images that show the same picture: re-encoded, resized, retouched in tone, mirrored.
+
+Two images are duplicates where the perceptual hashes of 256 bits differ in a few bits, or in some
+more and the colours agree as well. Measured by benchmarks/audit.py: JPEG quality down to 30,
+scaling, blur, noise, brightness, contrast and a pixel cropped are found; among millions of pairs of
+different faces, all seen from the front, none comes near both bounds.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fakeface_bench.data.publish import cached_arrays, content_key
+from fakeface_bench.data.signature import HASH_BYTES, HASH_SIDE, SIGNATURE_BYTES, SIGNATURE_VERSION
+from fakeface_bench.folders import cache_folder
+from fakeface_bench.progress import Progress
+
+#: Hashes that differ in at most this many of 256 bits are of one picture, whatever its colours.
+SAME_BITS = 20
+#: Up to this many they are where the colours correlate by at least `SAME_COLOURS`.
+SIMILAR_BITS = 44
+SAME_COLOURS = 0.95
+#: Raise it with any change here that finds other pairs.
+SEARCH_VERSION = 1
+
+#: The 64 lowest frequencies are compared first, and the rest only where these differ by few: that
+#: spares most of the work. Copies within `SIMILAR_BITS` differ in them by 11 at most, measured.
+_LOW_SIDE = 8
+_LOW_BITS = 12
+#: Hashes compared at once: their differences stay in a core's cache.
+_ROWS, _COLUMNS = 16, 4096
+#: Pairs whose colours are compared at once, some 25 MB.
+_PAIRS_AT_ONCE = 8192
+
+Words = npt.NDArray[np.uint64]
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarPairs:
+    """Pairs of images that show the same picture but for their encoding.
+
+    Attributes:
+        first: Row numbers, shape (pairs,).
+        second: Row numbers, each above its `first`.
+        distance: Bits in which the hashes differ, of 256.
+        mirrored: Whether one is the other's mirror image.
+    """
+
+    first: Numbers
+    second: Numbers
+    distance: npt.NDArray[np.uint16]
+    mirrored: npt.NDArray[np.bool_]
+
+
+def cached_pairs(
+    digests: list[str], signatures: npt.NDArray[np.uint8], progress: Progress
+) -> SimilarPairs:
+    """Return the pairs among images of these contents, searching only what was never searched.
+
+    Args:
+        digests: SHA-256 of each content, all different.
+        signatures: Of each content, shape (n, `SIGNATURE_BYTES`).
+        progress: Told of the rows compared.
+    """
+    key = content_key(
+        {"digests": digests, "search": SEARCH_VERSION, "signature": SIGNATURE_VERSION}
+    )
+
+    def make(draft: Path) -> Mapping[str, Any]:
+        pairs = similar_pairs(signatures, progress)
+        for name in SimilarPairs.__slots__:
+            np.save(draft / f"{name}.npy", getattr(pairs, name))
+        return {"images": len(digests)}
+
+    found = cached_arrays(cache_folder("duplicates") / key, make)
+    return SimilarPairs(**{name: np.asarray(values) for name, values in found.arrays.items()})
+
+
+def similar_pairs(signatures: npt.NDArray[np.uint8], progress: Progress) -> SimilarPairs:
+    """Compare all images with one another, each once, and each with the others' mirror images.
+
+    Args:
+        signatures: As `data.signature` makes them, shape (n, `SIGNATURE_BYTES`).
+        progress: Told of the rows compared.
+    """
+    if signatures.shape[1:] != (SIGNATURE_BYTES,):
+        raise ValueError(f"signatures of shape {signatures.shape} are not (n, {SIGNATURE_BYTES})")
+    hashes = _words(signatures[:, :HASH_BYTES])
+    mirrors = _words(signatures[:, HASH_BYTES : 2 * HASH_BYTES])
+    starts = range(0, len(hashes), _ROWS)
+    found = []
+    with (
+        progress.stage("comparing images", len(hashes), "images") as advance,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        for start, pairs in zip(
+            starts, pool.map(lambda row: _close_to(row, hashes, mirrors), starts), strict=True
+        ):
+            found.append(pairs)
+            advance(min(_ROWS, len(hashes) - start))
+    close = np.concatenate(found) if found else np.empty((0, 4), np.int64)
+    close = close[_same_picture(close, signatures)]
+    close = close[np.lexsort((close[:, 3], close[:, 1], close[:, 0]))]
+    _, first_of_pair = np.unique(close[:, :2], axis=0, return_index=True)
+    first, second, distance, mirrored = close[first_of_pair].T
+    return SimilarPairs(first, second, distance.astype(np.uint16), mirrored.astype(np.bool_))
+
+
+def _words(hashes: npt.NDArray[np.uint8]) -> Words:
+    """Return hashes as four words each, the lowest frequencies in the first."""
+    bits = np.unpackbits(hashes, axis=1)
+    low = np.zeros((HASH_SIDE, HASH_SIDE), bool)
+    low[:_LOW_SIDE, :_LOW_SIDE] = True
+    order = np.argsort(~low.ravel(), kind="stable")
+    return np.ascontiguousarray(np.packbits(bits[:, order], axis=1)).view(np.uint64)
+
+
+def _close_to(start: int, hashes: Words, mirrors: Words) -> Numbers:
+    """Return `first, second, distance, mirrored` of what is close to the rows from `start` on."""
+    rows = slice(start, start + _ROWS)
+    found = [np.empty((0, 4), np.int64)]
+    for mirrored, compared in ((0, hashes), (1, mirrors)):
+        for first, second in _low_candidates(compared[rows, 0], start, hashes[:, 0]):
+            distance = np.bitwise_count(compared[first] ^ hashes[second]).sum(1, dtype=np.int64)
+            near = (distance <= SIMILAR_BITS) & (first < second)
+            columns = (first, second, distance, np.full(len(first), mirrored))
+            found.append(np.stack(columns, axis=1)[near])
+    return np.concatenate(found)
+
+
+def _low_candidates(low: Words, start: int, others: Words) -> Iterator[tuple[Numbers, Numbers]]:
+    """Yield row numbers of pairs whose lowest frequencies differ by few bits."""
+    for column in range(start, len(others), _COLUMNS):
+        differ = np.bitwise_count(low[:, None] ^ others[None, column : column + _COLUMNS])
+        first, second = np.nonzero(differ <= _LOW_BITS)
+        yield first + start, second + column
+
+
+def _same_picture(close: Numbers, signatures: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Tell for each close pair whether hash, or hash and colours, say that it is one picture."""
+    same = close[:, 2] <= SAME_BITS
+    doubtful = np.flatnonzero(~same)
+    for start in range(0, len(doubtful), _PAIRS_AT_ONCE):
+        chosen = doubtful[start : start + _PAIRS_AT_ONCE]
+        first, second, _, mirrored = close[chosen].T
+        ours, theirs = _colours(signatures[first]), _colours(signatures[second])
+        theirs = np.where(mirrored[:, None, None, None] == 1, theirs[:, :, ::-1], theirs)
+        same[chosen] = _correlation(ours, theirs) >= SAME_COLOURS
+    return same
+
+
+def _colours(signatures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    pixels = signatures[:, 2 * HASH_BYTES :].astype(np.float32)
+    side = round((pixels.shape[1] / 3) ** 0.5)
+    return pixels.reshape(-1, side, side, 3)
+
+
+def _correlation(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return Pearson's correlation of each pair over all pixels, each channel about its mean."""
+    a, b = (x - x.mean(axis=(1, 2), keepdims=True) for x in (a, b))
+    product, a_squared, b_squared = ((x * y).sum((1, 2, 3)) for x, y in ((a, b), (a, a), (b, b)))
+    return np.asarray(product / np.sqrt(np.maximum(a_squared * b_squared, 1e-12)))

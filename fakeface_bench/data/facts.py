@@ -1,0 +1,88 @@
+"""What one image file is: its content's digest, its format and metadata, and how it looks."""
+
+import hashlib
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, JpegImagePlugin
+
+from fakeface_bench.data.images import opened, upright_rgb
+from fakeface_bench.data.signature import signature
+from fakeface_bench.errors import DataError
+
+#: Every fact, and its value where a file cannot be read.
+FACTS: Mapping[str, Any] = {
+    "digest": "",
+    "error": "",
+    "format": "",
+    "width": 0,
+    "height": 0,
+    "mode": "",
+    "quantisation": "",
+    "quality": float("nan"),
+    "subsampling": "",
+    "progressive": False,
+    "exif": False,
+    "icc": False,
+    "frames": 0,
+    "wrong_extension": False,
+    "signature": b"",
+}
+#: Stands for a digest where a file could not be opened.
+NOT_OPENED = "unreadable"
+
+_EXTENSIONS: Mapping[str, tuple[str, ...]] = {
+    ".jpg": ("JPEG", "MPO"),
+    ".jpeg": ("JPEG", "MPO"),
+    ".png": ("PNG",),
+    ".webp": ("WEBP",),
+}
+_SUBSAMPLING: Mapping[int, str] = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
+_DIGEST_DIGITS = 12
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """Read a file once and return all its `FACTS`; one that is no image says why in `error`."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        return {**FACTS, "digest": NOT_OPENED, "error": error.strerror or str(error)}
+    known = {**FACTS, "digest": hashlib.sha256(content).hexdigest()}
+    try:
+        with opened(io.BytesIO(content)) as image:
+            found = _metadata(image) | _jpeg(image)
+            found["signature"] = signature(upright_rgb(image))
+    except DataError as error:
+        return {**known, "error": str(error)}
+    allowed = _EXTENSIONS[path.suffix.lower()]
+    return known | found | {"wrong_extension": found["format"] not in allowed}
+
+
+def _metadata(image: Image.Image) -> dict[str, Any]:
+    animated = image.format != "MPO"  # whose further frames are other views of the same picture
+    return {
+        "format": image.format,
+        "width": image.width,
+        "height": image.height,
+        "mode": image.mode,
+        "exif": "exif" in image.info,
+        "icc": "icc_profile" in image.info,
+        "frames": getattr(image, "n_frames", 1) if animated else 1,
+    }
+
+
+def _jpeg(image: Image.Image) -> dict[str, Any]:
+    """Describe how a JPEG was compressed; nothing for other formats."""
+    if not isinstance(image, JpegImagePlugin.JpegImageFile):
+        return {}
+    tables = sorted((number, *table) for number, table in image.quantization.items())
+    name = hashlib.sha256(repr(tables).encode()).hexdigest()[:_DIGEST_DIGITS]
+    return {
+        "quantisation": name,
+        "quality": float(np.mean(image.quantization.get(0, (0,)))),
+        "subsampling": _SUBSAMPLING.get(JpegImagePlugin.get_sampling(image), "other"),
+        "progressive": "progressive" in image.info,
+    }

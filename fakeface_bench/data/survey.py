@@ -1,0 +1,125 @@
+"""Every image file of one or several datasets, and which show the same picture.
+
+Nothing is left out yet: `data.selection` decides that, and an audit reports it.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from fakeface_bench.config import FAKE
+from fakeface_bench.data.duplicates import cached_pairs
+from fakeface_bench.data.files import inspect_files
+from fakeface_bench.data.layout import find_class_folders
+from fakeface_bench.data.listing import list_images
+from fakeface_bench.data.signature import SIGNATURE_BYTES
+from fakeface_bench.data.sources import Source
+from fakeface_bench.errors import DataError
+from fakeface_bench.progress import Progress
+
+#: Of ciplab's fakes: `mid_161_0110` is of the middle tier, with the right eye and nose replaced.
+_TIERED = re.compile(r"(easy|mid|hard)_\d+_([01])([01])([01])([01])")
+#: Columns that a file's name may state.
+NAMED_PARTS = ("tier", "eyes", "nose", "mouth")
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known of a dataset's files.
+
+    Attributes:
+        sources: Where they lie; their names differ.
+        files: One row an image file, numbered from 0: `source`; `path`, relative to the source's
+            folder; `label` (fake = 1); `split`, missing where the source has no official one;
+            `tier` (`easy`, `mid`, `hard`, else empty), `eyes` (0 to 2 replaced), `nose` and
+            `mouth` (0 or 1), missing where the name does not state them; `size` in bytes,
+            `mtime_ns`; and the facts of `data.facts.FACTS`.
+        alike: One row a pair of contents that show the same picture: their digests `first` and
+            `second`, `distance` of their hashes in bits of 256, `mirrored`.
+        skipped: One row a path that may hold pictures and was not read: `source`, `path`, `reason`.
+    """
+
+    sources: tuple[Source, ...]
+    files: pd.DataFrame
+    alike: pd.DataFrame
+    skipped: pd.DataFrame
+
+    @property
+    def name(self) -> str:
+        """For people: the sources' names joined by `+`."""
+        return "+".join(source.name for source in self.sources)
+
+
+def survey_sources(sources: Iterable[Source], progress: Progress) -> Survey:
+    """Read all files below the class folders of each source; unchanged files are not read again.
+
+    Raises:
+        DataError: If a folder's layout is not understood, or it holds no image.
+    """
+    sources = tuple(sources)
+    found = [_survey_one(source, progress) for source in sources]
+    files = pd.concat([files for files, _ in found], ignore_index=True)
+    skipped = [row for _, rows in found for row in rows]
+    return Survey(
+        sources=sources,
+        files=files,
+        alike=_alike(files, progress),
+        skipped=pd.DataFrame(skipped, columns=["source", "path", "reason"], dtype="str"),
+    )
+
+
+def _survey_one(
+    source: Source, progress: Progress
+) -> tuple[pd.DataFrame, list[tuple[str, str, str]]]:
+    """Return the files of one source, and what was skipped."""
+    folders = find_class_folders(source.folder)
+    listings = [list_images(folder.path) for folder in folders]
+    places = [
+        (path, folder)
+        for folder, listing in zip(folders, listings, strict=True)
+        for path in listing.images
+    ]
+    skipped = [(source.name, path, why) for listing in listings for path, why in listing.skipped]
+    if not places:
+        raise DataError(
+            f"the class folders of {source.folder} hold no JPEG, PNG or WebP image"
+            + (f"; {skipped[0][1]}: {skipped[0][2]}." if skipped else ".")
+        )
+    files = inspect_files(source.folder, [path for path, _ in places], progress)
+    files.insert(0, "source", source.name)
+    files = files.assign(
+        label=[folder.label for _, folder in places],
+        split=pd.Series([folder.split for _, folder in places], dtype="str"),
+    )
+    return files.assign(**_named_parts(files)), skipped
+
+
+def _named_parts(files: pd.DataFrame) -> dict[str, pd.Series]:
+    """Read tier and replaced parts off the names of fakes; `eyes` counts them."""
+    names = files["path"].str.extract(r"([^/\\]*)\.[^.]*$")[0]
+    parts = names.where(files["label"] == FAKE, "").str.extract(f"^{_TIERED.pattern}$")
+    tier, left, right, nose, mouth = (parts[column] for column in parts)
+    left, right, nose, mouth = (
+        pd.to_numeric(values).astype("Int8") for values in (left, right, nose, mouth)
+    )
+    return {"tier": tier.fillna(""), "eyes": left + right, "nose": nose, "mouth": mouth}
+
+
+def _alike(files: pd.DataFrame, progress: Progress) -> pd.DataFrame:
+    """Search the contents, each once, in an order that depends on them alone."""
+    contents = files[files["signature"].str.len() > 0].drop_duplicates("digest")
+    contents = contents.sort_values("digest")
+    digests = contents["digest"].to_numpy(object)
+    packed = np.frombuffer(b"".join(contents["signature"]), np.uint8)
+    pairs = cached_pairs(list(digests), packed.reshape(-1, SIGNATURE_BYTES), progress)
+    return pd.DataFrame(
+        {
+            "first": pd.Series(digests[pairs.first], dtype="str"),
+            "second": pd.Series(digests[pairs.second], dtype="str"),
+            "distance": pairs.distance.astype(np.int64),
+            "mirrored": pairs.mirrored,
+        }
+    )

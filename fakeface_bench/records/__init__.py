@@ -1,0 +1,22 @@
+"""What a study learned, as frozen records that travel up through the layers and into MLflow."""
+
+from fakeface_bench.records.fits import EpochRecord, FitRecord
+from fakeface_bench.records.scores import FloatArray, LabelArray, ScoredSplit
+from fakeface_bench.records.search import SearchRecord, TrialRecord, head_from_params
+from fakeface_bench.records.shortcut import ShortcutFloor
+from fakeface_bench.records.study import CostRecord, StudyRecord, WeightsRecord
+
+__all__ = [
+    "CostRecord",
+    "EpochRecord",
+    "FitRecord",
+    "FloatArray",
+    "LabelArray",
+    "ScoredSplit",
+    "SearchRecord",
+    "ShortcutFloor",
+    "StudyRecord",
+    "TrialRecord",
+    "WeightsRecord",
+    "head_from_params",
+]

@@ -1,0 +1,98 @@
+"""Everything that a finished study reports."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+from fakeface_bench.config import HeadConfig
+from fakeface_bench.records.fits import FitRecord
+from fakeface_bench.records.scores import ScoredSplit
+from fakeface_bench.records.search import SearchRecord
+from fakeface_bench.records.shortcut import ShortcutFloor
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsRecord:
+    """Which values a backbone started from.
+
+    Attributes:
+        label: `imagenet`, `random`, or `file:` and the first 12 digits of the file's SHA-256.
+        warning: What a reader of the results must know of them; empty when nothing.
+    """
+
+    label: str
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CostRecord:
+    """Seconds spent by stage, as logged under `cost/`.
+
+    Attributes:
+        extract_seconds: Frozen backbone (or image decoding) over all splits; charged as the
+            seconds of the run that did it where this run found the result cached.
+        extracted_images: Images that this run itself passed through that stage.
+        search_seconds: All trials of the study, earlier runs' included.
+        final_fit_seconds: Refit of the winner.
+        evaluate_seconds: Threshold on validation and scoring of test.
+        total_seconds: Wall clock of this run, from the opened MLflow run to its results.
+    """
+
+    extract_seconds: float = 0.0
+    extracted_images: int = 0
+    search_seconds: float = 0.0
+    final_fit_seconds: float = 0.0
+    evaluate_seconds: float = 0.0
+    total_seconds: float = 0.0
+
+    def as_metrics(self) -> dict[str, float]:
+        """Return the costs under their MLflow names."""
+        return {f"cost/{key}": float(value) for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRecord:
+    """Everything a finished study reports; `report` and `tracking` read nothing else.
+
+    Attributes:
+        model: Key of the architecture.
+        study: Name of the study.
+        data: Name of the dataset.
+        data_folders: Absolute folder of each source, which its images' paths are relative to.
+        weights: What the backbone started from.
+        search: All trials.
+        final_fit: The refitted winner.
+        valid: Validation split, on which the threshold was chosen.
+        test: Test split, scored once.
+        cost: Seconds by stage.
+        floor: What the dataset's metadata alone would score, where that could be measured.
+        facts: Further single figures, by MLflow metric name.
+    """
+
+    model: str
+    study: str
+    data: str
+    data_folders: Mapping[str, str]
+    weights: WeightsRecord
+    search: SearchRecord
+    final_fit: FitRecord
+    valid: ScoredSplit
+    test: ScoredSplit
+    cost: CostRecord
+    floor: ShortcutFloor | None = None
+    facts: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def head(self) -> HeadConfig:
+        """The winning options."""
+        return self.search.best.head
+
+    def metrics(self) -> dict[str, float]:
+        """Return every single figure of the study under its MLflow name."""
+        figures: dict[str, float] = {}
+        for split, scored in (("val", self.valid), ("test", self.test)):
+            figures |= {f"{split}/{key}": value for key, value in scored.metrics.items()}
+            figures[f"{split}/threshold"] = scored.threshold
+            for part, of_part in scored.parts.items():
+                figures |= {f"{split}/{part}/{key}": value for key, value in of_part.items()}
+        figures["cost/first_epoch_seconds"] = self.final_fit.epochs[0].seconds
+        return figures | self.cost.as_metrics() | dict(self.facts)

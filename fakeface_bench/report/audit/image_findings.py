@@ -1,0 +1,136 @@
+"""Sentences on the images of an audit: are there enough of both classes, and can they be read?"""
+
+from collections.abc import Iterator
+from math import sqrt
+
+import pandas as pd
+
+from fakeface_bench.config import CLASS_NAMES
+from fakeface_bench.data.audit import Audit
+from fakeface_bench.data.index import MAX_UNREADABLE
+from fakeface_bench.data.layout import SPLITS
+from fakeface_bench.report.audit.counts import UNREADABLE, Counts
+from fakeface_bench.report.audit.finding import Finding, listed
+from fakeface_bench.report.audit.names import counted, percent, visible
+
+#: Half-width of the test interval above which two studies will rarely be told apart.
+_WIDE = 0.05
+#: Two-sided 95 % point of the normal distribution.
+_Z = 1.959963984540054
+#: A share of fakes this far from a half, or from another split's, is worth a warning.
+_UNEVEN = 0.1
+
+
+def image_findings(audit: Audit, counts: Counts) -> Iterator[Finding]:
+    """Yield what is to be said of the classes' sizes and of files that make trouble."""
+    yield _classes(counts)
+    if all(counts.cells.values()):
+        yield _balance(counts)
+        yield _resolution(*counts.of_split("test"))
+    yield _unreadable(audit, counts)
+    yield from _odd_files(audit, counts)
+
+
+def half_width_95(real: int, fake: int, roc_auc: float = 0.8) -> float:
+    """Return half the width of a 95 % interval of ROC AUC on so many images.
+
+    Source: Hanley & McNeil (1982), "The meaning and use of the area under a receiver operating
+    characteristic (ROC) curve", with their approximation for negative exponential scores.
+    """
+    two_fakes = roc_auc / (2 - roc_auc)
+    two_reals = 2 * roc_auc**2 / (1 + roc_auc)
+    variance = (
+        roc_auc * (1 - roc_auc)
+        + (fake - 1) * (two_fakes - roc_auc**2)
+        + (real - 1) * (two_reals - roc_auc**2)
+    ) / (real * fake)
+    return _Z * sqrt(variance)
+
+
+def _classes(counts: Counts) -> Finding:
+    if not counts.images:
+        words = "there is no image to use" if counts.found else "there are no images"
+        return Finding("bad", f"{words.capitalize()}.", f"Not fit for a study: {words}")
+    missing = list(_missing(counts))
+    if missing:
+        words = listed(missing)
+        needs = "A study needs real and fake images in train, valid and test."
+        first = words[0].upper() + words[1:]
+        return Finding("bad", f"{first} image. {needs}", f"Not fit for a study: {words} image")
+    sizes = [f"{split} {sum(counts.of_split(split)):,}" for split in SPLITS]
+    return Finding("good", f"A study would use {counted(counts.images, 'image')}: {listed(sizes)}.")
+
+
+def _missing(counts: Counts) -> Iterator[str]:
+    for split in SPLITS:
+        empty = [
+            CLASS_NAMES[label] for label, size in enumerate(counts.of_split(split)) if not size
+        ]
+        if empty:
+            yield f"{split} holds no {' or '.join(empty)}"
+
+
+def _balance(counts: Counts) -> Finding:
+    shares = {
+        split: fake / (real + fake) for split in SPLITS for real, fake in [counts.of_split(split)]
+    }
+    low, high = min(shares.values()), max(shares.values())
+    told = listed([f"{percent(share)} of {split}" for split, share in shares.items()])
+    if high - low > _UNEVEN:
+        advice = "a threshold chosen on one split does not carry over to another"
+        return Finding("care", f"The splits differ in balance: fakes are {told}; {advice}.")
+    if max(abs(low - 0.5), abs(high - 0.5)) > _UNEVEN:
+        advice = "accuracy flatters a network that favours the larger class; read ROC AUC"
+        return Finding("care", f"The classes are uneven: fakes are {told}; {advice}.")
+    return Finding("good", f"The classes are balanced: fakes are {told}.")
+
+
+def _resolution(real: int, fake: int) -> Finding:
+    half = half_width_95(real, fake)
+    text = (
+        f"Test holds {real:,} real and {fake:,} fake images: a ROC AUC near 0.80 will be known to "
+        f"± {half:.{2 if half >= 0.01 else 3}f} (95 %)"
+    )
+    if half <= _WIDE:
+        return Finding("note", f"{text}.")
+    return Finding("care", f"{text}; smaller differences between networks cannot be told.")
+
+
+def _unreadable(audit: Audit, counts: Counts) -> Finding:
+    if not counts.unreadable:
+        return Finding("good", "Every image can be read.")
+    is_broken = audit.files["left_out"] == UNREADABLE
+    where = pd.Series("dataset", is_broken.index) if audit.own_split else audit.files["split"]
+    shares = is_broken.groupby(where).mean()
+    worst, share = str(shares.idxmax()), float(shares.max())
+    number = counted(counts.unreadable, "image")
+    if share > MAX_UNREADABLE:
+        words = f"{100 * share:.1f} % of the {worst} images cannot be read"
+        if audit.own_split:
+            words = f"{100 * share:.1f} % of the images cannot be read"
+        text = (
+            f"{words}, more than {percent(MAX_UNREADABLE)}: a broken download? ({number} in all.)"
+        )
+        return Finding("bad", text, f"Not fit for a study: {words}")
+    return Finding("care", f"{number} cannot be read, and {_is(counts.unreadable)} left out.")
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _odd_files(audit: Audit, counts: Counts) -> Iterator[Finding]:
+    if number := counts.wrong_extensions:
+        files = counted(number, "file")
+        own = "its name says; it is" if number == 1 else "their names say; they are"
+        verb = "holds" if number == 1 else "hold"
+        yield Finding("care", f"{files} {verb} another format than {own} read by content.")
+    if number := counts.animated:
+        what = "animation is" if number == 1 else "animations are"
+        yield Finding("care", f"{number:,} {what} used by the first frame alone.")
+    if number := counts.skipped:
+        reasons = audit.skipped["reason"].value_counts().head(3)
+        told = listed([f"{times:,} × {visible(str(reason))}" for reason, times in reasons.items()])
+        more = ", among others" if audit.skipped["reason"].nunique() > len(reasons) else ""
+        what = "path was" if number == 1 else "paths were"
+        yield Finding("note", f"{number:,} {what} not read as an image: {told}{more}.")

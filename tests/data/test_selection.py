@@ -1,0 +1,425 @@
+"""Which files a study uses and where: no picture on both sides of a split, whatever its bytes."""
+
+import shutil
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image, ImageEnhance, ImageOps
+
+from fakeface_bench.config import FAKE, REAL
+from fakeface_bench.data.images import decode_bytes
+from fakeface_bench.data.layout import SPLITS
+from fakeface_bench.data.selection import BOTH_LABELS, HELD_OUT_COPY, UNREADABLE, select_files
+from fakeface_bench.data.sources import Source
+from fakeface_bench.data.survey import Survey, survey_sources
+from fakeface_bench.errors import DataError
+from tests.conftest import RecordedProgress
+
+LABELS = {"real": REAL, "fake": FAKE}
+
+
+def pattern(seed: int) -> Image.Image:
+    """Return a picture that looks like no other, with something to see at every scale."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(0, 256, (24, 24, 3), dtype=np.uint8))
+    return coarse.resize((72, 72), Image.Resampling.BICUBIC)
+
+
+def write(path: Path, image: Image.Image, **options: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path, **options)
+    return path
+
+
+def fill(root: Path, images: int, splits: tuple[str, ...] = ("",), first: int = 0) -> Path:
+    """Write different pictures into each class folder, numbered through from `first` on."""
+    for split in splits:
+        for name in LABELS:
+            for number in range(images):
+                write(root / split / name / f"{number}.png", pattern(first))
+                first += 1
+    return root
+
+
+def near_copy(original: Path, path: Path, kind: str = "encoded") -> Path:
+    """Save a picture anew, as a user's program would."""
+    image = decode_bytes(original)
+    changed = {
+        "encoded": image,
+        "smaller": image.resize((50, 50), Image.Resampling.BICUBIC),
+        "brighter": ImageEnhance.Brightness(image).enhance(1.1),
+        "mirrored": ImageOps.mirror(image),
+    }[kind]
+    return write(path, changed, quality=70)
+
+
+KINDS = ("encoded", "smaller", "brighter", "mirrored")
+
+
+def survey_of(*folders: Path) -> Survey:
+    return survey_sources([Source(f.name, f) for f in folders], RecordedProgress())
+
+
+def selected(*folders: Path, seed: int = 0) -> pd.DataFrame:
+    """Return the files by `source/path`."""
+    files = select_files(survey_of(*folders), seed)
+    return files.set_index(files["source"] + "/" + files["path"])
+
+
+def left_out(files: pd.DataFrame) -> dict[str, str]:
+    return {str(path): str(why) for path, why in files["left_out"].items() if why}
+
+
+def splits_of(files: pd.DataFrame) -> dict[str, str]:
+    return {str(path): str(split) for path, split in files["split"].items()}
+
+
+@pytest.fixture
+def official(tmp_path: Path) -> Path:
+    return fill(tmp_path / "official", 4, SPLITS)
+
+
+@pytest.fixture
+def flat(tmp_path: Path) -> Path:
+    return fill(tmp_path / "flat", 12, first=1000)
+
+
+@pytest.mark.usefixtures("fresh_cache")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("leaving", "staying"), [("train", "test"), ("valid", "test"), ("train", "valid")]
+)
+def test_a_near_copy_of_a_held_out_image_leaves_the_earlier_split(
+    official: Path, kind: str, leaving: str, staying: str
+) -> None:
+    near_copy(official / staying / "fake" / "0.png", official / leaving / "fake" / "c.jpg", kind)
+    files = selected(official)
+    assert left_out(files) == {f"official/{leaving}/fake/c.jpg": HELD_OUT_COPY}
+    assert len(files) == 25
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_near_copies_in_all_three_splits_stay_in_test_alone(official: Path) -> None:
+    for number, split in enumerate(("train", "valid", "valid", "train")):
+        path = official / split / "real" / f"c{number}.jpg"
+        near_copy(official / "test" / "real" / "1.png", path, KINDS[number])
+    assert left_out(selected(official)) == {
+        f"official/{split}/real/c{number}.jpg": HELD_OUT_COPY
+        for number, split in enumerate(("train", "valid", "valid", "train"))
+    }
+
+
+@pytest.mark.usefixtures("fresh_cache")
+@pytest.mark.parametrize("split", SPLITS)
+def test_near_copies_within_a_split_stay_and_share_a_group(official: Path, split: str) -> None:
+    for kind in KINDS:
+        folder = official / split / "fake"
+        near_copy(folder / "0.png", folder / f"{kind}.jpg", kind)
+    files = selected(official)
+    assert left_out(files) == {}
+    assert sorted(files.groupby("group").size())[-2:] == [1, 5]
+
+
+@pytest.mark.usefixtures("fresh_cache")
+@pytest.mark.parametrize("kind", [*KINDS, "identical"])
+@pytest.mark.parametrize("other", SPLITS)
+def test_a_picture_in_both_classes_is_left_out_of_both(
+    official: Path, kind: str, other: str
+) -> None:
+    original = official / "train" / "real" / "2.png"
+    copy = official / other / "fake" / "c.jpg"
+    if kind == "identical":
+        shutil.copy(original, copy)
+    else:
+        near_copy(original, copy, kind)
+    assert left_out(selected(official)) == {
+        "official/train/real/2.png": BOTH_LABELS,
+        f"official/{other}/fake/c.jpg": BOTH_LABELS,
+    }
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_all_copies_of_a_picture_in_both_classes_are_left_out(flat: Path) -> None:
+    original = flat / "real" / "3.png"
+    shutil.copy(original, flat / "real" / "same.png")
+    shutil.copy(original, flat / "fake" / "same.png")
+    near_copy(original, flat / "real" / "near.jpg")
+    assert left_out(selected(flat)) == dict.fromkeys(
+        (f"flat/{n}" for n in ("real/3.png", "real/same.png", "fake/same.png", "real/near.jpg")),
+        BOTH_LABELS,
+    )
+
+
+@pytest.mark.usefixtures("fresh_cache")
+@pytest.mark.parametrize("seed", range(4))
+def test_near_copies_are_never_divided_by_the_projects_own_split(flat: Path, seed: int) -> None:
+    for number in range(8):
+        for kind in KINDS:
+            path = flat / "real" / f"{kind}{number}.jpg"
+            near_copy(flat / "real" / f"{number}.png", path, kind)
+    files = selected(flat, seed=seed)
+    assert left_out(files) == {}
+    assert (files.groupby("group")["split"].nunique() == 1).all()
+    assert (files.groupby("group").size() == 5).sum() == 8
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_unreadable_files_are_neither_split_nor_counted(flat: Path) -> None:
+    """They share their bytes, yet are no copies of one another, and of no class."""
+    plain = selected(flat)
+    for name in LABELS:
+        for number in range(3):
+            (flat / name / f"empty{number}.jpg").touch()
+    (flat / "real" / "gone.jpg").symlink_to("nowhere.jpg")
+    (flat / "fake" / "gone.jpg").symlink_to("nowhere.jpg")
+    files = selected(flat)
+    broken = files[files["error"] != ""]
+    assert len(broken) == 8
+    assert set(broken["left_out"]) == {UNREADABLE}
+    assert set(broken["split"]) == set(broken["group"]) == {""}
+    assert set(left_out(files)) == set(broken.index)
+    rest = files[files["error"] == ""]
+    assert splits_of(rest) == splits_of(plain)
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_unreadable_files_of_an_official_split_drive_nothing_out(official: Path) -> None:
+    for split in SPLITS:
+        (official / split / "real" / "empty.jpg").touch()
+        (official / split / "fake" / "empty.jpg").touch()
+    files = selected(official)
+    assert set(left_out(files).values()) == {UNREADABLE}
+    assert len(left_out(files)) == 6
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_blank_images_are_copies_of_one_another_by_their_bytes_alone(flat: Path) -> None:
+    for number, name in enumerate(("real", "real", "fake")):
+        Image.new("RGB", (40, 40), (number, 0, 0)).save(flat / name / f"blank{number}.png")
+    assert left_out(selected(flat)) == {}
+    shutil.copy(flat / "fake" / "blank2.png", flat / "real" / "blank2.png")
+    assert set(left_out(selected(flat))) == {"flat/fake/blank2.png", "flat/real/blank2.png"}
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_two_sources_that_share_nothing_are_each_split_as_alone(flat: Path, tmp_path: Path) -> None:
+    other = fill(tmp_path / "another", 20, first=2000)
+    together = selected(flat, other, seed=3)
+    assert splits_of(together) == splits_of(selected(flat, seed=3)) | splits_of(
+        selected(other, seed=3)
+    )
+    for source in ("flat", "another"):
+        own = together[together["source"] == source]
+        assert own.groupby(["split", "label"]).ngroups == 6
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_an_official_split_is_kept_beside_a_source_without_one(flat: Path, official: Path) -> None:
+    files = selected(official, flat)
+    assert splits_of(files[files["source"] == "flat"]) == splits_of(selected(flat))
+    kept = files[files["source"] == "official"]
+    assert [path.split("/")[0] for path in kept["path"]] == kept["split"].tolist()
+    assert left_out(files) == {}
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_a_near_copy_in_another_source_leaves_train(flat: Path, official: Path) -> None:
+    """Wherever the project's own split puts the other."""
+    for number in range(12):
+        near_copy(flat / "fake" / f"{number}.png", official / "train" / "fake" / f"c{number}.jpg")
+    files = selected(official, flat)
+    own = splits_of(selected(flat))
+    assert set(own.values()) == set(SPLITS)
+    assert left_out(files) == {
+        f"official/train/fake/c{number}.jpg": HELD_OUT_COPY
+        for number in range(12)
+        if own[f"flat/fake/{number}.png"] != "train"
+    }
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_a_copy_of_another_sources_test_image_leaves_wherever_it_was_put(
+    flat: Path, official: Path
+) -> None:
+    for number in range(4):
+        shutil.copy(official / "test" / "real" / f"{number}.png", flat / "real" / f"c{number}.png")
+    files = selected(official, flat)
+    copies = files.loc[[f"flat/real/c{number}.png" for number in range(4)]]
+    used = copies["left_out"] == ""
+    assert (copies.loc[used, "split"] == "test").all()
+    assert (copies.loc[~used, "split"] != "test").all()
+    assert not used.all()
+    assert set(left_out(files)) == set(copies.index[~used])
+
+
+@pytest.mark.usefixtures("fresh_cache")
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_of_sources_does_not_matter(
+    flat: Path, official: Path, tmp_path: Path, seed: int
+) -> None:
+    other = fill(tmp_path / "another", 12, first=2000)
+    for number in range(6):
+        near_copy(flat / "real" / f"{number}.png", other / "real" / f"c{number}.jpg")
+        shutil.copy(other / "fake" / f"{number}.png", flat / "fake" / f"c{number}.png")
+        near_copy(flat / "real" / f"{number}.png", official / "train" / "real" / f"c{number}.jpg")
+    orders = [(flat, official, other), (other, flat, official), (official, other, flat)]
+    first, *others = (selected(*order, seed=seed).sort_index() for order in orders)
+    columns = ["split", "group", "left_out", "label"]
+    for files in others:
+        pd.testing.assert_frame_equal(files[columns], first[columns])
+    assert first["left_out"].ne("").any()
+
+
+@pytest.mark.usefixtures("fresh_cache")
+@pytest.mark.parametrize("seed", range(3))
+def test_copies_shared_by_two_sources_without_a_split_are_in_one_split(
+    flat: Path, tmp_path: Path, seed: int
+) -> None:
+    other = fill(tmp_path / "another", 12, first=2000)
+    for number in range(12):
+        near_copy(flat / "real" / f"{number}.png", other / "real" / f"c{number}.jpg")
+    files = selected(flat, other, seed=seed)
+    assert (files.groupby("group")["split"].nunique() == 1).all()
+    assert (files.groupby("group").size() == 2).sum() == 12
+    assert left_out(files) == {}
+
+
+@pytest.mark.usefixtures("fresh_cache")
+@pytest.mark.parametrize("further", [0, 1])
+def test_a_source_that_holds_hardly_more_than_another_can_be_joined_with_it(
+    flat: Path, tmp_path: Path, further: int
+) -> None:
+    """Two versions of one dataset: each is large enough to be split by itself."""
+    shutil.copytree(flat, tmp_path / "newer")
+    for number in range(further):
+        write(tmp_path / "newer" / "fake" / f"new{number}.png", pattern(5000 + number))
+    assert len(selected(tmp_path / "newer")) == 24 + further
+    files = selected(flat, tmp_path / "newer")
+    assert len(files) == 48 + further
+    assert set(files["split"]) == set(SPLITS)
+    assert (files.groupby("group")["split"].nunique() == 1).all()
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_a_source_too_small_to_be_split_is_an_error(flat: Path, tmp_path: Path) -> None:
+    small = fill(tmp_path / "small", 2, first=3000)
+    with pytest.raises(DataError, match="4 images in 4 groups are too few"):
+        selected(flat, small)
+
+
+def table(
+    rows: Iterable[tuple[str, int, str | None]], source: str = "one", folder: str = "/one"
+) -> tuple[Source, pd.DataFrame]:
+    """Return a source and its files: of each `digest, label, split` one."""
+    frame = pd.DataFrame(rows, columns=["digest", "label", "split"])
+    frame = frame.astype({"split": "str"}).assign(error="", source=source)
+    return Source(source, Path(folder)), frame.assign(path=frame["digest"] + ".jpg")
+
+
+def survey_with(
+    tables: Iterable[tuple[Source, pd.DataFrame]], pairs: Iterable[tuple[str, str]]
+) -> Survey:
+    """Return a survey in which these contents look alike."""
+    tables = list(tables)
+    alike = pd.DataFrame(pairs, columns=["first", "second"], dtype="str")
+    return Survey(
+        sources=tuple(source for source, _ in tables),
+        files=pd.concat([frame for _, frame in tables], ignore_index=True),
+        alike=alike.assign(distance=9, mirrored=False),
+        skipped=pd.DataFrame(columns=["source", "path", "reason"], dtype="str"),
+    )
+
+
+def people(images: int) -> list[tuple[str, int, str | None]]:
+    """Return as many real ones as fakes: `r00`, `r01`, ..., `f00`, ..."""
+    return [(f"{name[0]}{n:02}", LABELS[name], None) for name in LABELS for n in range(images)]
+
+
+def by_digest(survey: Survey, seed: int = 0) -> Mapping[str, Mapping[str, Any]]:
+    return select_files(survey, seed).set_index("digest").to_dict("index")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_chain_of_near_copies_is_one_group_and_never_divided(seed: int) -> None:
+    """Its ends do not look alike."""
+    chains = [
+        [f"{name}{number:02}" for number in order]
+        for name in "rf"
+        for order in ([7, 3, 9, 0], [12, 11, 10, 1, 2], [20, 21])
+    ]
+    links = [tuple(sorted(pair)) for chain in chains for pair in pairwise(chain)]
+    files = by_digest(survey_with([table(people(30))], links), seed)
+    for chain in chains:
+        assert {files[name]["group"] for name in chain} == {min(chain)}
+        assert len({files[name]["split"] for name in chain}) == 1
+    in_chains = {name for chain in chains for name in chain}
+    assert all(row["group"] == name for name, row in files.items() if name not in in_chains)
+    assert {row["left_out"] for row in files.values()} == {""}
+
+
+def test_the_seed_moves_groups_as_wholes() -> None:
+    links = [("r00", "r01"), ("r01", "r02")]
+    survey = survey_with([table(people(20))], links)
+    placed = [by_digest(survey, seed) for seed in range(30)]
+    assert {files["r00"]["split"] for files in placed} == set(SPLITS)
+    for files in placed:
+        assert files["r00"]["split"] == files["r01"]["split"] == files["r02"]["split"]
+
+
+def test_of_a_conflict_only_those_that_look_alike_are_left_out() -> None:
+    """`r02` looks like `r00`, which looks like a fake; `r02` and the fake do not."""
+    files = by_digest(survey_with([table(people(20))], [("f00", "r00"), ("r00", "r02")]))
+    assert {name for name, row in files.items() if row["left_out"] == BOTH_LABELS} == {
+        "f00",
+        "r00",
+    }
+    assert files["r02"]["left_out"] == ""
+    assert files["r00"]["split"] == files["r00"]["group"] == ""
+
+
+def test_groups_hold_one_label_although_conflicts_lead_from_class_to_class() -> None:
+    links = [("f00", "r00"), ("f00", "f01"), ("r00", "r01"), ("f01", "f02"), ("r01", "r02")]
+    files = select_files(survey_with([table(people(20))], links), 0)
+    assert (files["left_out"] == BOTH_LABELS).sum() == 2
+    used = files[files["left_out"] == ""]
+    assert (used.groupby("group")["label"].nunique() == 1).all()
+    groups = used.groupby("group")["digest"].apply(sorted).to_dict()
+    assert groups["f01"] == ["f01", "f02"]
+    assert groups["r01"] == ["r01", "r02"]
+
+
+def test_only_direct_copies_of_a_held_out_image_leave_an_official_split() -> None:
+    """`b` looks like `a` and `c`, which do not look alike: a picture is judged by its own copies."""
+    rows = [("a", FAKE, "train"), ("b", FAKE, "train"), ("c", FAKE, "test"), ("d", REAL, "valid")]
+    files = by_digest(survey_with([table(rows)], [("a", "b"), ("b", "c")]))
+    assert {name: row["left_out"] for name, row in files.items()} == {
+        "a": "",
+        "b": HELD_OUT_COPY,
+        "c": "",
+        "d": "",
+    }
+
+
+def test_nothing_of_a_survey_is_changed() -> None:
+    survey = survey_with([table(people(20))], [("f00", "r00"), ("r03", "r04")])
+    before = survey.files.copy()
+    select_files(survey, 0)
+    pd.testing.assert_frame_equal(survey.files, before)
+
+
+def test_two_official_splits_that_disagree_keep_the_later() -> None:
+    one = table([("a", FAKE, "train"), ("b", FAKE, "valid"), ("c", FAKE, "test")], "one")
+    two = table([("x", FAKE, "test"), ("b", FAKE, "train"), ("y", FAKE, "valid")], "two", "/two")
+    files = select_files(survey_with([one, two], [("a", "x"), ("c", "y")]), 0)
+    why = {(row.source, row.digest): row.left_out for row in files.itertuples()}
+    assert {key for key, reason in why.items() if reason == HELD_OUT_COPY} == {
+        ("one", "a"),
+        ("two", "b"),
+        ("two", "y"),
+    }
+    assert set(files["left_out"]) == {"", HELD_OUT_COPY}
