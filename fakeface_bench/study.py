@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fakeface_bench.architectures.macs import count_macs
-from fakeface_bench.config import StudyConfig
+from fakeface_bench.config import CLASS_NAMES, StudyConfig
 from fakeface_bench.data.images import load_image
 from fakeface_bench.evaluation.detector import Detector, train_detector
 from fakeface_bench.evaluation.metrics import roc_auc
@@ -165,16 +165,20 @@ def _facts(subject: Subject, detector: Detector) -> dict[str, float]:
     trained = sum(np.prod(weight.shape) for weight in detector.classifier.trainable_weights)
     return {
         **audit_metrics(subject.audit),
-        **_images_by_split(subject),
+        **_images_used(subject),
         "cost/mmacs_per_image": count_macs(model) / 1e6,
         "cost/parameters": float(model.count_params()),
         "cost/parameters_trained": float(trained),
     }
 
 
-def _images_by_split(subject: Subject) -> dict[str, float]:
-    counts = subject.index.frame.groupby("split").size()
-    return {f"data/{split}_images": float(images) for split, images in counts.items()}
+def _images_used(subject: Subject) -> dict[str, float]:
+    """Count what this study itself uses, in place of all that the audit found usable."""
+    frame = subject.index.frame
+    by_class = frame["split"] + "_" + frame["label"].map(dict(enumerate(CLASS_NAMES)))
+    counts = frame["split"].value_counts().to_dict() | by_class.value_counts().to_dict()
+    used = {f"data/{place}_images": float(images) for place, images in counts.items()}
+    return {"data/images": float(len(frame))} | used
 
 
 def _images_by_source(subject: Subject) -> dict[str, int]:

@@ -53,8 +53,7 @@ def read_facts(path: Path) -> dict[str, Any]:
     known = {**FACTS, "digest": hashlib.sha256(content).hexdigest()}
     try:
         with opened(io.BytesIO(content)) as image:
-            found = _metadata(image) | _jpeg(image)
-            found["signature"] = signature(upright_rgb(image))
+            found = _jpeg(image) | {"signature": signature(upright_rgb(image))} | _metadata(image)
     except DataError as error:
         return {**known, "error": str(error)}
     allowed = _EXTENSIONS[path.suffix.lower()]
@@ -62,6 +61,7 @@ def read_facts(path: Path) -> dict[str, Any]:
 
 
 def _metadata(image: Image.Image) -> dict[str, Any]:
+    """Describe an image that is loaded: a PNG's EXIF data may follow its pixels."""
     animated = image.format != "MPO"  # whose further frames are other views of the same picture
     return {
         "format": image.format,

@@ -50,6 +50,8 @@ def opened(source: Path | IO[bytes]) -> Iterator[Image.Image]:
             yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(f"too large: {error}") from error
+    except PIL.UnidentifiedImageError as error:
+        raise DataError("not a readable image: its content is of no known format") from error
     except Exception as error:  # a broken file makes Pillow's decoders raise nearly anything
         raise DataError(f"not a readable image: {error}") from error
 

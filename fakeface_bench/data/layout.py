@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fakeface_bench.config import CLASS_NAMES, FAKE, REAL
-from fakeface_bench.data.listing import list_images
+from fakeface_bench.data.listing import IMAGE_SUFFIXES, list_images
 from fakeface_bench.errors import DataError
 
 MAX_DEPTH = 4
@@ -86,51 +86,64 @@ def _subfolders(folder: Path) -> list[Path]:
 
 def _read_place(folder: Path) -> list[ClassFolder]:
     """Return the class folders of `folder` if it is a dataset's place, else an empty list."""
-    splits: dict[str, list[Path]] = {split: [] for split in SPLITS}
-    for child in _subfolders(folder):
-        split = _SPLIT_WORDS.get(child.name.lower())
-        if split and _classes(child):
-            splits[split].append(child)
-    present = [split for split in SPLITS if splits[split]]
-    missing = [split for split in SPLITS if not splits[split]]
+    splits = _splits_in(folder, [child for child in _subfolders(folder) if _classes(child)])
+    if splits:
+        return [f for split in SPLITS for f in _both_classes(splits[split], split)]
+    return _with_inner_splits(_both_classes(folder, None)) if _classes(folder) else []
+
+
+def _splits_in(folder: Path, children: list[Path]) -> dict[str, Path]:
+    """Return which of some folders is which split, all three of them or none.
+
+    Raises:
+        DataError: If a split is there twice, or one without another.
+    """
+    named: dict[str, list[Path]] = {split: [] for split in SPLITS}
+    for child in children:
+        if split := _SPLIT_WORDS.get(child.name.lower()):
+            named[split].append(child)
+    present = [split for split in SPLITS if named[split]]
+    missing = [split for split in SPLITS if not named[split]]
     if present and missing:
         raise DataError(
             f"{folder} has the split {_and(present)} but not {_and(missing)}; "
             f"it needs train, valid and test, each with real and fake, or real and fake alone."
         )
-    for split, children in splits.items():
-        if len(children) > 1:
-            names = _and([repr(child.name) for child in children])
+    for split, found in named.items():
+        if len(found) > 1:
+            names = _and([repr(child.name) for child in found])
             raise DataError(f"{folder} has {names}, which both mean {split!r}; keep one of them.")
-    if present:
-        return [f for split in SPLITS for f in _both_classes(splits[split][0], split)]
-    return _with_inner_splits(_both_classes(folder, None)) if _classes(folder) else []
+    return {split: found[0] for split, found in named.items() if found}
 
 
 def _with_inner_splits(folders: list[ClassFolder]) -> list[ClassFolder]:
     """Read `{real,fake}/{train,valid,test}` as an official split too; other folders stay whole."""
-    inner = {
-        folder: {
-            split: child
-            for child in _subfolders(folder.path)
-            if (split := _SPLIT_WORDS.get(child.name.lower()))
-        }
-        for folder in folders
-    }
+    inner = {folder: _splits_in(folder.path, _subfolders(folder.path)) for folder in folders}
     if not any(inner.values()):
         return folders
     for folder, splits in inner.items():
-        missing = [split for split in SPLITS if split not in splits]
-        if missing:
+        beside = {path.name for path in folder.path.iterdir() if _may_hold_images(path)}
+        outside = sorted(beside - {place.name for place in splits.values()})
+        if not splits:
             raise DataError(
-                f"{folder.path} holds no {_and(missing)}, and a class folder beside or in it holds "
-                "splits; each class needs train, valid and test, or none of them."
+                f"{folder.path} holds no train, valid and test, and another class folder does; an "
+                "official split covers both classes."
+            )
+        if outside:
+            raise DataError(
+                f"{folder.path} holds {_and([repr(name) for name in outside[:3]])} beside train, "
+                "valid and test; an official split covers every image."
             )
     return [
         ClassFolder(split, folder.label, splits[split])
         for split in SPLITS
         for folder, splits in inner.items()
     ]
+
+
+def _may_hold_images(path: Path) -> bool:
+    visible = not path.name.startswith(".")
+    return visible and (path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def _classes(folder: Path) -> dict[int, list[Path]]:

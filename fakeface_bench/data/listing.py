@@ -36,6 +36,8 @@ def list_images(folder: Path) -> Listing:
             reason = "" if _is_text(path) else "its name is not UTF-8"
         if not reason and suffix in OTHER_SUFFIXES:
             reason = f"{suffix} is not read; JPEG, PNG and WebP are"
+        if not reason and suffix in IMAGE_SUFFIXES and path.exists() and not path.is_file():
+            reason = "it is no regular file"  # a pipe or a device, which might never end
         if reason:
             skipped.append((printable(path), reason))
         elif suffix in IMAGE_SUFFIXES:
@@ -62,6 +64,7 @@ def _files_below(folder: Path) -> Iterator[tuple[Path, str]]:
             folders.clear()
             continue
         seen.add(real)
+        folders.sort(key=os.fsencode)  # a folder under two names is listed by its first
         yield from ((Path(place, name), "") for name in files)
     for obstacle in obstacles:
         yield Path(obstacle.filename), f"cannot be listed: {obstacle.strerror}"

@@ -78,10 +78,9 @@ def _split_sources(files: pd.DataFrame, seed: int) -> pd.Series:
     unsplit = files[split.isna() & (files["left_out"] == "")]
     placed: dict[str, str] = {}
     for _, rows in unsplit.groupby("source"):
-        fresh = rows[~rows["group"].isin(placed)]
-        if len(fresh):
-            made = split_by_group(fresh, SplitFractions(), seed)
-            placed |= dict(zip(made["group"], made["split"], strict=True))
+        made = split_by_group(rows, SplitFractions(), seed)
+        # A picture that an earlier source holds too stays where that one has it.
+        placed = dict(zip(made["group"], made["split"], strict=True)) | placed
     split.loc[unsplit.index] = unsplit["group"].map(placed)
     return split
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from fakeface_bench.data.catalogue import DATASETS, dataset_folder
@@ -49,8 +50,7 @@ def source_names(data: str) -> list[str]:
         folder = _folder(part)
         known = any(row.key == part for row in DATASETS)
         name = part if known or folder is None else _NO_NAME.sub("_", folder.name) or "root"
-        taken = sum(other == name or re.sub(r"-\d+$", "", other) == name for other in names)
-        names.append(f"{name}-{taken + 1}" if taken else name)
+        names.append(next(free for free in _numbered(name) if free not in names))
     return names
 
 
@@ -64,6 +64,11 @@ def prepare_sources(data: str, progress: Progress) -> Iterator[Source]:
     check_data(data)
     for name, part in zip(source_names(data), _parts(data), strict=True):
         yield Source(name, dataset_folder(part, progress))
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}-{number}" for number in count(2))
 
 
 def _parts(data: str) -> list[str]:

@@ -83,14 +83,14 @@ def _measure(rows: pd.DataFrame) -> ShortcutFloor:
     y_true = rows["label"].to_numpy(np.uint8)
     every = [name for names in FACT_GROUPS.values() for name in names]
     y_score = _cross_validated(rows, every, y_true)
-    interval = roc_auc_interval(y_true, y_score)
+    figure, interval = roc_auc(y_true, y_score), roc_auc_interval(y_true, y_score)
     return ShortcutFloor(
-        roc_auc=roc_auc(y_true, y_score),
-        low_95=interval.low,
-        high_95=interval.high,
+        roc_auc=figure,
+        low_95=min(interval.low, figure),
+        high_95=max(interval.high, figure),
         images=len(rows),
         alone={
-            title: roc_auc(y_true, _cross_validated(rows, names, y_true))
+            title: max(0.5, roc_auc(y_true, _cross_validated(rows, names, y_true)))
             for title, names in FACT_GROUPS.items()
         },
     )

@@ -58,7 +58,7 @@ def findings_markdown(audit: Audit, findings: Findings) -> str:
 
 def described(audit: Audit, counts: Counts) -> str:
     """Say which dataset it is, what of it a study would use, and whose split it has."""
-    whose = "made by the project" if audit.own_split else "of the dataset itself"
+    whose = "made by the project" if audit.own_split else "the dataset's own"
     out = left_out_told(counts)
     parts = [
         f"{shortened(audit.name, _LONGEST_NAME)}: {counts.images:,} of {counts.found:,} images "
