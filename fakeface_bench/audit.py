@@ -1,5 +1,6 @@
 """One audit: what is wrong with a dataset, found and recorded before anything is trained on it."""
 
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,11 +8,12 @@ from pathlib import Path
 from fakeface_bench.config import AuditConfig
 from fakeface_bench.data.audit import Audit, make_audit
 from fakeface_bench.data.selection import select_files
-from fakeface_bench.data.sources import check_data, prepare_sources, source_names
+from fakeface_bench.data.sources import prepare_sources, source_names
 from fakeface_bench.data.survey import survey_sources
-from fakeface_bench.evaluation.shortcut import shortcut_floor
+from fakeface_bench.evaluation.shortcut import shortcut_floors
 from fakeface_bench.progress import Progress
 from fakeface_bench.report import audit_markdown, audit_metrics, write_audit_report
+from fakeface_bench.request import check_audit
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.runs import tracked_run
 from fakeface_bench.tracking.store import open_store
@@ -33,7 +35,7 @@ def run_audit(config: AuditConfig, progress: Progress) -> AuditOutcome:
         FakefaceError: For whatever a user can mend; an opened MLflow run is then FAILED and says
             why.
     """
-    check_data(config.data)
+    check_audit(config)
     open_store()
     with tracked_run("audit", f"audit of {'+'.join(source_names(config.data))}") as run:
         run.log_params(config.as_params())
@@ -43,10 +45,11 @@ def run_audit(config: AuditConfig, progress: Progress) -> AuditOutcome:
         run.log_dataset(audit.name, audit.digest, used, audit.folders)
         run.log_figures(audit_metrics(audit))
         run.tag({names.NOTE: audit_markdown(audit)})
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(config.output or temporary)
-            write_audit_report(audit, folder)
-            run.log_folder(folder)
+        with tempfile.TemporaryDirectory() as folder:
+            write_audit_report(audit, Path(folder))
+            run.log_folder(Path(folder))
+            if config.output:
+                shutil.copytree(folder, Path(config.output).expanduser(), dirs_exist_ok=True)
     return AuditOutcome(audit, run.run_id, run.experiment_id)
 
 
@@ -54,4 +57,4 @@ def audit_dataset(config: AuditConfig, progress: Progress) -> Audit:
     """Find all there is to find; of a dataset that has not changed, without reading a file."""
     survey = survey_sources(prepare_sources(config.data, progress), progress)
     files = select_files(survey, config.seed)
-    return make_audit(survey, files, shortcut_floor(files))
+    return make_audit(survey, files, shortcut_floors(files))

@@ -10,7 +10,7 @@ CLASS_NAMES = ("real", "fake")
 
 #: How an image meets the network's input: see `data.images.fit_image`.
 FITS = ("crop", "resize")
-#: What weighs the same in training, however many images it has: see `features.samples`.
+#: What weighs the same in training, however many images it has: see `features.balance`.
 BALANCES = ("none", "classes", "sources")
 
 

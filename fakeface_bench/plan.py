@@ -40,6 +40,7 @@ class Plan:
             "image_size": self.image_size,
             "fit": self.config.fit,
             "balance": self.config.balance,
+            **({"sources": index.source_digests} if self.config.balance == "sources" else {}),
             "batch_size": self.config.batch_size,
             "epochs": self.config.epochs,
             "seed": self.config.seed,

@@ -4,9 +4,10 @@ import re
 
 from fakeface_bench.architectures.catalogue import architecture_named
 from fakeface_bench.architectures.weights_spec import check_weights_spec
-from fakeface_bench.config import StudyConfig
+from fakeface_bench.config import AuditConfig, StudyConfig
 from fakeface_bench.data.sources import check_data
 from fakeface_bench.errors import UsageError
+from fakeface_bench.folders import existing_path
 
 #: Below this no `keras.applications` network keeps a map of more than one position.
 MIN_IMAGE_SIZE = 32
@@ -31,3 +32,15 @@ def check_request(config: StudyConfig) -> None:
             f"study {config.study!r} is no name: letters, digits, '.', '_' and '-', "
             "at most 100 of them, the first a letter or digit."
         )
+
+
+def check_audit(config: AuditConfig) -> None:
+    """Refuse what can be told wrong with a request before anything is read.
+
+    Raises:
+        UsageError: With what arrived and what is allowed.
+    """
+    check_data(config.data)
+    output = existing_path(config.output) if config.output else None
+    if output and not output.is_dir():
+        raise UsageError(f"output {config.output!r} is a file; name a folder.")

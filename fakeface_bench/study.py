@@ -156,6 +156,7 @@ def _conclude(
         test=test,
         cost=cost,
         floor=subject.audit.floor,
+        source_floors=subject.audit.source_floors,
         facts=_facts(subject, detector),
     )
 

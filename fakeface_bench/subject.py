@@ -12,7 +12,7 @@ from fakeface_bench.data.publish import CachedArrays
 from fakeface_bench.data.selection import select_files
 from fakeface_bench.data.sources import prepare_sources
 from fakeface_bench.data.survey import survey_sources
-from fakeface_bench.evaluation.shortcut import shortcut_floor
+from fakeface_bench.evaluation.shortcut import shortcut_floors
 from fakeface_bench.features.reader import LoadArrays, SplitReader
 from fakeface_bench.features.store import FeatureSource, cached_features
 from fakeface_bench.models.networks import FrozenNetwork, Network, ScratchNetwork
@@ -39,7 +39,7 @@ def prepare_subject(plan: Plan, progress: Progress) -> Subject:
     survey = survey_sources(prepare_sources(plan.config.data, progress), progress)
     files = select_files(survey, plan.config.seed)
     index = build_index(survey, files, plan.config.limit, progress)
-    audit = make_audit(survey, files, shortcut_floor(files))
+    audit = make_audit(survey, files, shortcut_floors(files))
     if plan.architecture.pretrained:
         network, load = _frozen(plan, index, progress)
     else:

@@ -176,7 +176,7 @@ def test_a_study_of_tiered_fakes_logs_recall_by_tier(
     found = sorted(set(tiers) - {""})
     assert found
     for tier in found:
-        assert figures[f"test/tier_{tier}/recall_fake"] == pytest.approx(
+        assert figures[f"test/tier/{tier}/recall_fake"] == pytest.approx(
             called[tiers == tier].mean()
         )
 

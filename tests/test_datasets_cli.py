@@ -89,7 +89,7 @@ def test_fetch_prints_the_folders_of_what_is_there_and_how_to_study_it(command: 
     process = command("fetch", "140k+ciplab")
     assert process.returncode == 0, process.stderr
     assert process.stdout.splitlines() == [str(folder) for folder in folders]
-    assert process.stderr == "Study it: fakeface-bench run --data 140k+ciplab\n"
+    assert process.stderr.endswith("Study it: fakeface-bench run --data 140k+ciplab\n")
 
 
 @pytest.mark.parametrize(

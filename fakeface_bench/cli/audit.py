@@ -28,10 +28,10 @@ def audit(**options: object) -> None:
     """
     # MLflow takes seconds to import, so a wrong name is told before.
     from fakeface_bench.cli.console import ConsoleProgress, print_audit
-    from fakeface_bench.data.sources import check_data
+    from fakeface_bench.request import check_audit
 
     config = AuditConfig(**options)  # type: ignore[arg-type]  # click has checked each option
-    check_data(config.data)
+    check_audit(config)
     from fakeface_bench.audit import run_audit
 
     progress = ConsoleProgress()

@@ -120,7 +120,7 @@ def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
     table.add_row("weights", "", record.weights.label, end_section=True)
     console.print(table)
     parts = Table(*PARTS_HEADER, title="parts of the test split (95 % intervals)")
-    for part in part_rows(record.test):
+    for part in part_rows(record):
         parts.add_row(*map(escape, part))
     if parts.row_count:
         console.print(parts)

@@ -12,9 +12,10 @@ def fetch(data: str) -> None:
     """
     from fakeface_bench.cli.console import ConsoleProgress
     from fakeface_bench.data.catalogue import dataset_named
+    from fakeface_bench.data.sources import split_data
 
     progress = ConsoleProgress()
-    rows = [dataset_named(key) for key in data.split("+")]  # a wrong name is told before a download
+    rows = [dataset_named(key) for key in split_data(data)]  # a wrong name is told before a fetch
     for row in rows:
         click.echo(row.prepare(row, progress))
     progress.say(f"Study it: fakeface-bench run --data {data}")

@@ -1,7 +1,7 @@
 """What is wrong with a dataset: broken files, duplicates, shortcuts; the record of an audit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -36,10 +36,11 @@ class Audit:
             (`identical` bytes, `similar`, `mirrored`), `distance` (of the perceptual hashes, in
             bits of 256), `across_splits` (bool), `opposite_labels` (bool). A picture of which k
             identical copies exist stands in k - 1 pairs of that kind.
-        skipped: One row a path that was not read as an image: `source`, `path`, `reason` (`.gif
-            file`, `cannot be listed: Permission denied`, ...).
-        own_split: Whether the project made the split.
+        skipped: One row a path that was not read as an image: `source`, `path`, `reason` (`.gif is
+            not read; JPEG, PNG and WebP are`, `cannot be listed: Permission denied`, ...).
+        own_split: Names of the sources whose split the project made.
         floor: What a classifier without pixels scores; None where there are too few images.
+        source_floors: The same of each of several sources that has enough images, by its name.
     """
 
     name: str
@@ -48,17 +49,18 @@ class Audit:
     files: pd.DataFrame
     pairs: pd.DataFrame
     skipped: pd.DataFrame
-    own_split: bool
+    own_split: tuple[str, ...]
     floor: ShortcutFloor | None
+    source_floors: Mapping[str, ShortcutFloor] = field(default_factory=dict)
 
 
-def make_audit(survey: Survey, files: pd.DataFrame, floor: ShortcutFloor | None) -> Audit:
+def make_audit(survey: Survey, files: pd.DataFrame, floors: Mapping[str, ShortcutFloor]) -> Audit:
     """Bring together what was found.
 
     Args:
         survey: All files, and which look alike.
         files: The same with their splits, as `data.selection.select_files` returns them.
-        floor: Measured on them.
+        floors: Measured on them: of each source by its name, and of all by the empty one.
     """
     used = files[files["left_out"] == ""]
     return Audit(
@@ -68,21 +70,26 @@ def make_audit(survey: Survey, files: pd.DataFrame, floor: ShortcutFloor | None)
         files=files.drop(columns=["signature", "mtime_ns"]),
         pairs=_pairs(files, survey.alike),
         skipped=survey.skipped,
-        own_split=bool(survey.files["split"].isna().all()),
-        floor=floor,
+        own_split=tuple(
+            source.name for source in survey.sources if source.name in set(files["place"])
+        ),
+        floor=floors.get(""),
+        source_floors={name: floor for name, floor in floors.items() if name},
     )
 
 
 def _pairs(files: pd.DataFrame, alike: pd.DataFrame) -> pd.DataFrame:
-    """Return pairs of files: each copy with the first of its bytes, and all that look alike."""
+    """Return pairs of files: each copy with the first of its bytes, and those that look alike."""
     readable = files[files["error"] == ""]
     numbers = pd.Series(readable.index, index=readable["digest"])
     first = numbers.groupby(level=0).transform("first")
     copies = pd.DataFrame({"first": first.to_numpy(), "second": numbers.to_numpy()})
     copies = copies[copies["first"] < copies["second"]].assign(kind="identical", distance=0)
+    # Of each content one file a split and label: enough to show where its pictures stand.
+    places = readable.drop_duplicates(["digest", "split", "label"])
     similar = alike.rename(columns={"first": "one", "second": "other"})
     for digest, name in (("one", "first"), ("other", "second")):
-        held = pd.DataFrame({digest: numbers.index, name: numbers.to_numpy()})
+        held = pd.DataFrame({digest: places["digest"], name: places.index})
         similar = similar.merge(held, on=digest)
     similar = similar.assign(kind=np.where(similar["mirrored"], "mirrored", "similar"))
     pairs = pd.concat([copies, similar[[*copies.columns]]], ignore_index=True)

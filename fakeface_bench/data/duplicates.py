@@ -6,6 +6,7 @@ scaling, blur, noise, brightness, contrast and a pixel cropped are found; among 
 different faces, all seen from the front, none comes near both bounds.
 """
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fakeface_bench.data.publish import cached_arrays, content_key
-from fakeface_bench.data.signature import HASH_BYTES, HASH_SIDE, SIGNATURE_BYTES, SIGNATURE_VERSION
+from fakeface_bench.data.signature import HASH_BYTES, HASH_SIDE, SIGNATURE_BYTES
 from fakeface_bench.folders import cache_folder
 from fakeface_bench.progress import Progress
 
@@ -35,11 +36,13 @@ _LOW_SIDE = 8
 _LOW_BITS = 12
 #: Hashes compared at once: their differences stay in a core's cache.
 _ROWS, _COLUMNS = 16, 4096
+#: Of a picture with more close copies further pairs are left out where others connect them.
+MOST_PAIRS = 32
 #: Pairs whose colours are compared at once, some 25 MB.
 _PAIRS_AT_ONCE = 8192
 
 Words = npt.NDArray[np.uint64]
-Numbers = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,8 @@ def cached_pairs(
         signatures: Of each content, shape (n, `SIGNATURE_BYTES`).
         progress: Told of the rows compared.
     """
-    key = content_key(
-        {"digests": digests, "search": SEARCH_VERSION, "signature": SIGNATURE_VERSION}
-    )
+    looks = hashlib.sha256(signatures.tobytes()).hexdigest()
+    key = content_key({"digests": digests, "signatures": looks, "search": SEARCH_VERSION})
 
     def make(draft: Path) -> Mapping[str, Any]:
         pairs = similar_pairs(signatures, progress)
@@ -92,25 +94,27 @@ def similar_pairs(signatures: npt.NDArray[np.uint8], progress: Progress) -> Simi
     """
     if signatures.shape[1:] != (SIGNATURE_BYTES,):
         raise ValueError(f"signatures of shape {signatures.shape} are not (n, {SIGNATURE_BYTES})")
-    hashes = _words(signatures[:, :HASH_BYTES])
-    mirrors = _words(signatures[:, HASH_BYTES : 2 * HASH_BYTES])
-    starts = range(0, len(hashes), _ROWS)
-    found = []
+    search = _Search(
+        signatures,
+        _words(signatures[:, :HASH_BYTES]),
+        _words(signatures[:, HASH_BYTES : 2 * HASH_BYTES]),
+    )
+    starts = range(0, len(signatures), _ROWS)
+    found = [np.empty((0, 4), np.int32)]
     with (
-        progress.stage("comparing images", len(hashes), "images") as advance,
+        progress.stage("comparing images", len(signatures), "images") as advance,
         ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
-        for start, pairs in zip(
-            starts, pool.map(lambda row: _close_to(row, hashes, mirrors), starts), strict=True
-        ):
+        for start, pairs in zip(starts, pool.map(search.pairs_from, starts), strict=True):
             found.append(pairs)
-            advance(min(_ROWS, len(hashes) - start))
-    close = np.concatenate(found) if found else np.empty((0, 4), np.int64)
-    close = close[_same_picture(close, signatures)]
-    close = close[np.lexsort((close[:, 3], close[:, 1], close[:, 0]))]
-    _, first_of_pair = np.unique(close[:, :2], axis=0, return_index=True)
-    first, second, distance, mirrored = close[first_of_pair].T
-    return SimilarPairs(first, second, distance.astype(np.uint16), mirrored.astype(np.bool_))
+            advance(min(_ROWS, len(signatures) - start))
+    first, second, distance, mirrored = np.concatenate(found).T
+    return SimilarPairs(
+        first.astype(np.int64),
+        second.astype(np.int64),
+        distance.astype(np.uint16),
+        mirrored.astype(np.bool_),
+    )
 
 
 def _words(hashes: npt.NDArray[np.uint8]) -> Words:
@@ -122,17 +126,59 @@ def _words(hashes: npt.NDArray[np.uint8]) -> Words:
     return np.ascontiguousarray(np.packbits(bits[:, order], axis=1)).view(np.uint64)
 
 
-def _close_to(start: int, hashes: Words, mirrors: Words) -> Numbers:
-    """Return `first, second, distance, mirrored` of what is close to the rows from `start` on."""
-    rows = slice(start, start + _ROWS)
-    found = [np.empty((0, 4), np.int64)]
-    for mirrored, compared in ((0, hashes), (1, mirrors)):
-        for first, second in _low_candidates(compared[rows, 0], start, hashes[:, 0]):
-            distance = np.bitwise_count(compared[first] ^ hashes[second]).sum(1, dtype=np.int64)
-            near = (distance <= SIMILAR_BITS) & (first < second)
-            columns = (first, second, distance, np.full(len(first), mirrored))
-            found.append(np.stack(columns, axis=1)[near])
-    return np.concatenate(found)
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What the images are compared by."""
+
+    signatures: npt.NDArray[np.uint8]
+    hashes: Words
+    mirrors: Words
+
+    def pairs_from(self, start: int) -> Numbers:
+        """Return `first, second, distance, mirrored` of the pairs of the rows from `start` on.
+
+        Each pair comes once, upright where it is both; of many, a connected set (`_connecting`).
+        """
+        found = [np.empty((0, 4), np.int32)]
+        for mirrored, compared in ((0, self.hashes), (1, self.mirrors)):
+            rows = compared[start : start + _ROWS, 0]
+            for first, second in _low_candidates(rows, start, self.hashes[:, 0]):
+                later = first < second
+                found.append(self._same(first[later], second[later], mirrored))
+        pairs = np.concatenate(found)
+        pairs = pairs[np.lexsort((pairs[:, 3], pairs[:, 1], pairs[:, 0]))]
+        new = np.any(np.diff(pairs[:, :2], axis=0, prepend=-1), axis=1)
+        return self._connecting(pairs[new])
+
+    def _connecting(self, pairs: Numbers) -> Numbers:
+        """Leave out what other pairs connect, of rows with more than `MOST_PAIRS`.
+
+        A pair (i, j) goes where j also pairs with the first partner p of i: i < p < j, so (i, p)
+        stays and (p, j) stands among the pairs of p, or is connected there in its turn.
+        """
+        _, begins, counts = np.unique(pairs[:, 0], return_index=True, return_counts=True)
+        begin = np.repeat(begins, counts)
+        excess = np.flatnonzero(np.arange(len(pairs)) - begin >= MOST_PAIRS)
+        if not len(excess):
+            return pairs
+        partner, second = pairs[begin[excess], 1], pairs[excess, 1]
+        kept = np.ones(len(pairs), bool)
+        for mirrored in (0, 1):
+            linked = self._same(partner, second, mirrored)
+            # Each (partner, second) stands once for each first row: look it up as one number.
+            size = len(self.hashes)
+            links = linked[:, 0].astype(np.int64) * size + linked[:, 1]
+            kept[excess[np.isin(partner.astype(np.int64) * size + second, links)]] = False
+        return pairs[kept]
+
+    def _same(self, first: Numbers, second: Numbers, mirrored: int) -> Numbers:
+        """Keep those pairs that hash, or hash and colours, say to be of one picture."""
+        ours = self.mirrors if mirrored else self.hashes
+        distance = np.bitwise_count(ours[first] ^ self.hashes[second]).sum(1, dtype=np.int32)
+        near = distance <= SIMILAR_BITS
+        columns = (first, second, distance, np.full(len(first), mirrored))
+        close = np.stack(columns, axis=1).astype(np.int32)[near]
+        return np.asarray(close[_same_picture(close, self.signatures)])
 
 
 def _low_candidates(low: Words, start: int, others: Words) -> Iterator[tuple[Numbers, Numbers]]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ FACTS: Mapping[str, Any] = {
     "wrong_extension": False,
     "signature": b"",
 }
+#: Larger files are not read: no picture of a face needs as much.
+MAX_BYTES = 256 * 2**20
 #: Stands for a digest where a file could not be opened.
 NOT_OPENED = "unreadable"
 
@@ -47,10 +50,14 @@ _DIGEST_DIGITS = 12
 def read_facts(path: Path) -> dict[str, Any]:
     """Read a file once and return all its `FACTS`; one that is no image says why in `error`."""
     try:
-        content = path.read_bytes()
+        content = _read(path)
     except OSError as error:
         return {**FACTS, "digest": NOT_OPENED, "error": error.strerror or str(error)}
+    except DataError as error:
+        return {**FACTS, "digest": NOT_OPENED, "error": str(error)}
     known = {**FACTS, "digest": hashlib.sha256(content).hexdigest()}
+    if not content:
+        return {**known, "error": "the file is empty"}
     try:
         with opened(io.BytesIO(content)) as image:
             found = _jpeg(image) | {"signature": signature(upright_rgb(image))} | _metadata(image)
@@ -58,6 +65,21 @@ def read_facts(path: Path) -> dict[str, Any]:
         return {**known, "error": str(error)}
     allowed = _EXTENSIONS[path.suffix.lower()]
     return known | found | {"wrong_extension": found["format"] not in allowed}
+
+
+def _read(path: Path) -> bytes:
+    """Read a file, unless it might never end.
+
+    Raises:
+        DataError: If it is a pipe or a device, or too large to be a picture.
+        OSError: If it cannot be opened.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise DataError("it is no regular file")
+    if status.st_size > MAX_BYTES:
+        raise DataError(f"it has {status.st_size:,} bytes, at most {MAX_BYTES:,} are read")
+    return path.read_bytes()
 
 
 def _metadata(image: Image.Image) -> dict[str, Any]:

@@ -48,8 +48,12 @@ def opened(source: Path | IO[bytes]) -> Iterator[Image.Image]:
                     f"{image.width} × {image.height} pixels, at most {MAX_PIXELS:,} in all"
                 )
             yield image
+    except DataError:
+        raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(f"too large: {error}") from error
+    except MemoryError:  # says nothing of the file
+        raise
     except PIL.UnidentifiedImageError as error:
         raise DataError("not a readable image: its content is of no known format") from error
     except Exception as error:  # a broken file makes Pillow's decoders raise nearly anything
@@ -58,6 +62,8 @@ def opened(source: Path | IO[bytes]) -> Iterator[Image.Image]:
 
 def upright_rgb(image: Image.Image) -> Image.Image:
     """Turn an image as its EXIF orientation says, and bring it to RGB."""
+    if image.mode in ("I", "F"):
+        raise DataError("its pixels are numbers of 32 bits, whose white nothing states")
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):  # Pillow would clip it to white
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))

@@ -10,7 +10,7 @@ import pandas as pd
 
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.layout import SPLITS
-from fakeface_bench.data.selection import BOTH_LABELS, HELD_OUT_COPY
+from fakeface_bench.data.selection import BOTH_LABELS, HELD_OUT_COPY, UNREADABLE, unreadable_shares
 from fakeface_bench.data.survey import NAMED_PARTS, Survey
 from fakeface_bench.errors import DataError
 from fakeface_bench.progress import Progress
@@ -42,6 +42,12 @@ class ImageIndex:
     def digest(self) -> str:
         """SHA-256 over the contents and labels of all images, not their paths or order."""
         return content_digest(self.frame[["digest", "label"]])
+
+    @cached_property
+    def source_digests(self) -> list[str]:
+        """The same of each source alone, in no order: which images come together."""
+        frame = self.frame
+        return sorted(content_digest(rows) for _, rows in frame.groupby("source"))
 
     def split_digest(self, split: str) -> str:
         """SHA-256 over the contents and labels of one split."""
@@ -76,11 +82,12 @@ def build_index(survey: Survey, files: pd.DataFrame, limit: int, progress: Progr
         DataError: If a class of a split is empty, or more than 5 % of a split cannot be read.
     """
     _report_skipped(survey, progress)
-    _report_unreadable(survey, progress)
+    _report_unreadable(files, progress)
     _report_copies(files, progress)
     frame = files[files["left_out"] == ""].sort_values(["split", "digest", "source", "path"])
     if limit:
         frame = frame.groupby(["split", "label"]).head(limit)
+    _require_splits(frame)
     _require_both_classes(frame, survey.name)
     folders = {source.name: source.folder for source in survey.sources}
     return ImageIndex(survey.name, folders, frame[_COLUMNS].reset_index(drop=True))
@@ -93,20 +100,17 @@ def _report_skipped(survey: Survey, progress: Progress) -> None:
         progress.warn(f"{len(survey.skipped) - _NAMED_FILES} more files were not read")
 
 
-def _report_unreadable(survey: Survey, progress: Progress) -> None:
-    files = survey.files
-    unreadable = files["error"] != ""
-    broken = files[unreadable]
+def _report_unreadable(files: pd.DataFrame, progress: Progress) -> None:
+    broken = files[files["left_out"] == UNREADABLE]
     for row in broken.head(_NAMED_FILES).itertuples():
-        progress.warn(f"left out {row.path!r}: {row.error}")
+        progress.warn(f"left out {row.path!r} of {row.source}: {row.error}")
     if len(broken) > _NAMED_FILES:
         progress.warn(f"left out {len(broken) - _NAMED_FILES} more unreadable images")
-    places = files["split"].fillna(files["source"])
-    shares = unreadable.groupby(places).mean()
-    for name, share in shares[shares > MAX_UNREADABLE].items():
-        first = broken[places[broken.index] == name].iloc[0]["path"]
+    shares = unreadable_shares(files)
+    for place, share in shares[shares > MAX_UNREADABLE].items():
+        first = broken[broken["place"] == place].iloc[0]["path"]
         raise DataError(
-            f"{share:.0%} of the images of {name!r} cannot be read (the first: "
+            f"{share:.0%} of the images of {place!r} cannot be read (the first: "
             f"{first!r}); up to {MAX_UNREADABLE:.0%} are left out, more means "
             "a broken download."
         )
@@ -119,6 +123,15 @@ def _report_copies(files: pd.DataFrame, progress: Progress) -> None:
     if leaks := counts.get(HELD_OUT_COPY, 0):
         progress.warn(
             f"left out {leaks} train or valid images of which test (or valid) holds a copy"
+        )
+
+
+def _require_splits(frame: pd.DataFrame) -> None:
+    for source, rows in frame[frame["split"] == ""].groupby("source"):
+        raise DataError(
+            f"{source} is too small to be split into train, valid and test with both classes in "
+            f"each, no copies divided: its {len(rows)} usable images show "
+            f"{rows['group'].nunique()} different pictures."
         )
 
 

@@ -24,7 +24,6 @@ from fakeface_bench.data.kaggle_client import (
 )
 from fakeface_bench.data.kaggle_obstacles import by_hand, connection_obstacle, damaged
 from fakeface_bench.errors import DataError
-from fakeface_bench.folders import cache_folder
 from fakeface_bench.progress import Progress
 
 #: Seconds to wait after each cut but the last.
@@ -44,22 +43,22 @@ _DAMAGE = (
 def fetch_kaggle(row: Dataset, progress: Progress) -> Path:
     """Return the folder of a Kaggle dataset, fetching it into kagglehub's cache where absent.
 
-    A complete version in the cache is taken as it is, without a request. After a fetch, whatever
-    differs from the row is a warning.
+    A complete version in the cache is taken as it is, without a request. Whatever differs from the
+    row is a warning.
 
     Raises:
         DataError: If it cannot be fetched, with what to do: run it again or download by hand.
     """
-    with FileLock(cache_folder("datasets") / f"{row.key}.lock"):
+    place = cache_of(row.source)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(place.with_name(f"{place.name}.lock")):
         folder = complete_version(row.source)
-        if folder:
-            return folder
-        progress.say(
-            f"{row.key}: {row.images:,} images from Kaggle ({row.source}) into "
-            f"{cache_of(row.source)}"
-        )
-        progress.say(f"{row.key}: licence and terms: {row.licence}; {row.url}")
-        folder = _fetch(row, progress)
+        if not folder:
+            progress.say(
+                f"{row.key}: {row.images:,} images from Kaggle ({row.source}) into {place}"
+            )
+            progress.say(f"{row.key}: licence and terms: {row.licence}; {row.url}")
+            folder = _fetch(row, progress)
     for line in differences(row, folder):
         progress.warn(f"{row.key}: {line}")
     return folder

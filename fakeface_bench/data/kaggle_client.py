@@ -7,6 +7,7 @@ are replaced while a download runs; `kagglehub` is pinned for their sake.
 
 import logging
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
@@ -19,6 +20,9 @@ from fakeface_bench.progress import Advance, Progress
 #: Seconds to connect, and of a server's silence, until a download counts as cut.
 TIMEOUTS = (10.0, 30.0)
 MEGABYTE = 1_000_000
+
+#: The replaced names are the whole process's.
+_ONE_AT_A_TIME = threading.Lock()
 
 #: Takes the archive, the folder for it, and kagglehub's own function that unpacks the one there.
 Unpack = Callable[[Path, Path, Callable[[str, str], None]], None]
@@ -85,7 +89,7 @@ class Download:
         def unpack(archive: str, folder: str) -> None:
             self._unpack(Path(archive), Path(folder), extract)
 
-        with ExitStack() as stack:
+        with _ONE_AT_A_TIME, ExitStack() as stack:
             stack.enter_context(_quiet())
             _replace(clients, "tqdm", self._bar, stack)
             _replace(http_resolver, "_extract_archive", unpack, stack)

@@ -62,6 +62,7 @@ def find_class_folders(root: Path) -> list[ClassFolder]:
         DataError: If none or several places fit, or a split or class is missing there; the
             message says what was seen.
     """
+    _require_listable(root)
     level = [root]
     for _ in range(MAX_DEPTH):
         found = {folder: folders for folder in level if (folders := _read_place(folder))}
@@ -76,6 +77,13 @@ def find_class_folders(root: Path) -> list[ClassFolder]:
     raise DataError(_nothing_found(root))
 
 
+def _require_listable(folder: Path) -> None:
+    try:
+        next(folder.iterdir(), None)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be listed: {error.strerror}.") from error
+
+
 def _subfolders(folder: Path) -> list[Path]:
     """Return the folders in a folder; of one that cannot be listed, none are known."""
     try:
@@ -86,7 +94,11 @@ def _subfolders(folder: Path) -> list[Path]:
 
 def _read_place(folder: Path) -> list[ClassFolder]:
     """Return the class folders of `folder` if it is a dataset's place, else an empty list."""
-    splits = _splits_in(folder, [child for child in _subfolders(folder) if _classes(child)])
+    children = _subfolders(folder)
+    for child in children:
+        if child.name.lower() in _SPLIT_WORDS:
+            _require_listable(child)
+    splits = _splits_in(folder, [child for child in children if _classes(child)])
     if splits:
         return [f for split in SPLITS for f in _both_classes(splits[split], split)]
     return _with_inner_splits(_both_classes(folder, None)) if _classes(folder) else []

@@ -1,7 +1,7 @@
 """Lists the picture files below a folder, and says of what it does not list why."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,18 +31,55 @@ def list_images(folder: Path) -> Listing:
     images: list[Path] = []
     skipped: list[tuple[str, str]] = []
     for path, reason in sorted(_files_below(folder), key=lambda found: os.fsencode(found[0])):
-        suffix = path.suffix.lower()
-        if not reason and suffix in IMAGE_SUFFIXES | OTHER_SUFFIXES:
-            reason = "" if _is_text(path) else "its name is not UTF-8"
-        if not reason and suffix in OTHER_SUFFIXES:
-            reason = f"{suffix} is not read; JPEG, PNG and WebP are"
-        if not reason and suffix in IMAGE_SUFFIXES and path.exists() and not path.is_file():
-            reason = "it is no regular file"  # a pipe or a device, which might never end
+        reason = reason or _why_skipped(path)
         if reason:
             skipped.append((printable(path), reason))
-        elif suffix in IMAGE_SUFFIXES:
+        elif path.suffix.lower() in IMAGE_SUFFIXES:
             images.append(path)
     return Listing(tuple(images), tuple(skipped))
+
+
+def pictures_outside(root: Path, listed: Sequence[Path]) -> list[tuple[str, str]]:
+    """Return the folders of a dataset, apart from those listed, that hold pictures, with how many.
+
+    Args:
+        root: Of the dataset.
+        listed: Its class folders, which are not entered.
+    """
+    found = []
+    for place, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if Path(place, name) not in listed)
+        pictures = sum(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in files)
+        if pictures:
+            held = "1 picture" if pictures == 1 else f"{pictures:,} pictures"
+            found.append((printable(Path(place)), f"holds {held} outside of the class folders"))
+    return found
+
+
+def _why_skipped(path: Path) -> str:
+    """Return why a file that may hold a picture is not read; empty for images and all others."""
+    suffix = path.suffix.lower()
+    if path.name.startswith("._"):
+        return "metadata of macOS beside a file"
+    if suffix in IMAGE_SUFFIXES | OTHER_SUFFIXES and not _is_text(path):
+        return "its name is not UTF-8"
+    if suffix in OTHER_SUFFIXES:
+        return f"{suffix} is not read; JPEG, PNG and WebP are"
+    if suffix not in IMAGE_SUFFIXES and _begins_as_picture(path):
+        return "a picture whose name does not end in .jpg, .jpeg, .png or .webp"
+    return ""
+
+
+def _begins_as_picture(path: Path) -> bool:
+    """Look into a file of another name: a download cut short, or one without its suffix."""
+    try:
+        if not path.is_file():
+            return False
+        with open(path, "rb") as file:
+            begin = file.read(12)
+    except OSError:  # whatever it is, it is not called a picture
+        return False
+    return begin.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n")) or begin[8:12] == b"WEBP"
 
 
 def printable(path: Path) -> str:

@@ -21,7 +21,8 @@ def split_by_group(index: pd.DataFrame, fractions: SplitFractions, seed: int) ->
     """Label each image train, valid or test, never dividing a group between two splits.
 
     Whole groups are drawn within each label, so realised fractions are close to, not equal to,
-    the request. The result depends on groups, labels and seed, not on the order of rows.
+    the request; a group of copies larger than the share of test goes to train. The result depends
+    on groups, labels and seed, not on the order of rows.
 
     Args:
         index: Columns `label` and `group`; a group has one label.
@@ -37,6 +38,10 @@ def split_by_group(index: pd.DataFrame, fractions: SplitFractions, seed: int) ->
     split = pd.Series("", index=index.index, dtype="str")
     for label, rows in index.groupby("label"):
         sizes = rows.groupby("group").size().sort_index()
+        too_large = (sizes > 1) & (sizes > min(fractions.test, fractions.valid) * len(rows))
+        split.loc[rows.index] = "train"
+        rows = rows[~rows["group"].map(too_large)]
+        sizes = sizes[~too_large]
         order = np.random.default_rng([seed, int(str(label))]).permutation(len(sizes))
         sizes = sizes.iloc[order]
         middle = (sizes.cumsum() - sizes / 2) / sizes.sum()

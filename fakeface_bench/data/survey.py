@@ -14,7 +14,7 @@ from fakeface_bench.config import FAKE
 from fakeface_bench.data.duplicates import cached_pairs
 from fakeface_bench.data.files import inspect_files
 from fakeface_bench.data.layout import find_class_folders
-from fakeface_bench.data.listing import list_images
+from fakeface_bench.data.listing import list_images, pictures_outside
 from fakeface_bench.data.signature import SIGNATURE_BYTES
 from fakeface_bench.data.sources import Source
 from fakeface_bench.errors import DataError
@@ -82,7 +82,9 @@ def _survey_one(
         for folder, listing in zip(folders, listings, strict=True)
         for path in listing.images
     ]
-    skipped = [(source.name, path, why) for listing in listings for path, why in listing.skipped]
+    missed = [*pictures_outside(source.folder, [folder.path for folder in folders])]
+    missed += [row for listing in listings for row in listing.skipped]
+    skipped = [(source.name, path, why) for path, why in missed]
     if not places:
         raise DataError(
             f"the class folders of {source.folder} hold no JPEG, PNG or WebP image"

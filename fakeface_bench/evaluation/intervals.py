@@ -8,6 +8,7 @@ from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import t as student_t
 
 from fakeface_bench.config import FAKE, REAL
 from fakeface_bench.records import FloatArray, LabelArray
@@ -39,6 +40,23 @@ def wilson_interval(successes: int, n: int) -> Interval:
     centre = (share + _Z**2 / (2 * n)) / scale
     half = _Z / scale * sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
     return Interval(max(0.0, centre - half), min(1.0, centre + half))
+
+
+def cross_validated_interval(scores: FloatArray, folds: int) -> Interval:
+    """Return the corrected resampled t interval of a mean over repeated cross-validation.
+
+    Folds share their training images, so their scores vary together: the variance of the mean is
+    (1/k + 1/(folds - 1)) times theirs, k scores in all. Source: Nadeau & Bengio (2003), "Inference
+    for the generalization error", equation 9.
+
+    Args:
+        scores: Of each fold of each repeat, shape (k,).
+        folds: Of one repeat.
+    """
+    spread = float(np.std(scores, ddof=1)) * sqrt(1 / len(scores) + 1 / (folds - 1))
+    half = float(student_t.ppf(0.975, len(scores) - 1)) * spread
+    middle = float(np.mean(scores))
+    return Interval(middle - half, middle + half)
 
 
 def roc_auc_interval(y_true: LabelArray, y_score: FloatArray, seed: int = 0) -> Interval:

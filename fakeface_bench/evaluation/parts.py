@@ -16,7 +16,7 @@ def part_metrics(
     """Return figures by part, the parts named as in MLflow's metrics.
 
     A source (where there are several) gets `images` and every row of `METRICS`, or, where the
-    split holds one class of it only, its accuracy. A tier, `tier_` and its name, holds fakes
+    split holds one class of it only, its accuracy. A tier, `tier/` and its name, holds fakes
     alone, and gets `images` and `recall_fake`.
 
     Args:
@@ -36,5 +36,5 @@ def part_metrics(
     tiers = np.where(y_true == FAKE, rows["tier"].to_numpy(object), "")
     for tier in sorted(set(tiers) - {""}):
         of = tiers == tier
-        parts[f"tier_{tier}"] = {"images": float(of.sum()), "recall_fake": float(right[of].mean())}
+        parts[f"tier/{tier}"] = {"images": float(of.sum()), "recall_fake": float(right[of].mean())}
     return parts

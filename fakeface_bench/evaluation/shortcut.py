@@ -14,15 +14,13 @@ import numpy as np
 import pandas as pd
 import sklearn
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
 from threadpoolctl import threadpool_limits
 
-from fakeface_bench.config import FAKE
 from fakeface_bench.data.publish import cached_arrays, content_key
-from fakeface_bench.evaluation.intervals import roc_auc_interval
-from fakeface_bench.evaluation.metrics import roc_auc
+from fakeface_bench.evaluation.intervals import cross_validated_interval
 from fakeface_bench.folders import cache_folder
-from fakeface_bench.records import FloatArray, LabelArray, ShortcutFloor
+from fakeface_bench.records import FloatArray, ShortcutFloor
 
 #: Facts by what a reader calls them.
 FACT_GROUPS: Mapping[str, tuple[str, ...]] = {
@@ -33,7 +31,7 @@ FACT_GROUPS: Mapping[str, tuple[str, ...]] = {
     "EXIF and ICC": ("exif", "icc"),
 }
 FOLDS = 5
-#: Other folds each time; the scores are averaged.
+#: Other folds each time.
 REPEATS = 3
 #: More images than this would narrow the interval by less than 0.01.
 MOST_IMAGES = 20_000
@@ -47,18 +45,34 @@ _CATEGORIES = ("mode", "format", "quantisation", "subsampling")
 _MOST_CATEGORIES = 50
 
 
-def shortcut_floor(files: pd.DataFrame) -> ShortcutFloor | None:
-    """Return what metadata alone score, cross-validated; None where a class has under 20 images.
+def shortcut_floors(files: pd.DataFrame) -> dict[str, ShortcutFloor]:
+    """Return the floor of all files, under the empty name, and of each of several sources.
 
-    Three times five folds over the images that a study would use (at most 20,000 of them, by
-    their digests), no group of copies divided. The result is kept for an unchanged dataset.
+    One that has too few images of a class to be measured is absent.
+
+    Args:
+        files: As `data.selection.select_files` returns them.
+    """
+    parts = {"": files}
+    if files["source"].nunique() > 1:
+        parts |= {str(source): rows for source, rows in files.groupby("source")}
+    floors = {name: shortcut_floor(rows) for name, rows in parts.items()}
+    return {name: floor for name, floor in floors.items() if floor is not None}
+
+
+def shortcut_floor(files: pd.DataFrame) -> ShortcutFloor | None:
+    """Return what metadata alone score, cross-validated; None where a class has under 20 pictures.
+
+    Three times five folds over the pictures that a study would use, one file of each group of
+    copies, at most 20,000. The result is kept for an unchanged dataset.
 
     Args:
         files: As `data.selection.select_files` returns them.
     """
     rows = files[files["left_out"] == ""].sort_values(["digest", "label", "source", "path"])
+    rows = rows.drop_duplicates("group")
     rows = rows.iloc[np.linspace(0, len(rows) - 1, min(len(rows), MOST_IMAGES)).astype(int)]
-    if min(int((rows["label"] == FAKE).sum()), int((rows["label"] != FAKE).sum())) < LEAST_IMAGES:
+    if np.bincount(rows["label"], minlength=2).min() < LEAST_IMAGES:
         return None
 
     def measure(_: Path) -> Mapping[str, Any]:
@@ -69,7 +83,7 @@ def shortcut_floor(files: pd.DataFrame) -> ShortcutFloor | None:
 
 def _key(rows: pd.DataFrame) -> str:
     facts = [name for names in FACT_GROUPS.values() for name in names]
-    seen = rows[["digest", "label", "group", *facts]]
+    seen = rows[["digest", "label", *facts]]
     return content_key(
         {
             "images": seen.astype(str).to_numpy().tolist(),
@@ -80,32 +94,27 @@ def _key(rows: pd.DataFrame) -> str:
 
 
 def _measure(rows: pd.DataFrame) -> ShortcutFloor:
-    y_true = rows["label"].to_numpy(np.uint8)
     every = [name for names in FACT_GROUPS.values() for name in names]
-    y_score = _cross_validated(rows, every, y_true)
-    figure, interval = roc_auc(y_true, y_score), roc_auc_interval(y_true, y_score)
+    by_fold = _roc_auc_by_fold(rows, every)
+    interval = cross_validated_interval(by_fold, FOLDS)
     return ShortcutFloor(
-        roc_auc=figure,
-        low_95=min(interval.low, figure),
-        high_95=max(interval.high, figure),
+        roc_auc=float(by_fold.mean()),
+        low_95=max(0.0, interval.low),
+        high_95=min(1.0, interval.high),
         images=len(rows),
         alone={
-            title: max(0.5, roc_auc(y_true, _cross_validated(rows, names, y_true)))
+            title: max(0.5, float(_roc_auc_by_fold(rows, names).mean()))
             for title, names in FACT_GROUPS.items()
         },
     )
 
 
-def _cross_validated(rows: pd.DataFrame, names: Sequence[str], y_true: LabelArray) -> FloatArray:
-    """Return each image's probability of fake, from classifiers that never saw its group.
-
-    Classes weigh the same in each fold: a fold with few fakes would otherwise get lower scores
-    than one with many, and a fact that tells nothing an AUC below one half.
-    """
+def _roc_auc_by_fold(rows: pd.DataFrame, names: Sequence[str]) -> FloatArray:
+    """Return the ROC AUC of each fold of each repeat, of classifiers that never saw the fold."""
     facts = pd.DataFrame({name: _as_numbers(rows[name]) for name in names})
     varying = [name for name in names if facts[name].nunique() > 1]
     if not varying:
-        return np.full(len(rows), 0.5)
+        return np.full(FOLDS * REPEATS, 0.5)
     classifier = HistGradientBoostingClassifier(
         learning_rate=0.05,
         max_leaf_nodes=8,
@@ -115,20 +124,12 @@ def _cross_validated(rows: pd.DataFrame, names: Sequence[str], y_true: LabelArra
         early_stopping=False,
         random_state=0,
     )
-    groups = pd.factorize(rows["group"])[0]
+    folds = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPEATS, random_state=0)
     with threadpool_limits(1):  # threads cost such small trees more than they gain
-        repeats = [
-            cross_val_predict(
-                classifier,
-                facts[varying],
-                y_true,
-                groups=groups,
-                cv=GroupKFold(FOLDS, shuffle=True, random_state=number),
-                method="predict_proba",
-            )[:, 1]
-            for number in range(REPEATS)
-        ]
-    return np.asarray(np.mean(repeats, axis=0), dtype=np.float64)
+        scores = cross_val_score(
+            classifier, facts[varying], rows["label"], cv=folds, scoring="roc_auc"
+        )
+    return np.asarray(scores, dtype=np.float64)
 
 
 def _as_numbers(values: pd.Series) -> FloatArray:

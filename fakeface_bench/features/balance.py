@@ -13,8 +13,8 @@ def sample_weights(rows: pd.DataFrame, balance: str) -> npt.NDArray[np.float32] 
 
     Args:
         rows: Columns `source` and `label`.
-        balance: `classes`: real and fake weigh the same; `sources`: each dataset, and each class
-            within it; `none`: every image.
+        balance: `classes`: real and fake weigh the same; `sources`: each class of each dataset
+            (one with a single class has half the weight of the others); `none`: every image.
 
     Returns:
         Shape (n,): n over (number of cells × images in the row's cell), as scikit-learn's

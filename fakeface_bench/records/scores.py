@@ -22,7 +22,7 @@ class ScoredSplit:
         tiers: Tier that each image's name states, else empty, length n.
         threshold: Score from which an image is called fake.
         metrics: Rows of `METRICS` by key.
-        parts: Figures of one source (its name) or tier (`tier_` and its name) alone, by key;
+        parts: Figures of one source (its name) or tier (`tier/` and its name) alone, by key;
             empty where there is one source and no tier.
     """
 

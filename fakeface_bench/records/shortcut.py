@@ -10,9 +10,9 @@ class ShortcutFloor:
 
     Attributes:
         roc_auc: Cross-validated, of all facts together.
-        low_95: Lower end of its 95 % interval (bootstrap over images).
+        low_95: Lower end of its 95 % interval, over folds (Nadeau & Bengio 2003).
         high_95: Upper end.
-        images: Number of images it was measured on.
+        images: Number of pictures it was measured on, copies counted once.
         alone: Cross-validated ROC AUC of each group of facts alone: `file size`, `dimensions`,
             `mode and format`, `JPEG quantisation`, `EXIF and ICC`; at least 0.5, for a fact that
             tells nothing scores below that in cross-validation.

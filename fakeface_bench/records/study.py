@@ -65,6 +65,7 @@ class StudyRecord:
         test: Test split, scored once.
         cost: Seconds by stage.
         floor: What the dataset's metadata alone would score, where that could be measured.
+        source_floors: The same of each of several sources, by its name.
         facts: Further single figures, by MLflow metric name.
     """
 
@@ -79,6 +80,7 @@ class StudyRecord:
     test: ScoredSplit
     cost: CostRecord
     floor: ShortcutFloor | None = None
+    source_floors: Mapping[str, ShortcutFloor] = field(default_factory=dict)
     facts: Mapping[str, float] = field(default_factory=dict)
 
     @property

@@ -5,15 +5,27 @@ import numpy.typing as npt
 
 from fakeface_bench.config import FAKE
 from fakeface_bench.evaluation.intervals import Interval, roc_auc_interval, wilson_interval
-from fakeface_bench.records import ScoredSplit
+from fakeface_bench.records import ScoredSplit, ShortcutFloor, StudyRecord
 
-PARTS_HEADER = ("part", "images", "ROC AUC", "accuracy", "recall of fakes")
+PARTS_HEADER = ("part", "images", "ROC AUC", "accuracy", "recall of fakes", "metadata alone")
 _NONE = "-"
 
 
-def part_rows(split: ScoredSplit) -> list[tuple[str, ...]]:
-    """Return `PARTS_HEADER` of each part of a split as text; none where it has no parts."""
-    return [_row(split, part) for part in split.parts]
+def part_rows(record: StudyRecord) -> list[tuple[str, ...]]:
+    """Return `PARTS_HEADER` of each part of the test split as text; none where it has no parts.
+
+    The last column is the ROC AUC of a classifier that sees the source's files but no picture.
+    """
+    return [
+        (*_row(record.test, part), _floor(record.source_floors.get(part)))
+        for part in record.test.parts
+    ]
+
+
+def _floor(floor: ShortcutFloor | None) -> str:
+    if floor is None:
+        return _NONE
+    return _with_interval(floor.roc_auc, Interval(floor.low_95, floor.high_95))
 
 
 def _row(split: ScoredSplit, part: str) -> tuple[str, ...]:
@@ -32,7 +44,7 @@ def _row(split: ScoredSplit, part: str) -> tuple[str, ...]:
 
 
 def _members(split: ScoredSplit, part: str) -> npt.NDArray[np.bool_]:
-    tiers = np.array([f"tier_{tier}" for tier in split.tiers], dtype=object)
+    tiers = np.array([f"tier/{tier}" for tier in split.tiers], dtype=object)
     of_tier = (tiers == part) & (split.y_true == FAKE)
     members: npt.NDArray[np.bool_] = of_tier | (np.array(split.sources, dtype=object) == part)
     return members

@@ -77,7 +77,7 @@ def _markdown(record: StudyRecord, headline: str, metrics: Sequence[Sequence[str
 
 
 def _parts(record: StudyRecord) -> list[str]:
-    rows = part_rows(record.test)
+    rows = part_rows(record)
     return (
         ["### Parts of the test split (95 % intervals)", table(PARTS_HEADER, rows)] if rows else []
     )
@@ -89,7 +89,8 @@ def _floor_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
         return []
     floor = record.floor
     bounds = _range(Interval(floor.low_95, floor.high_95))
-    return [("roc_auc of file metadata alone", "", f"{floor.roc_auc:.3f} ({bounds})")]
+    name = f"roc_auc of file metadata alone, n = {floor.images:,}"
+    return [(name, "", f"{floor.roc_auc:.3f} ({bounds})")]
 
 
 def _headline(record: StudyRecord, results: Results) -> str:

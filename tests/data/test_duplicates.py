@@ -240,13 +240,40 @@ def test_pairs_are_those_that_comparing_all_with_all_finds(rows: int) -> None:
     assert len({(first, second) for first, second, _, _ in found}) == len(found)
 
 
-def test_every_pair_of_a_crowd_of_copies_is_found() -> None:
+def test_a_crowd_of_copies_is_connected_by_few_pairs() -> None:
+    planted = Planted.random(400)
+    for onto in range(1, 300):
+        planted.copy(0, onto, bits=onto % 10, mirrored=onto % 2 == 1)
+    found = rows_of(pairs_among(planted.signatures))
+    assert set(found) <= set(by_brute_force(planted.signatures))
+    assert len(found) <= 300 * (duplicates.MOST_PAIRS + 1)
+    reached = {0}
+    for first, second, _, _ in sorted(found):
+        reached |= {first, second} if reached & {first, second} else set()
+    assert reached == set(range(300))
+
+
+def test_few_copies_are_paired_each_with_each() -> None:
     planted = Planted.random(60)
-    for onto in range(1, 60):
+    for onto in range(1, 30):
         planted.copy(0, onto, bits=onto % 10, mirrored=False)
     found = rows_of(pairs_among(planted.signatures))
-    assert len(found) == 60 * 59 // 2
+    assert len(found) == 30 * 29 // 2
     assert found == by_brute_force(planted.signatures)
+
+
+def test_copies_that_only_a_hub_connects_are_all_kept() -> None:
+    """Each of a hundred looks like the hub, and no two of them like one another."""
+    rng = np.random.default_rng(0)
+    signatures = rng.integers(0, 256, (101, SIGNATURE_BYTES), dtype=np.uint8)
+    hub = np.unpackbits(signatures[0, :HASH_BYTES])
+    for row in range(1, 101):
+        flipped = hub.copy()
+        flipped[rng.choice(len(hub), 18, replace=False)] ^= 1
+        signatures[row, :HASH_BYTES] = np.packbits(flipped)
+    found = rows_of(pairs_among(signatures))
+    assert {second for first, second, _, _ in found if first == 0} == set(range(1, 101))
+    assert len(found) < 150
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
@@ -407,13 +434,21 @@ def test_a_removed_content_is_searched_again(fresh_cache: Path, progress: Record
     assert searches(progress) == [50, 49]
 
 
-@pytest.mark.parametrize("version", ["SEARCH_VERSION", "SIGNATURE_VERSION"])
 def test_another_way_of_searching_searches_again(
-    fresh_cache: Path, progress: RecordedProgress, monkeypatch: pytest.MonkeyPatch, version: str
+    fresh_cache: Path, progress: RecordedProgress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digests = [f"{number:064x}" for number in range(5)]
     signatures = Planted.random(5).signatures
     cached_pairs(digests, signatures, progress)
-    monkeypatch.setattr(duplicates, version, 99)
+    monkeypatch.setattr(duplicates, "SEARCH_VERSION", 99)
     cached_pairs(digests, signatures, progress)
+    assert searches(progress) == [5, 5]
+
+
+def test_other_signatures_of_the_same_contents_are_searched_again(
+    fresh_cache: Path, progress: RecordedProgress
+) -> None:
+    digests = [f"{number:064x}" for number in range(5)]
+    cached_pairs(digests, Planted.random(5).signatures, progress)
+    cached_pairs(digests, Planted.random(5).signatures ^ 1, progress)
     assert searches(progress) == [5, 5]

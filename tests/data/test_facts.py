@@ -3,6 +3,7 @@
 import hashlib
 import io
 import math
+import os
 import struct
 import time
 import zlib
@@ -268,7 +269,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "header of a JPEG": (lambda: encoded("JPEG")[:20], "not a readable image: "),
     "truncated PNG": (lambda: encoded("PNG")[:-500], "not a readable image: "),
     "truncated WebP": (lambda: encoded("WEBP")[:-100], "not a readable image: "),
-    "zero bytes": (lambda: b"", "not a readable image: "),
+    "zero bytes": (lambda: b"", "the file is empty"),
     "text": (lambda: b"<html>404 not found</html>", "not a readable image: "),
     "EPS": (lambda: encoded("EPS"), "not a readable image: "),
     "PDF": (lambda: encoded("PDF"), "not a readable image: "),
@@ -343,4 +344,9 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
 def test_a_folder_named_as_a_picture_says_so(tmp_path: Path) -> None:
     (tmp_path / "folder.jpg").mkdir()
     facts = read_facts(tmp_path / "folder.jpg")
-    assert (facts["digest"], facts["error"]) == (NOT_OPENED, "Is a directory")
+    assert (facts["digest"], facts["error"]) == (NOT_OPENED, "it is no regular file")
+
+
+def test_a_pipe_named_as_an_image_is_unreadable_rather_than_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "endless.jpg")
+    assert read_facts(tmp_path / "endless.jpg")["error"] == "it is no regular file"

@@ -187,7 +187,8 @@ def test_the_share_of_unreadable_files_is_judged_split_by_split(
     for number in range(3):
         text(root / "test" / "real" / f"{number:03}.png")
     with pytest.raises(
-        DataError, match=r"8% of the images of 'test' .* \(the first: 'test/real/000.png'\)"
+        DataError,
+        match=r"8% of the images of 'official/test' .*the first: 'test/real/000.png'",
     ):
         build(root)
 

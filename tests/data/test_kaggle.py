@@ -105,7 +105,11 @@ def refused(progress: RecordedProgress, row: Dataset = ROW) -> str:
 
 
 def files_below(folder: Path) -> list[str]:
-    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir())
+    return sorted(
+        str(p.relative_to(folder))
+        for p in folder.rglob("*")
+        if not p.is_dir() and p.suffix != ".lock"
+    )
 
 
 def test_a_dataset_is_fetched_whole_and_told(

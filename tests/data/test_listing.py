@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fakeface_bench.config import REAL
-from fakeface_bench.data.listing import list_images, printable
+from fakeface_bench.data.listing import list_images, pictures_outside, printable
 from fakeface_bench.data.sources import Source
 from fakeface_bench.data.survey import survey_sources
 
@@ -268,8 +268,37 @@ def test_a_printable_path_is_text_that_a_store_takes(content: bytes, expected: s
     assert expected.encode("utf-8").decode("utf-8") == expected
 
 
-def test_a_pipe_named_as_an_image_is_skipped_rather_than_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "endless.jpg")
+@pytest.mark.parametrize("name", ["photo", "photo.jpg.part", "photo.download"])
+def test_a_picture_under_another_name_is_reported(tmp_path: Path, name: str) -> None:
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "red.jpg")
+    (tmp_path / "red.jpg").rename(tmp_path / name)
     listing = list_images(tmp_path)
     assert listing.images == ()
-    assert listing.skipped == ((str(tmp_path / "endless.jpg"), "it is no regular file"),)
+    ((path, reason),) = listing.skipped
+    assert path == str(tmp_path / name)
+    assert "does not end in .jpg" in reason
+
+
+def test_what_macos_leaves_beside_pictures_is_reported_and_not_read(tmp_path: Path) -> None:
+    for name in ("face.jpg", "._face.jpg"):
+        (tmp_path / name).touch()
+    listing = list_images(tmp_path)
+    assert [path.name for path in listing.images] == ["face.jpg"]
+    assert listing.skipped == ((str(tmp_path / "._face.jpg"), "metadata of macOS beside a file"),)
+
+
+def test_pictures_outside_of_the_class_folders_are_counted_by_folder(tmp_path: Path) -> None:
+    for name in (
+        "real/a.jpg",
+        "fake/b.jpg",
+        "stray.jpg",
+        "other/c.png",
+        "other/d.JPG",
+        "docs/e.txt",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert pictures_outside(tmp_path, [tmp_path / "real", tmp_path / "fake"]) == [
+        (str(tmp_path), "holds 1 picture outside of the class folders"),
+        (str(tmp_path / "other"), "holds 2 pictures outside of the class folders"),
+    ]

@@ -271,7 +271,7 @@ def found(
         planted = plant(folder / "set", request.param)
         survey = survey_sources([Source("set", planted.root)], RecordedProgress())
         files = select_files(survey, seed=0)
-        yield Audited(planted, survey, files, make_audit(survey, files, None))
+        yield Audited(planted, survey, files, make_audit(survey, files, {}))
 
 
 def test_every_file_is_accounted_for(found: Audited) -> None:
@@ -321,7 +321,11 @@ def test_exactly_the_planted_broken_files_are_unreadable(found: Audited) -> None
     planted = found.planted.unreadable
     assert found.left_out(UNREADABLE) == set().union(*planted.values())
     errors = found.files.set_index("path")["error"]
-    starts = {"bomb": "too large: ", "dangling": "No such file or directory"}
+    starts = {
+        "bomb": "too large: ",
+        "zero_bytes": "the file is empty",
+        "dangling": "No such file or directory",
+    }
     for kind, names in planted.items():
         assert len(names) == EACH
         for name in names:

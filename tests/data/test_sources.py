@@ -1,5 +1,6 @@
 """What a user may name as data, how each part is called, and where it lies."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -202,3 +203,16 @@ def test_nothing_is_prepared_where_any_part_is_refused(
         list(prepare_sources(data, progress))
     assert progress.stages == []
     assert not fresh_cache.exists()
+
+
+def test_a_folder_within_another_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "all" / "part").mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"part lies within .*all, so its images"):
+        check_data(f"{tmp_path / 'all'}+{tmp_path / 'all' / 'part'}")
+
+
+def test_a_folder_whose_name_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/ro\xffot"))
+    folder.mkdir()
+    with pytest.raises(UsageError, match=r"ro\\\\xffot' has a name that is not UTF-8"):
+        check_data(str(folder))

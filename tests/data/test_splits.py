@@ -99,3 +99,15 @@ def test_many_copies_of_few_images_are_refused() -> None:
     frame = pd.DataFrame({"group": ["a", "b"] * 100, "label": [0, 1] * 100})
     with pytest.raises(DataError, match="200 images in 2 groups are too few"):
         split(frame)
+
+
+def test_a_group_larger_than_test_goes_to_train() -> None:
+    rows = (
+        [(f"f{n}", 1) for n in range(40)] + [("many", 1)] * 40 + [(f"r{n}", 0) for n in range(80)]
+    )
+    index = pd.DataFrame(rows, columns=["group", "label"])
+    for seed in range(30):
+        result = split_by_group(index, SplitFractions(), seed)
+        assert set(result.loc[result["group"] == "many", "split"]) == {"train"}
+        fakes = result[(result["label"] == 1) & (result["group"] != "many")]
+        assert (fakes["split"] == "test").sum() == 6

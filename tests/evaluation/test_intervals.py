@@ -8,6 +8,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
 from fakeface_bench.evaluation.intervals import (
+    cross_validated_interval,
     resampled_roc_auc,
     roc_auc_interval,
     wilson_interval,
@@ -53,3 +54,13 @@ def _naive_bootstrap(y_true: np.ndarray, y_score: np.ndarray) -> np.ndarray:
         drawn = np.concatenate([rng.choice(members, len(members)) for members in classes])
         values.append(roc_auc_score(y_true[drawn], y_score[drawn]))
     return np.array(values)
+
+
+def test_the_cross_validated_interval_is_wider_than_independent_folds_would_have_it() -> None:
+    scores = np.array([0.4, 0.5, 0.6, 0.5, 0.5, 0.45, 0.55, 0.5, 0.5, 0.5])
+    interval = cross_validated_interval(scores, folds=5)
+    spread = scores.std(ddof=1) * np.sqrt(1 / 10 + 1 / 4)
+    assert interval.high - 0.5 == pytest.approx(2.262157 * spread, rel=1e-5)
+    assert interval.low + interval.high == pytest.approx(1.0)
+    same = cross_validated_interval(np.full(10, 0.7), folds=5)
+    assert (same.low, same.high) == pytest.approx((0.7, 0.7))

@@ -49,14 +49,14 @@ def test_a_tier_has_the_recall_of_its_fakes(threshold: float, recall: float) -> 
     """A score at the threshold is called fake."""
     parts = part_metrics(Y_TRUE, Y_SCORE, threshold, table("aaaaaaaa", ".eh.h.h."))
     assert parts == {
-        "tier_easy": {"images": 1.0, "recall_fake": float(threshold <= 0.9)},
-        "tier_hard": {"images": 3.0, "recall_fake": pytest.approx(recall)},
+        "tier/easy": {"images": 1.0, "recall_fake": float(threshold <= 0.9)},
+        "tier/hard": {"images": 3.0, "recall_fake": pytest.approx(recall)},
     }
 
 
 def test_a_tier_counts_no_real_image() -> None:
     parts = part_metrics(Y_TRUE, Y_SCORE, 0.5, table("aaaaaaaa", "mmmmmmmm"))
-    assert parts == {"tier_mid": {"images": 4.0, "recall_fake": 3 / 4}}
+    assert parts == {"tier/mid": {"images": 4.0, "recall_fake": 3 / 4}}
 
 
 def test_real_images_alone_make_no_tier() -> None:
@@ -65,13 +65,13 @@ def test_real_images_alone_make_no_tier() -> None:
 
 def test_fakes_without_a_tier_are_in_none() -> None:
     parts = part_metrics(Y_TRUE, Y_SCORE, 0.5, table("aaaaaaaa", "......e."))
-    assert parts == {"tier_easy": {"images": 1.0, "recall_fake": 1.0}}
+    assert parts == {"tier/easy": {"images": 1.0, "recall_fake": 1.0}}
 
 
 def test_sources_and_tiers_stand_side_by_side() -> None:
     parts = part_metrics(Y_TRUE, Y_SCORE, 0.5, table("bbbaabaa", ".ee....."))
-    assert list(parts) == ["a", "b", "tier_easy"]
-    assert parts["tier_easy"] == {"images": 2.0, "recall_fake": 1 / 2}
+    assert list(parts) == ["a", "b", "tier/easy"]
+    assert parts["tier/easy"] == {"images": 2.0, "recall_fake": 1 / 2}
 
 
 def test_figures_are_plain_numbers() -> None:

@@ -163,16 +163,16 @@ def test_where_no_fact_varies_the_floor_is_one_half(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("fresh_cache")
 def test_copies_of_few_files_are_not_known_by_heart(tmp_path: Path) -> None:
-    """Ten fakes of six copies each, whose sizes lie among those of the reals."""
+    """Thirty fakes of several copies each, whose sizes lie among those of the reals."""
     root = tmp_path / "set"
     files = write(root, no_shortcut)
-    for number in range(10, PER_CLASS):
-        shutil.copy(root / "fake" / f"{number % 10:03}.jpg", root / "fake" / f"{number:03}.jpg")
+    for number in range(30, PER_CLASS):
+        shutil.copy(root / "fake" / f"{number % 30:03}.jpg", root / "fake" / f"{number:03}.jpg")
     files = selected(root)
-    assert files["group"].nunique() == PER_CLASS + 10
+    assert files["group"].nunique() == PER_CLASS + 30
     assert measured(files).roc_auc < 0.7
     by_heart = files.assign(group=[f"{number}" for number in range(len(files))])
-    assert measured(by_heart).roc_auc > 0.8
+    assert measured(by_heart).low_95 > 0.6
 
 
 def facts_table(reals: int, fakes: int) -> pd.DataFrame:
@@ -282,9 +282,8 @@ def test_more_categories_than_are_told_apart_still_measure() -> None:
 
 def test_generated_faces_saved_as_the_reals_have_no_shortcut() -> None:
     floor = measured(selected(shared("data/140k_subset")))
-    assert floor.images == 2197
-    assert 0.45 < floor.roc_auc < 0.55
-    assert floor.low_95 < 0.5 < floor.high_95
+    assert floor.images == 2194
+    assert 0.45 < floor.low_95 < floor.roc_auc < floor.high_95 < 0.55
 
 
 def test_the_floor_of_the_composed_faces_lies_within_its_interval() -> None:

@@ -9,11 +9,9 @@ import pandas as pd
 
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.audit import Audit
+from fakeface_bench.data.duplicates import MOST_PAIRS
 from fakeface_bench.data.layout import SPLITS
-
-UNREADABLE = "unreadable"
-BOTH_LABELS = "both labels"
-COPY = "copy of a held-out image"
+from fakeface_bench.data.selection import BOTH_LABELS, HELD_OUT_COPY, UNREADABLE
 
 Mask = npt.NDArray[np.bool_]
 
@@ -24,11 +22,13 @@ class PairCounts:
 
     Attributes:
         pairs: Number of pairs.
+        at_least: Whether there may be more: only a connected set of many copies is listed.
         leaving: Images among them left out as copies of held-out images, by split.
         both_used: Pairs of which a study would use both images.
     """
 
     pairs: int
+    at_least: bool
     leaving: Mapping[str, int]
     both_used: int
 
@@ -39,33 +39,45 @@ class Counts:
 
     Attributes:
         found: Image files, readable or not.
-        images: Those that a study would use.
+        images: Those that are not left out.
         cells: Those by split and label, zeros included.
-        left_out: The others by reason.
+        unsplit: Numbers of real and fake ones by source, of sources too small to be split.
+        left_out: The other files by reason.
         wrong_extensions: Files whose name promises another format.
         animated: Files of several frames.
         skipped: Paths that were not read as images.
-        identical_within: Pairs of equal bytes in one split.
-        identical_across: Pairs of equal bytes in two splits.
-        near_within: Similar or mirrored pairs in one split.
-        near_across: Similar or mirrored pairs in two splits.
-        opposite_near: Similar or mirrored pairs of a real and a fake image.
+        identical: Pairs of equal bytes.
+        identical_within: Those in one split.
+        identical_across: Those in two splits.
+        near: Similar or mirrored pairs.
+        near_within: Those in one split.
+        near_across: Those in two splits.
         opposite_identical: Pairs of equal bytes with both labels.
+        opposite_near: Similar or mirrored pairs of a real and a fake image.
+        conflicting_identical: Images with both labels left out for equal bytes; the others are
+            left out for a likeness.
+        leaving_otherwise: Copies of held-out images left out that stand in no pair across splits:
+            a chain of copies leads there.
     """
 
     found: int
     images: int
     cells: Mapping[tuple[str, int], int]
+    unsplit: Mapping[str, tuple[int, int]]
     left_out: Mapping[str, int]
     wrong_extensions: int
     animated: int
     skipped: int
+    identical: PairCounts
     identical_within: PairCounts
     identical_across: PairCounts
+    near: PairCounts
     near_within: PairCounts
     near_across: PairCounts
-    opposite_near: PairCounts
     opposite_identical: PairCounts
+    opposite_near: PairCounts
+    conflicting_identical: int
+    leaving_otherwise: int
 
     @property
     def unreadable(self) -> int:
@@ -74,14 +86,8 @@ class Counts:
 
     @property
     def pairs(self) -> int:
-        """All pairs of duplicates."""
-        return sum(
-            some.pairs
-            for some in (
-                *(self.identical_within, self.identical_across),
-                *(self.near_within, self.near_across),
-            )
-        )
+        """All listed pairs of duplicates."""
+        return self.identical.pairs + self.near.pairs
 
     def of_split(self, split: str) -> tuple[int, int]:
         """Return the numbers of real and fake images of a split."""
@@ -89,7 +95,7 @@ class Counts:
 
 
 def used(audit: Audit) -> pd.DataFrame:
-    """Return the files that a study would use."""
+    """Return the files that are not left out."""
     return audit.files[audit.files["left_out"] == ""]
 
 
@@ -99,27 +105,42 @@ def count(audit: Audit) -> Counts:
     identical = (pairs["kind"] == "identical").to_numpy(dtype=bool)
     across = pairs["across_splits"].to_numpy(dtype=bool)
     opposite = pairs["opposite_labels"].to_numpy(dtype=bool)
+    within = ~across & _are_placed(audit)
+    of_many = _are_of_many(audit, identical)
     left_out = files.loc[files["left_out"] != "", "left_out"].value_counts()
+    chosen = {
+        "identical": identical,
+        "identical_within": identical & within,
+        "identical_across": identical & across,
+        "near": ~identical,
+        "near_within": ~identical & within,
+        "near_across": ~identical & across,
+        "opposite_identical": identical & opposite,
+        "opposite_near": ~identical & opposite,
+    }
     return Counts(
         found=len(files),
         images=len(files) - int(left_out.sum()),
         cells=_cells(used(audit)),
+        unsplit=_unsplit(used(audit)),
         left_out={str(reason): int(number) for reason, number in left_out.items()},
         wrong_extensions=int(files["wrong_extension"].sum()),
         animated=int((files["frames"] > 1).sum()),
         skipped=len(audit.skipped),
-        identical_within=_pair_counts(audit, identical & ~across),
-        identical_across=_pair_counts(audit, identical & across),
-        near_within=_pair_counts(audit, ~identical & ~across),
-        near_across=_pair_counts(audit, ~identical & across),
-        opposite_near=_pair_counts(audit, ~identical & opposite),
-        opposite_identical=_pair_counts(audit, identical & opposite),
+        conflicting_identical=_conflicting(audit, identical, opposite),
+        leaving_otherwise=_leaving_otherwise(audit, across),
+        **{name: _pair_counts(audit, mask, of_many) for name, mask in chosen.items()},
     )
 
 
 def cell_name(split: str, label: int) -> str:
     """Name a split's class, as `train_fake`."""
     return f"{split}_{CLASS_NAMES[label]}"
+
+
+def pairs_of_many(audit: Audit) -> Mask:
+    """Tell of each pair whether there may be more like it than are listed."""
+    return _are_of_many(audit, (audit.pairs["kind"] == "identical").to_numpy(dtype=bool))
 
 
 def _cells(files: pd.DataFrame) -> dict[tuple[str, int], int]:
@@ -131,13 +152,58 @@ def _cells(files: pd.DataFrame) -> dict[tuple[str, int], int]:
     }
 
 
-def _pair_counts(audit: Audit, chosen: Mask) -> PairCounts:
-    ends = audit.pairs.loc[chosen, ["first", "second"]].to_numpy(dtype=np.int64)
+def _unsplit(files: pd.DataFrame) -> dict[str, tuple[int, int]]:
+    of_source = files[files["split"] == ""].groupby("source")["label"]
+    return {
+        str(source): (int((labels == 0).sum()), int((labels == 1).sum()))
+        for source, labels in of_source
+    }
+
+
+def _ends(audit: Audit, chosen: Mask) -> npt.NDArray[np.int64]:
+    """Return the row numbers of the files of pairs, shape (pairs, 2)."""
+    return audit.pairs.loc[chosen, ["first", "second"]].to_numpy(dtype=np.int64)
+
+
+def _are_placed(audit: Audit) -> Mask:
+    """Tell of each pair whether both files are in a split."""
+    every = np.ones(len(audit.pairs), bool)
+    split = audit.files["split"].to_numpy(dtype=object)
+    return np.asarray((split[_ends(audit, every)] != "").all(axis=1), dtype=bool)
+
+
+def _are_of_many(audit: Audit, identical: Mask) -> Mask:
+    """Tell of each pair whether a file of it stands in so many that others are not listed."""
+    of_many = np.zeros(len(audit.pairs), bool)
+    for kind in (identical, ~identical):
+        ends = _ends(audit, kind)
+        times = np.bincount(ends.ravel(), minlength=len(audit.files))
+        of_many[kind] = (times[ends] >= MOST_PAIRS).any(axis=1)
+    return of_many
+
+
+def _conflicting(audit: Audit, identical: Mask, opposite: Mask) -> int:
+    """Count images left out for both labels whose very bytes are found with both."""
+    opposed = np.unique(_ends(audit, identical & opposite))
+    copies = _ends(audit, identical)  # each with the first of its bytes, so one step is enough
+    touched = copies[np.isin(copies, opposed).any(axis=1)]
+    reasons = audit.files["left_out"].to_numpy(dtype=object)
+    return int((reasons[np.unique(touched)] == BOTH_LABELS).sum())
+
+
+def _leaving_otherwise(audit: Audit, across: Mask) -> int:
+    leaving = np.flatnonzero(audit.files["left_out"] == HELD_OUT_COPY)
+    return len(np.setdiff1d(leaving, _ends(audit, across)))
+
+
+def _pair_counts(audit: Audit, chosen: Mask, of_many: Mask) -> PairCounts:
+    ends = _ends(audit, chosen)
     reasons = audit.files["left_out"].to_numpy(dtype=object)
     among = audit.files.iloc[np.unique(ends)]
-    leaving = among.loc[among["left_out"] == COPY, "split"].value_counts()
+    leaving = among.loc[among["left_out"] == HELD_OUT_COPY, "split"].value_counts()
     return PairCounts(
         pairs=len(ends),
+        at_least=bool(of_many[chosen].any()),
         leaving={split: int(leaving[split]) for split in SPLITS if split in leaving.index},
         both_used=int((reasons[ends] == "").all(axis=1).sum()),
     )

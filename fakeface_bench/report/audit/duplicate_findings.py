@@ -2,13 +2,19 @@
 
 from collections.abc import Iterator
 
-from fakeface_bench.report.audit.counts import BOTH_LABELS, Counts, PairCounts
+from fakeface_bench.data.selection import BOTH_LABELS
+from fakeface_bench.report.audit.counts import Counts, PairCounts
 from fakeface_bench.report.audit.finding import Finding, per_split
 from fakeface_bench.report.audit.names import counted
 
 
 def duplicate_findings(counts: Counts, own_split: bool) -> Iterator[Finding]:
-    """Yield what is to be said of duplicates, those that spoil a test first."""
+    """Yield what is to be said of duplicates, those that spoil a test first.
+
+    Args:
+        counts: Of an audit.
+        own_split: Whether the project made the whole split.
+    """
     if not counts.pairs:
         yield Finding(
             "good", "No duplicates found: no two images are identical, similar or mirrored."
@@ -19,6 +25,10 @@ def duplicate_findings(counts: Counts, own_split: bool) -> Iterator[Finding]:
         (counts.near_across, "near-duplicates"),
     )
     yield from (_across(some, what) for some, what in across if some.pairs)
+    if number := counts.leaving_otherwise:
+        leave = "leaves" if number == 1 else "leave"
+        images = f"{counted(number, 'further image')} {leave}"
+        yield Finding("care", f"{images}: a chain of copies leads to another split.")
     if not any(some.pairs for some, _ in across):
         yield Finding("good", f"No duplicates stand in different splits{_kept(own_split)}.")
     yield from _opposite(counts)
@@ -27,29 +37,45 @@ def duplicate_findings(counts: Counts, own_split: bool) -> Iterator[Finding]:
         (counts.near_within, "near-duplicates"),
     )
     yield from (_within(some, what) for some, what in within if some.pairs)
+    yield from _unplaced(counts)
 
 
 def _kept(own_split: bool) -> str:
     return ": the split made here keeps them together" if own_split else ""
 
 
+def _pairs(some: PairCounts) -> str:
+    words = counted(some.pairs, "pair", some.at_least)
+    return words[0].upper() + words[1:]
+
+
 def _across(some: PairCounts, what: str) -> Finding:
     """Say how many pairs a split divides, and whether they would still leak into a study."""
-    text = f"{counted(some.pairs, 'pair')} of {what} {_stand(some.pairs)} in different splits"
+    text = f"{_pairs(some)} of {what} {_stand(some.pairs)} in different splits"
     leaving = sum(some.leaving.values())
     if leaving:
         images, leave = ("image", "leaves") if leaving == 1 else ("images", "leave")
         text += f"; the {per_split(some.leaving)} {images} among them {leave} before a study"
     if not some.both_used:
         return Finding("care", f"{text}.")
-    kept = counted(some.both_used, "pair")
+    kept = counted(some.both_used, "pair", some.at_least)
     text += f"; {kept} would be used whole, and the figures on held-out images would be too high"
     return Finding("bad", f"{text}.", f"Not fit for a study: {kept} of {what} would leak")
 
 
 def _within(some: PairCounts, what: str) -> Finding:
-    text = f"{counted(some.pairs, 'pair')} of {what} {_stand(some.pairs)} within one split"
+    text = f"{_pairs(some)} of {what} {_stand(some.pairs)} within one split"
     return Finding("note", f"{text}: no leak, but fewer different pictures than images.")
+
+
+def _unplaced(counts: Counts) -> Iterator[Finding]:
+    """Say how many pairs are left that stand neither in two splits nor in one."""
+    identical = counts.identical_within.pairs + counts.identical_across.pairs
+    number = counts.pairs - identical - counts.near_within.pairs - counts.near_across.pairs
+    if number:
+        which = "has" if number == 1 else "have"
+        text = f"{counted(number, 'listed pair')} {which} an image that is in no split."
+        yield Finding("note", text)
 
 
 def _stand(pairs: int) -> str:
@@ -57,21 +83,30 @@ def _stand(pairs: int) -> str:
 
 
 def _opposite(counts: Counts) -> Iterator[Finding]:
-    if counts.opposite_identical.pairs:
-        pairs = counted(counts.opposite_identical.pairs, "pair")
-        carry = "carries" if counts.opposite_identical.pairs == 1 else "carry"
-        number = counts.left_out.get(BOTH_LABELS, 0)
-        images = f"{counted(number, 'image')} {'is' if number == 1 else 'are'}"
+    identical, near = counts.opposite_identical, counts.opposite_near
+    both = counts.left_out.get(BOTH_LABELS, 0)
+    if identical.pairs:
+        number = counts.conflicting_identical if near.pairs else both
+        carry = "carries" if identical.pairs == 1 else "carry"
         yield Finding(
             "care",
-            f"{pairs} of identical images {carry} both labels, so nobody knows which is right; "
-            f"{images} left out for it.",
+            f"{_pairs(identical)} of identical images {carry} both labels, so nobody "
+            f"knows which is right.{_for_it(number)}",
         )
-    if counts.opposite_near.pairs:
-        number = counts.opposite_near.pairs
-        what = "looks alike but carries" if number == 1 else "look alike but carry"
+    if near.pairs:
+        number = both - counts.conflicting_identical
+        what = "looks alike but carries" if near.pairs == 1 else "look alike but carry"
         yield Finding(
             "care",
-            f"{counted(number, 'pair')} {what} opposite labels: a fake made from that very "
-            "photograph, or a wrong label; a look at them tells.",
+            f"{_pairs(near)} {what} opposite labels: a fake made from that very "
+            "photograph, or a wrong label; a look at them tells."
+            f"{_for_it(number, 'further ' if counts.conflicting_identical else '')}",
         )
+
+
+def _for_it(number: int, further: str = "") -> str:
+    """Say how many images are left out for a conflict; nothing where none is."""
+    if not number:
+        return ""
+    is_are = "is" if number == 1 else "are"
+    return f" {counted(number, f'{further}image')} {is_are} left out for it."

@@ -2,29 +2,32 @@
 
 from collections.abc import Iterator
 from math import sqrt
-
-import pandas as pd
+from statistics import NormalDist
 
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.audit import Audit
 from fakeface_bench.data.index import MAX_UNREADABLE
 from fakeface_bench.data.layout import SPLITS
-from fakeface_bench.report.audit.counts import UNREADABLE, Counts
+from fakeface_bench.data.selection import unreadable_shares
+from fakeface_bench.report.audit.counts import Counts
 from fakeface_bench.report.audit.finding import Finding, listed
-from fakeface_bench.report.audit.names import counted, percent, visible
+from fakeface_bench.report.audit.names import counted, percent, shortened, visible
 
 #: Half-width of the test interval above which two studies will rarely be told apart.
 _WIDE = 0.05
-#: Two-sided 95 % point of the normal distribution.
-_Z = 1.959963984540054
+#: Of the name of a source in a sentence.
+_LONGEST_PLACE = 60
 #: A share of fakes this far from a half, or from another split's, is worth a warning.
 _UNEVEN = 0.1
 
 
 def image_findings(audit: Audit, counts: Counts) -> Iterator[Finding]:
     """Yield what is to be said of the classes' sizes and of files that make trouble."""
-    yield _classes(counts)
-    if all(counts.cells.values()):
+    if counts.unsplit:
+        yield _unsplit(counts)
+    if not counts.unsplit or any(counts.cells.values()):
+        yield _classes(counts)
+    if all(counts.cells.values()) and not counts.unsplit:
         yield _balance(counts)
         yield _resolution(*counts.of_split("test"))
     yield _unreadable(audit, counts)
@@ -44,7 +47,21 @@ def half_width_95(real: int, fake: int, roc_auc: float = 0.8) -> float:
         + (fake - 1) * (two_fakes - roc_auc**2)
         + (real - 1) * (two_reals - roc_auc**2)
     ) / (real * fake)
-    return _Z * sqrt(variance)
+    return NormalDist().inv_cdf(0.975) * sqrt(variance)
+
+
+def _unsplit(counts: Counts) -> Finding:
+    """Say which sources hold too few different pictures for a split of their own."""
+    names = listed([shortened(source, _LONGEST_PLACE) for source in counts.unsplit])
+    reals, fakes = (sum(sizes) for sizes in zip(*counts.unsplit.values(), strict=True))
+    its = "its" if len(counts.unsplit) == 1 else "their"
+    words = f"{names} could not be split"
+    return Finding(
+        "bad",
+        f"{words}: {its} {reals:,} real and {fakes:,} fake images show too few different pictures "
+        "for train, valid and test to hold both classes.",
+        f"Not fit for a study: {words}",
+    )
 
 
 def _classes(counts: Counts) -> Finding:
@@ -99,15 +116,11 @@ def _resolution(real: int, fake: int) -> Finding:
 def _unreadable(audit: Audit, counts: Counts) -> Finding:
     if not counts.unreadable:
         return Finding("good", "Every image can be read.")
-    is_broken = audit.files["left_out"] == UNREADABLE
-    where = pd.Series("dataset", is_broken.index) if audit.own_split else audit.files["split"]
-    shares = is_broken.groupby(where).mean()
-    worst, share = str(shares.idxmax()), float(shares.max())
+    shares = unreadable_shares(audit.files)
+    worst, share = shortened(str(shares.idxmax()), _LONGEST_PLACE), float(shares.max())
     number = counted(counts.unreadable, "image")
     if share > MAX_UNREADABLE:
-        words = f"{100 * share:.1f} % of the {worst} images cannot be read"
-        if audit.own_split:
-            words = f"{100 * share:.1f} % of the images cannot be read"
+        words = f"{100 * share:.1f} % of the images of {worst} cannot be read"
         text = (
             f"{words}, more than {percent(MAX_UNREADABLE)}: a broken download? ({number} in all.)"
         )

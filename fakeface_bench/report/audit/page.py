@@ -16,11 +16,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from fakeface_bench.data.audit import Audit
-from fakeface_bench.report.audit.findings import Findings
 from fakeface_bench.report.audit.names import shortened, visible
 from fakeface_bench.report.audit.page_tables import detailed_tables, overview_tables
 from fakeface_bench.report.audit.pairs import PairGroup
-from fakeface_bench.report.audit.summary import described, key_figures
+from fakeface_bench.report.audit.summary import described, key_figures, split_told
+from fakeface_bench.report.audit.verdict import Findings
 
 #: What each picture shows, for those who cannot see it; in the order of the page.
 CHARTS = {
@@ -70,7 +70,7 @@ def write_page(
             overview=overview_tables(findings, tables),
             charts=_charts(pictures.charts),
             groups=pictures.groups,
-            details=detailed_tables(tables),
+            details=detailed_tables(findings, tables),
             files=sorted([*tables, "audit.md", "files.parquet"]),
         )
     )
@@ -99,10 +99,10 @@ def _about(audit: Audit, findings: Findings) -> Sequence[tuple[str, str]]:
         )
         for source, folder in audit.folders.items()
     ]
-    split = "made by the project" if audit.own_split else "the dataset's own"
+    kept = "not left out" if findings.counts.unsplit else "used"
     return [
-        ("Images", f"{findings.counts.images:,} used of {findings.counts.found:,} found"),
-        ("Split", split),
+        ("Images", f"{findings.counts.images:,} {kept} of {findings.counts.found:,} found"),
+        ("Split", split_told(audit, findings.counts)),
         *folders,
         ("Digest", audit.digest),
     ]

@@ -1,15 +1,16 @@
 """The tables of an audit's page: those that compare the classes, and long ones cut short."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from fakeface_bench.config import CLASS_NAMES
+from fakeface_bench.data.duplicates import MOST_PAIRS
 from fakeface_bench.data.layout import SPLITS
-from fakeface_bench.report.audit.fact_findings import kilobytes, shares_told
-from fakeface_bench.report.audit.findings import Findings
+from fakeface_bench.report.audit.comparison_findings import kilobytes, shares_told
 from fakeface_bench.report.audit.names import shortened
+from fakeface_bench.report.audit.verdict import Findings
 
 MOST_ROWS = 50
 #: Title, what an empty one says, of the tables that name single files.
@@ -18,6 +19,10 @@ _DETAILS = {
     "left_out.csv": ("Left out", "No image was left out."),
     "problems.csv": ("Problem files", "No problem found in any file."),
 }
+_NOT_ALL = (
+    f"The pairs listed of a picture that stands in {MOST_PAIRS} or more connect all its copies; "
+    "there may be further ones."
+)
 _LONG = ("path", "detail")
 _LONG_PATH = 72
 
@@ -56,19 +61,27 @@ def overview_tables(findings: Findings, tables: dict[str, pd.DataFrame]) -> list
     return [_splits(findings), *by_key, _compared(findings, tables["file_sizes.csv"])]
 
 
-def detailed_tables(tables: dict[str, pd.DataFrame]) -> list[PageTable]:
-    """Return the tables of single files, each cut at 50 rows."""
-    return [_detail(tables[file], file, title, empty) for file, (title, empty) in _DETAILS.items()]
+def detailed_tables(findings: Findings, tables: dict[str, pd.DataFrame]) -> list[PageTable]:
+    """Return the tables of single files, duplicates first, each cut at 50 rows."""
+    details = [_detail(tables[file], file, *words) for file, words in _DETAILS.items()]
+    counts = findings.counts
+    if not (counts.identical.at_least or counts.near.at_least):
+        return details
+    return [replace(details[0], note=f"{details[0].note} {_NOT_ALL}".strip()), *details[1:]]
 
 
 def _splits(findings: Findings) -> PageTable:
     counts = findings.counts
     sizes = {split: counts.of_split(split) for split in SPLITS}
+    if counts.unsplit:
+        reals, fakes = zip(*counts.unsplit.values(), strict=True)
+        sizes["no split"] = sum(reals), sum(fakes)
     reals, fakes = zip(*sizes.values(), strict=True)
     sizes["all"] = sum(reals), sum(fakes)
     rows = tuple(_split_row(split, *numbers) for split, numbers in sizes.items())
     columns = ("Split", *(name.capitalize() for name in CLASS_NAMES), "Images", "Share of fakes")
-    return PageTable("Images a study would use", columns, rows, frozenset({1, 2, 3, 4}))
+    title = "Images not left out" if counts.unsplit else "Images a study would use"
+    return PageTable(title, columns, rows, frozenset({1, 2, 3, 4}))
 
 
 def _split_row(split: str, real: int, fake: int) -> tuple[str, ...]:
@@ -142,7 +155,7 @@ def _duplicate_rows(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
             *(shortened(str(row[f"{side}_path"]), _LONG_PATH) for side in ("first", "second")),
             str(row["kind"]),
             f"{row['distance']:,}",
-            _both([row[f"{side}_split"] or "left out" for side in ("first", "second")]),
+            _both([row[f"{side}_split"] or "none" for side in ("first", "second")]),
             _both([row[f"{side}_label"] for side in ("first", "second")]),
         )
 

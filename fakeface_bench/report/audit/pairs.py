@@ -14,10 +14,10 @@ from fakeface_bench.data.audit import Audit
 from fakeface_bench.data.images import decode_bytes
 from fakeface_bench.errors import DataError
 from fakeface_bench.report import style
-from fakeface_bench.report.audit.counts import Mask
-from fakeface_bench.report.audit.names import shortened
+from fakeface_bench.report.audit.counts import Mask, pairs_of_many
+from fakeface_bench.report.audit.names import counted, shortened
 
-MOST_PAIRS = 12
+MOST_SHOWN = 12
 THUMBNAIL_PX = 160
 GROUND = (222, 222, 222)
 _PAIRS_A_ROW = 2
@@ -59,20 +59,28 @@ class PairGroup:
     Attributes:
         key: Name of the picture's file, without its suffix.
         title: What these pairs have in common.
-        total: Number of such pairs; at most 12 of them are shown.
-        pairs: Identical ones first, then the most alike.
+        total: Number of such pairs that are listed.
+        at_least: Whether there may be more: not all pairs of many copies are listed.
+        pairs: At most 12, identical ones first, then the most alike.
     """
 
     key: str
     title: str
     total: int
+    at_least: bool
     pairs: tuple[ShownPair, ...]
+
+    @property
+    def shown(self) -> str:
+        """Say how many of how many pairs are shown."""
+        total = counted(self.total, "pair", self.at_least)
+        return f"{len(self.pairs)} of {total}, identical ones and the most alike first"
 
 
 PAIR_PICTURES = {
     "duplicates_across_splits": "Duplicates in different splits",
     "opposite_labels": "Duplicates with opposite labels",
-    "duplicates_within_splits": "Duplicates within one split",
+    "duplicates_within_splits": "Duplicates within one split, or in none",
 }
 
 
@@ -87,8 +95,7 @@ def pair_groups(audit: Audit) -> tuple[PairGroup, ...]:
 def draw_pairs(group: PairGroup, dataset: str, path: Path) -> None:
     """Draw a group of pairs, two pairs a row."""
     rows = -(-len(group.pairs) // _PAIRS_A_ROW)
-    shown = f"{len(group.pairs)} of {group.total:,} pairs, identical ones and the most alike first"
-    figure = style.new_figure(group.title, f"{dataset}: {shown}", height=rows * _ROW_INCHES)
+    figure = style.new_figure(group.title, f"{dataset}: {group.shown}", height=rows * _ROW_INCHES)
     # A narrow empty column keeps the two pairs of a row apart.
     grid = figure.add_gridspec(rows, 5, width_ratios=(1, 1, 0.08, 1, 1))
     for number, pair in enumerate(group.pairs):
@@ -99,13 +106,15 @@ def draw_pairs(group: PairGroup, dataset: str, path: Path) -> None:
 
 
 def _group(audit: Audit, key: str, mask: Mask) -> PairGroup:
-    return PairGroup(key, PAIR_PICTURES[key], int(mask.sum()), tuple(_shown_pairs(audit, mask)))
+    at_least = bool(pairs_of_many(audit)[mask].any())
+    pairs = tuple(_shown_pairs(audit, mask))
+    return PairGroup(key, PAIR_PICTURES[key], int(mask.sum()), at_least, pairs)
 
 
 def _shown_pairs(audit: Audit, mask: Mask) -> Iterator[ShownPair]:
     pairs = audit.pairs[mask]
     differs = (pairs["kind"] != "identical").to_numpy(dtype=bool)
-    order = np.lexsort([pairs["distance"].to_numpy(dtype=np.int64), differs])[:MOST_PAIRS]
+    order = np.lexsort([pairs["distance"].to_numpy(dtype=np.int64), differs])[:MOST_SHOWN]
     for row in pairs.iloc[order].to_dict(orient="records"):
         first, second = (_tile(audit, int(row[side])) for side in ("first", "second"))
         yield ShownPair(first, second, _words(str(row["kind"]), int(row["distance"])))
@@ -122,7 +131,7 @@ def _tile(audit: Audit, number: int) -> Tile:
     return Tile(
         picture=_thumbnail(audit.folders[row["source"]] / path),
         label=int(row["label"]),
-        split=row["split"] or "left out",
+        split=row["split"] or ("left out" if row["left_out"] else "no split"),
         name=path.rpartition("/")[2],
     )
 

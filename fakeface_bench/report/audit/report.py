@@ -6,19 +6,19 @@ import pandas as pd
 
 from fakeface_bench.data.audit import Audit
 from fakeface_bench.report.audit import tables as tables_of
-from fakeface_bench.report.audit.counts import used
-from fakeface_bench.report.audit.facts import Fact, fact_named
-from fakeface_bench.report.audit.findings import Findings, find
-from fakeface_bench.report.audit.names import encodable, shortened
-from fakeface_bench.report.audit.page import CHARTS, Pictures, write_page
-from fakeface_bench.report.audit.pairs import PAIR_PICTURES, PairGroup, draw_pairs, pair_groups
-from fakeface_bench.report.audit.pictures import (
+from fakeface_bench.report.audit.charts import (
     draw_dimensions,
     draw_file_sizes,
     draw_quantisation,
     draw_shortcut,
 )
+from fakeface_bench.report.audit.class_comparison import Fact, fact_named
+from fakeface_bench.report.audit.counts import used
+from fakeface_bench.report.audit.names import shortened
+from fakeface_bench.report.audit.page import CHARTS, Pictures, write_page
+from fakeface_bench.report.audit.pairs import PAIR_PICTURES, PairGroup, draw_pairs, pair_groups
 from fakeface_bench.report.audit.summary import findings_markdown
+from fakeface_bench.report.audit.verdict import Findings, find
 
 #: Of a dataset's name in a picture's subtitle.
 _LONGEST_NAME = 34
@@ -36,7 +36,7 @@ def write_audit_report(audit: Audit, folder: Path) -> None:
     tables = _tables(audit, findings)
     for name, table in tables.items():
         tables_of.write_table(table, folder / name)
-    audit.files.apply(encodable).to_parquet(folder / "files.parquet")
+    audit.files.to_parquet(folder / "files.parquet")
     pictures = _draw(audit, findings, folder / "pictures")
     text = findings_markdown(audit, findings)
     (folder / "audit.md").write_text(text, encoding="utf-8")
@@ -52,7 +52,7 @@ def _tables(audit: Audit, findings: Findings) -> dict[str, pd.DataFrame]:
         "duplicates.csv": tables_of.duplicates(audit),
         "problems.csv": tables_of.problems(audit),
         "left_out.csv": tables_of.left_out(audit),
-        "shortcut.csv": tables_of.shortcut(audit.floor),
+        "shortcut.csv": tables_of.shortcut(audit.floor, audit.source_floors),
     }
 
 
@@ -63,7 +63,7 @@ def _draw(audit: Audit, findings: Findings, folder: Path) -> Pictures:
     charts = _draw_files(audit, findings.facts, dataset, folder)
     if audit.floor is not None:
         charts["shortcut"] = folder / "shortcut.png"
-        draw_shortcut(audit.floor, dataset, charts["shortcut"])
+        draw_shortcut(audit.floor, audit.source_floors, dataset, charts["shortcut"])
     return Pictures(charts, _draw_groups(audit, dataset, folder))
 
 

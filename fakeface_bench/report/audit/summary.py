@@ -3,10 +3,12 @@
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.audit import Audit
 from fakeface_bench.data.layout import SPLITS
+from fakeface_bench.data.selection import BOTH_LABELS, HELD_OUT_COPY
 from fakeface_bench.records import ShortcutFloor
-from fakeface_bench.report.audit.counts import BOTH_LABELS, COPY, Counts, cell_name, count
-from fakeface_bench.report.audit.findings import Findings, find, left_out_told, reasons_told
-from fakeface_bench.report.audit.names import shortened
+from fakeface_bench.report.audit.counts import Counts, PairCounts, cell_name, count
+from fakeface_bench.report.audit.finding import listed
+from fakeface_bench.report.audit.names import found, shortened
+from fakeface_bench.report.audit.verdict import Findings, find, left_out_told, reasons_told
 from fakeface_bench.report.markdown import escaped, table
 
 #: A name of a dataset longer than this is cut in running text.
@@ -22,21 +24,21 @@ def audit_metrics(audit: Audit) -> dict[str, float]:
         "data/wrong_extensions": counts.wrong_extensions,
         "data/animated_images": counts.animated,
         "data/skipped_files": counts.skipped,
-        "data/identical_pairs": counts.identical_within.pairs + counts.identical_across.pairs,
-        "data/near_duplicate_pairs": counts.near_within.pairs + counts.near_across.pairs,
+        "data/identical_pairs": counts.identical.pairs,
+        "data/near_duplicate_pairs": counts.near.pairs,
         "data/near_duplicates_across_splits": counts.near_across.pairs,
         "data/identical_across_splits": counts.identical_across.pairs,
         "data/conflicting_images": counts.left_out.get(BOTH_LABELS, 0),
-        "data/leaks_removed": counts.left_out.get(COPY, 0),
+        "data/leaks_removed": counts.left_out.get(HELD_OUT_COPY, 0),
     }
     figures |= {f"data/{cell_name(*cell)}_images": size for cell, size in counts.cells.items()}
-    return {name: float(figure) for name, figure in (figures | _floor(audit.floor)).items()}
+    return {name: float(figure) for name, figure in (figures | _floors(audit)).items()}
 
 
 def audit_rows(audit: Audit) -> list[tuple[str, str]]:
     """Return (finding, value) of the main findings as text, the verdict first."""
     findings = find(audit)
-    return [("verdict", findings.verdict), *_rows(findings.counts, audit.floor)]
+    return [("verdict", findings.verdict), *_rows(audit, findings.counts)]
 
 
 def audit_markdown(audit: Audit) -> str:
@@ -52,66 +54,94 @@ def findings_markdown(audit: Audit, findings: Findings) -> str:
     ]
     for topic, some in findings.topics.items():
         lines += [f"### {topic}", "\n".join(f"- {escaped(finding.text)}" for finding in some)]
-    rows = _rows(findings.counts, audit.floor)
+    rows = _rows(audit, findings.counts)
     return "\n\n".join([*lines, "### Figures", table(("finding", "value"), rows)]) + "\n"
 
 
 def described(audit: Audit, counts: Counts) -> str:
     """Say which dataset it is, what of it a study would use, and whose split it has."""
-    whose = "made by the project" if audit.own_split else "the dataset's own"
     out = left_out_told(counts)
+    would = "are not left out" if counts.unsplit else "would be used"
     parts = [
         f"{shortened(audit.name, _LONGEST_NAME)}: {counts.images:,} of {counts.found:,} images "
-        "would be used",
+        f"{would}",
         *([out] if out else []),
-        f"the split is {whose}",
+        f"the split {_whose(audit, counts, in_sentence=True)}",
     ]
     return f"{'; '.join(parts)}."
 
 
-def _rows(counts: Counts, floor: ShortcutFloor | None) -> list[tuple[str, str]]:
-    sizes = [
-        (
-            f"{split}, {' / '.join(CLASS_NAMES)}",
-            " / ".join(f"{n:,}" for n in counts.of_split(split)),
-        )
-        for split in SPLITS
+def split_told(audit: Audit, counts: Counts) -> str:
+    """Say whose split it is: `made by the project for ciplab, official for 140k`."""
+    return _whose(audit, counts, in_sentence=False)
+
+
+def _whose(audit: Audit, counts: Counts, in_sentence: bool) -> str:
+    made = {source for source in audit.own_split if source not in counts.unsplit}
+    sources = {
+        "could not be made": [source for source in audit.folders if source in counts.unsplit],
+        "made by the project": [source for source in audit.folders if source in made],
+        "official": [s for s in audit.folders if s not in made and s not in counts.unsplit],
+    }
+    verb = {"could not be made": "", "made by the project": "was ", "official": "is "}
+    own = "the dataset's own" if len(audit.folders) == 1 else "each dataset's own"
+    there = [whose for whose, names in sources.items() if names]
+    parts = [
+        (verb[whose] if in_sentence else "")
+        + (own if whose == "official" and len(there) == 1 else whose)
+        + (f" for {_names(sources[whose])}" if len(there) > 1 else "")
+        for whose in there
     ]
+    return listed(parts) if in_sentence else ", ".join(parts)
+
+
+def _names(sources: list[str]) -> str:
+    return listed([shortened(source, _LONGEST_NAME) for source in sources])
+
+
+def _rows(audit: Audit, counts: Counts) -> list[tuple[str, str]]:
+    of_split = {split: counts.of_split(split) for split in SPLITS}
+    of_split |= {f"no split for {source}": sizes for source, sizes in counts.unsplit.items()}
+    sizes = [
+        (f"{split}, {' / '.join(CLASS_NAMES)}", f"{real:,} / {fake:,}")
+        for split, (real, fake) in of_split.items()
+    ]
+    floors = {"": audit.floor, **{f", {name}": of for name, of in audit.source_floors.items()}}
     return [
-        ("images used", f"{counts.images:,}"),
+        (_images(counts), f"{counts.images:,}"),
         *sizes,
         *((f"left out: {reason}", f"{number:,}") for reason, number in counts.left_out.items()),
         (
             "identical pairs, across splits",
-            _of(counts.identical_across.pairs, counts.identical_within.pairs),
+            _of(counts.identical_across, counts.identical),
         ),
         (
             "near-duplicate pairs, across splits",
-            _of(counts.near_across.pairs, counts.near_within.pairs),
+            _of(counts.near_across, counts.near),
         ),
         (
             "pairs with opposite labels",
-            f"{counts.opposite_identical.pairs + counts.opposite_near.pairs:,}",
+            _together(counts.opposite_identical, counts.opposite_near),
         ),
         ("wrong extensions", f"{counts.wrong_extensions:,}"),
         ("animations", f"{counts.animated:,}"),
         ("files skipped", f"{counts.skipped:,}"),
-        ("shortcut ROC AUC", shortcut_told(floor)),
+        *((f"shortcut ROC AUC{where}", shortcut_told(floor)) for where, floor in floors.items()),
     ]
 
 
 def key_figures(counts: Counts, floor: ShortcutFloor | None) -> list[tuple[str, str, str]]:
     """Return (figure, what it is, what to add) of the four figures to look at first."""
-    across = counts.identical_across.pairs + counts.near_across.pairs
-    within = counts.pairs - across
+    across = _together(counts.identical_across, counts.near_across)
+    every = _together(counts.identical, counts.near)
     return [
-        (f"{counts.images:,}", "images used", f"of {counts.found:,} found"),
+        (f"{counts.images:,}", _images(counts), f"of {counts.found:,} found"),
         (
             f"{sum(counts.left_out.values()):,}",
             "images left out",
-            ", ".join(reasons_told(counts)) or "all are used",
+            ", ".join(reasons_told(counts)) or "every image can be used",
         ),
-        (f"{across:,}", "duplicate pairs across splits", f"{within:,} more within a split"),
+        (across, "duplicate pairs across splits", f"of {every} in all"),
         _floor_figure(floor),
     ]
 
@@ -130,15 +160,27 @@ def shortcut_told(floor: ShortcutFloor | None) -> str:
     return f"{floor.roc_auc:.3f} (95 % {floor.low_95:.3f} to {floor.high_95:.3f})"
 
 
-def _of(across: int, within: int) -> str:
-    return f"{across:,} of {across + within:,}"
+def _of(across: PairCounts, every: PairCounts) -> str:
+    return f"{found(across.pairs, across.at_least)} of {found(every.pairs, every.at_least)}"
 
 
-def _floor(floor: ShortcutFloor | None) -> dict[str, float]:
-    if floor is None:
-        return {}
+def _together(one: PairCounts, other: PairCounts) -> str:
+    return found(one.pairs + other.pairs, one.at_least or other.at_least)
+
+
+def _images(counts: Counts) -> str:
+    return "images not left out" if counts.unsplit else "images used"
+
+
+def _floors(audit: Audit) -> dict[str, float]:
+    floors = {} if audit.floor is None else {"data": audit.floor}
+    floors |= {f"data/{source}": floor for source, floor in audit.source_floors.items()}
     return {
-        "data/shortcut_auc": floor.roc_auc,
-        "data/shortcut_auc_low_95": floor.low_95,
-        "data/shortcut_auc_high_95": floor.high_95,
+        f"{place}/shortcut_auc{end}": figure
+        for place, floor in floors.items()
+        for end, figure in (
+            ("", floor.roc_auc),
+            ("_low_95", floor.low_95),
+            ("_high_95", floor.high_95),
+        )
     }

@@ -1,5 +1,6 @@
 """The tables of an audit, whole, as CSV: one line a row, whatever the names hold."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,8 @@ from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.audit import Audit
 from fakeface_bench.data.layout import SPLITS
 from fakeface_bench.records import ShortcutFloor
+from fakeface_bench.report.audit.class_comparison import Fact
 from fakeface_bench.report.audit.counts import used
-from fakeface_bench.report.audit.facts import Fact
 from fakeface_bench.report.audit.names import counted, visible
 
 QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
@@ -24,9 +25,9 @@ def balance(audit: Audit) -> pd.DataFrame:
     table = files.assign(**{"class": _classes(files["label"]), "used": files["left_out"] == ""})
     sizes = table.groupby(keys)["used"].agg(images="sum", left_out="size").reset_index()
     sizes["left_out"] -= sizes["images"]
-    place = sizes["split"].map({split: number for number, split in enumerate(SPLITS)}).fillna(9)
-    sizes = sizes.assign(place=place).sort_values(["source", "place", "class", "tier"])
-    return _shown(sizes.drop(columns="place"), "source", "tier")
+    order = sizes["split"].map({split: number for number, split in enumerate(SPLITS)}).fillna(9)
+    sizes = sizes.assign(order=order).sort_values(["source", "order", "class", "tier"])
+    return _shown(sizes.drop(columns="order"), "source", "tier")
 
 
 def formats(facts: tuple[Fact, ...]) -> pd.DataFrame:
@@ -78,7 +79,7 @@ def file_sizes(audit: Audit) -> pd.DataFrame:
 
 
 def duplicates(audit: Audit) -> pd.DataFrame:
-    """Return every pair with what is known of both images.
+    """Return every listed pair with what is known of both images.
 
     Pairs across splits come first, then those with opposite labels; within these identical ones,
     then the most alike.
@@ -137,15 +138,29 @@ def left_out(audit: Audit) -> pd.DataFrame:
     return _shown(table, "source", "path")
 
 
-def shortcut(floor: ShortcutFloor | None) -> pd.DataFrame:
-    """Return the floor of all facts together, and that of each group alone, strongest first."""
-    columns = ["facts", "roc_auc", "low_95", "high_95", "images"]
-    if floor is None:
-        return pd.DataFrame(columns=columns)
-    together = ("all together", floor.roc_auc, floor.low_95, floor.high_95, floor.images)
-    ranked = sorted(floor.alone.items(), key=lambda item: -item[1])
-    alone = [(name, value, None, None, floor.images) for name, value in ranked]
-    return pd.DataFrame([together, *alone], columns=columns)
+def shortcut(
+    floor: ShortcutFloor | None, source_floors: Mapping[str, ShortcutFloor]
+) -> pd.DataFrame:
+    """Return the floor of all facts together, and that of each group alone, strongest first.
+
+    `source` is empty for the whole dataset; the same of each source follows.
+    """
+    floors = {**({} if floor is None else {"": floor}), **source_floors}
+    rows = [
+        (source, name, value, *bounds, of.images)
+        for source, of in floors.items()
+        for name, value, *bounds in (
+            ("all together", of.roc_auc, of.low_95, of.high_95),
+            *((name, value, None, None) for name, value in strongest_first(of)),
+        )
+    ]
+    columns = ["source", "facts", "roc_auc", "low_95", "high_95", "images"]
+    return _shown(pd.DataFrame(rows, columns=columns), "source")
+
+
+def strongest_first(floor: ShortcutFloor) -> list[tuple[str, float]]:
+    """Return what each group of facts reaches alone."""
+    return sorted(floor.alone.items(), key=lambda item: -item[1])
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

@@ -1,51 +1,19 @@
-"""Sentences on what files give away without their pixels, and on the shortcut it makes."""
+"""Sentences on how the files of the two classes differ, or do not, without their pixels."""
 
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
 from fakeface_bench.config import CLASS_NAMES
-from fakeface_bench.records import ShortcutFloor
-from fakeface_bench.report.audit.facts import Fact, fact_named
+from fakeface_bench.report.audit.class_comparison import Fact, fact_named
 from fakeface_bench.report.audit.finding import Finding, listed
 from fakeface_bench.report.audit.names import percent
 
-#: From here on metadata discriminates "acceptably" and "outstandingly": Hosmer, Lemeshow &
-#: Sturdivant (2013), "Applied logistic regression", chapter 5.
-CLEAR, STRONG = 0.7, 0.9
-#: An interval that wide leaves room for a shortcut worth knowing.
-_WIDE = 0.1
 #: Medians closer than this are called alike.
 _ALIKE_SIZE = 0.02
 
 
-def shortcut_findings(floor: ShortcutFloor | None) -> Iterator[Finding]:
-    """Yield what is to be said of a classifier that sees no pixel."""
-    if floor is None:
-        yield Finding("note", "There are too few images to measure what file metadata gives away.")
-        return
-    text = (
-        "A classifier that sees only file metadata tells the classes apart with ROC AUC "
-        f"{_told(floor)} (95 % {_figure(floor.low_95)} to {_figure(floor.high_95)}, "
-        f"{floor.images:,} images): "
-    )
-    if is_shortcut(floor):
-        yield _shortcut(floor, text)
-        return
-    yield Finding("good", f"{text}not better than chance.")
-    if floor.high_95 - floor.low_95 > _WIDE:
-        yield Finding(
-            "note",
-            f"So few images leave room for a shortcut of up to ROC AUC {_figure(floor.high_95)}.",
-        )
-
-
-def is_shortcut(floor: ShortcutFloor | None) -> bool:
-    """Say whether metadata alone does better than chance: the interval lies above 0.5."""
-    return floor is not None and floor.low_95 > 0.5
-
-
-def fact_findings(
+def comparison_findings(
     facts: tuple[Fact, ...], sizes: pd.Series, labels: pd.Series
 ) -> Iterator[Finding]:
     """Yield what is to be said of the facts of the files that a study would use.
@@ -67,31 +35,6 @@ def fact_findings(
         yield Finding("good", f"The same mix in both classes: {listed(alike)}.")
     if labels.nunique() == 2:
         yield _file_size(sizes, labels)
-
-
-def _shortcut(floor: ShortcutFloor, text: str) -> Finding:
-    size = next(
-        word
-        for limit, word in ((STRONG, "strong "), (CLEAR, ""), (0.0, "slight "))
-        if floor.roc_auc >= limit
-    )
-    strongest = max(floor.alone.items(), key=lambda item: item[1], default=None)
-    alone = f"; strongest alone: {strongest[0]}, {_figure(strongest[1])}" if strongest else ""
-    verdict = f"A {size}shortcut: file metadata alone reaches ROC AUC {_told(floor)}"
-    meaning = "better than chance, so a test ROC AUC must be read against it"
-    if floor.roc_auc >= STRONG:
-        advice = "Bring both classes through one encoder, at one size, before a study."
-        return Finding("bad", f"{text}{meaning}{alone}. {advice}", verdict)
-    return Finding("care", f"{text}{meaning}{alone}.", verdict)
-
-
-def _told(floor: ShortcutFloor) -> str:
-    return _figure(floor.roc_auc)
-
-
-def _figure(value: float) -> str:
-    """Show two decimals, or three where two would hide on which side of chance it lies."""
-    return f"{value:.2f}" if f"{value:.2f}" != "0.50" or value == 0.5 else f"{value:.3f}"
 
 
 def _the_same(fact: Fact) -> str:

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 
 from fakeface_bench.data.audit import Audit
-from fakeface_bench.report.audit.counts import BOTH_LABELS, COPY, UNREADABLE, Counts, count, used
+from fakeface_bench.data.selection import BOTH_LABELS, HELD_OUT_COPY, UNREADABLE
+from fakeface_bench.report.audit.class_comparison import Fact, facts_of
+from fakeface_bench.report.audit.comparison_findings import comparison_findings
+from fakeface_bench.report.audit.counts import Counts, count, used
 from fakeface_bench.report.audit.duplicate_findings import duplicate_findings
-from fakeface_bench.report.audit.fact_findings import fact_findings, shortcut_findings
-from fakeface_bench.report.audit.facts import Fact, facts_of
 from fakeface_bench.report.audit.finding import Finding, Weight, listed
 from fakeface_bench.report.audit.image_findings import image_findings
 from fakeface_bench.report.audit.names import counted
+from fakeface_bench.report.audit.shortcut_findings import reserve, shortcut_findings
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,14 @@ def find(audit: Audit) -> Findings:
     counts = count(audit)
     files = used(audit)
     facts = facts_of(files)
+    own_split = set(audit.own_split) >= audit.folders.keys()
     topics = {
         "Images": tuple(image_findings(audit, counts)),
-        "Shortcut": tuple(shortcut_findings(audit.floor)),
-        "Duplicates": tuple(duplicate_findings(counts, audit.own_split)),
-        "Files": tuple(fact_findings(facts, files["size"], files["label"])),
+        "Shortcut": tuple(shortcut_findings(audit)),
+        "Duplicates": tuple(duplicate_findings(counts, own_split)),
+        "Files": tuple(comparison_findings(facts, files["size"], files["label"])),
     }
-    verdict, weight = _verdict(topics, counts, audit.floor is not None)
+    verdict, weight = _verdict(topics, counts, reserve(audit.floor))
     return Findings(counts, facts, verdict, weight, topics)
 
 
@@ -50,7 +53,7 @@ def find(audit: Audit) -> Findings:
 _REASONS = {
     UNREADABLE: (UNREADABLE, UNREADABLE),
     BOTH_LABELS: ("with both labels", "with both labels"),
-    COPY: (COPY, "copies of held-out images"),
+    HELD_OUT_COPY: (HELD_OUT_COPY, "copies of held-out images"),
 }
 
 
@@ -71,17 +74,17 @@ def left_out_told(counts: Counts) -> str:
 
 
 def _verdict(
-    topics: dict[str, tuple[Finding, ...]], counts: Counts, measured: bool
+    topics: dict[str, tuple[Finding, ...]], counts: Counts, reserved: str
 ) -> tuple[str, Weight]:
     """Let the gravest finding speak; where none speaks the dataset is fit."""
     speaking = [finding for some in topics.values() for finding in some if finding.verdict]
-    for weight in ("bad", "care"):
+    for gravest in ("bad", "care"):
         for finding in speaking:
-            if finding.weight == weight:
+            if finding.weight == gravest:
                 return finding.verdict, finding.weight
-    unmeasured = "" if measured else "; shortcuts were not measured"
+    weight: Weight = "note" if reserved else "good"
     number = sum(counts.left_out.values())
     if number:
         was = "was" if number == 1 else "were"
-        return f"Fit, after {counted(number, 'image')} {was} left out{unmeasured}", "good"
-    return f"Fit for a study{unmeasured}", "good" if measured else "note"
+        return f"Fit, after {counted(number, 'image')} {was} left out{reserved}", weight
+    return f"Fit for a study{reserved}", weight

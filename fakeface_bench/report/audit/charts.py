@@ -1,6 +1,6 @@
 """Charts of an audit: what the files of the two classes look like from outside."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +11,16 @@ from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.records import FloatArray, ShortcutFloor
 from fakeface_bench.report import style
-from fakeface_bench.report.audit.facts import Fact
-from fakeface_bench.report.audit.tables import shortcut
+from fakeface_bench.report.audit.class_comparison import Fact
+from fakeface_bench.report.audit.names import shortened
+from fakeface_bench.report.audit.tables import strongest_first
 
 MOST_TABLES = 12
 _BINS = 48
 #: Beyond this ratio of largest to smallest file a linear axis shows one spike.
 _LOG_FROM = 10
+#: Of a source's name beside a bar.
+_LONGEST_SOURCE = 22
 #: Sizes drawn at most; the rarest of more are left out.
 _MOST_SIZES = 2000
 
@@ -106,29 +109,35 @@ def draw_quantisation(fact: Fact, means: pd.Series, dataset: str, path: Path) ->
     style.save(figure, path)
 
 
-def draw_shortcut(floor: ShortcutFloor, dataset: str, path: Path) -> None:
-    """Draw the floor with its interval, and each group of facts alone, against chance."""
-    table = shortcut(floor)
-    counted = f"n = {floor.images:,} images, cross-validated"
+def draw_shortcut(
+    floor: ShortcutFloor, source_floors: Mapping[str, ShortcutFloor], dataset: str, path: Path
+) -> None:
+    """Draw the floor with its interval, each group of facts alone, and each source alone."""
+    whole = {"all together": floor}
+    whole |= {f"{shortened(name, _LONGEST_SOURCE)} alone": of for name, of in source_floors.items()}
+    alone = strongest_first(floor)
+    bars = [("all together", floor.roc_auc), *alone, *((n, whole[n].roc_auc) for n in [*whole][1:])]
     figure = style.new_figure(
         "What file metadata alone gives away",
-        f"{dataset}, {counted}; the bar is the 95 % interval",
-        height=1.3 + 0.38 * len(table),
+        f"{dataset}, n = {floor.images:,} pictures\nbars: 95 % intervals over "
+        "cross-validation folds (Nadeau & Bengio)",
+        height=1.3 + 0.38 * len(bars),
     )
     axes = figure.add_subplot()
     axes.axvline(0.5, color=style.PALE_INK, linestyle="--", linewidth=1.2)
-    axes.hlines(0, floor.low_95, floor.high_95, color=style.TEST_COLOUR, linewidth=7, alpha=0.3)
-    for place, value in enumerate(table["roc_auc"]):
-        colour, size = (style.TEST_COLOUR, 90) if place == 0 else (style.TRAIN_COLOUR, 55)
+    for place, (name, value) in enumerate(bars):
+        colour, size = (style.TEST_COLOUR, 90) if name in whole else (style.TRAIN_COLOUR, 55)
+        if of := whole.get(name):
+            axes.hlines(place, of.low_95, of.high_95, color=colour, linewidth=7, alpha=0.3)
         axes.scatter([value], [place], size, colour, zorder=3)
         words = axes.annotate(f"{value:.2f}", (value, place), (0, 8), textcoords="offset points")
         words.set(ha="center", fontsize=style.SMALL_POINTS, color=style.INK)
         words.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.0})
     style.dress(axes, "ROC AUC (0.5 is chance, 1 gives every image away)", "")
-    axes.set_yticks(range(len(table)), [style.plain(name) for name in table["facts"]])
-    axes.set_ylim(len(table) - 0.5, -0.7)
+    axes.set_yticks(range(len(bars)), [style.plain(name) for name, _ in bars])
+    axes.set_ylim(len(bars) - 0.5, -0.7)
     axes.grid(visible=False, axis="y")
-    lowest = min(floor.low_95, *table["roc_auc"])
+    lowest = min(*(of.low_95 for of in whole.values()), *(value for _, value in bars))
     axes.set_xlim(min(0.45, lowest - 0.05), 1.02)
     style.save(figure, path)
 

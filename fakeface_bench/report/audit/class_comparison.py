@@ -1,4 +1,4 @@
-"""Facts of the files that may tell the classes apart without a look at the picture."""
+"""Compares the classes by facts of their files, which may tell them apart without a picture."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
