@@ -102,6 +102,7 @@ def _files_below(folder: Path) -> Iterator[tuple[Path, str]]:
             continue
         seen.add(real)
         folders.sort(key=os.fsencode)  # a folder under two names is listed by its first
-        yield from ((Path(place, name), "") for name in files)
+        here = Path(place)
+        yield from ((here / name, "") for name in files)
     for obstacle in obstacles:
         yield Path(obstacle.filename), f"cannot be listed: {obstacle.strerror}"
