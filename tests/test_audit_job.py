@@ -13,8 +13,8 @@ from fakeface_bench.audit import AuditOutcome, run_audit
 from fakeface_bench.config import AuditConfig, StudyConfig
 from fakeface_bench.data.synthetic import write_synthetic
 from fakeface_bench.study import StudyOutcome, run_study
+from tests.command import Command, assert_failed, only_run, words
 from tests.conftest import RecordedProgress
-from tests.test_bad_input import Command, assert_failed, only_run, words
 
 TIERS = ("easy", "mid", "hard")
 

@@ -1,68 +1,21 @@
 """Mistakes a user makes, through the real command: one clear line, the right code, no traces."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-import mlflow
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests.command import Command, assert_failed, words
 
 pytestmark = pytest.mark.filterwarnings(  # MLflow's use of SQLAlchemy
     "ignore::DeprecationWarning:mlflow", "ignore::DeprecationWarning:sqlalchemy"
 )
 
-ROOT = Path(__file__).resolve().parents[1]
-#: Puts a stop to the import of TensorFlow, so that a test fails that would load it.
-NO_TENSORFLOW = "raise SystemExit('TensorFlow was loaded')"
-
-
-class Command:
-    """Runs `python -m fakeface_bench` with a store and a cache of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.store = f"sqlite:///{folder / 'mlflow.db'}"
-        self.cache = folder / "cache"
-        self.folder = folder / "work"
-        self.folder.mkdir()
-        self._blocked = folder / "blocked"
-        for name in ("tensorflow", "keras", "mlflow"):
-            (self._blocked / name / name).mkdir(parents=True)
-            (self._blocked / name / name / "__init__.py").write_text(NO_TENSORFLOW)
-
-    def __call__(
-        self, *arguments: str, tensorflow: bool = False, mlflow: bool = False
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a command; what it may not load ends it."""
-        blocked = [] if tensorflow else ["tensorflow", "keras", *([] if mlflow else ["mlflow"])]
-        paths = [*(str(self._blocked / name) for name in blocked), str(ROOT)]
-        environment = {
-            **{k: v for k, v in os.environ.items() if k != "MLFLOW_RUN_ID"},
-            "MLFLOW_TRACKING_URI": self.store,
-            "FAKEFACE_CACHE": str(self.cache),
-            "PYTHONPATH": os.pathsep.join(paths),
-        }
-        return subprocess.run(
-            [sys.executable, "-m", "fakeface_bench", *arguments],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-
 
 @pytest.fixture
 def command(tmp_path: Path) -> Command:
     return Command(tmp_path)
-
-
-def words(text: str) -> str:
-    """Undo the breaking of lines."""
-    return " ".join(text.split())
 
 
 @pytest.mark.parametrize(
@@ -123,26 +76,6 @@ def paint(folder: Path, images: int, seed: int) -> None:
     for number in range(images):
         pixels = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"{number}.png")
-
-
-def only_run(store: str) -> mlflow.entities.Run:
-    client = mlflow.MlflowClient(tracking_uri=store)
-    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    runs = client.search_runs(experiments)
-    assert len(runs) == 1
-    return runs[0]
-
-
-def assert_failed(command: Command, process: subprocess.CompletedProcess[str], says: str) -> None:
-    """The process ended with one line that says why, and so did its MLflow run."""
-    assert process.returncode == 1, process.stderr
-    assert f"Error: {says}" in words(process.stderr)
-    assert "Traceback" not in process.stderr
-    run = only_run(command.store)
-    assert run.info.status == "FAILED"
-    assert says in run.data.tags["fakeface.failure"]
-    features = command.cache / "features"
-    assert not features.exists() or list(features.iterdir()) == []
 
 
 def test_a_folder_with_one_class_fails_its_run_with_the_reason(

@@ -1,59 +1,37 @@
 """`datasets` and `fetch` through the real command: what they print, their codes, no traces."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from fakeface_bench.data.catalogue import DATASETS
-
-ROOT = Path(__file__).resolve().parents[1]
-
-
-class Command:
-    """Runs `python -m fakeface_bench` with caches of its own and no way to Kaggle."""
-
-    def __init__(self, folder: Path) -> None:
-        self.hub = folder / "hub"
-        self.cache = folder / "cache"
-        self._blocked = folder / "blocked"
-        for name in ("tensorflow", "keras", "mlflow"):
-            (self._blocked / name).mkdir(parents=True)
-            (self._blocked / name / "__init__.py").write_text("raise SystemExit('was loaded')")
-
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {
-            **{k: v for k, v in os.environ.items() if k not in ("MLFLOW_RUN_ID", "COLUMNS")},
-            "FAKEFACE_CACHE": str(self.cache),
-            "KAGGLEHUB_CACHE": str(self.hub),
-            "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
-            "HTTP_PROXY": "http://localhost:9",  # the port that discards: nobody listens
-            "http_proxy": "http://localhost:9",
-            "NO_PROXY": "",
-            "no_proxy": "",
-            "PYTHONPATH": os.pathsep.join([str(self._blocked), str(ROOT)]),
-        }
-        return subprocess.run(
-            [sys.executable, "-m", "fakeface_bench", *arguments],
-            cwd=self._blocked,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+from tests.command import Command
 
 
 @pytest.fixture
 def command(tmp_path: Path) -> Command:
-    return Command(tmp_path)
+    """The command with a kagglehub cache of its own and no way to Kaggle."""
+    nowhere = "http://localhost:9"  # the port that discards: nobody listens
+    return Command(
+        tmp_path,
+        {
+            "KAGGLEHUB_CACHE": str(hub_of(tmp_path)),
+            "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
+            "HTTP_PROXY": nowhere,
+            "http_proxy": nowhere,
+            "NO_PROXY": "",
+            "no_proxy": "",
+        },
+    )
 
 
-def complete(command: Command, source: str) -> Path:
+def hub_of(folder: Path) -> Path:
+    return folder / "hub"
+
+
+def complete(folder: Path, source: str) -> Path:
     """Put an empty but complete version into kagglehub's cache."""
-    place = command.hub / "datasets" / source
+    place = hub_of(folder) / "datasets" / source
     folder = place / "versions" / "1"
     folder.mkdir(parents=True)
     (place / "1.complete").touch()
@@ -84,8 +62,10 @@ def test_fetch_without_a_network_ends_quickly_in_one_line(command: Command) -> N
     assert process.stderr.splitlines()[-1] == error
 
 
-def test_fetch_prints_the_folders_of_what_is_there_and_how_to_study_it(command: Command) -> None:
-    folders = [complete(command, row.source) for row in DATASETS if row.key in ("140k", "ciplab")]
+def test_fetch_prints_the_folders_of_what_is_there_and_how_to_study_it(
+    command: Command, tmp_path: Path
+) -> None:
+    folders = [complete(tmp_path, row.source) for row in DATASETS if row.key in ("140k", "ciplab")]
     process = command("fetch", "140k+ciplab")
     assert process.returncode == 0, process.stderr
     assert process.stdout.splitlines() == [str(folder) for folder in folders]

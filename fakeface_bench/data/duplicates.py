@@ -174,8 +174,9 @@ class _Search:
     def _same(self, first: Numbers, second: Numbers, mirrored: int) -> Numbers:
         """Keep those pairs that hash, or hash and colours, say to be of one picture."""
         ours = self.mirrors if mirrored else self.hashes
-        distance = np.bitwise_count(ours[first] ^ self.hashes[second]).sum(1, dtype=np.int32)
-        near = distance <= SIMILAR_BITS
+        differ = np.bitwise_count(ours[first] ^ self.hashes[second])
+        distance = differ.sum(1, dtype=np.int32)
+        near = (distance <= SIMILAR_BITS) & (differ[:, 0] <= _LOW_BITS)
         columns = (first, second, distance, np.full(len(first), mirrored))
         close = np.stack(columns, axis=1).astype(np.int32)[near]
         return np.asarray(close[_same_picture(close, self.signatures)])

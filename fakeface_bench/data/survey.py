@@ -82,7 +82,7 @@ def _survey_one(
         for folder, listing in zip(folders, listings, strict=True)
         for path in listing.images
     ]
-    missed = [*pictures_outside(source.folder, [folder.path for folder in folders])]
+    missed = pictures_outside(source.folder, [folder.path for folder in folders])
     missed += [row for listing in listings for row in listing.skipped]
     skipped = [(source.name, path, why) for path, why in missed]
     if not places:

@@ -89,8 +89,8 @@ def _floor_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
         return []
     floor = record.floor
     bounds = _range(Interval(floor.low_95, floor.high_95))
-    name = f"roc_auc of file metadata alone, n = {floor.images:,}"
-    return [(name, "", f"{floor.roc_auc:.3f} ({bounds})")]
+    name = "roc_auc, file metadata alone"
+    return [(name, f"n = {floor.images:,}", f"{floor.roc_auc:.3f} ({bounds})")]
 
 
 def _headline(record: StudyRecord, results: Results) -> str:

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from fakeface_bench.evaluation.metrics import METRICS
-from fakeface_bench.records import StudyRecord
-from fakeface_bench.report import summary_headline, summary_markdown, summary_rows
+from fakeface_bench.evaluation.parts import part_metrics
+from fakeface_bench.records import ShortcutFloor, StudyRecord
+from fakeface_bench.report import part_rows, summary_headline, summary_markdown, summary_rows
 from fakeface_bench.report.summary import MAIN_METRICS, results_markdown
 
 
@@ -64,3 +66,33 @@ def test_names_from_outside_are_inert(record: StudyRecord, name: str) -> None:
     assert name not in text
     assert "<" not in text
     assert text.count("\n") == summary_markdown(record).count("\n")
+
+
+def test_the_floor_of_metadata_stands_below_the_test_figures(record: StudyRecord) -> None:
+    floor = ShortcutFloor(0.553, 0.47, 0.641, images=1250, alone={})
+    with_floor = replace(record, floor=floor)
+    row = ("roc_auc, file metadata alone", "n = 1,250", "0.553 (0.470 to 0.641)")
+    assert summary_rows(with_floor)[-1] == row
+    assert "0.553 (0.470 to 0.641)" in summary_markdown(with_floor)
+    assert "metadata" not in summary_markdown(record)
+
+
+def test_parts_of_the_test_split_are_told_with_their_intervals(record: StudyRecord) -> None:
+    test = record.test
+    sources = tuple("a" if n % 2 else "b" for n in range(len(test.y_true)))
+    tiers = tuple("hard" if fake else "" for fake in test.y_true)
+    rows = pd.DataFrame({"source": sources, "tier": tiers})
+    parts = part_metrics(test.y_true, test.y_score, test.threshold, rows)
+    mixed = replace(record, test=replace(test, sources=sources, tiers=tiers, parts=parts))
+    names = [row[0] for row in part_rows(mixed)]
+    assert names == ["a", "b", "tier/hard"]
+    for name, images, roc_auc, accuracy, recall, floor in part_rows(mixed):
+        assert int(images) == parts[name]["images"]
+        assert recall.startswith("0.")
+        assert floor == "-"
+        if name == "tier/hard":
+            assert (roc_auc, accuracy) == ("-", "-")
+        else:
+            assert roc_auc.startswith(f"{parts[name]['roc_auc']:.3f} (")
+            assert accuracy.startswith(f"{parts[name]['accuracy']:.3f} (")
+    assert part_rows(record) == []
