@@ -53,6 +53,8 @@ class ConsoleProgress:
 
     def __init__(self) -> None:
         self.console = Console()
+        if not self.console.is_terminal:
+            self.console = Console(width=PLAIN_WIDTH)
         self._messages = Console(stderr=True)
         if not self._messages.is_terminal:
             self._messages = Console(stderr=True, width=PLAIN_WIDTH, soft_wrap=True)
@@ -120,8 +122,9 @@ def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
     table.add_row("weights", "", record.weights.label, end_section=True)
     console.print(table)
     parts = Table(*PARTS_HEADER, title="parts of the test split (95 % intervals)")
+    parts.columns[0].no_wrap = True
     for part in part_rows(record):
-        parts.add_row(*map(escape, part))
+        parts.add_row(*(escape(cell.replace(" (", "\n(")) for cell in part))
     if parts.row_count:
         console.print(parts)
     if record.weights.warning:
