@@ -41,8 +41,7 @@ def run_audit(config: AuditConfig, progress: Progress) -> AuditOutcome:
         run.log_params(config.as_params())
         audit = audit_dataset(config, progress)
         run.tag({names.DATASET: audit.name, names.DATASET_DIGEST: audit.digest})
-        used = audit.files[audit.files["left_out"] == ""]
-        run.log_dataset(audit.name, audit.digest, used, audit.folders)
+        run.log_dataset(audit.name, audit.digest, audit.used, audit.folders)
         run.log_figures(audit_metrics(audit))
         run.tag({names.NOTE: audit_markdown(audit)})
         with tempfile.TemporaryDirectory() as folder:

@@ -48,13 +48,17 @@ def rate(per_second: float, unit: str) -> str:
     return f"{per_second:.0f} {unit}/s" if per_second >= 10 else f"{per_second:.1f} {unit}/s"
 
 
+def result_console() -> Console:
+    """Return where results are printed: as wide as the terminal, or as `PLAIN_WIDTH`."""
+    console = Console()
+    return console if console.is_terminal else Console(width=PLAIN_WIDTH)
+
+
 class ConsoleProgress:
     """Shows progress on standard error; standard output is left to results."""
 
     def __init__(self) -> None:
-        self.console = Console()
-        if not self.console.is_terminal:
-            self.console = Console(width=PLAIN_WIDTH)
+        self.console = result_console()
         self._messages = Console(stderr=True)
         if not self._messages.is_terminal:
             self._messages = Console(stderr=True, width=PLAIN_WIDTH, soft_wrap=True)

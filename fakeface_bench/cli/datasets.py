@@ -6,16 +6,13 @@ import click
 @click.command()
 def datasets() -> None:
     """Describe each dataset: images, kind of fake, licence, source, layout, citation."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    from fakeface_bench.cli.console import PLAIN_WIDTH
+    from fakeface_bench.cli.console import result_console
     from fakeface_bench.data.catalogue import DATASETS
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PLAIN_WIDTH)
+    console = result_console()
     table = Table("data", "images", "kind of fake", "size", "licence and terms", show_lines=True)
     for number, justify in enumerate(("left", "right", "left", "right", "left")):
         table.columns[number].justify = justify  # type: ignore[assignment]

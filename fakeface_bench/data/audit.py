@@ -22,13 +22,15 @@ class Audit:
         digest: SHA-256 over the contents and labels of all images that a study would use.
         files: One row an image file, numbered from 0: `source` (str), `path` (str, relative to the
             source's folder), `label` (int, fake = 1), `split` (`train`, `valid`, `test`; empty
-            where the file was left out of a dataset whose split the project makes), `tier` (str,
-            empty where the names state none), `size` (bytes, int), `error` (str, empty where
-            the image decodes), `left_out` (str: empty, `unreadable`, `both labels` or `copy of a
-            held-out image`), and, for readable ones, `format` (Pillow's: JPEG, PNG, WEBP, ...),
-            `width`, `height` (int pixels), `mode` (Pillow's, of the file: RGB, L, CMYK, P, RGBA,
-            I;16, ...), `quantisation` (12 hex digits naming a JPEG's quantisation tables, empty
-            for others), `quality` (float: mean of the luminance table, NaN for others),
+            where the file was left out before the project made the split, or its source is too
+            small for one), `place` (the source, with its official split where it has one:
+            `140k/train`), `group` (shared by all files that show one picture, copy by copy),
+            `tier` (str, empty where the name states none), `size` (bytes, int), `error` (str,
+            empty where the image decodes), `left_out` (str: empty, `unreadable`, `both labels` or
+            `copy of a held-out image`), and, for readable ones, `format` (Pillow's: JPEG, PNG,
+            WEBP, ...), `width`, `height` (int pixels), `mode` (Pillow's, of the file: RGB, L,
+            CMYK, P, RGBA, I;16, ...), `quantisation` (12 hex digits naming a JPEG's quantisation
+            tables, empty for others), `quality` (float: mean of the luminance table, else NaN),
             `subsampling` (str as `4:2:0`, empty for others), `progressive` (bool), `exif` (bool),
             `icc` (bool), `frames` (int, above 1 for an animation, of which the first is used),
             `wrong_extension` (bool). Of an unreadable file the numbers are 0 and the texts empty.
@@ -52,6 +54,11 @@ class Audit:
     own_split: tuple[str, ...]
     floor: ShortcutFloor | None
     source_floors: Mapping[str, ShortcutFloor] = field(default_factory=dict)
+
+    @property
+    def used(self) -> pd.DataFrame:
+        """The files that are not left out."""
+        return self.files[self.files["left_out"] == ""]
 
 
 def make_audit(survey: Survey, files: pd.DataFrame, floors: Mapping[str, ShortcutFloor]) -> Audit:

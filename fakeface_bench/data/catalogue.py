@@ -1,12 +1,9 @@
 """The datasets known by name, as a literal table; any folder of faces works beside it."""
 
-from pathlib import Path
-
 from fakeface_bench.data.dataset import Dataset
 from fakeface_bench.data.embedded import prepare_synthetic
 from fakeface_bench.data.kaggle import fetch_kaggle
 from fakeface_bench.errors import unknown_name
-from fakeface_bench.progress import Progress
 
 DATASETS: tuple[Dataset, ...] = (
     Dataset(
@@ -91,19 +88,3 @@ def dataset_named(key: str) -> Dataset:
         if row.key == key:
             return row
     raise unknown_name("dataset", key, [row.key for row in DATASETS])
-
-
-def dataset_folder(data: str, progress: Progress) -> Path:
-    """Return the absolute folder of one dataset, prepared where it is a row of `DATASETS`.
-
-    Raises:
-        UsageError: If `data` is neither a row nor an existing folder.
-        DataError: If it cannot be fetched.
-    """
-    for row in DATASETS:
-        if row.key == data:
-            return row.prepare(row, progress)
-    folder = Path(data).expanduser()
-    if folder.is_dir():
-        return folder.resolve()
-    raise unknown_name("dataset or folder", data, [row.key for row in DATASETS])

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from fakeface_bench.data.images import opened, upright_rgb
+from fakeface_bench.data.listing import IMAGE_SUFFIXES
 from fakeface_bench.data.signature import signature
 from fakeface_bench.errors import DataError
 
@@ -37,12 +38,6 @@ MAX_BYTES = 256 * 2**20
 #: Stands for a digest where a file could not be opened.
 NOT_OPENED = "unreadable"
 
-_EXTENSIONS: Mapping[str, tuple[str, ...]] = {
-    ".jpg": ("JPEG", "MPO"),
-    ".jpeg": ("JPEG", "MPO"),
-    ".png": ("PNG",),
-    ".webp": ("WEBP",),
-}
 _SUBSAMPLING: Mapping[int, str] = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 _DIGEST_DIGITS = 12
 
@@ -63,7 +58,7 @@ def read_facts(path: Path) -> dict[str, Any]:
             found = _jpeg(image) | {"signature": signature(upright_rgb(image))} | _metadata(image)
     except DataError as error:
         return {**known, "error": str(error)}
-    allowed = _EXTENSIONS[path.suffix.lower()]
+    allowed = IMAGE_SUFFIXES[path.suffix.lower()]
     return known | found | {"wrong_extension": found["format"] not in allowed}
 
 

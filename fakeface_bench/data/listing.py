@@ -1,11 +1,17 @@
 """Lists the picture files below a folder, and says of what it does not list why."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+#: Endings of the files that a study reads, each with Pillow's names of what it promises.
+IMAGE_SUFFIXES: Mapping[str, tuple[str, ...]] = {
+    ".jpg": ("JPEG", "MPO"),
+    ".jpeg": ("JPEG", "MPO"),
+    ".png": ("PNG",),
+    ".webp": ("WEBP",),
+}
 #: Of pictures too, but in formats that a study does not read.
 OTHER_SUFFIXES = frozenset(
     {".jpe", ".jfif", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2", ".jxl"}
@@ -61,7 +67,7 @@ def _why_skipped(path: Path) -> str:
     suffix = path.suffix.lower()
     if path.name.startswith("._"):
         return "metadata of macOS beside a file"
-    if suffix in IMAGE_SUFFIXES | OTHER_SUFFIXES and not _is_text(path):
+    if (suffix in IMAGE_SUFFIXES or suffix in OTHER_SUFFIXES) and not _is_text(path):
         return "its name is not UTF-8"
     if suffix in OTHER_SUFFIXES:
         return f"{suffix} is not read; JPEG, PNG and WebP are"

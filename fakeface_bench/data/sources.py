@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from itertools import count, permutations
 from pathlib import Path
 
-from fakeface_bench.data.catalogue import DATASETS, dataset_folder
+from fakeface_bench.data.catalogue import DATASETS, dataset_named
 from fakeface_bench.data.listing import printable
 from fakeface_bench.errors import UsageError, unknown_name
 from fakeface_bench.folders import existing_path
 from fakeface_bench.progress import Progress
 
 JOINT = "+"
+_KEYS = [row.key for row in DATASETS]
 #: What every store takes within the name of a metric.
 _NO_NAME = re.compile(r"[^\w.-]+")
 
@@ -31,15 +32,15 @@ def check_data(data: str) -> None:
     Raises:
         UsageError: With what is known.
     """
-    known = [row.key for row in DATASETS]
-    for part in split_data(data):
-        if part not in known and _folder(part) is None:
-            raise unknown_name("dataset or folder", part, known)
-    identities = [part if part in known else str(_folder(part)) for part in split_data(data)]
-    twice = [part for part in identities if identities.count(part) > 1]
+    parts = [(part, _folder(part)) for part in split_data(data)]
+    for part, folder in parts:
+        if part not in _KEYS and folder is None:
+            raise unknown_name("dataset or folder", part, _KEYS)
+    identities = [str(folder or part) for part, folder in parts]
+    twice = [identity for identity in identities if identities.count(identity) > 1]
     if twice:
         raise UsageError(f"data names {twice[0]!r} twice; name each dataset once.")
-    folders = [folder for part in split_data(data) if (folder := _folder(part)) is not None]
+    folders = [folder for _, folder in parts if folder]
     for outer, inner in permutations(folders, 2):
         if inner.is_relative_to(outer):
             raise UsageError(
@@ -61,8 +62,7 @@ def source_names(data: str) -> list[str]:
     names: list[str] = []
     for part in split_data(data):
         folder = _folder(part)
-        known = any(row.key == part for row in DATASETS)
-        name = part if known or folder is None else _NO_NAME.sub("_", folder.name) or "root"
+        name = part if folder is None else _NO_NAME.sub("_", folder.name) or "root"
         names.append(next(free for free in _numbered(name) if free not in names))
     return names
 
@@ -76,7 +76,12 @@ def prepare_sources(data: str, progress: Progress) -> Iterator[Source]:
     """
     check_data(data)
     for name, part in zip(source_names(data), split_data(data), strict=True):
-        yield Source(name, dataset_folder(part, progress))
+        yield Source(name, _folder(part) or _prepared(part, progress))
+
+
+def _prepared(key: str, progress: Progress) -> Path:
+    row = dataset_named(key)
+    return row.prepare(row, progress)
 
 
 def _numbered(name: str) -> Iterator[str]:
@@ -91,5 +96,6 @@ def split_data(data: str) -> list[str]:
 
 
 def _folder(part: str) -> Path | None:
-    path = existing_path(part)
-    return path.resolve() if part and path and path.is_dir() else None
+    """Return the folder that a part names; None for a row of the catalogue, and for nothing."""
+    path = existing_path(part) if part and part not in _KEYS else None
+    return path.resolve() if path and path.is_dir() else None

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
-from fakeface_bench.config import FAKE
 from fakeface_bench.evaluation.metrics import score_metrics
-from fakeface_bench.records import FloatArray, LabelArray
+from fakeface_bench.records import TIER_PART, FloatArray, LabelArray, part_members
 
 
 def part_metrics(
@@ -27,14 +25,10 @@ def part_metrics(
     """
     right = (y_score >= threshold) == y_true
     parts: dict[str, Mapping[str, float]] = {}
-    sources = rows["source"].to_numpy(object)
-    for source in sorted(set(sources)) if len(set(sources)) > 1 else ():
-        of = sources == source
+    for part, of in part_members(y_true, rows["source"], rows["tier"]).items():
+        share = float(right[of].mean())
         whole = len(set(y_true[of])) > 1
         figures = score_metrics(y_true[of], y_score[of], threshold) if whole else {}
-        parts[source] = {"images": float(of.sum()), "accuracy": float(right[of].mean()), **figures}
-    tiers = np.where(y_true == FAKE, rows["tier"].to_numpy(object), "")
-    for tier in sorted(set(tiers) - {""}):
-        of = tiers == tier
-        parts[f"tier/{tier}"] = {"images": float(of.sum()), "recall_fake": float(right[of].mean())}
+        name = "recall_fake" if part.startswith(TIER_PART) else "accuracy"
+        parts[part] = {"images": float(of.sum()), name: share, **figures}
     return parts

@@ -30,6 +30,7 @@ FACT_GROUPS: Mapping[str, tuple[str, ...]] = {
     "JPEG quantisation": ("quantisation", "quality", "subsampling", "progressive"),
     "EXIF and ICC": ("exif", "icc"),
 }
+_FACTS = [name for names in FACT_GROUPS.values() for name in names]
 FOLDS = 5
 #: Other folds each time.
 REPEATS = 2
@@ -82,8 +83,7 @@ def shortcut_floor(files: pd.DataFrame) -> ShortcutFloor | None:
 
 
 def _key(rows: pd.DataFrame) -> str:
-    facts = [name for names in FACT_GROUPS.values() for name in names]
-    seen = rows[["digest", "label", *facts]]
+    seen = rows[["digest", "label", *_FACTS]]
     return content_key(
         {
             "images": seen.astype(str).to_numpy().tolist(),
@@ -94,8 +94,7 @@ def _key(rows: pd.DataFrame) -> str:
 
 
 def _measure(rows: pd.DataFrame) -> ShortcutFloor:
-    every = [name for names in FACT_GROUPS.values() for name in names]
-    by_fold = _roc_auc_by_fold(rows, every)
+    by_fold = _roc_auc_by_fold(rows, _FACTS)
     interval = cross_validated_interval(by_fold, FOLDS)
     return ShortcutFloor(
         roc_auc=float(by_fold.mean()),

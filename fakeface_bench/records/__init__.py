@@ -1,12 +1,19 @@
 """What a study learned, as frozen records that travel up through the layers and into MLflow."""
 
 from fakeface_bench.records.fits import EpochRecord, FitRecord
-from fakeface_bench.records.scores import FloatArray, LabelArray, ScoredSplit
+from fakeface_bench.records.scores import (
+    TIER_PART,
+    FloatArray,
+    LabelArray,
+    ScoredSplit,
+    part_members,
+)
 from fakeface_bench.records.search import SearchRecord, TrialRecord, head_from_params
 from fakeface_bench.records.shortcut import ShortcutFloor
 from fakeface_bench.records.study import CostRecord, StudyRecord, WeightsRecord
 
 __all__ = [
+    "TIER_PART",
     "CostRecord",
     "EpochRecord",
     "FitRecord",
@@ -19,4 +26,5 @@ __all__ = [
     "TrialRecord",
     "WeightsRecord",
     "head_from_params",
+    "part_members",
 ]

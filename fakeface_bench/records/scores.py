@@ -1,13 +1,18 @@
 """One split as a finished model sees it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from fakeface_bench.config import FAKE
+
 FloatArray = npt.NDArray[np.float64]
 LabelArray = npt.NDArray[np.uint8]
+
+#: Begins the name of a part that is a tier; no source's name holds a slash.
+TIER_PART = "tier/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +39,18 @@ class ScoredSplit:
     threshold: float
     metrics: Mapping[str, float]
     parts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+def part_members(
+    y_true: LabelArray, sources: Iterable[str], tiers: Iterable[str]
+) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return which of n images are in each part, the parts named as in MLflow's metrics.
+
+    Parts are the sources, where there are several, and the tiers of fakes, each `tier/` and its
+    name.
+    """
+    source = np.array(list(sources), dtype=object)
+    tier = np.where(y_true == FAKE, np.array(list(tiers), dtype=object), "")
+    names = sorted(set(source)) if len(set(source)) > 1 else []
+    of_tiers = {f"{TIER_PART}{name}": tier == name for name in sorted(set(tier) - {""})}
+    return {name: source == name for name in names} | of_tiers

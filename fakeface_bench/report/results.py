@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fakeface_bench.evaluation.intervals import Interval, roc_auc_interval, wilson_interval
-from fakeface_bench.records import ScoredSplit, StudyRecord
+from fakeface_bench.records import ScoredSplit, ShortcutFloor, StudyRecord
 from fakeface_bench.report.curves import confusion_counts
 
 
@@ -39,6 +39,16 @@ def results_of(record: StudyRecord) -> Results:
         {**record.test.metrics, "threshold": record.test.threshold},
         split_intervals(record.test),
     )
+
+
+def with_interval(figure: str, interval: Interval) -> str:
+    """Write a figure with its interval: `0.842 (0.806 to 0.878)`."""
+    return f"{figure} ({interval.low:.3f} to {interval.high:.3f})"
+
+
+def floor_told(floor: ShortcutFloor) -> str:
+    """Write what metadata alone score, with the interval."""
+    return with_interval(f"{floor.roc_auc:.3f}", Interval(floor.low_95, floor.high_95))
 
 
 def split_intervals(split: ScoredSplit) -> dict[str, Interval]:

@@ -7,7 +7,7 @@ from fakeface_bench.evaluation.intervals import Interval
 from fakeface_bench.records import CostRecord, StudyRecord
 from fakeface_bench.report.markdown import escaped, table
 from fakeface_bench.report.parts import PARTS_HEADER, part_rows
-from fakeface_bench.report.results import Results, results_of
+from fakeface_bench.report.results import Results, floor_told, results_of, with_interval
 
 #: What the short table shows, in this order: rows of `METRICS`, and the threshold.
 MAIN_METRICS = (
@@ -87,10 +87,8 @@ def _floor_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
     """Return what a classifier scores that sees no pixel, to read the test figure against."""
     if record.floor is None:
         return []
-    floor = record.floor
-    bounds = _range(Interval(floor.low_95, floor.high_95))
-    name = "roc_auc, file metadata alone"
-    return [(name, f"n = {floor.images:,}", f"{floor.roc_auc:.3f} ({bounds})")]
+    seen = f"n = {record.floor.images:,}"
+    return [("roc_auc, file metadata alone", seen, floor_told(record.floor))]
 
 
 def _headline(record: StudyRecord, results: Results) -> str:
@@ -117,7 +115,7 @@ def _rows(results: Results, keys: Sequence[str]) -> list[tuple[str, str, str]]:
 def _with_interval(results: Results, key: str) -> str:
     figure = _figure(results.test.get(key))
     interval = results.intervals.get(key)
-    return f"{figure} ({_range(interval)})" if interval else figure
+    return with_interval(figure, interval) if interval else figure
 
 
 def _range(interval: Interval) -> str:

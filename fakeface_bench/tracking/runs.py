@@ -56,7 +56,7 @@ class TrackedRun:
         last = {key: value for key, value in figures.items() if key in by_epoch}
         single = {key: value for key, value in figures.items() if key not in by_epoch}
         log_step(self._client, self.run_id, last, len(epochs))
-        log_step(self._client, self.run_id, single, 0)
+        self.log_figures(single)
 
     def log_figures(self, figures: Mapping[str, float]) -> None:
         """Log single figures, which MLflow's charts draw as bars."""

@@ -5,11 +5,11 @@ import re
 import pytest
 
 from fakeface_bench.config import CLASS_NAMES
-from fakeface_bench.data.catalogue import DATASETS, dataset_folder, dataset_named
+from fakeface_bench.data.catalogue import DATASETS, dataset_named
 from fakeface_bench.data.dataset import Dataset
+from fakeface_bench.data.sources import check_data
 from fakeface_bench.data.synthetic import split_sizes
 from fakeface_bench.errors import UsageError
-from tests.conftest import RecordedProgress
 
 KAGGLE = [row for row in DATASETS if row.url]
 
@@ -53,8 +53,8 @@ def test_a_kaggle_row_points_to_its_own_page(row: Dataset) -> None:
     assert row.url == f"https://www.kaggle.com/datasets/{row.source}"
 
 
-def test_a_name_that_is_no_dataset_is_told_with_the_nearest(progress: RecordedProgress) -> None:
+def test_a_name_that_is_no_dataset_is_told_with_the_nearest() -> None:
     with pytest.raises(UsageError, match="no dataset 'cipla'; did you mean 'ciplab'"):
         dataset_named("cipla")
     with pytest.raises(UsageError, match="no dataset or folder 'cipla'; did you mean 'ciplab'"):
-        dataset_folder("cipla", progress)
+        check_data("cipla")

@@ -94,11 +94,6 @@ class Counts:
         return self.cells[split, 0], self.cells[split, 1]
 
 
-def used(audit: Audit) -> pd.DataFrame:
-    """Return the files that are not left out."""
-    return audit.files[audit.files["left_out"] == ""]
-
-
 def count(audit: Audit) -> Counts:
     """Count all that an audit found."""
     files, pairs = audit.files, audit.pairs
@@ -121,8 +116,8 @@ def count(audit: Audit) -> Counts:
     return Counts(
         found=len(files),
         images=len(files) - int(left_out.sum()),
-        cells=_cells(used(audit)),
-        unsplit=_unsplit(used(audit)),
+        cells=_cells(audit.used),
+        unsplit=_unsplit(audit.used),
         left_out={str(reason): int(number) for reason, number in left_out.items()},
         wrong_extensions=int(files["wrong_extension"].sum()),
         animated=int((files["frames"] > 1).sum()),

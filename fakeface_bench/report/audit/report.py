@@ -13,7 +13,6 @@ from fakeface_bench.report.audit.charts import (
     draw_shortcut,
 )
 from fakeface_bench.report.audit.class_comparison import Fact, fact_named
-from fakeface_bench.report.audit.counts import used
 from fakeface_bench.report.audit.names import shortened
 from fakeface_bench.report.audit.page import CHARTS, Pictures, write_page
 from fakeface_bench.report.audit.pairs import PAIR_PICTURES, PairGroup, draw_pairs, pair_groups
@@ -71,7 +70,7 @@ def _draw_files(
     audit: Audit, facts: tuple[Fact, ...], dataset: str, folder: Path
 ) -> dict[str, Path]:
     """Draw what the used files look like from outside, where there is something to see."""
-    files = used(audit)
+    files = audit.used
     charts: dict[str, Path] = {}
     if len(files):
         charts["file_sizes"] = folder / "file_sizes.png"

@@ -11,7 +11,6 @@ from fakeface_bench.data.audit import Audit
 from fakeface_bench.data.layout import SPLITS
 from fakeface_bench.records import ShortcutFloor
 from fakeface_bench.report.audit.class_comparison import Fact
-from fakeface_bench.report.audit.counts import used
 from fakeface_bench.report.audit.names import counted, visible
 
 QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
@@ -47,7 +46,7 @@ def formats(facts: tuple[Fact, ...]) -> pd.DataFrame:
 
 def quantisation(audit: Audit) -> pd.DataFrame:
     """Count each JPEG quantisation table by class; `share` is of the class's images."""
-    files = used(audit)
+    files = audit.used
     jpeg = files[files["quantisation"] != ""]
     groups = jpeg.groupby(["label", "quantisation"])["quality"].agg(["size", "mean"]).reset_index()
     of_class = files["label"].value_counts()
@@ -65,7 +64,7 @@ def quantisation(audit: Audit) -> pd.DataFrame:
 
 def file_sizes(audit: Audit) -> pd.DataFrame:
     """Return quantiles of the size in bytes, a row a class that has images."""
-    files = used(audit)
+    files = audit.used
     rows = [
         {"class": name, "images": len(sizes)}
         | {

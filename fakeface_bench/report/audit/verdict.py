@@ -6,7 +6,7 @@ from fakeface_bench.data.audit import Audit
 from fakeface_bench.data.selection import BOTH_LABELS, HELD_OUT_COPY, UNREADABLE
 from fakeface_bench.report.audit.class_comparison import Fact, facts_of
 from fakeface_bench.report.audit.comparison_findings import comparison_findings
-from fakeface_bench.report.audit.counts import Counts, count, used
+from fakeface_bench.report.audit.counts import Counts, count
 from fakeface_bench.report.audit.duplicate_findings import duplicate_findings
 from fakeface_bench.report.audit.finding import Finding, Weight, listed
 from fakeface_bench.report.audit.image_findings import image_findings
@@ -36,7 +36,7 @@ class Findings:
 def find(audit: Audit) -> Findings:
     """Judge an audit."""
     counts = count(audit)
-    files = used(audit)
+    files = audit.used
     facts = facts_of(files)
     own_split = set(audit.own_split) >= audit.folders.keys()
     topics = {
