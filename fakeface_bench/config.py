@@ -1,6 +1,7 @@
 """What a user asks for, and what one trial tries: frozen records, the same keys everywhere."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 #: Positive class, whatever the alphabetical order of the folders.
@@ -12,6 +13,14 @@ CLASS_NAMES = ("real", "fake")
 FITS = ("crop", "resize")
 #: What weighs the same in training, however many images it has: see `features.balance`.
 BALANCES = ("none", "classes", "sources")
+#: What is done to training pictures: see `data.augmentation`; `search` leaves it to the trials.
+AUGMENTS = ("none", "light", "strong")
+SEARCHED = "search"
+#: In what numbers trained layers compute: see `training.precision`; `auto` measures.
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+AUTO = "auto"
+#: The layers of a backbone that are trained: see `architectures.fine_tuning`.
+FROZEN = "frozen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,13 @@ class StudyConfig:
         weights: `auto`, `imagenet`, `random`, or a Keras weights file.
         fit: How images meet the network's input, one of `FITS`.
         balance: What weighs the same in training, one of `BALANCES`.
+        fine_tune: Which layers under the head are trained: `frozen` for none, `last_block`,
+            `last_2_blocks` and so on, `all`, or a number of last layers.
+        augment: What is done to the pictures that train such layers: one of `AUGMENTS`, or
+            `search`.
+        precision: In what numbers such layers compute: one of `PRECISIONS`, or `auto`.
+        cache_gb: Disk for what trained layers read again each epoch, in 10⁹ bytes; what is
+            larger is computed anew each time. 0: a quarter of the free disk, at most 20.
         limit: At most this many images per split and class.
         seed: Of the split, of random weights, of the search and of every fit.
         study: Name of the study; derived from what defines its results when empty.
@@ -44,6 +60,10 @@ class StudyConfig:
     weights: str = "auto"
     fit: str = "crop"
     balance: str = "none"
+    fine_tune: str = FROZEN
+    augment: str = SEARCHED
+    precision: str = AUTO
+    cache_gb: float = 0.0
     limit: int = 0
     seed: int = 0
     study: str = ""
@@ -76,7 +96,7 @@ class AuditConfig:
 
 @dataclass(frozen=True, slots=True)
 class HeadConfig:
-    """One point of the search space; the defaults are the baseline every study tries first.
+    """The head's options; the defaults are the baseline every study tries first.
 
     Attributes:
         features: Which maps the head reads: `last`, or `all_blocks`.
@@ -86,9 +106,10 @@ class HeadConfig:
         units: Width of the hidden layer; 0 for none.
         activation: Key of a row of `ACTIVATIONS`.
         loss: Key of a row of `LOSSES`.
-        learning_rate: Of AdamW.
-        weight_decay: Of AdamW, decoupled from the loss.
-        batch_size: Images per training step.
+        learning_rate: Of AdamW, on cached features; of the whole network's training where it
+            starts from scratch.
+        weight_decay: Of AdamW, decoupled from the loss; likewise.
+        batch_size: Images per training step; likewise.
     """
 
     features: str = "all_blocks"
@@ -105,3 +126,61 @@ class HeadConfig:
     def as_params(self) -> dict[str, Any]:
         """Return the record as flat params, keyed as in the search space."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class TuningConfig:
+    """How a pretrained backbone's unfrozen layers are trained, after the head alone.
+
+    Attributes:
+        learning_rate: Highest of AdamW, after the warm-up.
+        weight_decay: Of AdamW, decoupled from the loss.
+        batch_size: Images per training step.
+    """
+
+    learning_rate: float = 3e-4
+    weight_decay: float = 1e-2
+    batch_size: int = 32
+
+
+@dataclass(frozen=True, slots=True)
+class TrialConfig:
+    """One point of the search space.
+
+    Attributes:
+        head: Options of the head.
+        augment: One of `AUGMENTS`; empty where no layer under the head is trained.
+        tuning: How unfrozen layers are trained; None where there are none, or nothing else.
+    """
+
+    head: HeadConfig = HeadConfig()
+    augment: str = ""
+    tuning: TuningConfig | None = None
+
+    def as_params(self) -> dict[str, Any]:
+        """Return the record as flat params, keyed as in the search space."""
+        params = self.head.as_params()
+        if self.augment:
+            params["augment"] = self.augment
+        if self.tuning:
+            params |= {f"{_TUNING}{key}": value for key, value in asdict(self.tuning).items()}
+        return params
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> "TrialConfig":
+        """Rebuild the record from what `as_params` returned."""
+        head = {field.name: params[field.name] for field in fields(HeadConfig)}
+        tuning = {
+            key.removeprefix(_TUNING): value
+            for key, value in params.items()
+            if key.startswith(_TUNING)
+        }
+        return cls(
+            HeadConfig(**head),
+            params.get("augment", ""),
+            TuningConfig(**tuning) if tuning else None,
+        )
+
+
+#: Tells the params of `TuningConfig` from those of the head.
+_TUNING = "fine_"

@@ -1,16 +1,20 @@
 """A request with every choice made: which architecture, size, weights, and what defines it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from fakeface_bench.architectures.catalogue import Architecture, architecture_named
+from fakeface_bench.architectures.architecture import Architecture
+from fakeface_bench.architectures.catalogue import architecture_named
+from fakeface_bench.architectures.fine_tuning import Unfrozen, unfrozen_part
 from fakeface_bench.architectures.weights import Weights, resolve_weights
 from fakeface_bench.config import StudyConfig
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.layout import SPLITS
 from fakeface_bench.data.publish import content_key
 from fakeface_bench.data.sources import source_names
-from fakeface_bench.search.space import SPACE_VERSION
+from fakeface_bench.folders import cache_folder
+from fakeface_bench.search.space import SPACE_VERSION, TUNING_VERSION
 
 #: Raise it with any change that alters the figures of an unchanged study.
 STUDY_VERSION = 1
@@ -24,11 +28,14 @@ class Plan:
     architecture: Architecture
     image_size: int
     weights: Weights
+    unfrozen: Unfrozen
 
     @property
     def title(self) -> str:
         """Name of the parent run."""
-        return f"{self.architecture.key} on {'+'.join(source_names(self.config.data))}"
+        trained = self.architecture.pretrained and self.unfrozen.anything
+        how = f" ({self.unfrozen.label})" if trained else ""
+        return f"{self.architecture.key}{how} on {'+'.join(source_names(self.config.data))}"
 
     def definition(self, index: ImageIndex) -> dict[str, Any]:
         """Return all that the study's results depend on, besides its number of trials."""
@@ -41,12 +48,27 @@ class Plan:
             "fit": self.config.fit,
             "balance": self.config.balance,
             **({"sources": index.source_digests} if self.config.balance == "sources" else {}),
+            **(self._tuning() if self.unfrozen.anything else {}),
             "batch_size": self.config.batch_size,
             "epochs": self.config.epochs,
             "seed": self.config.seed,
             "space": SPACE_VERSION,
             "version": STUDY_VERSION,
         }
+
+    def _tuning(self) -> dict[str, Any]:
+        return {
+            "fine_tune": self.unfrozen.label,
+            "augment": self.config.augment,
+            "precision": self.config.precision,
+            "tuning": TUNING_VERSION,
+        }
+
+    def checkpoints(self, index: ImageIndex) -> Path | None:
+        """Return the folder of what killed fits go on from; None where fits take seconds."""
+        if not self.unfrozen.anything:
+            return None
+        return cache_folder("fits") / content_key(self.definition(index))
 
     def study_name(self, index: ImageIndex) -> str:
         """Return the name asked for, else one derived from the definition."""
@@ -66,4 +88,5 @@ def make_plan(config: StudyConfig) -> Plan:
         architecture=architecture,
         image_size=config.image_size or architecture.image_size,
         weights=resolve_weights(config.weights, architecture, config.seed),
+        unfrozen=unfrozen_part(config.fine_tune, architecture),
     )

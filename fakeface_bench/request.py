@@ -3,8 +3,9 @@
 import re
 
 from fakeface_bench.architectures.catalogue import architecture_named
+from fakeface_bench.architectures.fine_tuning import Unfrozen, unfrozen_part
 from fakeface_bench.architectures.weights_spec import check_weights_spec
-from fakeface_bench.config import AuditConfig, StudyConfig
+from fakeface_bench.config import AUTO, SEARCHED, AuditConfig, StudyConfig
 from fakeface_bench.data.sources import check_data
 from fakeface_bench.errors import UsageError
 from fakeface_bench.folders import existing_path
@@ -20,7 +21,9 @@ def check_request(config: StudyConfig) -> None:
     Raises:
         UsageError: With what arrived, what is allowed, and what to do.
     """
-    check_weights_spec(config.weights, architecture_named(config.model))
+    architecture = architecture_named(config.model)
+    check_weights_spec(config.weights, architecture)
+    _check_tuning(config, unfrozen_part(config.fine_tune, architecture))
     check_data(config.data)
     if config.image_size and config.image_size < MIN_IMAGE_SIZE:
         raise UsageError(
@@ -31,6 +34,24 @@ def check_request(config: StudyConfig) -> None:
         raise UsageError(
             f"study {config.study!r} is no name: letters, digits, '.', '_' and '-', "
             "at most 100 of them, the first a letter or digit."
+        )
+
+
+def _check_tuning(config: StudyConfig, unfrozen: Unfrozen) -> None:
+    if not unfrozen.anything:
+        for name, value, default in (
+            ("augment", config.augment, SEARCHED),
+            ("precision", config.precision, AUTO),
+        ):
+            if value != default:
+                raise UsageError(
+                    f"{name} {value!r} is for layers that are trained, and fine_tune is "
+                    f"{unfrozen.label!r}: name layers with fine_tune, or leave {name} out."
+                )
+    elif config.augment == "strong" and not unfrozen.everything:
+        raise UsageError(
+            f"augment 'strong' needs fine_tune 'all': with {unfrozen.label!r} the layers below are "
+            "frozen and run once an image; 'none', 'light' (mirroring) or 'search'."
         )
 
 

@@ -5,9 +5,9 @@ import platform
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 
 import psutil
 
@@ -48,6 +48,31 @@ def gpus() -> list[str]:
     import tensorflow as tf
 
     return [device.name for device in tf.config.list_physical_devices("GPU")]
+
+
+def out_of_memory() -> type[Exception]:
+    """Return what TensorFlow raises where a device's memory does not suffice."""
+    import tensorflow as tf
+
+    return cast(type[Exception], tf.errors.ResourceExhaustedError)
+
+
+def replicas() -> AbstractContextManager[Any]:
+    """Return the scope in which a model is built to train on every GPU that is seen.
+
+    Several share each batch (`tf.distribute.MirroredStrategy`); with one or none it does nothing.
+    """
+    devices = replica_devices()
+    if len(devices) < 2:
+        return nullcontext()
+    import tensorflow as tf
+
+    return cast(AbstractContextManager[Any], tf.distribute.MirroredStrategy(devices).scope())
+
+
+def replica_devices() -> list[str]:
+    """Return the devices that training is spread over, by name."""
+    return [f"GPU:{number}" for number in range(len(gpus()))]
 
 
 def hardware_facts() -> dict[str, Any]:

@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from fakeface_bench.architectures.macs import count_macs
-from fakeface_bench.config import CLASS_NAMES, StudyConfig
-from fakeface_bench.data.images import load_image
+from fakeface_bench.config import StudyConfig
 from fakeface_bench.evaluation.detector import Detector, train_detector
 from fakeface_bench.evaluation.metrics import roc_auc
+from fakeface_bench.models.networks import Network
 from fakeface_bench.plan import Plan, make_plan
 from fakeface_bench.progress import Progress
 from fakeface_bench.records import (
@@ -25,9 +24,12 @@ from fakeface_bench.report import audit_metrics, summary_markdown, write_study_r
 from fakeface_bench.request import check_request
 from fakeface_bench.runtime import hardware_facts
 from fakeface_bench.search.optimise import SearchTask, optimise
+from fakeface_bench.search.space import Space
 from fakeface_bench.search.storage import (
     Study,
     finished_trials,
+    keep_precision,
+    kept_precision,
     open_study,
     trial_record,
     without_credentials,
@@ -38,9 +40,8 @@ from fakeface_bench.tracking.model import log_model
 from fakeface_bench.tracking.runs import TrackedRun, tracked_run
 from fakeface_bench.tracking.store import open_store, storage_beside_store
 from fakeface_bench.tracking.trials import TrialRuns
-from fakeface_bench.training.fit import FitTask
-
-_EXAMPLE_IMAGES = 2
+from fakeface_bench.training.precision import choose_precision
+from fakeface_bench.training.task import FitTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,12 @@ def run_study(config: StudyConfig, progress: Progress) -> StudyOutcome:
         subject = prepare_subject(plan, progress)
         tags = _tags(plan, subject)
         run.tag(tags)
-        run.log_params({"image_size_px": plan.image_size} | _images_by_source(subject))
+        inputs = {"image_size_px": plan.image_size, "trained_on": subject.trained_on}
+        run.log_params(inputs | subject.images_by_source())
         index = subject.index
         run.log_dataset(index.name, index.digest, index.frame, index.folders)
         study = _open_study(plan, subject)
-        train, valid = subject.reader.read("train"), subject.reader.read("valid")
-        task = FitTask(subject.network, train, valid, config.epochs, config.seed, roc_auc)
+        task = _fit_task(plan, subject, study, run, progress)
         runs = TrialRuns(run, tags)
         search = _search(plan, study, task, runs, progress)
         detector, record = _conclude(plan, subject, task, search, progress)
@@ -86,7 +87,7 @@ def run_study(config: StudyConfig, progress: Progress) -> StudyOutcome:
         record = replace(record, cost=replace(record.cost, total_seconds=total))
         _log(run, record)
         facts = {"study": record.study, "threshold": detector.threshold}
-        log_model(detector.complete, _example(plan, subject), facts)
+        log_model(detector.complete, subject.example(plan), facts)
         runs.supersede_older()
     return StudyOutcome(record, run.run_id, run.experiment_id)
 
@@ -98,6 +99,7 @@ def _tags(plan: Plan, subject: Subject) -> dict[str, str]:
         names.DATASET_DIGEST: subject.index.digest,
         names.TEST_DIGEST: subject.index.split_digest("test"),
         names.WEIGHTS: plan.weights.label,
+        names.FINE_TUNE: plan.unfrozen.label,
         names.WEIGHTS_WARNING: plan.weights.warning,
         names.STUDY: plan.study_name(subject.index),
     }
@@ -109,6 +111,35 @@ def _open_study(plan: Plan, subject: Subject) -> Study:
     return open_study(storage, plan.study_name(subject.index), plan.definition(subject.index))
 
 
+def _fit_task(
+    plan: Plan, subject: Subject, study: Study, run: TrackedRun, progress: Progress
+) -> FitTask:
+    """Read train and validation, and settle in what numbers trained layers compute."""
+    task = FitTask(
+        network=subject.network,
+        train=subject.reader.read("train"),
+        valid=subject.reader.read("valid"),
+        epochs=plan.config.epochs,
+        seed=plan.config.seed,
+        objective=roc_auc,
+        checkpoints=plan.checkpoints(subject.index),
+        warn=progress.warn,
+    )
+    if not plan.unfrozen.anything:
+        return task
+    asked = kept_precision(study) or plan.config.precision
+    precision = choose_precision(asked, task, _space(plan, subject.network).baseline())
+    keep_precision(study, precision.name)
+    progress.say(f"trained on {subject.trained_on}, in {precision.name}")
+    run.log_params({"trained_in": precision.name})
+    run.log_figures(precision.as_metrics())
+    return replace(task, precision=precision.name)
+
+
+def _space(plan: Plan, network: Network) -> Space:
+    return Space(network, plan.config.batch_size, plan.config.augment)
+
+
 def _search(
     plan: Plan, study: Study, task: FitTask, runs: TrialRuns, progress: Progress
 ) -> SearchRecord:
@@ -117,7 +148,7 @@ def _search(
         fit=task,
         trials=plan.config.trials,
         seed=plan.config.seed,
-        batch_size=plan.config.batch_size,
+        space=_space(plan, task.network),
         timeout_seconds=60 * plan.config.timeout_minutes,
     )
     return optimise(study, search_task, runs, progress)
@@ -129,7 +160,7 @@ def _conclude(
     """Refit the winner, choose its threshold on validation, and only then read test."""
     progress.say(f"refitting trial {search.best.number}, then scoring the test split")
     started = time.perf_counter()
-    detector, final_fit = train_detector(task, search.best.head)
+    detector, final_fit = train_detector(task, search.best.config)
     fitted = time.perf_counter()
     valid = detector.score(task.valid, subject.index.split("valid"))
     read = time.perf_counter()
@@ -158,6 +189,7 @@ def _conclude(
         floor=subject.audit.floor,
         source_floors=subject.audit.source_floors,
         facts=_facts(subject, detector),
+        fine_tune=plan.unfrozen.label,
     )
 
 
@@ -166,39 +198,16 @@ def _facts(subject: Subject, detector: Detector) -> dict[str, float]:
     trained = sum(np.prod(weight.shape) for weight in detector.classifier.trainable_weights)
     return {
         **audit_metrics(subject.audit),
-        **_images_used(subject),
+        **subject.images_used(),
         "cost/mmacs_per_image": count_macs(model) / 1e6,
         "cost/parameters": float(model.count_params()),
         "cost/parameters_trained": float(trained),
     }
 
 
-def _images_used(subject: Subject) -> dict[str, float]:
-    """Count what this study itself uses, in place of all that the audit found usable."""
-    frame = subject.index.frame
-    by_class = frame["split"] + "_" + frame["label"].map(dict(enumerate(CLASS_NAMES)))
-    counts = frame["split"].value_counts().to_dict() | by_class.value_counts().to_dict()
-    used = {f"data/{place}_images": float(images) for place, images in counts.items()}
-    return {"data/images": float(len(frame))} | used
-
-
-def _images_by_source(subject: Subject) -> dict[str, int]:
-    """Return the sizes of each of several datasets, as params."""
-    frame = subject.index.frame
-    if frame["source"].nunique() == 1:
-        return {}
-    places = "images/" + frame["source"] + "/" + frame["split"]
-    return {str(place): int(images) for place, images in places.value_counts().items()}
-
-
-def _example(plan: Plan, subject: Subject) -> npt.NDArray[np.uint8]:
-    files = subject.index.files(subject.index.split("train").head(_EXAMPLE_IMAGES))
-    return np.stack([load_image(path, plan.image_size, plan.config.fit) for path in files])
-
-
 def _log(run: TrackedRun, record: StudyRecord) -> None:
     run.log_fit(record.final_fit.epochs, record.metrics())
-    run.log_params({f"best_{key}": value for key, value in record.head.as_params().items()})
+    run.log_params({f"best_{key}": value for key, value in record.config.as_params().items()})
     run.tag({names.NOTE: summary_markdown(record)})
     with tempfile.TemporaryDirectory() as folder:
         write_study_report(record, Path(folder))

@@ -2,36 +2,64 @@
 
 from dataclasses import dataclass
 
-import pandas as pd
+import numpy as np
+import numpy.typing as npt
 
-from fakeface_bench.architectures.backbones import build_backbone
+from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.audit import Audit, make_audit
+from fakeface_bench.data.images import load_image
 from fakeface_bench.data.index import ImageIndex, build_index
-from fakeface_bench.data.pixels import cached_pixels
-from fakeface_bench.data.publish import CachedArrays
 from fakeface_bench.data.selection import select_files
 from fakeface_bench.data.sources import prepare_sources
 from fakeface_bench.data.survey import survey_sources
 from fakeface_bench.evaluation.shortcut import shortcut_floors
-from fakeface_bench.features.reader import LoadArrays, SplitReader
-from fakeface_bench.features.store import FeatureSource, cached_features
-from fakeface_bench.models.networks import FrozenNetwork, Network, ScratchNetwork
+from fakeface_bench.features.reader import SplitReader
+from fakeface_bench.inputs import prepare_inputs
+from fakeface_bench.models.networks import Network
 from fakeface_bench.plan import Plan
 from fakeface_bench.progress import Progress
-from fakeface_bench.runtime import gpus
 
-#: Images a step through a frozen backbone on a GPU.
-GPU_BATCH = 128
+_EXAMPLE_IMAGES = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A network, its data, and what an audit found in them."""
+    """A network, its data, and what an audit found in them.
+
+    Attributes:
+        network: What is trained.
+        index: The images.
+        audit: What was found in the dataset.
+        reader: Reads the splits.
+        trained_on: What the training reads each epoch, and where from, in words.
+    """
 
     network: Network
     index: ImageIndex
     audit: Audit
     reader: SplitReader
+    trained_on: str
+
+    def images_used(self) -> dict[str, float]:
+        """Count what this study itself uses, in place of all that the audit found usable."""
+        frame = self.index.frame
+        by_class = frame["split"] + "_" + frame["label"].map(dict(enumerate(CLASS_NAMES)))
+        counts = frame["split"].value_counts().to_dict() | by_class.value_counts().to_dict()
+        used = {f"data/{place}_images": float(images) for place, images in counts.items()}
+        return {"data/images": float(len(frame))} | used
+
+    def images_by_source(self) -> dict[str, int]:
+        """Return the sizes of each of several datasets, as params."""
+        frame = self.index.frame
+        if frame["source"].nunique() == 1:
+            return {}
+        places = "images/" + frame["source"] + "/" + frame["split"]
+        return {str(place): int(images) for place, images in places.value_counts().items()}
+
+    def example(self, plan: Plan) -> npt.NDArray[np.uint8]:
+        """Return a few training pictures as the network sees them."""
+        files = self.index.files(self.index.split("train").head(_EXAMPLE_IMAGES))
+        return np.stack([load_image(path, plan.image_size, plan.config.fit) for path in files])
 
 
 def prepare_subject(plan: Plan, progress: Progress) -> Subject:
@@ -40,34 +68,6 @@ def prepare_subject(plan: Plan, progress: Progress) -> Subject:
     files = select_files(survey, plan.config.seed)
     index = build_index(survey, files, plan.config.limit, progress)
     audit = make_audit(survey, files, shortcut_floors(files))
-    if plan.architecture.pretrained:
-        network, load = _frozen(plan, index, progress)
-    else:
-        network, load = _from_scratch(plan, index, progress)
-    return Subject(network, index, audit, SplitReader(index, load, plan.config.balance))
-
-
-def _frozen(plan: Plan, index: ImageIndex, progress: Progress) -> tuple[Network, LoadArrays]:
-    backbone = build_backbone(plan.architecture, plan.image_size, plan.weights)
-    source = FeatureSource(
-        backbone=backbone,
-        architecture=plan.architecture,
-        weights=plan.weights.identity,
-        fit=plan.config.fit,
-        batch_size=plan.config.batch_size or (GPU_BATCH if gpus() else plan.architecture.cpu_batch),
-    )
-
-    def load(rows: pd.DataFrame) -> CachedArrays:
-        return cached_features(source, list(rows["digest"]), index.files(rows), progress)
-
-    return FrozenNetwork(backbone), load
-
-
-def _from_scratch(plan: Plan, index: ImageIndex, progress: Progress) -> tuple[Network, LoadArrays]:
-    def load(rows: pd.DataFrame) -> CachedArrays:
-        files = index.files(rows)
-        return cached_pixels(
-            list(rows["digest"]), files, plan.image_size, plan.config.fit, progress
-        )
-
-    return ScratchNetwork(plan.architecture, plan.image_size), load
+    inputs = prepare_inputs(plan, index, progress)
+    reader = SplitReader(index, inputs.load, plan.config.balance)
+    return Subject(inputs.network, index, audit, reader, inputs.told)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from fakeface_bench.architectures.architecture import Architecture
 from fakeface_bench.architectures.backbones import build_backbone, build_scratch_network
-from fakeface_bench.architectures.catalogue import ARCHITECTURES, Architecture, architecture_named
+from fakeface_bench.architectures.catalogue import ARCHITECTURES, architecture_named
 from fakeface_bench.architectures.macs import count_macs
 from fakeface_bench.architectures.preprocessing import PREPROCESSINGS
 from fakeface_bench.architectures.weights import Weights
@@ -18,8 +19,9 @@ from fakeface_bench.evaluation.metrics import METRICS, score_metrics
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.features.statistics import feature_model, layout_of
 from fakeface_bench.models.head import Calibration
-from fakeface_bench.models.networks import FrozenNetwork, Network, ScratchNetwork
+from fakeface_bench.models.networks import FrozenNetwork, Network
 from fakeface_bench.models.poolings import ACTIVATIONS, FEATURES, POOLINGS
+from fakeface_bench.models.scratch import ScratchNetwork
 from fakeface_bench.training.losses import LOSSES, Loss, accuracy_metric
 
 #: Small enough to be quick, large enough for every row (Xception needs 71).
@@ -47,6 +49,14 @@ def samples_for(network: Network, images: int = 12) -> Samples:
     return Samples({name: array.numpy() for name, array in outputs.items()}, labels)
 
 
+def classifier_of(network: Network, samples: Samples, head: HeadConfig) -> keras.Model:
+    """Return what is trained, untrained yet."""
+    outputs = LOSSES[head.loss].outputs
+    if isinstance(network, FrozenNetwork):
+        return network.classifier(samples, head, outputs)
+    return network.trainable(None, head, outputs, "float32")
+
+
 @pytest.fixture(scope="module")
 def frozen() -> FrozenNetwork:
     return FrozenNetwork(network_at(architecture_named("mobilenetv3_small"), SIZE))
@@ -61,7 +71,7 @@ def assert_learns(network: Network, head: HeadConfig) -> None:
     """One step: the declared output width, a finite loss, finite gradients for every weight."""
     samples = samples_for(network)
     loss = LOSSES[head.loss]
-    classifier = network.classifier(samples, head, loss.outputs)
+    classifier = classifier_of(network, samples, head)
     x = samples.rows(np.arange(len(samples)), network.parts(head))
     y = samples.labels.astype(np.float32)[:, None]
     with tf.GradientTape() as tape:
@@ -125,7 +135,7 @@ def test_detector_saves_and_loads_to_equal_predictions(
     else:
         network = ScratchNetwork(architecture, SIZE)
     head = HeadConfig(units=8, batch_norm=True)
-    classifier = network.classifier(samples_for(network, 4), head, 1)
+    classifier = classifier_of(network, samples_for(network, 4), head)
     detector = network.complete(classifier, head, Calibration(2.0, -0.5))
     detector.save(tmp_path / "detector.keras")
     loaded = keras.saving.load_model(tmp_path / "detector.keras", safe_mode=True)

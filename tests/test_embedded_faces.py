@@ -2,12 +2,12 @@
 
 import pytest
 
-from fakeface_bench.config import HeadConfig, StudyConfig
+from fakeface_bench.config import StudyConfig, TrialConfig
 from fakeface_bench.evaluation.detector import train_detector
 from fakeface_bench.evaluation.metrics import roc_auc
 from fakeface_bench.plan import make_plan
 from fakeface_bench.subject import Subject, prepare_subject
-from fakeface_bench.training.fit import FitTask
+from fakeface_bench.training.task import FitTask
 from tests.conftest import RecordedProgress
 
 
@@ -17,7 +17,7 @@ def auc_on_test(model: str, epochs: int) -> float:
     subject: Subject = prepare_subject(plan, RecordedProgress())
     train, valid = subject.reader.read("train"), subject.reader.read("valid")
     task = FitTask(subject.network, train, valid, epochs, 0, roc_auc)
-    detector, _ = train_detector(task, HeadConfig())
+    detector, _ = train_detector(task, TrialConfig())
     test = subject.reader.read("test")
     assert len(test) == 300
     return detector.score(test, [""] * 300).metrics["roc_auc"]

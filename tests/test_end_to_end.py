@@ -161,7 +161,7 @@ def test_a_trial_holds_its_options_epochs_and_state(place: Workplace, second) ->
         assert run.data.params.keys() >= HeadConfig().as_params().keys()
         history = place.client.get_metric_history(run.info.run_id, "train/loss")
         assert [point.step for point in history] == list(range(len(trial.epochs)))
-    assert record.trials[0].head.pooling == HeadConfig().pooling, "the baseline comes first"
+    assert record.trials[0].config.head.pooling == HeadConfig().pooling, "the baseline comes first"
 
 
 def test_artifacts_answer_without_code(artifacts: Path, second) -> None:

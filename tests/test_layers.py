@@ -17,7 +17,7 @@ NAME = PACKAGE.name
 #: Highest first; a module imports its own layer and those below it.
 LAYERS = (
     ("cli", "__main__"),
-    ("study", "audit", "compare", "subject", "plan", "request"),
+    ("study", "audit", "compare", "subject", "inputs", "plan", "request"),
     ("tracking",),
     ("report",),
     ("search",),
@@ -44,14 +44,23 @@ HEAVY = {
     "matplotlib": {"report"},
     "plotly": {"report"},
     "keras": {"evaluation", "training", "models", "features", "architectures", "runtime"},
-    "tensorflow": {"features", "data.pipeline", "runtime"},
+    "tensorflow": {"features", "data.pipeline", "data.augmentation", "runtime"},
     "h5py": {"architectures.weights"},
     "kagglehub": {"data.kaggle", "data.kaggle_client"},
     "requests": {"data.kaggle"},
     "click": {"cli", "__main__"},
     "rich": {"cli"},
     "PIL": {"data", "report"},
-    "pandas": {"subject", "compare", "tracking", "report", "evaluation", "features", "data"},
+    "pandas": {
+        "subject",
+        "inputs",
+        "compare",
+        "tracking",
+        "report",
+        "evaluation",
+        "features",
+        "data",
+    },
 }
 #: Where TensorFlow, what imports it, and kagglehub may be imported inside a function, to keep
 #: starting quick.

@@ -2,7 +2,8 @@
 
 import keras
 
-from fakeface_bench.architectures.catalogue import Architecture
+from fakeface_bench.architectures.architecture import Architecture
+from fakeface_bench.architectures.cut import SCRATCH_MOMENTUM
 from fakeface_bench.architectures.preprocessing import PREPROCESSINGS
 from fakeface_bench.architectures.weights import Weights, load_imagenet, load_weights_file
 from fakeface_bench.config import HeadConfig
@@ -43,7 +44,7 @@ def build_backbone(architecture: Architecture, image_size: int, weights: Weights
 
 
 def build_scratch_network(
-    architecture: Architecture, image_size: int, head: HeadConfig
+    architecture: Architecture, image_size: int, head: HeadConfig, precision: str = "float32"
 ) -> keras.Model:
     """Build an untrained network whose blocks follow the searched options.
 
@@ -51,21 +52,26 @@ def build_scratch_network(
     after it where the row says so.
 
     Returns:
-        A model from pixels 0 to 255, shape (n, image_size, image_size, 3), to a list of maps, one
-        a block.
+        A model from pixels 0 to 255, shape (n, image_size, image_size, 3), to a list of float32
+        maps, one a block, computed in `precision`.
     """
     pixels = keras.Input((image_size, image_size, 3), name="pixels")
     x = PREPROCESSINGS[architecture.preprocessing].apply(pixels)
     maps = []
+    stride = 1 if architecture.max_pooling else 2
     for filters in architecture.filters:
-        stride = 1 if architecture.max_pooling else 2
         x = keras.layers.Conv2D(
-            filters, 3, strides=stride, padding="same", use_bias=not head.batch_norm
+            filters,
+            3,
+            strides=stride,
+            padding="same",
+            use_bias=not head.batch_norm,
+            dtype=precision,
         )(x)
         if head.batch_norm:
-            x = keras.layers.BatchNormalization()(x)
-        x = keras.layers.Activation(head.activation)(x)
+            x = keras.layers.BatchNormalization(momentum=SCRATCH_MOMENTUM, dtype=precision)(x)
+        x = keras.layers.Activation(head.activation, dtype=precision)(x)
         if architecture.max_pooling:
-            x = keras.layers.MaxPooling2D()(x)
-        maps.append(x)
+            x = keras.layers.MaxPooling2D(dtype=precision)(x)
+        maps.append(keras.ops.cast(x, "float32"))
     return keras.Model(pixels, maps, name=f"{architecture.key}_backbone")

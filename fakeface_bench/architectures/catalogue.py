@@ -1,48 +1,9 @@
 """Every architecture the suite can study, as a literal table; importing it needs no TensorFlow."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from fakeface_bench.architectures.architecture import Architecture
 from fakeface_bench.errors import unknown_name
-
-
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """One row of the catalogue.
-
-    Attributes:
-        key: Name on the command line.
-        application: Class in `keras.applications`; empty for a from-scratch network.
-        preprocessing: Key of `PREPROCESSINGS`, applied inside the model to pixels 0 to 255.
-        image_size: Side of the input it was made for, in pixels.
-        parameters: Number of weights without a head.
-        mmacs: Million multiply-accumulates per image at `image_size`, without a head.
-        blocks: Layers whose outputs are its blocks, from the input up; the last map comes
-            after them and is not named.
-        filters: Of each convolution block of a from-scratch network.
-        max_pooling: Whether such blocks shrink by MaxPooling2D; by a stride of 2 otherwise.
-        imagenet_file: Name of Keras's own weights file in its cache.
-        cpu_batch: Images a step at which the frozen backbone runs fastest on a CPU.
-        aliases: Further names on the command line.
-    """
-
-    key: str
-    application: str
-    preprocessing: str
-    image_size: int
-    parameters: int
-    mmacs: int
-    blocks: tuple[str, ...] = ()
-    filters: tuple[int, ...] = ()
-    max_pooling: bool = False
-    imagenet_file: str = ""
-    cpu_batch: int = 16
-    aliases: tuple[str, ...] = ()
-
-    @property
-    def pretrained(self) -> bool:
-        """Whether it is a frozen backbone that ImageNet weights exist for."""
-        return bool(self.application)
 
 
 def _inverted_residuals(count: int, plain: tuple[int, ...]) -> tuple[str, ...]:
@@ -90,6 +51,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         parameters=939_120,
         mmacs=55,
         blocks=_inverted_residuals(11, plain=(0, 1, 3, 6, 8)),
+        closing_block=False,
         imagenet_file="weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5",
         cpu_batch=32,
     ),
@@ -101,6 +63,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         parameters=2_996_352,
         mmacs=214,
         blocks=_inverted_residuals(15, plain=(1, 3, 6, 10, 12)),
+        closing_block=False,
         imagenet_file="weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5",
         cpu_batch=8,
         aliases=("mobilenetv3",),
@@ -119,6 +82,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
                 for i in range(1, 17)
             ),
         ),
+        closing_block=False,
         imagenet_file="mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
     ),
     Architecture(
@@ -134,6 +98,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
             for i in range(repeats)
             if not (stage == 1 and i == 0)
         ),
+        closing_block=False,
         imagenet_file="efficientnetv2-b0_notop.h5",
     ),
     Architecture(

@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import keras
 
-from fakeface_bench.architectures.catalogue import Architecture
+from fakeface_bench.architectures.architecture import Architecture
 from fakeface_bench.architectures.weights_spec import check_weights_spec
 from fakeface_bench.errors import WeightsError
 

@@ -1,6 +1,6 @@
 """What may be asked for as weights; checked without TensorFlow."""
 
-from fakeface_bench.architectures.catalogue import Architecture
+from fakeface_bench.architectures.architecture import Architecture
 from fakeface_bench.errors import UsageError
 from fakeface_bench.folders import existing_path
 

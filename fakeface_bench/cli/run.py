@@ -2,7 +2,7 @@
 
 import click
 
-from fakeface_bench.config import BALANCES, FITS, StudyConfig
+from fakeface_bench.config import AUGMENTS, AUTO, BALANCES, FITS, PRECISIONS, SEARCHED, StudyConfig
 
 _DEFAULT = StudyConfig()
 
@@ -56,6 +56,30 @@ _DEFAULT = StudyConfig()
     help="What weighs the same in training, however many images it has.",
 )
 @click.option(
+    "--fine-tune",
+    default=_DEFAULT.fine_tune,
+    help="Layers trained under the head: frozen (none), last_block, last_2_blocks and so on, all, "
+    "or a number of last layers.",
+)
+@click.option(
+    "--augment",
+    type=click.Choice((SEARCHED, *AUGMENTS)),
+    default=_DEFAULT.augment,
+    help="What is done to the pictures that train such layers.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice((AUTO, *PRECISIONS)),
+    default=_DEFAULT.precision,
+    help="In what numbers such layers compute; auto measures.",
+)
+@click.option(
+    "--cache-gb",
+    type=click.FloatRange(0),
+    default=_DEFAULT.cache_gb,
+    help="Disk for what such layers read each epoch; 0: a quarter of the free disk, at most 20.",
+)
+@click.option(
     "--limit",
     type=click.IntRange(0),
     default=_DEFAULT.limit,
@@ -80,7 +104,7 @@ _DEFAULT = StudyConfig()
     help="After this time no new trial starts; 0 for never.",
 )
 def run(**options: object) -> None:
-    """Search one architecture's head on one dataset and record the study in MLflow."""
+    """Search one architecture on one dataset and record the study in MLflow."""
     # TensorFlow takes seconds to import, so a wrong request is told before.
     from fakeface_bench.cli.console import ConsoleProgress, print_outcome
     from fakeface_bench.request import check_request

@@ -8,7 +8,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 import PIL
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from fakeface_bench.errors import DataError
 
@@ -24,6 +24,8 @@ MAX_PIXELS = 89_000_000
 #: Short sides up to this many times the input are cropped as they are: scaling down is a
 #: low-pass filter, and a generator's traces are high-frequency.
 NATIVE_UP_TO = 1.5
+#: EXIF orientations from this one up exchange width and height.
+_TURNED_FROM = 5
 
 
 def decode_bytes(source: Path | IO[bytes]) -> Image.Image:
@@ -74,26 +76,47 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def fit_image(image: Image.Image, size: int, fit: str) -> Image.Image:
-    """Bring an image to `size` × `size` pixels.
+def fitted_size(width: int, height: int, size: int, fit: str) -> tuple[int, int]:
+    """Return the width and height an image is scaled to before its centre is taken.
 
-    `crop` takes the centre at native resolution. It scales only where it must: up where the
-    short side is below `size`, down (to `size`) where it is more than 1.5 times too large.
-    `resize` scales the whole picture to the square, whatever its shape.
+    `crop` keeps native resolution. It scales only where it must: up where the short side is below
+    `size`, down (to `size`) where it is more than 1.5 times too large. `resize` scales the whole
+    picture to the square, whatever its shape.
+
+    Args:
+        width: Of the picture as a viewer shows it.
+        height: Likewise.
+        size: Side of the network's input in pixels.
+        fit: One of `config.FITS`.
+    """
+    if fit == "resize":
+        return size, size
+    short = min(width, height)
+    if size <= short <= NATIVE_UP_TO * size:
+        return width, height
+    return max(size, round(width * size / short)), max(size, round(height * size / short))
+
+
+def fit_image(image: Image.Image, size: int, fit: str) -> Image.Image:
+    """Bring an image to `size` × `size` pixels: scaled as `fitted_size` says, then its centre.
 
     Args:
         image: RGB.
         size: Side of the network's input in pixels.
         fit: One of `config.FITS`.
     """
-    if fit == "resize":
-        return image.resize((size, size), Image.Resampling.BICUBIC)
-    short = min(image.size)
-    if short < size or short > NATIVE_UP_TO * size:
-        scaled = (max(size, round(side * size / short)) for side in image.size)
-        image = image.resize((next(scaled), next(scaled)), Image.Resampling.BICUBIC)
-    left, top = ((side - size) // 2 for side in image.size)
-    return image.crop((left, top, left + size, top + size))
+    return centre(_fitted(image, size, fit), size, size)
+
+
+def centre(image: Image.Image, width: int, height: int) -> Image.Image:
+    """Return the centre of an image that is at least as large."""
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))
+
+
+def _fitted(image: Image.Image, size: int, fit: str) -> Image.Image:
+    wanted = fitted_size(*image.size, size, fit)
+    return image if wanted == image.size else image.resize(wanted, Image.Resampling.BICUBIC)
 
 
 def load_image(path: Path, size: int, fit: str) -> npt.NDArray[np.uint8]:
@@ -102,8 +125,55 @@ def load_image(path: Path, size: int, fit: str) -> npt.NDArray[np.uint8]:
     Raises:
         DataError: If the file cannot be decoded; the message names it.
     """
+    return np.asarray(fit_image(_decoded(path), size, fit), dtype=np.uint8)
+
+
+def load_canvas(path: Path, size: int, fit: str, side: int) -> npt.NDArray[np.uint8]:
+    """Read one file with some of what surrounds the centre, for crops beside it.
+
+    The picture, cut to at most `side` × `side` around its centre, lies on a black canvas so that
+    the middle `size` × `size` pixels of the canvas are those of `load_image`.
+
+    Args:
+        path: Of the file.
+        size: Side of the network's input in pixels.
+        fit: One of `config.FITS`.
+        side: Of the canvas in pixels; `side` - `size` is even.
+
+    Returns:
+        uint8 RGB of shape (side, side, 3).
+
+    Raises:
+        DataError: If the file cannot be decoded; the message names it.
+    """
+    image = _fitted(_decoded(path), size, fit)
+    seen = np.asarray(centre(image, min(image.width, side), min(image.height, side)))
+    canvas = np.zeros((side, side, 3), dtype=np.uint8)
+    top, left = (-(-(side - length) // 2) for length in seen.shape[:2])
+    canvas[top : top + seen.shape[0], left : left + seen.shape[1]] = seen
+    return canvas
+
+
+def spare_pixels(path: Path, size: int, fit: str, side: int) -> tuple[int, int]:
+    """Return by how much the picture on a canvas is higher and wider than the network's input.
+
+    Only the file's header is read.
+
+    Raises:
+        DataError: If it is no readable image; the message names it.
+    """
     try:
-        image = decode_bytes(path)
+        with opened(path) as image:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= _TURNED_FROM
+            width, height = reversed(image.size) if turned else image.size
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
-    return np.asarray(fit_image(image, size, fit), dtype=np.uint8)
+    width, height = fitted_size(width, height, size, fit)
+    return min(height, side) - size, min(width, side) - size
+
+
+def _decoded(path: Path) -> Image.Image:
+    try:
+        return decode_bytes(path)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error

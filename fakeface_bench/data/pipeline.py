@@ -1,55 +1,81 @@
 """Streams decoded images from disk in order, in flat memory."""
 
 import os
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from fakeface_bench.data.images import load_image
+from fakeface_bench.data.canvases import Pictures
 from fakeface_bench.errors import DataError
 
-#: Batches decoded ahead of the one in use.
+#: Batches made ahead of the one in use.
 PREFETCH_BATCHES = 4
+#: Threads of a tf.data stage.
+PARALLEL_CALLS = os.cpu_count() or 1
 
 
-def stream_images(
-    paths: Sequence[Path], size: int, fit: str, batch_size: int
-) -> Iterator[tf.Tensor]:
-    """Yield uint8 batches (b, size, size, 3) in the order of `paths`.
+class RowLoader:
+    """Lets tf.data call Python for rows, and passes on what went wrong in its own words.
+
+    Args:
+        load: From a row's number, or several, to an array.
+        dtype: Of that array.
+        shape: Of that array; None where a length varies.
+    """
+
+    def __init__(
+        self,
+        load: Callable[..., npt.NDArray[Any]],
+        dtype: tf.DType,
+        shape: tuple[int | None, ...],
+    ) -> None:
+        self._load = load
+        self._dtype = dtype
+        self._shape = shape
+        self._broken: dict[int, DataError] = {}  # TensorFlow passes on an error's text alone
+
+    def __call__(self, *arguments: tf.Tensor) -> tf.Tensor:
+        """Return the rows as a tensor; the first argument is their number, or numbers."""
+        rows = tf.numpy_function(self._loaded, arguments, self._dtype, stateful=False)
+        return tf.ensure_shape(rows, self._shape)
+
+    @contextmanager
+    def errors_told(self) -> Iterator[None]:
+        """Turn TensorFlow's error within the block into the `DataError` of the first row."""
+        try:
+            yield
+        except tf.errors.OpError as error:
+            if not self._broken:
+                raise
+            raise self._broken[min(self._broken)] from error
+
+    def _loaded(self, *arguments: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        try:
+            return self._load(*arguments)
+        except DataError as error:
+            self._broken[int(np.min(arguments[0]))] = error
+            raise
+
+
+def stream_images(pictures: Pictures, batch_size: int) -> Iterator[tf.Tensor]:
+    """Yield uint8 batches (b, side, side, 3) in the order of the rows.
 
     Decoding runs in as many threads as there are cores; the last batch may be smaller.
 
     Raises:
         DataError: If an image cannot be decoded (any more); the message names the first.
     """
-    broken: dict[int, DataError] = {}  # TensorFlow passes on an error's text alone
-
-    def load(number: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-        try:
-            return load_image(paths[int(number)], size, fit)
-        except DataError as error:
-            broken[int(number)] = error
-            raise
-
-    def decode(number: tf.Tensor) -> tf.Tensor:
-        pixels = tf.numpy_function(load, [number], tf.uint8, stateful=False)
-        return tf.ensure_shape(pixels, (size, size, 3))
-
+    side = pictures.side
+    loader = RowLoader(lambda number: pictures.load(int(number)), tf.uint8, (side, side, 3))
     batches = (
-        tf.data.Dataset.range(len(paths))
-        .map(decode, num_parallel_calls=os.cpu_count() or 1, deterministic=True)
+        tf.data.Dataset.range(len(pictures.paths))
+        .map(loader, num_parallel_calls=PARALLEL_CALLS, deterministic=True)
         .batch(batch_size)
         .prefetch(PREFETCH_BATCHES)
     )
-    try:
+    with loader.errors_told():
         yield from batches
-    except tf.errors.OpError as error:
-        if not broken:
-            raise
-        first = broken[min(broken)]
-        raise DataError(
-            f"{first}. It was readable when the dataset was indexed; run again to index it anew."
-        ) from error

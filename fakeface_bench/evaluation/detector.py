@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from fakeface_bench.config import HeadConfig
+from fakeface_bench.config import HeadConfig, TrialConfig
 from fakeface_bench.evaluation.calibration import choose_threshold, platt
 from fakeface_bench.evaluation.metrics import score_metrics
 from fakeface_bench.evaluation.parts import part_metrics
@@ -15,9 +15,10 @@ from fakeface_bench.features.samples import Samples
 from fakeface_bench.models.head import Calibration, margin
 from fakeface_bench.models.networks import Network
 from fakeface_bench.records import FitRecord, FloatArray, LabelArray, ScoredSplit
-from fakeface_bench.training.batches import Batches, predict_logits
-from fakeface_bench.training.fit import PREDICT_BATCH, FitTask, fit
+from fakeface_bench.training.batches import Batches, forward_of, predict_batch, predict_logits
+from fakeface_bench.training.fit import fit
 from fakeface_bench.training.losses import LOSSES
+from fakeface_bench.training.task import FitTask
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,10 @@ class Detector:
         return self.network.complete(self.classifier, self.head, self.calibration)
 
 
-def train_detector(task: FitTask, head: HeadConfig) -> tuple[Detector, FitRecord]:
-    """Fit a head's options, then choose calibration and threshold on validation."""
-    classifier, record = fit(task, head)
+def train_detector(task: FitTask, config: TrialConfig) -> tuple[Detector, FitRecord]:
+    """Fit a trial's options, then choose calibration and threshold on validation."""
+    classifier, record = fit(task, config)
+    head = config.head
     y_true, margins = predict_margins(task.network, classifier, head, task.valid)
     calibration = Calibration() if LOSSES[head.loss].calibrated else platt(y_true, margins)
     threshold = choose_threshold(y_true, to_probability(margins, calibration))
@@ -68,8 +70,8 @@ def predict_margins(
     network: Network, classifier: keras.Model, head: HeadConfig, samples: Samples
 ) -> tuple[LabelArray, FloatArray]:
     """Return labels and margins, each of shape (n,), from one pass in the order of the rows."""
-    batches = Batches(samples, network.parts(head), PREDICT_BATCH)
-    y_true, logits = predict_logits(classifier, batches)
+    batches = Batches(samples, network.parts(head), predict_batch(network))
+    y_true, logits = predict_logits(forward_of(network, classifier), batches)
     return y_true, np.asarray(margin(logits), dtype=np.float64)[:, 0]
 
 

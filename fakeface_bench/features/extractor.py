@@ -1,4 +1,4 @@
-"""Runs a frozen feature model over images as fast as the machine allows."""
+"""Runs models over images as fast as the machine allows: frozen ones, and such as still change."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +9,8 @@ import numpy.typing as npt
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+#: From a batch to a model's outputs.
+Forward = Callable[[Any], Any]
 Extract = Callable[[tf.Tensor], dict[str, npt.NDArray[np.float16]]]
 
 
@@ -43,3 +45,13 @@ def frozen_graph(model: keras.Model, batch_size: int) -> Extract:
         }
 
     return extract
+
+
+def compiled_forward(model: keras.Model) -> Forward:
+    """Compile a model's prediction for batches of any size; it follows the model's weights."""
+    shape = (None, *model.inputs[0].shape[1:])
+    traced = tf.function(
+        lambda batch: model(batch, training=False),
+        input_signature=[tf.TensorSpec(shape, tf.float32)],
+    )
+    return lambda batch: traced(tf.cast(batch, tf.float32))

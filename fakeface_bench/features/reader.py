@@ -1,6 +1,8 @@
 """Samples of a split, however the network wants them, and what making them cost."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,8 +12,44 @@ from fakeface_bench.data.publish import CachedArrays
 from fakeface_bench.features.balance import sample_weights
 from fakeface_bench.features.samples import Samples
 
-#: From the rows of one split to its arrays: `cached_features` or `cached_pixels`, bound.
-LoadArrays = Callable[[pd.DataFrame], CachedArrays]
+
+@dataclass(frozen=True, slots=True)
+class SplitArrays:
+    """All that is read of the rows of one split.
+
+    Attributes:
+        arrays: As in `Samples`.
+        mirrored: As in `Samples`.
+        seconds: Spent on making them; for those found in the cache, by the run that made them.
+        images_made: Images that had to be passed through the network, or decoded, now.
+    """
+
+    arrays: Mapping[str, Any]
+    mirrored: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    images_made: int = 0
+
+    def with_arrays(self, cached: CachedArrays) -> "SplitArrays":
+        """Return these and some more arrays of the same pictures."""
+        return SplitArrays(
+            arrays={**self.arrays, **cached.arrays},
+            mirrored=self.mirrored,
+            seconds=self.seconds + float(cached.facts["seconds"]),
+            images_made=self.images_made + _made(cached),
+        )
+
+    def with_mirrored(self, cached: CachedArrays) -> "SplitArrays":
+        """Return these and the arrays of the mirrored pictures."""
+        return SplitArrays(
+            arrays=self.arrays,
+            mirrored=cached.arrays,
+            seconds=self.seconds + float(cached.facts["seconds"]),
+            images_made=self.images_made + _made(cached),
+        )
+
+
+#: From the name and rows of one split to its arrays.
+LoadArrays = Callable[[str, pd.DataFrame], SplitArrays]
 
 
 class SplitReader:
@@ -36,8 +74,12 @@ class SplitReader:
         Those of train carry their weights.
         """
         rows = self._index.split(split)
-        cached = self._load(rows)
-        self.seconds += float(cached.facts["seconds"])
-        self.images_made += len(rows) if cached.made_now else 0
+        read = self._load(split, rows)
+        self.seconds += read.seconds
+        self.images_made += read.images_made
         weights = sample_weights(rows, self._balance) if split == "train" else None
-        return Samples(cached.arrays, rows["label"].to_numpy(np.uint8), weights)
+        return Samples(read.arrays, rows["label"].to_numpy(np.uint8), weights, read.mirrored)
+
+
+def _made(cached: CachedArrays) -> int:
+    return int(cached.facts["images"]) if cached.made_now else 0

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from fakeface_bench.architectures.cut import CutBackbone
+
 #: Statistics of each block, in the order in which they are stored.
 STATISTICS = ("avg", "std", "max")
 #: The 2×2-max-pooled last map is kept up to this many values an image (24 KiB in float16).
@@ -35,14 +37,18 @@ class FeatureLayout:
     @property
     def pooled_width(self) -> int:
         """Width of the array `pooled`: block after block, statistic after statistic."""
-        return len(STATISTICS) * sum(self.channels)
+        return self.width_below(len(self.channels))
+
+    def width_below(self, block: int) -> int:
+        """Width of that part of `pooled` which the first `block` blocks fill."""
+        return len(STATISTICS) * sum(self.channels[:block])
 
     def columns(self, features: str, statistics: Sequence[str]) -> list[slice]:
         """Return the columns of `pooled` that hold some statistics of the last or all blocks."""
         blocks = range(len(self.channels)) if features == "all_blocks" else [len(self.channels) - 1]
         slices: list[slice] = []
         for block in blocks:
-            start = len(STATISTICS) * sum(self.channels[:block])
+            start = self.width_below(block)
             for number, statistic in enumerate(STATISTICS):
                 if statistic in statistics:
                     first = start + number * self.channels[block]
@@ -61,7 +67,7 @@ def layout_of(maps: Sequence[Any]) -> FeatureLayout:
 
 
 def block_scales(backbone: keras.Model) -> tuple[float, ...]:
-    """Return a power of two for each block that brings its pooled values near 1.
+    """Return a power of two for each map of a model that brings its pooled values near 1.
 
     Activations differ by many orders of magnitude between networks and depths (a random
     MobileNetV3 falls below float16's smallest number half-way, VGG comes near its largest), and
@@ -102,11 +108,50 @@ def to_float16(values: Any) -> Any:
     return ops.cast(ops.clip(values, -FLOAT16_MAX, FLOAT16_MAX), "float16")
 
 
-def feature_model(backbone: keras.Model) -> keras.Model:
-    """Return the model from pixels to the two float16 feature arrays, `pooled` and `max2x2`."""
-    layout = layout_of(backbone.outputs)
+def feature_model(backbone: keras.Model, cut: CutBackbone | None = None) -> keras.Model:
+    """Return the model from pixels to the float16 feature arrays, `pooled` and `max2x2`.
+
+    With a cut there is a third, `boundary`: its map, flattened. One pass gives all of them.
+    """
+    if cut is None or cut.below is None:
+        pixels, maps, outputs = backbone.inputs[0], list(backbone.outputs), {}
+    else:
+        pixels = cut.below.inputs[0]
+        *lower, entry = cut.below.outputs
+        maps = [*lower, *keras.tree.flatten(cut.above(entry))]
+        outputs = {"boundary": flat_boundary(cut, entry)}
+    layout = layout_of(maps)
     scales = block_scales(backbone)
-    outputs = {"pooled": to_float16(pool_blocks(backbone.outputs, scales))}
+    outputs["pooled"] = to_float16(pool_blocks(maps, scales))
     if layout.max2x2_width:
-        outputs["max2x2"] = to_float16(pool_last_2x2(backbone.outputs[-1], scales[-1]))
-    return keras.Model(backbone.inputs[0], outputs, name=f"{backbone.name}_features")
+        outputs["max2x2"] = to_float16(pool_last_2x2(maps[-1], scales[-1]))
+    return keras.Model(pixels, outputs, name=f"{backbone.name}_features")
+
+
+def lower_features(cut: CutBackbone, scales: Sequence[float]) -> keras.Model:
+    """Return the model from pixels to what lies below a cut: `boundary`, and `pooled` so far.
+
+    Args:
+        cut: Not at the input.
+        scales: Of the backbone's blocks.
+    """
+    if cut.below is None:
+        raise ValueError("nothing lies below a cut at the input")
+    *lower, entry = cut.below.outputs
+    outputs = {"boundary": flat_boundary(cut, entry)}
+    if lower:
+        outputs["pooled"] = to_float16(pool_blocks(lower, scales[: len(lower)]))
+    return keras.Model(cut.below.inputs[0], outputs, name=f"{cut.below.name}_features")
+
+
+def flat_boundary(cut: CutBackbone, entry: Any) -> Any:
+    """Flatten the map at a cut, in float16 and scaled to be near 1."""
+    return to_float16(keras.layers.Flatten()(entry) * boundary_scale(cut))
+
+
+def boundary_scale(cut: CutBackbone) -> float:
+    """Return the power of two by which the map at a cut is kept larger."""
+    if cut.below is None:
+        return 1.0
+    (scale,) = block_scales(keras.Model(cut.below.inputs[0], cut.below.outputs[-1]))
+    return scale

@@ -11,7 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from fakeface_bench.architectures.catalogue import Architecture
+from fakeface_bench.architectures.architecture import Architecture
+from fakeface_bench.architectures.cut import CutBackbone
+from fakeface_bench.data.canvases import Pictures
 from fakeface_bench.data.images import DECODER
 from fakeface_bench.data.pipeline import stream_images
 from fakeface_bench.data.publish import CachedArrays, cached_arrays, content_key
@@ -34,6 +36,8 @@ class FeatureSource:
         weights: Identity of its weights: all that their values depend on.
         fit: How images meet the input's size.
         batch_size: Images a step; does not enter the key.
+        cut: Where the frozen part ends, if the map there is kept too.
+        mirrored: Whether each picture is mirrored left to right.
     """
 
     backbone: keras.Model
@@ -41,6 +45,8 @@ class FeatureSource:
     weights: str
     fit: str
     batch_size: int
+    cut: CutBackbone | None = None
+    mirrored: bool = False
 
     @property
     def image_size(self) -> int:
@@ -50,17 +56,23 @@ class FeatureSource:
     @cached_property
     def model(self) -> keras.Model:
         """From pixels to the feature arrays."""
-        return feature_model(self.backbone)
+        return feature_model(self.backbone, self.cut)
 
     @cached_property
     def extract(self) -> Extract:
         """The model as a frozen graph, compiled at first use and kept for all splits."""
         return frozen_graph(self.model, self.batch_size)
 
+    def folder(self, digests: Sequence[str]) -> Path:
+        """Return where the features of images of these contents lie, or would."""
+        return cache_folder("features") / self.key(digests)
+
     def key(self, digests: Sequence[str]) -> str:
         """Return the hash of everything that the features of images of these contents depend on."""
         return content_key(
             {
+                **({"cut": self.cut.position} if self.cut else {}),
+                **({"mirrored": True} if self.mirrored else {}),
                 "images": list(digests),
                 "architecture": self.architecture.key,
                 "preprocessing": self.architecture.preprocessing,
@@ -84,15 +96,15 @@ def cached_features(
 
     Returns:
         float16 arrays `pooled` (n, pooled_width) and, where the layout keeps it, `max2x2`
-        (n, max2x2_width), laid out as `FeatureLayout` says. Facts: `seconds` and `images` of the
-        run that extracted them.
+        (n, max2x2_width), laid out as `FeatureLayout` says; with a cut, `boundary` too. Facts:
+        `seconds` and `images` of the run that extracted them.
     """
 
     def make(draft: Path) -> Mapping[str, Any]:
         seconds = extract_to(draft, source, paths, progress)
         return {"seconds": seconds, "images": len(paths), "architecture": source.architecture.key}
 
-    return cached_arrays(cache_folder("features") / source.key(digests), make)
+    return cached_arrays(source.folder(digests), make)
 
 
 def extract_to(
@@ -106,6 +118,7 @@ def extract_to(
         Seconds, the compilation of the graph included.
     """
     started = time.perf_counter()
+    pictures = Pictures(paths, source.image_size, source.fit, source.image_size)
     targets = {
         name: np.lib.format.open_memmap(
             folder / f"{name}.npy", mode="w+", dtype=np.float16, shape=(len(paths), output.shape[1])
@@ -116,7 +129,9 @@ def extract_to(
     with progress.stage(
         f"extracting features ({source.architecture.key})", len(paths), "images"
     ) as go:
-        for batch in stream_images(paths, source.image_size, source.fit, source.batch_size):
+        for batch in stream_images(pictures, source.batch_size):
+            if source.mirrored:
+                batch = tf.reverse(batch, [2])
             for name, values in source.extract(batch).items():
                 targets[name][done : done + len(values)] = values
             done += len(batch)

@@ -8,7 +8,7 @@ from fakeface_bench.records.scores import (
     ScoredSplit,
     part_members,
 )
-from fakeface_bench.records.search import SearchRecord, TrialRecord, head_from_params
+from fakeface_bench.records.search import SearchRecord, TrialRecord
 from fakeface_bench.records.shortcut import ShortcutFloor
 from fakeface_bench.records.study import CostRecord, StudyRecord, WeightsRecord
 
@@ -25,6 +25,5 @@ __all__ = [
     "StudyRecord",
     "TrialRecord",
     "WeightsRecord",
-    "head_from_params",
     "part_members",
 ]

@@ -16,6 +16,10 @@ class EpochRecord:
         val_roc_auc: Of the whole validation split.
         seconds: Training time, without validation.
         val_seconds: Validation time.
+        stage: What was trained: `head` on cached features, `fine_tune` (unfrozen layers and head),
+            or `scratch` (everything).
+        batch_size: Images per training step; smaller than asked for where memory did not
+            suffice. 0 in records that do not tell.
     """
 
     epoch: int
@@ -26,6 +30,8 @@ class EpochRecord:
     val_roc_auc: float
     seconds: float
     val_seconds: float
+    stage: str = "head"
+    batch_size: int = 0
 
     def as_metrics(self) -> dict[str, float]:
         """Return the epoch under its MLflow names."""
@@ -37,12 +43,18 @@ class EpochRecord:
             "val/roc_auc": self.val_roc_auc,
             "cost/epoch_seconds": self.seconds,
             "cost/epoch_val_seconds": self.val_seconds,
+            "train/batch_size": float(self.batch_size),
         }
 
 
 @dataclass(frozen=True, slots=True)
 class FitRecord:
-    """One fit: its epochs, and the one whose weights were kept."""
+    """One fit: its epochs, and the one whose weights were kept.
+
+    Attributes:
+        epochs: Of all stages, one after another.
+        best_epoch: Of the last stage, the one with the highest validation objective.
+    """
 
     epochs: tuple[EpochRecord, ...]
     best_epoch: int
@@ -51,3 +63,8 @@ class FitRecord:
     def best(self) -> EpochRecord:
         """The epoch whose weights the model ended with."""
         return self.epochs[self.best_epoch]
+
+    @property
+    def last_stage(self) -> tuple[EpochRecord, ...]:
+        """The epochs of the last stage, the one that costs."""
+        return tuple(epoch for epoch in self.epochs if epoch.stage == self.epochs[-1].stage)

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from fakeface_bench.config import HeadConfig
+from fakeface_bench.config import TrialConfig
 from fakeface_bench.records.fits import EpochRecord
 
 
@@ -16,7 +15,7 @@ class TrialRecord:
         uid: Unlike any other trial's, in this study and every other.
         number: Optuna's number of the trial.
         state: `complete`, `pruned` or `failed`.
-        head: The options tried.
+        config: The options tried.
         value: Best validation ROC AUC; for a pruned trial the one it was stopped at.
         epochs: Epochs run.
         seconds: Wall time of the trial.
@@ -27,7 +26,7 @@ class TrialRecord:
     uid: str
     number: int
     state: str
-    head: HeadConfig
+    config: TrialConfig
     value: float | None
     epochs: tuple[EpochRecord, ...]
     seconds: float
@@ -49,8 +48,3 @@ class SearchRecord:
     trials: tuple[TrialRecord, ...]
     best: TrialRecord
     importances: Mapping[str, float]
-
-
-def head_from_params(params: Mapping[str, Any]) -> HeadConfig:
-    """Rebuild the options of a trial from what its storage kept."""
-    return HeadConfig(**dict(params))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
-from fakeface_bench.config import HeadConfig
+from fakeface_bench.config import FROZEN, TrialConfig
 from fakeface_bench.records.fits import FitRecord
 from fakeface_bench.records.scores import ScoredSplit
 from fakeface_bench.records.search import SearchRecord
@@ -32,7 +32,8 @@ class CostRecord:
             seconds of the run that did it where this run found the result cached.
         extracted_images: Images that this run itself passed through that stage.
         search_seconds: All trials of the study, earlier runs' included.
-        final_fit_seconds: Refit of the winner.
+        final_fit_seconds: Refit of the winner; where its trial kept all it learned, the time to
+            load that: the trial is in `search_seconds`.
         evaluate_seconds: Threshold on validation and scoring of test.
         total_seconds: Wall clock of this run, from the opened MLflow run to its results.
     """
@@ -67,6 +68,8 @@ class StudyRecord:
         floor: What the dataset's metadata alone would score, where that could be measured.
         source_floors: The same of each of several sources, by its name.
         facts: Further single figures, by MLflow metric name.
+        fine_tune: Which layers under the head were trained: `frozen` for none, else `last_block`,
+            `last_2_blocks` and so on, `all`, or a number of last layers.
     """
 
     model: str
@@ -82,11 +85,12 @@ class StudyRecord:
     floor: ShortcutFloor | None = None
     source_floors: Mapping[str, ShortcutFloor] = field(default_factory=dict)
     facts: Mapping[str, float] = field(default_factory=dict)
+    fine_tune: str = FROZEN
 
     @property
-    def head(self) -> HeadConfig:
+    def config(self) -> TrialConfig:
         """The winning options."""
-        return self.search.best.head
+        return self.search.best.config
 
     def metrics(self) -> dict[str, float]:
         """Return every single figure of the study under its MLflow name."""
@@ -96,5 +100,5 @@ class StudyRecord:
             figures[f"{split}/threshold"] = scored.threshold
             for part, of_part in scored.parts.items():
                 figures |= {f"{split}/{part}/{key}": value for key, value in of_part.items()}
-        figures["cost/first_epoch_seconds"] = self.final_fit.epochs[0].seconds
+        figures["cost/first_epoch_seconds"] = self.final_fit.last_stage[0].seconds
         return figures | self.cost.as_metrics() | dict(self.facts)

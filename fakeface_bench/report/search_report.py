@@ -34,7 +34,7 @@ def trials_table(trials: Sequence[TrialRecord]) -> pd.DataFrame:
             "value": trial.value,
             "seconds": trial.seconds,
             "epochs": len(trial.epochs),
-            **trial.head.as_params(),
+            **trial.config.as_params(),
             "reason": trial.reason,
         }
         for trial in ranked

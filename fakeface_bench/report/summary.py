@@ -60,7 +60,7 @@ def results_markdown(record: StudyRecord) -> str:
 
 
 def _markdown(record: StudyRecord, headline: str, metrics: Sequence[Sequence[str]]) -> str:
-    options = [(key, _option(value)) for key, value in record.head.as_params().items()]
+    options = [(key, _option(value)) for key, value in record.config.as_params().items()]
     warning = [f"**{escaped(record.weights.warning)}**"] if record.weights.warning else []
     parts = [
         *warning,

@@ -1,28 +1,31 @@
 """Tops a study up to its number of trials, and tells which was best and what mattered."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import optuna
 from optuna.trial import TrialState
 
-from fakeface_bench.config import HeadConfig
+from fakeface_bench.config import TrialConfig
 from fakeface_bench.errors import StudyError
 from fakeface_bench.progress import Progress
 from fakeface_bench.records import EpochRecord, SearchRecord, TrialRecord
-from fakeface_bench.search.space import baseline_params, suggest_head
+from fakeface_bench.search.space import Space, suggest
 from fakeface_bench.search.storage import (
     claim,
     failed_by_itself,
     finished_trials,
+    keep_config,
     keep_epochs,
-    keep_head,
     keep_reason,
     trial_record,
+    was_killed,
 )
-from fakeface_bench.training.fit import FitTask, fit
+from fakeface_bench.training.checkpoint import forget_fit
+from fakeface_bench.training.fit import fit
+from fakeface_bench.training.task import FitTask
 
 #: After this many failed trials in a row something other than the options is wrong.
 MAX_FAILURES_IN_A_ROW = 3
@@ -36,7 +39,7 @@ PRUNER_WARMUP_EPOCHS = 1
 class TrialListener:
     """Somebody who watches trials; the methods do nothing unless overridden."""
 
-    def started(self, uid: str, number: int, head: HeadConfig) -> None:
+    def started(self, uid: str, number: int, config: TrialConfig) -> None:
         """A trial begins."""
 
     def epoch(self, uid: str, record: EpochRecord) -> None:
@@ -54,14 +57,14 @@ class SearchTask:
         fit: Data and rules of every fit.
         trials: Complete and pruned trials that the study shall hold in the end.
         seed: Of the sampler.
-        batch_size: Fixed by the user; 0 searches it.
+        space: What the trials draw from.
         timeout_seconds: After this time no new trial starts; 0 for never.
     """
 
     fit: FitTask
     trials: int
     seed: int
-    batch_size: int
+    space: Space
     timeout_seconds: float
 
 
@@ -78,7 +81,7 @@ def optimise(
     """
     study.pruner = optuna.pruners.MedianPruner(PRUNER_STARTUP_TRIALS, PRUNER_WARMUP_EPOCHS)
     if not _counted(study) and not study.get_trials(states=[TrialState.WAITING]):
-        study.enqueue_trial(baseline_params(task.batch_size))
+        study.enqueue_trial(task.space.baseline_params())
     deadline = time.monotonic() + task.timeout_seconds if task.timeout_seconds else None
     failures = 0
     missing = task.trials - _useful(study)
@@ -106,11 +109,11 @@ def search_record(study: optuna.Study) -> SearchRecord:
         StudyError: If no trial completed.
     """
     trials = tuple(trial_record(trial) for trial in finished_trials(study))
-    complete = [trial for trial in trials if trial.state == "complete"]
-    if not complete:
+    best = _best(trials)
+    if best is None:
         raise StudyError("no trial completed; ask for more trials.")
-    best = max(complete, key=lambda trial: (trial.value or 0.0, -trial.number))
-    return SearchRecord(trials, best, _importances(study, len(complete)))
+    complete = sum(trial.state == "complete" for trial in trials)
+    return SearchRecord(trials, best, _importances(study, complete))
 
 
 def _sampler(seed: int, trials_before: int) -> optuna.samplers.TPESampler:
@@ -131,23 +134,25 @@ def _counted(study: optuna.Study) -> int:
 def _run_trial(study: optuna.Study, task: SearchTask, listener: TrialListener) -> TrialRecord:
     trial = study.ask()
     uid = claim(trial)
-    head = suggest_head(trial, task.fit.network.poolings, task.batch_size)
-    keep_head(trial, head)
-    listener.started(uid, trial.number, head)
+    config = suggest(trial, task.space)
+    keep_config(trial, config)
+    listener.started(uid, trial.number, config)
     epochs: list[EpochRecord] = []
+    last_stage = task.fit.network.stages[-1]
 
     def on_epoch(record: EpochRecord) -> None:
         epochs.append(record)
         keep_epochs(trial, epochs)
         listener.epoch(uid, record)
-        trial.report(record.val_roc_auc, record.epoch)
-        if trial.should_prune():
-            raise optuna.TrialPruned
+        if record.stage == last_stage:
+            trial.report(record.val_roc_auc, sum(e.stage == last_stage for e in epochs) - 1)
+            if trial.should_prune():
+                raise optuna.TrialPruned
 
     value: float | None = None
     state = TrialState.COMPLETE
     try:
-        _, fitted = fit(task.fit, head, on_epoch)
+        _, fitted = fit(task.fit, config, on_epoch)
         value = fitted.best.val_roc_auc
     except optuna.TrialPruned:
         state = TrialState.PRUNED
@@ -159,7 +164,28 @@ def _run_trial(study: optuna.Study, task: SearchTask, listener: TrialListener) -
         raise
     ended = trial_record(study.tell(trial, value, state))
     listener.ended(ended)
+    _forget_all_but_the_best(study, task.fit)
     return ended
+
+
+def _forget_all_but_the_best(study: optuna.Study, task: FitTask) -> None:
+    """Delete what ended trials could be gone on from; the refit loads the best one's.
+
+    What a killed trial left is kept for the one that repeats it.
+    """
+    if task.checkpoints is None:
+        return
+    frozen = [t for t in finished_trials(study) if not was_killed(t)]
+    ended = [trial_record(trial) for trial in frozen]
+    best = _best(ended)
+    for trial in ended:
+        if best is None or trial.config != best.config:
+            forget_fit(task, trial.config)
+
+
+def _best(trials: Sequence[TrialRecord]) -> TrialRecord | None:
+    complete = [trial for trial in trials if trial.state == "complete"]
+    return max(complete, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)
 
 
 def _importances(study: optuna.Study, complete: int) -> Mapping[str, float]:

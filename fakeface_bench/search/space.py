@@ -1,11 +1,12 @@
 """The space a study searches, and the point it starts from."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
 
-from fakeface_bench.config import HeadConfig
+from fakeface_bench.config import SEARCHED, HeadConfig, TrialConfig, TuningConfig
+from fakeface_bench.models.networks import TUNING_STAGE, Network
 from fakeface_bench.models.poolings import ACTIVATIONS, FEATURES, POOLINGS
 from fakeface_bench.training.losses import LOSSES
 
@@ -14,20 +15,82 @@ BATCH_SIZES = (32, 64, 128, 256)
 MAX_DROPOUT = 0.6
 LEARNING_RATES = (1e-4, 1e-2)
 WEIGHT_DECAYS = (1e-5, 1e-1)
+#: Of unfrozen layers: lower, for what they know is to be bent and not replaced.
+TUNING_RATES = (3e-5, 1e-3)
+TUNING_DECAYS = (1e-4, 1e-1)
+TUNING_BATCHES = (16, 32, 64)
 
 #: Raise it with any change of the space: older studies then keep their trials to themselves.
 SPACE_VERSION = 1
+#: The same for what trains layers under the head.
+TUNING_VERSION = 1
 
 
-def suggest_head(trial: optuna.Trial, poolings: Sequence[str], batch_size: int) -> HeadConfig:
-    """Draw one head.
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What a study leaves to its trials.
 
-    Args:
-        trial: Asked for each option.
-        poolings: Keys that the network offers.
+    Attributes:
+        network: Which poolings and augmentations there are, and what is trained.
         batch_size: Fixed by the user; 0 searches it.
+        augment: Fixed by the user; `search` searches it.
     """
-    pooling = trial.suggest_categorical("pooling", list(poolings))
+
+    network: Network
+    batch_size: int
+    augment: str
+
+    @property
+    def augments(self) -> tuple[str, ...]:
+        """Augmentations to choose from; empty where no layer under the head is trained."""
+        offered = self.network.augments
+        return offered if self.augment == SEARCHED or not offered else (self.augment,)
+
+    @property
+    def tunes(self) -> bool:
+        """Whether unfrozen layers are trained after the head."""
+        return TUNING_STAGE in self.network.stages
+
+    def baseline(self) -> TrialConfig:
+        """Return the options that every study tries first."""
+        augments = self.augments
+        usual = "light" if "light" in augments else augments[0] if augments else ""
+        head, tuning = HeadConfig(), TuningConfig()
+        if self.batch_size:
+            head = replace(head, batch_size=self.batch_size)
+            tuning = replace(tuning, batch_size=self.batch_size)
+        return TrialConfig(head, usual, tuning if self.tunes else None)
+
+    def baseline_params(self) -> dict[str, Any]:
+        """Return them as the trial's params, without what is fixed."""
+        params = self.baseline().as_params()
+        if self.batch_size:
+            params = {k: v for k, v in params.items() if not k.endswith("batch_size")}
+        if len(self.augments) == 1:
+            del params["augment"]
+        return params
+
+
+def suggest(trial: optuna.Trial, space: Space) -> TrialConfig:
+    """Draw one point of the space."""
+    head = _suggest_head(trial, space)
+    augments = space.augments
+    augment = augments[0] if augments else ""
+    if len(augments) > 1:
+        augment = trial.suggest_categorical("augment", augments)
+    tuning = None
+    if space.tunes:
+        tuning = TuningConfig(
+            learning_rate=trial.suggest_float("fine_learning_rate", *TUNING_RATES, log=True),
+            weight_decay=trial.suggest_float("fine_weight_decay", *TUNING_DECAYS, log=True),
+            batch_size=space.batch_size
+            or trial.suggest_categorical("fine_batch_size", TUNING_BATCHES),
+        )
+    return TrialConfig(head, augment, tuning)
+
+
+def _suggest_head(trial: optuna.Trial, space: Space) -> HeadConfig:
+    pooling = trial.suggest_categorical("pooling", list(space.network.poolings))
     features = trial.suggest_categorical("features", list(FEATURES))
     return HeadConfig(
         features="last" if POOLINGS[pooling].last_only else features,
@@ -39,13 +102,5 @@ def suggest_head(trial: optuna.Trial, poolings: Sequence[str], batch_size: int) 
         loss=trial.suggest_categorical("loss", list(LOSSES)),
         learning_rate=trial.suggest_float("learning_rate", *LEARNING_RATES, log=True),
         weight_decay=trial.suggest_float("weight_decay", *WEIGHT_DECAYS, log=True),
-        batch_size=batch_size or trial.suggest_categorical("batch_size", BATCH_SIZES),
+        batch_size=space.batch_size or trial.suggest_categorical("batch_size", BATCH_SIZES),
     )
-
-
-def baseline_params(batch_size: int) -> dict[str, Any]:
-    """Return the params of the trial that every study tries first."""
-    params = HeadConfig().as_params()
-    if batch_size:
-        del params["batch_size"]
-    return params

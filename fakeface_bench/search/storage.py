@@ -15,15 +15,16 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from fakeface_bench.config import HeadConfig
+from fakeface_bench.config import TrialConfig
 from fakeface_bench.errors import StudyError
-from fakeface_bench.records import EpochRecord, TrialRecord, head_from_params
+from fakeface_bench.records import EpochRecord, TrialRecord
 
 _DEFINITION = "definition"
 _PROCESS = "process"
 _UID = "uid"
-_HEAD = "head"
+_CONFIG = "head"
 _EPOCHS = "epochs"
+_PRECISION = "precision"
 _REASON = "reason"
 _STATES = {
     TrialState.COMPLETE: "complete",
@@ -60,9 +61,19 @@ def open_study(storage: str, name: str, definition: Mapping[str, Any]) -> Study:
     return study
 
 
-def keep_head(trial: optuna.Trial, head: HeadConfig) -> None:
+def keep_config(trial: optuna.Trial, config: TrialConfig) -> None:
     """Write down the options that a trial tries."""
-    trial.set_user_attr(_HEAD, head.as_params())
+    trial.set_user_attr(_CONFIG, config.as_params())
+
+
+def kept_precision(study: Study) -> str:
+    """Return the precision that an earlier run of the study measured and chose; else empty."""
+    return str(study.user_attrs.get(_PRECISION, ""))
+
+
+def keep_precision(study: Study, precision: str) -> None:
+    """Write it down: a study does not change it, whatever is faster next time."""
+    study.set_user_attr(_PRECISION, precision)
 
 
 def claim(trial: optuna.Trial) -> str:
@@ -88,6 +99,11 @@ def failed_by_itself(trial: FrozenTrial) -> bool:
     return _REASON in trial.user_attrs
 
 
+def was_killed(trial: FrozenTrial) -> bool:
+    """Tell a trial whose process was killed or interrupted."""
+    return trial.state == TrialState.FAIL and not failed_by_itself(trial)
+
+
 def trial_record(trial: FrozenTrial) -> TrialRecord:
     """Return a finished trial as a record.
 
@@ -97,7 +113,7 @@ def trial_record(trial: FrozenTrial) -> TrialRecord:
     state = _STATES[trial.state]
     epochs = tuple(EpochRecord(**epoch) for epoch in facts.get(_EPOCHS, []))
     began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
-    if state == "failed" and not failed_by_itself(trial):
+    if was_killed(trial):
         seconds = sum(epoch.seconds + epoch.val_seconds for epoch in epochs)
     else:
         seconds = trial.duration.total_seconds() if trial.duration else 0.0
@@ -105,7 +121,7 @@ def trial_record(trial: FrozenTrial) -> TrialRecord:
         uid=facts[_UID],
         number=trial.number,
         state=state,
-        head=head_from_params(facts[_HEAD]),
+        config=TrialConfig.from_params(facts[_CONFIG]),
         value=trial.value,
         epochs=epochs,
         seconds=seconds,
@@ -116,7 +132,7 @@ def trial_record(trial: FrozenTrial) -> TrialRecord:
 
 def finished_trials(study: Study) -> list[FrozenTrial]:
     """Return the trials that ended and whose options are known, in order of their numbers."""
-    return [t for t in study.get_trials() if t.state in _STATES and _HEAD in t.user_attrs]
+    return [t for t in study.get_trials() if t.state in _STATES and _CONFIG in t.user_attrs]
 
 
 def _fail_killed(study: Study) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import mlflow
 from mlflow.entities import Param, Run
 
-from fakeface_bench.config import HeadConfig
+from fakeface_bench.config import TrialConfig
 from fakeface_bench.records import EpochRecord, TrialRecord
 from fakeface_bench.search.optimise import TrialListener
 from fakeface_bench.tracking import names
@@ -43,7 +43,7 @@ class TrialRuns(TrialListener):
             run = known.get(trial.uid)
             if run is None:
                 began = trial.finished_at - trial.seconds
-                self._open_run(trial.uid, trial.number, trial.head, began)
+                self._open_run(trial.uid, trial.number, trial.config, began)
                 for epoch in trial.epochs:
                     self.epoch(trial.uid, epoch)
                 self.ended(trial)
@@ -59,11 +59,11 @@ class TrialRuns(TrialListener):
             if run.info.run_id != self._parent.run_id:
                 self._client.set_tag(run.info.run_id, names.SUPERSEDED_BY, self._parent.run_id)
 
-    def started(self, uid: str, number: int, head: HeadConfig) -> None:
+    def started(self, uid: str, number: int, config: TrialConfig) -> None:
         """Open the child run with the trial's options as params."""
-        self._open_run(uid, number, head, time.time())
+        self._open_run(uid, number, config, time.time())
 
-    def _open_run(self, uid: str, number: int, head: HeadConfig, began: float) -> None:
+    def _open_run(self, uid: str, number: int, config: TrialConfig, began: float) -> None:
         run = self._client.create_run(
             self._parent.experiment_id,
             start_time=int(began * 1000),
@@ -71,7 +71,7 @@ class TrialRuns(TrialListener):
             tags=self._tags | {names.TRIAL: str(number), names.TRIAL_ID: uid},
         )
         self._open[uid] = run.info.run_id
-        params = [Param(key, str(value)) for key, value in head.as_params().items()]
+        params = [Param(key, str(value)) for key, value in config.as_params().items()]
         self._client.log_batch(run.info.run_id, params=params)
 
     def epoch(self, uid: str, record: EpochRecord) -> None:
@@ -85,7 +85,8 @@ class TrialRuns(TrialListener):
         if trial.value is not None:
             figures["objective"] = trial.value
         if trial.epochs:
-            figures["cost/first_epoch_seconds"] = trial.epochs[0].seconds
+            last = [epoch for epoch in trial.epochs if epoch.stage == trial.epochs[-1].stage]
+            figures["cost/first_epoch_seconds"] = last[0].seconds
         log_step(self._client, run_id, figures, 0)
         log_tags(self._client, run_id, {names.STATE: trial.state, names.FAILURE: trial.reason})
         end_time = int(trial.finished_at * 1000)

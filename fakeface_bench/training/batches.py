@@ -7,7 +7,12 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from fakeface_bench.features.extractor import Forward, compiled_forward
 from fakeface_bench.features.samples import Part, Samples
+from fakeface_bench.models.networks import HEAD_STAGE, Network
+
+FEATURE_BATCH = 256
+PICTURE_BATCH = 32
 
 Batch = tuple[npt.NDArray[Any], npt.NDArray[np.float32], npt.NDArray[np.float32] | None]
 
@@ -54,13 +59,25 @@ class Batches:
             self._order = self._random.permutation(len(self._samples))
 
 
+def predict_batch(network: Network) -> int:
+    """Return how many rows a prediction reads at once: few where they are pictures or maps."""
+    return FEATURE_BATCH if network.stages == (HEAD_STAGE,) else PICTURE_BATCH
+
+
+def forward_of(network: Network, model: keras.Model) -> Forward:
+    """Return a fitted model's prediction; a head is too small to be worth compiling."""
+    if network.stages == (HEAD_STAGE,):
+        return lambda batch: model(batch, training=False)
+    return compiled_forward(model)
+
+
 def predict_logits(
-    model: keras.Model, batches: Batches
+    forward: Forward, batches: Batches
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
     """Return labels (n,) and logits (n, outputs) from one and the same pass."""
     labels, logits = [], []
     for number in range(len(batches)):
         x, y, _ = batches[number]
         labels.append(y.astype(np.uint8))
-        logits.append(keras.ops.convert_to_numpy(model(x, training=False)))
+        logits.append(keras.ops.convert_to_numpy(forward(x)))
     return np.concatenate(labels), np.concatenate(logits).astype(np.float32)

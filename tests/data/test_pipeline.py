@@ -11,7 +11,8 @@ import tensorflow as tf
 from PIL import Image
 
 from fakeface_bench.config import FITS
-from fakeface_bench.data import pipeline, pixels
+from fakeface_bench.data import canvases, pixels
+from fakeface_bench.data.canvases import Pictures
 from fakeface_bench.data.images import load_image
 from fakeface_bench.data.pipeline import stream_images
 from fakeface_bench.data.pixels import cached_pixels
@@ -46,12 +47,16 @@ def paths_of(rows: pd.DataFrame, faces: Path) -> list[Path]:
     return [faces / path for path in rows["path"]]
 
 
+def pictures(paths: list[Path], size: int = SIZE, fit: str = "crop") -> Pictures:
+    return Pictures(paths, size, fit, side=size)
+
+
 @pytest.mark.parametrize("fit", FITS)
 def test_the_stream_equals_eager_loading_bit_for_bit(
     faces: Path, rows: pd.DataFrame, fit: str
 ) -> None:
     paths = paths_of(rows, faces)
-    batches = [batch.numpy() for batch in stream_images(paths, SIZE, fit, 4)]
+    batches = [batch.numpy() for batch in stream_images(pictures(paths, fit=fit), 4)]
     eager = np.stack([load_image(path, SIZE, fit) for path in paths])
     streamed = np.concatenate(batches)
     assert streamed.dtype == np.uint8
@@ -63,7 +68,7 @@ def test_any_batch_size_holds_every_image_once_the_last_batch_the_rest(
     faces: Path, rows: pd.DataFrame, batch_size: int
 ) -> None:
     paths = paths_of(rows, faces)
-    sizes = [len(batch) for batch in stream_images(paths, SIZE, "crop", batch_size)]
+    sizes = [len(batch) for batch in stream_images(pictures(paths), batch_size)]
     full, rest = divmod(IMAGES, batch_size)
     assert sizes == [batch_size] * full + [rest] * (rest > 0)
 
@@ -77,13 +82,13 @@ def test_an_image_that_takes_long_is_not_overtaken(
         time.sleep(0.3 if path == paths[0] else 0.0)
         return load_image(path, size, fit)
 
-    monkeypatch.setattr(pipeline, "load_image", load_first_last)
-    streamed = [b.numpy()[0] for b in stream_images(paths, SIZE, "crop", 1)]
+    monkeypatch.setattr(canvases, "load_image", load_first_last)
+    streamed = [b.numpy()[0] for b in stream_images(pictures(paths), 1)]
     np.testing.assert_array_equal(streamed, [load_image(path, SIZE, "crop") for path in paths])
 
 
 def test_the_stream_knows_the_shape_of_its_images(faces: Path, rows: pd.DataFrame) -> None:
-    batch = next(stream_images(paths_of(rows, faces), SIZE, "crop", 7))
+    batch = next(stream_images(pictures(paths_of(rows, faces)), 7))
     assert batch.shape.as_list() == [7, SIZE, SIZE, 3]
     assert batch.dtype.name == "uint8"
 
@@ -94,7 +99,7 @@ def test_an_image_that_is_gone_is_a_data_error_that_names_it(
     paths = [*sorted(faces.iterdir()), faces / "gone.png"]
     sizes: list[int] = []
     with pytest.raises(DataError, match=r"gone\.png: .*No such file.* run again") as raised:
-        sizes.extend(len(batch) for batch in stream_images(paths, SIZE, "crop", 4))
+        sizes.extend(len(batch) for batch in stream_images(pictures(paths), 4))
     assert "\n" not in str(raised.value)
     assert sizes == [4] * (IMAGES // 4)  # all batches before the one that fails
     assert capfd.readouterr().err == ""
@@ -104,7 +109,7 @@ def test_of_several_broken_images_the_first_is_named(faces: Path, tmp_path: Path
     (tmp_path / "cut.jpg").write_bytes(b"\xff\xd8\xff")
     broken = [tmp_path / "cut.jpg", *(tmp_path / f"gone{number}.png" for number in range(20))]
     with pytest.raises(DataError, match=r"^[^:]*cut\.jpg: not a readable image"):
-        list(stream_images([*sorted(faces.iterdir()), *broken], SIZE, "crop", 4))
+        list(stream_images(pictures([*sorted(faces.iterdir()), *broken]), 4))
 
 
 def test_what_is_no_fault_of_an_image_keeps_its_traceback(
@@ -113,15 +118,15 @@ def test_what_is_no_fault_of_an_image_keeps_its_traceback(
     def fail(path: Path, size: int, fit: str) -> Any:
         raise RuntimeError("a mistake of the program")
 
-    monkeypatch.setattr(pipeline, "load_image", fail)
+    monkeypatch.setattr(canvases, "load_image", fail)
     with pytest.raises(tf.errors.OpError, match="a mistake of the program"):
-        list(stream_images(sorted(faces.iterdir()), SIZE, "crop", 4))
+        list(stream_images(pictures(sorted(faces.iterdir())), 4))
 
 
 def pixels_of(
     faces: Path, rows: pd.DataFrame, progress: Any, size: int = SIZE, fit: str = "crop"
 ) -> CachedArrays:
-    return cached_pixels(list(rows["digest"]), paths_of(rows, faces), size, fit, progress)
+    return cached_pixels(pictures(paths_of(rows, faces), size, fit), list(rows["digest"]), progress)
 
 
 def test_pixels_of_an_image_that_is_gone_are_not_cached(

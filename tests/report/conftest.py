@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fakeface_bench.config import HeadConfig
+from fakeface_bench.config import HeadConfig, TrialConfig
 from fakeface_bench.evaluation.metrics import score_metrics
 from fakeface_bench.records import (
     CostRecord,
@@ -68,7 +68,7 @@ def trial(number: int, state: str, value: float | None, reason: str = "") -> Tri
         uid=f"study:{number}",
         number=number,
         state=state,
-        head=head,
+        config=TrialConfig(head),
         value=value,
         epochs=epochs(ran),
         seconds=12.5,

@@ -133,7 +133,7 @@ def test_results_hold_intervals_where_known(record: StudyRecord, written: Path) 
 def test_trials_are_sorted_best_first(record: StudyRecord, written: Path) -> None:
     table = pd.read_csv(written / "search/trials.csv")
     assert table["number"].tolist() == [6, 7, 3, 0, 1, 5, 2, 8, 4]
-    head = list(record.head.as_params())
+    head = list(record.config.as_params())
     assert table.columns.tolist() == [
         *("number", "state", "value", "seconds", "epochs"),
         *head,

@@ -51,7 +51,7 @@ def test_the_full_table_holds_every_metric(record: StudyRecord) -> None:
 def test_markdown_lists_cost_and_winning_options(record: StudyRecord) -> None:
     text = summary_markdown(record)
     assert "| search | 1,234.5 |" in text
-    assert f"| units | {record.head.units} |" in text
+    assert f"| units | {record.config.head.units} |" in text
     assert text.startswith("mobilenetv3_small (from file:0123456789ab weights)")
 
 

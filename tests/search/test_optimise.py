@@ -5,15 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fakeface_bench.config import HeadConfig
+from fakeface_bench.config import TrialConfig
 from fakeface_bench.errors import StudyError
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.models.networks import FrozenNetwork
 from fakeface_bench.records import EpochRecord, FitRecord, SearchRecord, TrialRecord
 from fakeface_bench.search import optimise as module
 from fakeface_bench.search.optimise import SearchTask, TrialListener, optimise
+from fakeface_bench.search.space import Space
 from fakeface_bench.search.storage import open_study
-from fakeface_bench.training.fit import FitTask
+from fakeface_bench.training.task import FitTask
 from tests.conftest import RecordedProgress
 
 
@@ -31,8 +32,11 @@ class Listener(TrialListener):
         self.ended_trials.append(trial)
 
 
-def planted_fit(task: FitTask, head: HeadConfig, on_epoch: object = None) -> tuple[None, FitRecord]:
+def planted_fit(
+    task: FitTask, config: TrialConfig, on_epoch: object = None
+) -> tuple[None, FitRecord]:
     """An objective known in closed form, in place of a network."""
+    head = config.head
     value = 0.9 - 0.2 * head.dropout + 0.01 * np.log10(head.learning_rate)
     epoch = EpochRecord(0, 0.5, 0.7, 0.5, 0.7, float(value), 1.5, 0.5)
     assert callable(on_epoch)
@@ -53,7 +57,7 @@ class Search:
         nothing = Samples({}, np.zeros(0, np.uint8))
         task = FitTask(Poolings(None), nothing, nothing, 1, 0, lambda y, m: 0.5)
         study = open_study(self._file, "a", {"model": "b"})
-        search = SearchTask(task, trials, 0, 0, timeout)
+        search = SearchTask(task, trials, 0, Space(task.network, 0, "search"), timeout)
         return optimise(study, search, self.listener, RecordedProgress())
 
 
@@ -63,54 +67,54 @@ def search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Search:
 
 
 @pytest.fixture
-def undisturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[HeadConfig]:
+def undisturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[TrialConfig]:
     (tmp_path / "undisturbed").mkdir()
     record = Search(tmp_path / "undisturbed", monkeypatch).run(8)
-    return [trial.head for trial in record.trials]
+    return [trial.config for trial in record.trials]
 
 
-def finished(record: SearchRecord) -> list[HeadConfig]:
-    return [trial.head for trial in record.trials if trial.state != "failed"]
+def finished(record: SearchRecord) -> list[TrialConfig]:
+    return [trial.config for trial in record.trials if trial.state != "failed"]
 
 
 def test_the_best_trial_is_the_highest_and_the_baseline_the_first(search: Search) -> None:
     record = search.run(10)
     values = [trial.value for trial in record.trials if trial.state == "complete"]
     assert record.best.value == max(values)
-    assert record.trials[0].head == HeadConfig()
+    assert record.trials[0].config == TrialConfig()
     assert sum(record.importances.values()) == pytest.approx(1)
 
 
-def test_topping_up_draws_what_one_go_would(search: Search, undisturbed: list[HeadConfig]) -> None:
+def test_topping_up_draws_what_one_go_would(search: Search, undisturbed: list[TrialConfig]) -> None:
     search.run(3)
     assert finished(search.run(8)) == undisturbed
 
 
 def test_a_failure_by_the_options_is_not_drawn_again(search: Search) -> None:
-    baseline = HeadConfig()
+    baseline = TrialConfig()
 
-    def failing_on_hinge(task: FitTask, head: HeadConfig, on_epoch: object = None) -> object:
-        if head.loss == "hinge":
+    def failing_on_hinge(task: FitTask, config: TrialConfig, on_epoch: object = None) -> object:
+        if config.head.loss == "hinge":
             raise ValueError("too wide")
-        return planted_fit(task, head, on_epoch)
+        return planted_fit(task, config, on_epoch)
 
     record = search.run(8, failing_on_hinge)
     failed = [trial for trial in record.trials if trial.state == "failed"]
     assert failed, "no trial drew the failing option"
-    assert len({trial.head for trial in record.trials}) == len(record.trials)
+    assert len({trial.config for trial in record.trials}) == len(record.trials)
     assert len(finished(record)) == 8
     assert failed[0].reason == "ValueError: too wide"
-    assert record.trials[0].head == baseline
+    assert record.trials[0].config == baseline
 
 
 @pytest.mark.parametrize("number", [0, 2])
 def test_an_interrupted_trial_is_told_and_run_again(
-    search: Search, undisturbed: list[HeadConfig], number: int
+    search: Search, undisturbed: list[TrialConfig], number: int
 ) -> None:
     calls = iter(range(100))
 
-    def interrupted(task: FitTask, head: HeadConfig, on_epoch: object = None) -> object:
-        result = planted_fit(task, head, on_epoch)
+    def interrupted(task: FitTask, config: TrialConfig, on_epoch: object = None) -> object:
+        result = planted_fit(task, config, on_epoch)
         if next(calls) == number:
             raise KeyboardInterrupt
         return result

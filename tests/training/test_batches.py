@@ -6,12 +6,18 @@ import keras
 import numpy as np
 import pytest
 
+from fakeface_bench.features.extractor import Forward
 from fakeface_bench.features.samples import EVERYTHING, Samples
 from fakeface_bench.training.batches import Batch, Batches, predict_logits
 
 ROWS = 103
 PARTS = [("numbers", EVERYTHING)]
 SIZES = [1, 7, 32, ROWS - 1, ROWS, ROWS + 1, 1000]
+
+
+def still(model: keras.Model) -> Forward:
+    """A model's prediction, as a head's is made."""
+    return lambda batch: model(batch, training=False)
 
 
 def label_of(number: np.ndarray) -> np.ndarray:
@@ -129,12 +135,12 @@ def model() -> keras.Model:
 def test_predictions_of_a_shuffled_pass_are_those_of_the_ordered_one(
     samples: Samples, model: keras.Model
 ) -> None:
-    y_ordered, ordered = predict_logits(model, Batches(samples, PARTS, 10))
+    y_ordered, ordered = predict_logits(still(model), Batches(samples, PARTS, 10))
     assert ordered.shape == (ROWS, 2)
     np.testing.assert_array_equal(y_ordered, samples.labels)
     shuffled = Batches(samples, PARTS, 10, shuffle_seed=1)
     order = numbers_of(shuffled)
-    y_shuffled, logits = predict_logits(model, shuffled)
+    y_shuffled, logits = predict_logits(still(model), shuffled)
     assert order.tolist() != sorted(order)
     np.testing.assert_array_equal(y_shuffled, samples.labels[order])
     np.testing.assert_allclose(logits, ordered[order], rtol=1e-5, atol=1e-6)
@@ -145,8 +151,8 @@ def test_predictions_of_permuted_samples_are_permuted_alike(
 ) -> None:
     order = np.random.default_rng(0).permutation(ROWS)
     permuted = Samples({"numbers": samples.arrays["numbers"][order]}, samples.labels[order])
-    y_true, logits = predict_logits(model, Batches(samples, PARTS, 10))
-    y_permuted, again = predict_logits(model, Batches(permuted, PARTS, 10))
+    y_true, logits = predict_logits(still(model), Batches(samples, PARTS, 10))
+    y_permuted, again = predict_logits(still(model), Batches(permuted, PARTS, 10))
     np.testing.assert_array_equal(y_permuted, y_true[order])
     np.testing.assert_allclose(again, logits[order], rtol=1e-5, atol=1e-6)
 
@@ -155,12 +161,12 @@ def test_predictions_of_permuted_samples_are_permuted_alike(
 def test_predictions_do_not_depend_on_the_batch_size(
     samples: Samples, model: keras.Model, batch_size: int
 ) -> None:
-    _, whole = predict_logits(model, Batches(samples, PARTS, ROWS))
-    _, logits = predict_logits(model, Batches(samples, PARTS, batch_size))
+    _, whole = predict_logits(still(model), Batches(samples, PARTS, ROWS))
+    _, logits = predict_logits(still(model), Batches(samples, PARTS, batch_size))
     np.testing.assert_allclose(logits, whole, rtol=1e-5, atol=1e-6)
 
 
 def test_prediction_leaves_dropout_out(samples: Samples) -> None:
     dropping = keras.Sequential([keras.Input((2,)), keras.layers.Dropout(0.5)])
-    _, logits = predict_logits(dropping, Batches(samples, PARTS, 10))
+    _, logits = predict_logits(still(dropping), Batches(samples, PARTS, 10))
     np.testing.assert_array_equal(logits, samples.arrays["numbers"])

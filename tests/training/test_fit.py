@@ -10,14 +10,16 @@ import pytest
 from fakeface_bench.architectures.backbones import build_backbone
 from fakeface_bench.architectures.catalogue import architecture_named
 from fakeface_bench.architectures.weights import Weights
-from fakeface_bench.config import HeadConfig
+from fakeface_bench.config import HeadConfig, TrialConfig
 from fakeface_bench.evaluation.detector import predict_margins, train_detector
 from fakeface_bench.evaluation.metrics import roc_auc
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.features.statistics import layout_of
 from fakeface_bench.models.networks import FrozenNetwork
 from fakeface_bench.records import EpochRecord
-from fakeface_bench.training.fit import PATIENCE, FitTask, fit
+from fakeface_bench.training.epochs import PATIENCE
+from fakeface_bench.training.fit import fit
+from fakeface_bench.training.task import FitTask
 
 NETWORK = FrozenNetwork(
     build_backbone(architecture_named("mobilenetv3_small"), 32, Weights("random"))
@@ -40,8 +42,11 @@ def task() -> FitTask:
 
 
 def test_same_seed_same_weights_and_another_seed_others(task: FitTask) -> None:
-    first, again = fit(task, HeadConfig(units=8))[0], fit(task, HeadConfig(units=8))[0]
-    other = fit(replace(task, seed=1), HeadConfig(units=8))[0]
+    first, again = (
+        fit(task, TrialConfig(HeadConfig(units=8)))[0],
+        fit(task, TrialConfig(HeadConfig(units=8)))[0],
+    )
+    other = fit(replace(task, seed=1), TrialConfig(HeadConfig(units=8)))[0]
     for a, b in zip(first.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert any(
@@ -50,14 +55,14 @@ def test_same_seed_same_weights_and_another_seed_others(task: FitTask) -> None:
 
 
 def test_a_planted_signal_is_learned(task: FitTask) -> None:
-    _, record = fit(task, HeadConfig(learning_rate=3e-3))
+    _, record = fit(task, TrialConfig(HeadConfig(learning_rate=3e-3)))
     assert record.best.val_roc_auc > 0.8
     assert record.epochs[-1].train_loss < record.epochs[0].train_loss
 
 
 @pytest.mark.parametrize("loss", ["hinge", "categorical_crossentropy"])
 def test_scores_of_any_loss_are_probabilities_of_fake(task: FitTask, loss: str) -> None:
-    detector, _ = train_detector(task, HeadConfig(loss=loss, learning_rate=3e-3))
+    detector, _ = train_detector(task, TrialConfig(HeadConfig(loss=loss, learning_rate=3e-3)))
     rows = pd.DataFrame({"path": ["x"] * 120, "source": "faces", "tier": ""})
     scored = detector.score(task.valid, rows)
     assert ((scored.y_score > 0) & (scored.y_score < 1)).all()
@@ -73,7 +78,7 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_fit(task: FitTask) -> None
         seen.append(margins.copy())
         return next(figures)
 
-    model, record = fit(replace(task, epochs=30, objective=scripted), HeadConfig())
+    model, record = fit(replace(task, epochs=30, objective=scripted), TrialConfig())
     assert record.best_epoch == 1
     assert len(record.epochs) == 2 + PATIENCE
     _, margins = predict_margins(NETWORK, model, HeadConfig(), task.valid)
@@ -90,14 +95,14 @@ def test_what_the_listener_raises_ends_the_fit(task: FitTask) -> None:
             raise Enough
 
     with pytest.raises(Enough):
-        fit(task, HeadConfig(), stop_at_second)
+        fit(task, TrialConfig(), stop_at_second)
 
 
 def test_constant_columns_do_not_disturb(task: FitTask, tmp_path: Path) -> None:
     pooled = task.train.arrays["pooled"].copy()
     pooled[:, 1] = 7.0
     train = Samples({"pooled": pooled}, task.train.labels)
-    model, _ = fit(replace(task, train=train), HeadConfig())
+    model, _ = fit(replace(task, train=train), TrialConfig())
     _, margins = predict_margins(NETWORK, model, HeadConfig(), task.valid)
     assert np.isfinite(margins).all()
     assert np.abs(margins).max() < 100

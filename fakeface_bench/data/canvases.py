@@ -1,0 +1,104 @@
+"""Pictures for layers that train on pixels: with some room around the centre, on disk or decoded.
+
+Both kinds are indexed by row numbers like an array, so nobody who reads them can tell which it is.
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from os import cpu_count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fakeface_bench.data.images import load_canvas, load_image, spare_pixels
+from fakeface_bench.errors import DataError
+
+#: Room around the input that random crops move in, as a share of its side: 224 px become 256.
+CROP_ROOM = 1 / 7
+
+
+def canvas_side(size: int) -> int:
+    """Return the side of the canvas around an input of `size` pixels; their difference is even."""
+    return size + 2 * round(size * CROP_ROOM / 2)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """How the pictures of one split are read.
+
+    Attributes:
+        paths: Of the files, in the order of the rows.
+        size: Side of the network's input in pixels.
+        fit: One of `config.FITS`.
+        side: Of the canvas; `size` where no crop beside the centre is wanted.
+    """
+
+    paths: Sequence[Path]
+    size: int
+    fit: str
+    side: int
+
+    @property
+    def bytes(self) -> int:
+        """Disk that they take, decoded."""
+        return len(self.paths) * self.side * self.side * 3
+
+    def load(self, number: int) -> npt.NDArray[np.uint8]:
+        """Decode one: uint8 RGB of shape (side, side, 3).
+
+        Raises:
+            DataError: If it cannot be decoded any more.
+        """
+        path = self.paths[number]
+        try:
+            if self.side == self.size:
+                return load_image(path, self.size, self.fit)
+            return load_canvas(path, self.size, self.fit, self.side)
+        except DataError as error:
+            raise DataError(
+                f"{error}. It was readable when the dataset was indexed; run again to index it "
+                "anew."
+            ) from error
+
+    def spare(self) -> npt.NDArray[np.int32]:
+        """Return how far a crop may move down and right in each canvas, shape (n, 2)."""
+        if self.side == self.size:
+            return np.zeros((len(self.paths), 2), np.int32)
+        with ThreadPoolExecutor(cpu_count()) as pool:
+            return np.array(
+                list(
+                    pool.map(lambda p: spare_pixels(p, self.size, self.fit, self.side), self.paths)
+                ),
+                dtype=np.int32,
+            )
+
+
+class DecodedOnDemand:
+    """Reads like a uint8 array (n, side, side, 3), and decodes the rows it is asked for."""
+
+    def __init__(self, pictures: Pictures) -> None:
+        self._pictures = pictures
+        self._pool = ThreadPoolExecutor(cpu_count())
+
+    def __len__(self) -> int:
+        return len(self._pictures.paths)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """As of the array that it stands for."""
+        return len(self), self._pictures.side, self._pictures.side, 3
+
+    def __getitem__(self, rows: Any) -> npt.NDArray[np.uint8]:
+        """Return one row (a number) or several (numbers), decoded in parallel."""
+        numbers = np.asarray(rows)
+        if numbers.ndim == 0:
+            return self._pictures.load(int(numbers))
+        return np.stack(list(self._pool.map(self._pictures.load, numbers.tolist())))
+
+
+def on_demand(pictures: Pictures) -> Mapping[str, Any]:
+    """Return the arrays `images` and `spare` without keeping anything."""
+    return {"images": DecodedOnDemand(pictures), "spare": pictures.spare()}

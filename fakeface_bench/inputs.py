@@ -1,0 +1,191 @@
+"""What a network reads of each picture: features, the map where it is cut, or pixels.
+
+What trained layers read again each epoch is kept on disk where it fits, and made anew where not.
+"""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import pandas as pd
+
+from fakeface_bench.architectures.backbones import build_backbone
+from fakeface_bench.architectures.cut import cut_backbone
+from fakeface_bench.config import SEARCHED
+from fakeface_bench.data.canvases import Pictures, canvas_side, on_demand
+from fakeface_bench.data.index import ImageIndex
+from fakeface_bench.data.layout import SPLITS
+from fakeface_bench.data.pixels import cached_pixels, pixels_folder
+from fakeface_bench.features.reader import LoadArrays, SplitArrays
+from fakeface_bench.features.store import FeatureSource, cached_features
+from fakeface_bench.folders import cache_folder
+from fakeface_bench.models.networks import FrozenNetwork, Network, TrainedNetwork
+from fakeface_bench.models.scratch import ScratchNetwork
+from fakeface_bench.models.tuned import TunedNetwork
+from fakeface_bench.plan import Plan
+from fakeface_bench.progress import Progress
+from fakeface_bench.runtime import gpus
+
+#: Images a step through a frozen backbone on a GPU.
+GPU_BATCH = 128
+#: Most of the free disk, and of any disk, that is taken without being asked to.
+FREE_SHARE = 0.25
+MOST_GB = 20.0
+GB = 10**9
+_FLOAT16_BYTES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """A network, and how its splits are read.
+
+    Attributes:
+        network: What is trained.
+        load: From the name and rows of a split to its arrays.
+        told: What trained layers read each epoch, and where from, in words.
+    """
+
+    network: Network
+    load: LoadArrays
+    told: str
+
+
+def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
+    """Build the network and decide what its splits are read as; nothing is read yet.
+
+    Raises:
+        UsageError: If the architecture does not have the layers that are to be trained.
+    """
+    if not plan.architecture.pretrained:
+        small = ScratchNetwork(plan.architecture, plan.image_size)
+        return _on_pixels(plan, index, small, None, progress)
+    backbone = build_backbone(plan.architecture, plan.image_size, plan.weights)
+    source = FeatureSource(
+        backbone=backbone,
+        architecture=plan.architecture,
+        weights=plan.weights.identity,
+        fit=plan.config.fit,
+        batch_size=plan.config.batch_size or (GPU_BATCH if gpus() else plan.architecture.cpu_batch),
+    )
+    read = _feature_reader(source, index, progress)
+    if not plan.unfrozen.anything:
+        return Inputs(FrozenNetwork(backbone), lambda split, rows: read(rows), "cached features")
+    cut = cut_backbone(backbone, plan.architecture, plan.unfrozen)
+    if cut.below is not None:
+        on_map = TunedNetwork(cut, everything=False)
+        inputs = _on_map(plan, index, on_map, source, progress)
+        if inputs is not None:
+            return inputs
+    scratch = plan.unfrozen.everything and plan.weights.label == "random"
+    network = TunedNetwork(cut.at_input(), plan.unfrozen.everything, scratch)
+    return _on_pixels(plan, index, network, None if scratch else read, progress)
+
+
+def cache_budget(cache_gb: float, folder: Path) -> float:
+    """Return how many bytes may be kept: what was asked for, else a share of the free disk."""
+    if cache_gb:
+        return cache_gb * GB
+    return min(FREE_SHARE * shutil.disk_usage(folder).free, MOST_GB * GB)
+
+
+_Read = Callable[[pd.DataFrame], SplitArrays]
+
+
+def _feature_reader(source: FeatureSource, index: ImageIndex, progress: Progress) -> _Read:
+    def read(rows: pd.DataFrame) -> SplitArrays:
+        cached = cached_features(source, list(rows["digest"]), index.files(rows), progress)
+        return SplitArrays({}).with_arrays(cached)
+
+    return read
+
+
+def _on_map(
+    plan: Plan,
+    index: ImageIndex,
+    network: TunedNetwork,
+    source: FeatureSource,
+    progress: Progress,
+) -> Inputs | None:
+    """Read the map at the cut from the disk; None where it does not fit there."""
+    sources = {False: _with_cut(source, network, mirrored=False)}
+    if _is_mirrored(plan, network):
+        sources[True] = _with_cut(source, network, mirrored=True)
+    shape = network.cut.above.inputs[0].shape[1:]
+    wanted = [(split, mirrored) for mirrored in sources for split in SPLITS]
+    wanted = [(split, mirrored) for split, mirrored in wanted if split == "train" or not mirrored]
+    rows = {split: index.split(split) for split in SPLITS}
+    size = sum(len(rows[split]) for split, _ in wanted) * prod(shape) * _FLOAT16_BYTES
+    folders = [sources[mirrored].folder(list(rows[split]["digest"])) for split, mirrored in wanted]
+    shown = f"the map after {network.cut.label} ({'×'.join(map(str, shape))}), {size / GB:.2f} GB"
+    if not _fits(plan, size, folders):
+        progress.say(f"{shown}, is more than cache_gb: it is computed anew each epoch")
+        return None
+
+    def load(split: str, rows: pd.DataFrame) -> SplitArrays:
+        digests, files = list(rows["digest"]), index.files(rows)
+        read = SplitArrays({}).with_arrays(
+            cached_features(sources[False], digests, files, progress)
+        )
+        if split == "train" and True in sources:
+            read = read.with_mirrored(cached_features(sources[True], digests, files, progress))
+        return read
+
+    return Inputs(network, load, f"{shown}, cached")
+
+
+def _with_cut(source: FeatureSource, network: TunedNetwork, *, mirrored: bool) -> FeatureSource:
+    return FeatureSource(
+        source.backbone,
+        source.architecture,
+        source.weights,
+        source.fit,
+        source.batch_size,
+        network.cut,
+        mirrored,
+    )
+
+
+def _on_pixels(
+    plan: Plan,
+    index: ImageIndex,
+    network: TrainedNetwork,
+    read_features: _Read | None,
+    progress: Progress,
+) -> Inputs:
+    """Read decoded pixels from the disk where they fit, else decode them each epoch."""
+    crops = network.crops and plan.config.augment != "none"
+
+    def pictures(split: str, rows: pd.DataFrame) -> Pictures:
+        side = canvas_side(plan.image_size) if crops and split == "train" else plan.image_size
+        return Pictures(index.files(rows), plan.image_size, plan.config.fit, side)
+
+    of_splits = {split: index.split(split) for split in SPLITS}
+    wanted = [(pictures(split, rows), list(rows["digest"])) for split, rows in of_splits.items()]
+    size = sum(of_split.bytes for of_split, _ in wanted)
+    folders = [pixels_folder(of_split, digests) for of_split, digests in wanted]
+    kept = _fits(plan, size, folders)
+
+    def load(split: str, rows: pd.DataFrame) -> SplitArrays:
+        # Test is only scored, on pixels; the head is fitted on features of the others.
+        features = read_features is not None and split != "test"
+        read = read_features(rows) if features and read_features else SplitArrays({})
+        if kept:
+            of_split = pictures(split, rows)
+            return read.with_arrays(cached_pixels(of_split, list(rows["digest"]), progress))
+        decoded = on_demand(pictures(split, rows))
+        return SplitArrays({**read.arrays, **decoded}, {}, read.seconds, read.images_made)
+
+    where = "cached" if kept else "decoded anew each epoch"
+    return Inputs(network, load, f"pixels, {size / GB:.2f} GB, {where}")
+
+
+def _is_mirrored(plan: Plan, network: TrainedNetwork) -> bool:
+    asked = plan.config.augment
+    return "light" in network.augments if asked == SEARCHED else asked != "none"
+
+
+def _fits(plan: Plan, size: int, folders: list[Path]) -> bool:
+    missing = not all(folder.exists() for folder in folders)
+    return not missing or size <= cache_budget(plan.config.cache_gb, cache_folder("features"))

@@ -1,0 +1,136 @@
+"""What a killed fit goes on from: every value of its last finished epoch, in one file."""
+
+import json
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from fakeface_bench.config import TrialConfig
+from fakeface_bench.data.publish import content_key
+from fakeface_bench.records import EpochRecord
+from fakeface_bench.training.epochs import Course
+from fakeface_bench.training.task import FitTask
+
+_FACTS = "facts"
+_VARIABLES = "variables"
+_OPTIMIZER = "optimizer"
+_BEST = "best"
+
+Arrays = list[npt.NDArray[Any]]
+
+
+class Checkpoint:
+    """The state of one fit after its last finished epoch, in memory, and on disk where wanted.
+
+    The file is named after the options, in the folder of their study, so that a trial that is run
+    again finds what its killed forerunner left; it is replaced whole or not at all.
+    """
+
+    def __init__(self, task: FitTask, config: TrialConfig) -> None:
+        self._path = checkpoint_file(task, config)
+        self._course = Course()
+        self._variables: Arrays = []
+        self._optimizer: Arrays = []
+        self.batch_size = 0
+        if self._path is not None and self._path.exists():
+            self._load(self._path, task)
+
+    def course(self) -> Course:
+        """Return how far the fit has come; what is done to it is kept with `keep`."""
+        return self._course
+
+    def restore(self, model: keras.Model, steps_per_epoch: int) -> None:
+        """Give a compiled model the values that it had; nothing happens before the first epoch.
+
+        Args:
+            model: Built as it was.
+            steps_per_epoch: Which may have changed with the batch size: the learning rate's
+                schedule counts steps.
+        """
+        if not self._variables:
+            return
+        _assign(model.variables, self._variables)
+        _assign(model.optimizer.variables, self._optimizer)
+        last = self._course.epochs[-1].stage
+        done = len([epoch for epoch in self._course.epochs if epoch.stage == last])
+        model.optimizer.iterations.assign(done * steps_per_epoch)
+
+    def keep(self, model: keras.Model, batch_size: int) -> None:
+        """Write down the state after an epoch."""
+        self.batch_size = batch_size
+        self._variables = _values(model.variables)
+        self._optimizer = _values(model.optimizer.variables)
+        if self._path is not None:
+            self._write(self._path)
+
+    def _write(self, path: Path) -> None:
+        course = self._course
+        facts = {
+            "epochs": [asdict(epoch) for epoch in course.epochs],
+            "best": course.best,
+            "batch_size": self.batch_size,
+        }
+        groups = {
+            _VARIABLES: self._variables,
+            _OPTIMIZER: self._optimizer,
+            _BEST: list(course.best_weights),
+        }
+        arrays: dict[str, Any] = {_FACTS: np.array(json.dumps(facts))}
+        for group, values in groups.items():
+            arrays |= {f"{group}/{number}": value for number, value in enumerate(values)}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}")
+        with open(draft, "wb") as file:
+            np.savez(file, **arrays)
+        os.replace(draft, path)
+
+    def _load(self, path: Path, task: FitTask) -> None:
+        try:
+            with np.load(path) as file:  # its archive keeps a checksum of every array
+                facts = json.loads(str(file[_FACTS]))
+                groups = {
+                    group: [file[name] for name in file.files if name.startswith(f"{group}/")]
+                    for group in (_VARIABLES, _OPTIMIZER, _BEST)
+                }
+        except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError) as error:
+            task.warn(f"the checkpoint {path} is broken ({error}); this fit starts anew")
+            return
+        epochs = [EpochRecord(**epoch) for epoch in facts["epochs"]]
+        self._course = Course(epochs, facts["best"], groups[_BEST])
+        self._variables, self._optimizer = groups[_VARIABLES], groups[_OPTIMIZER]
+        self.batch_size = facts["batch_size"]
+
+
+def checkpoint_file(task: FitTask, config: TrialConfig) -> Path | None:
+    """Return where the state of a fit lies, or would; None where nothing is kept."""
+    if task.checkpoints is None:
+        return None
+    of = {
+        **config.as_params(),
+        "precision": task.precision,
+        "reads": [name for name, _ in task.network.parts(config.head)],
+    }
+    return task.checkpoints / f"{content_key(of)}.npz"
+
+
+def forget_fit(task: FitTask, config: TrialConfig) -> None:
+    """Delete what was kept of a fit."""
+    path = checkpoint_file(task, config)
+    if path is not None:
+        path.unlink(missing_ok=True)
+
+
+def _values(variables: Sequence[Any]) -> Arrays:
+    return [keras.ops.convert_to_numpy(variable) for variable in variables]
+
+
+def _assign(variables: Sequence[Any], values: Arrays) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

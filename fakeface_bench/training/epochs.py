@@ -1,0 +1,124 @@
+"""The epochs of one stage of a fit: training, validation, early stopping, the best weights."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from fakeface_bench.features.extractor import Forward
+from fakeface_bench.models.head import margin
+from fakeface_bench.records import EpochRecord, FitRecord
+from fakeface_bench.training.batches import Batches, predict_logits
+from fakeface_bench.training.task import FitTask, OnEpoch
+
+#: Epochs without a better validation objective after which a fit ends.
+PATIENCE = 5
+
+Weights = Sequence[npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What one stage trains.
+
+    Attributes:
+        name: One of `models.networks`' stages.
+        model: Compiled.
+        batch_size: Images per training step.
+        train_epoch: Trains the epoch of a number, from 0; returns its mean loss and accuracy.
+        forward: From a batch to logits, without training.
+        valid: The whole validation split, in order.
+    """
+
+    name: str
+    model: keras.Model
+    batch_size: int
+    train_epoch: Callable[[int], Mapping[str, float]]
+    forward: Forward
+    valid: Batches
+
+
+@dataclass
+class Course:
+    """How far a fit has come.
+
+    Attributes:
+        epochs: Of all stages so far.
+        best: Number of the best epoch of the last stage; None before its first.
+        best_weights: Of that epoch.
+    """
+
+    epochs: list[EpochRecord] = field(default_factory=list)
+    best: int | None = None
+    best_weights: Weights = ()
+
+    def record(self) -> FitRecord:
+        """Return the fit as it stands; it has had at least one epoch of its last stage."""
+        if self.best is None:
+            raise ValueError("no epoch was trained")
+        return FitRecord(tuple(self.epochs), self.best)
+
+
+def run_epochs(
+    task: FitTask,
+    stage: Stage,
+    course: Course,
+    on_epoch: OnEpoch | None = None,
+    keep: Callable[[], None] | None = None,
+) -> None:
+    """Train a stage to its end and leave its model with the weights of the best epoch.
+
+    Args:
+        task: Data and rules.
+        stage: What to train.
+        course: Brought up to date epoch by epoch; a stage that was begun goes on.
+        on_epoch: Called after each epoch; what it raises ends the fit.
+        keep: Called before that, so that nothing is told that could be lost.
+    """
+    first = len([epoch for epoch in course.epochs if epoch.stage != stage.name])
+    while len(course.epochs) - first < task.epochs and not _is_stuck(course):
+        record = _epoch(task, stage, len(course.epochs), len(course.epochs) - first)
+        course.epochs.append(record)
+        best = course.best
+        if best is None or record.val_roc_auc > course.epochs[best].val_roc_auc:
+            course.best, course.best_weights = record.epoch, stage.model.get_weights()
+        if keep is not None:
+            keep()
+        if on_epoch is not None:
+            on_epoch(record)
+    stage.model.set_weights(course.best_weights)
+
+
+def _is_stuck(course: Course) -> bool:
+    return course.best is not None and len(course.epochs) - 1 - course.best >= PATIENCE
+
+
+def _epoch(task: FitTask, stage: Stage, number: int, of_stage: int) -> EpochRecord:
+    started = time.perf_counter()
+    logs = stage.train_epoch(of_stage)
+    trained = time.perf_counter()
+    return EpochRecord(
+        epoch=number,
+        train_loss=float(logs["loss"]),
+        train_accuracy=float(logs["accuracy"]),
+        **_validate(task, stage),
+        seconds=trained - started,
+        val_seconds=time.perf_counter() - trained,
+        stage=stage.name,
+        batch_size=stage.batch_size,
+    )
+
+
+def _validate(task: FitTask, stage: Stage) -> dict[str, float]:
+    """Score the whole validation split; labels come from the same pass."""
+    y_true, logits = predict_logits(stage.forward, stage.valid)
+    margins = np.asarray(margin(logits), dtype=np.float64)[:, 0]
+    return {
+        "val_loss": float(stage.model.loss(y_true.astype(np.float32)[:, None], logits)),
+        "val_accuracy": float(np.mean((margins > 0) == (y_true == 1))),
+        "val_roc_auc": task.objective(y_true, margins),
+    }

@@ -1,0 +1,88 @@
+"""In what numbers trained layers compute: measured on this machine, for this network."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import cast
+
+from fakeface_bench.config import AUTO, PRECISIONS, TrialConfig
+from fakeface_bench.features.epochs import EpochPlan, Epochs
+from fakeface_bench.models.networks import TrainedNetwork
+from fakeface_bench.runtime import gpus, out_of_memory
+from fakeface_bench.training.head import untrained_head
+from fakeface_bench.training.layers import compiled_layers, step_settings
+from fakeface_bench.training.task import FitTask
+
+#: A lower precision must be at least this many times faster than float32 to be taken: within it
+#: machines are noisy, and float32 is what the weights were made in.
+WORTH_IT = 1.1
+_TIMED_STEPS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """What was chosen, and what it was chosen by.
+
+    Attributes:
+        name: One of `config.PRECISIONS`.
+        step_seconds: Of one training step in each that was tried; empty where nothing was to be
+            chosen.
+    """
+
+    name: str
+    step_seconds: Mapping[str, float]
+
+    def as_metrics(self) -> dict[str, float]:
+        """Return the measured steps under their MLflow names."""
+        return {
+            f"cost/step_seconds_{name}": value
+            for name, value in self.step_seconds.items()
+            if math.isfinite(value)
+        }
+
+
+def choose_precision(asked: str, task: FitTask, config: TrialConfig) -> Precision:
+    """Return the precision asked for; for `auto` the one whose training step is fastest here.
+
+    Args:
+        asked: One of `config.PRECISIONS`, or `auto`.
+        task: Of a network with trained layers; a few of its train rows are used.
+        config: The trial whose batch size and head are measured.
+    """
+    if asked != AUTO:
+        return Precision(asked, {})
+    # float16's range needs a GPU's hardware; CPUs have bfloat16 at best.
+    candidates = PRECISIONS if gpus() else PRECISIONS[:2]
+    seconds = {name: _step_seconds(replace(task, precision=name), config) for name in candidates}
+    full = candidates[0]
+    fastest = min(seconds, key=lambda name: seconds[name])
+    worth_it = seconds[fastest] * WORTH_IT <= seconds[full]
+    return Precision(fastest if worth_it else full, seconds)
+
+
+def _step_seconds(task: FitTask, config: TrialConfig) -> float:
+    """Return the time of a step, after one that compiles; infinite where memory does not do."""
+    network = cast(TrainedNetwork, task.network)
+    start = None
+    if network.head_network is not None:
+        start = untrained_head(task, network.head_network, config.head)
+    batch_size = min(step_settings(config).batch_size, len(task.train))
+    plan = EpochPlan(
+        parts=network.parts(config.head),
+        batch_size=batch_size,
+        seed=task.seed,
+        augment=config.augment,
+        image_size=network.image_size,
+        crops=network.crops,
+    )
+    try:
+        model = compiled_layers(task, network, config, start, steps=1)
+        with Epochs(task.train, plan).epoch(0) as batches:
+            step = batches.take(1).cache()
+            model.fit(step, shuffle=False, verbose=0)
+            started = time.perf_counter()
+            model.fit(step.repeat(_TIMED_STEPS), shuffle=False, verbose=0)
+            return (time.perf_counter() - started) / _TIMED_STEPS
+    except out_of_memory():
+        return math.inf
