@@ -1,5 +1,6 @@
 """Cuts a backbone where its frozen part ends, so that this part need run only once an image."""
 
+import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -179,6 +180,8 @@ def _copy(model: keras.Model, precision: str, scratch: bool) -> keras.Model:
         settings = layer.get_config()
         if isinstance(layer, keras.layers.Layer):
             settings["dtype"] = precision
+        if "seed" in settings:  # of dropout: the same whether layers below are there or not
+            settings["seed"] = zlib.crc32(layer.name.encode())
         if scratch and isinstance(layer, keras.layers.BatchNormalization):
             settings["momentum"] = SCRATCH_MOMENTUM
         return layer.__class__.from_config(settings)

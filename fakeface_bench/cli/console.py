@@ -118,7 +118,9 @@ def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
     from fakeface_bench.report import PARTS_HEADER, part_rows, summary_rows
 
     record = outcome.record
-    table = Table(title=escape(f"{record.model} on {record.data} ({record.weights.label} weights)"))
+    how = f", {record.trained}" if record.trained else ""
+    title = f"{record.model} on {record.data} ({record.weights.label} weights{how})"
+    table = Table(title=escape(title))
     for heading in ("metric", "validation", "test (95 % interval)"):
         table.add_column(heading, justify="left" if heading == "metric" else "right")
     for row in summary_rows(record):

@@ -100,7 +100,8 @@ def _cropped(canvas: tf.Tensor, spare: tf.Tensor, seed: tf.Tensor, how: Crop) ->
 
 def _encoded(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     low, high = JPEG_QUALITY
-    return tf.image.stateless_random_jpeg_quality(image, low, high + 1, seed)
+    quality = tf.random.stateless_uniform([], seed, low, high + 1, tf.int32)
+    return tf.image.adjust_jpeg_quality(image, quality)
 
 
 def _blurred(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -11,6 +11,7 @@ from fakeface_bench.config import HeadConfig, TrialConfig
 from fakeface_bench.evaluation.calibration import choose_threshold, platt
 from fakeface_bench.evaluation.metrics import score_metrics
 from fakeface_bench.evaluation.parts import part_metrics
+from fakeface_bench.features.extractor import Forward
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.models.head import Calibration, margin
 from fakeface_bench.models.networks import Network
@@ -23,10 +24,14 @@ from fakeface_bench.training.task import FitTask
 
 @dataclass(frozen=True)
 class Detector:
-    """A network, its trained classifier, and how its margins become decisions."""
+    """A network, its trained classifier, and how its margins become decisions.
+
+    `forward` is the classifier's prediction, compiled once where that is worth it.
+    """
 
     network: Network
     classifier: keras.Model
+    forward: Forward
     head: HeadConfig
     calibration: Calibration
     threshold: float
@@ -36,7 +41,7 @@ class Detector:
 
         Labels come from the same pass as the scores.
         """
-        y_true, margins = predict_margins(self.network, self.classifier, self.head, samples)
+        y_true, margins = predict_margins(self.network, self.forward, self.head, samples)
         y_score = to_probability(margins, self.calibration)
         figures = score_metrics(y_true, y_score, self.threshold)
         return ScoredSplit(
@@ -60,18 +65,19 @@ def train_detector(task: FitTask, config: TrialConfig) -> tuple[Detector, FitRec
     """Fit a trial's options, then choose calibration and threshold on validation."""
     classifier, record = fit(task, config)
     head = config.head
-    y_true, margins = predict_margins(task.network, classifier, head, task.valid)
+    forward = forward_of(task.network, classifier)
+    y_true, margins = predict_margins(task.network, forward, head, task.valid)
     calibration = Calibration() if LOSSES[head.loss].calibrated else platt(y_true, margins)
     threshold = choose_threshold(y_true, to_probability(margins, calibration))
-    return Detector(task.network, classifier, head, calibration, threshold), record
+    return Detector(task.network, classifier, forward, head, calibration, threshold), record
 
 
 def predict_margins(
-    network: Network, classifier: keras.Model, head: HeadConfig, samples: Samples
+    network: Network, forward: Forward, head: HeadConfig, samples: Samples
 ) -> tuple[LabelArray, FloatArray]:
     """Return labels and margins, each of shape (n,), from one pass in the order of the rows."""
     batches = Batches(samples, network.parts(head), predict_batch(network))
-    y_true, logits = predict_logits(forward_of(network, classifier), batches)
+    y_true, logits = predict_logits(forward, batches)
     return y_true, np.asarray(margin(logits), dtype=np.float64)[:, 0]
 
 

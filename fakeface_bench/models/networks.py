@@ -71,7 +71,7 @@ class TrainedNetwork(Network, Protocol):
         """Return a model to logits (n, outputs), all that is to be trained unfrozen.
 
         Args:
-            start: The fitted head of `head_network`, which becomes part of it.
+            start: The fitted head of `head_network`, a copy of which becomes part of it.
             head: Options of the head.
             outputs: Width of the output layer.
             precision: One of `config.PRECISIONS`; the head computes in float32 all the same.

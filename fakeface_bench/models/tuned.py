@@ -12,6 +12,7 @@ from fakeface_bench.architectures.cut import CutBackbone
 from fakeface_bench.config import AUGMENTS, HeadConfig
 from fakeface_bench.features.samples import EVERYTHING, Part
 from fakeface_bench.features.statistics import (
+    FeatureLayout,
     block_scales,
     boundary_scale,
     layout_of,
@@ -88,6 +89,8 @@ class TunedNetwork:
         self, start: keras.Model | None, head: HeadConfig, outputs: int, precision: str
     ) -> keras.Model:
         """Return what is trained, as one model; see `TrainedNetwork`."""
+        # First, so that its dropout is seeded alike whatever else is built.
+        fitted = None if start is None else _copied(start)
         lower: list[Any] = []
         if self._on_map:
             shape = self.cut.above.inputs[0].shape[1:]
@@ -103,7 +106,7 @@ class TunedNetwork:
             maps = self._upper(entry, precision)
         upper = [self._last_2x2(maps)] if self._reads_positions(head) else self._pooled(maps, head)
         features = ops.concatenate([*lower, *upper], axis=-1)
-        logits = head_logits(features, head, outputs) if start is None else start(features)
+        logits = fitted(features) if fitted else head_logits(features, head, outputs)
         return keras.Model(entry, logits, name=self.cut.backbone.name)
 
     def complete(self, classifier: keras.Model, head: HeadConfig, how: Calibration) -> keras.Model:
@@ -155,5 +158,11 @@ class TunedNetwork:
         return self._layout.columns(head.features, statistics) if statistics else []
 
     @property
-    def _layout(self) -> Any:
+    def _layout(self) -> FeatureLayout:
         return layout_of(self.cut.backbone.outputs)
+
+
+def _copied(model: keras.Model) -> keras.Model:
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy

@@ -92,6 +92,17 @@ class StudyRecord:
         """The winning options."""
         return self.search.best.config
 
+    @property
+    def trained(self) -> str:
+        """Which layers were trained, in words; empty where the head alone was."""
+        if self.fine_tune == FROZEN:
+            return ""
+        if self.fine_tune == "all":
+            from_scratch = self.weights.label == "random"
+            return "trained from scratch" if from_scratch else "all layers trained"
+        words = self.fine_tune.replace("_", " ")
+        return f"last {words} layers trained" if words.isdecimal() else f"{words} trained"
+
     def metrics(self) -> dict[str, float]:
         """Return every single figure of the study under its MLflow name."""
         figures: dict[str, float] = {}

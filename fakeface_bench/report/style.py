@@ -61,7 +61,8 @@ def subtitle(record: StudyRecord, counted: str) -> str:
 
     What would not fit beside long names goes on a second line.
     """
-    names = f"{_shortened(record.model)} on {_shortened(record.data)}"
+    how = f", {record.trained}," if record.trained else ""
+    names = f"{_shortened(record.model)}{how} on {_shortened(record.data)}"
     fits = len(names) + len(counted) < _SUBTITLE_CHARACTERS
     return f"{names}, {counted}" if fits else f"{names}\n{counted}"
 

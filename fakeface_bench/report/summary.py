@@ -97,8 +97,9 @@ def _headline(record: StudyRecord, results: Results) -> str:
         f"{name} {figures[key]:.3f} (95 % {_range(results.intervals[key])})"
         for key, name in (("roc_auc", "ROC AUC"), ("accuracy", "accuracy"))
     )
+    how = f", {record.trained}" if record.trained else ""
     return (
-        f"{record.model} (from {record.weights.label} weights) on {record.data}: "
+        f"{record.model} (from {record.weights.label} weights{how}) on {record.data}: "
         f"test {roc_auc}, {accuracy} at threshold {record.test.threshold:.3f}, "
         f"n = {len(record.test.y_true):,} images."
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
-from fakeface_bench.records import EpochRecord, StudyRecord
+from fakeface_bench.records import EpochRecord, FitRecord, StudyRecord
 from fakeface_bench.report import style
 
 #: Each panel: its axis, then the lines as (attribute of the epoch, name, colour).
@@ -39,6 +39,7 @@ def write_learning_curves(record: StudyRecord, folder: Path) -> None:
     for axes, (name, lines) in zip(panels, _PANELS, strict=True):
         _draw_panel(axes, fit.epochs, lines)
         axes.axvline(fit.best_epoch, linestyle=":", color=style.INK, linewidth=1.5)
+        _mark_stages(axes, fit)
         style.dress(axes, "", name)
         style.whole_numbers(axes, count)
     best = fit.best
@@ -56,6 +57,16 @@ def write_learning_curves(record: StudyRecord, folder: Path) -> None:
     for axes in panels:
         style.legend(axes)
     style.save(figure, folder / "learning_curves.png")
+
+
+def _mark_stages(axes: Axes, fit: FitRecord) -> None:
+    """Shade the epochs that trained the head alone, where others follow."""
+    alone = len(fit.epochs) - len(fit.last_stage)
+    if alone:
+        axes.axvspan(
+            -0.5, alone - 0.5, color=style.PALE_INK, alpha=0.15, linewidth=0, label="head alone"
+        )
+        axes.set_xlim(-0.5, len(fit.epochs) - 0.5)
 
 
 def _draw_panel(

@@ -6,7 +6,7 @@ from typing import Any
 import optuna
 
 from fakeface_bench.config import SEARCHED, HeadConfig, TrialConfig, TuningConfig
-from fakeface_bench.models.networks import TUNING_STAGE, Network
+from fakeface_bench.models.networks import SCRATCH_STAGE, TUNING_STAGE, Network
 from fakeface_bench.models.poolings import ACTIVATIONS, FEATURES, POOLINGS
 from fakeface_bench.training.losses import LOSSES
 
@@ -55,7 +55,9 @@ class Space:
         """Return the options that every study tries first."""
         augments = self.augments
         usual = "light" if "light" in augments else augments[0] if augments else ""
-        head, tuning = HeadConfig(), TuningConfig()
+        # A network from scratch learns little without: measured in benchmarks/fine_tuned_studies.
+        head = HeadConfig(batch_norm=SCRATCH_STAGE in self.network.stages)
+        tuning = TuningConfig()
         if self.batch_size:
             head = replace(head, batch_size=self.batch_size)
             tuning = replace(tuning, batch_size=self.batch_size)

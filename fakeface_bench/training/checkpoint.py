@@ -93,7 +93,8 @@ class Checkpoint:
 
     def _load(self, path: Path, task: FitTask) -> None:
         try:
-            with np.load(path) as file:  # its archive keeps a checksum of every array
+            # The archive keeps a checksum of every array.
+            with open(path, "rb") as kept, np.load(kept) as file:
                 facts = json.loads(str(file[_FACTS]))
                 groups = {
                     group: [file[name] for name in file.files if name.startswith(f"{group}/")]

@@ -39,7 +39,6 @@ def fit_layers(
         for record in course.epochs:
             on_epoch(record)
     start = _head_before(task, network, config, course, on_epoch)
-    weights = start.get_weights() if start is not None else []
     batch_size = checkpoint.batch_size or step_settings(config).batch_size
     while True:
         try:
@@ -53,8 +52,6 @@ def fit_layers(
                 ) from error
         batch_size //= 2
         task.warn(f"out of memory: going on with {batch_size} images a step")
-        if start is not None:
-            start.set_weights(weights)
 
 
 def step_settings(config: TrialConfig) -> TuningConfig:
@@ -78,6 +75,7 @@ def compiled_layers(
     loss = LOSSES[config.head.loss]
     total = task.epochs * steps
     warm_up = max(1, min(steps, int(total * _LONGEST_WARM_UP)))
+    keras.utils.set_random_seed(task.seed)
     with replicas():
         model = network.trainable(start, config.head, loss.outputs, task.precision)
         rate = keras.optimizers.schedules.CosineDecay(
@@ -131,7 +129,6 @@ def _head_before(
 ) -> keras.Model | None:
     """Fit the head on frozen features, unless a checkpoint holds all that came of it."""
     if network.head_network is None:
-        keras.utils.set_random_seed(task.seed)
         return None
     if course.epochs:
         return untrained_head(task, network.head_network, config.head)

@@ -17,6 +17,7 @@ from fakeface_bench.features.samples import Samples
 from fakeface_bench.features.statistics import layout_of
 from fakeface_bench.models.networks import FrozenNetwork
 from fakeface_bench.records import EpochRecord
+from fakeface_bench.training.batches import forward_of
 from fakeface_bench.training.epochs import PATIENCE
 from fakeface_bench.training.fit import fit
 from fakeface_bench.training.task import FitTask
@@ -81,7 +82,7 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_fit(task: FitTask) -> None
     model, record = fit(replace(task, epochs=30, objective=scripted), TrialConfig())
     assert record.best_epoch == 1
     assert len(record.epochs) == 2 + PATIENCE
-    _, margins = predict_margins(NETWORK, model, HeadConfig(), task.valid)
+    _, margins = predict_margins(NETWORK, forward_of(NETWORK, model), HeadConfig(), task.valid)
     np.testing.assert_allclose(margins, seen[1], rtol=1e-5)
     assert not np.allclose(margins, seen[-1], rtol=1e-3)
 
@@ -103,6 +104,6 @@ def test_constant_columns_do_not_disturb(task: FitTask, tmp_path: Path) -> None:
     pooled[:, 1] = 7.0
     train = Samples({"pooled": pooled}, task.train.labels)
     model, _ = fit(replace(task, train=train), TrialConfig())
-    _, margins = predict_margins(NETWORK, model, HeadConfig(), task.valid)
+    _, margins = predict_margins(NETWORK, forward_of(NETWORK, model), HeadConfig(), task.valid)
     assert np.isfinite(margins).all()
     assert np.abs(margins).max() < 100
