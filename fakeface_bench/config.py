@@ -13,7 +13,7 @@ CLASS_NAMES = ("real", "fake")
 FITS = ("crop", "resize")
 #: What weighs the same in training, however many images it has: see `features.balance`.
 BALANCES = ("none", "classes", "sources")
-#: What is done to training pictures: see `data.augmentation`; `search` leaves it to the trials.
+#: What is done to training pictures: see `data.augmentations`; `search` leaves it to the trials.
 AUGMENTS = ("none", "light", "strong")
 SEARCHED = "search"
 #: In what numbers trained layers compute: see `training.precision`; `auto` measures.

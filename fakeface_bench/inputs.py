@@ -28,6 +28,8 @@ from fakeface_bench.plan import Plan
 from fakeface_bench.progress import Progress
 from fakeface_bench.runtime import gpus
 
+#: From rows of the index to their features.
+ReadFeatures = Callable[[pd.DataFrame], SplitArrays]
 #: Images a step through a frozen backbone on a GPU.
 GPU_BATCH = 128
 #: Most of the free disk, and of any disk, that is taken without being asked to.
@@ -60,27 +62,21 @@ def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
     """
     if not plan.architecture.pretrained:
         small = ScratchNetwork(plan.architecture, plan.image_size)
-        return _on_pixels(plan, index, small, None, progress)
-    backbone = build_backbone(plan.architecture, plan.image_size, plan.weights)
-    source = FeatureSource(
-        backbone=backbone,
-        architecture=plan.architecture,
-        weights=plan.weights.identity,
-        fit=plan.config.fit,
-        batch_size=plan.config.batch_size or (GPU_BATCH if gpus() else plan.architecture.cpu_batch),
-    )
-    read = _feature_reader(source, index, progress)
+        return pixel_inputs(plan, index, small, None, progress)
+    source = feature_source(plan)
+    backbone = source.backbone
+    read = read_features(source, index, progress)
     if not plan.unfrozen.anything:
         return Inputs(FrozenNetwork(backbone), lambda split, rows: read(rows), "cached features")
     cut = cut_backbone(backbone, plan.architecture, plan.unfrozen)
     if cut.below is not None:
         on_map = TunedNetwork(cut, everything=False)
-        inputs = _on_map(plan, index, on_map, source, progress)
+        inputs = map_inputs(plan, index, on_map, source, progress)
         if inputs is not None:
             return inputs
     scratch = plan.unfrozen.everything and plan.weights.label == "random"
     network = TunedNetwork(cut.at_input(), plan.unfrozen.everything, scratch)
-    return _on_pixels(plan, index, network, None if scratch else read, progress)
+    return pixel_inputs(plan, index, network, None if scratch else read, progress)
 
 
 def cache_budget(cache_gb: float, folder: Path) -> float:
@@ -90,10 +86,20 @@ def cache_budget(cache_gb: float, folder: Path) -> float:
     return min(FREE_SHARE * shutil.disk_usage(folder).free, MOST_GB * GB)
 
 
-_Read = Callable[[pd.DataFrame], SplitArrays]
+def feature_source(plan: Plan) -> FeatureSource:
+    """Build the frozen backbone, and say how its features are made."""
+    return FeatureSource(
+        backbone=build_backbone(plan.architecture, plan.image_size, plan.weights),
+        architecture=plan.architecture,
+        weights=plan.weights.identity,
+        fit=plan.config.fit,
+        batch_size=plan.config.batch_size or (GPU_BATCH if gpus() else plan.architecture.cpu_batch),
+    )
 
 
-def _feature_reader(source: FeatureSource, index: ImageIndex, progress: Progress) -> _Read:
+def read_features(source: FeatureSource, index: ImageIndex, progress: Progress) -> ReadFeatures:
+    """Return what reads the features of rows of the index."""
+
     def read(rows: pd.DataFrame) -> SplitArrays:
         cached = cached_features(source, list(rows["digest"]), index.files(rows), progress)
         return SplitArrays({}).with_arrays(cached)
@@ -101,7 +107,7 @@ def _feature_reader(source: FeatureSource, index: ImageIndex, progress: Progress
     return read
 
 
-def _on_map(
+def map_inputs(
     plan: Plan,
     index: ImageIndex,
     network: TunedNetwork,
@@ -147,11 +153,11 @@ def _with_cut(source: FeatureSource, network: TunedNetwork, *, mirrored: bool) -
     )
 
 
-def _on_pixels(
+def pixel_inputs(
     plan: Plan,
     index: ImageIndex,
     network: TrainedNetwork,
-    read_features: _Read | None,
+    features: ReadFeatures | None,
     progress: Progress,
 ) -> Inputs:
     """Read decoded pixels from the disk where they fit, else decode them each epoch."""
@@ -169,8 +175,7 @@ def _on_pixels(
 
     def load(split: str, rows: pd.DataFrame) -> SplitArrays:
         # Test is only scored, on pixels; the head is fitted on features of the others.
-        features = read_features is not None and split != "test"
-        read = read_features(rows) if features and read_features else SplitArrays({})
+        read = features(rows) if features and split != "test" else SplitArrays({})
         if kept:
             of_split = pictures(split, rows)
             return read.with_arrays(cached_pixels(of_split, list(rows["digest"]), progress))

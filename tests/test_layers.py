@@ -44,7 +44,7 @@ HEAVY = {
     "matplotlib": {"report"},
     "plotly": {"report"},
     "keras": {"evaluation", "training", "models", "features", "architectures", "runtime"},
-    "tensorflow": {"features", "data.pipeline", "data.augmentation", "runtime"},
+    "tensorflow": {"features", "data.pipeline", "data.augment", "runtime"},
     "h5py": {"architectures.weights"},
     "kagglehub": {"data.kaggle", "data.kaggle_client"},
     "requests": {"data.kaggle"},

@@ -10,29 +10,36 @@ def list_tables() -> None:
     from rich.table import Table
 
     from fakeface_bench.architectures.catalogue import ARCHITECTURES
+    from fakeface_bench.data.augmentations import AUGMENTATIONS
     from fakeface_bench.data.catalogue import DATASETS
     from fakeface_bench.evaluation.metrics import METRICS
     from fakeface_bench.models.poolings import ACTIVATIONS, FEATURES, POOLINGS
     from fakeface_bench.training.losses import LOSSES
 
     console = Console()
-    table = Table("architecture", "parameters", "MMACs", "image size", "weights", title="model")
+    table = Table(
+        "architecture", "parameters", "MMACs", "image size", "blocks", "weights", title="model"
+    )
     for row in ARCHITECTURES:
         table.add_row(
             " = ".join((row.key, *row.aliases)),
             f"{row.parameters:,}",
             f"{row.mmacs:,}",
             f"{row.image_size} px",
-            "frozen, ImageNet" if row.pretrained else "trained from scratch",
+            str(len(row.frozen_ends) + 1) if row.pretrained else "",
+            "ImageNet" if row.pretrained else "trained from scratch",
         )
     console.print(table)
-    console.print("Without the head; MMACs: million multiply-accumulates per image.\n")
+    console.print(
+        "Without the head; MMACs: million multiply-accumulates per image; blocks: for fine_tune.\n"
+    )
     for title, rows in (
         ("data", {row.key: f"{row.title} ({row.images:,} images)" for row in DATASETS}),
         ("loss", {key: loss.title for key, loss in LOSSES.items()}),
         ("features", FEATURES),
         ("pooling", {key: pooling.title for key, pooling in POOLINGS.items()}),
         ("activation", ACTIVATIONS),
+        ("augment", {key: row.title for key, row in AUGMENTATIONS.items()}),
         ("metric", {key: metric.title for key, metric in METRICS.items()}),
     ):
         table = Table(title, "", show_header=True)

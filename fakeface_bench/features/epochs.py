@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from fakeface_bench.data.augmentation import AUGMENTATIONS, Crop, augmented, draw_mirrored
+from fakeface_bench.data.augment import Crop, augmented, draw_mirrored
+from fakeface_bench.data.augmentations import AUGMENTATIONS
 from fakeface_bench.data.pipeline import PARALLEL_CALLS, PREFETCH_BATCHES, RowLoader
 from fakeface_bench.features.samples import Part, Samples
 

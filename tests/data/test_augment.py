@@ -9,8 +9,8 @@ import tensorflow as tf
 from PIL import Image
 
 from fakeface_bench.config import AUGMENTS
-from fakeface_bench.data import augmentation
-from fakeface_bench.data.augmentation import AUGMENTATIONS, Augmentation, Crop, augmented
+from fakeface_bench.data.augment import Crop, augmented, draw_mirrored
+from fakeface_bench.data.augmentations import AUGMENTATIONS, JPEG_QUALITY, Augmentation
 
 SIZE, SIDE = 28, 32
 CANVAS = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
@@ -53,7 +53,7 @@ def test_the_names_that_can_be_asked_for_are_the_rows() -> None:
 
 def test_labels_do_not_reach_the_augmentation() -> None:
     """Both classes are treated alike, for what treats them is never told which is which."""
-    for function in (augmented, augmentation.draw_mirrored):
+    for function in (augmented, draw_mirrored):
         assert "label" not in " ".join(inspect.signature(function).parameters)
 
 
@@ -92,8 +92,8 @@ def test_a_mirrored_picture_is_the_same_crop_turned_round() -> None:
 
 def test_half_of_the_pictures_are_mirrored_and_none_where_the_row_says_so() -> None:
     rng = np.random.default_rng(0)
-    assert 450 < augmentation.draw_mirrored(1000, AUGMENTATIONS["light"], rng).sum() < 550
-    assert not augmentation.draw_mirrored(1000, AUGMENTATIONS["none"], rng).any()
+    assert 450 < draw_mirrored(1000, AUGMENTATIONS["light"], rng).sum() < 550
+    assert not draw_mirrored(1000, AUGMENTATIONS["none"], rng).any()
 
 
 def smooth() -> np.ndarray:
@@ -110,7 +110,7 @@ def test_strong_encodes_as_jpeg_within_its_qualities() -> None:
         image = draw(Augmentation("", jpeg=1.0), seed, canvas=canvas)
         errors.append(np.abs(image.astype(int) - centre).mean())
     worst = io.BytesIO()
-    Image.fromarray(centre).save(worst, "JPEG", quality=augmentation.JPEG_QUALITY[0])
+    Image.fromarray(centre).save(worst, "JPEG", quality=JPEG_QUALITY[0])
     bound = np.abs(np.asarray(Image.open(worst)).astype(int) - centre).mean()
     assert 0 < min(errors) < max(errors) <= 1.3 * bound
     assert len({round(error, 3) for error in errors}) > 15, "the quality does not vary"

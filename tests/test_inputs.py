@@ -1,0 +1,129 @@
+"""What trained layers read each epoch is kept where it fits, made anew where not, and said."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fakeface_bench import inputs as module
+from fakeface_bench.config import StudyConfig
+from fakeface_bench.data.canvases import DecodedOnDemand
+from fakeface_bench.data.images import load_image
+from fakeface_bench.data.index import ImageIndex
+from fakeface_bench.features.reader import SplitArrays
+from fakeface_bench.inputs import GB, Inputs, cache_budget, prepare_inputs
+from fakeface_bench.models.networks import FrozenNetwork
+from fakeface_bench.models.tuned import TunedNetwork
+from fakeface_bench.plan import make_plan
+from fakeface_bench.subject import prepare_subject
+from tests.conftest import RecordedProgress
+
+SIZE = 64
+CONFIG = StudyConfig(
+    model="mobilenetv3_small", weights="random", image_size=SIZE, fine_tune="last_block", limit=5
+)
+#: Below what a single picture needs.
+NOTHING = 1e-9
+
+Prepare = Callable[..., tuple[Inputs, ImageIndex]]
+
+
+@pytest.fixture
+def prepare(tiny_faces: Path, fresh_cache: Path, progress: RecordedProgress) -> Prepare:
+    def of(**changes: object) -> tuple[Inputs, ImageIndex]:
+        plan = make_plan(replace(CONFIG, data=str(tiny_faces), **changes))
+        index = prepare_subject(plan, RecordedProgress()).index
+        return prepare_inputs(plan, index, progress), index
+
+    return of
+
+
+def read(inputs: Inputs, index: ImageIndex, split: str) -> SplitArrays:
+    return inputs.load(split, index.split(split))
+
+
+def test_a_frozen_backbone_reads_features(prepare: Prepare) -> None:
+    inputs, index = prepare(fine_tune="frozen")
+    assert isinstance(inputs.network, FrozenNetwork)
+    assert set(read(inputs, index, "test").arrays) == {"pooled", "max2x2"}
+
+
+def test_the_map_at_the_cut_is_kept_mirrored_too_for_training(
+    prepare: Prepare, progress: RecordedProgress
+) -> None:
+    inputs, index = prepare()
+    assert inputs.told == "the map after expanded_conv_9_add (2×2×96), 0.00 GB, cached"
+    train, valid = read(inputs, index, "train"), read(inputs, index, "valid")
+    assert train.arrays["boundary"].shape == (10, 2 * 2 * 96)
+    assert train.arrays["boundary"].dtype == np.float16
+    assert train.mirrored.keys() == train.arrays.keys()
+    assert (train.mirrored["boundary"] != train.arrays["boundary"]).any()
+    assert valid.mirrored == {}
+    assert [images for _, images in progress.stages] == [10, 10, 10]
+    assert train.images_made == 20
+    again = read(prepare()[0], index, "train")
+    assert again.images_made == 0
+    assert again.seconds == pytest.approx(train.seconds)
+
+
+def test_nothing_is_mirrored_where_pictures_stay_as_they_are(prepare: Prepare) -> None:
+    inputs, index = prepare(augment="none")
+    assert read(inputs, index, "train").mirrored == {}
+
+
+def test_what_does_not_fit_streams_and_says_so(
+    prepare: Prepare, progress: RecordedProgress
+) -> None:
+    inputs, index = prepare(cache_gb=NOTHING)
+    assert "decoded anew each epoch" in inputs.told
+    assert any("is more than cache_gb: it is computed anew" in line for line in progress.lines)
+    assert isinstance(inputs.network, TunedNetwork)
+    assert inputs.network.image_size == SIZE
+    assert not inputs.network.crops
+    train = read(inputs, index, "train")
+    assert isinstance(train.arrays["images"], DecodedOnDemand)
+    assert {"pooled", "max2x2"} <= train.arrays.keys()
+
+
+def test_what_is_cached_already_is_used_whatever_the_budget(prepare: Prepare) -> None:
+    inputs, index = prepare()
+    for split in ("train", "valid", "test"):
+        read(inputs, index, split)
+    assert prepare(cache_gb=NOTHING)[0].told.endswith("cached")
+
+
+@pytest.mark.parametrize(("cache_gb", "kept"), [(0, True), (NOTHING, False)])
+def test_all_layers_read_pixels_with_room_for_crops(
+    prepare: Prepare, cache_gb: float, kept: bool
+) -> None:
+    inputs, index = prepare(fine_tune="all", weights="auto", cache_gb=cache_gb)
+    assert inputs.told.startswith("pixels, 0.00 GB")
+    assert inputs.told.endswith("cached" if kept else "decoded anew each epoch")
+    train, test = read(inputs, index, "train"), read(inputs, index, "test")
+    assert train.arrays["images"].shape == (10, 74, 74, 3)
+    assert test.arrays["images"].shape == (10, SIZE, SIZE, 3)
+    assert "pooled" not in test.arrays, "test is scored on pixels alone"
+    files = index.files(index.split("test"))
+    expected = np.stack([load_image(path, SIZE, "crop") for path in files])
+    np.testing.assert_array_equal(test.arrays["images"][np.arange(10)], expected)
+
+
+def test_from_scratch_no_features_are_extracted(prepare: Prepare) -> None:
+    inputs, index = prepare(fine_tune="all", weights="random")
+    assert inputs.network.stages == ("scratch",)
+    assert set(read(inputs, index, "train").arrays) == {"images", "spare"}
+
+
+def test_the_budget_is_what_was_asked_for_else_a_share_of_the_free_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Usage:
+        free = 8 * GB
+
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda folder: Usage)
+    assert cache_budget(0.5, tmp_path) == 0.5 * GB
+    assert cache_budget(0, tmp_path) == 2 * GB
+    Usage.free = 400 * GB
+    assert cache_budget(0, tmp_path) == 20 * GB
