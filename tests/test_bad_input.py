@@ -40,6 +40,24 @@ def command(tmp_path: Path) -> Command:
         (["--study", "a;b"], "study 'a;b' is no name: letters, digits, '.', '_' and '-',"),
         (["--study", "x' or '1'='1"], "is no name: letters, digits,"),
         (["--sutdy", "a"], "No such option '--sutdy'"),
+        (["--fine-tune", "last"], "fine_tune 'last' is none of frozen, last_block, last_2_blocks"),
+        (["--fine-tune", "last_99_blocks"], "mobilenetv3_large has 15 blocks, not 99; 'all'"),
+        (
+            ["--model", "simple_cnn", "--fine-tune", "last_block"],
+            "simple_cnn is trained from scratch, all of it; leave fine_tune out (got 'last_block')",
+        ),
+        (
+            ["--augment", "light"],
+            "augment 'light' is for layers that are trained, and fine_tune is 'frozen': name",
+        ),
+        (["--precision", "float32"], "precision 'float32' is for layers that are trained, and"),
+        (
+            ["--fine-tune", "last_block", "--augment", "strong"],
+            "augment 'strong' needs fine_tune 'all': with 'last_block' the layers below are frozen",
+        ),
+        (["--augment", "heavy"], "Invalid value for '--augment': 'heavy' is not one of 'search',"),
+        (["--precision", "int8"], "Invalid value for '--precision': 'int8' is not one of 'auto',"),
+        (["--cache-gb", "-1"], "Invalid value for '--cache-gb': -1.0 is not in the range"),
     ],
 )
 def test_a_wrong_request_is_told_in_a_line_before_anything_heavy_is_loaded(

@@ -15,7 +15,7 @@ from mlflow.entities import Run
 from fakeface_bench import study
 from fakeface_bench.config import HeadConfig, StudyConfig
 from fakeface_bench.data.images import load_image
-from fakeface_bench.errors import StudyError
+from fakeface_bench.errors import StudyError, UsageError
 from fakeface_bench.evaluation import detector
 from fakeface_bench.evaluation.metrics import METRICS
 from fakeface_bench.features.reader import SplitReader
@@ -302,6 +302,73 @@ def test_a_trial_whose_process_was_killed_is_failed_and_replaced(
     states = [trial.state for trial in resumed.record.search.trials]
     assert states == ["complete", "failed", "complete"]
     assert resumed.record.search.trials[1].reason == "its process was killed"
+
+
+@pytest.fixture(scope="module")
+def tuned_place(tmp_path_factory: pytest.TempPathFactory, tiny_faces: Path) -> Workplace:
+    return workplace(tmp_path_factory.mktemp("tuned"), tiny_faces)
+
+
+@pytest.fixture(scope="module")
+def tuned(tuned_place: Workplace) -> tuple[StudyOutcome, RecordedProgress]:
+    return tuned_place.run(fine_tune="last_block", trials=2)
+
+
+def test_a_tuned_study_says_what_it_trained_and_on_what(tuned_place: Workplace, tuned) -> None:
+    run = tuned_place.client.get_run(tuned[0].run_id)
+    assert run.data.tags["fakeface.fine_tune"] == "last_block"
+    assert run.data.params["fine_tune"] == "last_block"
+    assert run.data.params["trained_on"].startswith("the map after expanded_conv_9_add (3×3×96)")
+    assert run.data.params["trained_in"] in ("float32", "mixed_bfloat16")
+    assert run.data.params["best_augment"] in ("none", "light")
+    assert "last block trained" in run.data.tags["mlflow.note.content"]
+    metrics = run.data.metrics
+    assert metrics["cost/step_seconds_float32"] > 0
+    assert metrics["cost/step_seconds_mixed_bfloat16"] > 0
+    head = metrics["cost/parameters_trained"]
+    assert 300_000 < head < metrics["cost/parameters"]
+
+
+def test_both_stages_of_a_tuned_trial_are_steps(tuned_place: Workplace, tuned) -> None:
+    for run, trial in zip(
+        tuned_place.trials_of(tuned[0].run_id), tuned[0].record.search.trials, strict=True
+    ):
+        history = tuned_place.client.get_metric_history(run.info.run_id, "val/roc_auc")
+        assert [point.step for point in history] == list(range(len(trial.epochs)))
+        assert {epoch.stage for epoch in trial.epochs} == {"head", "fine_tune"}
+        assert run.data.params.keys() >= {"fine_learning_rate", "fine_batch_size", "augment"}
+        first = next(epoch for epoch in trial.epochs if epoch.stage == "fine_tune")
+        assert run.data.metrics["cost/first_epoch_seconds"] == first.seconds
+
+
+def test_a_tuned_study_run_again_trains_nothing_and_says_the_same(
+    tuned_place: Workplace, tuned
+) -> None:
+    again, progress = tuned_place.run(fine_tune="last_block", trials=2)
+    assert again.record.test.metrics == tuned[0].record.test.metrics
+    assert again.record.final_fit == tuned[0].record.final_fit, "loaded, with the epochs it had"
+    assert not any("extracting" in title for title, _ in progress.stages)
+    run = tuned_place.client.get_run(again.run_id)
+    assert "cost/step_seconds_float32" not in run.data.metrics, "precision is not chosen twice"
+
+
+def test_the_logged_model_of_a_tuned_study_scores_as_it_did(
+    tuned_place: Workplace, tuned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, run_id = tuned[0].record, tuned[0].run_id
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tuned_place.store)
+    model = mlflow.pyfunc.load_model(f"runs:/{run_id}/model")
+    (folder,) = map(Path, record.data_folders.values())
+    pictures = np.stack([load_image(folder / path, SIZE, "crop") for path in record.test.paths])
+    scores = np.asarray(model.predict(pictures))[:, 0]
+    np.testing.assert_allclose(scores, record.test.y_score, atol=2e-3)
+
+
+def test_layers_that_are_not_there_fail_the_run_in_a_line(tuned_place: Workplace) -> None:
+    with pytest.raises(UsageError, match="has 157 layers, not 999"):
+        tuned_place.run(fine_tune="999")
+    runs = tuned_place.client.search_runs(["0"], "attributes.status = 'FAILED'")
+    assert any("157 layers" in run.data.tags["fakeface.failure"] for run in runs)
 
 
 def test_from_scratch_network_runs_the_same_way(tmp_path: Path, tiny_faces: Path) -> None:

@@ -20,19 +20,19 @@ def list_tables() -> None:
     table = Table(
         "architecture", "parameters", "MMACs", "image size", "blocks", "weights", title="model"
     )
+    table.columns[0].no_wrap = True
     for row in ARCHITECTURES:
         table.add_row(
-            " = ".join((row.key, *row.aliases)),
+            "\n= ".join((row.key, *row.aliases)),
             f"{row.parameters:,}",
             f"{row.mmacs:,}",
             f"{row.image_size} px",
             str(len(row.frozen_ends) + 1) if row.pretrained else "",
-            "ImageNet" if row.pretrained else "trained from scratch",
+            "ImageNet" if row.pretrained else "scratch",
         )
     console.print(table)
-    console.print(
-        "Without the head; MMACs: million multiply-accumulates per image; blocks: for fine_tune.\n"
-    )
+    console.print("Without the head; MMACs: million multiply-accumulates per image;")
+    console.print("blocks: those that fine_tune counts; scratch: all of it is trained.\n")
     for title, rows in (
         ("data", {row.key: f"{row.title} ({row.images:,} images)" for row in DATASETS}),
         ("loss", {key: loss.title for key, loss in LOSSES.items()}),
