@@ -201,3 +201,45 @@ def test_no_heavy_library_nor_pyplot_is_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def two_stages(record: StudyRecord) -> StudyRecord:
+    """The same study, its last six epochs those of unfrozen layers."""
+    epochs = tuple(
+        replace(epoch, stage="head" if epoch.epoch < 4 else "fine_tune")
+        for epoch in record.final_fit.epochs
+    )
+    return replace(record, final_fit=FitRecord(epochs, 8), fine_tune="last_2_blocks")
+
+
+def test_learning_curves_show_where_the_layers_join_the_head(
+    record: StudyRecord, tmp_path: Path
+) -> None:
+    (tmp_path / "one").mkdir()
+    write_learning_curves(record, tmp_path / "one")
+    write_learning_curves(two_stages(record), tmp_path)
+    with (
+        Image.open(tmp_path / "one/learning_curves.png") as one,
+        Image.open(tmp_path / "learning_curves.png") as two,
+    ):
+        shaded = [(np.asarray(p.convert("RGB")) == 232).all(axis=-1).sum() for p in (one, two)]
+    assert shaded[0] < 5_000 < 100_000 < shaded[1], "nothing tells the stages apart"
+
+
+@pytest.mark.parametrize(
+    ("fine_tune", "weights", "words"),
+    [
+        ("frozen", "imagenet", ""),
+        ("last_block", "imagenet", "last block trained"),
+        ("last_2_blocks", "imagenet", "last 2 blocks trained"),
+        ("12", "imagenet", "last 12 layers trained"),
+        ("all", "imagenet", "all layers trained"),
+        ("all", "random", "trained from scratch"),
+    ],
+)
+def test_what_was_trained_is_said_in_words(
+    record: StudyRecord, fine_tune: str, weights: str, words: str
+) -> None:
+    told = replace(record, fine_tune=fine_tune, weights=replace(record.weights, label=weights))
+    assert told.trained == words
+    assert words in results_markdown(told)
