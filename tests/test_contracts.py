@@ -10,6 +10,8 @@ import tensorflow as tf
 from fakeface_bench.architectures.architecture import Architecture
 from fakeface_bench.architectures.backbones import build_backbone, build_scratch_network
 from fakeface_bench.architectures.catalogue import ARCHITECTURES, architecture_named
+from fakeface_bench.architectures.cut import cut_backbone
+from fakeface_bench.architectures.fine_tuning import unfrozen_part
 from fakeface_bench.architectures.macs import count_macs
 from fakeface_bench.architectures.preprocessing import PREPROCESSINGS
 from fakeface_bench.architectures.weights import Weights
@@ -22,12 +24,23 @@ from fakeface_bench.models.head import Calibration
 from fakeface_bench.models.networks import FrozenNetwork, Network
 from fakeface_bench.models.poolings import ACTIVATIONS, FEATURES, POOLINGS
 from fakeface_bench.models.scratch import ScratchNetwork
+from fakeface_bench.models.tuned import TunedNetwork
 from fakeface_bench.training.losses import LOSSES, Loss, accuracy_metric
 
 #: Small enough to be quick, large enough for every row (Xception needs 71).
 SIZE = 80
 BY_KEY = pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda row: row.key)
 PRETRAINED = [row for row in ARCHITECTURES if row.pretrained]
+
+SLOW_BUT_ONE = pytest.mark.parametrize(
+    "architecture",
+    [
+        row if row.key == "mobilenetv3_small" else pytest.param(row, marks=pytest.mark.slow)
+        for row in PRETRAINED
+    ],
+    ids=lambda row: row.key,
+)
+LABELS_OF_SIX = (np.arange(6) % 2).astype(np.uint8)
 
 
 def network_at(architecture: Architecture, size: int) -> keras.Model:
@@ -145,14 +158,7 @@ def test_detector_saves_and_loads_to_equal_predictions(
     np.testing.assert_array_equal(loaded(pixels(3)).numpy(), expected)
 
 
-@pytest.mark.parametrize(
-    "architecture",
-    [
-        row if row.key == "mobilenetv3_small" else pytest.param(row, marks=pytest.mark.slow)
-        for row in PRETRAINED
-    ],
-    ids=lambda row: row.key,
-)
+@SLOW_BUT_ONE
 def test_fit_leaves_every_value_of_the_backbone_as_it_was(architecture: Architecture) -> None:
     backbone = network_at(architecture, SIZE)
     before = [value.copy() for value in backbone.get_weights()]
@@ -167,6 +173,39 @@ def test_fit_leaves_every_value_of_the_backbone_as_it_was(architecture: Architec
     assert any(
         (a != b).any() for a, b in zip(classifier.get_weights(), head_before, strict=True)
     ), "nothing was trained"
+
+
+@SLOW_BUT_ONE
+def test_last_block_trains_on_the_cached_map_and_its_detector_saves_and_loads(
+    architecture: Architecture, tmp_path: Path
+) -> None:
+    backbone = network_at(architecture, SIZE)
+    cut = cut_backbone(backbone, architecture, unfrozen_part("last_block", architecture))
+    network = TunedNetwork(cut, everything=False)
+    pictures = pixels(6)
+    arrays = feature_model(backbone, cut)(pictures.astype(np.float32), training=False)
+    samples = Samples({name: array.numpy() for name, array in arrays.items()}, LABELS_OF_SIX)
+    head = HeadConfig(learning_rate=1e-3)
+    model = network.trainable(None, head, 1, "float32")
+    before = {weight.path: weight.numpy() for weight in model.weights}
+    model.compile(optimizer="adam", loss=LOSSES[head.loss].build())
+    rows = samples.rows(np.arange(6), network.parts(head))
+    assert np.isfinite(model.train_on_batch(rows, LABELS_OF_SIX.astype(np.float32)))
+    assert np.isfinite(model.train_on_batch(rows, LABELS_OF_SIX.astype(np.float32)))
+    moved = {
+        weight.path for weight in model.weights if (weight.numpy() != before[weight.path]).any()
+    }
+    assert moved == {weight.path for weight in model.trainable_weights}, "not just what is trained"
+    assert len(moved) > 2, "the head alone was trained"
+    assert not any("moving" in path for path in moved)
+
+    detector = network.complete(model, head, Calibration())
+    logits = np.asarray(model(rows, training=False))
+    scores = detector(pictures.astype(np.float32)).numpy()
+    np.testing.assert_allclose(scores, 1 / (1 + np.exp(-logits)), atol=5e-3)
+    detector.save(tmp_path / "detector.keras")
+    loaded = keras.saving.load_model(tmp_path / "detector.keras", safe_mode=True)
+    np.testing.assert_array_equal(loaded(pictures.astype(np.float32)).numpy(), scores)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
