@@ -192,12 +192,10 @@ def test_last_block_trains_on_the_cached_map_and_its_detector_saves_and_loads(
     rows = samples.rows(np.arange(6), network.parts(head))
     assert np.isfinite(model.train_on_batch(rows, LABELS_OF_SIX.astype(np.float32)))
     assert np.isfinite(model.train_on_batch(rows, LABELS_OF_SIX.astype(np.float32)))
-    moved = {
-        weight.path for weight in model.weights if (weight.numpy() != before[weight.path]).any()
-    }
-    assert moved == {weight.path for weight in model.trainable_weights}, "not just what is trained"
-    assert len(moved) > 2, "the head alone was trained"
+    moved = {w.path for w in model.weights if (w.numpy() != before[w.path]).any()}
+    assert moved <= {w.path for w in model.trainable_weights}, "what is frozen has moved"
     assert not any("moving" in path for path in moved)
+    assert len(moved) > 2, "the head alone was trained"
 
     detector = network.complete(model, head, Calibration())
     logits = np.asarray(model(rows, training=False))
