@@ -4,8 +4,8 @@ What trained layers read again each epoch is kept on disk where it fits, and mad
 """
 
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pandas as pd
 
 from fakeface_bench.architectures.backbones import build_backbone
 from fakeface_bench.architectures.cut import cut_backbone
-from fakeface_bench.config import SEARCHED
+from fakeface_bench.data.augmentations import AUGMENTATIONS, augments_in_play
 from fakeface_bench.data.canvases import Pictures, canvas_side, on_demand
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.layout import SPLITS
@@ -116,16 +116,19 @@ def map_inputs(
 ) -> Inputs | None:
     """Read the map at the cut from the disk; None where it does not fit there."""
     sources = {False: _with_cut(source, network, mirrored=False)}
-    if _is_mirrored(plan, network):
+    if _augments(plan, network, "flip"):
         sources[True] = _with_cut(source, network, mirrored=True)
     shape = network.cut.above.inputs[0].shape[1:]
     wanted = [(split, mirrored) for mirrored in sources for split in SPLITS]
     wanted = [(split, mirrored) for split, mirrored in wanted if split == "train" or not mirrored]
-    rows = {split: index.split(split) for split in SPLITS}
-    size = sum(len(rows[split]) for split, _ in wanted) * prod(shape) * _FLOAT16_BYTES
-    folders = [sources[mirrored].folder(list(rows[split]["digest"])) for split, mirrored in wanted]
+    sizes = {}
+    for split, mirrored in wanted:
+        digests = list(index.split(split)["digest"])
+        folder = sources[mirrored].folder(digests)
+        sizes[folder] = len(digests) * prod(shape) * _FLOAT16_BYTES
+    size = sum(sizes.values())
     shown = f"the map after {network.cut.label} ({'×'.join(map(str, shape))}), {size / GB:.2f} GB"
-    if not _fits(plan, size, folders):
+    if not _fits(plan, sizes):
         progress.say(f"{shown}, is more than cache_gb: it is computed anew each epoch")
         return None
 
@@ -142,15 +145,7 @@ def map_inputs(
 
 
 def _with_cut(source: FeatureSource, network: TunedNetwork, *, mirrored: bool) -> FeatureSource:
-    return FeatureSource(
-        source.backbone,
-        source.architecture,
-        source.weights,
-        source.fit,
-        source.batch_size,
-        network.cut,
-        mirrored,
-    )
+    return replace(source, cut=network.cut, mirrored=mirrored)
 
 
 def pixel_inputs(
@@ -161,7 +156,8 @@ def pixel_inputs(
     progress: Progress,
 ) -> Inputs:
     """Read decoded pixels from the disk where they fit, else decode them each epoch."""
-    crops = network.crops and plan.config.augment != "none"
+    # A picture that is scaled whole has nothing around what the network sees.
+    crops = network.crops and plan.config.fit == "crop" and _augments(plan, network, "crop")
 
     def pictures(split: str, rows: pd.DataFrame) -> Pictures:
         side = canvas_side(plan.image_size) if crops and split == "train" else plan.image_size
@@ -169,9 +165,8 @@ def pixel_inputs(
 
     of_splits = {split: index.split(split) for split in SPLITS}
     wanted = [(pictures(split, rows), list(rows["digest"])) for split, rows in of_splits.items()]
-    size = sum(of_split.bytes for of_split, _ in wanted)
-    folders = [pixels_folder(of_split, digests) for of_split, digests in wanted]
-    kept = _fits(plan, size, folders)
+    sizes = {pixels_folder(of_split, digests): of_split.bytes for of_split, digests in wanted}
+    kept = _fits(plan, sizes)
 
     def load(split: str, rows: pd.DataFrame) -> SplitArrays:
         # Test is only scored, on pixels; the head is fitted on features of the others.
@@ -183,14 +178,16 @@ def pixel_inputs(
         return SplitArrays({**read.arrays, **decoded}, {}, read.seconds, read.images_made)
 
     where = "cached" if kept else "decoded anew each epoch"
-    return Inputs(network, load, f"pixels, {size / GB:.2f} GB, {where}")
+    return Inputs(network, load, f"pixels, {sum(sizes.values()) / GB:.2f} GB, {where}")
 
 
-def _is_mirrored(plan: Plan, network: TrainedNetwork) -> bool:
-    asked = plan.config.augment
-    return "light" in network.augments if asked == SEARCHED else asked != "none"
+def _augments(plan: Plan, network: TrainedNetwork, how: str) -> bool:
+    """Whether any augmentation that a trial may draw does this: `flip` or `crop`."""
+    keys = augments_in_play(plan.config.augment, network.augments)
+    return any(getattr(AUGMENTATIONS[key], how) for key in keys)
 
 
-def _fits(plan: Plan, size: int, folders: list[Path]) -> bool:
-    missing = not all(folder.exists() for folder in folders)
-    return not missing or size <= cache_budget(plan.config.cache_gb, cache_folder("features"))
+def _fits(plan: Plan, sizes: Mapping[Path, int]) -> bool:
+    """Whether what is missing yet of some folders may be kept; a study that goes on has most."""
+    missing = sum(size for folder, size in sizes.items() if not folder.exists())
+    return missing <= cache_budget(plan.config.cache_gb, cache_folder("features"))

@@ -1,7 +1,6 @@
 """A request with every choice made: which architecture, size, weights, and what defines it."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from fakeface_bench.architectures.architecture import Architecture
@@ -13,7 +12,6 @@ from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.layout import SPLITS
 from fakeface_bench.data.publish import content_key
 from fakeface_bench.data.sources import source_names
-from fakeface_bench.folders import cache_folder
 from fakeface_bench.search.space import SPACE_VERSION, TUNING_VERSION
 
 #: Raise it with any change that alters the figures of an unchanged study.
@@ -63,12 +61,6 @@ class Plan:
             "precision": self.config.precision,
             "tuning": TUNING_VERSION,
         }
-
-    def checkpoints(self, index: ImageIndex) -> Path | None:
-        """Return the folder of what killed fits go on from; None where fits take seconds."""
-        if not self.unfrozen.anything:
-            return None
-        return cache_folder("fits") / content_key(self.definition(index))
 
     def study_name(self, index: ImageIndex) -> str:
         """Return the name asked for, else one derived from the definition."""

@@ -11,6 +11,7 @@ from fakeface_bench.architectures.macs import count_macs
 from fakeface_bench.config import StudyConfig
 from fakeface_bench.evaluation.detector import Detector, train_detector
 from fakeface_bench.evaluation.metrics import roc_auc
+from fakeface_bench.folders import cache_folder
 from fakeface_bench.models.networks import Network
 from fakeface_bench.plan import Plan, make_plan
 from fakeface_bench.progress import Progress
@@ -31,6 +32,7 @@ from fakeface_bench.search.storage import (
     keep_precision,
     kept_precision,
     open_study,
+    study_uid,
     trial_record,
     without_credentials,
 )
@@ -122,18 +124,17 @@ def _fit_task(
         epochs=plan.config.epochs,
         seed=plan.config.seed,
         objective=roc_auc,
-        checkpoints=plan.checkpoints(subject.index),
         warn=progress.warn,
     )
     if not plan.unfrozen.anything:
         return task
     asked = kept_precision(study) or plan.config.precision
-    precision = choose_precision(asked, task, _space(plan, subject.network).baseline())
-    keep_precision(study, precision.name)
-    progress.say(f"trained on {subject.trained_on}, in {precision.name}")
-    run.log_params({"trained_in": precision.name})
-    run.log_figures(precision.as_metrics())
-    return replace(task, precision=precision.name)
+    measured = choose_precision(asked, task, _space(plan, subject.network).baseline())
+    precision = keep_precision(study, measured.name)
+    progress.say(f"trained on {subject.trained_on}, in {precision}")
+    run.log_params({"trained_in": precision})
+    run.log_figures(measured.as_metrics())
+    return replace(task, precision=precision, checkpoints=cache_folder("fits") / study_uid(study))
 
 
 def _space(plan: Plan, network: Network) -> Space:

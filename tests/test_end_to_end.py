@@ -352,6 +352,18 @@ def test_a_tuned_study_run_again_trains_nothing_and_says_the_same(
     assert "cost/step_seconds_float32" not in run.data.metrics, "precision is not chosen twice"
 
 
+def test_another_store_pays_for_its_own_trials(
+    tuned_place: Workplace, tuned, tmp_path: Path, tiny_faces: Path
+) -> None:
+    """What one study kept of its fits is not taken by another, even with the same definition."""
+    other = workplace(tmp_path, tiny_faces)
+    (tmp_path / "cache").symlink_to(tuned_place.folder / "cache")
+    outcome, _ = other.run(fine_tune="last_block", trials=1)
+    (trial,) = outcome.record.search.trials
+    assert trial.seconds > 0.8 * sum(epoch.seconds for epoch in trial.epochs)
+    assert len(list((tmp_path / "cache/fits").iterdir())) == 2
+
+
 def test_the_logged_model_of_a_tuned_study_scores_as_it_did(
     tuned_place: Workplace, tuned, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -110,6 +110,21 @@ def test_all_layers_read_pixels_with_room_for_crops(
     np.testing.assert_array_equal(test.arrays["images"][np.arange(10)], expected)
 
 
+def test_a_picture_scaled_whole_has_no_room_around_it(prepare: Prepare) -> None:
+    inputs, index = prepare(fine_tune="all", weights="auto", fit="resize")
+    assert read(inputs, index, "train").arrays["images"].shape == (10, SIZE, SIZE, 3)
+
+
+def test_what_a_killed_study_has_made_is_not_asked_for_again(prepare: Prepare) -> None:
+    """Train and valid are there, test is not yet: what is missing fits where all would not."""
+    inputs, index = prepare()
+    for split in ("train", "valid"):
+        read(inputs, index, split)
+    of_test = 10 * 2 * 2 * 96 * 2 / GB
+    assert prepare(cache_gb=1.01 * of_test)[0].told.endswith("cached")
+    assert "anew" in prepare(cache_gb=0.99 * of_test)[0].told
+
+
 def test_from_scratch_no_features_are_extracted(prepare: Prepare) -> None:
     inputs, index = prepare(fine_tune="all", weights="random")
     assert inputs.network.stages == ("scratch",)

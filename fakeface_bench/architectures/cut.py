@@ -56,20 +56,40 @@ class CutBackbone:
 
         Args:
             entry: The map at the cut, or pixels 0 to 255.
-            precision: One of `config.PRECISIONS`, in which the copy computes.
+            precision: One of `config.PRECISIONS`, in which the trained layers compute.
             scratch: Whether BatchNorm learns its statistics; otherwise it keeps those of the
                 backbone, whatever `fit` does.
 
         Returns:
             The float32 maps of the upper blocks.
         """
-        copy = _copy(self.above, precision, scratch)
+        copy = self._copied(precision, scratch)
         for layer in copy.layers:
             normalises = isinstance(layer, keras.layers.BatchNormalization)
             layer.trainable = layer.name in self.trained and (scratch or not normalises)
         if self.below is None:
             entry = PREPROCESSINGS[self.preprocessing].apply(entry)
         return [keras.ops.cast(upper, "float32") for upper in keras.tree.flatten(copy(entry))]
+
+    def _copied(self, precision: str, scratch: bool) -> keras.Model:
+        """Copy the upper part; frozen layers in it compute as they do below a cut."""
+
+        def cloned(layer: Any) -> Any:
+            settings = layer.get_config()
+            trained = layer.name in self.trained
+            if isinstance(layer, keras.layers.Layer):
+                settings["dtype"] = precision if trained else "float32"
+            if isinstance(layer, keras.layers.Dropout):
+                # `trainable` keeps no dropout still, and layers below shall not change the draw.
+                settings["rate"] = layer.rate if trained else 0.0
+                settings["seed"] = zlib.crc32(layer.name.encode())
+            if scratch and isinstance(layer, keras.layers.BatchNormalization):
+                settings["momentum"] = SCRATCH_MOMENTUM
+            return layer.__class__.from_config(settings)
+
+        copy = keras.models.clone_model(self.above, clone_function=cloned)
+        copy.set_weights(self.above.get_weights())
+        return copy
 
 
 def cut_backbone(
@@ -173,19 +193,3 @@ def _carries_everything(network: keras.Model, cut: Any) -> bool:
     except ValueError:  # Keras finds an input that the output needs besides
         return False
     return True
-
-
-def _copy(model: keras.Model, precision: str, scratch: bool) -> keras.Model:
-    def cloned(layer: Any) -> Any:
-        settings = layer.get_config()
-        if isinstance(layer, keras.layers.Layer):
-            settings["dtype"] = precision
-        if "seed" in settings:  # of dropout: the same whether layers below are there or not
-            settings["seed"] = zlib.crc32(layer.name.encode())
-        if scratch and isinstance(layer, keras.layers.BatchNormalization):
-            settings["momentum"] = SCRATCH_MOMENTUM
-        return layer.__class__.from_config(settings)
-
-    copy = keras.models.clone_model(model, clone_function=cloned)
-    copy.set_weights(model.get_weights())
-    return copy

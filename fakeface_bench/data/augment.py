@@ -49,7 +49,7 @@ def augmented(
 def _cropped(canvas: tf.Tensor, spare: tf.Tensor, seed: tf.Tensor, how: Crop) -> tf.Tensor:
     middle = (canvas.shape[0] - how.size) // 2
     if how.augmentation.crop:
-        # The picture begins half its spare pixels, rounded up, before the middle crop.
+        # The picture begins half its spare pixels, rounded down, before the middle crop.
         drawn = tf.random.stateless_uniform([2], seed)
         moved = tf.cast(tf.floor(drawn * tf.cast(spare + 1, tf.float32)), tf.int32)
         corner = middle - spare // 2 + moved

@@ -7,6 +7,8 @@ and on train alone would shift it from test.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fakeface_bench.config import SEARCHED
+
 #: Quality of the JPEG that a strongly augmented picture may pass through once more.
 JPEG_QUALITY = (60, 100)
 #: Standard deviation of its Gaussian blur, in pixels.
@@ -44,3 +46,13 @@ AUGMENTATIONS: Mapping[str, Augmentation] = {
         blur=0.2,
     ),
 }
+
+
+def augments_in_play(asked: str, offered: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the augmentations that trials choose from.
+
+    Args:
+        asked: A key, or `search`.
+        offered: By the network; empty where no layer under the head is trained.
+    """
+    return offered if asked == SEARCHED or not offered else (asked,)

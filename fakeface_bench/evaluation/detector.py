@@ -17,7 +17,7 @@ from fakeface_bench.models.head import Calibration, margin
 from fakeface_bench.models.networks import Network
 from fakeface_bench.records import FitRecord, FloatArray, LabelArray, ScoredSplit
 from fakeface_bench.training.batches import Batches, forward_of, predict_batch, predict_logits
-from fakeface_bench.training.fit import fit
+from fakeface_bench.training.fit import as_served, fit
 from fakeface_bench.training.losses import LOSSES
 from fakeface_bench.training.task import FitTask
 
@@ -63,7 +63,8 @@ class Detector:
 
 def train_detector(task: FitTask, config: TrialConfig) -> tuple[Detector, FitRecord]:
     """Fit a trial's options, then choose calibration and threshold on validation."""
-    classifier, record = fit(task, config)
+    fitted, record = fit(task, config)
+    classifier = as_served(task, config, fitted)
     head = config.head
     forward = forward_of(task.network, classifier)
     y_true, margins = predict_margins(task.network, forward, head, task.valid)

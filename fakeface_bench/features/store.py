@@ -18,7 +18,7 @@ from fakeface_bench.data.images import DECODER
 from fakeface_bench.data.pipeline import stream_images
 from fakeface_bench.data.publish import CachedArrays, cached_arrays, content_key
 from fakeface_bench.features.extractor import Extract, frozen_graph
-from fakeface_bench.features.statistics import feature_model, layout_of
+from fakeface_bench.features.statistics import boundary_scale, feature_model, layout_of
 from fakeface_bench.folders import cache_folder
 from fakeface_bench.progress import Progress
 
@@ -59,6 +59,11 @@ class FeatureSource:
         return feature_model(self.backbone, self.cut)
 
     @cached_property
+    def boundary_scale(self) -> float:
+        """By which the map at the cut is kept larger."""
+        return boundary_scale(self.cut) if self.cut else 1.0
+
+    @cached_property
     def extract(self) -> Extract:
         """The model as a frozen graph, compiled at first use and kept for all splits."""
         return frozen_graph(self.model, self.batch_size)
@@ -71,7 +76,7 @@ class FeatureSource:
         """Return the hash of everything that the features of images of these contents depend on."""
         return content_key(
             {
-                **({"cut": self.cut.position} if self.cut else {}),
+                **({"cut": self.cut.position, "scale": self.boundary_scale} if self.cut else {}),
                 **({"mirrored": True} if self.mirrored else {}),
                 "images": list(digests),
                 "architecture": self.architecture.key,

@@ -98,7 +98,7 @@ class TunedNetwork:
             columns = self._lower_columns(head)
             read = sum(c.stop - c.start for c in columns)
             entry = keras.Input((width + read,), name="rows")
-            boundary = entry[:, :width] * (1 / boundary_scale(self.cut))
+            boundary = entry[:, :width] * (1 / self._boundary_scale)
             maps = self._upper(keras.layers.Reshape(shape)(boundary), precision)
             lower = [entry[:, width:]] if columns else []
         else:
@@ -129,6 +129,10 @@ class TunedNetwork:
         if self.scratch:
             return (1.0,) * len(self.cut.backbone.outputs)
         return block_scales(self.cut.backbone)
+
+    @cached_property
+    def _boundary_scale(self) -> float:
+        return boundary_scale(self.cut)
 
     def _upper(self, entry: Any, precision: str) -> list[Any]:
         return self.cut.upper_maps(entry, precision, scratch=self.scratch)

@@ -138,11 +138,12 @@ def _run_trial(study: optuna.Study, task: SearchTask, listener: TrialListener) -
     keep_config(trial, config)
     listener.started(uid, trial.number, config)
     epochs: list[EpochRecord] = []
+    began = time.monotonic()
     last_stage = task.fit.network.stages[-1]
 
     def on_epoch(record: EpochRecord) -> None:
         epochs.append(record)
-        keep_epochs(trial, epochs)
+        keep_epochs(trial, epochs, time.monotonic() - began)
         listener.epoch(uid, record)
         if record.stage == last_stage:
             trial.report(record.val_roc_auc, sum(e.stage == last_stage for e in epochs) - 1)

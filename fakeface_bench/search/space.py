@@ -5,7 +5,8 @@ from typing import Any
 
 import optuna
 
-from fakeface_bench.config import SEARCHED, HeadConfig, TrialConfig, TuningConfig
+from fakeface_bench.config import HeadConfig, TrialConfig, TuningConfig
+from fakeface_bench.data.augmentations import augments_in_play
 from fakeface_bench.models.networks import SCRATCH_STAGE, TUNING_STAGE, Network
 from fakeface_bench.models.poolings import ACTIVATIONS, FEATURES, POOLINGS
 from fakeface_bench.training.losses import LOSSES
@@ -43,8 +44,7 @@ class Space:
     @property
     def augments(self) -> tuple[str, ...]:
         """Augmentations to choose from; empty where no layer under the head is trained."""
-        offered = self.network.augments
-        return offered if self.augment == SEARCHED or not offered else (self.augment,)
+        return augments_in_play(self.augment, self.network.augments)
 
     @property
     def tunes(self) -> bool:

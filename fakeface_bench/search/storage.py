@@ -24,6 +24,7 @@ _PROCESS = "process"
 _UID = "uid"
 _CONFIG = "head"
 _EPOCHS = "epochs"
+_SECONDS = "seconds"
 _PRECISION = "precision"
 _REASON = "reason"
 _STATES = {
@@ -54,6 +55,7 @@ def open_study(storage: str, name: str, definition: Mapping[str, Any]) -> Study:
         raise StudyError(f"the study's storage {place} cannot be opened: {obstacle}") from error
     kept = study.user_attrs.get(_DEFINITION)
     if kept is None:
+        study.set_user_attr(_UID, uuid4().hex)
         study.set_user_attr(_DEFINITION, dict(definition))
     elif kept != (asked := json.loads(json.dumps(dict(definition)))):
         raise StudyError(_differs(name, kept, asked))
@@ -66,14 +68,25 @@ def keep_config(trial: optuna.Trial, config: TrialConfig) -> None:
     trial.set_user_attr(_CONFIG, config.as_params())
 
 
+def study_uid(study: Study) -> str:
+    """Return what tells this study from any other, of the same name in another storage too."""
+    return str(study.user_attrs[_UID])
+
+
 def kept_precision(study: Study) -> str:
     """Return the precision that an earlier run of the study measured and chose; else empty."""
     return str(study.user_attrs.get(_PRECISION, ""))
 
 
-def keep_precision(study: Study, precision: str) -> None:
-    """Write it down: a study does not change it, whatever is faster next time."""
-    study.set_user_attr(_PRECISION, precision)
+def keep_precision(study: Study, precision: str) -> str:
+    """Write it down, unless another process was quicker; return what holds.
+
+    A study does not change it, whatever is faster next time.
+    """
+    kept = kept_precision(study)
+    if not kept:
+        study.set_user_attr(_PRECISION, precision)
+    return kept or precision
 
 
 def claim(trial: optuna.Trial) -> str:
@@ -84,9 +97,13 @@ def claim(trial: optuna.Trial) -> str:
     return uid
 
 
-def keep_epochs(trial: optuna.Trial, epochs: Sequence[EpochRecord]) -> None:
-    """Write down the epochs of a running trial, so that a kill loses none."""
+def keep_epochs(trial: optuna.Trial, epochs: Sequence[EpochRecord], seconds: float) -> None:
+    """Write down a running trial's epochs, and the time it has taken, so that a kill loses none.
+
+    Epochs that a killed trial had run before are among them, their time is not.
+    """
     trial.set_user_attr(_EPOCHS, [asdict(epoch) for epoch in epochs])
+    trial.set_user_attr(_SECONDS, seconds)
 
 
 def keep_reason(trial: optuna.Trial, reason: str) -> None:
@@ -107,14 +124,14 @@ def was_killed(trial: FrozenTrial) -> bool:
 def trial_record(trial: FrozenTrial) -> TrialRecord:
     """Return a finished trial as a record.
 
-    A killed trial lasted as long as its epochs: when it was found dead says nothing of its cost.
+    A killed trial lasted until its last epoch: when it was found dead says nothing of its cost.
     """
     facts = trial.user_attrs
     state = _STATES[trial.state]
     epochs = tuple(EpochRecord(**epoch) for epoch in facts.get(_EPOCHS, []))
     began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
     if was_killed(trial):
-        seconds = sum(epoch.seconds + epoch.val_seconds for epoch in epochs)
+        seconds = float(facts.get(_SECONDS, 0.0))
     else:
         seconds = trial.duration.total_seconds() if trial.duration else 0.0
     return TrialRecord(

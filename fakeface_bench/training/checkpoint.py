@@ -46,18 +46,21 @@ class Checkpoint:
         """Return how far the fit has come; what is done to it is kept with `keep`."""
         return self._course
 
-    def restore(self, model: keras.Model, steps_per_epoch: int) -> None:
+    def restore(self, model: keras.Model, batch_size: int, steps_per_epoch: int) -> None:
         """Give a compiled model the values that it had; nothing happens before the first epoch.
 
         Args:
             model: Built as it was.
-            steps_per_epoch: Which may have changed with the batch size: the learning rate's
-                schedule counts steps.
+            batch_size: With another than before, the schedule of the learning rate, which counts
+                steps, is set to where these epochs end.
+            steps_per_epoch: With that batch size.
         """
         if not self._variables:
             return
         _assign(model.variables, self._variables)
         _assign(model.optimizer.variables, self._optimizer)
+        if batch_size == self.batch_size:
+            return
         last = self._course.epochs[-1].stage
         done = len([epoch for epoch in self._course.epochs if epoch.stage == last])
         model.optimizer.iterations.assign(done * steps_per_epoch)
@@ -96,14 +99,14 @@ class Checkpoint:
             # The archive keeps a checksum of every array.
             with open(path, "rb") as kept, np.load(kept) as file:
                 facts = json.loads(str(file[_FACTS]))
+                epochs = [EpochRecord(**epoch) for epoch in facts["epochs"]]
                 groups = {
                     group: [file[name] for name in file.files if name.startswith(f"{group}/")]
                     for group in (_VARIABLES, _OPTIMIZER, _BEST)
                 }
-        except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError) as error:
+        except (zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError, OSError) as error:
             task.warn(f"the checkpoint {path} is broken ({error}); this fit starts anew")
             return
-        epochs = [EpochRecord(**epoch) for epoch in facts["epochs"]]
         self._course = Course(epochs, facts["best"], groups[_BEST])
         self._variables, self._optimizer = groups[_VARIABLES], groups[_OPTIMIZER]
         self.batch_size = facts["batch_size"]
@@ -116,6 +119,7 @@ def checkpoint_file(task: FitTask, config: TrialConfig) -> Path | None:
     of = {
         **config.as_params(),
         "precision": task.precision,
+        "keras": keras.__version__,
         "reads": [name for name, _ in task.network.parts(config.head)],
     }
     return task.checkpoints / f"{content_key(of)}.npz"
@@ -124,8 +128,9 @@ def checkpoint_file(task: FitTask, config: TrialConfig) -> Path | None:
 def forget_fit(task: FitTask, config: TrialConfig) -> None:
     """Delete what was kept of a fit."""
     path = checkpoint_file(task, config)
-    if path is not None:
-        path.unlink(missing_ok=True)
+    if path is not None and path.parent.exists():
+        for file in path.parent.glob(f"{path.stem}.*"):  # a draft that a kill left, too
+            file.unlink(missing_ok=True)
 
 
 def _values(variables: Sequence[Any]) -> Arrays:

@@ -8,7 +8,7 @@ from fakeface_bench.config import TrialConfig
 from fakeface_bench.models.networks import FrozenNetwork, TrainedNetwork
 from fakeface_bench.records import FitRecord
 from fakeface_bench.training.head import fit_head
-from fakeface_bench.training.layers import fit_layers
+from fakeface_bench.training.layers import fit_layers, float32_twin
 from fakeface_bench.training.task import FitTask, OnEpoch
 
 
@@ -27,3 +27,13 @@ def fit(
     if isinstance(task.network, FrozenNetwork):
         return fit_head(task, task.network, config.head, on_epoch)
     return fit_layers(task, cast(TrainedNetwork, task.network), config, on_epoch)
+
+
+def as_served(task: FitTask, config: TrialConfig, model: keras.Model) -> keras.Model:
+    """Return a fitted classifier as it is scored and served: in float32, with the same values.
+
+    Lower precision is for training alone, so that what is served does not hang on a device.
+    """
+    if task.precision == "float32" or isinstance(task.network, FrozenNetwork):
+        return model
+    return float32_twin(task, cast(TrainedNetwork, task.network), config, model)

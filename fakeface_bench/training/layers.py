@@ -1,5 +1,6 @@
 """Trains layers under the head: unfrozen ones of a backbone after the head, or all from scratch."""
 
+import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -33,6 +34,7 @@ def fit_layers(
     Raises:
         StudyError: If not even a single image fits into memory.
     """
+    gc.collect()  # likewise the model of the trial before
     checkpoint = Checkpoint(task, config)
     course = checkpoint.course()
     if on_epoch is not None:
@@ -51,6 +53,7 @@ def fit_layers(
                     "smaller model, or train fewer layers (fine_tune)."
                 ) from error
         batch_size //= 2
+        gc.collect()  # models are cycles of references; what failed still holds its memory
         task.warn(f"out of memory: going on with {batch_size} images a step")
 
 
@@ -95,12 +98,7 @@ def compiled_layers(
 def float32_twin(
     task: FitTask, network: TrainedNetwork, config: TrialConfig, model: keras.Model
 ) -> keras.Model:
-    """Return a fitted model as it is scored and served: with the same values, in float32.
-
-    Lower precision is for training alone, so that what is served does not hang on a device.
-    """
-    if task.precision == "float32":
-        return model
+    """Return a fitted model with the same values, computing in float32."""
     outputs = LOSSES[config.head.loss].outputs
     start = None
     if network.head_network is not None:
@@ -147,14 +145,14 @@ def _trained(
     )
     epochs = Epochs(task.train, plan)
     model = compiled_layers(task, network, config, fit.start, len(epochs))
-    checkpoint.restore(model, len(epochs))
+    checkpoint.restore(model, batch_size, len(epochs))
     stage = Stage(
         name=network.stages[-1],
         model=model,
         batch_size=batch_size,
         train_epoch=_train_epoch(model, epochs),
         forward=forward_of(network, model),
-        valid=Batches(task.valid, parts, predict_batch(network)),
+        valid=Batches(task.valid, parts, min(batch_size, predict_batch(network))),
     )
     run_epochs(
         task,
@@ -163,7 +161,7 @@ def _trained(
         on_epoch,
         keep=lambda: checkpoint.keep(model, batch_size),
     )
-    return float32_twin(task, network, config, model)
+    return model
 
 
 def _train_epoch(model: keras.Model, epochs: Epochs) -> Callable[[int], Mapping[str, float]]:

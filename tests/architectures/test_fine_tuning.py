@@ -140,3 +140,27 @@ def test_a_copy_computes_in_its_precision_and_gives_float32(
     assert convolution.compute_dtype == precision.removeprefix("mixed_")
     assert {output.dtype for output in model.outputs} == {"float32"}
     assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
+
+
+def test_dropout_of_frozen_blocks_keeps_still() -> None:
+    """`trainable` does not still it: streamed through, frozen blocks must be as they are cached."""
+    row = architecture_named("efficientnetv2b0")
+    whole = build_backbone(row, SIZE, Weights("random"))
+    cut = cut_backbone(whole, row, unfrozen_part("last_2_blocks", row)).at_input()
+    entry = keras.Input((SIZE, SIZE, 3))
+    model = keras.Model(entry, cut.upper_maps(entry, "float32"))
+    (network,) = (layer for layer in model.layers if isinstance(layer, keras.Model))
+    drops = [layer for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
+    assert len(drops) > 10
+    assert {layer.name for layer in drops if layer.rate} == {"block6g_drop", "block6h_drop"}
+    assert all((layer.rate > 0) == (layer.name in cut.trained) for layer in drops)
+
+
+def test_frozen_layers_compute_in_float32_whatever_the_precision(backbone: keras.Model) -> None:
+    cut = cut_at(backbone, "last_block").at_input()
+    entry = keras.Input((SIZE, SIZE, 3))
+    model = keras.Model(entry, cut.upper_maps(entry, "mixed_bfloat16"))
+    (network,) = (layer for layer in model.layers if isinstance(layer, keras.Model))
+    for layer in network.layers:
+        expected = "bfloat16" if layer.name in cut.trained else "float32"
+        assert layer.compute_dtype == expected, layer.name

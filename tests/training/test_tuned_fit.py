@@ -26,7 +26,7 @@ from fakeface_bench.training import layers
 from fakeface_bench.training.batches import forward_of
 from fakeface_bench.training.checkpoint import checkpoint_file, forget_fit
 from fakeface_bench.training.epochs import PATIENCE
-from fakeface_bench.training.fit import fit
+from fakeface_bench.training.fit import as_served, fit
 from fakeface_bench.training.task import FitTask
 from tests.training.conftest import CONFIG, ROW, SIZE, Workbench, pictures
 
@@ -285,7 +285,10 @@ def test_early_stopping_watches_the_last_stage(task: FitTask) -> None:
 
 
 def test_mixed_precision_trains_and_is_scored_in_float32(task: FitTask) -> None:
-    model, record = fit(replace(task, precision="mixed_bfloat16"), CONFIG)
+    mixed = replace(task, precision="mixed_bfloat16")
+    trained, record = fit(mixed, CONFIG)
+    assert trained.get_layer(ROW.key).get_layer("conv_1").compute_dtype == "bfloat16"
+    model = as_served(mixed, CONFIG, trained)
     assert all(layer.compute_dtype == "float32" for layer in model.get_layer(ROW.key).layers)
     assert np.isfinite([e.val_loss for e in record.epochs]).all()
     network = task.network
@@ -362,7 +365,7 @@ from pathlib import Path
 from tests.training.conftest import CONFIG, ROW, SIZE, Workbench, settle
 from fakeface_bench.architectures.backbones import build_backbone
 from fakeface_bench.architectures.weights import Weights
-from fakeface_bench.training.fit import fit
+from fakeface_bench.training.fit import as_served, fit
 from fakeface_bench.training import layers
 seen = []
 original = layers.compiled_layers
