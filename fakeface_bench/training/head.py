@@ -43,13 +43,15 @@ def untrained_head(task: FitTask, network: FrozenNetwork, head: HeadConfig) -> k
 
 
 def _train_epoch(model: keras.Model, batches: Batches) -> dict[str, float]:
-    """Train one epoch and return its mean loss and accuracy.
+    """Train one epoch and return its mean loss and accuracy over the images.
 
     Batch by batch, not by `Model.fit`, whose own set-up costs more than an epoch of a small head.
     """
-    model.reset_metrics()
+    images, totals = 0, {"loss": 0.0, "accuracy": 0.0}
     for number in range(len(batches)):
         x, y, weights = batches[number]
-        logs = model.train_on_batch(x, y, sample_weight=weights, return_dict=True)
+        of_batch = model.train_on_batch(x, y, sample_weight=weights, return_dict=True)
+        images += len(x)
+        totals = {name: total + len(x) * float(of_batch[name]) for name, total in totals.items()}
     batches.shuffle()
-    return {name: float(value) for name, value in logs.items()}
+    return {name: total / images for name, total in totals.items()}

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -59,6 +60,27 @@ def test_a_planted_signal_is_learned(task: FitTask) -> None:
     _, record = fit(task, TrialConfig(HeadConfig(learning_rate=3e-3)))
     assert record.best.val_roc_auc > 0.8
     assert record.epochs[-1].train_loss < record.epochs[0].train_loss
+
+
+def test_training_figures_are_means_over_the_images_of_an_epoch(
+    task: FitTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not those of its last batch, which is all that Keras's `train_on_batch` tells."""
+    seen: list[tuple[int, float, float]] = []
+    train_on_batch = keras.Model.train_on_batch
+
+    def watched(model: keras.Model, x: np.ndarray, *more: object, **named: object) -> dict:
+        logs = train_on_batch(model, x, *more, **named)
+        seen.append((len(x), float(logs["loss"]), float(logs["accuracy"])))
+        return logs
+
+    monkeypatch.setattr(keras.Model, "train_on_batch", watched)
+    _, record = fit(replace(task, epochs=1), TrialConfig(HeadConfig(learning_rate=3e-3)))
+    images, losses, accuracies = map(np.array, zip(*seen, strict=True))
+    assert images.tolist() == [64, 64, 64, 48]
+    (epoch,) = record.epochs
+    assert epoch.train_loss == pytest.approx(np.average(losses, weights=images))
+    assert epoch.train_accuracy == pytest.approx(np.average(accuracies, weights=images))
 
 
 @pytest.mark.parametrize("loss", ["hinge", "categorical_crossentropy"])
