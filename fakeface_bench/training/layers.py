@@ -34,7 +34,7 @@ def fit_layers(
     Raises:
         StudyError: If not even a single image fits into memory.
     """
-    gc.collect()  # likewise the model of the trial before
+    gc.collect()  # models are cycles of references: that of the trial before still holds memory
     checkpoint = Checkpoint(task, config)
     course = checkpoint.course()
     if on_epoch is not None:
@@ -53,7 +53,7 @@ def fit_layers(
                     "smaller model, or train fewer layers (fine_tune)."
                 ) from error
         batch_size //= 2
-        gc.collect()  # models are cycles of references; what failed still holds its memory
+        gc.collect()  # likewise what failed
         task.warn(f"out of memory: going on with {batch_size} images a step")
 
 

@@ -117,7 +117,7 @@ def test_the_same_fit_gives_the_same_weights(task: FitTask, fitted: Fitted) -> N
     assert figures(record) == figures(fitted[1])
 
 
-@pytest.mark.parametrize("spec", ["last_block", "20"])
+@pytest.mark.parametrize("spec", ["last_block", pytest.param("20", marks=pytest.mark.slow)])
 def test_cached_at_the_cut_or_streamed_through_the_frozen_part_is_the_same(
     workbench: Workbench, spec: str
 ) -> None:
@@ -208,7 +208,7 @@ def test_other_options_are_another_fit_and_a_forgotten_one_is_gone(
     assert not file.exists()
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
 def test_a_broken_checkpoint_is_told_and_the_fit_starts_anew(
     task: FitTask, fitted: Fitted, tmp_path: Path, damage: str
 ) -> None:
@@ -219,7 +219,7 @@ def test_a_broken_checkpoint_is_told_and_the_fit_starts_anew(
     content = bytearray(file.read_bytes())
     if damage == "flipped":
         content[len(content) // 2] ^= 0xFF
-    file.write_bytes({"cut": content[:-500], "flipped": content, "empty": b""}[damage])
+    file.write_bytes({"cut": content[:-500], "flipped": content}[damage])
     _, record = fit(kept, CONFIG)
     assert figures(record) == figures(fitted[1])
     assert len(told) == 1
@@ -262,6 +262,7 @@ def test_a_batch_that_does_not_fit_into_memory_is_halved_and_said_so(
     assert len(record.epochs) == 4
 
 
+@pytest.mark.slow
 def test_where_not_even_one_image_fits_the_error_says_what_to_do(
     workbench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -325,6 +326,7 @@ def test_the_learning_rate_warms_up_and_falls_to_zero(task: FitTask) -> None:
     assert rates[-1] < 1e-4 * max(rates) * 10
 
 
+@pytest.mark.slow
 def test_a_whole_backbone_from_scratch_learns_its_statistics(workbench: Workbench) -> None:
     network = workbench.network("all", scratch=True)
     _, record = fit(workbench.task(network, epochs=1), replace(CONFIG, tuning=None))
