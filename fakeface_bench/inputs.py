@@ -115,9 +115,9 @@ def map_inputs(
     progress: Progress,
 ) -> Inputs | None:
     """Read the map at the cut from the disk; None where it does not fit there."""
-    sources = {False: _with_cut(source, network, mirrored=False)}
+    sources = {False: replace(source, cut=network.cut)}
     if _augments(plan, network, "flip"):
-        sources[True] = _with_cut(source, network, mirrored=True)
+        sources[True] = replace(source, cut=network.cut, mirrored=True)
     shape = network.cut.above.inputs[0].shape[1:]
     wanted = [(split, mirrored) for mirrored in sources for split in SPLITS]
     wanted = [(split, mirrored) for split, mirrored in wanted if split == "train" or not mirrored]
@@ -144,10 +144,6 @@ def map_inputs(
     return Inputs(network, load, f"{shown}, cached")
 
 
-def _with_cut(source: FeatureSource, network: TunedNetwork, *, mirrored: bool) -> FeatureSource:
-    return replace(source, cut=network.cut, mirrored=mirrored)
-
-
 def pixel_inputs(
     plan: Plan,
     index: ImageIndex,
@@ -171,11 +167,10 @@ def pixel_inputs(
     def load(split: str, rows: pd.DataFrame) -> SplitArrays:
         # Test is only scored, on pixels; the head is fitted on features of the others.
         read = features(rows) if features and split != "test" else SplitArrays({})
+        of_split = pictures(split, rows)
         if kept:
-            of_split = pictures(split, rows)
             return read.with_arrays(cached_pixels(of_split, list(rows["digest"]), progress))
-        decoded = on_demand(pictures(split, rows))
-        return SplitArrays({**read.arrays, **decoded}, {}, read.seconds, read.images_made)
+        return replace(read, arrays={**read.arrays, **on_demand(of_split)})
 
     where = "cached" if kept else "decoded anew each epoch"
     return Inputs(network, load, f"pixels, {sum(sizes.values()) / GB:.2f} GB, {where}")

@@ -1,7 +1,7 @@
 """Samples of a split, however the network wants them, and what making them cost."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -31,20 +31,18 @@ class SplitArrays:
 
     def with_arrays(self, cached: CachedArrays) -> "SplitArrays":
         """Return these and some more arrays of the same pictures."""
-        return SplitArrays(
-            arrays={**self.arrays, **cached.arrays},
-            mirrored=self.mirrored,
-            seconds=self.seconds + float(cached.facts["seconds"]),
-            images_made=self.images_made + _made(cached),
-        )
+        return self._charged(cached, arrays={**self.arrays, **cached.arrays})
 
     def with_mirrored(self, cached: CachedArrays) -> "SplitArrays":
         """Return these and the arrays of the mirrored pictures."""
-        return SplitArrays(
-            arrays=self.arrays,
-            mirrored=cached.arrays,
+        return self._charged(cached, mirrored=cached.arrays)
+
+    def _charged(self, cached: CachedArrays, **changes: Mapping[str, Any]) -> "SplitArrays":
+        return replace(
+            self,
+            **changes,
             seconds=self.seconds + float(cached.facts["seconds"]),
-            images_made=self.images_made + _made(cached),
+            images_made=self.images_made + (int(cached.facts["images"]) if cached.made_now else 0),
         )
 
 
@@ -79,7 +77,3 @@ class SplitReader:
         self.images_made += read.images_made
         weights = sample_weights(rows, self._balance) if split == "train" else None
         return Samples(read.arrays, rows["label"].to_numpy(np.uint8), weights, read.mirrored)
-
-
-def _made(cached: CachedArrays) -> int:
-    return int(cached.facts["images"]) if cached.made_now else 0

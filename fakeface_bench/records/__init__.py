@@ -1,6 +1,6 @@
 """What a study learned, as frozen records that travel up through the layers and into MLflow."""
 
-from fakeface_bench.records.fits import EpochRecord, FitRecord
+from fakeface_bench.records.fits import EpochRecord, FitRecord, last_stage
 from fakeface_bench.records.scores import (
     TIER_PART,
     FloatArray,
@@ -25,5 +25,6 @@ __all__ = [
     "StudyRecord",
     "TrialRecord",
     "WeightsRecord",
+    "last_stage",
     "part_members",
 ]

@@ -1,5 +1,6 @@
 """One fit of one classifier, epoch by epoch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -67,4 +68,9 @@ class FitRecord:
     @property
     def last_stage(self) -> tuple[EpochRecord, ...]:
         """The epochs of the last stage, the one that costs."""
-        return tuple(epoch for epoch in self.epochs if epoch.stage == self.epochs[-1].stage)
+        return last_stage(self.epochs)
+
+
+def last_stage(epochs: Sequence[EpochRecord]) -> tuple[EpochRecord, ...]:
+    """Return those of some epochs that trained what the last of them did."""
+    return tuple(epoch for epoch in epochs if epoch.stage == epochs[-1].stage)

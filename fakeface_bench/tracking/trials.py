@@ -8,7 +8,7 @@ import mlflow
 from mlflow.entities import Param, Run
 
 from fakeface_bench.config import TrialConfig
-from fakeface_bench.records import EpochRecord, TrialRecord
+from fakeface_bench.records import EpochRecord, TrialRecord, last_stage
 from fakeface_bench.search.optimise import TrialListener
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.runs import TrackedRun, log_step, log_tags
@@ -85,8 +85,7 @@ class TrialRuns(TrialListener):
         if trial.value is not None:
             figures["objective"] = trial.value
         if trial.epochs:
-            last = [epoch for epoch in trial.epochs if epoch.stage == trial.epochs[-1].stage]
-            figures["cost/first_epoch_seconds"] = last[0].seconds
+            figures["cost/first_epoch_seconds"] = last_stage(trial.epochs)[0].seconds
         log_step(self._client, run_id, figures, 0)
         log_tags(self._client, run_id, {names.STATE: trial.state, names.FAILURE: trial.reason})
         end_time = int(trial.finished_at * 1000)

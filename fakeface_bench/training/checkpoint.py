@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from fakeface_bench.config import TrialConfig
 from fakeface_bench.data.publish import content_key
-from fakeface_bench.records import EpochRecord
+from fakeface_bench.records import EpochRecord, last_stage
 from fakeface_bench.training.epochs import Course
 from fakeface_bench.training.task import FitTask
 
@@ -61,8 +61,7 @@ class Checkpoint:
         _assign(model.optimizer.variables, self._optimizer)
         if batch_size == self.batch_size:
             return
-        last = self._course.epochs[-1].stage
-        done = len([epoch for epoch in self._course.epochs if epoch.stage == last])
+        done = len(last_stage(self._course.epochs))
         model.optimizer.iterations.assign(done * steps_per_epoch)
 
     def keep(self, model: keras.Model, batch_size: int) -> None:

@@ -63,6 +63,30 @@ def step_settings(config: TrialConfig) -> TuningConfig:
     return config.tuning or TuningConfig(head.learning_rate, head.weight_decay, head.batch_size)
 
 
+def untrained_start(
+    task: FitTask, network: TrainedNetwork, config: TrialConfig
+) -> keras.Model | None:
+    """Return the head before its fit; None where everything starts from scratch."""
+    if network.head_network is None:
+        return None
+    return untrained_head(task, network.head_network, config.head)
+
+
+def training_epochs(
+    task: FitTask, network: TrainedNetwork, config: TrialConfig, batch_size: int
+) -> Epochs:
+    """Return the training split as the layers of a trial see it."""
+    plan = EpochPlan(
+        parts=network.parts(config.head),
+        batch_size=batch_size,
+        seed=task.seed,
+        augment=config.augment,
+        image_size=network.image_size,
+        crops=network.crops,
+    )
+    return Epochs(task.train, plan)
+
+
 def compiled_layers(
     task: FitTask,
     network: TrainedNetwork,
@@ -100,9 +124,7 @@ def float32_twin(
 ) -> keras.Model:
     """Return a fitted model with the same values, computing in float32."""
     outputs = LOSSES[config.head.loss].outputs
-    start = None
-    if network.head_network is not None:
-        start = untrained_head(task, network.head_network, config.head)
+    start = untrained_start(task, network, config)
     twin = network.trainable(start, config.head, outputs, "float32")
     twin.set_weights(model.get_weights())
     return twin
@@ -126,10 +148,8 @@ def _head_before(
     on_epoch: OnEpoch | None,
 ) -> keras.Model | None:
     """Fit the head on frozen features, unless a checkpoint holds all that came of it."""
-    if network.head_network is None:
-        return None
-    if course.epochs:
-        return untrained_head(task, network.head_network, config.head)
+    if network.head_network is None or course.epochs:
+        return untrained_start(task, network, config)
     head, record = fit_head(task, network.head_network, config.head, on_epoch)
     course.epochs.extend(record.epochs)
     return head
@@ -140,10 +160,7 @@ def _trained(
 ) -> keras.Model:
     task, network, config = fit.task, fit.network, fit.config
     parts = network.parts(config.head)
-    plan = EpochPlan(
-        parts, batch_size, task.seed, config.augment, network.image_size, network.crops
-    )
-    epochs = Epochs(task.train, plan)
+    epochs = training_epochs(task, network, config, batch_size)
     model = compiled_layers(task, network, config, fit.start, len(epochs))
     checkpoint.restore(model, batch_size, len(epochs))
     stage = Stage(

@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from fakeface_bench.config import AUTO, PRECISIONS, TrialConfig
-from fakeface_bench.features.epochs import EpochPlan, Epochs
 from fakeface_bench.models.networks import TrainedNetwork
 from fakeface_bench.runtime import gpus, out_of_memory
-from fakeface_bench.training.head import untrained_head
-from fakeface_bench.training.layers import compiled_layers, step_settings
+from fakeface_bench.training.layers import (
+    compiled_layers,
+    step_settings,
+    training_epochs,
+    untrained_start,
+)
 from fakeface_bench.training.task import FitTask
 
 #: A lower precision must be at least this many times faster than float32 to be taken: within it
@@ -64,21 +67,11 @@ def choose_precision(asked: str, task: FitTask, config: TrialConfig) -> Precisio
 def _step_seconds(task: FitTask, config: TrialConfig) -> float:
     """Return the time of a step, after one that compiles; infinite where memory does not do."""
     network = cast(TrainedNetwork, task.network)
-    start = None
-    if network.head_network is not None:
-        start = untrained_head(task, network.head_network, config.head)
+    start = untrained_start(task, network, config)
     batch_size = min(step_settings(config).batch_size, len(task.train))
-    plan = EpochPlan(
-        parts=network.parts(config.head),
-        batch_size=batch_size,
-        seed=task.seed,
-        augment=config.augment,
-        image_size=network.image_size,
-        crops=network.crops,
-    )
     try:
         model = compiled_layers(task, network, config, start, steps=1)
-        with Epochs(task.train, plan).epoch(0) as batches:
+        with training_epochs(task, network, config, batch_size).epoch(0) as batches:
             step = batches.take(1).cache()
             model.fit(step, shuffle=False, verbose=0)
             started = time.perf_counter()
