@@ -53,8 +53,7 @@ class Silence:
 
 def measure_audit(images: int) -> dict[str, float]:
     """Audit newly drawn faces twice; the library's work, without MLflow and the report."""
-    from fakeface_bench.audit import audit_dataset
-    from fakeface_bench.config import AuditConfig
+    from fakeface_bench.preparation import prepare_dataset
 
     with tempfile.TemporaryDirectory() as folder:
         os.environ["FAKEFACE_CACHE"] = f"{folder}/cache"
@@ -63,7 +62,7 @@ def measure_audit(images: int) -> dict[str, float]:
         seconds = []
         for _ in range(2):
             started = time.perf_counter()
-            audit_dataset(AuditConfig(data=str(faces)), Silence())
+            prepare_dataset(str(faces), 0, Silence())
             seconds.append(time.perf_counter() - started)
     return {
         "images": images,

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fakeface_bench.config import AuditConfig
-from fakeface_bench.data.audit import Audit, make_audit
-from fakeface_bench.data.selection import select_files
-from fakeface_bench.data.sources import prepare_sources, source_names
-from fakeface_bench.data.survey import survey_sources
-from fakeface_bench.evaluation.shortcut import shortcut_floors
+from fakeface_bench.data.audit import Audit
+from fakeface_bench.data.sources import source_names
+from fakeface_bench.preparation import prepare_dataset
 from fakeface_bench.progress import Progress
 from fakeface_bench.report import audit_markdown, audit_metrics, write_audit_report
 from fakeface_bench.request import check_audit
@@ -39,7 +37,7 @@ def run_audit(config: AuditConfig, progress: Progress) -> AuditOutcome:
     open_store()
     with tracked_run("audit", f"audit of {'+'.join(source_names(config.data))}") as run:
         run.log_params(config.as_params())
-        audit = audit_dataset(config, progress)
+        audit = prepare_dataset(config.data, config.seed, progress).audit
         run.tag({names.DATASET: audit.name, names.DATASET_DIGEST: audit.digest})
         run.log_dataset(audit.name, audit.digest, audit.used, audit.folders)
         run.log_figures(audit_metrics(audit))
@@ -50,10 +48,3 @@ def run_audit(config: AuditConfig, progress: Progress) -> AuditOutcome:
             if config.output:
                 shutil.copytree(folder, Path(config.output).expanduser(), dirs_exist_ok=True)
     return AuditOutcome(audit, run.run_id, run.experiment_id)
-
-
-def audit_dataset(config: AuditConfig, progress: Progress) -> Audit:
-    """Find all there is to find; of a dataset that has not changed, without reading a file."""
-    survey = survey_sources(prepare_sources(config.data, progress), progress)
-    files = select_files(survey, config.seed)
-    return make_audit(survey, files, shortcut_floors(files))

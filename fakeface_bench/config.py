@@ -46,9 +46,11 @@ class StudyConfig:
             larger is computed anew each time. 0: a quarter of the free disk, at most 20.
         limit: At most this many images per split and class.
         seed: Of the split, of random weights, of the search and of every fit.
+        seeds: Fits of the winner, each with a seed of its own from `seed` on; the first is kept.
         study: Name of the study; derived from what defines its results when empty.
         storage: Optuna storage URL.
         timeout_minutes: After this time no new trial starts.
+        dollars_per_hour: What the machine costs.
     """
 
     model: str = "mobilenetv3"
@@ -66,9 +68,11 @@ class StudyConfig:
     cache_gb: float = 0.0
     limit: int = 0
     seed: int = 0
+    seeds: int = 1
     study: str = ""
     storage: str = ""
     timeout_minutes: float = 0.0
+    dollars_per_hour: float = 0.0
 
     def as_params(self) -> dict[str, Any]:
         """Return the record as flat params, keyed as on the command line."""

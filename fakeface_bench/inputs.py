@@ -19,6 +19,7 @@ from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.layout import SPLITS
 from fakeface_bench.data.pixels import cached_pixels, pixels_folder
 from fakeface_bench.features.reader import LoadArrays, SplitArrays
+from fakeface_bench.features.speed import decoding_speed, extraction_speed
 from fakeface_bench.features.store import FeatureSource, cached_features
 from fakeface_bench.folders import cache_folder
 from fakeface_bench.models.networks import FrozenNetwork, Network, TrainedNetwork
@@ -47,11 +48,14 @@ class Inputs:
         network: What is trained.
         load: From the name and rows of a split to its arrays.
         told: What trained layers read each epoch, and where from, in words.
+        seconds_per_image: Measures how long one picture takes from its file to what an epoch
+            reads of it; 0 where each epoch begins at the files anyway.
     """
 
     network: Network
     load: LoadArrays
     told: str
+    seconds_per_image: Callable[[], float]
 
 
 def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
@@ -67,7 +71,12 @@ def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
     backbone = source.backbone
     read = read_features(source, index, progress)
     if not plan.unfrozen.anything:
-        return Inputs(FrozenNetwork(backbone), lambda split, rows: read(rows), "cached features")
+        return Inputs(
+            FrozenNetwork(backbone),
+            lambda split, rows: read(rows),
+            "cached features",
+            lambda: _speed(source, index),
+        )
     cut = cut_backbone(backbone, plan.architecture, plan.unfrozen)
     if cut.below is not None:
         on_map = TunedNetwork(cut, everything=False)
@@ -141,7 +150,12 @@ def map_inputs(
             read = read.with_mirrored(cached_features(sources[True], digests, files, progress))
         return read
 
-    return Inputs(network, load, f"{shown}, cached")
+    return Inputs(
+        network,
+        load,
+        f"{shown}, cached",
+        lambda: extraction_speed(sources[False], index.files(index.split("train")), index.digest),
+    )
 
 
 def pixel_inputs(
@@ -172,8 +186,15 @@ def pixel_inputs(
             return read.with_arrays(cached_pixels(of_split, list(rows["digest"]), progress))
         return replace(read, arrays={**read.arrays, **on_demand(of_split)})
 
+    def speed() -> float:
+        return decoding_speed(pictures("train", of_splits["train"]), index.digest) if kept else 0.0
+
     where = "cached" if kept else "decoded anew each epoch"
-    return Inputs(network, load, f"pixels, {sum(sizes.values()) / GB:.2f} GB, {where}")
+    return Inputs(network, load, f"pixels, {sum(sizes.values()) / GB:.2f} GB, {where}", speed)
+
+
+def _speed(source: FeatureSource, index: ImageIndex) -> float:
+    return extraction_speed(source, index.files(index.split("train")), index.digest)
 
 
 def _augments(plan: Plan, network: TrainedNetwork, how: str) -> bool:

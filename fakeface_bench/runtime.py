@@ -11,6 +11,8 @@ from typing import Any, cast
 
 import psutil
 
+from fakeface_bench import __version__
+
 _LIBRARIES = (
     "tensorflow",
     "keras",
@@ -76,17 +78,42 @@ def replica_devices() -> list[str]:
 
 
 def hardware_facts() -> dict[str, Any]:
-    """Return machine, threads and library versions, as params of an MLflow run."""
-    facts: dict[str, Any] = {
+    """Return machine, threads and versions, as params of an MLflow run."""
+    facts = machine_facts() | {
+        "version_python": platform.python_version(),
+        "version_fakeface_bench": __version__,
+    }
+    return facts | {f"version_{name.replace('-', '_')}": version(name) for name in _LIBRARIES}
+
+
+def machine_facts() -> dict[str, Any]:
+    """Return what of the machine a speed depends on."""
+    return {
         "hardware_cpu": _cpu_name(),
         "hardware_threads": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
         "hardware_memory_gb": round(psutil.virtual_memory().total / 2**30),
         "hardware_gpus": len(gpus()),
-        "version_python": platform.python_version(),
     }
-    return facts | {f"version_{name.replace('-', '_')}": version(name) for name in _LIBRARIES}
+
+
+def peak_memory_gb() -> float:
+    """Return the most memory this process has held at once, in 2³⁰ bytes."""
+    if sys.platform == "win32":
+        return float(psutil.Process().memory_info().peak_wset) / 2**30
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak) / (2**30 if sys.platform == "darwin" else 2**20)
+
+
+def peak_gpu_memory_gb() -> float:
+    """Return the sum of the most that was held on each GPU, in 2³⁰ bytes; 0 without one."""
+    import tensorflow as tf
+
+    peaks = [tf.config.experimental.get_memory_info(name)["peak"] for name in replica_devices()]
+    return float(sum(peaks)) / 2**30
 
 
 def _cpu_name() -> str:

@@ -1,27 +1,26 @@
 """One study: search one architecture's head on one dataset, score test once, record it all."""
 
 import tempfile
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from fakeface_bench.architectures.macs import count_macs
+from fakeface_bench.accounting import Expenses, before_epochs, close_ledger, study_figures
+from fakeface_bench.clock import Clock
+from fakeface_bench.conclusion import Conclusion, conclude
 from fakeface_bench.config import StudyConfig
-from fakeface_bench.evaluation.detector import Detector, train_detector
+from fakeface_bench.energy import energy_meter
 from fakeface_bench.evaluation.metrics import roc_auc
 from fakeface_bench.folders import cache_folder
 from fakeface_bench.models.networks import Network
 from fakeface_bench.plan import Plan, make_plan
 from fakeface_bench.progress import Progress
-from fakeface_bench.records import (
-    CostRecord,
-    SearchRecord,
-    StudyRecord,
-    WeightsRecord,
+from fakeface_bench.records import Ledger, SearchRecord, StudyRecord, WeightsRecord
+from fakeface_bench.report import (
+    audit_metrics,
+    summary_markdown,
+    write_costs,
+    write_study_report,
 )
-from fakeface_bench.report import audit_metrics, summary_markdown, write_study_report
 from fakeface_bench.request import check_request
 from fakeface_bench.runtime import hardware_facts
 from fakeface_bench.search.optimise import SearchTask, optimise
@@ -48,50 +47,71 @@ from fakeface_bench.training.task import FitTask
 
 @dataclass(frozen=True, slots=True)
 class StudyOutcome:
-    """What a finished study leaves: its record, and where MLflow holds it."""
+    """What a finished study leaves: its results, its cost, and where MLflow holds them."""
 
     record: StudyRecord
+    ledger: Ledger
     run_id: str
     experiment_id: str
 
 
-def run_study(config: StudyConfig, progress: Progress) -> StudyOutcome:
+def run_study(config: StudyConfig, progress: Progress, clock: Clock | None = None) -> StudyOutcome:
     """Run a study, or top an earlier one up, and record it in MLflow.
 
     The test split is read after search, last fit and threshold are done, and once.
+
+    Args:
+        config: What to study.
+        progress: Told how far it is.
+        clock: Of all that the study is charged; it begins now unless the caller began earlier.
 
     Raises:
         FakefaceError: For whatever a user can mend; an opened MLflow run is then FAILED and says
             why.
     """
+    clock = clock or Clock()
     check_request(config)
     plan = make_plan(config)
     open_store()
-    with tracked_run("study", plan.title) as run:
-        started = time.perf_counter()
-        shown = {"storage": without_credentials(config.storage)} if config.storage else {}
-        run.log_params(config.as_params() | shown | hardware_facts())
-        if plan.weights.warning:
-            progress.warn(plan.weights.warning)
-        subject = prepare_subject(plan, progress)
-        tags = _tags(plan, subject)
-        run.tag(tags)
-        inputs = {"image_size_px": plan.image_size, "trained_on": subject.trained_on}
-        run.log_params(inputs | subject.images_by_source())
-        index = subject.index
-        run.log_dataset(index.name, index.digest, index.frame, index.folders)
+    with tracked_run("study", plan.title) as run, energy_meter() as meter:
+        subject, tags = _open_subject(plan, run, progress)
         study = _open_study(plan, subject)
         task = _fit_task(plan, subject, study, run, progress)
         runs = TrialRuns(run, tags)
+        earlier = frozenset(trial_record(trial).uid for trial in finished_trials(study))
+        search_began = clock.seconds()
         search = _search(plan, study, task, runs, progress)
-        detector, record = _conclude(plan, subject, task, search, progress)
-        total = time.perf_counter() - started
-        record = replace(record, cost=replace(record.cost, total_seconds=total))
-        _log(run, record)
+        conclusion = conclude(subject, task, search, config.seeds, progress)
+        record = _record(plan, subject, search, conclusion)
+        detector = conclusion.detector
         facts = {"study": record.study, "threshold": detector.threshold}
         log_model(detector.complete, subject.example(plan), facts)
+        _log_results(run, record)
         runs.supersede_older()
-    return StudyOutcome(record, run.run_id, run.experiment_id)
+        expenses = Expenses(subject, search, earlier, search_began, conclusion)
+        figures = study_figures(expenses)
+        ledger = close_ledger(expenses, figures, config.dollars_per_hour, clock, meter)
+        _log_costs(run, record, ledger)
+    return StudyOutcome(record, ledger, run.run_id, run.experiment_id)
+
+
+def _open_subject(
+    plan: Plan, run: TrackedRun, progress: Progress
+) -> tuple[Subject, dict[str, str]]:
+    """Prepare what is studied, and tell the run; return it with the tags of its trials."""
+    config = plan.config
+    shown = {"storage": without_credentials(config.storage)} if config.storage else {}
+    run.log_params(config.as_params() | shown | hardware_facts())
+    if plan.weights.warning:
+        progress.warn(plan.weights.warning)
+    subject = prepare_subject(plan, progress)
+    tags = _tags(plan, subject)
+    run.tag(tags)
+    inputs = {"image_size_px": plan.image_size, "trained_on": subject.inputs.told}
+    run.log_params(inputs | subject.images_by_source())
+    index = subject.index
+    run.log_dataset(index.name, index.digest, index.frame, index.folders)
+    return subject, tags
 
 
 def _tags(plan: Plan, subject: Subject) -> dict[str, str]:
@@ -131,7 +151,7 @@ def _fit_task(
     asked = kept_precision(study) or plan.config.precision
     measured = choose_precision(asked, task, _space(plan, subject.network).baseline())
     precision = keep_precision(study, measured.name)
-    progress.say(f"trained on {subject.trained_on}, in {precision}")
+    progress.say(f"trained on {subject.inputs.told}, in {precision}")
     run.log_params({"trained_in": precision})
     run.log_figures(measured.as_metrics())
     return replace(task, precision=precision, checkpoints=cache_folder("fits") / study_uid(study))
@@ -155,61 +175,40 @@ def _search(
     return optimise(study, search_task, runs, progress)
 
 
-def _conclude(
-    plan: Plan, subject: Subject, task: FitTask, search: SearchRecord, progress: Progress
-) -> tuple[Detector, StudyRecord]:
-    """Refit the winner, choose its threshold on validation, and only then read test."""
-    progress.say(f"refitting trial {search.best.number}, then scoring the test split")
-    started = time.perf_counter()
-    detector, final_fit = train_detector(task, search.best.config)
-    fitted = time.perf_counter()
-    valid = detector.score(task.valid, subject.index.split("valid"))
-    read = time.perf_counter()
-    test_samples = subject.reader.read("test")
-    extracted = time.perf_counter()
-    test = detector.score(test_samples, subject.index.split("test"))
-    evaluated = time.perf_counter()
-    cost = CostRecord(
-        extract_seconds=subject.reader.seconds,
-        extracted_images=subject.reader.images_made,
-        search_seconds=sum(trial.seconds for trial in search.trials),
-        final_fit_seconds=fitted - started,
-        evaluate_seconds=(read - fitted) + (evaluated - extracted),
-    )
-    return detector, StudyRecord(
+def _record(
+    plan: Plan, subject: Subject, search: SearchRecord, conclusion: Conclusion
+) -> StudyRecord:
+    return StudyRecord(
         model=plan.architecture.key,
         study=plan.study_name(subject.index),
         data=subject.index.name,
         data_folders={name: str(folder) for name, folder in subject.index.folders.items()},
         weights=WeightsRecord(plan.weights.label, plan.weights.warning),
         search=search,
-        final_fit=final_fit,
-        valid=valid,
-        test=test,
-        cost=cost,
+        final_fit=conclusion.final_fit,
+        valid=conclusion.valid,
+        test=conclusion.test,
+        epochs_began_seconds=before_epochs(subject),
+        seed=plan.config.seed,
+        repeats=conclusion.repeats,
         floor=subject.audit.floor,
         source_floors=subject.audit.source_floors,
-        facts=_facts(subject, detector),
+        facts={**audit_metrics(subject.audit), **subject.images_used()},
         fine_tune=plan.unfrozen.label,
     )
 
 
-def _facts(subject: Subject, detector: Detector) -> dict[str, float]:
-    model = detector.complete
-    trained = sum(np.prod(weight.shape) for weight in detector.classifier.trainable_weights)
-    return {
-        **audit_metrics(subject.audit),
-        **subject.images_used(),
-        "cost/mmacs_per_image": count_macs(model) / 1e6,
-        "cost/parameters": float(model.count_params()),
-        "cost/parameters_trained": float(trained),
-    }
-
-
-def _log(run: TrackedRun, record: StudyRecord) -> None:
+def _log_results(run: TrackedRun, record: StudyRecord) -> None:
     run.log_fit(record.final_fit.epochs, record.metrics())
     run.log_params({f"best_{key}": value for key, value in record.config.as_params().items()})
-    run.tag({names.NOTE: summary_markdown(record)})
     with tempfile.TemporaryDirectory() as folder:
         write_study_report(record, Path(folder))
+        run.log_folder(Path(folder))
+
+
+def _log_costs(run: TrackedRun, record: StudyRecord, ledger: Ledger) -> None:
+    run.log_figures(ledger.as_metrics())
+    run.tag({names.NOTE: summary_markdown(record, ledger)})
+    with tempfile.TemporaryDirectory() as folder:
+        write_costs(record, ledger, Path(folder))
         run.log_folder(Path(folder))

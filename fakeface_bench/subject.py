@@ -6,20 +6,17 @@ import numpy as np
 import numpy.typing as npt
 
 from fakeface_bench.config import CLASS_NAMES
-from fakeface_bench.data.audit import Audit, make_audit
+from fakeface_bench.data.audit import Audit
 from fakeface_bench.data.images import load_image
-from fakeface_bench.data.index import ImageIndex, build_index
-from fakeface_bench.data.selection import select_files
-from fakeface_bench.data.sources import prepare_sources
-from fakeface_bench.data.survey import survey_sources
-from fakeface_bench.evaluation.shortcut import shortcut_floors
+from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.features.reader import SplitReader
-from fakeface_bench.inputs import prepare_inputs
+from fakeface_bench.inputs import Inputs, prepare_inputs
 from fakeface_bench.models.networks import Network
 from fakeface_bench.plan import Plan
+from fakeface_bench.preparation import PreparedDataset, prepare_dataset
 from fakeface_bench.progress import Progress
 
-_EXAMPLE_IMAGES = 2
+_EXAMPLE_IMAGES = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +24,26 @@ class Subject:
     """A network, its data, and what an audit found in them.
 
     Attributes:
-        network: What is trained.
-        index: The images.
-        audit: What was found in the dataset.
+        dataset: The dataset, made ready.
+        index: The images of it that are used.
+        inputs: What the network reads of them.
         reader: Reads the splits.
-        trained_on: What the training reads each epoch, and where from, in words.
     """
 
-    network: Network
+    dataset: PreparedDataset
     index: ImageIndex
-    audit: Audit
+    inputs: Inputs
     reader: SplitReader
-    trained_on: str
+
+    @property
+    def network(self) -> Network:
+        """What is trained."""
+        return self.inputs.network
+
+    @property
+    def audit(self) -> Audit:
+        """What was found in the dataset."""
+        return self.dataset.audit
 
     def images_used(self) -> dict[str, float]:
         """Count what this study itself uses, in place of all that the audit found usable."""
@@ -64,10 +69,7 @@ class Subject:
 
 def prepare_subject(plan: Plan, progress: Progress) -> Subject:
     """Read the dataset's index and build the network; its splits are read when asked for."""
-    survey = survey_sources(prepare_sources(plan.config.data, progress), progress)
-    files = select_files(survey, plan.config.seed)
-    index = build_index(survey, files, plan.config.limit, progress)
-    audit = make_audit(survey, files, shortcut_floors(files))
+    dataset = prepare_dataset(plan.config.data, plan.config.seed, progress)
+    index = dataset.index(plan.config.limit, progress)
     inputs = prepare_inputs(plan, index, progress)
-    reader = SplitReader(index, inputs.load, plan.config.balance)
-    return Subject(inputs.network, index, audit, reader, inputs.told)
+    return Subject(dataset, index, inputs, SplitReader(index, inputs.load, plan.config.balance))

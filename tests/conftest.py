@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fakeface_bench import energy
 from fakeface_bench.data.synthetic import write_synthetic
 from fakeface_bench.progress import Advance
 from fakeface_bench.runtime import start_tensorflow
@@ -59,6 +60,13 @@ def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "fresh_cache"
     monkeypatch.setenv("FAKEFACE_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_energy_meter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CodeCarbon looks the machine over for seconds; its own tests and processes measure."""
+    if "energy" not in request.node.path.name:
+        monkeypatch.setattr(energy, "find_spec", lambda name: None)
 
 
 @pytest.fixture(scope="session")

@@ -117,8 +117,9 @@ def test_parent_run_holds_every_metric(place: Workplace, first) -> None:
     logged = place.client.get_run(first[0].run_id).data.metrics
     for split in ("val", "test"):
         assert {f"{split}/{key}" for key in (*METRICS, "threshold")} <= logged.keys()
-    stages = ("extract", "search", "final_fit", "evaluate", "total", "first_epoch")
-    assert all(logged[f"cost/{stage}_seconds"] > 0 for stage in stages)
+    stages = ("preparation", "extraction", "search_complete", "final_fit", "evaluation", "overhead")
+    figures = ("first_epoch", "steady_epoch", "epoch_end_to_end", "total_cold", "total_warm")
+    assert all(logged[f"cost/{name}_seconds"] > 0 for name in (*stages, *figures))
     assert logged["data/unreadable_images"] == 0
     assert logged["cost/extracted_images"] == 80
 
@@ -141,7 +142,7 @@ def test_running_again_gives_the_same_figures_and_extracts_nothing(
     figures = [key for key in before if key.startswith(("test/", "val/"))]
     assert {key: after[key] for key in figures} == {key: before[key] for key in figures}
     assert after["cost/extracted_images"] == 0
-    assert after["cost/extract_seconds"] == pytest.approx(before["cost/extract_seconds"])
+    assert after["cost/extraction_seconds"] >= before["cost/extraction_seconds"] - 0.5
     assert not any("extracting" in title for title, _ in second[1].stages)
 
 

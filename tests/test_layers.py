@@ -17,7 +17,19 @@ NAME = PACKAGE.name
 #: Highest first; a module imports its own layer and those below it.
 LAYERS = (
     ("cli", "__main__"),
-    ("study", "audit", "compare", "subject", "inputs", "plan", "request"),
+    (
+        "study",
+        "audit",
+        "suite",
+        "compare",
+        "accounting",
+        "conclusion",
+        "subject",
+        "preparation",
+        "inputs",
+        "plan",
+        "request",
+    ),
     ("tracking",),
     ("report",),
     ("search",),
@@ -27,7 +39,17 @@ LAYERS = (
     ("features",),
     ("architectures",),
     ("data",),
-    ("config", "records", "errors", "folders", "progress", "runtime", "__init__"),
+    (
+        "config",
+        "records",
+        "errors",
+        "folders",
+        "progress",
+        "clock",
+        "energy",
+        "runtime",
+        "__init__",
+    ),
 )
 #: The bottom stands on itself only where a record is made of another.
 BOTTOM = LAYERS[-1]
@@ -40,11 +62,12 @@ HEAVY = {
     "threadpoolctl": {"evaluation.shortcut"},
     "scipy": {"evaluation", "data.selection"},
     "imagehash": {"data.signature"},
-    "jinja2": {"report.audit"},
+    "jinja2": {"report.page"},
     "matplotlib": {"report"},
-    "plotly": {"report"},
+    "plotly": {"report.comparison"},
     "keras": {"evaluation", "training", "models", "features", "architectures", "runtime"},
     "tensorflow": {"features", "data.pipeline", "data.augment", "runtime"},
+    "codecarbon": {"energy"},
     "h5py": {"architectures.weights"},
     "kagglehub": {"data.kaggle", "data.kaggle_client"},
     "requests": {"data.kaggle"},
@@ -52,7 +75,7 @@ HEAVY = {
     "rich": {"cli"},
     "PIL": {"data", "report"},
     "pandas": {
-        "subject",
+        "preparation",
         "inputs",
         "compare",
         "tracking",
@@ -68,6 +91,7 @@ LAZY = {
     "__main__",
     "cli",
     "runtime",
+    "energy",
     "training.losses",
     "architectures.preprocessing",
     "data.kaggle",
@@ -77,6 +101,9 @@ LAZY = {
 MAX_MODULE_LINES = 220
 MAX_FUNCTION_LINES = 60
 MAX_PARAMETERS = 7
+
+#: What the package itself holds.
+ITS_OWN = {f"{NAME}.__version__", f"{NAME}.PROCESS_BEGAN"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 MODULES = sorted(
@@ -113,7 +140,7 @@ def own_imports(module: str) -> set[str]:
     return {
         name.removeprefix(f"{NAME}.")
         for name in all_imports(module)
-        if name.startswith(f"{NAME}.") and name != f"{NAME}.__version__"
+        if name.startswith(f"{NAME}.") and name not in ITS_OWN
     }
 
 

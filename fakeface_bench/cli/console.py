@@ -138,8 +138,9 @@ def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
     states = [trial.state for trial in record.search.trials]
     console.print(
         f"{len(states)} trials ({states.count('pruned')} pruned, {states.count('failed')} failed), "
-        f"{record.cost.extracted_images} images extracted or decoded, "
-        f"{record.cost.total_seconds:.0f} s up to its results; study {record.study}",
+        f"{outcome.ledger.figures['extracted_images']:.0f} images extracted or decoded; "
+        f"{outcome.ledger.total_warm_seconds:.0f} s, "
+        f"{outcome.ledger.total_cold_seconds:.0f} s from a cold start; study {record.study}",
         highlight=False,
     )
     _print_way_to(outcome.experiment_id, outcome.run_id, console)

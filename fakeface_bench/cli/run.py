@@ -2,6 +2,7 @@
 
 import click
 
+from fakeface_bench import PROCESS_BEGAN
 from fakeface_bench.config import AUGMENTS, AUTO, BALANCES, FITS, PRECISIONS, SEARCHED, StudyConfig
 
 _DEFAULT = StudyConfig()
@@ -91,6 +92,12 @@ _DEFAULT = StudyConfig()
     default=_DEFAULT.seed,
     help="Of the split, random weights, the search and every fit.",
 )
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 100),
+    default=_DEFAULT.seeds,
+    help="Fits of the winner, each with a seed of its own; the first is kept.",
+)
 @click.option("--study", default=_DEFAULT.study, help="Name; empty derives it from the rest.")
 @click.option(
     "--storage",
@@ -103,6 +110,12 @@ _DEFAULT = StudyConfig()
     default=_DEFAULT.timeout_minutes,
     help="After this time no new trial starts; 0 for never.",
 )
+@click.option(
+    "--dollars-per-hour",
+    type=click.FloatRange(0),
+    default=_DEFAULT.dollars_per_hour,
+    help="What the machine costs; 0 for no price.",
+)
 def run(**options: object) -> None:
     """Search one architecture on one dataset and record the study in MLflow."""
     # TensorFlow takes seconds to import, so a wrong request is told before.
@@ -114,7 +127,8 @@ def run(**options: object) -> None:
     from fakeface_bench.runtime import start_tensorflow
 
     start_tensorflow()
+    from fakeface_bench.clock import Clock
     from fakeface_bench.study import run_study
 
     progress = ConsoleProgress()
-    print_outcome(run_study(config, progress), progress.console)
+    print_outcome(run_study(config, progress, Clock(PROCESS_BEGAN)), progress.console)

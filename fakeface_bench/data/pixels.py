@@ -16,7 +16,7 @@ from fakeface_bench.progress import Progress
 
 #: Raise it with any change that alters a decoded pixel.
 PIXELS_VERSION = 2
-_STREAM_BATCH = 32
+STREAM_BATCH = 32
 
 
 def pixels_folder(pictures: Pictures, digests: Sequence[str]) -> Path:
@@ -48,7 +48,7 @@ def cached_pixels(pictures: Pictures, digests: Sequence[str], progress: Progress
         )
         done = 0
         with progress.stage("decoding images", count, "images") as advance:
-            for batch in stream_images(pictures, _STREAM_BATCH):
+            for batch in stream_images(pictures, STREAM_BATCH):
                 target[done : done + len(batch)] = batch.numpy()
                 done += len(batch)
                 advance(len(batch))

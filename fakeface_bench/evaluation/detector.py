@@ -1,5 +1,6 @@
 """A fitted classifier with what was chosen for it on validation: ready to score any split."""
 
+import time
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -41,7 +42,9 @@ class Detector:
 
         Labels come from the same pass as the scores.
         """
+        started = time.perf_counter()
         y_true, margins = predict_margins(self.network, self.forward, self.head, samples)
+        seconds = time.perf_counter() - started
         y_score = to_probability(margins, self.calibration)
         figures = score_metrics(y_true, y_score, self.threshold)
         return ScoredSplit(
@@ -53,6 +56,7 @@ class Detector:
             threshold=self.threshold,
             metrics=figures,
             parts=part_metrics(y_true, y_score, self.threshold, rows),
+            seconds=seconds,
         )
 
     @cached_property

@@ -1,5 +1,6 @@
 """Samples of a split, however the network wants them, and what making them cost."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,6 +12,7 @@ from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.publish import CachedArrays
 from fakeface_bench.features.balance import sample_weights
 from fakeface_bench.features.samples import Samples
+from fakeface_bench.records import StageCost
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +22,16 @@ class SplitArrays:
     Attributes:
         arrays: As in `Samples`.
         mirrored: As in `Samples`.
-        seconds: Spent on making them; for those found in the cache, by the run that made them.
-        images_made: Images that had to be passed through the network, or decoded, now.
+        images: Pictures that were passed through the network, or decoded, for them.
+        images_made: Those of them that had to be now.
+        amortised_seconds: Spent on the others, by the run that made what was found in the cache.
     """
 
     arrays: Mapping[str, Any]
     mirrored: Mapping[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
+    images: int = 0
     images_made: int = 0
+    amortised_seconds: float = 0.0
 
     def with_arrays(self, cached: CachedArrays) -> "SplitArrays":
         """Return these and some more arrays of the same pictures."""
@@ -38,11 +42,14 @@ class SplitArrays:
         return self._charged(cached, mirrored=cached.arrays)
 
     def _charged(self, cached: CachedArrays, **changes: Mapping[str, Any]) -> "SplitArrays":
+        images = int(cached.facts["images"])
+        earlier = 0.0 if cached.made_now else float(cached.facts["seconds"])
         return replace(
             self,
             **changes,
-            seconds=self.seconds + float(cached.facts["seconds"]),
-            images_made=self.images_made + (int(cached.facts["images"]) if cached.made_now else 0),
+            images=self.images + images,
+            images_made=self.images_made + (images if cached.made_now else 0),
+            amortised_seconds=self.amortised_seconds + earlier,
         )
 
 
@@ -54,13 +61,12 @@ class SplitReader:
     """Hands out one split at a time, and only when asked: test stays unread until the end.
 
     Attributes:
-        seconds: Spent on making the arrays of all splits read so far; for those found in the
-            cache, by the run that made them.
-        images_made: Images that had to be passed through the network, or decoded, now.
+        costs: What reading each split took, by its name.
+        images_made: Pictures that had to be passed through the network, or decoded, now.
     """
 
     def __init__(self, index: ImageIndex, load: LoadArrays, balance: str = "none") -> None:
-        self.seconds = 0.0
+        self.costs: dict[str, StageCost] = {}
         self.images_made = 0
         self._index = index
         self._load = load
@@ -71,9 +77,11 @@ class SplitReader:
 
         Those of train carry their weights.
         """
+        started = time.perf_counter()
         rows = self._index.split(split)
         read = self._load(split, rows)
-        self.seconds += read.seconds
+        spent = time.perf_counter() - started
+        self.costs[split] = StageCost("extraction", spent, read.amortised_seconds, read.images)
         self.images_made += read.images_made
         weights = sample_weights(rows, self._balance) if split == "train" else None
         return Samples(read.arrays, rows["label"].to_numpy(np.uint8), weights, read.mirrored)

@@ -29,6 +29,7 @@ class ScoredSplit:
         metrics: Rows of `METRICS` by key.
         parts: Figures of one source (its name) or tier (`tier/` and its name) alone, by key;
             empty where there is one source and no tier.
+        seconds: Spent on predicting, from what was read of the pictures; 0 where not measured.
     """
 
     y_true: LabelArray
@@ -39,6 +40,7 @@ class ScoredSplit:
     threshold: float
     metrics: Mapping[str, float]
     parts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
 def part_members(

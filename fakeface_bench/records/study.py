@@ -1,7 +1,8 @@
 """Everything that a finished study reports."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from statistics import mean, stdev
 
 from fakeface_bench.config import FROZEN, TrialConfig
 from fakeface_bench.records.fits import FitRecord
@@ -24,30 +25,18 @@ class WeightsRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class CostRecord:
-    """Seconds spent by stage, as logged under `cost/`.
+class RepeatRecord:
+    """The winner fitted once more, with another seed.
 
     Attributes:
-        extract_seconds: Frozen backbone (or image decoding) over all splits; charged as the
-            seconds of the run that did it where this run found the result cached.
-        extracted_images: Images that this run itself passed through that stage.
-        search_seconds: All trials of the study, earlier runs' included.
-        final_fit_seconds: Refit of the winner; where its trial kept all it learned, the time to
-            load that: the trial is in `search_seconds`.
-        evaluate_seconds: Threshold on validation and scoring of test.
-        total_seconds: Wall clock of this run, from the opened MLflow run to its results.
+        seed: Of initial weights, dropout, augmentation and the order of batches.
+        test: Test split, with calibration and threshold of this fit.
+        epochs: Epochs run.
     """
 
-    extract_seconds: float = 0.0
-    extracted_images: int = 0
-    search_seconds: float = 0.0
-    final_fit_seconds: float = 0.0
-    evaluate_seconds: float = 0.0
-    total_seconds: float = 0.0
-
-    def as_metrics(self) -> dict[str, float]:
-        """Return the costs under their MLflow names."""
-        return {f"cost/{key}": float(value) for key, value in asdict(self).items()}
+    seed: int
+    test: ScoredSplit
+    epochs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +53,9 @@ class StudyRecord:
         final_fit: The refitted winner.
         valid: Validation split, on which the threshold was chosen.
         test: Test split, scored once.
-        cost: Seconds by stage.
+        epochs_began_seconds: As in `ComparedStudy`.
+        seed: Of the final fit.
+        repeats: The winner with further seeds.
         floor: What the dataset's metadata alone would score, where that could be measured.
         source_floors: The same of each of several sources, by its name.
         facts: Further single figures, by MLflow metric name.
@@ -81,7 +72,9 @@ class StudyRecord:
     final_fit: FitRecord
     valid: ScoredSplit
     test: ScoredSplit
-    cost: CostRecord
+    epochs_began_seconds: float = 0.0
+    seed: int = 0
+    repeats: tuple[RepeatRecord, ...] = ()
     floor: ShortcutFloor | None = None
     source_floors: Mapping[str, ShortcutFloor] = field(default_factory=dict)
     facts: Mapping[str, float] = field(default_factory=dict)
@@ -111,5 +104,15 @@ class StudyRecord:
             figures[f"{split}/threshold"] = scored.threshold
             for part, of_part in scored.parts.items():
                 figures |= {f"{split}/{part}/{key}": value for key, value in of_part.items()}
-        figures["cost/first_epoch_seconds"] = self.final_fit.last_stage[0].seconds
-        return figures | self.cost.as_metrics() | dict(self.facts)
+        return figures | self.over_seeds() | dict(self.facts)
+
+    def over_seeds(self) -> dict[str, float]:
+        """Return mean and sample standard deviation of each test metric over several seeds."""
+        fits = [self.test, *(repeat.test for repeat in self.repeats)]
+        if len(fits) == 1:
+            return {}
+        figures: dict[str, float] = {}
+        for key in self.test.metrics:
+            values = [scored.metrics[key] for scored in fits]
+            figures |= {f"test/{key}_mean": mean(values), f"test/{key}_std": stdev(values)}
+        return figures

@@ -7,18 +7,22 @@ from fakeface_bench.report.audit import (
     write_audit_report,
 )
 from fakeface_bench.report.parts import PARTS_HEADER, part_rows
-from fakeface_bench.report.study_report import write_study_report
+from fakeface_bench.report.saved_study import SAVED_FILES, read_saved_study
+from fakeface_bench.report.study_report import write_costs, write_study_report
 from fakeface_bench.report.summary import summary_headline, summary_markdown, summary_rows
 
 __all__ = [
     "PARTS_HEADER",
+    "SAVED_FILES",
     "audit_markdown",
     "audit_metrics",
     "audit_rows",
     "part_rows",
+    "read_saved_study",
     "summary_headline",
     "summary_markdown",
     "summary_rows",
     "write_audit_report",
+    "write_costs",
     "write_study_report",
 ]

@@ -1,10 +1,9 @@
 """A finished study in a few lines: for the terminal, and for the MLflow run's description."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from fakeface_bench.evaluation.intervals import Interval
-from fakeface_bench.records import CostRecord, StudyRecord
+from fakeface_bench.records import Ledger, StudyRecord
 from fakeface_bench.report.markdown import escaped, table
 from fakeface_bench.report.parts import PARTS_HEADER, part_rows
 from fakeface_bench.report.results import Results, floor_told, results_of, with_interval
@@ -20,12 +19,18 @@ MAIN_METRICS = (
     "ece",
     "threshold",
 )
+#: Told over several seeds.
+_SEED_METRICS = ("roc_auc", "accuracy")
 _STAGES = {
-    "extract_seconds": "features (or decoding)",
-    "search_seconds": "search",
-    "final_fit_seconds": "final fit",
-    "evaluate_seconds": "evaluation",
-    "total_seconds": "total, this run",
+    "preparation": "dataset preparation",
+    "extraction": "features (or decoding)",
+    "search_complete": "search, complete trials",
+    "search_pruned": "search, pruned trials",
+    "search_failed": "search, failed trials",
+    "final_fit": "final fit",
+    "repeats": "the same with further seeds",
+    "evaluation": "evaluation",
+    "overhead": "overhead",
 }
 
 
@@ -34,7 +39,7 @@ def summary_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
 
     The test figure carries its 95 % interval where one is known.
     """
-    return [*_main_rows(results_of(record)), *_floor_rows(record)]
+    return [*_main_rows(results_of(record)), *_further_rows(record)]
 
 
 def summary_headline(record: StudyRecord) -> str:
@@ -42,24 +47,26 @@ def summary_headline(record: StudyRecord) -> str:
     return _headline(record, results_of(record))
 
 
-def summary_markdown(record: StudyRecord) -> str:
+def summary_markdown(record: StudyRecord, ledger: Ledger) -> str:
     """Return headline, main metrics, cost and winning options as markdown.
 
     A warning about the weights comes first, in bold. Names from outside are escaped.
     """
     results = results_of(record)
-    rows = [*_main_rows(results), *_floor_rows(record)]
-    return _markdown(record, _headline(record, results), rows)
+    rows = [*_main_rows(results), *_further_rows(record)]
+    return _markdown(record, ledger, _headline(record, results), rows)
 
 
-def results_markdown(record: StudyRecord) -> str:
+def results_markdown(record: StudyRecord, ledger: Ledger) -> str:
     """Return the same text with every metric."""
     results = results_of(record)
-    rows = [*_rows(results, results.keys), *_floor_rows(record)]
-    return _markdown(record, _headline(record, results), rows)
+    rows = [*_rows(results, results.keys), *_further_rows(record)]
+    return _markdown(record, ledger, _headline(record, results), rows)
 
 
-def _markdown(record: StudyRecord, headline: str, metrics: Sequence[Sequence[str]]) -> str:
+def _markdown(
+    record: StudyRecord, ledger: Ledger, headline: str, metrics: Sequence[Sequence[str]]
+) -> str:
     options = [(key, _option(value)) for key, value in record.config.as_params().items()]
     warning = [f"**{escaped(record.weights.warning)}**"] if record.weights.warning else []
     parts = [
@@ -69,7 +76,8 @@ def _markdown(record: StudyRecord, headline: str, metrics: Sequence[Sequence[str
         table(("metric", "validation", "test (95 % interval)"), metrics),
         *_parts(record),
         "### Cost",
-        table(("stage", "seconds"), _cost_rows(record.cost)),
+        table(("stage", "seconds, cold", "seconds, this run"), _cost_rows(ledger)),
+        *_prices(ledger),
         "### Winning options",
         table(("option", "value"), options),
     ]
@@ -81,6 +89,25 @@ def _parts(record: StudyRecord) -> list[str]:
     return (
         ["### Parts of the test split (95 % intervals)", table(PARTS_HEADER, rows)] if rows else []
     )
+
+
+def _further_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
+    return [*_floor_rows(record), *_seed_rows(record)]
+
+
+def _seed_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
+    """Return how the winner does with several seeds, and how far they lie apart."""
+    fits = 1 + len(record.repeats)
+    figures = record.over_seeds()
+    return [
+        (
+            f"{key}, mean of {fits} seeds ± their deviation",
+            "",
+            f"{figures[f'test/{key}_mean']:.3f} ± {figures[f'test/{key}_std']:.3f}",
+        )
+        for key in _SEED_METRICS
+        if figures
+    ]
 
 
 def _floor_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
@@ -127,9 +154,20 @@ def _figure(value: float | None) -> str:
     return "-" if value is None or value != value else f"{value:.3f}"
 
 
-def _cost_rows(cost: CostRecord) -> list[tuple[str, str]]:
-    seconds = asdict(cost)
-    return [(name, f"{seconds[key]:,.1f}") for key, name in _STAGES.items()]
+def _cost_rows(ledger: Ledger) -> list[tuple[str, str, str]]:
+    costs = [(_STAGES[c.stage], c.seconds, c.spent_seconds) for c in ledger.stages]
+    costs.append(("total", ledger.total_cold_seconds, ledger.total_warm_seconds))
+    return [(name, f"{cold:,.1f}", f"{warm:,.1f}") for name, cold, warm in costs]
+
+
+def _prices(ledger: Ledger) -> list[str]:
+    if not ledger.dollars_per_hour:
+        return []
+    cold, warm = map(ledger.price, (ledger.total_cold_seconds, ledger.total_warm_seconds))
+    return [
+        f"At {ledger.dollars_per_hour:,.2f} dollars an hour: {cold:,.2f} dollars cold, "
+        f"{warm:,.2f} for this run."
+    ]
 
 
 def _option(value: object) -> str:

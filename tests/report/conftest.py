@@ -10,16 +10,17 @@ from PIL import Image
 from fakeface_bench.config import HeadConfig, TrialConfig
 from fakeface_bench.evaluation.metrics import score_metrics
 from fakeface_bench.records import (
-    CostRecord,
     EpochRecord,
     FitRecord,
+    Ledger,
     ScoredSplit,
     SearchRecord,
+    StageCost,
     StudyRecord,
     TrialRecord,
     WeightsRecord,
 )
-from fakeface_bench.report import write_study_report
+from fakeface_bench.report import write_costs, write_study_report
 
 
 def scored_split(images: int, seed: int, distance: float, threshold: float = 0.47) -> ScoredSplit:
@@ -110,15 +111,33 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> StudyRecord:
         final_fit=FitRecord(epochs(10), best_epoch=6),
         valid=scored_split(80, seed=2, distance=2.4),
         test=test,
-        cost=CostRecord(31.2, 200, 1234.5, 12.0, 3.25, 1290.0),
+        epochs_began_seconds=40.5,
     )
 
 
 @pytest.fixture(scope="session")
-def written(record: StudyRecord, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ledger() -> Ledger:
+    """What that study cost: its features were found in the cache."""
+    stages = (
+        StageCost("preparation", 9.3, 0.0, 340),
+        StageCost("extraction", 0.2, 31.0, 340),
+        StageCost("search_complete", 1000.5, 200.0, 14_000),
+        StageCost("search_pruned", 34.0, 0.0, 2_000),
+        StageCost("search_failed", 0.0, 0.0, 0),
+        StageCost("final_fit", 12.0, 0.0, 2_800),
+        StageCost("repeats", 0.0, 0.0, 0),
+        StageCost("evaluation", 3.25, 0.0, 140),
+        StageCost("overhead", 20.75, 0.0, 0),
+    )
+    return Ledger(stages, {"mmacs_per_image": 54.97}, {"0.75": 55.5, "0.8": 180.25}, 1.5)
+
+
+@pytest.fixture(scope="session")
+def written(record: StudyRecord, ledger: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the middling study's report."""
     folder = tmp_path_factory.mktemp("report")
     write_study_report(record, folder)
+    write_costs(record, ledger, folder)
     return folder
 
 

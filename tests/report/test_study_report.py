@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 from sklearn import metrics
 
-from fakeface_bench.records import FitRecord, StudyRecord
-from fakeface_bench.report import write_study_report
+from fakeface_bench.records import FitRecord, Ledger, StudyRecord
+from fakeface_bench.report import write_costs, write_study_report
 from fakeface_bench.report.classification import classification_report
 from fakeface_bench.report.gallery import most_confident, write_galleries
 from fakeface_bench.report.score_pictures import write_score_pictures
@@ -34,9 +34,11 @@ PICTURES = (
     "training/learning_curves.png",
 )
 TABLES = (
+    "cost_ledger.json",
     "results.csv",
     "results.md",
     "search/trials.csv",
+    "study.json",
     "test/classification_report.csv",
     "test/classification_report.json",
     "test/confusion_matrix.json",
@@ -46,10 +48,12 @@ TABLES = (
 
 @pytest.mark.parametrize("variant", ["record", "perfect", "short", "single"])
 def test_every_file_is_there_and_shows_something(
-    variant: str, request: pytest.FixtureRequest, tmp_path: Path
+    variant: str, ledger: Ledger, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     folder = tmp_path / "report"
-    write_study_report(request.getfixturevalue(variant), folder)
+    record = request.getfixturevalue(variant)
+    write_study_report(record, folder)
+    write_costs(record, ledger, folder)
     written = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert written == {*PICTURES, *TABLES}
     for name in PICTURES:
@@ -63,9 +67,10 @@ def test_every_file_is_there_and_shows_something(
 
 
 def test_the_same_study_gives_the_same_bytes(
-    record: StudyRecord, written: Path, tmp_path: Path
+    record: StudyRecord, ledger: Ledger, written: Path, tmp_path: Path
 ) -> None:
     write_study_report(record, tmp_path)
+    write_costs(record, ledger, tmp_path)
     for name in (*PICTURES, *TABLES):
         assert (tmp_path / name).read_bytes() == (written / name).read_bytes()
 
@@ -122,12 +127,14 @@ def test_predictions_come_back_unchanged(record: StudyRecord, written: Path) -> 
     np.testing.assert_array_equal(table["y_score"], record.test.y_score)
 
 
-def test_results_hold_intervals_where_known(record: StudyRecord, written: Path) -> None:
+def test_results_hold_intervals_where_known(
+    record: StudyRecord, ledger: Ledger, written: Path
+) -> None:
     table = pd.read_csv(written / "results.csv", index_col="metric")
     assert table.columns.tolist() == ["validation", "test", "test_low_95", "test_high_95"]
     assert table.index[table["test_low_95"].notna()].tolist() == ["accuracy", "roc_auc"]
     assert table.loc["f1_fake", "test"] == pytest.approx(record.test.metrics["f1_fake"])
-    assert (written / "results.md").read_text(encoding="utf-8") == results_markdown(record)
+    assert (written / "results.md").read_text(encoding="utf-8") == results_markdown(record, ledger)
 
 
 def test_trials_are_sorted_best_first(record: StudyRecord, written: Path) -> None:
@@ -238,8 +245,8 @@ def test_learning_curves_show_where_the_layers_join_the_head(
     ],
 )
 def test_what_was_trained_is_said_in_words(
-    record: StudyRecord, fine_tune: str, weights: str, words: str
+    record: StudyRecord, ledger: Ledger, fine_tune: str, weights: str, words: str
 ) -> None:
     told = replace(record, fine_tune=fine_tune, weights=replace(record.weights, label=weights))
     assert told.trained == words
-    assert words in results_markdown(told)
+    assert words in results_markdown(told, ledger)

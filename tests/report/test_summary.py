@@ -7,7 +7,7 @@ import pytest
 
 from fakeface_bench.evaluation.metrics import METRICS
 from fakeface_bench.evaluation.parts import part_metrics
-from fakeface_bench.records import ShortcutFloor, StudyRecord
+from fakeface_bench.records import Ledger, RepeatRecord, ShortcutFloor, StudyRecord
 from fakeface_bench.report import part_rows, summary_headline, summary_markdown, summary_rows
 from fakeface_bench.report.summary import MAIN_METRICS, results_markdown
 
@@ -42,39 +42,44 @@ def test_a_metric_that_is_not_defined_is_a_dash(record: StudyRecord) -> None:
     assert rows["accuracy"][0] == "-"
 
 
-def test_the_full_table_holds_every_metric(record: StudyRecord) -> None:
-    text = results_markdown(record)
+def test_the_full_table_holds_every_metric(record: StudyRecord, ledger: Ledger) -> None:
+    text = results_markdown(record, ledger)
     assert all(f"\n| {key} | " in text for key in METRICS)
     assert text.startswith(summary_headline(record)[:40])
 
 
-def test_markdown_lists_cost_and_winning_options(record: StudyRecord) -> None:
-    text = summary_markdown(record)
-    assert "| search | 1,234.5 |" in text
+def test_markdown_lists_cost_and_winning_options(record: StudyRecord, ledger: Ledger) -> None:
+    text = summary_markdown(record, ledger)
+    assert "| search, complete trials | 1,200.5 | 1,000.5 |" in text
+    assert "| features (or decoding) | 31.2 | 0.2 |" in text
+    assert "| total | 1,311.0 | 1,080.0 |" in text
+    assert "At 1.50 dollars an hour: 0.55 dollars cold, 0.45 for this run." in text
     assert f"| units | {record.config.head.units} |" in text
     assert text.startswith("mobilenetv3_small (from file:0123456789ab weights)")
 
 
-def test_a_warning_comes_first_in_bold(random_weights: StudyRecord) -> None:
-    first = summary_markdown(random_weights).splitlines()[0]
+def test_a_warning_comes_first_in_bold(random_weights: StudyRecord, ledger: Ledger) -> None:
+    first = summary_markdown(random_weights, ledger).splitlines()[0]
     assert first == "**Random weights: these results say nothing of the model.**"
 
 
 @pytest.mark.parametrize("name", ["a|b", "x\n\n# heading", "<script>alert(1)</script>"])
-def test_names_from_outside_are_inert(record: StudyRecord, name: str) -> None:
-    text = summary_markdown(replace(record, data=name))
+def test_names_from_outside_are_inert(record: StudyRecord, ledger: Ledger, name: str) -> None:
+    text = summary_markdown(replace(record, data=name), ledger)
     assert name not in text
     assert "<" not in text
-    assert text.count("\n") == summary_markdown(record).count("\n")
+    assert text.count("\n") == summary_markdown(record, ledger).count("\n")
 
 
-def test_the_floor_of_metadata_stands_below_the_test_figures(record: StudyRecord) -> None:
+def test_the_floor_of_metadata_stands_below_the_test_figures(
+    record: StudyRecord, ledger: Ledger
+) -> None:
     floor = ShortcutFloor(0.553, 0.47, 0.641, images=1250, alone={})
     with_floor = replace(record, floor=floor)
     row = ("roc_auc, file metadata alone", "n = 1,250", "0.553 (0.470 to 0.641)")
     assert summary_rows(with_floor)[-1] == row
-    assert "0.553 (0.470 to 0.641)" in summary_markdown(with_floor)
-    assert "metadata" not in summary_markdown(record)
+    assert "0.553 (0.470 to 0.641)" in summary_markdown(with_floor, ledger)
+    assert "metadata" not in summary_markdown(record, ledger)
 
 
 def test_parts_of_the_test_split_are_told_with_their_intervals(record: StudyRecord) -> None:
@@ -96,3 +101,18 @@ def test_parts_of_the_test_split_are_told_with_their_intervals(record: StudyReco
             assert roc_auc.startswith(f"{parts[name]['roc_auc']:.3f} (")
             assert accuracy.startswith(f"{parts[name]['accuracy']:.3f} (")
     assert part_rows(record) == []
+
+
+def test_several_seeds_are_told_by_mean_and_spread(record: StudyRecord, ledger: Ledger) -> None:
+    better = replace(record.test, metrics={**record.test.metrics, "roc_auc": 0.9, "accuracy": 0.8})
+    first = replace(record.test, metrics={**record.test.metrics, "roc_auc": 0.8, "accuracy": 0.8})
+    repeated = replace(record, test=first, repeats=(RepeatRecord(1, better, 4),))
+    assert summary_rows(repeated)[-2:] == [
+        ("roc_auc, mean of 2 seeds ± their deviation", "", "0.850 ± 0.071"),
+        ("accuracy, mean of 2 seeds ± their deviation", "", "0.800 ± 0.000"),
+    ]
+    assert "mean of" not in summary_markdown(record, ledger)
+    figures = repeated.metrics()
+    assert figures["test/roc_auc_mean"] == pytest.approx(0.85)
+    assert figures["test/roc_auc_std"] == pytest.approx(0.1 / 2**0.5)
+    assert "test/roc_auc_mean" not in record.metrics()

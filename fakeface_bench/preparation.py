@@ -1,0 +1,56 @@
+"""A dataset made ready for any job: fetched or drawn, surveyed, selected from, audited."""
+
+import time
+from dataclasses import dataclass
+
+import pandas as pd
+
+from fakeface_bench.data.audit import Audit, make_audit
+from fakeface_bench.data.effort import longest_effort
+from fakeface_bench.data.index import ImageIndex, build_index
+from fakeface_bench.data.selection import select_files
+from fakeface_bench.data.sources import prepare_sources
+from fakeface_bench.data.survey import Survey, survey_sources
+from fakeface_bench.evaluation.shortcut import shortcut_floors
+from fakeface_bench.progress import Progress
+from fakeface_bench.records import StageCost
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedDataset:
+    """What is known of a dataset before anything is trained on it.
+
+    Attributes:
+        survey: All its files.
+        files: What is used of them, and what is not.
+        audit: What was found.
+        cost: What it took.
+    """
+
+    survey: Survey
+    files: pd.DataFrame
+    audit: Audit
+    cost: StageCost
+
+    def index(self, limit: int, progress: Progress) -> ImageIndex:
+        """Return the images that a study uses, at most `limit` per split and class; 0 for all."""
+        return build_index(self.survey, self.files, limit, progress)
+
+
+def prepare_dataset(data: str, seed: int, progress: Progress) -> PreparedDataset:
+    """Make a dataset ready; what has not changed since is not read again, and charged all the same.
+
+    Args:
+        data: As in `StudyConfig`.
+        seed: Of the split, where the dataset has no official one.
+        progress: Told how far it is.
+    """
+    started = time.perf_counter()
+    survey = survey_sources(prepare_sources(data, progress), progress)
+    files = select_files(survey, seed)
+    audit = make_audit(survey, files, shortcut_floors(files))
+    spent = time.perf_counter() - started
+    amortised = longest_effort(audit.digest, spent) - spent
+    return PreparedDataset(
+        survey, files, audit, StageCost("preparation", spent, amortised, len(survey.files))
+    )

@@ -1,0 +1,103 @@
+"""A finished study as files, so that a comparison reads back what the study knew."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fakeface_bench.records import (
+    ComparedStudy,
+    EpochRecord,
+    Ledger,
+    SeedScores,
+    StudyIdentity,
+    StudyRecord,
+)
+
+STUDY_FILE = "study.json"
+PREDICTIONS_FILE = "test/predictions.parquet"
+LEDGER_FILE = "cost_ledger.json"
+#: All that `read_saved_study` needs.
+SAVED_FILES = (STUDY_FILE, PREDICTIONS_FILE, LEDGER_FILE)
+_SCORES = "y_score"
+
+
+def write_study_json(record: StudyRecord, folder: Path) -> None:
+    """Write what a study is, its final fit epoch by epoch, and its thresholds."""
+    content = {
+        "model": record.model,
+        "fine_tune": record.fine_tune,
+        "weights": record.weights.label,
+        "weights_warning": record.weights.warning,
+        "trained": record.trained,
+        "study": record.study,
+        "data": record.data,
+        "data_folders": dict(record.data_folders),
+        "options": record.config.as_params(),
+        "thresholds": {str(seed): split.threshold for seed, split in _fits(record).items()},
+        "best_epoch": record.final_fit.best_epoch,
+        "epochs_began_seconds": record.epochs_began_seconds,
+        "epochs": [asdict(epoch) for epoch in record.final_fit.epochs],
+    }
+    shown = json.dumps(content, indent=2, allow_nan=False)
+    (folder / STUDY_FILE).write_text(f"{shown}\n", encoding="utf-8")
+
+
+def write_predictions(record: StudyRecord, folder: Path) -> None:
+    """Write every test image with its label and score; a further seed's in a column of its own."""
+    split = record.test
+    columns: dict[str, Any] = {
+        "source": list(split.sources),
+        "path": list(split.paths),
+        "tier": list(split.tiers),
+        "y_true": split.y_true,
+    }
+    for seed, scored in _fits(record).items():
+        columns[_column(seed, record.seed)] = scored.y_score
+    pd.DataFrame(columns).to_parquet(folder / PREDICTIONS_FILE, index=False)
+
+
+def read_saved_study(run_id: str, folder: Path) -> ComparedStudy:
+    """Read a study back.
+
+    Args:
+        run_id: Of its MLflow run.
+        folder: Holds `SAVED_FILES`.
+    """
+    content = json.loads((folder / STUDY_FILE).read_text(encoding="utf-8"))
+    rows = pd.read_parquet(folder / PREDICTIONS_FILE)
+    ledger = json.loads((folder / LEDGER_FILE).read_text(encoding="utf-8"))
+    names = ("model", "fine_tune", "weights", "trained", "study", "data")
+    return ComparedStudy(
+        identity=StudyIdentity(run_id, *(content[name] for name in names)),
+        warning=content["weights_warning"],
+        y_true=rows["y_true"].to_numpy(np.uint8),
+        paths=tuple(rows["path"]),
+        sources=tuple(rows["source"]),
+        data_folders=content["data_folders"],
+        seeds=tuple(_seed_scores(rows, content["thresholds"])),
+        epochs=tuple(EpochRecord(**epoch) for epoch in content["epochs"]),
+        epochs_began_seconds=content["epochs_began_seconds"],
+        ledger=Ledger.from_json(ledger),
+    )
+
+
+def _fits(record: StudyRecord) -> dict[int, Any]:
+    """Return the scored test split of each seed, the kept model's first."""
+    return {record.seed: record.test, **{r.seed: r.test for r in record.repeats}}
+
+
+def _column(seed: int, kept: int) -> str:
+    return _SCORES if seed == kept else f"{_SCORES}_seed_{seed}"
+
+
+def _seed_scores(rows: pd.DataFrame, thresholds: Mapping[str, float]) -> list[SeedScores]:
+    seeds = [int(seed) for seed in thresholds]
+    return [
+        SeedScores(seed, rows[_column(seed, seeds[0])].to_numpy(np.float64), thresholds[str(seed)])
+        for seed in seeds
+    ]
