@@ -126,8 +126,8 @@ def frozen_ends(config: StudyConfig, record: Any, seconds: float) -> dict[str, R
 
 def compare(results: dict[str, Result]) -> dict[str, Any]:
     """Return each difference of test ROC AUC to a frozen backbone, with its interval."""
-    from fakeface_bench.evaluation.intervals import roc_auc_difference_interval
     from fakeface_bench.evaluation.metrics import roc_auc
+    from fakeface_bench.evaluation.paired import roc_auc_difference_interval
 
     differences = {}
     for name in ("last_block", "last_2_blocks", "all"):

@@ -7,9 +7,7 @@ import sys
 import click
 
 from fakeface_bench.cli import cli
-from fakeface_bench.errors import FakefaceError
-
-INTERRUPTED = 130
+from fakeface_bench.errors import INTERRUPTED, FakefaceError
 
 
 def main() -> None:

@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+#: Exit code of a process that was interrupted: 128 and SIGINT's number.
+INTERRUPTED = 130
+
 
 class FakefaceError(Exception):
     """A mistake or an obstacle a user can mend; shown without a traceback.

@@ -1,6 +1,9 @@
-"""Folders: the cache of what can be made again, and the paths that users name."""
+"""Folders: the cache of what can be made again, drafts, and the paths that users name."""
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from platformdirs import user_cache_dir
@@ -26,3 +29,12 @@ def existing_path(name: str) -> Path | None:
         return path if path.exists() else None
     except (OSError, RuntimeError):  # longer than a name may be; the home of nobody
         return None
+
+
+@contextmanager
+def draft_folder() -> Iterator[Path]:
+    """Yield an empty folder that is gone after the block; a copy of it has usual permissions."""
+    with tempfile.TemporaryDirectory() as private:
+        folder = Path(private, "draft")
+        folder.mkdir()
+        yield folder

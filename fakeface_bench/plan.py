@@ -33,7 +33,12 @@ class Plan:
         """Name of the parent run."""
         trained = self.architecture.pretrained and self.unfrozen.anything
         how = f" ({self.unfrozen.label})" if trained else ""
-        return f"{self.architecture.key}{how} on {'+'.join(source_names(self.config.data))}"
+        return f"{self.architecture.key}{how} on {self.data_name}"
+
+    @property
+    def data_name(self) -> str:
+        """Name of the dataset, as its index has it."""
+        return "+".join(source_names(self.config.data))
 
     def definition(self, index: ImageIndex) -> dict[str, Any]:
         """Return all that the study's results depend on, besides its number of trials."""

@@ -1,11 +1,20 @@
 """What can be told wrong with a request before anything heavy is loaded."""
 
 import re
+from dataclasses import replace
 
 from fakeface_bench.architectures.catalogue import architecture_named
 from fakeface_bench.architectures.fine_tuning import Unfrozen, unfrozen_part
 from fakeface_bench.architectures.weights_spec import check_weights_spec
-from fakeface_bench.config import AUTO, SEARCHED, AuditConfig, StudyConfig
+from fakeface_bench.config import (
+    AUTO,
+    FROZEN,
+    SEARCHED,
+    AuditConfig,
+    CompareConfig,
+    StudyConfig,
+    SuiteConfig,
+)
 from fakeface_bench.data.sources import check_data
 from fakeface_bench.errors import UsageError
 from fakeface_bench.folders import existing_path
@@ -62,6 +71,75 @@ def check_audit(config: AuditConfig) -> None:
         UsageError: With what arrived and what is allowed.
     """
     check_data(config.data)
-    output = existing_path(config.output) if config.output else None
+    _check_output(config.output)
+
+
+def check_compare(config: CompareConfig) -> None:
+    """Refuse what can be told wrong with a request before MLflow is asked.
+
+    Raises:
+        UsageError: With what arrived and what is allowed.
+    """
+    if config.data and config.runs:
+        raise UsageError("data and runs both choose the studies; give one of them.")
+    _check_output(config.output)
+
+
+def check_suite(config: SuiteConfig) -> None:
+    """Refuse a suite of which any study could not begin.
+
+    Raises:
+        UsageError: With what arrived, what is allowed, and what to do.
+    """
+    _check_output(config.output)
+    if not config.model_names:
+        raise UsageError("models is empty; name architectures, joined by commas.")
+    known = [architecture_named(name).key for name in config.model_names]
+    twice = [key for key in known if known.count(key) > 1]
+    if twice:
+        raise UsageError(f"models names {twice[0]!r} twice; name each architecture once.")
+    strangers = sorted(set(named_weights(config.study.weights)) - {*known, *config.model_names})
+    if strangers:
+        raise UsageError(
+            f"weights are given for {strangers[0]!r}, which is not among models {config.models!r}."
+        )
+    for study in suite_studies(config):
+        check_request(study)
+
+
+def suite_studies(config: SuiteConfig) -> list[StudyConfig]:
+    """Return the studies of a suite, in the order of its models.
+
+    What a network has no use for it is not asked: weights and fine-tuning where it trains from
+    scratch, augmentation and precision where only its head trains.
+    """
+    return [_suite_study(config.study, name) for name in config.model_names]
+
+
+def named_weights(weights: str) -> dict[str, str]:
+    """Return the file of each model in `model=FILE,model=FILE`; nothing of other weights."""
+    if existing_path(weights):
+        return {}
+    pairs = [part.partition("=") for part in weights.split(",")]
+    if not all(equals for _, equals, _ in pairs):
+        return {}
+    return {model.strip(): file.strip() for model, _, file in pairs}
+
+
+def _suite_study(shared: StudyConfig, model: str) -> StudyConfig:
+    architecture = architecture_named(model)
+    study = replace(shared, model=model)
+    if not architecture.pretrained:
+        return replace(study, weights=AUTO, fine_tune=FROZEN)
+    if study.fine_tune == FROZEN:
+        study = replace(study, augment=SEARCHED, precision=AUTO)
+    named = named_weights(shared.weights)
+    if not named:
+        return study
+    return replace(study, weights=named.get(model) or named.get(architecture.key) or AUTO)
+
+
+def _check_output(name: str) -> None:
+    output = existing_path(name) if name else None
     if output and not output.is_dir():
-        raise UsageError(f"output {config.output!r} is a file; name a folder.")
+        raise UsageError(f"output {name!r} is a file; name a folder.")

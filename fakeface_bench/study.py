@@ -1,16 +1,15 @@
 """One study: search one architecture's head on one dataset, score test once, record it all."""
 
-import tempfile
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from fakeface_bench.accounting import Expenses, before_epochs, close_ledger, study_figures
 from fakeface_bench.clock import Clock
 from fakeface_bench.conclusion import Conclusion, conclude
 from fakeface_bench.config import StudyConfig
+from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.energy import energy_meter
 from fakeface_bench.evaluation.metrics import roc_auc
-from fakeface_bench.folders import cache_folder
+from fakeface_bench.folders import cache_folder, draft_folder
 from fakeface_bench.models.networks import Network
 from fakeface_bench.plan import Plan, make_plan
 from fakeface_bench.progress import Progress
@@ -104,8 +103,9 @@ def _open_subject(
     run.log_params(config.as_params() | shown | hardware_facts())
     if plan.weights.warning:
         progress.warn(plan.weights.warning)
+    run.tag(_tags(plan))
     subject = prepare_subject(plan, progress)
-    tags = _tags(plan, subject)
+    tags = _tags(plan) | _data_tags(plan, subject.index)
     run.tag(tags)
     inputs = {"image_size_px": plan.image_size, "trained_on": subject.inputs.told}
     run.log_params(inputs | subject.images_by_source())
@@ -114,16 +114,21 @@ def _open_subject(
     return subject, tags
 
 
-def _tags(plan: Plan, subject: Subject) -> dict[str, str]:
+def _tags(plan: Plan) -> dict[str, str]:
     return {
         names.MODEL: plan.architecture.key,
-        names.DATASET: subject.index.name,
-        names.DATASET_DIGEST: subject.index.digest,
-        names.TEST_DIGEST: subject.index.split_digest("test"),
+        names.DATASET: plan.data_name,
         names.WEIGHTS: plan.weights.label,
         names.FINE_TUNE: plan.unfrozen.label,
         names.WEIGHTS_WARNING: plan.weights.warning,
-        names.STUDY: plan.study_name(subject.index),
+    }
+
+
+def _data_tags(plan: Plan, index: ImageIndex) -> dict[str, str]:
+    return {
+        names.DATASET_DIGEST: index.digest,
+        names.TEST_DIGEST: index.split_digest("test"),
+        names.STUDY: plan.study_name(index),
     }
 
 
@@ -201,14 +206,14 @@ def _record(
 def _log_results(run: TrackedRun, record: StudyRecord) -> None:
     run.log_fit(record.final_fit.epochs, record.metrics())
     run.log_params({f"best_{key}": value for key, value in record.config.as_params().items()})
-    with tempfile.TemporaryDirectory() as folder:
-        write_study_report(record, Path(folder))
-        run.log_folder(Path(folder))
+    with draft_folder() as folder:
+        write_study_report(record, folder)
+        run.log_folder(folder)
 
 
 def _log_costs(run: TrackedRun, record: StudyRecord, ledger: Ledger) -> None:
     run.log_figures(ledger.as_metrics())
     run.tag({names.NOTE: summary_markdown(record, ledger)})
-    with tempfile.TemporaryDirectory() as folder:
-        write_costs(record, ledger, Path(folder))
-        run.log_folder(Path(folder))
+    with draft_folder() as folder:
+        write_costs(record, ledger, folder)
+        run.log_folder(folder)

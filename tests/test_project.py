@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from fakeface_bench.architectures.catalogue import ARCHITECTURES
 from fakeface_bench.cli import cli
-from fakeface_bench.config import AuditConfig, StudyConfig
+from fakeface_bench.config import AuditConfig, CompareConfig, StudyConfig, SuiteConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -41,6 +41,8 @@ def test_mlproject_and_click_have_the_same_parameters_and_defaults(name: str) ->
 def test_the_defaults_are_those_of_the_library() -> None:
     assert defaults("main") == StudyConfig().as_params()
     assert defaults("audit") == AuditConfig().as_params()
+    assert defaults("suite") == SuiteConfig().as_params()
+    assert defaults("compare") == CompareConfig().as_params()
 
 
 @pytest.mark.parametrize("name", ENTRY_POINTS)

@@ -5,9 +5,11 @@ import click
 from fakeface_bench import __version__
 from fakeface_bench.cli.audit import audit
 from fakeface_bench.cli.catalogue import list_tables
+from fakeface_bench.cli.compare import compare
 from fakeface_bench.cli.datasets import datasets
 from fakeface_bench.cli.fetch import fetch
 from fakeface_bench.cli.run import run
+from fakeface_bench.cli.suite import suite
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -17,6 +19,8 @@ def cli() -> None:
 
 
 cli.add_command(run)
+cli.add_command(suite)
+cli.add_command(compare)
 cli.add_command(audit)
 cli.add_command(list_tables)
 cli.add_command(datasets)

@@ -24,6 +24,7 @@ from fakeface_bench.progress import Advance
 
 if TYPE_CHECKING:  # importing them would load TensorFlow
     from fakeface_bench.audit import AuditOutcome
+    from fakeface_bench.compare import ComparisonOutcome
     from fakeface_bench.study import StudyOutcome
 
 #: Between two plain lines of one stage.
@@ -143,6 +144,27 @@ def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
         f"{outcome.ledger.total_cold_seconds:.0f} s from a cold start; study {record.study}",
         highlight=False,
     )
+    _print_way_to(outcome.experiment_id, outcome.run_id, console)
+
+
+def print_comparison(outcome: "ComparisonOutcome", console: Console) -> None:
+    """Print the leaderboard, what follows from it, and where the whole report is."""
+    from fakeface_bench.report import leaderboard_rows, verdict_of
+
+    comparison = outcome.comparison
+    header, rows = leaderboard_rows(comparison)
+    table = Table(title="what accuracy costs (95 % intervals)")
+    for number, heading in enumerate(header):
+        table.add_column(escape(heading), justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    console.print(table)
+    console.print(escape(verdict_of(comparison).paragraph), highlight=False)
+    for study in comparison.left_out:
+        console.print(f"Left out: {escape(study.name)}: {escape(study.reason)}", highlight=False)
+    if outcome.folder:
+        page = outcome.folder / "report.html"
+        console.print(f"Report: {escape(str(page))}", soft_wrap=True, highlight=False)
     _print_way_to(outcome.experiment_id, outcome.run_id, console)
 
 

@@ -3,119 +3,16 @@
 import click
 
 from fakeface_bench import PROCESS_BEGAN
-from fakeface_bench.config import AUGMENTS, AUTO, BALANCES, FITS, PRECISIONS, SEARCHED, StudyConfig
+from fakeface_bench.cli.study_options import study_options
+from fakeface_bench.config import StudyConfig
 
 _DEFAULT = StudyConfig()
 
 
 @click.command(context_settings={"show_default": True})
 @click.option("--model", default=_DEFAULT.model, help="Architecture; see 'fakeface-bench list'.")
-@click.option(
-    "--data",
-    default=_DEFAULT.data,
-    help="Dataset by name, or a folder of faces; several are joined by '+'.",
-)
-@click.option(
-    "--trials",
-    type=click.IntRange(1, 10_000),
-    default=_DEFAULT.trials,
-    help="Finished trials that the study shall hold in the end.",
-)
-@click.option(
-    "--epochs",
-    type=click.IntRange(1, 1000),
-    default=_DEFAULT.epochs,
-    help="Most epochs of one fit; early stopping may end it sooner.",
-)
-@click.option(
-    "--image-size",
-    type=click.IntRange(0, 2048),
-    default=_DEFAULT.image_size,
-    help="Side of the network's input in pixels; 0 for the architecture's own.",
-)
-@click.option(
-    "--batch-size",
-    type=click.IntRange(0, 4096),
-    default=_DEFAULT.batch_size,
-    help="Images per step; 0 suits the machine in extraction and is searched in training.",
-)
-@click.option(
-    "--weights",
-    default=_DEFAULT.weights,
-    help="imagenet, random, a Keras weights file; or auto: imagenet where it can be had.",
-)
-@click.option(
-    "--fit",
-    type=click.Choice(FITS),
-    default=_DEFAULT.fit,
-    help="How images meet the input: centre crop at native resolution, or resized.",
-)
-@click.option(
-    "--balance",
-    type=click.Choice(BALANCES),
-    default=_DEFAULT.balance,
-    help="What weighs the same in training, however many images it has.",
-)
-@click.option(
-    "--fine-tune",
-    default=_DEFAULT.fine_tune,
-    help="Layers trained under the head: frozen (none), last_block, last_2_blocks and so on, all, "
-    "or a number of last layers.",
-)
-@click.option(
-    "--augment",
-    type=click.Choice((SEARCHED, *AUGMENTS)),
-    default=_DEFAULT.augment,
-    help="What is done to the pictures that train such layers.",
-)
-@click.option(
-    "--precision",
-    type=click.Choice((AUTO, *PRECISIONS)),
-    default=_DEFAULT.precision,
-    help="In what numbers such layers compute; auto measures.",
-)
-@click.option(
-    "--cache-gb",
-    type=click.FloatRange(0),
-    default=_DEFAULT.cache_gb,
-    help="Disk for what such layers read each epoch; 0: a quarter of the free disk, at most 20.",
-)
-@click.option(
-    "--limit",
-    type=click.IntRange(0),
-    default=_DEFAULT.limit,
-    help="At most this many images per split and class; 0 for all.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**31 - 1),
-    default=_DEFAULT.seed,
-    help="Of the split, random weights, the search and every fit.",
-)
-@click.option(
-    "--seeds",
-    type=click.IntRange(1, 100),
-    default=_DEFAULT.seeds,
-    help="Fits of the winner, each with a seed of its own; the first is kept.",
-)
+@study_options
 @click.option("--study", default=_DEFAULT.study, help="Name; empty derives it from the rest.")
-@click.option(
-    "--storage",
-    default=_DEFAULT.storage,
-    help="Optuna storage URL; empty for a SQLite file beside MLflow's.",
-)
-@click.option(
-    "--timeout-minutes",
-    type=click.FloatRange(0),
-    default=_DEFAULT.timeout_minutes,
-    help="After this time no new trial starts; 0 for never.",
-)
-@click.option(
-    "--dollars-per-hour",
-    type=click.FloatRange(0),
-    default=_DEFAULT.dollars_per_hour,
-    help="What the machine costs; 0 for no price.",
-)
 def run(**options: object) -> None:
     """Search one architecture on one dataset and record the study in MLflow."""
     # TensorFlow takes seconds to import, so a wrong request is told before.

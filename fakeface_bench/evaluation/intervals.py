@@ -67,7 +67,11 @@ def roc_auc_interval(y_true: LabelArray, y_score: FloatArray, seed: int = 0) -> 
     is the method's limit, not certainty. Source: Efron & Tibshirani (1993), "An introduction
     to the bootstrap", chapter 13.
     """
-    values = resampled_roc_auc(y_true, y_score, seed)
+    return percentile_interval(resampled_roc_auc(y_true, y_score, seed))
+
+
+def percentile_interval(values: FloatArray) -> Interval:
+    """Return what holds the middle 95 % of resampled values, shape (resamples,)."""
     low, high = np.quantile(values, (0.025, 0.975))
     return Interval(float(low), float(high))
 
@@ -93,47 +97,6 @@ def resampled_roc_auc(y_true: LabelArray, y_score: FloatArray, seed: int) -> Flo
         doubled = cumulated[rows, below[drawn]] + cumulated[rows, up_to[drawn]]
         values[start : start + len(rows)] = doubled.mean(axis=1) / (2 * len(real))
     return values
-
-
-def roc_auc_difference_interval(
-    y_true: LabelArray, first: FloatArray, second: FloatArray, seed: int = 0
-) -> Interval:
-    """Return the percentile interval of ROC AUC of `first` less that of `second`.
-
-    Paired: each of 1000 stratified resamples draws the same images for both, so that what is hard
-    for both does not count as a difference. Source: Efron & Tibshirani (1993), "An introduction
-    to the bootstrap", chapter 8.
-
-    Args:
-        y_true: 1 for fake, shape (n,).
-        first: Scores of one model, shape (n,).
-        second: Scores of the other on the same images.
-        seed: Of the resamples.
-    """
-    rng = np.random.default_rng(seed)
-    counts = np.zeros((RESAMPLES, len(y_true)))
-    for label in (REAL, FAKE):
-        members = np.flatnonzero(y_true == label)
-        drawn = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), RESAMPLES)
-        counts[:, members] = drawn
-    differences = _weighted_roc_auc(y_true, first, counts)
-    differences -= _weighted_roc_auc(y_true, second, counts)
-    low, high = np.quantile(differences, (0.025, 0.975))
-    return Interval(float(low), float(high))
-
-
-def _weighted_roc_auc(y_true: LabelArray, y_score: FloatArray, counts: FloatArray) -> FloatArray:
-    """Return the ROC AUC of each row of counts of images, shape (rows,); ties count half."""
-    order = np.argsort(y_score[y_true == REAL], kind="stable")
-    real = y_score[y_true == REAL][order]
-    fake = y_score[y_true == FAKE]
-    up_to = np.cumsum(counts[:, y_true == REAL][:, order], axis=1)
-    up_to = np.pad(up_to, ((0, 0), (1, 0)))
-    below = up_to[:, np.searchsorted(real, fake, side="left")]
-    level = up_to[:, np.searchsorted(real, fake, side="right")]
-    of_fakes = counts[:, y_true == FAKE]
-    won = (of_fakes * (below + level)).sum(axis=1) / 2
-    return np.asarray(won / (up_to[:, -1] * of_fakes.sum(axis=1)))
 
 
 def _cumulated_draws(rng: np.random.Generator, rows: int, n: int) -> npt.NDArray[np.int64]:

@@ -113,7 +113,7 @@ class LeftOut:
     Attributes:
         name: What it is called: model, layers trained, weights.
         run_id: Of its MLflow run; empty where it never had one.
-        reason: Why, in words that end a sentence.
+        reason: Why, with its full stop.
     """
 
     name: str

@@ -6,6 +6,14 @@ from fakeface_bench.report.audit import (
     audit_rows,
     write_audit_report,
 )
+from fakeface_bench.report.comparison import (
+    Comparison,
+    compare_studies,
+    comparison_markdown,
+    leaderboard_rows,
+    verdict_of,
+    write_comparison_report,
+)
 from fakeface_bench.report.parts import PARTS_HEADER, part_rows
 from fakeface_bench.report.saved_study import SAVED_FILES, read_saved_study
 from fakeface_bench.report.study_report import write_costs, write_study_report
@@ -14,15 +22,21 @@ from fakeface_bench.report.summary import summary_headline, summary_markdown, su
 __all__ = [
     "PARTS_HEADER",
     "SAVED_FILES",
+    "Comparison",
     "audit_markdown",
     "audit_metrics",
     "audit_rows",
+    "compare_studies",
+    "comparison_markdown",
+    "leaderboard_rows",
     "part_rows",
     "read_saved_study",
     "summary_headline",
     "summary_markdown",
     "summary_rows",
+    "verdict_of",
     "write_audit_report",
+    "write_comparison_report",
     "write_costs",
     "write_study_report",
 ]

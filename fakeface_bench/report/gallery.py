@@ -67,7 +67,7 @@ def _draw_tile(axes: Axes, record: StudyRecord, position: int) -> None:
     split = record.test
     label = int(split.y_true[position])
     folder = Path(record.data_folders[split.sources[position]])
-    picture = _thumbnail(folder / split.paths[position])
+    picture = thumbnail(folder / split.paths[position])
     extent = (0, 1, 0, 1)
     grey = np.full((1, 1, 3), 215, dtype=np.uint8)
     axes.imshow(grey if picture is None else picture, extent=extent, interpolation="antialiased")
@@ -81,7 +81,7 @@ def _draw_tile(axes: Axes, record: StudyRecord, position: int) -> None:
     axes.set_xlabel(caption, fontsize=style.SMALL_POINTS, color=style.INK, labelpad=5)
 
 
-def _thumbnail(path: Path) -> npt.NDArray[np.uint8] | None:
+def thumbnail(path: Path) -> npt.NDArray[np.uint8] | None:
     """Return the centre square as RGB pixels, or nothing where the image cannot be read."""
     try:
         image = decode_bytes(path)

@@ -1,4 +1,4 @@
-"""The run of a job, a study or an audit: opened or adopted, described, failed with its reason."""
+"""The run of a job, a study or a comparison: opened or adopted, described, failed with reason."""
 
 import os
 import time
@@ -37,6 +37,11 @@ class TrackedRun:
     def tag(self, tags: Mapping[str, str]) -> None:
         """Set tags; empty values are left out."""
         log_tags(self._client, self.run_id, tags)
+
+    def fail(self, reason: str) -> None:
+        """End the run FAILED, with what it holds, and say why."""
+        self.tag({names.FAILURE: reason})
+        mlflow.end_run("FAILED")
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Log params, leaving alone those that `mlflow run` has logged under the same name."""
@@ -112,7 +117,7 @@ def tracked_run(kind: str, name: str) -> Iterator[TrackedRun]:
     A block that raises leaves the run FAILED, an interrupted one KILLED, with the reason as a tag.
 
     Args:
-        kind: What job it is: `study`, `audit`.
+        kind: What job it is: `study`, `comparison`, `audit`.
         name: Of the run, for people.
     """
     try:

@@ -1,6 +1,7 @@
 """The MLflow store in use: quieting it, naming its place, and a study database beside it."""
 
 import logging
+import os
 import shlex
 from pathlib import Path
 from urllib.parse import unquote
@@ -16,11 +17,12 @@ _CHATTER = ("alembic", "mlflow.store.db.utils", "mlflow.system_metrics", "mlflow
 
 
 def open_store() -> None:
-    """Reach MLflow's store, creating a local one; its migration log is silenced.
+    """Reach MLflow's store, creating a local one; its log and bars are silenced.
 
     Raises:
         StudyError: If the store does not answer.
     """
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     for name in _CHATTER:
         logging.getLogger(name).setLevel(logging.ERROR)
     try:

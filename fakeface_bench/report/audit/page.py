@@ -3,16 +3,12 @@
 Every text passes through jinja2's autoescape: a file may be named anything.
 """
 
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from fakeface_bench.data.audit import Audit
@@ -21,6 +17,7 @@ from fakeface_bench.report.audit.page_tables import detailed_tables, overview_ta
 from fakeface_bench.report.audit.pairs import PairGroup
 from fakeface_bench.report.audit.summary import described, key_figures, split_told
 from fakeface_bench.report.audit.verdict import Findings
+from fakeface_bench.report.page import data_uri, page_environment
 
 #: What each picture shows, for those who cannot see it; in the order of the page.
 CHARTS = {
@@ -29,7 +26,6 @@ CHARTS = {
     "file_sizes": "Distribution of file sizes in each class",
     "dimensions": "Sizes in pixels in each class",
 }
-_THUMBNAIL_QUALITY = 88
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,7 @@ def write_page(
         path: To write.
     """
     content = (
-        _environment()
+        page_environment("fakeface_bench.report.audit")
         .get_template("audit.html")
         .render(
             title=visible(audit.name),
@@ -75,20 +71,6 @@ def write_page(
         )
     )
     path.write_text(content, encoding="utf-8")
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("fakeface_bench.report.audit", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["thumbnail"] = _thumbnail_uri
-    environment.filters["shortened"] = shortened
-    environment.filters["tied"] = _tied
-    return environment
 
 
 def _about(audit: Audit, findings: Findings) -> Sequence[tuple[str, str]]:
@@ -116,21 +98,6 @@ def _charts(paths: dict[str, Path]) -> list[dict[str, object]]:
             content = paths[key].read_bytes()
             with Image.open(BytesIO(content)) as picture:
                 width, height = picture.size
-            uri = _data_uri(content, "png")
+            uri = data_uri(content, "png")
             charts.append({"uri": uri, "alt": alt, "width": width, "height": height})
     return charts
-
-
-def _thumbnail_uri(pixels: npt.NDArray[np.uint8]) -> str:
-    stream = BytesIO()
-    Image.fromarray(pixels).save(stream, "JPEG", quality=_THUMBNAIL_QUALITY)
-    return _data_uri(stream.getvalue(), "jpeg")
-
-
-def _tied(text: str) -> str:
-    """Keep a number and its per cent sign on one line."""
-    return text.replace(" %", "\N{NO-BREAK SPACE}%")
-
-
-def _data_uri(content: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{b64encode(content).decode('ascii')}"

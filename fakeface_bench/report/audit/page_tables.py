@@ -1,7 +1,7 @@
 """The tables of an audit's page: those that compare the classes, and long ones cut short."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pandas as pd
 
@@ -11,6 +11,7 @@ from fakeface_bench.data.layout import SPLITS
 from fakeface_bench.report.audit.comparison_findings import kilobytes, shares_told
 from fakeface_bench.report.audit.names import shortened
 from fakeface_bench.report.audit.verdict import Findings
+from fakeface_bench.report.page import PageTable
 
 MOST_ROWS = 50
 #: Title, what an empty one says, of the tables that name single files.
@@ -25,29 +26,6 @@ _NOT_ALL = (
 )
 _LONG = ("path", "detail")
 _LONG_PATH = 72
-
-
-@dataclass(frozen=True, slots=True)
-class PageTable:
-    """A table as the page shows it.
-
-    Attributes:
-        title: Above the table.
-        columns: Their heads.
-        rows: Cells as text, visible but not escaped.
-        numbers: Which columns are aligned to the right.
-        long: Which columns hold paths, and may break anywhere.
-        marked: Which rows stand out.
-        note: Below the table, or in place of an empty one.
-    """
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numbers: frozenset[int] = frozenset()
-    long: frozenset[int] = frozenset()
-    marked: frozenset[int] = frozenset()
-    note: str = ""
 
 
 def overview_tables(findings: Findings, tables: dict[str, pd.DataFrame]) -> list[PageTable]:

@@ -1,0 +1,84 @@
+"""The other jobs as they are asked for: an audit, a comparison, a suite of studies."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from fakeface_bench.config.study import StudyConfig
+
+
+@dataclass(frozen=True, slots=True)
+class AuditConfig:
+    """One audit as asked for on the command line.
+
+    Attributes:
+        data: As in `StudyConfig`.
+        seed: Of the split, where the dataset has no official one.
+        output: Folder to write the report to as well; none when empty.
+    """
+
+    data: str = "synthetic"
+    seed: int = 0
+    output: str = ""
+
+    def as_params(self) -> dict[str, Any]:
+        """Return the record as flat params, keyed as on the command line."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class CompareConfig:
+    """One comparison as asked for on the command line.
+
+    Attributes:
+        data: As in `StudyConfig`, or the first digits of a dataset's digest; the dataset of the
+            newest finished study when empty.
+        runs: Ids of the MLflow runs of the studies to compare, joined by commas; chosen by
+            dataset when empty.
+        output: Folder to write the report to as well; none when empty.
+        dollars_per_hour: What the machine costs, in place of what the studies were told; 0 for
+            that.
+    """
+
+    data: str = ""
+    runs: str = ""
+    output: str = "comparison"
+    dollars_per_hour: float = 0.0
+
+    @property
+    def run_ids(self) -> list[str]:
+        """The runs that are named."""
+        return [part.strip() for part in self.runs.split(",") if part.strip()]
+
+    def as_params(self) -> dict[str, Any]:
+        """Return the record as flat params, keyed as on the command line."""
+        return asdict(self)
+
+
+#: What a suite asks of a study itself: everything else is the same for all of its studies.
+_OF_ONE_STUDY = ("model", "study")
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteConfig:
+    """One suite as asked for on the command line: a study each of several models, compared.
+
+    Attributes:
+        models: Keys or aliases of rows of `ARCHITECTURES`, joined by commas.
+        output: As in `CompareConfig`.
+        study: What is asked of each of them; its `weights` may be `MODEL=FILE` pairs, joined by
+            commas, for models that do not share a file.
+    """
+
+    models: str = "simple_cnn,simple_cnn_pool,mobilenetv3,vgg19"
+    output: str = "comparison"
+    study: StudyConfig = field(default_factory=StudyConfig)
+
+    @property
+    def model_names(self) -> list[str]:
+        """The models that are named."""
+        return [part.strip() for part in self.models.split(",") if part.strip()]
+
+    def as_params(self) -> dict[str, Any]:
+        """Return the record as flat params, keyed as on the command line."""
+        shared = {k: v for k, v in self.study.as_params().items() if k not in _OF_ONE_STUDY}
+        return {"models": self.models, "output": self.output, **shared}

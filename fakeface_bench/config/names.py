@@ -1,0 +1,19 @@
+"""The words that a request may use, and the two classes."""
+
+#: Positive class, whatever the alphabetical order of the folders.
+FAKE = 1
+REAL = 0
+CLASS_NAMES = ("real", "fake")
+
+#: How an image meets the network's input: see `data.images.fit_image`.
+FITS = ("crop", "resize")
+#: What weighs the same in training, however many images it has: see `features.balance`.
+BALANCES = ("none", "classes", "sources")
+#: What is done to training pictures: see `data.augmentations`; `search` leaves it to the trials.
+AUGMENTS = ("none", "light", "strong")
+SEARCHED = "search"
+#: In what numbers trained layers compute: see `training.precision`; `auto` measures.
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+AUTO = "auto"
+#: The layers of a backbone that are trained: see `architectures.fine_tuning`.
+FROZEN = "frozen"

@@ -1,0 +1,62 @@
+"""One study as it is asked for."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fakeface_bench.config.names import AUTO, FROZEN, SEARCHED
+
+
+@dataclass(frozen=True, slots=True)
+class StudyConfig:
+    """One study as asked for on the command line; a 0 or an empty text means "choose for me".
+
+    Attributes:
+        model: Key or alias of a row of `ARCHITECTURES`.
+        data: Key of a row of `DATASETS`, or a folder; several are joined by `+`.
+        trials: Finished trials that the study shall hold in the end, at least 1.
+        epochs: Most epochs of one fit, at least 1.
+        image_size: Side of the network's square input in pixels.
+        batch_size: Images per step, through the backbone and in training.
+        weights: `auto`, `imagenet`, `random`, or a Keras weights file.
+        fit: How images meet the network's input, one of `FITS`.
+        balance: What weighs the same in training, one of `BALANCES`.
+        fine_tune: Which layers under the head are trained: `frozen` for none, `last_block`,
+            `last_2_blocks` and so on, `all`, or a number of last layers.
+        augment: What is done to the pictures that train such layers: one of `AUGMENTS`, or
+            `search`.
+        precision: In what numbers such layers compute: one of `PRECISIONS`, or `auto`.
+        cache_gb: Disk for what trained layers read again each epoch, in 10⁹ bytes; what is
+            larger is computed anew each time. 0: a quarter of the free disk, at most 20.
+        limit: At most this many images per split and class.
+        seed: Of the split, of random weights, of the search and of every fit.
+        seeds: Fits of the winner, each with a seed of its own from `seed` on; the first is kept.
+        study: Name of the study; derived from what defines its results when empty.
+        storage: Optuna storage URL.
+        timeout_minutes: After this time no new trial starts.
+        dollars_per_hour: What the machine costs.
+    """
+
+    model: str = "mobilenetv3"
+    data: str = "synthetic"
+    trials: int = 20
+    epochs: int = 10
+    image_size: int = 0
+    batch_size: int = 0
+    weights: str = "auto"
+    fit: str = "crop"
+    balance: str = "none"
+    fine_tune: str = FROZEN
+    augment: str = SEARCHED
+    precision: str = AUTO
+    cache_gb: float = 0.0
+    limit: int = 0
+    seed: int = 0
+    seeds: int = 1
+    study: str = ""
+    storage: str = ""
+    timeout_minutes: float = 0.0
+    dollars_per_hour: float = 0.0
+
+    def as_params(self) -> dict[str, Any]:
+        """Return the record as flat params, keyed as on the command line."""
+        return asdict(self)

@@ -1,0 +1,189 @@
+"""Models compared on the same test images: paired tests, and resamples that all of them share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import binom
+
+from fakeface_bench.config import FAKE, REAL
+from fakeface_bench.evaluation.intervals import RESAMPLES, Interval, percentile_interval
+from fakeface_bench.records import FloatArray, LabelArray, SeedScores
+
+#: What is resampled, by its key in `METRICS`.
+RESAMPLED = ("accuracy", "f1_real", "f1_fake", "roc_auc")
+#: Array elements held at once while resampling, some 100 MB in all.
+_ELEMENTS_AT_ONCE = 2_000_000
+
+BoolArray = npt.NDArray[np.bool_]
+Figures = Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True, slots=True)
+class McNemar:
+    """Two models' calls on the same images.
+
+    Attributes:
+        only_first: Images that the first alone called rightly.
+        only_second: Images that the second alone called rightly.
+        p: Two-sided, exact.
+    """
+
+    only_first: int
+    only_second: int
+    p: float
+
+
+def mcnemar(first_right: BoolArray, second_right: BoolArray) -> McNemar:
+    """Test whether two models are equally often right: McNemar's test, exact and two-sided.
+
+    Of the images that one alone called rightly, each model has half where they are equal:
+    the p value is binomial, and 1 where there is no such image. Source: McNemar (1947), "Note
+    on the sampling error of the difference between correlated proportions or percentages";
+    exact as in Fagerland, Lydersen & Laake (2013), "The McNemar test for binary matched-pairs
+    data".
+
+    Args:
+        first_right: Which images the first called rightly, shape (n,).
+        second_right: Likewise of the second.
+    """
+    only_first = int(np.sum(first_right & ~second_right))
+    only_second = int(np.sum(second_right & ~first_right))
+    tail = binom.cdf(min(only_first, only_second), only_first + only_second, 0.5)
+    return McNemar(only_first, only_second, min(1.0, 2 * float(tail)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust the p values of one family of tests, in their order.
+
+    Called significant below 0.05, they make one false claim or more in at most 5 % of families.
+    Source: Holm (1979), "A simple sequentially rejective multiple test procedure".
+    """
+    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = highest
+    return adjusted
+
+
+def figures_of(y_true: LabelArray, scores: SeedScores) -> dict[str, float]:
+    """Return each of `RESAMPLED` on the images as they are."""
+    once = np.ones((len(y_true), 1))
+    fit = _Fit(y_true, scores)
+    return {key: float(values[0]) for key, values in fit.figures(once).items()}
+
+
+def resampled_figures(
+    y_true: LabelArray, models: Sequence[Sequence[SeedScores]], seed: int = 0
+) -> list[dict[str, FloatArray]]:
+    """Return each of `RESAMPLED` in 1000 stratified bootstrap resamples, for every model.
+
+    A resample draws the same images for all models, each class at its size, so what is hard for
+    all is no difference. A model with several seeds has them drawn anew as well, with
+    replacement, and counts with their mean. Source: Efron & Tibshirani (1993), "An
+    introduction to the bootstrap", chapters 8 and 13.
+
+    Args:
+        y_true: 1 for fake, both classes present, shape (n,).
+        models: Of each model the scores of its seeds on these images.
+        seed: Of the resamples.
+
+    Returns:
+        For each model, by key, shape (1000,).
+    """
+    rng = np.random.default_rng(seed)
+    fits = [[_Fit(y_true, scores) for scores in seeds] for seeds in models]
+    values = [{key: np.empty((RESAMPLES, len(seeds))) for key in RESAMPLED} for seeds in models]
+    at_once = max(1, _ELEMENTS_AT_ONCE // len(y_true))
+    for start in range(0, RESAMPLES, at_once):
+        counts = _drawn(rng, y_true, min(at_once, RESAMPLES - start))
+        rows = slice(start, start + counts.shape[1])
+        for place, seeds in enumerate(fits):
+            for number, fit in enumerate(seeds):
+                for key, figure in fit.figures(counts).items():
+                    values[place][key][rows, number] = figure
+    return [_over_seeds(of_model, (seed, place)) for place, of_model in enumerate(values)]
+
+
+def difference_interval(first: FloatArray, second: FloatArray) -> Interval:
+    """Return the interval of a figure of `first` less that of `second`, of shared resamples."""
+    return percentile_interval(first - second)
+
+
+def roc_auc_difference_interval(
+    y_true: LabelArray, first: FloatArray, second: FloatArray, seed: int = 0
+) -> Interval:
+    """Return the percentile interval of ROC AUC of `first` less that of `second`, paired.
+
+    Args:
+        y_true: 1 for fake, shape (n,).
+        first: Scores of one model, shape (n,).
+        second: Scores of the other on the same images.
+        seed: Of the resamples.
+    """
+    models = [[SeedScores(0, y_score, 0.5)] for y_score in (first, second)]
+    one, other = resampled_figures(y_true, models, seed)
+    return difference_interval(one["roc_auc"], other["roc_auc"])
+
+
+class _Fit:
+    """One model's calls and ranks, sorted once for all resamples."""
+
+    def __init__(self, y_true: LabelArray, scores: SeedScores) -> None:
+        self._real, self._fake = (np.flatnonzero(y_true == label) for label in (REAL, FAKE))
+        self._called = scores.called_fake.astype(np.float64)
+        order = np.argsort(scores.y_score[self._real], kind="stable")
+        real, fake = scores.y_score[self._real][order], scores.y_score[self._fake]
+        self._ranked = self._real[order]
+        self._below = np.searchsorted(real, fake, side="left")
+        self._up_to = np.searchsorted(real, fake, side="right")
+
+    def figures(self, counts: FloatArray) -> dict[str, FloatArray]:
+        """Return each of `RESAMPLED` in each column of counts of images, shape (n, columns)."""
+        of_fakes, of_reals = counts[self._fake], counts[self._real]
+        fakes, reals = of_fakes.sum(axis=0), of_reals.sum(axis=0)
+        true_fake = self._called[self._fake] @ of_fakes
+        false_fake = self._called[self._real] @ of_reals
+        true_real, wrong = reals - false_fake, false_fake + fakes - true_fake
+        return {
+            "accuracy": (true_fake + true_real) / (fakes + reals),
+            "f1_real": _f1(true_real, wrong),
+            "f1_fake": _f1(true_fake, wrong),
+            "roc_auc": self._won(of_fakes, counts) / (fakes * reals),
+        }
+
+    def _won(self, of_fakes: FloatArray, counts: FloatArray) -> FloatArray:
+        """Count the pairs of a fake above a real image, ties half, from cumulated counts."""
+        up_to = np.zeros((len(self._ranked) + 1, counts.shape[1]))
+        np.cumsum(counts[self._ranked], axis=0, out=up_to[1:])
+        won = np.einsum("ij,ij->j", of_fakes, up_to[self._up_to])
+        if np.array_equal(self._below, self._up_to):
+            return np.asarray(won)
+        return np.asarray((won + np.einsum("ij,ij->j", of_fakes, up_to[self._below])) / 2)
+
+
+def _f1(found: FloatArray, wrong: FloatArray) -> FloatArray:
+    """Return F1 from what was found and all wrong calls; 0 where there is neither."""
+    return np.asarray(2 * found / np.maximum(2 * found + wrong, 1))
+
+
+def _drawn(rng: np.random.Generator, y_true: LabelArray, columns: int) -> FloatArray:
+    """Count how often each image is drawn, each class at its size, shape (n, columns)."""
+    counts = np.empty((len(y_true), columns))
+    for label in (REAL, FAKE):
+        members = np.flatnonzero(y_true == label)
+        evenly = np.full(len(members), 1 / len(members))
+        counts[members] = rng.multinomial(len(members), evenly, columns).T
+    return counts
+
+
+def _over_seeds(values: Figures, seed: tuple[int, int]) -> dict[str, FloatArray]:
+    """Average over seeds drawn anew in each resample; a single seed is itself."""
+    count = values["accuracy"].shape[1]
+    drawn = np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))
+    return {
+        key: np.take_along_axis(figures, drawn, axis=1).mean(axis=1)
+        for key, figures in values.items()
+    }

@@ -1,0 +1,138 @@
+"""The tables of a comparison's page, its key figures and the words that explain them."""
+
+from collections.abc import Sequence
+
+from fakeface_bench.config import CLASS_NAMES
+from fakeface_bench.report.audit.names import shortened
+from fakeface_bench.report.comparison.comparison import Comparison
+from fakeface_bench.report.comparison.rows import (
+    STEPS_HEADER,
+    Rows,
+    cost_rows,
+    quality_rows,
+    step_rows,
+    told,
+    unmeasured_told,
+)
+from fakeface_bench.report.comparison.steps import Step
+from fakeface_bench.report.comparison.units import cost, percent_right
+from fakeface_bench.report.page import PageTable
+
+_LONGEST_REASON = 300
+#: What each word means, on the page.
+TERMS = (
+    ("Cold cost", "Seconds of a study as if nothing had been cached and its search had run in one "
+     "go: what earlier runs spent on it is charged too. All comparisons use this one."),
+    ("Warm cost", "Wall clock of the run itself, which found some of its work done."),
+    ("Amortised", "The part of the cold cost that earlier runs spent."),
+    ("95 % interval", "The middle 95 % of 1,000 stratified bootstrap resamples of the test images, "
+     "the same for all models; of a study with several seeds, the seeds are drawn anew too. It "
+     "does not cover another dataset. Where every resample agrees it shrinks to a point: that "
+     "is the method's limit, not certainty."),
+    ("Difference", "Of two models on the same resamples, so that images hard for both do not "
+     "count as a difference. One point is one per cent of the test images."),
+    ("McNemar's test", "Exact and two-sided, on the images that one of two kept models alone "
+     "called rightly: could both be equally accurate?"),
+    ("Holm's adjustment", "Raises the p values of tests made together, so that chance alone calls "
+     "one or more of them shown in at most 5 % of such tables. Below 0.05 the difference is "
+     "shown."),
+    ("Not shown", "A tie: these images do not tell the two apart. It is not proof that they are "
+     "equal; the interval says how far apart they may be."),
+    ("Front", "The studies that no other beats in cost and accuracy at once."),
+    ("Time to ROC AUC", "Cold seconds until it was first reached on validation; ∞ where it "
+     "never was."),
+)  # fmt: skip
+
+
+def quality_table(comparison: Comparison) -> PageTable:
+    """Return figures and costs; the recommended study stands out."""
+    header, rows = quality_rows(comparison)
+    place = comparison.standings.index(comparison.recommended)
+    marked = frozenset({place}) if len(rows) > 1 else frozenset()
+    note = "The study in colour is the one to take." if marked else ""
+    return _table("Accuracy and cost", header, rows, note=note, marked=marked)
+
+
+def cost_table(comparison: Comparison) -> PageTable:
+    """Return the time to each target, sizes and speeds."""
+    header, rows = cost_rows(comparison)
+    title = "Time to validation ROC AUC, size and speed"
+    return _table(title, header, rows, note=" ".join(unmeasured_told(comparison)))
+
+
+def steps_table(title: str, steps: Sequence[Step], empty: str) -> PageTable:
+    """Return the steps; `empty` is said where there is none."""
+    return _table(title, STEPS_HEADER, step_rows(steps), "" if steps else empty)
+
+
+def left_out_table(comparison: Comparison) -> PageTable:
+    """Return what was not compared, and why."""
+    rows = [
+        (shortened(out.name), shortened(out.reason, _LONGEST_REASON), shortened(out.run_id) or "–")
+        for out in comparison.left_out
+    ]
+    columns, empty = ("Study", "Why", "Run"), "No study was left out."
+    long = frozenset({0, 1, 2})
+    return PageTable(
+        "", columns, tuple(rows), long=long, note="" if rows else empty, name="Left out"
+    )
+
+
+def runs_table(comparison: Comparison) -> PageTable:
+    """Return which run each study is."""
+    keys = ("run_id", "study", "data", "weights", "trained")
+    rows = [
+        (
+            standing.label,
+            *(shortened(getattr(standing.study.identity, key)) or "–" for key in keys),
+            ", ".join(str(scores.seed) for scores in standing.study.seeds),
+        )
+        for standing in comparison.standings
+    ]
+    header = ("Model", "MLflow run", "Study", "Data", "Weights", "Trained", "Seeds")
+    long = frozenset({1, 2, 3, 4, 5})
+    return PageTable("", header, tuple(rows), long=long, name="Runs")
+
+
+def key_figures(comparison: Comparison) -> list[tuple[str, str, str]]:
+    """Return (figure, what it is, what to add) of the four figures to look at first."""
+    best, chosen = comparison.best, comparison.recommended
+    reals, fakes = ((best.study.y_true == label).sum() for label in range(2))
+    front = sum(standing.on_front for standing in comparison.standings)
+    count = len(comparison.standings)
+    return [
+        (percent_right(best.accuracy.value), "best test accuracy", best.label),
+        (
+            cost(chosen.study.ledger, chosen.cold_seconds, short=True),
+            "cold cost of the one to take" if count > 1 else "cold cost",
+            f"{chosen.label}, ROC AUC {told(chosen.roc_auc)}",
+        ),
+        (
+            f"{front} of {count}",
+            "studies on the front",
+            f"{len(comparison.left_out)} left out",
+        ),
+        (
+            f"{comparison.images:,}",
+            "test images",
+            f"{reals:,} {CLASS_NAMES[0]}, {fakes:,} {CLASS_NAMES[1]}; "
+            f"{len(comparison.agreement.wrong_by_all):,} wrong by all",
+        ),
+    ]
+
+
+def _table(
+    title: str,
+    header: Sequence[str],
+    rows: Rows,
+    note: str = "",
+    marked: frozenset[int] = frozenset(),
+) -> PageTable:
+    columns = tuple(
+        name if name.startswith("p,") or name == "p" else name[0].upper() + name[1:]
+        for name in header
+    )
+    numbers = frozenset(
+        n for n, name in enumerate(header) if name not in ("model", "from", "to", "more accurate?")
+    )
+    return PageTable(title, columns, tuple(rows), numbers, marked=marked, note=note)

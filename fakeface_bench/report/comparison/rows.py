@@ -1,0 +1,172 @@
+"""The tables of a comparison as text: for the terminal, for markdown and for the page."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from fakeface_bench.config import CLASS_NAMES
+from fakeface_bench.records import Ledger
+from fakeface_bench.records.ledger import TARGETS, target_key
+from fakeface_bench.report.audit.names import shortened
+from fakeface_bench.report.comparison.comparison import Comparison
+from fakeface_bench.report.comparison.standing import Figure, Standing
+from fakeface_bench.report.comparison.steps import Step
+from fakeface_bench.report.comparison.units import (
+    NEVER,
+    UNKNOWN,
+    dollars,
+    duration,
+    p_value,
+    points,
+    points_range,
+    signed,
+)
+from fakeface_bench.report.results import with_interval
+
+Rows = list[tuple[str, ...]]
+
+_LONGEST_REASON = 300
+SHORT_HEADER = ("model", "accuracy (95 %)", "ROC AUC (95 %)", "cold", "warm")
+STEPS_HEADER = (
+    *("from", "to", "accuracy, points (95 %)", "p", "p, adjusted", "more accurate?"),
+    *("ROC AUC (95 %)", "extra cost", "per point"),
+)
+#: Figures of a ledger that a table shows: head, key, how it is written.
+_SIZES = (
+    ("parameters", "parameters", "count"),
+    ("trained", "parameters_trained", "count"),
+    ("MMACs per image", "mmacs_per_image", "number"),
+    ("images per second", "predict_images_per_second", "number"),
+    ("first epoch", "first_epoch_seconds", "time"),
+    ("later epochs", "steady_epoch_seconds", "time"),
+    ("epoch, end to end", "epoch_end_to_end_seconds", "time"),
+    ("peak memory, GB", "peak_memory_gb", "number"),
+    ("energy, kWh", "energy_kwh", "number"),
+)
+
+
+def leaderboard_rows(comparison: Comparison) -> tuple[tuple[str, ...], Rows]:
+    """Return the header and the rows of a terminal's leaderboard, the most accurate first."""
+    return SHORT_HEADER, [
+        (
+            standing.label,
+            told(standing.accuracy),
+            told(standing.roc_auc),
+            *costs_told(standing.study.ledger),
+        )
+        for standing in comparison.standings
+    ]
+
+
+def quality_rows(comparison: Comparison) -> tuple[tuple[str, ...], Rows]:
+    """Return header and rows of accuracy, ROC AUC, F1 of each class, and what each study cost."""
+    priced = any(study.ledger.dollars_per_hour for study in comparison.studies)
+    f1 = tuple(f"F1 {name} (95 %)" for name in CLASS_NAMES)
+    header = (*SHORT_HEADER[:3], *f1, *SHORT_HEADER[3:], *(("price",) if priced else ()), "seeds")
+    keys = ("accuracy", "roc_auc", *(f"f1_{name}" for name in CLASS_NAMES))
+    rows = [
+        (
+            standing.label,
+            *(told(standing.figures[key]) for key in keys),
+            *costs_told(standing.study.ledger),
+            *((price_told(standing),) if priced else ()),
+            seeds_told(standing),
+        )
+        for standing in comparison.standings
+    ]
+    return header, rows
+
+
+def cost_rows(comparison: Comparison) -> tuple[tuple[str, ...], Rows]:
+    """Return header and rows of the time to each target, of sizes and of speeds."""
+    header = ("model", *(f"to {target_key(target)}" for target in TARGETS))
+    rows = [
+        (
+            standing.label,
+            *targets_told(standing.study.ledger),
+            *(_written(standing.study.ledger.figures, key, how) for _, key, how in _SIZES),
+        )
+        for standing in comparison.standings
+    ]
+    return (*header, *(head for head, _, _ in _SIZES)), rows
+
+
+def step_rows(steps: Iterable[Step]) -> Rows:
+    """Return `STEPS_HEADER` of each step."""
+    return [
+        (
+            step.lower.label,
+            step.upper.label,
+            f"{points(step.accuracy.value)} ({points_range(step.accuracy.interval)})",
+            p_value(step.test.p),
+            p_value(step.adjusted_p),
+            step.verdict,
+            f"{signed(step.roc_auc.value, 3)} ({signed(step.roc_auc.interval.low, 3)} to "
+            f"{signed(step.roc_auc.interval.high, 3)})",
+            duration(step.extra_seconds, short=True),
+            per_point_told(step),
+        )
+        for step in steps
+    ]
+
+
+def unmeasured_told(comparison: Comparison) -> list[str]:
+    """Say why costs are missing, once for each reason."""
+    heads = {key: head for head, key, _ in _SIZES}
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for standing in comparison.standings:
+        for key, why in sorted(standing.study.ledger.unmeasured.items()):
+            reasons.setdefault((heads.get(key, key), why), []).append(standing.label)
+    return [
+        f"{what}: {shortened(why, _LONGEST_REASON).rstrip('.')} ({_whose(comparison, labels)})."
+        for (what, why), labels in reasons.items()
+    ]
+
+
+def told(figure: Figure) -> str:
+    """Write a figure with its interval: `0.842 (0.806 to 0.878)`."""
+    return with_interval(f"{figure.value:.3f}", figure.interval)
+
+
+def costs_told(ledger: Ledger) -> tuple[str, str]:
+    """Write cold and warm seconds in units that suit them."""
+    seconds = ledger.total_cold_seconds, ledger.total_warm_seconds
+    return duration(seconds[0], short=True), duration(seconds[1], short=True)
+
+
+def price_told(standing: Standing) -> str:
+    """Write what the study cost in dollars, cold, where its machine has a price."""
+    ledger = standing.study.ledger
+    return dollars(ledger.price(standing.cold_seconds)) if ledger.dollars_per_hour else UNKNOWN
+
+
+def seeds_told(standing: Standing) -> str:
+    """Write the number of seeds, and how far apart their accuracies are: `3 (std 0.004)`."""
+    std = standing.accuracy.std
+    return f"{len(standing.study.seeds)} (std {std:.3f})" if std is not None else "1"
+
+
+def targets_told(ledger: Ledger) -> list[str]:
+    """Write the time to each target, ∞ where it was never reached."""
+    times = [ledger.targets.get(target_key(target)) for target in TARGETS]
+    return [NEVER if time is None else duration(time, short=True) for time in times]
+
+
+def per_point_told(step: Step) -> str:
+    """Write what each point of accuracy costs."""
+    seconds, price = step.seconds_per_point, step.dollars_per_point
+    if seconds is None:
+        return UNKNOWN
+    time = duration(seconds, short=True)
+    return time if price is None else f"{time} ({dollars(price)})"
+
+
+def _whose(comparison: Comparison, labels: Sequence[str]) -> str:
+    return "all studies" if len(labels) == len(comparison.standings) else ", ".join(labels)
+
+
+def _written(figures: Mapping[str, float], key: str, how: str) -> str:
+    value = figures.get(key)
+    if value is None:
+        return UNKNOWN
+    if how == "time":
+        return duration(value, short=True)
+    return f"{value:,.0f}" if how == "count" or abs(value) >= 1000 else f"{value:.3g}"

@@ -1,0 +1,73 @@
+"""What pages of reports share: templates, a table's record, pictures within the file.
+
+Every text passes through jinja2's autoescape: names from outside may be anything.
+"""
+
+from base64 import b64encode
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+import numpy.typing as npt
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from PIL import Image
+
+from fakeface_bench.report.audit.names import shortened
+
+_THUMBNAIL_QUALITY = 88
+
+
+@dataclass(frozen=True, slots=True)
+class PageTable:
+    """A table as the page shows it.
+
+    Attributes:
+        title: Above the table; may be empty where `name` says what it is.
+        columns: Their heads.
+        rows: Cells as text, visible but not escaped.
+        numbers: Which columns are aligned to the right.
+        long: Which columns hold paths, and may break anywhere.
+        marked: Which rows stand out.
+        note: Below the table, or in place of an empty one.
+        name: What it is, for those who cannot see it, where it has no title.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numbers: frozenset[int] = frozenset()
+    long: frozenset[int] = frozenset()
+    marked: frozenset[int] = frozenset()
+    note: str = ""
+    name: str = ""
+
+
+def page_environment(package: str) -> Environment:
+    """Return the templates of a package of reports, and those that all share."""
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader(name) for name in (package, "fakeface_bench.report")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["thumbnail"] = _thumbnail_uri
+    environment.filters["shortened"] = shortened
+    environment.filters["tied"] = _tied
+    return environment
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """Return a picture as an address that holds it; `kind` is `png` or `jpeg`."""
+    return f"data:image/{kind};base64,{b64encode(content).decode('ascii')}"
+
+
+def _thumbnail_uri(pixels: npt.NDArray[np.uint8]) -> str:
+    stream = BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=_THUMBNAIL_QUALITY)
+    return data_uri(stream.getvalue(), "jpeg")
+
+
+def _tied(text: str) -> str:
+    """Keep a number and its per cent sign on one line."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")

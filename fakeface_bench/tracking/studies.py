@@ -1,0 +1,177 @@
+"""Studies as MLflow holds them: found again, opened for another process, read back as files."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from fakeface_bench.errors import UsageError
+from fakeface_bench.tracking import names
+from fakeface_bench.tracking.runs import TrackedRun, log_tags
+
+FINISHED = "FINISHED"
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRun:
+    """The parent run of a study.
+
+    Attributes:
+        run_id: Of the run.
+        status: MLflow's: `FINISHED`, `FAILED`, `RUNNING`, `KILLED`.
+        model: Key of the architecture.
+        fine_tune: As in `StudyConfig`.
+        weights: Label of the weights.
+        dataset: Name of the dataset.
+        digest: Of the dataset.
+        test_digest: Of its test split.
+        began: Unix time in milliseconds.
+        failure: Why it failed; empty otherwise.
+        params: As logged.
+    """
+
+    run_id: str
+    status: str
+    model: str
+    fine_tune: str
+    weights: str
+    dataset: str
+    digest: str
+    test_digest: str
+    began: int
+    failure: str
+    params: Mapping[str, str]
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What a comparison holds once: model, layers trained, weights."""
+        return self.model, self.fine_tune, self.weights
+
+    @property
+    def name(self) -> str:
+        """The same in words."""
+        return ", ".join(part for part in self.key if part)
+
+
+def find_studies(experiment_id: str) -> list[StudyRun]:
+    """Return the studies of an experiment, the newest first; one that was repeated only once."""
+    client = mlflow.MlflowClient()
+    query = f"tags.`{names.KIND}` = 'study'"
+    runs = _pages(client, experiment_id, query)
+    return [_study_run(run) for run in runs if names.SUPERSEDED_BY not in run.data.tags]
+
+
+def study_named(run_id: str) -> StudyRun:
+    """Return a finished study by its run.
+
+    Raises:
+        UsageError: If there is no such run, it was deleted, or is no finished study.
+    """
+    try:
+        run = mlflow.MlflowClient().get_run(run_id)
+    except MlflowException as error:
+        raise UsageError(
+            f"MLflow knows no run {run_id!r} in {mlflow.get_tracking_uri()}; 'fakeface-bench "
+            "compare' without runs takes the newest studies."
+        ) from error
+    if run.info.lifecycle_stage == "deleted":
+        raise UsageError(
+            f"the run {run_id} was deleted; 'mlflow runs restore --run-id {run_id}' brings it back."
+        )
+    kind = run.data.tags.get(names.KIND, "")
+    if kind != "study" or run.info.status != FINISHED:
+        what = f"a {kind}" if kind and kind != "study" else f"{run.info.status.lower()}"
+        raise UsageError(f"the run {run_id} is no finished study: it is {what}.")
+    return _study_run(run)
+
+
+def download_study(study: StudyRun, files: Iterable[str], folder: Path) -> None:
+    """Copy files of a study into a folder, under the same names.
+
+    Raises:
+        UsageError: If one of them, or the study's model, is gone from the store.
+    """
+    client = mlflow.MlflowClient()
+    again = f"Run the study again, or compare others with runs=. (run {study.run_id})"
+    for file in files:
+        try:
+            # MLflow keeps a folder's name only where the whole folder is asked for.
+            place = folder / Path(file).parent
+            place.mkdir(exist_ok=True)
+            client.download_artifacts(study.run_id, file, str(place))
+        except (MlflowException, OSError) as error:
+            raise UsageError(
+                f"the study of {study.name} has no {file} in MLflow. {again}"
+            ) from error
+    outputs = client.get_run(study.run_id).outputs
+    for model in outputs.model_outputs if outputs else []:
+        try:
+            client.get_logged_model(model.model_id)
+        except MlflowException as error:
+            raise UsageError(
+                f"the model of the study of {study.name} was deleted from MLflow "
+                f"({model.model_id}). {again}"
+            ) from error
+
+
+def open_study_run(parent: TrackedRun, name: str) -> str:
+    """Open a run for a study that another process is to adopt; return its id."""
+    tags = {names.KIND: "study", names.PARENT: parent.run_id}
+    run = mlflow.MlflowClient().create_run(parent.experiment_id, run_name=name, tags=tags)
+    return str(run.info.run_id)
+
+
+def adopt_study(parent: TrackedRun, run_id: str) -> None:
+    """Show a study that was finished before under another parent."""
+    mlflow.MlflowClient().set_tag(run_id, names.PARENT, parent.run_id)
+
+
+def environment_of(run_id: str, experiment_id: str) -> dict[str, str]:
+    """Return the variables by which a process adopts a run of this store."""
+    return {
+        "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri(),
+        "MLFLOW_EXPERIMENT_ID": experiment_id,
+        "MLFLOW_RUN_ID": run_id,
+    }
+
+
+def settle_study_run(run_id: str, obstacle: str) -> str:
+    """Close the run of a process that failed; return the reason: its own, else `obstacle`."""
+    client = mlflow.MlflowClient()
+    run = client.get_run(run_id)
+    reason = run.data.tags.get(names.FAILURE) or obstacle
+    if run.info.status == "RUNNING":
+        log_tags(client, run_id, {names.FAILURE: reason})
+        client.set_terminated(run_id, "FAILED")
+    return str(reason)
+
+
+def _pages(client: mlflow.MlflowClient, experiment_id: str, query: str) -> Iterator[Run]:
+    token: Any = None
+    while True:
+        page = client.search_runs([experiment_id], query, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _study_run(run: Run) -> StudyRun:
+    tags = run.data.tags
+    return StudyRun(
+        run_id=run.info.run_id,
+        status=run.info.status,
+        model=tags.get(names.MODEL, ""),
+        fine_tune=tags.get(names.FINE_TUNE, ""),
+        weights=tags.get(names.WEIGHTS, ""),
+        dataset=tags.get(names.DATASET, ""),
+        digest=tags.get(names.DATASET_DIGEST, ""),
+        test_digest=tags.get(names.TEST_DIGEST, ""),
+        began=run.info.start_time,
+        failure=tags.get(names.FAILURE, ""),
+        params=run.data.params,
+    )

@@ -1,0 +1,393 @@
+"""Planted studies give the known front, tests and paragraph; names that bite stay text."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from fakeface_bench.records import ComparedStudy, LeftOut
+from fakeface_bench.report.comparison import (
+    Comparison,
+    compare_studies,
+    comparison_markdown,
+    leaderboard_rows,
+    verdict_of,
+)
+from fakeface_bench.report.comparison.axes import time_axis
+from fakeface_bench.report.comparison.curves import accuracy_curve
+from fakeface_bench.report.comparison.front import on_front
+from fakeface_bench.report.comparison.labels import unique_labels
+from fakeface_bench.report.comparison.palette import mark
+from fakeface_bench.report.comparison.rows import cost_rows, quality_rows, unmeasured_told
+from fakeface_bench.report.comparison.units import duration, p_value, points
+from tests.report.compared_studies import calls, epochs, labels, ledger, study
+
+IMAGES = 200
+LABELS = labels(IMAGES)
+WARNING = "The weights are RANDOM: they cannot be downloaded now."
+
+
+def planted(model: str, wrong: range, cost: Any, **given: Any) -> ComparedStudy:
+    """Make a study of 200 images that is wrong at some."""
+    return study(model, calls(LABELS, wrong), cost, **given)
+
+
+SMALL = planted("small", range(40), 60.0)
+MIDDLE = planted("middle", range(10, 20), 600.0)
+LARGE = planted("large", range(8, 16), 7200.0)
+WASTE = planted("waste", range(100, 130), 3600.0)
+
+
+@pytest.fixture(scope="module")
+def three() -> Comparison:
+    return compare_studies([SMALL, MIDDLE, LARGE])
+
+
+def paragraph(*studies: ComparedStudy) -> str:
+    return verdict_of(compare_studies(studies)).paragraph
+
+
+# Numbers
+
+
+def test_the_front_is_the_known_one() -> None:
+    found = compare_studies([WASTE, SMALL, LARGE, MIDDLE])
+    assert [s.label for s in found.standings] == ["large", "middle", "waste", "small"]
+    assert [s.on_front for s in found.standings] == [True, True, False, True]
+    assert [(s.lower.label, s.upper.label) for s in found.steps] == [
+        ("small", "middle"),
+        ("middle", "large"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("points", "leading"),
+    [
+        ([(1, 1)], [True]),
+        ([(1, 0.5), (2, 0.5)], [True, False]),
+        ([(1, 0.5), (1, 0.6)], [False, True]),
+        ([(1, 0.5), (1, 0.5), (2, 0.4)], [True, True, False]),
+        ([(3, 0.9), (2, 0.8), (1, 0.7)], [True, True, True]),
+    ],
+)
+def test_a_dominated_point_is_not_on_the_front(
+    points: list[tuple[float, float]], leading: list[bool]
+) -> None:
+    costs, values = zip(*points, strict=True)
+    assert on_front(costs, values) == leading
+
+
+def test_the_steps_have_the_known_p_values(three: Comparison) -> None:
+    up, on = three.steps
+    assert (up.test.only_first, up.test.only_second) == (0, 30)
+    assert (on.test.only_first, on.test.only_second) == (2, 4)
+    p_values = [binomtest(k, n, 0.5).pvalue for k, n in ((0, 30), (2, 6))]
+    assert [up.test.p, on.test.p] == pytest.approx(p_values)
+    assert [up.adjusted_p, on.adjusted_p] == pytest.approx([2 * p_values[0], p_values[1]])
+    assert [up.verdict, on.verdict] == ["shown", "not shown"]
+    assert up.accuracy.value == pytest.approx(0.15)
+    assert up.seconds_per_point == pytest.approx(540 / 15)
+    assert on.accuracy.interval.low < 0 < on.accuracy.value < on.accuracy.interval.high
+
+
+def test_standings_hold_accuracy_and_f1(three: Comparison) -> None:
+    assert [s.accuracy.value for s in three.standings] == [0.96, 0.95, 0.8]
+    assert three.standings[2].figures["f1_fake"].value == pytest.approx(0.8)
+    assert three.standings[0].accuracy.std is None
+
+
+def test_agreement_is_counted_by_hand(three: Comparison) -> None:
+    """Large errs at 8 to 15, middle at 10 to 19, small at 0 to 39."""
+    shared = three.agreement
+    assert shared.same_calls[0, 1] == pytest.approx(1 - 6 / 200)
+    assert shared.both_wrong[0].tolist() == [8, 6, 8]
+    assert sorted(shared.wrong_by_all) == list(range(10, 16))
+    assert shared.confusions[0].tolist() == [[96, 4], [4, 96]]
+
+
+def test_the_order_given_is_of_no_effect(three: Comparison) -> None:
+    other = compare_studies([LARGE, SMALL, MIDDLE])
+    assert [s.figures for s in other.standings] == [s.figures for s in three.standings]
+    assert comparison_markdown(other) == comparison_markdown(three)
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ({"y_true": 1 - LABELS}, "labels"),
+        ({"paths": tuple(f"other/{n}" for n in range(IMAGES))}, "paths"),
+        ({"sources": ("others",) * IMAGES}, "sources"),
+    ],
+)
+def test_studies_of_different_images_are_refused(given: dict[str, Any], what: str) -> None:
+    with pytest.raises(ValueError, match=f"'small' and 'middle' differ in the {what}"):
+        compare_studies([SMALL, replace(MIDDLE, **given)])
+
+
+def test_no_study_is_refused() -> None:
+    with pytest.raises(ValueError, match="no study to compare"):
+        compare_studies([])
+
+
+def test_names_that_collide_are_told_apart() -> None:
+    models = [
+        planted("vgg", range(1), 1.0),
+        planted("vgg", range(2), 1.0, weights="random"),
+        planted("vgg", range(3), 1.0, weights="random"),
+        planted("other", range(3), 1.0),
+        planted("x" * 90, range(3), 1.0),
+        planted("x" * 90, range(3), 1.0),
+    ]
+    names = unique_labels(models)
+    assert names[:4] == ["vgg, imagenet", "vgg, random, 1", "vgg, random, 2", "other"]
+    assert len(set(names)) == 6
+    assert max(map(len, names)) < 50
+
+
+# The paragraph
+
+
+def test_a_tie_is_called_a_tie(three: Comparison) -> None:
+    assert (three.best.label, three.recommended.label) == ("large", "middle")
+    verdict = verdict_of(three)
+    assert verdict.headline == "Take middle: a tie with the best, and cheaper"
+    assert verdict.weight == "good"
+    assert verdict.paragraph == (
+        "middle is the cheapest study whose accuracy is not shown to be worse than that of the "
+        "best, large: the two are a tie. Of n = 200 test images middle is right on 95.0 % and "
+        "cost 10 minutes from a cold start; large is right on 96.0 % and cost 2 hours. large is "
+        "ahead by 1.0 points (95 % −1.5 to 3.5; McNemar's test p = 0.688, p = 0.688 adjusted for "
+        "2 tests). Not shown is not the same as equal: that large is ahead by up to 3.5 points is "
+        "not ruled out."
+    )
+
+
+def test_a_lead_that_is_shown_over_every_cheaper_study() -> None:
+    best = planted("best", range(2), ledger(7200.0, dollars_per_hour=3.0))
+    found = compare_studies([SMALL, MIDDLE, best])
+    verdict = verdict_of(found)
+    assert found.recommended is found.best
+    assert verdict.headline == "Take best: every cheaper study is shown to be less accurate"
+    assert verdict.paragraph == (
+        "best is right on 99.0 % of n = 200 test images, the most of the 3 studies, and cost 2 "
+        "hours ($6.00) from a cold start. Each of the 2 cheaper studies is shown to be less "
+        "accurate; the closest, middle, is right on 95.0 % and cost 10 minutes: 4.0 points behind "
+        "(95 % 1.0 to 7.5; McNemar's test p = 0.039, adjusted)."
+    )
+    only = paragraph(SMALL, best)
+    assert "The only cheaper study is shown to be less accurate: small is right on 80.0 %" in only
+
+
+def test_the_best_and_cheapest_is_taken() -> None:
+    verdict = verdict_of(compare_studies([planted("best", range(2), 6.0), MIDDLE]))
+    assert verdict.headline == "Take best: the most accurate, and none is cheaper"
+    assert verdict.paragraph == (
+        "best is right on 99.0 % of n = 200 test images, the most of the 2 studies, and cost 6 "
+        "seconds from a cold start. No study is cheaper, so the choice does not hang on whether "
+        "its lead is real; the next, middle, is right on 95.0 % and cost 10 minutes."
+    )
+
+
+def test_one_study_has_nothing_to_be_compared_with() -> None:
+    found = compare_studies([MIDDLE])
+    verdict = verdict_of(found)
+    assert (verdict.headline, verdict.weight) == ("One study: middle", "note")
+    assert verdict.paragraph == (
+        "There is one study and nothing to compare it with: middle is right on 95.0 % of n = 200 "
+        "test images (95 % 91.5 to 97.5) and cost 10 minutes from a cold start."
+    )
+    assert found.steps == found.rivals == ()
+
+
+def test_the_same_rightness_leaves_room_for_a_difference() -> None:
+    twin = planted("twin", range(10, 20), 6000.0)
+    text = paragraph(MIDDLE, twin)
+    assert "the best, middle" not in text
+    found = compare_studies([MIDDLE, twin])
+    assert (found.best.label, found.recommended.label) == ("middle", "middle")
+    seeds = [calls(LABELS, range(10, 20)), calls(LABELS, range(0))]
+    text = paragraph(MIDDLE, study("twin", seeds, 6000.0))
+    assert (
+        "right on exactly the same images; with n = 200 test images, a true difference of up to "
+        "1.5 points is still not ruled out"
+    ) in text
+
+
+def test_a_choice_that_is_not_on_the_front_is_told() -> None:
+    """Odd errs where the best does not; near errs where it does, and is shown to be worse."""
+    best = planted("best", range(20), 100.0)
+    near = planted("near", range(2, 32), 5.0)
+    odd = planted("odd", range(50, 80), 10.0)
+    text = paragraph(best, near, odd)
+    assert text.startswith("odd is the cheapest")
+    assert "odd is not on the front: a study as cheap and as accurate, or better, is itself" in text
+
+
+def test_seeds_are_told_with_the_kept_model() -> None:
+    several = study("several", [calls(LABELS, range(10)), calls(LABELS, range(4))], 9000.0)
+    found = compare_studies([MIDDLE, several])
+    best = found.best
+    assert best.accuracy.value == pytest.approx(0.965)
+    assert best.accuracy.of_seeds == pytest.approx((0.95, 0.98))
+    assert best.accuracy.std == pytest.approx(0.03 / 2**0.5)
+    assert verdict_of(found).paragraph.endswith(
+        "Accuracies are means over seeds: several over 2 (the kept model: 95.0 %). McNemar's test "
+        "compares the models that were kept."
+    )
+    assert quality_rows(found)[1][0][-1] == "2 (std 0.021)"
+
+
+def test_an_interval_apart_from_0_that_no_test_confirms_is_said_to_be_so() -> None:
+    """Six of six images: raw p = 0.031, and 0.062 among two tests that are both unsure."""
+    best = planted("best", range(6), 900.0)
+    rivals = [planted("one", range(12), 100.0), planted("two", range(11), 200.0)]
+    text = paragraph(best, *rivals)
+    assert "one is the cheapest" in text
+    assert "p = 0.031, p = 0.062 adjusted for 2 tests" in text
+    assert text.endswith("leaves 0 out; the test once adjusted does not confirm it.")
+
+
+def test_a_worse_mean_with_a_better_kept_model_is_not_shown_to_be_worse() -> None:
+    lucky = study("lucky", [calls(LABELS, range(0)), calls(LABELS, range(80))], 10.0)
+    found = compare_studies([lucky, MIDDLE])
+    assert found.best.label == "middle"
+    assert found.rivals[0].adjusted_p < 0.05
+    assert found.recommended.label == "lucky"
+
+
+def test_random_weights_are_warned_of() -> None:
+    unfit = planted("unfit", range(60), 30.0, warning=WARNING)
+    found = compare_studies([unfit, MIDDLE])
+    verdict = verdict_of(found)
+    assert verdict.weight == "care"
+    assert verdict.paragraph.endswith(
+        "Mind the weights: unfit began from random values in place of pretrained weights, which "
+        "says nothing of how good the architecture is with them."
+    )
+    assert comparison_markdown(found).startswith(f"**unfit: {WARNING}**\n\n**Take middle")
+
+
+def test_chance_is_called_chance() -> None:
+    coins = [
+        study(name, np.random.default_rng(n).random(IMAGES), 10.0 + n)
+        for n, name in enumerate(("heads", "tails"))
+    ]
+    found = verdict_of(compare_studies(coins))
+    assert (found.headline, found.weight) == ("No study is shown to beat chance", "care")
+    assert "none is shown to tell fakes from real images better than chance" in found.paragraph
+    assert "heads is not shown to beat chance: its ROC AUC lies between" in paragraph(coins[0])
+
+
+def test_a_choice_near_chance_is_told_where_others_are_not() -> None:
+    """Confident about the order and at a useless threshold, against a coin that is no worse."""
+    y_score = np.where(LABELS == 1, 0.4, 0.3)
+    text = paragraph(
+        study("coin", np.random.default_rng(0).random(IMAGES), 1.0), study("shy", y_score, 9.0)
+    )
+    assert "coin is not shown to beat chance" in text
+
+
+# Texts
+
+
+def test_rows_for_the_terminal(three: Comparison) -> None:
+    header, rows = leaderboard_rows(three)
+    assert header == ("model", "accuracy (95 %)", "ROC AUC (95 %)", "cold", "warm")
+    assert rows[1] == (
+        "middle",
+        "0.950 (0.915 to 0.975)",
+        "0.950 (0.915 to 0.975)",
+        "10 min",
+        "10 min",
+    )
+
+
+def test_what_was_never_reached_or_measured_is_shown_as_such() -> None:
+    costs = ledger(
+        100.0,
+        amortised=40.0,
+        targets={"0.75": 12.0},
+        figures={"parameters": 1.5e6},
+        unmeasured={"energy_kwh": "no counter."},
+    )
+    found = compare_studies([planted("one", range(9), costs), MIDDLE])
+    header, rows = cost_rows(found)
+    row = dict(zip(header, rows[0], strict=True))
+    assert (row["to 0.75"], row["to 0.8"], row["parameters"]) == ("12 s", "∞", "1,500,000")
+    assert row["peak memory, GB"] == "–"
+    assert unmeasured_told(found) == ["energy, kWh: no counter (one)."]
+    assert leaderboard_rows(found)[1][0][3:] == ("1.67 min", "1 min")
+
+
+def test_markdown_of_twenty_studies_fits_a_description() -> None:
+    studies = [
+        planted(f"architecture_number_{n:02}", range(100 - 4 * n), 10.0 * 2**n, warning=WARNING)
+        for n in range(20)
+    ]
+    left_out = [LeftOut(f"left out {n}", "", "its run failed for a reason.") for n in range(30)]
+    text = comparison_markdown(compare_studies(studies, left_out))
+    assert len(text) < 5000
+    assert "more in leaderboard.csv." in text
+    assert "more in report.html." in text
+
+
+def test_hostile_names_keep_markdown_in_shape() -> None:
+    names = ("<script>alert(1)</script>", "a|b\n| c", "https://x.y/" + "&" * 90, "{{ 7*7 }}", "$x")
+    studies = [
+        planted(name, range(n, n + 9), 10.0 + n, warning=name) for n, name in enumerate(names)
+    ]
+    text = comparison_markdown(compare_studies(studies, [LeftOut(names[1], names[0], names[2])]))
+    assert "<" not in text
+    assert "https://" not in text
+    assert len(text) < 5000
+    for line in (line for line in text.splitlines() if line.startswith("|")):
+        assert len(re.findall(r"(?<!\\)\|", line)) in (6, 7)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "long", "short"),
+    [
+        (0.0, "0 seconds", "0 s"),
+        (1.0, "1 second", "1 s"),
+        (59.94, "59.9 seconds", "59.9 s"),
+        (59.96, "0.999 minutes", "0.999 min"),
+        (90.0, "1.5 minutes", "1.5 min"),
+        (7300.0, "2.03 hours", "2.03 h"),
+        (3 * 86400.0, "3 days", "3 d"),
+        (-60.0, "−1 minute", "−1 min"),
+    ],
+)
+def test_times_have_units(seconds: float, long: str, short: str) -> None:
+    assert (duration(seconds), duration(seconds, short=True)) == (long, short)
+
+
+def test_small_numbers_are_never_told_as_minus_0_or_p_0() -> None:
+    assert points(-0.0001) == "0.0"
+    assert points(-0.012) == "−1.2"
+    assert p_value(1e-9) == "< 0.001"
+
+
+# Ground of the pictures
+
+
+def test_elapsed_time_counts_from_a_cold_start() -> None:
+    curve = accuracy_curve(replace(SMALL, epochs=epochs(4, head=2)))
+    assert curve.epochs.tolist() == [1, 2, 3, 4]
+    assert curve.elapsed.tolist() == [27.5, 30.0, 32.5, 35.0]
+    assert curve.is_head_alone.tolist() == [True, True, False, False]
+    assert not accuracy_curve(SMALL).is_head_alone.any()
+
+
+@pytest.mark.parametrize("times", [[0.0], [12.0, 13.0], [1.0, 1e6], [60.0, 7200.0], [1e8]])
+def test_a_time_axis_has_a_few_marks_and_holds_all(times: list[float]) -> None:
+    axis = time_axis(times)
+    assert 2 <= len(axis.marks) <= 6
+    assert axis.low < max(min(times), 0.001) <= max(*times, 0.001) < axis.high
+
+
+def test_fifty_studies_have_marks_of_their_own() -> None:
+    assert len({(mark(n).colour, mark(n).shape) for n in range(1, 51)}) == 50
+    assert {mark(n).dash for n in range(1, 9)} == {"solid"}

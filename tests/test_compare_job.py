@@ -1,0 +1,267 @@
+"""Which studies are compared, out of a real MLflow store, and what is said of the others."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+from mlflow.entities import LoggedModelOutput
+
+from fakeface_bench.compare import run_comparison
+from fakeface_bench.config import CompareConfig, HeadConfig, TrialConfig
+from fakeface_bench.errors import UsageError
+from fakeface_bench.records import (
+    STAGES,
+    FitRecord,
+    Ledger,
+    StageCost,
+    StudyRecord,
+    TrialRecord,
+    WeightsRecord,
+)
+from fakeface_bench.report import write_costs
+from fakeface_bench.report.saved_study import write_predictions, write_study_json
+from tests.conftest import RecordedProgress
+from tests.report.conftest import epochs, scored_split, search_record
+
+DIGEST, OTHER = "a" * 64, "b" * 64
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mlflow.MlflowClient]:
+    """A real store, made once: its tables take longer than any test here."""
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}")
+    yield mlflow.MlflowClient()
+    mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture
+def store(
+    server: mlflow.MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> mlflow.MlflowClient:
+    """An experiment of its own, its artifacts in a folder that is the working folder too."""
+    monkeypatch.chdir(tmp_path)
+    folder = (tmp_path / "artifacts").as_uri()
+    number = server.create_experiment(tmp_path.name, artifact_location=folder)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", number)
+    return server
+
+
+def here() -> str:
+    """The experiment of the running test."""
+    return os.environ["MLFLOW_EXPERIMENT_ID"]
+
+
+Keep = Callable[..., str]
+
+
+@pytest.fixture
+def keep(store: mlflow.MlflowClient, tmp_path: Path) -> Keep:
+    """Log a made-up finished study; return its run."""
+    clock = iter(range(1_000_000, 2_000_000, 1000))
+
+    def keep_study(model: str, distance: float = 2.0, cost: float = 60.0, **changes: str) -> str:
+        record = study_record(model, distance)
+        tags = {
+            "fakeface.kind": "study",
+            "fakeface.model": model,
+            "fakeface.fine_tune": "frozen",
+            "fakeface.weights": "imagenet",
+            "fakeface.dataset": "faces",
+            "fakeface.dataset_digest": DIGEST,
+            "fakeface.test_digest": DIGEST,
+            **{f"fakeface.{key}": value for key, value in changes.items() if key != "status"},
+        }
+        began = next(clock)
+        run = store.create_run(here(), start_time=began, tags=tags).info.run_id
+        folder = tmp_path / f"study-{run}"
+        (folder / "test").mkdir(parents=True)
+        write_study_json(record, folder)
+        write_predictions(record, folder)
+        write_costs(record, ledger_of(cost), folder)
+        store.log_artifacts(run, str(folder))
+        store.set_terminated(run, changes.get("status", "FINISHED"), began + 500)
+        return str(run)
+
+    return keep_study
+
+
+def ledger_of(seconds: float) -> Ledger:
+    """All of it overhead."""
+    stages = [StageCost(stage, seconds if stage == "overhead" else 0.0) for stage in STAGES]
+    return Ledger(tuple(stages))
+
+
+def study_record(model: str, distance: float) -> StudyRecord:
+    test = replace(scored_split(200, seed=3, distance=distance), sources=("faces",) * 200)
+    best = TrialRecord("x", 0, "complete", TrialConfig(HeadConfig()), 0.9, epochs(3), 5.0, 1.0)
+    return StudyRecord(
+        model=model,
+        study=f"{model}-1",
+        data="faces",
+        data_folders={"faces": "/nowhere"},
+        weights=WeightsRecord("imagenet"),
+        search=search_record((best,), {}),
+        final_fit=FitRecord(epochs(3), 2),
+        valid=test,
+        test=test,
+    )
+
+
+def compare(**options: object) -> object:
+    return run_comparison(CompareConfig(**options), RecordedProgress())  # type: ignore[arg-type]
+
+
+def test_the_newest_of_each_is_compared_and_the_rest_is_named(keep: Keep, store, tmp_path) -> None:
+    older = keep("vgg16", 1.0)
+    other_digest = keep("vgg16", 1.0, dataset_digest=OTHER)
+    other_split = keep("xception", 1.0, test_digest=OTHER)
+    elsewhere = keep("xception", dataset="ciplab", dataset_digest=OTHER)
+    repeated = keep("densenet121", superseded_by="z")
+    failed = keep("resnet50v2", status="FAILED", failure="out of memory.")
+    good = keep("vgg16", 3.0, cost=500.0)
+    tuned = keep("vgg16", 3.0, cost=900.0, fine_tune="last_block")
+    cheap = keep("simple_cnn", 1.0, cost=50.0)
+    outcome = compare()
+    compared = {s.study.identity.run_id for s in outcome.comparison.standings}
+    assert compared == {good, tuned, cheap}
+    told = {study.run_id: study.reason for study in outcome.comparison.left_out}
+    assert told == {
+        older: "an older study of the same.",
+        other_digest: "its dataset has another digest (bbbbbbbbbbbb).",
+        other_split: "its test split is another one, drawn with another seed.",
+        failed: "it failed: out of memory.",
+        "": "of another dataset; data= chooses it.",
+    }
+    assert not {elsewhere, repeated} & told.keys()
+    run = store.get_run(outcome.run_id)
+    assert run.info.status == "FINISHED"
+    tags = run.data.tags
+    assert tags["fakeface.kind"] == "comparison"
+    assert tags["fakeface.dataset_digest"] == DIGEST
+    assert set(tags["fakeface.compared"].split(",")) == compared
+    assert tags["fakeface.best_run"] in (good, tuned)
+    assert "simple_cnn" in tags["mlflow.note.content"]
+    files = {file.path for file in store.list_artifacts(outcome.run_id)}
+    assert {"report.html", "leaderboard.csv", "front.png"} <= files
+    assert files == {path.name for path in (tmp_path / "comparison").iterdir()}
+    assert all(path.stat().st_mode & 0o044 for path in (tmp_path / "comparison").iterdir())
+
+
+@pytest.mark.parametrize("data", ["other", OTHER[:8]])
+def test_a_dataset_is_chosen_by_name_or_digest(keep: Keep, data: str) -> None:
+    wanted = keep("vgg16", dataset="other", dataset_digest=OTHER)
+    keep("vgg16")
+    outcome = compare(data=data, output="")
+    assert [s.study.identity.run_id for s in outcome.comparison.standings] == [wanted]
+
+
+def test_runs_that_are_named_are_compared_whatever_is_newer(keep: Keep) -> None:
+    one, two = keep("vgg16"), keep("simple_cnn")
+    keep("vgg16")
+    outcome = compare(runs=f"{one}, {two},{one}", output="")
+    assert {s.study.identity.run_id for s in outcome.comparison.standings} == {one, two}
+
+
+def test_files_that_were_renamed_between_studies_are_the_same_images(
+    keep: Keep, store, tmp_path
+) -> None:
+    keep("vgg16")
+    moved = keep("simple_cnn")
+    record = study_record("simple_cnn", 2.0)
+    test = replace(record.test, paths=tuple(f"moved/{path}" for path in record.test.paths))
+    (tmp_path / "moved" / "test").mkdir(parents=True)
+    write_predictions(replace(record, test=test), tmp_path / "moved")
+    store.log_artifacts(moved, str(tmp_path / "moved"))
+    outcome = compare(output="")
+    assert outcome.comparison.agreement.same_calls[0, 1] == pytest.approx(1.0)
+
+
+def test_another_price_replaces_that_of_the_studies(keep: Keep) -> None:
+    keep("vgg16", cost=3600.0)
+    outcome = compare(dollars_per_hour=3.0, output="")
+    (standing,) = outcome.comparison.standings
+    assert standing.study.ledger.price(standing.cold_seconds) == 3.0
+
+
+def assert_refused(store: mlflow.MlflowClient, match: str, **options: str) -> None:
+    """It is told with exit code 2, and the run says so too."""
+    with pytest.raises(UsageError, match=match) as told:
+        compare(**options)
+    assert told.value.exit_code == 2
+    runs = store.search_runs([here()], "tags.`fakeface.kind` = 'comparison'")
+    assert runs[0].info.status == "FAILED"
+    assert runs[0].data.tags["fakeface.failure"] == str(told.value)
+
+
+def test_an_empty_store_is_told_with_what_to_run(store) -> None:
+    assert_refused(store, r"holds no finished study\. Run some first: mlflow run \. -e suite")
+
+
+def test_unfinished_studies_are_counted(keep: Keep, store) -> None:
+    keep("vgg16", status="FAILED")
+    assert_refused(store, r"no finished study \(1 failed or still running\)")
+
+
+def test_unknown_data_is_told_with_what_there_is(keep: Keep, store) -> None:
+    keep("vgg16")
+    assert_refused(store, r"no .*'nope'; there are studies of faces \(aaaaaaaaaaaa\)", data="nope")
+
+
+def test_studies_of_different_digests_are_not_mixed(keep: Keep, store) -> None:
+    runs = [keep("vgg16"), keep("simple_cnn", dataset_digest=OTHER)]
+    assert_refused(store, "different datasets and cannot be compared", runs=",".join(runs))
+    runs = [keep("vgg16"), keep("simple_cnn", test_digest=OTHER)]
+    assert_refused(store, "different test splits", runs=",".join(runs))
+
+
+@pytest.mark.parametrize("file", ["test/predictions.parquet", "study.json", "cost_ledger.json"])
+def test_a_study_without_a_file_is_named(keep: Keep, store, tmp_path: Path, file: str) -> None:
+    run = keep("vgg16")
+    (path,) = (p for p in tmp_path.rglob(f"artifacts/{file}") if run in p.parts)
+    path.unlink()
+    assert_refused(store, rf"the study of vgg16, frozen, imagenet has no {file}.*{run}")
+
+
+def test_a_study_whose_model_was_deleted_is_named(keep: Keep, store) -> None:
+    run = keep("vgg16")
+    model = store.create_logged_model(here(), source_run_id=run)
+    store.log_outputs(run, [LoggedModelOutput(model.model_id, 0)])
+    compare(output="")
+    store.delete_logged_model(model.model_id)
+    assert_refused(store, f"the model of the study of vgg16.*was deleted.*{run}")
+
+
+def test_runs_that_are_no_finished_studies_are_told(keep: Keep, store) -> None:
+    assert_refused(store, "MLflow knows no run 'abc'", runs="abc")
+    run = keep("vgg16")
+    store.delete_run(run)
+    assert_refused(store, f"was deleted; 'mlflow runs restore --run-id {run}'", runs=run)
+    assert_refused(store, "is no finished study: it is failed", runs=keep("vgg16", status="FAILED"))
+    trial = keep("vgg16", kind="trial")
+    assert_refused(store, "is no finished study: it is a trial", runs=trial)
+
+
+def test_data_and_runs_do_not_go_together(store) -> None:
+    with pytest.raises(UsageError, match="give one of them"):
+        compare(data="faces", runs="abc")
+
+
+def test_the_leaderboard_has_what_the_records_say(keep: Keep, tmp_path: Path) -> None:
+    run = keep("vgg16", 2.0, cost=75.0)
+    compare(output=str(tmp_path / "out"))
+    import pandas as pd
+
+    (row,) = pd.read_csv(tmp_path / "out" / "leaderboard.csv").to_dict("records")
+    assert row["run_id"] == run
+    assert row["total_cold_seconds"] == 75
+    record = study_record("vgg16", 2.0)
+    assert row["accuracy"] == pytest.approx(record.test.metrics["accuracy"])
+    assert row["roc_auc"] == pytest.approx(record.test.metrics["roc_auc"])
+    assert np.isfinite(row["accuracy_low_95"])
+    assert json.loads(json.dumps(row))
