@@ -36,24 +36,27 @@ class Command:
         self, *arguments: str, tensorflow: bool = False, mlflow: bool = False
     ) -> subprocess.CompletedProcess[str]:
         """Run a command; what it may not load ends it."""
+        return subprocess.run(
+            [sys.executable, "-m", "fakeface_bench", *arguments],
+            cwd=self.folder,
+            env=self.environment(tensorflow, mlflow),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def environment(self, tensorflow: bool = False, mlflow: bool = False) -> dict[str, str]:
+        """Return the variables of a command that may not load what is not named."""
         blocked = [] if tensorflow else ["tensorflow", "keras", *([] if mlflow else ["mlflow"])]
         paths = [*(str(self._blocked / name) for name in blocked), str(ROOT)]
-        environment = {
+        return {
             **{k: v for k, v in os.environ.items() if k not in ("MLFLOW_RUN_ID", "COLUMNS")},
             "MLFLOW_TRACKING_URI": self.store,
             "FAKEFACE_CACHE": str(self.cache),
             "PYTHONPATH": os.pathsep.join(paths),
             **self._environment,
         }
-        return subprocess.run(
-            [sys.executable, "-m", "fakeface_bench", *arguments],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
 
 
 def words(text: str) -> str:

@@ -1,0 +1,168 @@
+"""A suite in real processes: what fails does not stop it, what is finished is not run again."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from fakeface_bench.config import StudyConfig, SuiteConfig
+from fakeface_bench.errors import UsageError
+from fakeface_bench.records import Ledger
+from fakeface_bench.request import check_suite, named_weights, suite_studies
+from tests.command import Command, words
+
+SMALL = ("--trials", "1", "--epochs", "1", "--image-size", "64", "--weights", "random")
+
+
+@pytest.fixture(scope="module")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Command:
+    return Command(tmp_path_factory.mktemp("suite"))
+
+
+@pytest.fixture(scope="module")
+def studied(command: Command, tiny_faces: Path) -> float:
+    """Run one study in a process; return its wall clock as seen from outside."""
+    options = ("--model", "mobilenetv3_small", "--data", str(tiny_faces), *SMALL)
+    started = time.perf_counter()
+    process = command("run", *options, tensorflow=True)
+    assert process.returncode == 0, process.stderr
+    return time.perf_counter() - started
+
+
+def client_of(command: Command) -> mlflow.MlflowClient:
+    return mlflow.MlflowClient(command.store)
+
+
+def runs_of(command: Command, kind: str) -> list[mlflow.entities.Run]:
+    return list(client_of(command).search_runs(["0"], f"tags.`fakeface.kind` = '{kind}'"))
+
+
+def test_stages_add_up_to_the_wall_clock_of_the_process(command: Command, studied: float) -> None:
+    (run,) = runs_of(command, "study")
+    client = client_of(command)
+    path = client.download_artifacts(run.info.run_id, "cost_ledger.json")
+    ledger = Ledger.from_json(json.loads(Path(path).read_text()))
+    assert ledger.total_warm_seconds == pytest.approx(studied, rel=0.02)
+    assert all(cost.spent_seconds >= 0 for cost in ledger.stages)
+    assert ledger.figures["energy_kwh"] > 0
+    assert run.data.metrics["cost/total_warm_seconds"] == ledger.total_warm_seconds
+
+
+@pytest.fixture(scope="module")
+def suited(command: Command, studied: float, tiny_faces: Path) -> subprocess.CompletedProcess[str]:
+    """A suite of a study that was run before, a new one, and one that must fail."""
+    broken = command.folder / "broken.weights.h5"
+    broken.write_text("nothing of the kind")
+    models = ("--models", "mobilenetv3_small,simple_cnn,mobilenetv2", "--data", str(tiny_faces))
+    weights = f"mobilenetv3_small=random,mobilenetv2={broken}"
+    return command("suite", *models, *SMALL[:-1], weights, tensorflow=True)
+
+
+def test_one_that_fails_does_not_stop_the_others(command: Command, suited) -> None:
+    assert suited.returncode == 1
+    assert "Traceback" not in suited.stderr
+    assert "Error: 1 of 3 studies failed. mobilenetv2: it failed:" in words(suited.stderr)
+    assert "is no Keras weights file" in words(suited.stderr)
+    status = {run.data.tags["fakeface.model"]: run.info.status for run in runs_of(command, "study")}
+    assert status == {
+        "mobilenetv3_small": "FINISHED",
+        "simple_cnn": "FINISHED",
+        "mobilenetv2": "FAILED",
+    }
+
+
+def test_what_was_finished_is_not_run_again(command: Command, suited) -> None:
+    assert "mobilenetv3_small was finished before" in words(suited.stderr)
+    assert len(runs_of(command, "study")) == 3
+
+
+def test_the_suite_ends_in_one_comparison_of_what_finished(command: Command, suited) -> None:
+    (run,) = runs_of(command, "comparison")
+    assert run.info.status == "FAILED"
+    assert run.data.tags["fakeface.failure"].startswith("1 of 3 studies failed.")
+    finished = {r.info.run_id for r in runs_of(command, "study") if r.info.status == "FINISHED"}
+    assert set(run.data.tags["fakeface.compared"].split(",")) == finished
+    assert run.data.params["models"] == "mobilenetv3_small,simple_cnn,mobilenetv2"
+    parents = {r.data.tags["mlflow.parentRunId"] for r in runs_of(command, "study")}
+    assert parents == {run.info.run_id}
+    page = (command.folder / "comparison" / "report.html").read_text()
+    assert "simple_cnn" in page
+    assert "Left out: mobilenetv2" in words(suited.stdout)
+
+
+@pytest.mark.slow
+def test_an_interrupted_suite_leaves_nothing_running_and_goes_on(
+    tmp_path: Path, tiny_faces: Path
+) -> None:
+    command = Command(tmp_path)
+    options = ("suite", "--models", "simple_cnn,mobilenetv3_small", "--data", str(tiny_faces))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fakeface_bench", *options, *SMALL],
+        cwd=command.folder,
+        env=command.environment(tensorflow=True),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "study 2 of 2" in line:
+            break
+    time.sleep(6)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    client = mlflow.MlflowClient(command.store)
+    assert "RUNNING" not in {run.info.status for run in client.search_runs(["0"])}
+    again = command(*options, *SMALL, tensorflow=True)
+    assert again.returncode == 0, again.stderr
+    assert "simple_cnn was finished before" in words(again.stderr)
+
+
+def suite(models: str, **study: object) -> SuiteConfig:
+    return SuiteConfig(models, study=replace(StudyConfig(), **study))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("config", "match"),
+    [
+        (suite(" , "), "models is empty"),
+        (suite("vgg16,vgg99"), "no architecture 'vgg99'"),
+        (suite("mobilenetv3,mobilenetv3_large"), "names 'mobilenetv3_large' twice"),
+        (suite("vgg16", weights="vgg19=random"), "weights are given for 'vgg19'"),
+        (suite("vgg16", weights="vgg16=nowhere.h5"), r"weights 'nowhere\.h5' is no file"),
+        (suite("vgg16", data="nope"), "no dataset or folder 'nope'"),
+        (suite("vgg16", fine_tune="last_99_blocks"), "has .* blocks, not 99"),
+    ],
+)
+def test_a_suite_that_cannot_begin_is_refused(config: SuiteConfig, match: str) -> None:
+    with pytest.raises(UsageError, match=match):
+        check_suite(config)
+
+
+def test_an_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(UsageError, match="is a file; name a folder"):
+        check_suite(replace(suite("vgg16"), output=str(file)))
+
+
+def test_a_network_is_not_asked_what_it_has_no_use_for() -> None:
+    tuned = suite("simple_cnn,vgg16", fine_tune="last_block", weights="imagenet", augment="none")
+    scratch, pretrained = suite_studies(tuned)
+    assert (scratch.weights, scratch.fine_tune, scratch.augment) == ("auto", "frozen", "none")
+    assert (pretrained.weights, pretrained.fine_tune) == ("imagenet", "last_block")
+    (frozen,) = suite_studies(suite("vgg16", augment="none", precision="float32"))
+    assert (frozen.augment, frozen.precision) == ("search", "auto")
+
+
+def test_weights_by_model_are_those_of_that_model() -> None:
+    config = suite("mobilenetv3,vgg16,vgg19", weights="mobilenetv3_large=a.h5, vgg16=b.h5")
+    assert [study.weights for study in suite_studies(config)] == ["a.h5", "b.h5", "auto"]
+    assert named_weights("imagenet") == {}
+    assert named_weights("file.h5") == {}
