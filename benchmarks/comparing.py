@@ -58,6 +58,7 @@ def write_study(folder: Path, number: int, seeds: int) -> None:
         **{"model": f"network_{number}", "fine_tune": "frozen", "weights": "imagenet"},
         **{"weights_warning": "", "trained": "", "study": f"study-{number}", "data": "faces"},
         **{"data_folders": {"faces": "/nowhere"}, "epochs_began_seconds": 20.0},
+        **{"machine": "this one", "trials": 20},
         "thresholds": {str(seed): 0.5 for seed in range(seeds)},
         "epochs": [{"epoch": n, **epoch} for n in range(10)],
     }
@@ -138,8 +139,7 @@ def watch_study(account: Account) -> None:
     """Watch all that a study calls for its ledger, its logging and its report."""
     from fakeface_bench import study
 
-    for name in ("study_figures", "close_ledger"):
-        account.watch(study, name, "ledger")
+    account.watch(study, "close_ledger", "ledger")
     for name in ("log_model", "open_store", "_log_costs"):
         account.watch(study, name, "logging")
     account.watch(study, "write_study_report", "report")

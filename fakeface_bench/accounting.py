@@ -1,6 +1,6 @@
 """The cost of a study, closed when all of it is known but what is left: that is overhead."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -10,6 +10,7 @@ from fakeface_bench.architectures.macs import count_macs
 from fakeface_bench.clock import Clock
 from fakeface_bench.conclusion import Conclusion
 from fakeface_bench.energy import EnergyMeter
+from fakeface_bench.features.speed import Speed
 from fakeface_bench.records import (
     Ledger,
     SearchRecord,
@@ -30,6 +31,7 @@ class Expenses:
         search: All trials.
         earlier: Their uids of those that earlier processes ran.
         search_began: Seconds of the process when the search began.
+        search_began_at: Unix time of that moment, in seconds.
         conclusion: How the study ended.
     """
 
@@ -37,17 +39,23 @@ class Expenses:
     search: SearchRecord
     earlier: frozenset[str]
     search_began: float
+    search_began_at: float
     conclusion: Conclusion
 
 
-def study_figures(expenses: Expenses) -> dict[str, float]:
-    """Return the costs that are no stage of time; speeds not measured before are measured now."""
+def study_figures(expenses: Expenses, speed: Speed) -> dict[str, float]:
+    """Return the costs that are no stage of time.
+
+    Args:
+        expenses: Of the stages.
+        speed: Of one picture, from its file to what an epoch reads.
+    """
     detector, fit = expenses.conclusion.detector, expenses.conclusion.final_fit
     trained = sum(np.prod(weight.shape) for weight in detector.classifier.trainable_weights)
     epochs = [epoch.seconds for epoch in fit.last_stage]
     # The first epoch compiles; where it is the only one, it is all there is to know.
     steady = median(epochs[1:] or epochs)
-    per_image = expenses.subject.inputs.seconds_per_image()
+    per_image = speed.seconds_per_image
     test = expenses.conclusion.test
     figures = {
         "first_epoch_seconds": epochs[0],
@@ -64,21 +72,20 @@ def study_figures(expenses: Expenses) -> dict[str, float]:
 
 
 def close_ledger(
-    expenses: Expenses,
-    figures: dict[str, float],
-    dollars_per_hour: float,
-    clock: Clock,
-    meter: EnergyMeter,
+    expenses: Expenses, dollars_per_hour: float, clock: Clock, meter: EnergyMeter
 ) -> Ledger:
     """Return the ledger; what the process does after this call is not in it.
 
+    A speed that was never measured on this machine is measured first.
+
     Args:
         expenses: Of the stages.
-        figures: As `study_figures` returned them.
         dollars_per_hour: Price of the machine; 0 where none was given.
         clock: Of the process.
         meter: Of its energy.
     """
+    speed = expenses.subject.inputs.speed()
+    figures = study_figures(expenses, speed)
     kwh, obstacle = meter.read()
     stages = [
         expenses.subject.dataset.cost,
@@ -88,7 +95,13 @@ def close_ledger(
     ]
     images = sum(stage.images for stage in stages)
     spent = sum(stage.spent_seconds for stage in stages)
-    overhead = StageCost("overhead", clock.seconds() - spent)
+    ends = epoch_ends(
+        expenses.search.trials,
+        expenses.earlier,
+        _cold_search_began(expenses),
+        expenses.search_began_at,
+    )
+    overhead = StageCost("overhead", clock.seconds() - spent, speed.amortised_seconds)
     return Ledger(
         stages=(*stages, overhead),
         figures={
@@ -97,7 +110,7 @@ def close_ledger(
             "peak_memory_gb": peak_memory_gb(),
             "processed_images": float(images),
         },
-        targets=first_reached(list(_epoch_ends(expenses))),
+        targets=first_reached(list(ends)),
         dollars_per_hour=dollars_per_hour,
         unmeasured={"energy_kwh": obstacle} if obstacle else {},
     )
@@ -131,19 +144,36 @@ def _search_costs(expenses: Expenses) -> Iterator[StageCost]:
         yield StageCost(f"search_{state}", sum(now), sum(before), images)
 
 
-def _epoch_ends(expenses: Expenses) -> Iterator[tuple[float, float]]:
-    """Yield when each epoch of the search ended, from a cold start, and its validation ROC AUC.
-
-    Trials stand one after another. What one spent outside its epochs counts as spent before the
-    first, so that nothing is reached too early; an epoch of its killed forerunner is not dated
-    before its own begin.
-    """
+def _cold_search_began(expenses: Expenses) -> float:
+    """Return when the search of this process began, in seconds from a cold start."""
     subject = expenses.subject
-    earlier = extraction_cost(subject, "train", "valid").amortised_seconds
-    clock = expenses.search_began + subject.dataset.cost.amortised_seconds + earlier
-    for trial in expenses.search.trials:
-        yield from _ends_of(trial, clock)
-        clock += trial.seconds
+    amortised = extraction_cost(subject, "train", "valid").amortised_seconds
+    return expenses.search_began + subject.dataset.cost.amortised_seconds + amortised
+
+
+def epoch_ends(
+    trials: Sequence[TrialRecord], earlier: Collection[str], began: float, began_at: float
+) -> Iterator[tuple[float, float]]:
+    """Yield when each epoch of a search ended, from a cold start, and its validation ROC AUC.
+
+    Trials of earlier processes stand one after another before those of this one, which stand where
+    they ran. What a trial spent outside its epochs counts as spent before the first, so that
+    nothing is reached too early; an epoch of its killed forerunner is not dated before its own
+    begin.
+
+    Args:
+        trials: In order of their numbers.
+        earlier: Uids of those that earlier processes ran.
+        began: Cold seconds at which this process's search would begin without earlier trials.
+        began_at: Unix time at which it did, in seconds.
+    """
+    for trial in trials:
+        if trial.uid in earlier:
+            yield from _ends_of(trial, began)
+            began += trial.seconds
+    for trial in trials:
+        if trial.uid not in earlier:
+            yield from _ends_of(trial, began + trial.finished_at - trial.seconds - began_at)
 
 
 def _ends_of(trial: TrialRecord, began: float) -> Iterator[tuple[float, float]]:

@@ -1,16 +1,16 @@
 """One comparison: which finished studies of one dataset belong together, and what they show."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fakeface_bench.choice import Chosen, newest_studies, of_one_dataset
 from fakeface_bench.config import CompareConfig
-from fakeface_bench.data.sources import source_names
 from fakeface_bench.errors import UsageError
 from fakeface_bench.folders import draft_folder
 from fakeface_bench.progress import Progress
-from fakeface_bench.records import ComparedStudy, LeftOut
+from fakeface_bench.records import ComparedStudy
 from fakeface_bench.report import (
     SAVED_FILES,
     Comparison,
@@ -23,17 +23,7 @@ from fakeface_bench.request import check_compare
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.runs import TrackedRun, tracked_run
 from fakeface_bench.tracking.store import open_store
-from fakeface_bench.tracking.studies import (
-    FINISHED,
-    StudyRun,
-    download_study,
-    find_studies,
-    study_named,
-)
-
-_SHOWN_DIGITS = 12
-#: Of a digest that is asked for.
-FEWEST_DIGITS = 6
+from fakeface_bench.tracking.studies import StudyRun, download_study, find_studies, study_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +34,6 @@ class ComparisonOutcome:
     run_id: str
     experiment_id: str
     folder: Path | None
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The studies that are compared, and those that are not."""
-
-    studies: tuple[StudyRun, ...]
-    left_out: tuple[LeftOut, ...]
 
 
 def run_comparison(config: CompareConfig, progress: Progress) -> ComparisonOutcome:
@@ -70,59 +52,6 @@ def run_comparison(config: CompareConfig, progress: Progress) -> ComparisonOutco
         else:
             chosen = newest_studies(find_studies(run.experiment_id), config.data)
         return record_comparison(run, chosen, config, progress)
-
-
-def newest_studies(studies: Sequence[StudyRun], data: str) -> Chosen:
-    """Choose the newest finished study per model, layers trained and weights, of one test split.
-
-    Args:
-        studies: To choose from, the newest first.
-        data: The dataset as in `StudyConfig`, or the first digits of its digest; that of the
-            newest finished study when empty.
-
-    Raises:
-        UsageError: If no study has finished, or none of the dataset.
-    """
-    finished = [study for study in studies if study.status == FINISHED]
-    of_data = [study for study in finished if _is_of(study, data)]
-    if not of_data:
-        raise UsageError(_nothing(studies, finished, data))
-    newest = of_data[0]
-    of_data = [s for s in of_data if newest.dataset == s.dataset or newest.digest == s.digest]
-    chosen: dict[tuple[str, str, str], StudyRun] = {}
-    left_out = []
-    for study in of_data:
-        if study.digest != newest.digest:
-            why = f"its dataset has another digest ({study.digest[:_SHOWN_DIGITS]})."
-        elif study.test_digest != newest.test_digest:
-            why = "its test split is another one, drawn with another seed."
-        elif study.key in chosen:
-            why = "an older study of the same."
-        else:
-            chosen[study.key] = study
-            continue
-        left_out.append(LeftOut(study.name, study.run_id, why))
-    left_out += _unfinished(studies, chosen, newest)
-    return Chosen(tuple(chosen.values()), (*left_out, *_of_others(finished, of_data)))
-
-
-def of_one_dataset(studies: Sequence[StudyRun], left_out: Sequence[LeftOut] = ()) -> Chosen:
-    """Take the studies that were named, and tell of those that cannot be.
-
-    Raises:
-        UsageError: If they are not of one dataset and test split.
-    """
-    for what, digests in (
-        ("datasets", {study.name: study.digest for study in studies}),
-        ("test splits", {study.name: study.test_digest for study in studies}),
-    ):
-        if len(set(digests.values())) > 1:
-            told = "; ".join(f"{name}: {d[:_SHOWN_DIGITS]}" for name, d in digests.items())
-            raise UsageError(
-                f"these studies are of different {what} and cannot be compared ({told}). Run them "
-                "on the same data, limit and seed, or name others with runs=."
-            )
-    return Chosen(tuple({study.run_id: study for study in studies}.values()), tuple(left_out))
 
 
 def record_comparison(
@@ -158,7 +87,14 @@ def _read(studies: Sequence[StudyRun], progress: Progress) -> Iterator[ComparedS
         for study in studies:
             with draft_folder() as folder:
                 download_study(study, SAVED_FILES, folder)
-                yield read_saved_study(study.run_id, folder)
+                try:
+                    saved = read_saved_study(study.run_id, folder)
+                except (ValueError, KeyError, TypeError) as error:
+                    raise UsageError(
+                        f"the files of the study of {study.name} cannot be read ({error!r}). Run "
+                        f"it again, or compare others with runs=. (run {study.run_id})"
+                    ) from error
+            yield saved
             advance(1)
 
 
@@ -177,42 +113,3 @@ def _under_one_name(studies: Sequence[ComparedStudy]) -> list[ComparedStudy]:
     first = studies[0]
     named = {"paths": first.paths, "sources": first.sources, "data_folders": first.data_folders}
     return [replace(study, **named) for study in studies]  # type: ignore[arg-type]
-
-
-def _is_of(study: StudyRun, data: str) -> bool:
-    by_digest = len(data) >= FEWEST_DIGITS and study.digest.startswith(data)
-    return not data or by_digest or study.dataset == "+".join(source_names(data))
-
-
-def _unfinished(
-    studies: Sequence[StudyRun], chosen: Mapping[tuple[str, str, str], StudyRun], newest: StudyRun
-) -> Iterator[LeftOut]:
-    """Tell of studies of the same dataset that did not finish, and were not run again since."""
-    for study in studies:
-        finished = chosen.get(study.key)
-        since = finished is not None and finished.began > study.began
-        if study.status != FINISHED and study.dataset == newest.dataset and not since:
-            why = f"it failed: {study.failure}" if study.failure else f"it is {study.status}."
-            yield LeftOut(study.name, study.run_id, why)
-
-
-def _of_others(finished: Sequence[StudyRun], of_data: Sequence[StudyRun]) -> Iterator[LeftOut]:
-    """Tell of other datasets, in one line each."""
-    others = [study.dataset for study in finished if study not in of_data]
-    for dataset in sorted(set(others)):
-        count = others.count(dataset)
-        studies = f"{count} {'study' if count == 1 else 'studies'}"
-        yield LeftOut(f"{studies} of {dataset}", "", "of another dataset; data= chooses it.")
-
-
-def _nothing(studies: Sequence[StudyRun], finished: Sequence[StudyRun], data: str) -> str:
-    if not finished:
-        count = len(studies)
-        others = f" ({count} failed or still running)" if count else ""
-        return (
-            f"this MLflow experiment holds no finished study{others}. Run some first: "
-            "mlflow run . -e suite, or mlflow run . -P model=…; MLFLOW_TRACKING_URI names the "
-            "store, MLFLOW_EXPERIMENT_NAME the experiment."
-        )
-    known = ", ".join(sorted({f"{s.dataset} ({s.digest[:_SHOWN_DIGITS]})" for s in finished}))
-    return f"no finished study of data {data!r}; there are studies of {known}."

@@ -9,6 +9,7 @@ from fakeface_bench.evaluation.detector import Detector, train_detector
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.progress import Progress
 from fakeface_bench.records import (
+    EpochRecord,
     FitRecord,
     RepeatRecord,
     ScoredSplit,
@@ -55,7 +56,8 @@ def conclude(
     config = search.best.config
     progress.say(f"refitting trial {search.best.number}, then scoring the test split")
     started = time.perf_counter()
-    detector, final_fit = train_detector(task, config)
+    run_now: list[EpochRecord] = []
+    detector, final_fit = train_detector(task, config, run_now.append)
     fitted = time.perf_counter()
     valid = detector.score(task.valid, subject.index.split("valid"))
     scored = time.perf_counter()
@@ -66,7 +68,7 @@ def conclude(
     further = [replace(task, seed=task.seed + step) for step in range(1, seeds)]
     repeats = _repeat(subject, further, config, test_samples, progress) if further else ()
     an_epoch = len(task.train) + len(task.valid)
-    fit_images = len(final_fit.epochs) * an_epoch
+    fit_images = len(run_now) * an_epoch
     repeat_images = sum(repeat.epochs for repeat in repeats) * an_epoch
     scored_images = len(task.valid) + len(test_samples)
     evaluate = (scored - fitted) + (evaluated - read)

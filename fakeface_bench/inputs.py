@@ -19,7 +19,7 @@ from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.layout import SPLITS
 from fakeface_bench.data.pixels import cached_pixels, pixels_folder
 from fakeface_bench.features.reader import LoadArrays, SplitArrays
-from fakeface_bench.features.speed import decoding_speed, extraction_speed
+from fakeface_bench.features.speed import Speed, decoding_speed, extraction_speed
 from fakeface_bench.features.store import FeatureSource, cached_features
 from fakeface_bench.folders import cache_folder
 from fakeface_bench.models.networks import FrozenNetwork, Network, TrainedNetwork
@@ -48,14 +48,14 @@ class Inputs:
         network: What is trained.
         load: From the name and rows of a split to its arrays.
         told: What trained layers read each epoch, and where from, in words.
-        seconds_per_image: Measures how long one picture takes from its file to what an epoch
-            reads of it; 0 where each epoch begins at the files anyway.
+        speed: Measures how long one picture takes from its file to what an epoch reads of it; no
+            time where each epoch begins at the files anyway.
     """
 
     network: Network
     load: LoadArrays
     told: str
-    seconds_per_image: Callable[[], float]
+    speed: Callable[[], Speed]
 
 
 def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
@@ -186,14 +186,16 @@ def pixel_inputs(
             return read.with_arrays(cached_pixels(of_split, list(rows["digest"]), progress))
         return replace(read, arrays={**read.arrays, **on_demand(of_split)})
 
-    def speed() -> float:
-        return decoding_speed(pictures("train", of_splits["train"]), index.digest) if kept else 0.0
+    def speed() -> Speed:
+        if not kept:
+            return Speed()
+        return decoding_speed(pictures("train", of_splits["train"]), index.digest)
 
     where = "cached" if kept else "decoded anew each epoch"
     return Inputs(network, load, f"pixels, {sum(sizes.values()) / GB:.2f} GB, {where}", speed)
 
 
-def _speed(source: FeatureSource, index: ImageIndex) -> float:
+def _speed(source: FeatureSource, index: ImageIndex) -> Speed:
     return extraction_speed(source, index.files(index.split("train")), index.digest)
 
 

@@ -7,15 +7,11 @@ from fakeface_bench.architectures.architecture import Architecture
 from fakeface_bench.architectures.catalogue import architecture_named
 from fakeface_bench.architectures.fine_tuning import Unfrozen, unfrozen_part
 from fakeface_bench.architectures.weights import Weights, resolve_weights
-from fakeface_bench.config import StudyConfig
+from fakeface_bench.config import SPACE_VERSION, STUDY_VERSION, TUNING_VERSION, StudyConfig
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.layout import SPLITS
 from fakeface_bench.data.publish import content_key
 from fakeface_bench.data.sources import source_names
-from fakeface_bench.search.space import SPACE_VERSION, TUNING_VERSION
-
-#: Raise it with any change that alters the figures of an unchanged study.
-STUDY_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 from fakeface_bench.architectures.catalogue import architecture_named
 from fakeface_bench.architectures.fine_tuning import Unfrozen, unfrozen_part
@@ -82,6 +83,8 @@ def check_compare(config: CompareConfig) -> None:
     """
     if config.data and config.runs:
         raise UsageError("data and runs both choose the studies; give one of them.")
+    if config.runs and not config.run_ids:
+        raise UsageError(f"runs {config.runs!r} names none; give ids of MLflow runs.")
     _check_output(config.output)
 
 
@@ -103,6 +106,8 @@ def check_suite(config: SuiteConfig) -> None:
         raise UsageError(
             f"weights are given for {strangers[0]!r}, which is not among models {config.models!r}."
         )
+    for name, weights in named_weights(config.study.weights).items():
+        check_weights_spec(weights, architecture_named(name))
     for study in suite_studies(config):
         check_request(study)
 
@@ -140,6 +145,9 @@ def _suite_study(shared: StudyConfig, model: str) -> StudyConfig:
 
 
 def _check_output(name: str) -> None:
-    output = existing_path(name) if name else None
-    if output and not output.is_dir():
+    try:
+        output = Path(name).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"output {name!r} is no folder: {error}") from error
+    if name and output.exists() and not output.is_dir():
         raise UsageError(f"output {name!r} is a file; name a folder.")

@@ -98,6 +98,14 @@ def machine_facts() -> dict[str, Any]:
     }
 
 
+def machine_name() -> str:
+    """Return the machine in words, by which studies on others are told apart."""
+    facts = machine_facts()
+    count = facts["hardware_gpus"]
+    with_gpus = f", {count} GPU{'s' * (count > 1)}" if count else ""
+    return f"{facts['hardware_cpu']}, {facts['hardware_threads']} threads{with_gpus}"
+
+
 def peak_memory_gb() -> float:
     """Return the most memory this process has held at once, in 2³⁰ bytes."""
     if sys.platform == "win32":

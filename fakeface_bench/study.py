@@ -1,11 +1,12 @@
 """One study: search one architecture's head on one dataset, score test once, record it all."""
 
+import time
 from dataclasses import dataclass, replace
 
-from fakeface_bench.accounting import Expenses, before_epochs, close_ledger, study_figures
+from fakeface_bench.accounting import Expenses, before_epochs, close_ledger
 from fakeface_bench.clock import Clock
 from fakeface_bench.conclusion import Conclusion, conclude
-from fakeface_bench.config import StudyConfig
+from fakeface_bench.config import FIGURES_VERSION, StudyConfig
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.energy import energy_meter
 from fakeface_bench.evaluation.metrics import roc_auc
@@ -21,7 +22,7 @@ from fakeface_bench.report import (
     write_study_report,
 )
 from fakeface_bench.request import check_request
-from fakeface_bench.runtime import hardware_facts
+from fakeface_bench.runtime import hardware_facts, machine_name
 from fakeface_bench.search.optimise import SearchTask, optimise
 from fakeface_bench.search.space import Space
 from fakeface_bench.search.storage import (
@@ -32,7 +33,6 @@ from fakeface_bench.search.storage import (
     open_study,
     study_uid,
     trial_record,
-    without_credentials,
 )
 from fakeface_bench.subject import Subject, prepare_subject
 from fakeface_bench.tracking import names
@@ -78,7 +78,7 @@ def run_study(config: StudyConfig, progress: Progress, clock: Clock | None = Non
         task = _fit_task(plan, subject, study, run, progress)
         runs = TrialRuns(run, tags)
         earlier = frozenset(trial_record(trial).uid for trial in finished_trials(study))
-        search_began = clock.seconds()
+        began = clock.seconds(), time.time()
         search = _search(plan, study, task, runs, progress)
         conclusion = conclude(subject, task, search, config.seeds, progress)
         record = _record(plan, subject, search, conclusion)
@@ -86,11 +86,10 @@ def run_study(config: StudyConfig, progress: Progress, clock: Clock | None = Non
         facts = {"study": record.study, "threshold": detector.threshold}
         log_model(detector.complete, subject.example(plan), facts)
         _log_results(run, record)
-        runs.supersede_older()
-        expenses = Expenses(subject, search, earlier, search_began, conclusion)
-        figures = study_figures(expenses)
-        ledger = close_ledger(expenses, figures, config.dollars_per_hour, clock, meter)
+        expenses = Expenses(subject, search, earlier, *began, conclusion)
+        ledger = close_ledger(expenses, config.dollars_per_hour, clock, meter)
         _log_costs(run, record, ledger)
+        runs.supersede_older()
     return StudyOutcome(record, ledger, run.run_id, run.experiment_id)
 
 
@@ -99,8 +98,8 @@ def _open_subject(
 ) -> tuple[Subject, dict[str, str]]:
     """Prepare what is studied, and tell the run; return it with the tags of its trials."""
     config = plan.config
-    shown = {"storage": without_credentials(config.storage)} if config.storage else {}
-    run.log_params(config.as_params() | shown | hardware_facts())
+    versions = {"version_figures": FIGURES_VERSION}
+    run.log_params(config.shown_params() | hardware_facts() | versions)
     if plan.weights.warning:
         progress.warn(plan.weights.warning)
     run.tag(_tags(plan))
@@ -200,6 +199,7 @@ def _record(
         source_floors=subject.audit.source_floors,
         facts={**audit_metrics(subject.audit), **subject.images_used()},
         fine_tune=plan.unfrozen.label,
+        machine=machine_name(),
     )
 
 

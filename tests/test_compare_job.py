@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,12 +32,9 @@ DIGEST, OTHER = "a" * 64, "b" * 64
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mlflow.MlflowClient]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> mlflow.MlflowClient:
     """A real store, made once: its tables take longer than any test here."""
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}")
-    yield mlflow.MlflowClient()
-    mlflow.set_tracking_uri(before)
+    return mlflow.MlflowClient(f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}")
 
 
 @pytest.fixture
@@ -48,6 +45,7 @@ def store(
     monkeypatch.chdir(tmp_path)
     folder = (tmp_path / "artifacts").as_uri()
     number = server.create_experiment(tmp_path.name, artifact_location=folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.tracking_uri)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", number)
     return server
 
@@ -122,7 +120,8 @@ def test_the_newest_of_each_is_compared_and_the_rest_is_named(keep: Keep, store,
     other_digest = keep("vgg16", 1.0, dataset_digest=OTHER)
     other_split = keep("xception", 1.0, test_digest=OTHER)
     elsewhere = keep("xception", dataset="ciplab", dataset_digest=OTHER)
-    repeated = keep("densenet121", superseded_by="z")
+    repeated = keep("densenet121")
+    store.set_tag(repeated, "fakeface.superseded_by", keep("densenet121", test_digest=OTHER))
     failed = keep("resnet50v2", status="FAILED", failure="out of memory.")
     good = keep("vgg16", 3.0, cost=500.0)
     tuned = keep("vgg16", 3.0, cost=900.0, fine_tune="last_block")
@@ -136,6 +135,7 @@ def test_the_newest_of_each_is_compared_and_the_rest_is_named(keep: Keep, store,
         other_digest: "its dataset has another digest (bbbbbbbbbbbb).",
         other_split: "its test split is another one, drawn with another seed.",
         failed: "it failed: out of memory.",
+        store.get_run(repeated).data.tags["fakeface.superseded_by"]: told[other_split],
         "": "of another dataset; data= chooses it.",
     }
     assert not {elsewhere, repeated} & told.keys()
@@ -216,6 +216,8 @@ def test_unknown_data_is_told_with_what_there_is(keep: Keep, store) -> None:
 def test_studies_of_different_digests_are_not_mixed(keep: Keep, store) -> None:
     runs = [keep("vgg16"), keep("simple_cnn", dataset_digest=OTHER)]
     assert_refused(store, "different datasets and cannot be compared", runs=",".join(runs))
+    runs = [keep("vgg16"), keep("vgg16", dataset_digest=OTHER)]
+    assert_refused(store, "different datasets and cannot be compared", runs=",".join(runs))
     runs = [keep("vgg16"), keep("simple_cnn", test_digest=OTHER)]
     assert_refused(store, "different test splits", runs=",".join(runs))
 
@@ -245,6 +247,31 @@ def test_runs_that_are_no_finished_studies_are_told(keep: Keep, store) -> None:
     assert_refused(store, "is no finished study: it is failed", runs=keep("vgg16", status="FAILED"))
     trial = keep("vgg16", kind="trial")
     assert_refused(store, "is no finished study: it is a trial", runs=trial)
+
+
+def test_a_study_whose_repetition_failed_or_is_gone_still_counts(keep: Keep, store) -> None:
+    good = keep("vgg16")
+    store.set_tag(good, "fakeface.superseded_by", keep("vgg16", status="FAILED"))
+    other = keep("simple_cnn")
+    gone = keep("simple_cnn")
+    store.set_tag(other, "fakeface.superseded_by", gone)
+    store.delete_run(gone)
+    outcome = compare(output="")
+    assert {s.study.identity.run_id for s in outcome.comparison.standings} == {good, other}
+
+
+def test_a_study_whose_files_are_broken_is_named(keep: Keep, store, tmp_path: Path) -> None:
+    run = keep("vgg16")
+    (path,) = (p for p in tmp_path.rglob("artifacts/study.json") if run in p.parts)
+    path.write_text(path.read_text()[:100])
+    assert_refused(store, f"files of the study of vgg16, frozen, imagenet cannot be read.*{run}")
+
+
+def test_no_runs_and_no_home_are_told(store) -> None:
+    with pytest.raises(UsageError, match="names none; give ids"):
+        compare(runs=" ,")
+    with pytest.raises(UsageError, match="is no folder"):
+        compare(output="~nobody_at_all/here")
 
 
 def test_data_and_runs_do_not_go_together(store) -> None:

@@ -89,7 +89,7 @@ def first(place: Workplace) -> tuple[StudyOutcome, RecordedProgress]:
 def second(
     place: Workplace, first: tuple[StudyOutcome, RecordedProgress]
 ) -> tuple[StudyOutcome, RecordedProgress]:
-    return place.run()
+    return place.run(seeds=2, dollars_per_hour=3.6)
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +144,38 @@ def test_running_again_gives_the_same_figures_and_extracts_nothing(
     assert after["cost/extracted_images"] == 0
     assert after["cost/extraction_seconds"] >= before["cost/extraction_seconds"] - 0.5
     assert not any("extracting" in title for title, _ in second[1].stages)
+
+
+def test_what_the_first_run_did_is_charged_to_the_second(first, second) -> None:
+    before, after = first[0].ledger, second[0].ledger
+    for stage in ("preparation", "extraction", "search_complete", "overhead"):
+        assert after.stage(stage).amortised_seconds > 0, stage
+    assert after.stage("search_complete").spent_seconds == 0
+    searched = before.stage("search_complete").seconds
+    assert after.stage("search_complete").seconds == pytest.approx(searched)
+    assert before.stage("extraction").amortised_seconds == 0
+    assert after.total_warm_seconds < before.total_warm_seconds
+    assert after.total_cold_seconds > after.total_warm_seconds
+    assert after.targets.keys() == before.targets.keys()
+
+
+def test_a_further_seed_is_another_fit_beside_the_one_that_is_kept(
+    place: Workplace, second, artifacts: Path
+) -> None:
+    record = second[0].record
+    (repeat,) = record.repeats
+    assert repeat.seed == 1
+    assert not np.array_equal(repeat.test.y_score, record.test.y_score)
+    predictions = pd.read_parquet(artifacts / "test" / "predictions.parquet")
+    np.testing.assert_array_equal(predictions["y_score"], record.test.y_score)
+    np.testing.assert_array_equal(predictions["y_score_seed_1"], repeat.test.y_score)
+    logged = place.client.get_run(second[0].run_id).data.metrics
+    both = [fit.metrics["roc_auc"] for fit in (record.test, repeat.test)]
+    assert logged["test/roc_auc_mean"] == pytest.approx(np.mean(both))
+    assert logged["test/roc_auc_std"] == pytest.approx(np.std(both, ddof=1))
+    assert second[0].ledger.stage("repeats").spent_seconds > 0
+    seconds = logged["cost/total_warm_seconds"]
+    assert logged["cost/total_warm_dollars"] == pytest.approx(seconds / 1000)
 
 
 def test_trials_hang_under_the_newest_parent(place: Workplace, first, second) -> None:

@@ -22,6 +22,8 @@ LAYERS = (
         "audit",
         "suite",
         "compare",
+        "choice",
+        "child",
         "accounting",
         "conclusion",
         "subject",

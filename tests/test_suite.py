@@ -11,10 +11,13 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from fakeface_bench.config import StudyConfig, SuiteConfig
+from fakeface_bench import __version__
+from fakeface_bench.config import FIGURES_VERSION, StudyConfig, SuiteConfig
 from fakeface_bench.errors import UsageError
 from fakeface_bench.records import Ledger
 from fakeface_bench.request import check_suite, named_weights, suite_studies
+from fakeface_bench.suite import answered
+from fakeface_bench.tracking.studies import StudyRun
 from tests.command import Command, words
 
 SMALL = ("--trials", "1", "--epochs", "1", "--image-size", "64", "--weights", "random")
@@ -89,8 +92,8 @@ def test_the_suite_ends_in_one_comparison_of_what_finished(command: Command, sui
     finished = {r.info.run_id for r in runs_of(command, "study") if r.info.status == "FINISHED"}
     assert set(run.data.tags["fakeface.compared"].split(",")) == finished
     assert run.data.params["models"] == "mobilenetv3_small,simple_cnn,mobilenetv2"
-    parents = {r.data.tags["mlflow.parentRunId"] for r in runs_of(command, "study")}
-    assert parents == {run.info.run_id}
+    parents = {r.data.tags.get("mlflow.parentRunId") for r in runs_of(command, "study")}
+    assert parents == {None, run.info.run_id}, "a study that was there stays where it was"
     page = (command.folder / "comparison" / "report.html").read_text()
     assert "simple_cnn" in page
     assert "Left out: mobilenetv2" in words(suited.stdout)
@@ -137,6 +140,7 @@ def suite(models: str, **study: object) -> SuiteConfig:
         (suite("vgg16", weights="vgg19=random"), "weights are given for 'vgg19'"),
         (suite("vgg16", weights="vgg16=nowhere.h5"), r"weights 'nowhere\.h5' is no file"),
         (suite("vgg16", data="nope"), "no dataset or folder 'nope'"),
+        (suite("simple_cnn", weights=f"simple_cnn={__file__}"), "takes no weights"),
         (suite("vgg16", fine_tune="last_99_blocks"), "has .* blocks, not 99"),
     ],
 )
@@ -159,6 +163,43 @@ def test_a_network_is_not_asked_what_it_has_no_use_for() -> None:
     assert (pretrained.weights, pretrained.fine_tune) == ("imagenet", "last_block")
     (frozen,) = suite_studies(suite("vgg16", augment="none", precision="float32"))
     assert (frozen.augment, frozen.precision) == ("search", "auto")
+
+
+@pytest.mark.parametrize(
+    ("changes", "answers"),
+    [
+        ({}, True),
+        ({"trials": 3, "cache_gb": 5.0, "dollars_per_hour": 2.0}, True),
+        ({"trials": 50}, False),
+        ({"seeds": 2}, False),
+        ({"epochs": 5}, False),
+        ({"weights": "imagenet"}, False),
+        ({"weights": __file__}, False),
+        ({"timeout_minutes": 5.0}, True),
+        ({"data": "other"}, True),
+        ({"data": "other", "balance": "sources"}, False),
+    ],
+)
+def test_a_finished_study_answers_what_it_holds(changes: dict[str, object], answers: bool) -> None:
+    params = StudyConfig().as_params() | {
+        "version_fakeface_bench": __version__,
+        "version_figures": FIGURES_VERSION,
+    }
+    balance = {key: changes[key] for key in ("balance",) if key in changes}
+    params |= balance
+    shown = {key: str(value) for key, value in params.items()}
+    earlier = StudyRun("x", "FINISHED", "m", "frozen", "random", "d", "1", "2", 0, "", shown)
+    assert answered(replace(StudyConfig(), **changes), earlier) is answers  # type: ignore[arg-type]
+    older = replace(earlier, params=shown | {"version_figures": "study 0"})
+    assert not answered(replace(StudyConfig(), **changes), older)  # type: ignore[arg-type]
+    hurried = replace(earlier, params=shown | {"timeout_minutes": "1.0"})
+    assert not answered(replace(StudyConfig(), **changes), hurried)  # type: ignore[arg-type]
+
+
+def test_the_storage_is_shown_without_its_password() -> None:
+    config = suite("vgg16", storage="postgresql://ann:secret@host/studies")
+    assert config.shown_params()["storage"] == "postgresql://host/studies"
+    assert config.study.shown_params()["storage"] == "postgresql://host/studies"
 
 
 def test_weights_by_model_are_those_of_that_model() -> None:

@@ -1,6 +1,5 @@
 """Where a backbone's weights come from, and what to say when they cannot be had."""
 
-import hashlib
 import os
 import socket
 import tempfile
@@ -14,7 +13,7 @@ import h5py
 import keras
 
 from fakeface_bench.architectures.architecture import Architecture
-from fakeface_bench.architectures.weights_spec import check_weights_spec
+from fakeface_bench.architectures.weights_spec import check_weights_spec, file_label
 from fakeface_bench.errors import WeightsError
 
 #: Where `keras.applications` downloads from.
@@ -64,8 +63,7 @@ def resolve_weights(spec: str, architecture: Architecture, seed: int) -> Weights
             return Weights("imagenet", seed=seed)
         return Weights("random", seed=seed, warning=_random_warning(architecture))
     path = Path(spec).expanduser()
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-    return Weights(f"file:{digest}", path=path, seed=seed)
+    return Weights(file_label(path), path=path, seed=seed)
 
 
 def imagenet_file(architecture: Architecture) -> Path:

@@ -1,10 +1,18 @@
 """What may be asked for as weights; checked without TensorFlow."""
 
+import hashlib
+from pathlib import Path
+
 from fakeface_bench.architectures.architecture import Architecture
 from fakeface_bench.errors import UsageError
 from fakeface_bench.folders import existing_path
 
 WEIGHT_WORDS = ("auto", "imagenet", "random")
+
+
+def file_label(path: Path) -> str:
+    """Return the label of a weights file: `file:` and the first 12 digits of its SHA-256."""
+    return f"file:{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
 
 
 def check_weights_spec(spec: str, architecture: Architecture) -> None:

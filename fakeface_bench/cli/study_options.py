@@ -5,7 +5,16 @@ from typing import Any
 
 import click
 
-from fakeface_bench.config import AUGMENTS, AUTO, BALANCES, FITS, PRECISIONS, SEARCHED, StudyConfig
+from fakeface_bench.config import (
+    AUGMENTS,
+    AUTO,
+    BALANCES,
+    FITS,
+    PRECISIONS,
+    SEARCHED,
+    STORAGE_VARIABLE,
+    StudyConfig,
+)
 
 Command = Callable[..., Any]
 
@@ -104,6 +113,7 @@ _OPTIONS: tuple[Callable[[Command], Command], ...] = (
     click.option(
         "--storage",
         default=_DEFAULT.storage,
+        envvar=STORAGE_VARIABLE,
         help="Optuna storage URL; empty for a SQLite file beside MLflow's.",
     ),
     click.option(

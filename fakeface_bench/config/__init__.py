@@ -13,8 +13,14 @@ from fakeface_bench.config.names import (
     REAL,
     SEARCHED,
 )
-from fakeface_bench.config.study import StudyConfig
+from fakeface_bench.config.study import STORAGE_VARIABLE, StudyConfig, without_credentials
 from fakeface_bench.config.trial import HeadConfig, TrialConfig, TuningConfig
+from fakeface_bench.config.versions import (
+    FIGURES_VERSION,
+    SPACE_VERSION,
+    STUDY_VERSION,
+    TUNING_VERSION,
+)
 
 __all__ = [
     "AUGMENTS",
@@ -22,11 +28,16 @@ __all__ = [
     "BALANCES",
     "CLASS_NAMES",
     "FAKE",
+    "FIGURES_VERSION",
     "FITS",
     "FROZEN",
     "PRECISIONS",
     "REAL",
     "SEARCHED",
+    "SPACE_VERSION",
+    "STORAGE_VARIABLE",
+    "STUDY_VERSION",
+    "TUNING_VERSION",
     "AuditConfig",
     "CompareConfig",
     "HeadConfig",
@@ -34,4 +45,5 @@ __all__ = [
     "SuiteConfig",
     "TrialConfig",
     "TuningConfig",
+    "without_credentials",
 ]

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from fakeface_bench.config.study import StudyConfig
+from fakeface_bench.config.study import StudyConfig, without_credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +82,7 @@ class SuiteConfig:
         """Return the record as flat params, keyed as on the command line."""
         shared = {k: v for k, v in self.study.as_params().items() if k not in _OF_ONE_STUDY}
         return {"models": self.models, "output": self.output, **shared}
+
+    def shown_params(self) -> dict[str, Any]:
+        """Return them as a run shows them: without the storage's credentials."""
+        return self.as_params() | {"storage": without_credentials(self.study.storage)}

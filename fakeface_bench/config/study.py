@@ -5,6 +5,15 @@ from typing import Any
 
 from fakeface_bench.config.names import AUTO, FROZEN, SEARCHED
 
+#: Names the study's storage, for a process whose command line is not to show a password.
+STORAGE_VARIABLE = "FAKEFACE_STORAGE"
+
+
+def without_credentials(storage: str) -> str:
+    """Return a storage URL without its credentials."""
+    scheme, mark, rest = storage.partition("://")
+    return f"{scheme}{mark}{rest.rpartition('@')[2]}"
+
 
 @dataclass(frozen=True, slots=True)
 class StudyConfig:
@@ -60,3 +69,7 @@ class StudyConfig:
     def as_params(self) -> dict[str, Any]:
         """Return the record as flat params, keyed as on the command line."""
         return asdict(self)
+
+    def shown_params(self) -> dict[str, Any]:
+        """Return them as a run shows them: without the storage's credentials."""
+        return self.as_params() | {"storage": without_credentials(self.storage)}

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,11 +42,15 @@ def content_key(parts: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CachedArrays:
-    """Arrays on disk, memory-mapped for reading, and the facts of the run that wrote them."""
+    """Arrays on disk, memory-mapped for reading, and the facts of the run that wrote them.
+
+    `waited_seconds` were spent on waiting for another process that was writing them.
+    """
 
     arrays: Mapping[str, np.ndarray[Any, np.dtype[Any]]]
     facts: Mapping[str, Any]
     made_now: bool
+    waited_seconds: float = 0.0
 
 
 def cached_arrays(folder: Path, make: Callable[[Path], Mapping[str, Any]]) -> CachedArrays:
@@ -59,11 +64,13 @@ def cached_arrays(folder: Path, make: Callable[[Path], Mapping[str, Any]]) -> Ca
             that JSON can hold.
     """
     made_now = False
+    started = time.perf_counter()
     with FileLock(folder.with_name(f"{folder.name}.lock")):
+        waited = time.perf_counter() - started
         if not folder.exists():
             made_now = True
             with publish_folder(folder) as draft:
                 facts = make(draft)
                 (draft / FACTS_FILE).write_text(json.dumps(facts, indent=1))
     arrays = {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))}
-    return CachedArrays(arrays, json.loads((folder / FACTS_FILE).read_text()), made_now)
+    return CachedArrays(arrays, json.loads((folder / FACTS_FILE).read_text()), made_now, waited)

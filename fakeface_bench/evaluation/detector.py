@@ -20,7 +20,7 @@ from fakeface_bench.records import FitRecord, FloatArray, LabelArray, ScoredSpli
 from fakeface_bench.training.batches import Batches, forward_of, predict_batch, predict_logits
 from fakeface_bench.training.fit import as_served, fit
 from fakeface_bench.training.losses import LOSSES
-from fakeface_bench.training.task import FitTask
+from fakeface_bench.training.task import FitTask, OnEpoch
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,17 @@ class Detector:
         return self.network.complete(self.classifier, self.head, self.calibration)
 
 
-def train_detector(task: FitTask, config: TrialConfig) -> tuple[Detector, FitRecord]:
-    """Fit a trial's options, then choose calibration and threshold on validation."""
-    fitted, record = fit(task, config)
+def train_detector(
+    task: FitTask, config: TrialConfig, on_epoch: OnEpoch | None = None
+) -> tuple[Detector, FitRecord]:
+    """Fit a trial's options, then choose calibration and threshold on validation.
+
+    Args:
+        task: Data and rules.
+        config: Options of the trial.
+        on_epoch: Called after each epoch that is run, and not loaded.
+    """
+    fitted, record = fit(task, config, on_epoch)
     classifier = as_served(task, config, fitted)
     head = config.head
     forward = forward_of(task.network, classifier)

@@ -43,7 +43,9 @@ class SplitArrays:
 
     def _charged(self, cached: CachedArrays, **changes: Mapping[str, Any]) -> "SplitArrays":
         images = int(cached.facts["images"])
-        earlier = 0.0 if cached.made_now else float(cached.facts["seconds"])
+        earlier = 0.0
+        if not cached.made_now:  # what this process waited for is spent already
+            earlier = max(0.0, float(cached.facts["seconds"]) - cached.waited_seconds)
         return replace(
             self,
             **changes,

@@ -77,6 +77,8 @@ class ComparedStudy:
         epochs_began_seconds: Cold seconds that were needed before its first epoch: to prepare the
             data and to extract train and validation.
         ledger: What it cost.
+        machine: What it ran on, in words; empty where that is not known.
+        trials: Number of trials that its search holds.
     """
 
     identity: StudyIdentity
@@ -89,6 +91,8 @@ class ComparedStudy:
     epochs: tuple[EpochRecord, ...]
     epochs_began_seconds: float
     ledger: Ledger
+    machine: str = ""
+    trials: int = 0
 
     @property
     def label(self) -> str:

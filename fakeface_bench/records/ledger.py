@@ -65,7 +65,7 @@ class Ledger:
 
     @property
     def total_cold_seconds(self) -> float:
-        """As if nothing had been cached and the search had run in one go."""
+        """As if nothing had been cached; trials that failed or were killed are charged too."""
         return sum(stage.seconds for stage in self.stages)
 
     @property

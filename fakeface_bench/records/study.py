@@ -56,6 +56,7 @@ class StudyRecord:
         epochs_began_seconds: As in `ComparedStudy`.
         seed: Of the final fit.
         repeats: The winner with further seeds.
+        machine: What it ran on, in words.
         floor: What the dataset's metadata alone would score, where that could be measured.
         source_floors: The same of each of several sources, by its name.
         facts: Further single figures, by MLflow metric name.
@@ -75,6 +76,7 @@ class StudyRecord:
     epochs_began_seconds: float = 0.0
     seed: int = 0
     repeats: tuple[RepeatRecord, ...] = ()
+    machine: str = ""
     floor: ShortcutFloor | None = None
     source_floors: Mapping[str, ShortcutFloor] = field(default_factory=dict)
     facts: Mapping[str, float] = field(default_factory=dict)

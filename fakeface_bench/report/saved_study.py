@@ -40,6 +40,8 @@ def write_study_json(record: StudyRecord, folder: Path) -> None:
         "options": record.config.as_params(),
         "thresholds": {str(seed): split.threshold for seed, split in _fits(record).items()},
         "best_epoch": record.final_fit.best_epoch,
+        "machine": record.machine,
+        "trials": len(record.search.trials),
         "epochs_began_seconds": record.epochs_began_seconds,
         "epochs": [asdict(epoch) for epoch in record.final_fit.epochs],
     }
@@ -83,6 +85,8 @@ def read_saved_study(run_id: str, folder: Path) -> ComparedStudy:
         epochs=tuple(EpochRecord(**epoch) for epoch in content["epochs"]),
         epochs_began_seconds=content["epochs_began_seconds"],
         ledger=Ledger.from_json(ledger),
+        machine=content["machine"],
+        trials=content["trials"],
     )
 
 

@@ -21,11 +21,6 @@ TUNING_RATES = (3e-5, 1e-3)
 TUNING_DECAYS = (1e-4, 1e-1)
 TUNING_BATCHES = (16, 32, 64)
 
-#: Raise it with any change of the space: older studies then keep their trials to themselves.
-SPACE_VERSION = 1
-#: The same for what trains layers under the head.
-TUNING_VERSION = 1
-
 
 @dataclass(frozen=True, slots=True)
 class Space:

@@ -15,7 +15,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from fakeface_bench.config import TrialConfig
+from fakeface_bench.config import TrialConfig, without_credentials
 from fakeface_bench.errors import StudyError
 from fakeface_bench.records import EpochRecord, TrialRecord
 
@@ -173,12 +173,6 @@ def _alive(process: Mapping[str, Any]) -> bool:
 
 def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
-
-
-def without_credentials(storage: str) -> str:
-    """Return a storage URL without its credentials."""
-    scheme, _, rest = storage.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
 def _differs(name: str, kept: Mapping[str, Any], asked: Mapping[str, Any]) -> str:

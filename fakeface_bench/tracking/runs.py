@@ -133,6 +133,8 @@ def tracked_run(kind: str, name: str) -> Iterator[TrackedRun]:
             run.tag({names.FAILURE: "interrupted"})
             mlflow.end_run("KILLED")
             raise
+        except MlflowException as error:
+            raise StudyError(f"the MLflow store failed: {error.message}") from error
         except Exception as error:
             run.tag({names.FAILURE: str(error) or type(error).__name__})
             raise

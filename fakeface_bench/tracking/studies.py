@@ -58,11 +58,14 @@ class StudyRun:
 
 
 def find_studies(experiment_id: str) -> list[StudyRun]:
-    """Return the studies of an experiment, the newest first; one that was repeated only once."""
+    """Return the studies of an experiment, the newest first, without those run again since."""
     client = mlflow.MlflowClient()
     query = f"tags.`{names.KIND}` = 'study'"
-    runs = _pages(client, experiment_id, query)
-    return [_study_run(run) for run in runs if names.SUPERSEDED_BY not in run.data.tags]
+    runs = list(_pages(client, experiment_id, query))
+    finished = {run.info.run_id for run in runs if run.info.status == FINISHED}
+    return [
+        _study_run(run) for run in runs if run.data.tags.get(names.SUPERSEDED_BY) not in finished
+    ]
 
 
 def study_named(run_id: str) -> StudyRun:
@@ -118,16 +121,16 @@ def download_study(study: StudyRun, files: Iterable[str], folder: Path) -> None:
             ) from error
 
 
-def open_study_run(parent: TrackedRun, name: str) -> str:
+def open_study_run(parent: TrackedRun, model: str, dataset: str) -> str:
     """Open a run for a study that another process is to adopt; return its id."""
-    tags = {names.KIND: "study", names.PARENT: parent.run_id}
-    run = mlflow.MlflowClient().create_run(parent.experiment_id, run_name=name, tags=tags)
+    tags = {
+        names.KIND: "study",
+        names.PARENT: parent.run_id,
+        names.MODEL: model,
+        names.DATASET: dataset,
+    }
+    run = mlflow.MlflowClient().create_run(parent.experiment_id, run_name=model, tags=tags)
     return str(run.info.run_id)
-
-
-def adopt_study(parent: TrackedRun, run_id: str) -> None:
-    """Show a study that was finished before under another parent."""
-    mlflow.MlflowClient().set_tag(run_id, names.PARENT, parent.run_id)
 
 
 def environment_of(run_id: str, experiment_id: str) -> dict[str, str]:

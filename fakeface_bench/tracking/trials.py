@@ -55,8 +55,11 @@ class TrialRuns(TrialListener):
 
     def supersede_older(self) -> None:
         """Mark the study's older parents, now that this one holds its results."""
+        same = (names.MODEL, names.TEST_DIGEST)
         for run in self._runs("study"):
-            if run.info.run_id != self._parent.run_id:
+            # Another storage may hold a study of the same name that is another one.
+            is_same = all(run.data.tags.get(key) == self._tags.get(key) for key in same)
+            if is_same and run.info.run_id != self._parent.run_id:
                 self._client.set_tag(run.info.run_id, names.SUPERSEDED_BY, self._parent.run_id)
 
     def started(self, uid: str, number: int, config: TrialConfig) -> None:

@@ -112,6 +112,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> StudyRecord:
         valid=scored_split(80, seed=2, distance=2.4),
         test=test,
         epochs_began_seconds=40.5,
+        machine="a machine",
     )
 
 

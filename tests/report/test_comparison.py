@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from fakeface_bench.evaluation.intervals import wilson_interval
 from fakeface_bench.records import ComparedStudy, LeftOut
 from fakeface_bench.report.comparison import (
     Comparison,
@@ -82,15 +83,32 @@ def test_a_dominated_point_is_not_on_the_front(
 
 def test_the_steps_have_the_known_p_values(three: Comparison) -> None:
     up, on = three.steps
+    across, same = three.rivals
     assert (up.test.only_first, up.test.only_second) == (0, 30)
     assert (on.test.only_first, on.test.only_second) == (2, 4)
-    p_values = [binomtest(k, n, 0.5).pvalue for k, n in ((0, 30), (2, 6))]
-    assert [up.test.p, on.test.p] == pytest.approx(p_values)
-    assert [up.adjusted_p, on.adjusted_p] == pytest.approx([2 * p_values[0], p_values[1]])
+    p_values = [binomtest(k, n, 0.5).pvalue for k, n in ((0, 30), (2, 6), (0, 32))]
+    assert [up.test.p, on.test.p, across.test.p] == pytest.approx(p_values)
+    adjusted = [2 * p_values[0], p_values[1], 3 * p_values[2]]
+    assert [up.adjusted_p, on.adjusted_p, across.adjusted_p] == pytest.approx(adjusted)
+    assert same is on
     assert [up.verdict, on.verdict] == ["shown", "not shown"]
     assert up.accuracy.value == pytest.approx(0.15)
     assert up.seconds_per_point == pytest.approx(540 / 15)
     assert on.accuracy.interval.low < 0 < on.accuracy.value < on.accuracy.interval.high
+
+
+def test_both_tables_are_one_family_of_tests() -> None:
+    """Five pairs, of which the last neighbours are in both tables with one adjusted p."""
+    studies = [planted(f"s{n}", range(k), 10.0 * n) for n, k in ((1, 30), (2, 28), (3, 8))]
+    found = compare_studies([*studies, planted("best", range(0), 99.0)])
+    of_pair: dict[tuple[str, str], set[float]] = {}
+    for step in (*found.steps, *found.rivals):
+        of_pair.setdefault((step.lower.label, step.upper.label), set()).add(step.adjusted_p)
+    assert all(len(values) == 1 for values in of_pair.values())
+    assert {step.tests for step in (*found.steps, *found.rivals)} == {5} == {len(of_pair)}
+    last = found.steps[-1]
+    assert last.test.p == pytest.approx(2 / 2**8)
+    assert last.adjusted_p == pytest.approx(2 * last.test.p)
 
 
 def test_standings_hold_accuracy_and_f1(three: Comparison) -> None:
@@ -147,20 +165,35 @@ def test_names_that_collide_are_told_apart() -> None:
     assert max(map(len, names)) < 50
 
 
+@pytest.mark.parametrize("wrong", [range(0), range(IMAGES), range(0, IMAGES, 2)])
+def test_accuracy_that_resamples_cannot_vary_has_the_wilson_interval(wrong: range) -> None:
+    found = compare_studies([planted("one", wrong, 1.0)]).best.accuracy.interval
+    assert found == wilson_interval(IMAGES - len(wrong), IMAGES)
+    assert found.low < found.high
+
+
+def test_seeds_that_are_all_right_keep_their_resampled_interval() -> None:
+    twice = study("twice", [calls(LABELS, range(0))] * 2, 1.0)
+    interval = compare_studies([twice]).best.accuracy.interval
+    assert (interval.low, interval.high) == (1.0, 1.0)
+
+
 # The paragraph
 
 
 def test_a_tie_is_called_a_tie(three: Comparison) -> None:
     assert (three.best.label, three.recommended.label) == ("large", "middle")
     verdict = verdict_of(three)
-    assert verdict.headline == "Take middle: a tie with the best, and cheaper"
+    assert verdict.headline == (
+        "Take middle: a tie with the best (it could be ahead by up to 3.5 points), and cheaper"
+    )
     assert verdict.weight == "good"
     assert verdict.paragraph == (
         "middle is the cheapest study whose accuracy is not shown to be worse than that of the "
         "best, large: the two are a tie. Of n = 200 test images middle is right on 95.0 % and "
         "cost 10 minutes from a cold start; large is right on 96.0 % and cost 2 hours. large is "
         "ahead by 1.0 points (95 % −1.5 to 3.5; McNemar's test p = 0.688, p = 0.688 adjusted for "
-        "2 tests). Not shown is not the same as equal: that large is ahead by up to 3.5 points is "
+        "3 tests). Not shown is not the same as equal: that large is ahead by up to 3.5 points is "
         "not ruled out."
     )
 
@@ -202,18 +235,54 @@ def test_one_study_has_nothing_to_be_compared_with() -> None:
     assert found.steps == found.rivals == ()
 
 
+def test_missing_evidence_is_no_tie() -> None:
+    """Five of 40 images, all for the best: the interval leaves 0 out, the test says p = 0.062."""
+    y_true = labels(40)
+    small, large = (
+        study(name, calls(y_true, range(wrong)), cost)
+        for name, wrong, cost in (("small", 7, 60.0), ("large", 2, 600.0))
+    )
+    found = compare_studies([small, large])
+    assert found.recommended.label == "small"
+    verdict = verdict_of(found)
+    assert verdict.headline == (
+        "Take small: not shown to be worse than the best, though it may well be"
+    )
+    assert verdict.weight == "care"
+    assert not re.search(r"\btie\b", comparison_markdown(found))
+    assert verdict.paragraph.startswith(
+        "small is the cheapest study whose accuracy is not shown to be worse than that of the "
+        "best, large, though it may well be: the interval leaves 0 out, and the test does not "
+        "confirm it. Of n = 40 test images small is right on 82.5 % and"
+    )
+    assert "large is ahead by 12.5 points (95 % 2.5 to 22.5; McNemar's test p = 0.062)" in (
+        verdict.paragraph
+    )
+    assert verdict.paragraph.endswith("ahead by up to 22.5 points is not ruled out.")
+
+
 def test_the_same_rightness_leaves_room_for_a_difference() -> None:
     twin = planted("twin", range(10, 20), 6000.0)
-    text = paragraph(MIDDLE, twin)
-    assert "the best, middle" not in text
     found = compare_studies([MIDDLE, twin])
     assert (found.best.label, found.recommended.label) == ("middle", "middle")
+    assert "the best, middle" not in verdict_of(found).paragraph
     seeds = [calls(LABELS, range(10, 20)), calls(LABELS, range(0))]
-    text = paragraph(MIDDLE, study("twin", seeds, 6000.0))
+    found = compare_studies([MIDDLE, study("twin", seeds, 6000.0)])
+    high = found.rivals[0].accuracy.interval.high
+    assert high > 0.03
     assert (
         "right on exactly the same images; with n = 200 test images, a true difference of up to "
-        "1.5 points is still not ruled out"
-    ) in text
+        f"{points(high)} points is still not ruled out"
+    ) in verdict_of(found).paragraph
+
+
+def test_the_same_rightness_is_never_told_to_be_certain() -> None:
+    """Resamples leave less than a point; 200 images without one difference leave 1.5."""
+    scores = [calls(LABELS, range(10, end)) for end in (20, 20, 20, 20, 20, 19)]
+    found = compare_studies([MIDDLE, study("twin", scores, 6000.0)])
+    step = found.rivals[0]
+    assert step.accuracy.interval.high < step.could_be_ahead == 1 - 0.05 ** (1 / IMAGES)
+    assert "(it could be ahead by up to 1.5 points)" in verdict_of(found).headline
 
 
 def test_a_choice_that_is_not_on_the_front_is_told() -> None:
@@ -233,21 +302,42 @@ def test_seeds_are_told_with_the_kept_model() -> None:
     assert best.accuracy.value == pytest.approx(0.965)
     assert best.accuracy.of_seeds == pytest.approx((0.95, 0.98))
     assert best.accuracy.std == pytest.approx(0.03 / 2**0.5)
-    assert verdict_of(found).paragraph.endswith(
+    assert (
         "Accuracies are means over seeds: several over 2 (the kept model: 95.0 %). McNemar's test "
-        "compares the models that were kept."
-    )
+        "compares the models that were kept. Mind the costs"
+    ) in verdict_of(found).paragraph
     assert quality_rows(found)[1][0][-1] == "2 (std 0.021)"
 
 
 def test_an_interval_apart_from_0_that_no_test_confirms_is_said_to_be_so() -> None:
-    """Six of six images: raw p = 0.031, and 0.062 among two tests that are both unsure."""
+    """Six of six images: raw p = 0.031, and 0.094 among three tests."""
     best = planted("best", range(6), 900.0)
     rivals = [planted("one", range(12), 100.0), planted("two", range(11), 200.0)]
     text = paragraph(best, *rivals)
     assert "one is the cheapest" in text
-    assert "p = 0.031, p = 0.062 adjusted for 2 tests" in text
-    assert text.endswith("leaves 0 out; the test once adjusted does not confirm it.")
+    assert "p = 0.031, p = 0.094 adjusted for 3 tests" in text
+    assert "the interval leaves 0 out, and the test once adjusted does not confirm it." in text
+
+
+def test_a_kept_model_that_is_luckier_than_its_seeds_shows_nothing() -> None:
+    """The kept model is ahead at p < 0.001; over both seeds the studies are about equal."""
+    lucky = study("lucky", [calls(LABELS, range(8)), calls(LABELS, range(42))], 900.0)
+    rival = planted("rival", range(27), 100.0)
+    found = compare_studies([lucky, rival])
+    assert found.best.label == "lucky"
+    step = found.rivals[0]
+    assert step.adjusted_p < 0.001
+    assert step.accuracy.interval.low < 0
+    assert step.verdict == "not shown"
+    assert found.recommended.label == "rival"
+    text = verdict_of(found).paragraph
+    assert "the two are a tie" in text
+    assert "lucky's kept model alone is shown to be ahead; its mean over seeds is not." in text
+
+
+def test_seeds_that_agree_still_show_a_difference() -> None:
+    sure = study("sure", [calls(LABELS, range(2)), calls(LABELS, range(4))], 900.0)
+    assert compare_studies([sure, SMALL]).rivals[0].is_shown
 
 
 def test_a_worse_mean_with_a_better_kept_model_is_not_shown_to_be_worse() -> None:
@@ -256,6 +346,7 @@ def test_a_worse_mean_with_a_better_kept_model_is_not_shown_to_be_worse() -> Non
     assert found.best.label == "middle"
     assert found.rivals[0].adjusted_p < 0.05
     assert found.recommended.label == "lucky"
+    assert "kept model alone is shown" not in verdict_of(found).paragraph
 
 
 def test_random_weights_are_warned_of() -> None:
@@ -268,6 +359,42 @@ def test_random_weights_are_warned_of() -> None:
         "says nothing of how good the architecture is with them."
     )
     assert comparison_markdown(found).startswith(f"**unfit: {WARNING}**\n\n**Take middle")
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"machine": "a laptop"}, "the studies ran on different machines."),
+        ({"trials": 3}, "the searches hold different numbers of trials (3 to 20)."),
+        (
+            {"machine": "a laptop", "trials": 30},
+            "the studies ran on different machines. The searches hold different numbers of trials "
+            "(20 to 30).",
+        ),
+    ],
+)
+def test_costs_that_are_not_alike_are_warned_of(given: dict[str, Any], sentence: str) -> None:
+    alike = {"machine": "a server", "trials": 20}
+    one, other = replace(SMALL, **alike), replace(MIDDLE, **alike)
+    assert "Mind the costs" not in comparison_markdown(compare_studies([one, other]))
+    other = replace(other, **given)
+    text = paragraph(one, other)
+    assert text.endswith(f"Mind the costs: {sentence}")
+    assert "Mind the costs" in comparison_markdown(compare_studies([one, other]))
+
+
+def test_numbers_of_seeds_that_differ_are_warned_of() -> None:
+    thrice = study("thrice", [calls(LABELS, range(9))] * 3, 900.0)
+    assert paragraph(SMALL, thrice).endswith(
+        "Mind the costs: the studies have different numbers of seeds (1 to 3), and each is charged "
+        "its own."
+    )
+    assert "Mind the costs" not in paragraph(thrice, replace(thrice, ledger=ledger(9.0)))
+
+
+def test_what_is_not_known_of_a_study_is_no_difference() -> None:
+    known = replace(MIDDLE, machine="a server", trials=20)
+    assert "Mind the costs" not in paragraph(SMALL, known)
 
 
 def test_chance_is_called_chance() -> None:
@@ -317,8 +444,8 @@ def test_what_was_never_reached_or_measured_is_shown_as_such() -> None:
     header, rows = cost_rows(found)
     row = dict(zip(header, rows[0], strict=True))
     assert (row["to 0.75"], row["to 0.8"], row["parameters"]) == ("12 s", "∞", "1,500,000")
-    assert row["peak memory, GB"] == "–"
-    assert unmeasured_told(found) == ["energy, kWh: no counter (one)."]
+    assert row["peak memory, this run, GB"] == "–"
+    assert unmeasured_told(found) == ["energy, this run, kWh: no counter (one)."]
     assert leaderboard_rows(found)[1][0][3:] == ("1.67 min", "1 min")
 
 
@@ -332,6 +459,12 @@ def test_markdown_of_twenty_studies_fits_a_description() -> None:
     assert len(text) < 5000
     assert "more in leaderboard.csv." in text
     assert "more in report.html." in text
+
+
+@pytest.mark.parametrize("reason", ["it failed: no images.", "it failed: no images"])
+def test_why_a_study_was_left_out_ends_with_one_full_stop(reason: str) -> None:
+    text = comparison_markdown(compare_studies([SMALL], [LeftOut("vgg19", "", reason)]))
+    assert text.endswith("- vgg19: it failed: no images.\n")
 
 
 def test_hostile_names_keep_markdown_in_shape() -> None:

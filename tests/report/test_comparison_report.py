@@ -47,10 +47,11 @@ def five(folder: Path) -> list[ComparedStudy]:
         scores = [noisy(y_true, strength, n + 7, shared) for n in range(count)]
         return study(model, scores, cost, data_folders={"faces": str(folder)}, **given)
 
+    ran = {"machine": "a server, 8 threads", "trials": 12}
     figures = {"parameters": 4.2e6, "mmacs_per_image": 217.0, "predict_images_per_second": 300.0}
     tuned = {"fine_tune": "last_2_blocks", "trained": "last 2 blocks", "epochs": epochs(9, head=3)}
     return [
-        made("small", 0.8, ledger(200.0, 60.0, targets={"0.75": 90.0})),
+        made("small", 0.8, ledger(200.0, 60.0, targets={"0.75": 90.0}), **ran),
         made("large", 1.2, ledger(500.0, figures=figures), count=3),
         made("middle", 1.2, ledger(1500.0, dollars_per_hour=2.0)),
         made("middle", 1.8, ledger(7000.0), **tuned),
@@ -132,6 +133,8 @@ def test_the_leaderboard_holds_everything_in_full(compared: Comparison, written:
         assert (table[f"{key}_low_95"] <= table[key]).all()
         assert (table[key] <= table[f"{key}_high_95"]).all()
     assert table["on_front"].tolist() == [standing.on_front for standing in compared.standings]
+    assert (small["machine"], small["trials"]) == ("a server, 8 threads", 12)
+    assert table.loc["unfit", ["machine", "trials"]].isna().all()
     assert "energy_kwh" in table
     assert table.loc["middle (last_2_blocks)", "trained"] == "last 2 blocks"
     assert table.loc["unfit", "warning"] == "They are RANDOM."
@@ -142,6 +145,7 @@ def test_the_other_tables_follow_the_comparison(compared: Comparison, written: P
     counts = steps["family"].value_counts()
     assert counts["front"] == len(compared.steps)
     assert counts["cheaper than best"] == len(compared.rivals)
+    assert steps["tests"].nunique() == 1
     assert steps["mcnemar_p"].tolist()[0] == pytest.approx(compared.steps[0].test.p)
     agreement = pd.read_csv(written / "agreement.csv")
     assert len(agreement) == 10
@@ -160,6 +164,29 @@ def test_plotly_knows_every_option_of_the_plots(compared: Comparison) -> None:
     for views in json.loads(colours).values():
         for plot in views.values():
             assert len(go.Figure(plot).data) == len(plot["data"])
+
+
+def test_the_page_says_what_its_words_mean(written: Path) -> None:
+    page = page_text(written / "report.html")
+    for words in (
+        "These images do not tell the two apart",
+        "nor, of a study with one seed, another training run",
+        "trials that failed or were killed are charged too",
+        "Wilson interval",
+        "Energy, this run, kWh",
+        "Peak memory, this run, GB",
+        "all pairs of both tables",
+    ):
+        assert words in page.replace("\N{NO-BREAK SPACE}", " "), words
+    assert "A tie:" not in page
+
+
+def test_the_page_says_what_each_study_ran_on(written: Path) -> None:
+    runs = page_text(written / "report.html").rpartition("<h2>Where it comes from</h2>")[2]
+    assert re.findall(r'<th scope="col"[^>]*>(.*?)</th>', runs)[-3:] == [
+        *("Seeds", "Trials", "Machine")
+    ]
+    assert "a server, 8 threads</td>" in runs
 
 
 def test_one_study_is_reported(tmp_path: Path) -> None:
@@ -271,6 +298,14 @@ def test_the_page_fits_and_needs_nothing_from_outside(
         assert visit.tells(HOLDS_PLOTS) >= 3
         assert visit.tells("document.documentElement.scrollWidth") <= width
         assert visit.tells("document.querySelectorAll('.plot .point, .plot .points path').length")
+
+
+def test_the_leaderboard_is_not_cut_where_there_is_room(browser: Any, written: Path) -> None:
+    first = "document.querySelector('.sticky')"
+    for width in (1000, 1200, 1280):
+        with Visit(browser, written / "report.html", width) as visit:
+            inner = visit.tells(f"{first}.scrollWidth")
+            assert inner <= visit.tells(f"{first}.clientWidth"), width
 
 
 def test_the_front_alone_is_a_page(browser: Any, written: Path) -> None:

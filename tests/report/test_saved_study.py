@@ -22,6 +22,8 @@ def test_a_study_is_read_back_as_it_was(record: StudyRecord, ledger: Ledger, wri
     assert study.ledger == ledger
     assert study.epochs == record.final_fit.epochs
     assert study.epochs_began_seconds == 40.5
+    assert study.trials == len(record.search.trials)
+    assert study.machine == record.machine == "a machine"
     assert study.paths == record.test.paths
     np.testing.assert_array_equal(study.y_true, record.test.y_true)
     np.testing.assert_array_equal(study.kept.y_score, record.test.y_score)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from fakeface_bench.config import without_credentials
 from fakeface_bench.errors import StudyError
-from fakeface_bench.search.storage import open_study, without_credentials
+from fakeface_bench.search.storage import open_study
 from fakeface_bench.tracking.store import storage_beside_store
 
 

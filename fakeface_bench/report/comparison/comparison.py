@@ -11,7 +11,7 @@ from fakeface_bench.report.comparison.agreement import Agreement, agreement_of
 from fakeface_bench.report.comparison.front import on_front
 from fakeface_bench.report.comparison.labels import unique_labels
 from fakeface_bench.report.comparison.standing import Standing, figures_with_intervals
-from fakeface_bench.report.comparison.steps import Step, rivals_of, steps_along
+from fakeface_bench.report.comparison.steps import Step, compare_standings
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +74,11 @@ def compare_studies(
     ranked = _ranked(studies)
     standings = [standing for standing, _ in ranked]
     resampled = {standing.label: values for standing, values in ranked}
+    steps, rivals = compare_standings(standings, resampled)
     return Comparison(
         standings=tuple(standings),
-        steps=steps_along(standings, resampled),
-        rivals=rivals_of(standings[0], standings, resampled),
+        steps=steps,
+        rivals=rivals,
         agreement=agreement_of([standing.study for standing in standings]),
         left_out=tuple(left_out),
     )
@@ -119,7 +120,7 @@ def _ranked(studies: Sequence[ComparedStudy]) -> list[tuple[Standing, dict[str, 
     leading = on_front([costs[n] for n in order], [accuracies[n] for n in order])
     resampled = resampled_figures(y_true, [study.seeds for study in chosen])
     joined = [
-        figures_with_intervals(figures[n], values)
+        figures_with_intervals(figures[n], values, len(y_true))
         for n, values in zip(order, resampled, strict=True)
     ]
     rows = zip(chosen, unique_labels(chosen), joined, leading, resampled, strict=True)

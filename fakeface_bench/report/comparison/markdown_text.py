@@ -13,7 +13,7 @@ from fakeface_bench.report.comparison.rows import (
     step_rows,
     unmeasured_told,
 )
-from fakeface_bench.report.comparison.units import listed
+from fakeface_bench.report.comparison.units import listed, sentence_end
 from fakeface_bench.report.comparison.verdict import verdict_of, warnings_of
 from fakeface_bench.report.markdown import escaped, table
 
@@ -94,7 +94,7 @@ def _left_out(left_out: Sequence[LeftOut], most: int) -> list[str]:
         return []
     lines = [
         f"- {escaped(shortened(study.name, 80))}: "
-        f"{escaped(shortened(study.reason, _LONGEST_SENTENCE))}"
+        f"{escaped(sentence_end(shortened(study.reason, _LONGEST_SENTENCE)))}"
         for study in left_out[:most]
     ]
     return ["### Left out", "\n".join(lines), *_more(len(left_out) - most, "report.html")]

@@ -38,8 +38,8 @@ _SIZES = (
     ("first epoch", "first_epoch_seconds", "time"),
     ("later epochs", "steady_epoch_seconds", "time"),
     ("epoch, end to end", "epoch_end_to_end_seconds", "time"),
-    ("peak memory, GB", "peak_memory_gb", "number"),
-    ("energy, kWh", "energy_kwh", "number"),
+    ("peak memory, this run, GB", "peak_memory_gb", "number"),
+    ("energy, this run, kWh", "energy_kwh", "number"),
 )
 
 

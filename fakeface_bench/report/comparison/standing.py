@@ -1,11 +1,11 @@
 """Where one study stands: its figures with their intervals, what it cost, and whether it leads."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fakeface_bench.evaluation.intervals import Interval, percentile_interval
+from fakeface_bench.evaluation.intervals import Interval, percentile_interval, wilson_interval
 from fakeface_bench.evaluation.paired import RESAMPLED
 from fakeface_bench.records import ComparedStudy, FloatArray
 
@@ -16,7 +16,8 @@ class Figure:
 
     Attributes:
         value: Mean over its seeds.
-        interval: 95 %, over test images, and over seeds where there are several.
+        interval: 95 %, over test images, and over seeds where there are several. Resampled, but
+            Wilson's for the accuracy of one seed that no resample varies.
         of_seeds: Of each seed, the kept model's first.
     """
 
@@ -70,12 +71,17 @@ class Standing:
 
 
 def figures_with_intervals(
-    of_seeds: Mapping[str, tuple[float, ...]], resampled: Mapping[str, FloatArray]
+    of_seeds: Mapping[str, tuple[float, ...]], resampled: Mapping[str, FloatArray], images: int
 ) -> dict[str, Figure]:
     """Join each figure of a study's seeds with its interval."""
-    return {
+    figures = {
         key: Figure(
             float(np.mean(of_seeds[key])), percentile_interval(resampled[key]), of_seeds[key]
         )
         for key in RESAMPLED
     }
+    accuracy = figures["accuracy"]
+    if len(accuracy.of_seeds) == 1 and np.ptp(resampled["accuracy"]) == 0:
+        right = round(accuracy.value * images)
+        figures["accuracy"] = replace(accuracy, interval=wilson_interval(right, images))
+    return figures

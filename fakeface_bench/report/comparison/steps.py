@@ -1,4 +1,4 @@
-"""The steps along the front, from each study to the next dearer one: are they real, what for?"""
+"""Study against study: the steps along the front, and every cheaper study against the best."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ SIGNIFICANT = 0.05
 SHOWN, NOT_SHOWN = "shown", "not shown"
 
 Resampled = Mapping[str, Mapping[str, FloatArray]]
+#: The lower, then the upper.
+Pair = tuple[Standing, Standing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Step:
         roc_auc: Likewise.
         test: Of the kept models, the lower first.
         adjusted_p: After Holm's adjustment.
-        tests: How many tests were adjusted for together.
+        tests: How many tests were adjusted for together: the pairs of both tables.
     """
 
     lower: Standing
@@ -53,9 +55,36 @@ class Step:
 
     @property
     def is_shown(self) -> bool:
+        """Whether the upper is shown to be the more accurate.
+
+        The test is of the kept models; where either has several seeds, the interval of the means
+        must leave 0 out as well.
+        """
+        several = len(self.lower.study.seeds) > 1 or len(self.upper.study.seeds) > 1
+        return self.is_kept_shown and (self.accuracy.interval.low > 0 or not several)
+
+    @property
+    def is_kept_shown(self) -> bool:
         """Whether the upper's kept model is shown to be the more accurate."""
         is_ahead = self.test.only_second > self.test.only_first
         return is_ahead and self.adjusted_p < SIGNIFICANT
+
+    @property
+    def is_tie(self) -> bool:
+        """Whether the interval leaves it open that the upper is not ahead at all."""
+        return self.accuracy.interval.low <= 0
+
+    @property
+    def could_be_ahead(self) -> float:
+        """By how much the upper may yet be the more accurate.
+
+        Where the kept models are right on the same n images, the interval knows of no difference;
+        then it is at least what n images without one leave open (95 %, one-sided).
+        """
+        if self.test.only_first + self.test.only_second:
+            return self.accuracy.interval.high
+        unseen: float = 1 - 0.05 ** (1 / len(self.upper.study.y_true))
+        return max(unseen, self.accuracy.interval.high)
 
     @property
     def verdict(self) -> str:
@@ -84,51 +113,61 @@ class Step:
         return (upper - lower) / gain
 
 
-def compare_pairs(
-    pairs: Sequence[tuple[Standing, Standing]], resampled: Resampled
-) -> tuple[Step, ...]:
-    """Test each pair (lower, upper); their p values are adjusted as one family.
+def compare_standings(
+    standings: Sequence[Standing], resampled: Resampled
+) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+    """Compare neighbours along the front, and every study cheaper than the best with it.
+
+    The p values of all pairs are adjusted as one family, so a pair in both has one answer.
 
     Args:
-        pairs: In the order of the result.
+        standings: The best first.
         resampled: Figures in shared resamples, by label.
+
+    Returns:
+        The steps along the front and those to the best, both from cheap to dear.
     """
-    tests = [mcnemar(lower.study.right, upper.study.right) for lower, upper in pairs]
+    tables = _along_the_front(standings), _cheaper_than_best(standings)
+    family = {_ranks(pair): pair for pairs in tables for pair in pairs}
+    tests = [mcnemar(lower.study.right, upper.study.right) for lower, upper in family.values()]
     adjusted = holm([test.p for test in tests])
-    return tuple(
-        Step(
-            lower,
-            upper,
-            _gain(lower, upper, "accuracy", resampled),
-            _gain(lower, upper, "roc_auc", resampled),
+    steps = {
+        ranks: Step(
+            *pair,
+            _gain(pair, "accuracy", resampled),
+            _gain(pair, "roc_auc", resampled),
             test,
             p,
-            len(pairs),
+            len(family),
         )
-        for (lower, upper), test, p in zip(pairs, tests, adjusted, strict=True)
-    )
+        for (ranks, pair), test, p in zip(family.items(), tests, adjusted, strict=True)
+    }
+    along, to_best = (tuple(steps[_ranks(pair)] for pair in pairs) for pairs in tables)
+    return along, to_best
 
 
-def steps_along(standings: Sequence[Standing], resampled: Resampled) -> tuple[Step, ...]:
-    """Compare the neighbours along the front, from cheap to dear."""
+def _along_the_front(standings: Sequence[Standing]) -> list[Pair]:
     front = sorted(
         (standing for standing in standings if standing.on_front),
         key=lambda standing: (standing.cold_seconds, standing.accuracy.value, standing.label),
     )
-    return compare_pairs(list(pairwise(front)), resampled)
+    return list(pairwise(front))
 
 
-def rivals_of(
-    best: Standing, standings: Sequence[Standing], resampled: Resampled
-) -> tuple[Step, ...]:
-    """Compare every study cheaper than the best with it, from cheap to dear."""
+def _cheaper_than_best(standings: Sequence[Standing]) -> list[Pair]:
+    best = standings[0]
     cheaper = sorted(
         (standing for standing in standings if standing.cold_seconds < best.cold_seconds),
         key=lambda standing: (standing.cold_seconds, -standing.accuracy.value, standing.label),
     )
-    return compare_pairs([(standing, best) for standing in cheaper], resampled)
+    return [(standing, best) for standing in cheaper]
 
 
-def _gain(lower: Standing, upper: Standing, key: str, resampled: Resampled) -> Gain:
+def _ranks(pair: Pair) -> tuple[int, int]:
+    return pair[0].rank, pair[1].rank
+
+
+def _gain(pair: Pair, key: str, resampled: Resampled) -> Gain:
+    lower, upper = pair
     interval = difference_interval(resampled[upper.label][key], resampled[lower.label][key])
     return Gain(upper.figures[key].value - lower.figures[key].value, interval)

@@ -72,6 +72,7 @@ def _study_row(standing: Standing, figures: list[str]) -> dict[str, Any]:
     row: dict[str, Any] = {"label": standing.label, "run_id": visible(identity.run_id)}
     for key in ("model", "fine_tune", "weights", "trained", "study", "data"):
         row[key] = visible(getattr(identity, key))
+    row |= {"machine": visible(study.machine) or None, "trials": study.trials or None}
     row |= {"seeds": len(study.seeds), "test_images": len(study.y_true)}
     for key in RESAMPLED:
         figure = standing.figures[key]
@@ -100,7 +101,7 @@ _STEP_COLUMNS = (
     *("family", "from", "to", "accuracy_gain", "accuracy_gain_low_95", "accuracy_gain_high_95"),
     *("roc_auc_gain", "roc_auc_gain_low_95", "roc_auc_gain_high_95", "only_from_right"),
     *("only_to_right", "mcnemar_p", "adjusted_p", "more_accurate", "extra_cold_seconds"),
-    *("seconds_per_point", "dollars_per_point"),
+    *("seconds_per_point", "dollars_per_point", "tests"),
 )
 
 
@@ -109,7 +110,7 @@ def _step_row(family: str, step: Step) -> Mapping[str, Any]:
         *(family, step.lower.label, step.upper.label, *_gain(step.accuracy)),
         *(*_gain(step.roc_auc), step.test.only_first, step.test.only_second, step.test.p),
         *(step.adjusted_p, step.verdict, step.extra_seconds),
-        *(step.seconds_per_point, step.dollars_per_point),
+        *(step.seconds_per_point, step.dollars_per_point, step.tests),
     )
     return dict(zip(_STEP_COLUMNS, values, strict=True))
 

@@ -71,6 +71,11 @@ def p_told(p: float) -> str:
     return f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}"
 
 
+def sentence_end(text: str) -> str:
+    """End a text with one full stop."""
+    return f"{text.rstrip('. ')}."
+
+
 def listed(names: Sequence[str], most: int = 4) -> str:
     """Join names in a sentence; of more than `most` the rest is counted."""
     shown = list(names[:most])

@@ -5,11 +5,10 @@ Every sentence follows from the numbers by a rule.
 
 from dataclasses import dataclass
 
+from fakeface_bench.report.comparison.cautions import cost_cautions
 from fakeface_bench.report.comparison.comparison import Comparison
-from fakeface_bench.report.comparison.standing import Standing
-from fakeface_bench.report.comparison.steps import SIGNIFICANT, Step
+from fakeface_bench.report.comparison.nearest import beside_the_best, cost_told, not_shown
 from fakeface_bench.report.comparison.units import (
-    cost,
     listed,
     p_told,
     percent_right,
@@ -40,6 +39,7 @@ def verdict_of(comparison: Comparison) -> Verdict:
         *_seeds(comparison),
         *_chance(comparison),
         *_weights(comparison),
+        *cost_cautions(comparison),
     ]
     return Verdict(_headline(comparison), " ".join(sentences), _weight(comparison))
 
@@ -60,14 +60,16 @@ def _headline(comparison: Comparison) -> str:
     if _none_beats_chance(comparison):
         return "No study is shown to beat chance"
     if comparison.nearest is not None:
-        return f"Take {name}: a tie with the best, and cheaper"
+        return f"Take {name}: {beside_the_best(comparison.nearest)}"
     if not comparison.rivals:
         return f"Take {name}: the most accurate, and none is cheaper"
     return f"Take {name}: every cheaper study is shown to be less accurate"
 
 
 def _weight(comparison: Comparison) -> str:
-    if warnings_of(comparison) or comparison.recommended.is_near_chance:
+    nearest = comparison.nearest
+    is_unsure = nearest is not None and not nearest.is_tie
+    if warnings_of(comparison) or comparison.recommended.is_near_chance or is_unsure:
         return "care"
     return "note" if len(comparison.standings) == 1 else "good"
 
@@ -79,63 +81,15 @@ def _choice(comparison: Comparison) -> list[str]:
         return [
             f"There is one study and nothing to compare it with: {best.label} is right on "
             f"{percent_right(best.accuracy.value)} of {images} (95 % {100 * bounds.low:.1f} to "
-            f"{100 * bounds.high:.1f}) and cost {_cost(best)} from a cold start."
+            f"{100 * bounds.high:.1f}) and cost {cost_told(best)} from a cold start."
         ]
     if comparison.nearest is not None:
-        return _tie(comparison.nearest, images)
+        return not_shown(comparison.nearest, images)
     told = (
         f"{best.label} is right on {percent_right(best.accuracy.value)} of {images}, the most of "
-        f"the {len(comparison.standings)} studies, and cost {_cost(best)} from a cold start."
+        f"the {len(comparison.standings)} studies, and cost {cost_told(best)} from a cold start."
     )
     return [told, *(_all_shown(comparison) if comparison.rivals else _cheapest(comparison))]
-
-
-def _tie(step: Step, images: str) -> list[str]:
-    """Tell of the cheapest study that is not shown to be worse than the best."""
-    lower, upper = step.lower, step.upper
-    adjusted = f", {p_told(step.adjusted_p)} adjusted for {step.tests} tests" * (step.tests > 1)
-    return [
-        f"{lower.label} is the cheapest study whose accuracy is not shown to be worse than that of "
-        f"the best, {upper.label}: the two are a tie.",
-        f"Of {images} {lower.label} is right on {percent_right(lower.accuracy.value)} and cost "
-        f"{_cost(lower)} from a cold start; {upper.label} is right on "
-        f"{percent_right(upper.accuracy.value)} and cost {_cost(upper)}.",
-        f"{upper.label} is ahead by {points(step.accuracy.value)} points (95 % "
-        f"{points_range(step.accuracy.interval)}; McNemar's test {p_told(step.test.p)}{adjusted}).",
-        *_hidden(step, images),
-        *_off_the_front(lower, upper),
-    ]
-
-
-def _off_the_front(chosen: Standing, best: Standing) -> list[str]:
-    """Tell of the odd case in which a study shown to be worse is as cheap and as accurate."""
-    if chosen.on_front:
-        return []
-    return [
-        f"{chosen.label} is not on the front: a study as cheap and as accurate, or better, is "
-        f"itself shown to be less accurate than {best.label}."
-    ]
-
-
-def _hidden(step: Step, images: str) -> list[str]:
-    """Tell what difference the tie leaves room for."""
-    if not step.test.only_first + step.test.only_second:
-        most = 1 - 0.05 ** (1 / len(step.upper.study.y_true))
-        return [
-            f"The two kept models are right on exactly the same images; with {images}, a true "
-            f"difference of up to {points(most)} points is still not ruled out."
-        ]
-    interval = step.accuracy.interval
-    room = (
-        f"Not shown is not the same as equal: that {step.upper.label} is ahead by up to "
-        f"{points(interval.high)} points is not ruled out."
-        if interval.high > 0
-        else f"The interval has no room for {step.upper.label} being ahead."
-    )
-    if interval.low <= 0:
-        return [room]
-    beside = " once adjusted" if step.test.p < SIGNIFICANT else ""
-    return [room, f"The interval alone leaves 0 out; the test{beside} does not confirm it."]
 
 
 def _all_shown(comparison: Comparison) -> list[str]:
@@ -150,10 +104,10 @@ def _all_shown(comparison: Comparison) -> list[str]:
         if count > 1
         else f"The only cheaper study is shown to be less accurate: {lower.label} is"
     )
-    adjusted = ", adjusted" if count > 1 else ""
+    adjusted = ", adjusted" if closest.tests > 1 else ""
     return [
         f"{which} right on {percent_right(lower.accuracy.value)} and cost "
-        f"{_cost(lower)}: {points(closest.accuracy.value)} points behind (95 % "
+        f"{cost_told(lower)}: {points(closest.accuracy.value)} points behind (95 % "
         f"{points_range(closest.accuracy.interval)}; McNemar's test "
         f"{p_told(closest.adjusted_p)}{adjusted})."
     ]
@@ -165,7 +119,7 @@ def _cheapest(comparison: Comparison) -> list[str]:
     return [
         f"No study is cheaper, so the choice does not hang on whether its lead is real; the "
         f"next, {second.label}, is right on {percent_right(second.accuracy.value)} and cost "
-        f"{_cost(second)}."
+        f"{cost_told(second)}."
     ]
 
 
@@ -207,10 +161,6 @@ def _weights(comparison: Comparison) -> list[str]:
         f"Mind the weights: {listed(labels)} began from random values in place of pretrained "
         "weights, which says nothing of how good the architecture is with them."
     ]
-
-
-def _cost(standing: Standing) -> str:
-    return cost(standing.study.ledger, standing.cold_seconds)
 
 
 def _none_beats_chance(comparison: Comparison) -> bool:

@@ -1,0 +1,116 @@
+"""Which finished studies belong in one comparison, and why the others do not."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from fakeface_bench.data.sources import source_names
+from fakeface_bench.errors import UsageError
+from fakeface_bench.records import LeftOut
+from fakeface_bench.tracking.studies import FINISHED, StudyRun
+
+_SHOWN_DIGITS = 12
+#: Of a digest that is asked for.
+FEWEST_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The studies that are compared, and those that are not."""
+
+    studies: tuple[StudyRun, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def newest_studies(studies: Sequence[StudyRun], data: str) -> Chosen:
+    """Choose the newest finished study per model, layers trained and weights, of one test split.
+
+    Args:
+        studies: To choose from, the newest first.
+        data: The dataset as in `StudyConfig`, or the first digits of its digest; that of the
+            newest finished study when empty.
+
+    Raises:
+        UsageError: If no study has finished, or none of the dataset.
+    """
+    finished = [study for study in studies if study.status == FINISHED]
+    of_data = [study for study in finished if _is_of(study, data)]
+    if not of_data:
+        raise UsageError(_nothing(studies, finished, data))
+    newest = of_data[0]
+    of_data = [s for s in of_data if newest.dataset == s.dataset or newest.digest == s.digest]
+    chosen: dict[tuple[str, str, str], StudyRun] = {}
+    left_out = []
+    for study in of_data:
+        if study.digest != newest.digest:
+            why = f"its dataset has another digest ({study.digest[:_SHOWN_DIGITS]})."
+        elif study.test_digest != newest.test_digest:
+            why = "its test split is another one, drawn with another seed."
+        elif study.key in chosen:
+            why = "an older study of the same."
+        else:
+            chosen[study.key] = study
+            continue
+        left_out.append(LeftOut(study.name, study.run_id, why))
+    left_out += _unfinished(studies, chosen, newest)
+    return Chosen(tuple(chosen.values()), (*left_out, *_of_others(finished, of_data)))
+
+
+def of_one_dataset(studies: Sequence[StudyRun], left_out: Sequence[LeftOut] = ()) -> Chosen:
+    """Take the studies that were named, and tell of those that cannot be.
+
+    Raises:
+        UsageError: If they are not of one dataset and test split.
+    """
+    for what, digests in (
+        ("datasets", [study.digest for study in studies]),
+        ("test splits", [study.test_digest for study in studies]),
+    ):
+        if len(set(digests)) > 1:
+            told = "; ".join(
+                f"{study.name} ({study.run_id}): {digest[:_SHOWN_DIGITS]}"
+                for study, digest in zip(studies, digests, strict=True)
+            )
+            raise UsageError(
+                f"these studies are of different {what} and cannot be compared ({told}). Run them "
+                "on the same data, limit and seed, or name others with runs=."
+            )
+    return Chosen(tuple({study.run_id: study for study in studies}.values()), tuple(left_out))
+
+
+def _is_of(study: StudyRun, data: str) -> bool:
+    by_digest = len(data) >= FEWEST_DIGITS and study.digest.startswith(data)
+    return not data or by_digest or study.dataset == "+".join(source_names(data))
+
+
+def _unfinished(
+    studies: Sequence[StudyRun], chosen: Mapping[tuple[str, str, str], StudyRun], newest: StudyRun
+) -> Iterator[LeftOut]:
+    """Tell of studies of the same dataset that did not finish, and were not run again since."""
+    for study in studies:
+        finished = chosen.get(study.key)
+        since = finished is not None and finished.began > study.began
+        if study.status != FINISHED and study.dataset == newest.dataset and not since:
+            why = f"it failed: {study.failure}" if study.failure else f"it is {study.status}."
+            yield LeftOut(study.name, study.run_id, why)
+
+
+def _of_others(finished: Sequence[StudyRun], of_data: Sequence[StudyRun]) -> Iterator[LeftOut]:
+    """Tell of other datasets, in one line each."""
+    others = [study.dataset for study in finished if study not in of_data]
+    for dataset in sorted(set(others)):
+        count = others.count(dataset)
+        studies = f"{count} {'study' if count == 1 else 'studies'}"
+        yield LeftOut(f"{studies} of {dataset}", "", "of another dataset; data= chooses it.")
+
+
+def _nothing(studies: Sequence[StudyRun], finished: Sequence[StudyRun], data: str) -> str:
+    if not finished:
+        count = len(studies)
+        others = f" ({count} failed or still running)" if count else ""
+        return (
+            f"this MLflow experiment holds no finished study{others}. Run some first: "
+            "mlflow run . -e suite, or mlflow run . -P model=…; MLFLOW_TRACKING_URI names the "
+            "store, MLFLOW_EXPERIMENT_NAME the experiment."
+        )
+    known = ", ".join(sorted({f"{s.dataset} ({s.digest[:_SHOWN_DIGITS]})" for s in finished}))
+    return f"no finished study of data {data!r}; there are studies of {known}."

@@ -1,0 +1,59 @@
+"""A command that is waited for does not outlive the one that waits."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+#: Writes a line for each signal it gets, and ends in its own time.
+CHILD = """
+import signal, sys, time
+def told(number, frame):
+    print('got', number, file=open(sys.argv[1], 'a'), flush=True)
+    time.sleep(0.5)
+    sys.exit(130)
+signal.signal(signal.SIGINT, told)
+print('ready', file=open(sys.argv[1], 'a'), flush=True)
+time.sleep(60)
+"""
+PARENT = """
+import sys
+from fakeface_bench.child import wait_for
+try:
+    print('code', wait_for([sys.executable, '-c', sys.argv[1], sys.argv[2]], {'SAID': 'yes'}))
+except KeyboardInterrupt:
+    print('interrupted')
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_is_passed_on_once(tmp_path: Path, number: signal.Signals) -> None:
+    said = tmp_path / "said"
+    command = [sys.executable, "-c", PARENT, CHILD, str(said)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 20
+    while not (said.exists() and "ready" in said.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(parent.pid, number)  # as a terminal does: to the whole group
+    time.sleep(0.2)
+    os.killpg(parent.pid, number)
+    told, _ = parent.communicate(timeout=20)
+    assert told == "interrupted\n"
+    assert said.read_text().splitlines() == ["ready", f"got {int(signal.SIGINT)}"]
+
+
+def test_the_exit_code_is_passed_back() -> None:
+    script = "import os, sys; sys.exit(7 if os.environ['SAID'] == 'yes' else 1)"
+    command = [sys.executable, "-c", PARENT, script, ""]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "code 7\n"
