@@ -335,6 +335,16 @@ def test_a_kept_model_that_is_luckier_than_its_seeds_shows_nothing() -> None:
     assert "lucky's kept model alone is shown to be ahead; its mean over seeds is not." in text
 
 
+@pytest.mark.parametrize("seeds", [2, 3, 6, 7])
+def test_means_over_seeds_that_are_equal_rank_by_cost(seeds: int) -> None:
+    for wrong in (7, 10, 11, 27):
+        cheap = planted("cheap", range(wrong), 10.0)
+        dear = study("dear", [calls(LABELS, range(wrong))] * seeds, 90.0)
+        found = compare_studies([dear, cheap])
+        assert found.best.label == "cheap"
+        assert [standing.on_front for standing in found.standings] == [True, False]
+
+
 def test_seeds_that_agree_still_show_a_difference() -> None:
     sure = study("sure", [calls(LABELS, range(2)), calls(LABELS, range(4))], 900.0)
     assert compare_studies([sure, SMALL]).rivals[0].is_shown

@@ -306,6 +306,8 @@ def test_the_leaderboard_is_not_cut_where_there_is_room(browser: Any, written: P
         with Visit(browser, written / "report.html", width) as visit:
             inner = visit.tells(f"{first}.scrollWidth")
             assert inner <= visit.tells(f"{first}.clientWidth"), width
+            heads = "[...document.querySelectorAll('.sticky th')].map(th => th.clientHeight)"
+            assert max(visit.tells(heads)) < 100
 
 
 def test_the_front_alone_is_a_page(browser: Any, written: Path) -> None:

@@ -110,7 +110,8 @@ def _ranked(studies: Sequence[ComparedStudy]) -> list[tuple[Standing, dict[str, 
         {key: tuple(of_seed[key] for of_seed in of_study) for key in RESAMPLED}
         for of_study in scored
     ]
-    accuracies = [float(np.mean(of_study["accuracy"])) for of_study in figures]
+    # Rounded, since means over seeds are not exact and equals must be equal.
+    accuracies = [round(float(np.mean(of_study["accuracy"])), 12) for of_study in figures]
     costs = [study.ledger.total_cold_seconds for study in studies]
     order = sorted(
         range(len(studies)),

@@ -36,7 +36,7 @@ def not_shown(step: Step, images: str) -> list[str]:
 def _how_sure(step: Step) -> str:
     if step.is_tie:
         return ": the two are a tie"
-    beside = " once adjusted" if step.test.p < SIGNIFICANT else ""
+    beside = " once adjusted" if step.test.p < SIGNIFICANT <= step.adjusted_p else ""
     return (
         ", though it may well be: the interval leaves 0 out, and the test"
         f"{beside} does not confirm it"

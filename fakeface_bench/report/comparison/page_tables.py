@@ -156,9 +156,13 @@ def _table(
     note: str = "",
     marked: frozenset[int] = frozenset(),
 ) -> PageTable:
-    columns = tuple(
+    heads = (
         name if name.startswith("p,") or name == "p" else name[0].upper() + name[1:]
         for name in header
+    )
+    columns = tuple(
+        head.replace("To 0", _unbroken("To 0")).replace("(95 %)", _unbroken("(95 %)"))
+        for head in heads
     )
     numbers = frozenset(
         n for n, name in enumerate(header) if name not in ("model", "from", "to", "more accurate?")

@@ -12,6 +12,8 @@ from fakeface_bench.report.comparison.standing import Standing
 #: Adjusted p values below it show a difference.
 SIGNIFICANT = 0.05
 SHOWN, NOT_SHOWN = "shown", "not shown"
+#: A lead of no more is rounding: means over seeds are not exact.
+_ROUNDING = 1e-12
 
 Resampled = Mapping[str, Mapping[str, FloatArray]]
 #: The lower, then the upper.
@@ -61,7 +63,7 @@ class Step:
         must leave 0 out as well.
         """
         several = len(self.lower.study.seeds) > 1 or len(self.upper.study.seeds) > 1
-        return self.is_kept_shown and (self.accuracy.interval.low > 0 or not several)
+        return self.is_kept_shown and not (several and self.is_tie)
 
     @property
     def is_kept_shown(self) -> bool:
@@ -72,7 +74,7 @@ class Step:
     @property
     def is_tie(self) -> bool:
         """Whether the interval leaves it open that the upper is not ahead at all."""
-        return self.accuracy.interval.low <= 0
+        return self.accuracy.interval.low <= _ROUNDING
 
     @property
     def could_be_ahead(self) -> float:
