@@ -69,5 +69,6 @@ def _thumbnail_uri(pixels: npt.NDArray[np.uint8]) -> str:
 
 
 def _tied(text: str) -> str:
-    """Keep a number and its per cent sign on one line."""
-    return text.replace(" %", "\N{NO-BREAK SPACE}%")
+    """Keep a number and its per cent sign on one line, and a p with its value."""
+    fixed = "\N{NO-BREAK SPACE}"
+    return text.replace(" %", f"{fixed}%").replace("p < ", f"p{fixed}<{fixed}")
