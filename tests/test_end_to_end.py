@@ -233,6 +233,7 @@ def test_the_logged_model_scores_pictures_as_the_study_did(
     assert model.metadata.saved_input_example_info is not None
 
 
+@pytest.mark.slow  # tests/search holds the sampler to it, in seconds
 def test_topping_up_adds_trials_as_if_never_stopped(
     place: Workplace, second, tmp_path: Path, tiny_faces: Path
 ) -> None:
