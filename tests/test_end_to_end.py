@@ -386,6 +386,7 @@ def test_a_tuned_study_run_again_trains_nothing_and_says_the_same(
     assert "cost/step_seconds_float32" not in run.data.metrics, "precision is not chosen twice"
 
 
+@pytest.mark.slow
 def test_another_store_pays_for_its_own_trials(
     tuned_place: Workplace, tuned, tmp_path: Path, tiny_faces: Path
 ) -> None:

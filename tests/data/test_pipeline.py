@@ -196,7 +196,7 @@ def test_an_interrupted_decoding_leaves_nothing_that_a_reader_would_use(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pixels, "_STREAM_BATCH", 4)
+        patch.setattr(pixels, "STREAM_BATCH", 4)
         patch.setattr(pixels, "stream_images", interrupted)
         with pytest.raises(KeyboardInterrupt):
             pixels_of(faces, rows, progress)

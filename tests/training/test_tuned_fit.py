@@ -393,6 +393,7 @@ print("RESUMED", *(e.train_loss for e in resumed.last_stage))
 """
 
 
+@pytest.mark.slow
 def test_several_devices_share_the_batches_and_give_the_same_figures(
     workbench: Workbench, tmp_path: Path
 ) -> None:
