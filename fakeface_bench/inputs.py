@@ -154,7 +154,7 @@ def map_inputs(
         network,
         load,
         f"{shown}, cached",
-        lambda: extraction_speed(sources[False], index.files(index.split("train")), index.digest),
+        lambda: _speed(sources[False], index),
     )
 
 
@@ -196,7 +196,8 @@ def pixel_inputs(
 
 
 def _speed(source: FeatureSource, index: ImageIndex) -> Speed:
-    return extraction_speed(source, index.files(index.split("train")), index.digest)
+    rows = index.split("train")
+    return extraction_speed(source, index.files(rows), list(rows["digest"]), index.digest)
 
 
 def _augments(plan: Plan, network: TrainedNetwork, how: str) -> bool:

@@ -12,6 +12,7 @@ from fakeface_bench.config import StudyConfig
 from fakeface_bench.data.canvases import DecodedOnDemand
 from fakeface_bench.data.images import load_image
 from fakeface_bench.data.index import ImageIndex
+from fakeface_bench.features import speed
 from fakeface_bench.features.reader import SplitArrays
 from fakeface_bench.inputs import GB, Inputs, cache_budget, prepare_inputs
 from fakeface_bench.models.networks import FrozenNetwork
@@ -48,6 +49,29 @@ def test_a_frozen_backbone_reads_features(prepare: Prepare) -> None:
     inputs, index = prepare(fine_tune="frozen")
     assert isinstance(inputs.network, FrozenNetwork)
     assert set(read(inputs, index, "test").arrays) == {"pooled", "max2x2"}
+
+
+def test_a_picture_s_time_is_known_from_an_extraction_large_enough_else_measured_once(
+    prepare: Prepare, fresh_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs, index = prepare(fine_tune="frozen")
+    read(inputs, index, "train")  # of ten pictures
+    measured = inputs.speed()
+    again = inputs.speed()
+    assert measured.seconds_per_image == again.seconds_per_image > 0
+    assert measured.amortised_seconds == 0
+    assert again.amortised_seconds > 256 * measured.seconds_per_image * 0.99
+    monkeypatch.setattr(speed, "SAMPLE_IMAGES", 10)
+    known = inputs.speed()
+    assert known.amortised_seconds == 0
+    assert known.seconds_per_image not in (0, measured.seconds_per_image)
+    assert len(list((fresh_cache / "speeds").glob("*/facts.json"))) == 1
+
+
+def test_pixels_decoded_anew_each_epoch_take_no_further_time(prepare: Prepare) -> None:
+    kept, _ = prepare(model="simple_cnn", fine_tune="frozen")
+    streamed, _ = prepare(model="simple_cnn", fine_tune="frozen", cache_gb=NOTHING)
+    assert streamed.speed().seconds_per_image == 0 < kept.speed().seconds_per_image
 
 
 def test_the_map_at_the_cut_is_kept_mirrored_too_for_training(

@@ -53,6 +53,12 @@ class CachedArrays:
     waited_seconds: float = 0.0
 
 
+def kept_facts(folder: Path) -> Mapping[str, Any]:
+    """Return the facts of the run that wrote a folder; none where it is absent."""
+    file = folder / FACTS_FILE
+    return json.loads(file.read_text()) if file.exists() else {}
+
+
 def cached_arrays(folder: Path, make: Callable[[Path], Mapping[str, Any]]) -> CachedArrays:
     """Return the arrays in `folder`; where it is absent, `make` writes them first, once.
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 from fakeface_bench.data.canvases import Pictures
 from fakeface_bench.data.pipeline import stream_images
 from fakeface_bench.data.pixels import STREAM_BATCH
-from fakeface_bench.data.publish import cached_arrays, content_key
+from fakeface_bench.data.publish import cached_arrays, content_key, kept_facts
 from fakeface_bench.features.store import FeatureSource
 from fakeface_bench.folders import cache_folder
 from fakeface_bench.runtime import machine_facts
@@ -37,14 +37,22 @@ class Speed:
     amortised_seconds: float = 0.0
 
 
-def extraction_speed(source: FeatureSource, files: Sequence[Path], digest: str) -> Speed:
-    """Measure how fast pictures pass from their files through the frozen layers.
+def extraction_speed(
+    source: FeatureSource, files: Sequence[Path], digests: Sequence[str], digest: str
+) -> Speed:
+    """Return how fast pictures pass from their files through the frozen layers.
+
+    Known from their extraction where they were enough to tell, else measured.
 
     Args:
         source: Network and preprocessing.
-        files: To sample from.
+        files: Of the training pictures.
+        digests: Of their contents.
         digest: Of the dataset they belong to.
     """
+    known = kept_facts(source.folder(digests))
+    if known.get("images", 0) >= SAMPLE_IMAGES and "seconds_per_image" in known:
+        return Speed(float(known["seconds_per_image"]))
     what = {"features": source.key([digest]), "batch_size": source.batch_size}
     pictures = Pictures(files, source.image_size, source.fit, source.image_size)
     return _measured(what, pictures, source.batch_size, source.extract)
