@@ -11,7 +11,7 @@ import mlflow
 import pandas as pd
 from mlflow.data.pandas_dataset import PandasDataset
 from mlflow.data.sources import LocalArtifactDatasetSource
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from fakeface_bench.config import CLASS_NAMES
@@ -92,6 +92,17 @@ class TrackedRun:
     def log_folder(self, folder: Path) -> None:
         """Log every file of a folder as an artifact, under the same names."""
         self._client.log_artifacts(self.run_id, str(folder))
+
+
+def all_runs(client: mlflow.MlflowClient, experiment_id: str, query: str) -> Iterator[Run]:
+    """Yield every run of an experiment that a query finds, the newest first."""
+    token: Any = None
+    while True:
+        page = client.search_runs([experiment_id], query, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
 
 
 def log_step(

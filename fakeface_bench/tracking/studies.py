@@ -1,9 +1,8 @@
 """Studies as MLflow holds them: found again, opened for another process, read back as files."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import mlflow
 from mlflow.entities import Run
@@ -11,7 +10,7 @@ from mlflow.exceptions import MlflowException
 
 from fakeface_bench.errors import UsageError
 from fakeface_bench.tracking import names
-from fakeface_bench.tracking.runs import TrackedRun, log_tags
+from fakeface_bench.tracking.runs import TrackedRun, all_runs, log_tags
 
 FINISHED = "FINISHED"
 
@@ -61,7 +60,7 @@ def find_studies(experiment_id: str) -> list[StudyRun]:
     """Return the studies of an experiment, the newest first, without those run again since."""
     client = mlflow.MlflowClient()
     query = f"tags.`{names.KIND}` = 'study'"
-    runs = list(_pages(client, experiment_id, query))
+    runs = list(all_runs(client, experiment_id, query))
     finished = {run.info.run_id for run in runs if run.info.status == FINISHED}
     return [
         _study_run(run) for run in runs if run.data.tags.get(names.SUPERSEDED_BY) not in finished
@@ -151,16 +150,6 @@ def settle_study_run(run_id: str, obstacle: str) -> str:
         log_tags(client, run_id, {names.FAILURE: reason})
         client.set_terminated(run_id, "FAILED")
     return str(reason)
-
-
-def _pages(client: mlflow.MlflowClient, experiment_id: str, query: str) -> Iterator[Run]:
-    token: Any = None
-    while True:
-        page = client.search_runs([experiment_id], query, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
 
 
 def _study_run(run: Run) -> StudyRun:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import mlflow
 from mlflow.entities import Param, Run
@@ -11,7 +10,7 @@ from fakeface_bench.config import TrialConfig
 from fakeface_bench.records import EpochRecord, TrialRecord, last_stage
 from fakeface_bench.search.optimise import TrialListener
 from fakeface_bench.tracking import names
-from fakeface_bench.tracking.runs import TrackedRun, log_step, log_tags
+from fakeface_bench.tracking.runs import TrackedRun, all_runs, log_step, log_tags
 
 _STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "failed": "FAILED"}
 
@@ -97,10 +96,4 @@ class TrialRuns(TrialListener):
     def _runs(self, kind: str) -> Iterator[Run]:
         study = self._tags[names.STUDY]
         query = f"tags.`{names.KIND}` = '{kind}' and tags.`{names.STUDY}` = '{study}'"
-        token: Any = None
-        while True:
-            page = self._client.search_runs([self._parent.experiment_id], query, page_token=token)
-            yield from page
-            token = page.token
-            if not token:
-                return
+        return all_runs(self._client, self._parent.experiment_id, query)
