@@ -28,6 +28,7 @@ class KaggleServer:
         md5: In place of the archive's own.
         asked: Each request, with its range.
         sent_bytes: Of the archive, in all.
+        left: Set once a client has left an answer unread.
     """
 
     archive: bytes
@@ -38,6 +39,11 @@ class KaggleServer:
     asked: list[str] = field(default_factory=list)
     sent_bytes: int = 0
     port: int = 0
+    left: threading.Event = field(default_factory=threading.Event)
+
+    def wait_until_left(self) -> None:
+        """Wait until the server has noticed an answer left unread: the client is done sooner."""
+        assert self.left.wait(timeout=10), "no answer was left unread"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -89,7 +95,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(some[start : start + PIECE])
                 state.sent_bytes += len(some[start : start + PIECE])
         except OSError:  # the client resumes, and has left this answer unread
-            state.asked.append("left")
+            state.left.set()
         if share < 1:
             time.sleep(state.stall_seconds)
 
