@@ -138,13 +138,15 @@ class Account:
 
 def watch_study(account: Account) -> None:
     """Watch all that a study calls for its ledger, its logging and its report."""
-    from fakeface_bench import study
+    from fakeface_bench import recording, study
 
     account.watch(study, "close_ledger", "ledger")
-    account.watch(study, "log_model", "model")
-    for name in ("open_store", "_log_costs"):
+    account.watch(recording, "log_model", "model")
+    for name in ("explain_study", "write_explanation"):
+        account.watch(recording, name, "explanation")
+    account.watch(recording, "write_study_report", "report")
+    for name in ("open_store", "log_costs"):
         account.watch(study, name, "logging")
-    account.watch(study, "write_study_report", "report")
     for owner in (study.TrackedRun, study.TrialRuns):
         for name in vars(owner):
             if not name.startswith("_"):

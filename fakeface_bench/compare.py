@@ -1,29 +1,26 @@
 """One comparison: which finished studies of one dataset belong together, and what they show."""
 
 import shutil
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fakeface_bench.choice import Chosen, newest_studies, of_one_dataset
 from fakeface_bench.config import CompareConfig
-from fakeface_bench.errors import UsageError
 from fakeface_bench.folders import draft_folder
 from fakeface_bench.progress import Progress
+from fakeface_bench.reading import read_studies, under_one_name
 from fakeface_bench.records import ComparedStudy
 from fakeface_bench.report import (
-    SAVED_FILES,
     Comparison,
     compare_studies,
     comparison_markdown,
-    read_saved_study,
     write_comparison_report,
 )
 from fakeface_bench.request import check_compare
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.runs import TrackedRun, tracked_run
 from fakeface_bench.tracking.store import open_store
-from fakeface_bench.tracking.studies import StudyRun, download_study, find_studies, study_named
+from fakeface_bench.tracking.studies import find_studies, study_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +55,9 @@ def record_comparison(
     run: TrackedRun, chosen: Chosen, config: CompareConfig, progress: Progress
 ) -> ComparisonOutcome:
     """Read the chosen studies, compare them, and leave all of it in a run and a folder."""
-    studies = [_priced(study, config.dollars_per_hour) for study in _read(chosen.studies, progress)]
-    comparison = compare_studies(_under_one_name(studies), chosen.left_out)
+    studies = under_one_name(list(read_studies(chosen.studies, progress)))
+    priced = [_priced(study, config.dollars_per_hour) for study in studies]
+    comparison = compare_studies(priced, chosen.left_out)
     first = chosen.studies[0]
     run.tag(
         {
@@ -82,34 +80,8 @@ def record_comparison(
     return ComparisonOutcome(comparison, run.run_id, run.experiment_id, output)
 
 
-def _read(studies: Sequence[StudyRun], progress: Progress) -> Iterator[ComparedStudy]:
-    with progress.stage("reading studies", len(studies), "studies") as advance:
-        for study in studies:
-            with draft_folder() as folder:
-                download_study(study, SAVED_FILES, folder)
-                try:
-                    saved = read_saved_study(study.run_id, folder)
-                except (ValueError, KeyError, TypeError) as error:
-                    raise UsageError(
-                        f"the files of the study of {study.name} cannot be read ({error!r}). Run "
-                        f"it again, or compare others with runs=. (run {study.run_id})"
-                    ) from error
-            yield saved
-            advance(1)
-
-
 def _priced(study: ComparedStudy, dollars_per_hour: float) -> ComparedStudy:
     """Return a study at another price of the machine; at its own where none is asked for."""
     if not dollars_per_hour:
         return study
     return replace(study, ledger=replace(study.ledger, dollars_per_hour=dollars_per_hour))
-
-
-def _under_one_name(studies: Sequence[ComparedStudy]) -> list[ComparedStudy]:
-    """Call the test images what the first study called them.
-
-    Studies of one test digest have the same images in the same order, wherever they lay.
-    """
-    first = studies[0]
-    named = {"paths": first.paths, "sources": first.sources, "data_folders": first.data_folders}
-    return [replace(study, **named) for study in studies]  # type: ignore[arg-type]

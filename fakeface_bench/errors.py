@@ -5,6 +5,8 @@ from difflib import get_close_matches
 
 #: Exit code of a process that was interrupted: 128 and SIGINT's number.
 INTERRUPTED = 130
+#: Exit code of a command that did its work, but for files that could not be read.
+SOME_UNREADABLE = 3
 
 
 class FakefaceError(Exception):
@@ -27,12 +29,20 @@ class DataError(FakefaceError):
     """A dataset that cannot be read as one of real and fake faces."""
 
 
+class NotAnImageError(DataError):
+    """What was given in place of a picture is none at all, not even a damaged one."""
+
+
 class WeightsError(FakefaceError):
     """Backbone weights that cannot be had, or do not fit the architecture."""
 
 
 class StudyError(FakefaceError):
     """A study that cannot go on: another definition under its name, or trials that all fail."""
+
+
+class ModelError(FakefaceError):
+    """A model, or the registry that holds it, that does not do what is asked of it."""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:

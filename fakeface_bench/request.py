@@ -13,6 +13,7 @@ from fakeface_bench.config import (
     SEARCHED,
     AuditConfig,
     CompareConfig,
+    RegisterConfig,
     StudyConfig,
     SuiteConfig,
 )
@@ -22,6 +23,8 @@ from fakeface_bench.folders import existing_path
 
 #: Below this no `keras.applications` network keeps a map of more than one position.
 MIN_IMAGE_SIZE = 32
+#: MLflow forbids slashes and colons, which its addresses are made of; so is the at sign.
+_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9. _-]{0,99}")
 _STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -44,6 +47,40 @@ def check_request(config: StudyConfig) -> None:
         raise UsageError(
             f"study {config.study!r} is no name: letters, digits, '.', '_' and '-', "
             "at most 100 of them, the first a letter or digit."
+        )
+    if config.register:
+        _check_model_name("register", config.register)
+
+
+def check_explain(output: str) -> None:
+    """Refuse a folder that cannot be written to before a model is loaded.
+
+    Raises:
+        UsageError: With what arrived and what is allowed.
+    """
+    if not output:
+        raise UsageError("output is empty; name a folder for the pictures.")
+    _check_output(output)
+
+
+def check_register(config: RegisterConfig) -> None:
+    """Refuse what can be told wrong with a request before MLflow is asked.
+
+    Raises:
+        UsageError: With what arrived and what is allowed.
+    """
+    _check_model_name("name", config.name)
+    if not config.run:
+        raise UsageError("run is empty; give the id of a study's MLflow run, or 'best'.")
+    if config.data_digest and config.run != "best":
+        raise UsageError("data_digest chooses among studies, and run names one; give one of them.")
+
+
+def _check_model_name(parameter: str, name: str) -> None:
+    if not _MODEL_NAME.fullmatch(name):
+        raise UsageError(
+            f"{parameter} {name!r} is no name of a model: letters, digits, spaces, '.', '_' and "
+            "'-', at most 100 of them, the first a letter or digit."
         )
 
 

@@ -3,26 +3,30 @@
 import time
 from dataclasses import dataclass, replace
 
-from fakeface_bench.accounting import Expenses, before_epochs, close_ledger
+from fakeface_bench.accounting import Expenses, close_ledger
 from fakeface_bench.clock import Clock
-from fakeface_bench.conclusion import Conclusion, conclude
+from fakeface_bench.conclusion import conclude
 from fakeface_bench.config import FIGURES_VERSION, StudyConfig
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.energy import energy_meter
+from fakeface_bench.errors import FakefaceError, ModelError
 from fakeface_bench.evaluation.metrics import roc_auc
-from fakeface_bench.folders import cache_folder, draft_folder
+from fakeface_bench.folders import cache_folder
 from fakeface_bench.models.networks import Network
 from fakeface_bench.plan import Plan, make_plan
 from fakeface_bench.progress import Progress
-from fakeface_bench.records import Ledger, SearchRecord, StudyRecord, WeightsRecord
-from fakeface_bench.report import (
-    audit_metrics,
-    summary_markdown,
-    write_costs,
-    write_study_report,
+from fakeface_bench.recording import (
+    log_costs,
+    log_explanation,
+    log_results,
+    log_winner,
+    origin_of,
+    record_of,
 )
+from fakeface_bench.records import Ledger, Registration, SearchRecord, StudyRecord
+from fakeface_bench.register import register_study
 from fakeface_bench.request import check_request
-from fakeface_bench.runtime import hardware_facts, machine_name
+from fakeface_bench.runtime import hardware_facts
 from fakeface_bench.search.optimise import SearchTask, optimise
 from fakeface_bench.search.space import Space
 from fakeface_bench.search.storage import (
@@ -36,9 +40,10 @@ from fakeface_bench.search.storage import (
 )
 from fakeface_bench.subject import Subject, prepare_subject
 from fakeface_bench.tracking import names
-from fakeface_bench.tracking.model import log_model
+from fakeface_bench.tracking.registry import check_registry
 from fakeface_bench.tracking.runs import TrackedRun, tracked_run
 from fakeface_bench.tracking.store import open_store, storage_beside_store
+from fakeface_bench.tracking.studies import study_named
 from fakeface_bench.tracking.trials import TrialRuns
 from fakeface_bench.training.precision import choose_precision
 from fakeface_bench.training.task import FitTask
@@ -52,6 +57,7 @@ class StudyOutcome:
     ledger: Ledger
     run_id: str
     experiment_id: str
+    registration: Registration | None = None
 
 
 def run_study(config: StudyConfig, progress: Progress, clock: Clock | None = None) -> StudyOutcome:
@@ -72,6 +78,8 @@ def run_study(config: StudyConfig, progress: Progress, clock: Clock | None = Non
     check_request(config)
     plan = make_plan(config)
     open_store()
+    if config.register:
+        check_registry()
     with tracked_run("study", plan.title) as run, energy_meter() as meter:
         subject, tags = _open_subject(plan, run, progress)
         study = _open_study(plan, subject)
@@ -81,16 +89,26 @@ def run_study(config: StudyConfig, progress: Progress, clock: Clock | None = Non
         began = clock.seconds(), time.time()
         search = _search(plan, study, task, runs, progress)
         conclusion = conclude(subject, task, search, config.seeds, progress)
-        record = _record(plan, subject, search, conclusion)
-        detector = conclusion.detector
-        facts = {"study": record.study, "threshold": detector.threshold}
-        log_model(detector.complete, subject.example(plan), facts)
-        _log_results(run, record)
+        record = record_of(plan, subject, search, conclusion)
+        model_id = log_winner(plan, subject, record, conclusion.detector)
+        log_results(run, record, model_id)
+        log_explanation(run, plan, subject, record, conclusion.detector)
         expenses = Expenses(subject, search, earlier, *began, conclusion)
         ledger = close_ledger(expenses, config.dollars_per_hour, clock, meter)
-        _log_costs(run, record, ledger)
+        log_costs(run, record, ledger, origin_of(run.run_id, plan, subject, conclusion.detector))
         runs.supersede_older()
-    return StudyOutcome(record, ledger, run.run_id, run.experiment_id)
+    registration = _register(run.run_id, config.register, progress) if config.register else None
+    return StudyOutcome(record, ledger, run.run_id, run.experiment_id, registration)
+
+
+def _register(run_id: str, name: str, progress: Progress) -> Registration:
+    """Register the winner; what goes wrong leaves a finished study."""
+    try:
+        return register_study(study_named(run_id), name, False, progress)
+    except FakefaceError as error:
+        raise ModelError(
+            f"the study is finished and kept (run {run_id}), its model is not registered: {error}"
+        ) from error
 
 
 def _open_subject(
@@ -177,43 +195,3 @@ def _search(
         timeout_seconds=60 * plan.config.timeout_minutes,
     )
     return optimise(study, search_task, runs, progress)
-
-
-def _record(
-    plan: Plan, subject: Subject, search: SearchRecord, conclusion: Conclusion
-) -> StudyRecord:
-    return StudyRecord(
-        model=plan.architecture.key,
-        study=plan.study_name(subject.index),
-        data=subject.index.name,
-        data_folders={name: str(folder) for name, folder in subject.index.folders.items()},
-        weights=WeightsRecord(plan.weights.label, plan.weights.warning),
-        search=search,
-        final_fit=conclusion.final_fit,
-        valid=conclusion.valid,
-        test=conclusion.test,
-        epochs_began_seconds=before_epochs(subject),
-        seed=plan.config.seed,
-        repeats=conclusion.repeats,
-        floor=subject.audit.floor,
-        source_floors=subject.audit.source_floors,
-        facts={**audit_metrics(subject.audit), **subject.images_used()},
-        fine_tune=plan.unfrozen.label,
-        machine=machine_name(),
-    )
-
-
-def _log_results(run: TrackedRun, record: StudyRecord) -> None:
-    run.log_fit(record.final_fit.epochs, record.metrics())
-    run.log_params({f"best_{key}": value for key, value in record.config.as_params().items()})
-    with draft_folder() as folder:
-        write_study_report(record, folder)
-        run.log_folder(folder)
-
-
-def _log_costs(run: TrackedRun, record: StudyRecord, ledger: Ledger) -> None:
-    run.log_figures(ledger.as_metrics())
-    run.tag({names.NOTE: summary_markdown(record, ledger)})
-    with draft_folder() as folder:
-        write_costs(record, ledger, folder)
-        run.log_folder(folder)

@@ -1,13 +1,10 @@
 """What a study examines: a network, the index of its images, and a reader of their splits."""
 
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
+from pathlib import Path
 
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.audit import Audit
-from fakeface_bench.data.images import load_image
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.features.reader import SplitReader
 from fakeface_bench.inputs import Inputs, prepare_inputs
@@ -15,8 +12,6 @@ from fakeface_bench.models.networks import Network
 from fakeface_bench.plan import Plan
 from fakeface_bench.preparation import PreparedDataset, prepare_dataset
 from fakeface_bench.progress import Progress
-
-_EXAMPLE_IMAGES = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +56,9 @@ class Subject:
         places = "images/" + frame["source"] + "/" + frame["split"]
         return {str(place): int(images) for place, images in places.value_counts().items()}
 
-    def example(self, plan: Plan) -> npt.NDArray[np.uint8]:
-        """Return a few training pictures as the network sees them."""
-        files = self.index.files(self.index.split("train").head(_EXAMPLE_IMAGES))
-        return np.stack([load_image(path, plan.image_size, plan.config.fit) for path in files])
+    def example(self) -> Path:
+        """Return the file of a training picture."""
+        return self.index.files(self.index.split("train").head(1))[0]
 
 
 def prepare_subject(plan: Plan, progress: Progress) -> Subject:

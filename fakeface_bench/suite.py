@@ -43,7 +43,7 @@ from fakeface_bench.tracking.studies import (
 #: figure.
 _MAY_DIFFER = (
     *("model", "data", "limit", "trials", "seeds", "study"),
-    *("cache_gb", "storage", "timeout_minutes", "dollars_per_hour"),
+    *("cache_gb", "storage", "timeout_minutes", "dollars_per_hour", "register"),
 )
 
 

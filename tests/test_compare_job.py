@@ -12,21 +12,17 @@ import pytest
 from mlflow.entities import LoggedModelOutput
 
 from fakeface_bench.compare import run_comparison
-from fakeface_bench.config import CompareConfig, HeadConfig, TrialConfig
+from fakeface_bench.config import CompareConfig
 from fakeface_bench.errors import UsageError
 from fakeface_bench.records import (
     STAGES,
-    FitRecord,
     Ledger,
     StageCost,
-    StudyRecord,
-    TrialRecord,
-    WeightsRecord,
 )
 from fakeface_bench.report import write_costs
 from fakeface_bench.report.saved_study import write_predictions, write_study_json
 from tests.conftest import RecordedProgress
-from tests.report.conftest import epochs, scored_split, search_record
+from tests.report.conftest import ORIGIN, study_record
 
 DIGEST, OTHER = "a" * 64, "b" * 64
 
@@ -81,7 +77,7 @@ def keep(store: mlflow.MlflowClient, tmp_path: Path) -> Keep:
         (folder / "test").mkdir(parents=True)
         write_study_json(record, folder)
         write_predictions(record, folder)
-        write_costs(record, ledger_of(cost), folder)
+        write_costs(record, ledger_of(cost), ORIGIN, folder)
         store.log_artifacts(run, str(folder))
         store.set_terminated(run, changes.get("status", "FINISHED"), began + 500)
         return str(run)
@@ -93,22 +89,6 @@ def ledger_of(seconds: float) -> Ledger:
     """All of it overhead."""
     stages = [StageCost(stage, seconds if stage == "overhead" else 0.0) for stage in STAGES]
     return Ledger(tuple(stages))
-
-
-def study_record(model: str, distance: float) -> StudyRecord:
-    test = replace(scored_split(200, seed=3, distance=distance), sources=("faces",) * 200)
-    best = TrialRecord("x", 0, "complete", TrialConfig(HeadConfig()), 0.9, epochs(3), 5.0, 1.0)
-    return StudyRecord(
-        model=model,
-        study=f"{model}-1",
-        data="faces",
-        data_folders={"faces": "/nowhere"},
-        weights=WeightsRecord("imagenet"),
-        search=search_record((best,), {}),
-        final_fit=FitRecord(epochs(3), 2),
-        valid=test,
-        test=test,
-    )
 
 
 def compare(**options: object) -> object:

@@ -14,12 +14,12 @@ from mlflow.entities import Run
 
 from fakeface_bench import study
 from fakeface_bench.config import HeadConfig, StudyConfig
-from fakeface_bench.data.images import load_image
 from fakeface_bench.errors import StudyError, UsageError
 from fakeface_bench.evaluation import detector
 from fakeface_bench.evaluation.metrics import METRICS
 from fakeface_bench.features.reader import SplitReader
 from fakeface_bench.features.samples import Samples
+from fakeface_bench.records import StudyRecord
 from fakeface_bench.search import optimise
 from fakeface_bench.study import StudyOutcome, run_study
 from tests.conftest import RecordedProgress
@@ -43,13 +43,20 @@ class Workplace:
     def store(self) -> str:
         return f"sqlite:///{self.folder / self.store_file}"
 
-    def run(self, **changes: object) -> tuple[StudyOutcome, RecordedProgress]:
-        """Run the study as in a new process: in this folder, with this store."""
+    def run(
+        self, explained: bool = False, **changes: object
+    ) -> tuple[StudyOutcome, RecordedProgress]:
+        """Run the study as in a new process: in this folder, with this store.
+
+        Pictures that explain it take seconds, so only one study here draws them.
+        """
         progress = RecordedProgress()
         before = Path.cwd()
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("FAKEFACE_CACHE", str(self.folder / "cache"))
             patch.setenv("MLFLOW_TRACKING_URI", self.store)
+            if not explained:
+                patch.setattr(study, "log_explanation", lambda *arguments: None)
             os.chdir(self.folder)
             try:
                 return run_study(replace(self.config, **changes), progress), progress
@@ -89,7 +96,7 @@ def first(place: Workplace) -> tuple[StudyOutcome, RecordedProgress]:
 def second(
     place: Workplace, first: tuple[StudyOutcome, RecordedProgress]
 ) -> tuple[StudyOutcome, RecordedProgress]:
-    return place.run(seeds=2, dollars_per_hour=3.6)
+    return place.run(explained=True, seeds=2, dollars_per_hour=3.6, register="faces")
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +225,35 @@ def test_artifacts_answer_without_code(artifacts: Path, second) -> None:
     assert counts.sum() == len(second[0].record.test.y_true)
 
 
+def test_the_study_is_explained_and_has_a_model_card(artifacts: Path, place, second) -> None:
+    pictures = ("evidence_right", "evidence_wrong", "evidence_uncertain", "reliability_diagram")
+    for name in (*pictures, "frequency_spectrum"):
+        assert (artifacts / f"explain/{name}.png").stat().st_size > 10_000
+    metrics = place.client.get_run(second[0].run_id).data.metrics
+    assert -1 <= metrics["explain/head_dependence"] < 0.9
+    card = (artifacts / "model_card.md").read_text()
+    record = second[0].record
+    assert f"ROC AUC: {record.test.metrics['roc_auc']:.3f} (" in card
+    assert f"MLflow run `{second[0].run_id}`" in card
+    assert "fakeface-bench run --model mobilenetv3\\_small" not in card
+    assert "--trials 3 \\\n" in card
+    assert "train 28 real and 28 fake; valid 6 real and 6 fake; test 6 real and 6 fake" in card
+
+
+def test_a_study_registers_its_model_and_a_refusal_leaves_it_finished(place, second) -> None:
+    outcome = second[0]
+    registration = outcome.registration
+    assert registration.address == "models:/faces/1"
+    assert not registration.is_champion
+    assert registration.refused == ("its study tested 12 images; its scores are checked on 64.")
+    run = place.client.get_run(outcome.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["fakeface.registered"] == "models:/faces/1"
+    version = place.client.get_model_version("faces", "1")
+    assert version.run_id == outcome.run_id
+    assert version.aliases == []
+
+
 def test_the_logged_model_scores_pictures_as_the_study_did(
     place: Workplace, artifacts: Path, second, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,12 +261,23 @@ def test_the_logged_model_scores_pictures_as_the_study_did(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", place.store)
     predictions = pd.read_parquet(artifacts / "test/predictions.parquet")
     model = mlflow.pyfunc.load_model(f"runs:/{run_id}/model")
+    rows = model.predict(raw_pictures(record))
+    np.testing.assert_allclose(rows["probability_fake"], predictions["y_score"], atol=1e-4)
+    assert (rows["threshold"] == record.test.threshold).all()
+    called = np.where(predictions["y_score"] >= record.test.threshold, "fake", "real")
+    assert (rows["label"] == called).all()
+    assert rows["error"].isna().all()
+    assert [column.name for column in model.metadata.signature.inputs.inputs] == ["image"]
+    (logged,) = place.client.get_run(run_id).outputs.model_outputs
+    figures = place.client.get_logged_model(logged.model_id).metrics
+    told = {figure.key: figure.value for figure in figures}
+    assert told["test/roc_auc"] == record.test.metrics["roc_auc"]
+
+
+def raw_pictures(record: StudyRecord) -> pd.DataFrame:
+    """The files of the test split, as they are."""
     (folder,) = map(Path, record.data_folders.values())
-    pictures = np.stack([load_image(folder / path, SIZE, "crop") for path in predictions["path"]])
-    scores = np.asarray(model.predict(pictures))[:, 0]
-    np.testing.assert_allclose(scores, predictions["y_score"], atol=2e-3)
-    assert model.metadata.signature.inputs.inputs[0].shape == (-1, SIZE, SIZE, 3)
-    assert model.metadata.saved_input_example_info is not None
+    return pd.DataFrame({"image": [(folder / path).read_bytes() for path in record.test.paths]})
 
 
 @pytest.mark.slow  # tests/search holds the sampler to it, in seconds
@@ -405,10 +452,8 @@ def test_the_logged_model_of_a_tuned_study_scores_as_it_did(
     record, run_id = tuned[0].record, tuned[0].run_id
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tuned_place.store)
     model = mlflow.pyfunc.load_model(f"runs:/{run_id}/model")
-    (folder,) = map(Path, record.data_folders.values())
-    pictures = np.stack([load_image(folder / path, SIZE, "crop") for path in record.test.paths])
-    scores = np.asarray(model.predict(pictures))[:, 0]
-    np.testing.assert_allclose(scores, record.test.y_score, atol=2e-3)
+    scores = model.predict(raw_pictures(record))["probability_fake"]
+    np.testing.assert_allclose(scores, record.test.y_score, atol=1e-4)
 
 
 def test_layers_that_are_not_there_fail_the_run_in_a_line(tuned_place: Workplace) -> None:

@@ -14,7 +14,13 @@ from packaging.version import Version
 
 from fakeface_bench.architectures.catalogue import ARCHITECTURES
 from fakeface_bench.cli import cli
-from fakeface_bench.config import AuditConfig, CompareConfig, StudyConfig, SuiteConfig
+from fakeface_bench.config import (
+    AuditConfig,
+    CompareConfig,
+    RegisterConfig,
+    StudyConfig,
+    SuiteConfig,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -43,6 +49,7 @@ def test_the_defaults_are_those_of_the_library() -> None:
     assert defaults("audit") == AuditConfig().as_params()
     assert defaults("suite") == SuiteConfig().as_params()
     assert defaults("compare") == CompareConfig().as_params()
+    assert defaults("register") == RegisterConfig().as_params()
 
 
 @pytest.mark.parametrize("name", ENTRY_POINTS)

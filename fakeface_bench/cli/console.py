@@ -1,5 +1,6 @@
 """What a person sees: bars on a terminal, plain lines elsewhere, and the table at the end."""
 
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from fakeface_bench.progress import Advance
 if TYPE_CHECKING:  # importing them would load TensorFlow
     from fakeface_bench.audit import AuditOutcome
     from fakeface_bench.compare import ComparisonOutcome
+    from fakeface_bench.records import Registration
     from fakeface_bench.study import StudyOutcome
 
 #: Between two plain lines of one stage.
@@ -145,6 +147,8 @@ def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
         highlight=False,
     )
     _print_way_to(outcome.experiment_id, outcome.run_id, console)
+    if outcome.registration:
+        print_registration(outcome.registration, console)
 
 
 def print_comparison(outcome: "ComparisonOutcome", console: Console) -> None:
@@ -166,6 +170,16 @@ def print_comparison(outcome: "ComparisonOutcome", console: Console) -> None:
         page = outcome.folder / "report.html"
         console.print(f"Report: {escape(str(page))}", soft_wrap=True, highlight=False)
     _print_way_to(outcome.experiment_id, outcome.run_id, console)
+
+
+def print_registration(registration: "Registration", console: Console) -> None:
+    """Print what the gate found, and how the champion is served."""
+    for line in registration.lines:
+        console.print(escape(line), highlight=False)
+    if registration.is_champion:
+        champion = f"models:/{registration.name}@champion"
+        command = f"mlflow models serve -m {shlex.quote(champion)} --env-manager local"
+        console.print(f"Serve it: {escape(command)}", soft_wrap=True, highlight=False)
 
 
 def print_audit(outcome: "AuditOutcome", console: Console) -> None:

@@ -13,6 +13,11 @@ _DEFAULT = StudyConfig()
 @click.option("--model", default=_DEFAULT.model, help="Architecture; see 'fakeface-bench list'.")
 @study_options
 @click.option("--study", default=_DEFAULT.study, help="Name; empty derives it from the rest.")
+@click.option(
+    "--register",
+    default=_DEFAULT.register,
+    help="Name to register the winner under, as its champion where it passes the gate.",
+)
 def run(**options: object) -> None:
     """Search one architecture on one dataset and record the study in MLflow."""
     # TensorFlow takes seconds to import, so a wrong request is told before.

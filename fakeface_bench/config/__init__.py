@@ -1,6 +1,13 @@
 """What a user asks for, and what one trial tries: frozen records, the same keys everywhere."""
 
-from fakeface_bench.config.jobs import AuditConfig, CompareConfig, SuiteConfig
+from fakeface_bench.config.jobs import (
+    PREDICTION_FORMS,
+    AuditConfig,
+    CompareConfig,
+    PredictConfig,
+    RegisterConfig,
+    SuiteConfig,
+)
 from fakeface_bench.config.names import (
     AUGMENTS,
     AUTO,
@@ -32,6 +39,7 @@ __all__ = [
     "FITS",
     "FROZEN",
     "PRECISIONS",
+    "PREDICTION_FORMS",
     "REAL",
     "SEARCHED",
     "SPACE_VERSION",
@@ -41,6 +49,8 @@ __all__ = [
     "AuditConfig",
     "CompareConfig",
     "HeadConfig",
+    "PredictConfig",
+    "RegisterConfig",
     "StudyConfig",
     "SuiteConfig",
     "TrialConfig",

@@ -1,4 +1,4 @@
-"""The other jobs as they are asked for: an audit, a comparison, a suite of studies."""
+"""The other jobs as they are asked for: an audit, a comparison, a suite, a prediction."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -54,8 +54,31 @@ class CompareConfig:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class RegisterConfig:
+    """One registration as asked for on the command line.
+
+    Attributes:
+        run: Id of the MLflow run of a study, or `best`: the cheapest finished study that a
+            comparison does not show to be less accurate than the best.
+        name: Of the registered model.
+        data_digest: Among which studies `best` chooses: the first digits of the dataset's digest,
+            or its name; those of the newest finished study's dataset when empty.
+        force: Whether it becomes the champion whatever the gate says.
+    """
+
+    run: str = "best"
+    name: str = "fakeface"
+    data_digest: str = ""
+    force: bool = False
+
+    def as_params(self) -> dict[str, Any]:
+        """Return the record as flat params, keyed as on the command line."""
+        return asdict(self)
+
+
 #: What a suite asks of a study itself: everything else is the same for all of its studies.
-_OF_ONE_STUDY = ("model", "study")
+_OF_ONE_STUDY = ("model", "study", "register")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +109,24 @@ class SuiteConfig:
     def shown_params(self) -> dict[str, Any]:
         """Return them as a run shows them: without the storage's credentials."""
         return self.as_params() | {"storage": without_credentials(self.study.storage)}
+
+
+#: How predictions are told: see `cli.predictions`.
+PREDICTION_FORMS = ("table", "csv", "jsonl")
+
+
+@dataclass(frozen=True, slots=True)
+class PredictConfig:
+    """One prediction as asked for on the command line.
+
+    Attributes:
+        model: Address in the registry, id of a run, or folder of an MLflow model.
+        paths: Files, folders, and patterns of them.
+        format: One of `PREDICTION_FORMS`.
+        output: File to write to; standard output when empty.
+    """
+
+    model: str
+    paths: tuple[str, ...]
+    format: str = "table"
+    output: str = ""

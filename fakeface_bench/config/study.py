@@ -43,6 +43,7 @@ class StudyConfig:
         storage: Optuna storage URL.
         timeout_minutes: After this time no new trial starts.
         dollars_per_hour: What the machine costs.
+        register: Name under which the winner is registered; it is not when empty.
     """
 
     model: str = "mobilenetv3"
@@ -65,6 +66,7 @@ class StudyConfig:
     storage: str = ""
     timeout_minutes: float = 0.0
     dollars_per_hour: float = 0.0
+    register: str = ""
 
     def as_params(self) -> dict[str, Any]:
         """Return the record as flat params, keyed as on the command line."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import PIL
 from PIL import ExifTags, Image, ImageOps
 
-from fakeface_bench.errors import DataError
+from fakeface_bench.errors import DataError, NotAnImageError
 
 #: Raise it with any change here that alters a decoded pixel.
 DECODING_VERSION = 2
@@ -57,7 +57,7 @@ def opened(source: Path | IO[bytes]) -> Iterator[Image.Image]:
     except MemoryError:  # says nothing of the file
         raise
     except PIL.UnidentifiedImageError as error:
-        raise DataError("not a readable image: its content is of no known format") from error
+        raise NotAnImageError("not a readable image: its content is of no known format") from error
     except Exception as error:  # a broken file makes Pillow's decoders raise nearly anything
         raise DataError(f"not a readable image: {error}") from error
 

@@ -1,6 +1,13 @@
 """What a study learned, as frozen records that travel up through the layers and into MLflow."""
 
 from fakeface_bench.records.compared import ComparedStudy, LeftOut, SeedScores, StudyIdentity
+from fakeface_bench.records.explanation import (
+    EXAMPLE_KINDS,
+    SPECTRUM_GROUPS,
+    ExplainedImage,
+    Explanation,
+    Spectrum,
+)
 from fakeface_bench.records.fits import EpochRecord, FitRecord, last_stage
 from fakeface_bench.records.ledger import (
     STAGES,
@@ -10,6 +17,8 @@ from fakeface_bench.records.ledger import (
     first_reached,
     target_key,
 )
+from fakeface_bench.records.origin import ModelOrigin
+from fakeface_bench.records.registration import Finding, Registration
 from fakeface_bench.records.scores import (
     TIER_PART,
     FloatArray,
@@ -22,21 +31,29 @@ from fakeface_bench.records.shortcut import ShortcutFloor
 from fakeface_bench.records.study import RepeatRecord, StudyRecord, WeightsRecord
 
 __all__ = [
+    "EXAMPLE_KINDS",
+    "SPECTRUM_GROUPS",
     "STAGES",
     "TARGETS",
     "TIER_PART",
     "ComparedStudy",
     "EpochRecord",
+    "ExplainedImage",
+    "Explanation",
+    "Finding",
     "FitRecord",
     "FloatArray",
     "LabelArray",
     "Ledger",
     "LeftOut",
+    "ModelOrigin",
+    "Registration",
     "RepeatRecord",
     "ScoredSplit",
     "SearchRecord",
     "SeedScores",
     "ShortcutFloor",
+    "Spectrum",
     "StageCost",
     "StudyIdentity",
     "StudyRecord",

@@ -14,18 +14,28 @@ from fakeface_bench.report.comparison import (
     verdict_of,
     write_comparison_report,
 )
+from fakeface_bench.report.explanation import (
+    JudgedImage,
+    choose_examples,
+    write_evidence_picture,
+    write_explanation,
+)
+from fakeface_bench.report.model_card import CARD_FILE
 from fakeface_bench.report.parts import PARTS_HEADER, part_rows
 from fakeface_bench.report.saved_study import SAVED_FILES, read_saved_study
 from fakeface_bench.report.study_report import write_costs, write_study_report
 from fakeface_bench.report.summary import summary_headline, summary_markdown, summary_rows
 
 __all__ = [
+    "CARD_FILE",
     "PARTS_HEADER",
     "SAVED_FILES",
     "Comparison",
+    "JudgedImage",
     "audit_markdown",
     "audit_metrics",
     "audit_rows",
+    "choose_examples",
     "compare_studies",
     "comparison_markdown",
     "leaderboard_rows",
@@ -38,5 +48,7 @@ __all__ = [
     "write_audit_report",
     "write_comparison_report",
     "write_costs",
+    "write_evidence_picture",
+    "write_explanation",
     "write_study_report",
 ]

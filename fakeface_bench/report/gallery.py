@@ -19,11 +19,10 @@ _THUMBNAIL_PX = 160
 _ROW_INCHES = 2.05
 
 
-def most_confident(split: ScoredSplit, right: bool) -> npt.NDArray[np.int64]:
-    """Choose up to 12 images that were called right, or wrong, with the highest probability.
-
-    The classes take turns while both last: scores pile up at one end, and the surest images
-    alone would often all be of one class.
+def most_confident(
+    split: ScoredSplit, right: bool, most: int = MOST_IMAGES
+) -> npt.NDArray[np.int64]:
+    """Choose up to `most` images that were called right, or wrong, with the highest probability.
 
     Returns:
         Positions in the split, real images before fake ones, surest first.
@@ -31,10 +30,20 @@ def most_confident(split: ScoredSplit, right: bool) -> npt.NDArray[np.int64]:
     called = split.y_score >= split.threshold
     chosen = np.flatnonzero((called == split.y_true) == right)
     sureness = np.where(called, split.y_score, 1 - split.y_score)[chosen]
-    chosen = chosen[np.argsort(-sureness, kind="stable")]
+    return in_turns(split, chosen[np.argsort(-sureness, kind="stable")], most)
+
+
+def in_turns(split: ScoredSplit, chosen: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
+    """Keep the first `most` of some positions; the classes take turns while both last.
+
+    Scores pile up at one end, and the surest images alone would often all be of one class.
+
+    Returns:
+        Positions in the split, real images before fake ones, each in the given order.
+    """
     is_fake = split.y_true[chosen].astype(bool)
     turn = np.where(is_fake, np.cumsum(is_fake), np.cumsum(~is_fake))
-    shown = np.sort(np.argsort(turn, kind="stable")[:MOST_IMAGES])
+    shown = np.sort(np.argsort(turn, kind="stable")[:most])
     by_class = np.argsort(split.y_true[chosen[shown]], kind="stable")
     return chosen[shown][by_class]
 

@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
-from fakeface_bench.records import Ledger, StudyRecord
+from fakeface_bench.records import Ledger, ModelOrigin, StudyRecord
 from fakeface_bench.report.classification import write_classification
 from fakeface_bench.report.gallery import write_galleries
+from fakeface_bench.report.model_card import CARD_FILE, model_card
 from fakeface_bench.report.results import write_results_csv
 from fakeface_bench.report.saved_study import (
     LEDGER_FILE,
@@ -43,8 +44,9 @@ def write_study_report(record: StudyRecord, folder: Path) -> None:
     write_study_json(record, folder)
 
 
-def write_costs(record: StudyRecord, ledger: Ledger, folder: Path) -> None:
-    """Write `cost_ledger.json`, and `results.md`, which tells figures and costs together."""
+def write_costs(record: StudyRecord, ledger: Ledger, origin: ModelOrigin, folder: Path) -> None:
+    """Write `cost_ledger.json`, and `results.md` and `model_card.md`, which tell costs too."""
     shown = json.dumps(ledger.as_json(), indent=2, allow_nan=False)
     (folder / LEDGER_FILE).write_text(f"{shown}\n", encoding="utf-8")
     (folder / "results.md").write_text(results_markdown(record, ledger), encoding="utf-8")
+    (folder / CARD_FILE).write_text(model_card(record, ledger, origin), encoding="utf-8")

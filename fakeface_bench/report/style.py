@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from fakeface_bench.records import StudyRecord
 
-Place = Literal["best", "lower left", "lower right", "upper center"]
+Place = Literal["best", "lower left", "lower right", "upper left", "upper center"]
 
 #: Okabe & Ito (2008), Color Universal Design: blue and vermillion differ for every reader.
 CLASS_COLOURS = ("#0072B2", "#D55E00")

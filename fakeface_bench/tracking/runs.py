@@ -49,8 +49,10 @@ class TrackedRun:
         fresh = [Param(key, str(value)) for key, value in params.items() if key not in present]
         self._client.log_batch(self.run_id, params=fresh)
 
-    def log_fit(self, epochs: tuple[EpochRecord, ...], figures: Mapping[str, float]) -> None:
-        """Log the epochs of the final fit as steps, and single figures.
+    def log_fit(
+        self, epochs: tuple[EpochRecord, ...], figures: Mapping[str, float], model_id: str
+    ) -> None:
+        """Log the epochs of the final fit as steps, and single figures, which are the model's too.
 
         A figure that the epochs log as well (`val/roc_auc`) gets the step after the last one,
         which MLflow's tables show; any other gets step 0, which its charts draw as a bar.
@@ -60,12 +62,12 @@ class TrackedRun:
         by_epoch = epochs[0].as_metrics().keys()
         last = {key: value for key, value in figures.items() if key in by_epoch}
         single = {key: value for key, value in figures.items() if key not in by_epoch}
-        log_step(self._client, self.run_id, last, len(epochs))
-        self.log_figures(single)
+        log_step(self._client, self.run_id, last, len(epochs), model_id)
+        self.log_figures(single, model_id)
 
-    def log_figures(self, figures: Mapping[str, float]) -> None:
-        """Log single figures, which MLflow's charts draw as bars."""
-        log_step(self._client, self.run_id, figures, 0)
+    def log_figures(self, figures: Mapping[str, float], model_id: str | None = None) -> None:
+        """Log single figures, which MLflow's charts draw as bars, as those of a model too."""
+        log_step(self._client, self.run_id, figures, 0, model_id)
 
     def log_dataset(
         self, name: str, digest: str, rows: pd.DataFrame, folders: Mapping[str, Path]
@@ -106,12 +108,19 @@ def all_runs(client: mlflow.MlflowClient, experiment_id: str, query: str) -> Ite
 
 
 def log_step(
-    client: mlflow.MlflowClient, run_id: str, figures: Mapping[str, float], step: int
+    client: mlflow.MlflowClient,
+    run_id: str,
+    figures: Mapping[str, float],
+    step: int,
+    model_id: str | None = None,
 ) -> None:
-    """Log some metrics of one step in one request."""
+    """Log some metrics of one step in one request; with a model's id they are its metrics too."""
     now = int(time.time() * 1000)
     client.log_batch(
-        run_id, metrics=[Metric(key, value, now, step) for key, value in figures.items()]
+        run_id,
+        metrics=[
+            Metric(key, value, now, step, model_id=model_id) for key, value in figures.items()
+        ],
     )
 
 
@@ -121,6 +130,11 @@ def log_tags(client: mlflow.MlflowClient, run_id: str, tags: Mapping[str, str]) 
     client.log_batch(run_id, tags=kept)
 
 
+def tag_run(run_id: str, tags: Mapping[str, str]) -> None:
+    """Set tags of any run, one that has ended too."""
+    log_tags(mlflow.MlflowClient(), run_id, tags)
+
+
 @contextmanager
 def tracked_run(kind: str, name: str) -> Iterator[TrackedRun]:
     """Adopt the run that `mlflow run` opened, or open one; it ends as the block does.
@@ -128,7 +142,7 @@ def tracked_run(kind: str, name: str) -> Iterator[TrackedRun]:
     A block that raises leaves the run FAILED, an interrupted one KILLED, with the reason as a tag.
 
     Args:
-        kind: What job it is: `study`, `comparison`, `audit`.
+        kind: What job it is: `study`, `comparison`, `audit`, `registration`.
         name: Of the run, for people.
     """
     try:

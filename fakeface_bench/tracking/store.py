@@ -13,7 +13,13 @@ from fakeface_bench.errors import StudyError
 
 STUDIES_FILE = "fakeface_studies.db"
 _SQLITE = "sqlite:///"
-_CHATTER = ("alembic", "mlflow.store.db.utils", "mlflow.system_metrics", "mlflow.tracking.fluent")
+_CHATTER = (
+    "alembic",
+    "mlflow.store.db.utils",
+    "mlflow.system_metrics",
+    "mlflow.tracking.fluent",
+    "mlflow.pyfunc",
+)
 
 
 def open_store() -> None:

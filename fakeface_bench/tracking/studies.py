@@ -31,6 +31,7 @@ class StudyRun:
         began: Unix time in milliseconds.
         failure: Why it failed; empty otherwise.
         params: As logged.
+        figures: The latest of each metric.
     """
 
     run_id: str
@@ -44,6 +45,7 @@ class StudyRun:
     began: int
     failure: str
     params: Mapping[str, str]
+    figures: Mapping[str, float]
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -77,8 +79,8 @@ def study_named(run_id: str) -> StudyRun:
         run = mlflow.MlflowClient().get_run(run_id)
     except MlflowException as error:
         raise UsageError(
-            f"MLflow knows no run {run_id!r} in {mlflow.get_tracking_uri()}; 'fakeface-bench "
-            "compare' without runs takes the newest studies."
+            f"MLflow knows no run {run_id!r} in {mlflow.get_tracking_uri()}; MLflow's UI shows the "
+            "ids of all, and MLFLOW_TRACKING_URI names another store."
         ) from error
     if run.info.lifecycle_stage == "deleted":
         raise UsageError(
@@ -166,4 +168,5 @@ def _study_run(run: Run) -> StudyRun:
         began=run.info.start_time,
         failure=tags.get(names.FAILURE, ""),
         params=run.data.params,
+        figures=run.data.metrics,
     )

@@ -13,6 +13,7 @@ from fakeface_bench.records import (
     EpochRecord,
     FitRecord,
     Ledger,
+    ModelOrigin,
     ScoredSplit,
     SearchRecord,
     StageCost,
@@ -21,6 +22,18 @@ from fakeface_bench.records import (
     WeightsRecord,
 )
 from fakeface_bench.report import write_costs, write_study_report
+
+ORIGIN = ModelOrigin(
+    run_id="0123456789abcdef0123456789abcdef",
+    digest="a" * 64,
+    test_digest="b" * 64,
+    kinds={"140k": "GAN (StyleGAN)"},
+    image_size_px=224,
+    fit="crop",
+    calibrated=False,
+    command="fakeface-bench run --model mobilenetv3_small --data path/to/faces",
+    versions={"python": "3.11.7", "keras": "3.15.1", "numpy": "2.4.6"},
+)
 
 
 def scored_split(images: int, seed: int, distance: float, threshold: float = 0.47) -> ScoredSplit:
@@ -83,6 +96,23 @@ def search_record(trials: tuple[TrialRecord, ...], importances: dict[str, float]
     return SearchRecord(trials, max(complete, key=lambda t: t.value or 0.0), importances)
 
 
+def study_record(model: str, distance: float = 2.0) -> StudyRecord:
+    """A finished study of one trial, 200 test images that are nowhere."""
+    test = replace(scored_split(200, seed=3, distance=distance), sources=("faces",) * 200)
+    best = TrialRecord("x", 0, "complete", TrialConfig(HeadConfig()), 0.9, epochs(3), 5.0, 1.0)
+    return StudyRecord(
+        model=model,
+        study=f"{model}-1",
+        data="faces",
+        data_folders={"faces": "/nowhere"},
+        weights=WeightsRecord("imagenet"),
+        search=search_record((best,), {}),
+        final_fit=FitRecord(epochs(3), 2),
+        valid=test,
+        test=test,
+    )
+
+
 @pytest.fixture(scope="session")
 def record(tmp_path_factory: pytest.TempPathFactory) -> StudyRecord:
     """A middling study of 60 test images and nine trials."""
@@ -138,7 +168,7 @@ def written(record: StudyRecord, ledger: Ledger, tmp_path_factory: pytest.TempPa
     """The folder of the middling study's report."""
     folder = tmp_path_factory.mktemp("report")
     write_study_report(record, folder)
-    write_costs(record, ledger, folder)
+    write_costs(record, ledger, ORIGIN, folder)
     return folder
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from fakeface_bench.records import Ledger, RepeatRecord, StudyRecord
 from fakeface_bench.report import SAVED_FILES, read_saved_study, write_costs, write_study_report
-from tests.report.conftest import scored_split
+from tests.report.conftest import ORIGIN, scored_split
 
 
 def test_a_study_is_read_back_as_it_was(record: StudyRecord, ledger: Ledger, written: Path) -> None:
@@ -38,7 +38,7 @@ def test_every_seed_is_read_back_and_the_kept_one_stands_first(
     other = scored_split(60, seed=5, distance=1.0, threshold=0.3)
     repeated = replace(record, seed=7, repeats=(RepeatRecord(8, other, 4),), fine_tune="last_block")
     write_study_report(repeated, tmp_path)
-    write_costs(repeated, ledger, tmp_path)
+    write_costs(repeated, ledger, ORIGIN, tmp_path)
     study = read_saved_study("abc", tmp_path)
     assert [(fit.seed, fit.threshold) for fit in study.seeds] == [(7, 0.47), (8, 0.3)]
     np.testing.assert_array_equal(study.seeds[0].y_score, record.test.y_score)

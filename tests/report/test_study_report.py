@@ -21,6 +21,7 @@ from fakeface_bench.report.score_pictures import write_score_pictures
 from fakeface_bench.report.search_report import trials_table
 from fakeface_bench.report.summary import results_markdown
 from fakeface_bench.report.training_pictures import write_learning_curves
+from tests.report.conftest import ORIGIN
 
 PICTURES = (
     "search/history.png",
@@ -35,6 +36,7 @@ PICTURES = (
 )
 TABLES = (
     "cost_ledger.json",
+    "model_card.md",
     "results.csv",
     "results.md",
     "search/trials.csv",
@@ -53,7 +55,7 @@ def test_every_file_is_there_and_shows_something(
     folder = tmp_path / "report"
     record = request.getfixturevalue(variant)
     write_study_report(record, folder)
-    write_costs(record, ledger, folder)
+    write_costs(record, ledger, ORIGIN, folder)
     written = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert written == {*PICTURES, *TABLES}
     for name in PICTURES:
@@ -70,7 +72,7 @@ def test_the_same_study_gives_the_same_bytes(
     record: StudyRecord, ledger: Ledger, written: Path, tmp_path: Path
 ) -> None:
     write_study_report(record, tmp_path)
-    write_costs(record, ledger, tmp_path)
+    write_costs(record, ledger, ORIGIN, tmp_path)
     for name in (*PICTURES, *TABLES):
         assert (tmp_path / name).read_bytes() == (written / name).read_bytes()
 

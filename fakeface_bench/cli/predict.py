@@ -1,0 +1,65 @@
+"""`fakeface-bench predict`: what a trained model says of pictures."""
+
+import click
+
+from fakeface_bench.config import PREDICTION_FORMS, PredictConfig
+
+#: Exit code where some files could not be read.
+UNREADABLE = 3
+
+
+@click.command(context_settings={"show_default": True})
+@click.argument("model")
+@click.argument("paths", nargs=-1, required=True)
+@click.option(
+    "--format",
+    type=click.Choice(PREDICTION_FORMS),
+    default=PREDICTION_FORMS[0],
+    help="Aligned columns for the eye, or rows for programs.",
+)
+@click.option("--output", default="", help="File to write to; empty for standard output.")
+@click.pass_context
+def predict(context: click.Context, /, **options: object) -> None:
+    """Call each of PATHS real or fake with MODEL.
+
+    MODEL is a registry address (models:/fakeface@champion), the id of a study's run, or a folder.
+    PATHS are files, folders with JPEG, PNG or WebP files below, or quoted patterns such as
+    'faces/**/*.jpg'.
+
+    Rows go to standard output, all else to standard error. The exit code is 3 where files could
+    not be read; their rows say why.
+    """
+    # TensorFlow takes seconds to import, so a wrong request is told before.
+    from fakeface_bench.cli.console import ConsoleProgress
+    from fakeface_bench.cli.output_file import abandon_standard_output, rows_stream
+    from fakeface_bench.cli.predictions import RowsAsProgress, row_writer
+    from fakeface_bench.data.listing import printable
+    from fakeface_bench.data.named_files import named_files
+    from fakeface_bench.tracking.model_address import model_folder
+
+    config = PredictConfig(**options)  # type: ignore[arg-type]  # click has checked each option
+    model_folder(config.model)
+    files = named_files(config.paths)
+    progress = ConsoleProgress()
+    try:
+        with rows_stream(config.output) as stream:
+            from fakeface_bench.tracking.model_source import fetched_model
+
+            with fetched_model(config.model) as folder:
+                from fakeface_bench.runtime import start_tensorflow
+
+                start_tensorflow()
+                from fakeface_bench.predict import run_prediction
+
+                longest = max(len(printable(path)) for path in files)
+                write = row_writer(config.format, stream, longest)
+                shown = RowsAsProgress() if stream.isatty() else progress
+                counts = run_prediction(folder, files, write, shown)
+                stream.flush()
+    except BrokenPipeError:  # `| head` has read enough
+        if config.output:
+            raise
+        abandon_standard_output()
+        return
+    progress.say(counts.line)
+    context.exit(UNREADABLE if counts.unreadable else 0)

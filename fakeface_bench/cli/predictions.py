@@ -1,0 +1,84 @@
+"""Predictions as text, row by row: nothing is kept, however many there are."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import astuple, fields
+from typing import IO
+
+from fakeface_bench.cli.console import ConsoleProgress
+from fakeface_bench.progress import Advance
+from fakeface_bench.records.prediction import Prediction
+
+COLUMNS = tuple(field.name for field in fields(Prediction))
+#: Longer paths push their own row's other columns to the right.
+_WIDEST_PATH = 100
+
+#: Writes one row; every row is a line of its own.
+WriteRow = Callable[[Prediction], object]
+
+
+class RowsAsProgress(ConsoleProgress):
+    """For rows that scroll by on a terminal: they are progress enough, a bar would break them."""
+
+    @contextmanager
+    def stage(self, title: str, total: int, unit: str) -> Iterator[Advance]:
+        """Show nothing."""
+        yield lambda units: None
+
+
+def row_writer(form: str, stream: IO[str], longest_path: int) -> WriteRow:
+    """Return what writes rows, and the columns' names before the first.
+
+    Args:
+        form: One of `config.PREDICTION_FORMS`.
+        stream: Written to as the rows come.
+        longest_path: Characters of the longest path; a table's first column has as many.
+    """
+    if form == "csv":
+        return _csv_rows(stream)
+    if form == "jsonl":
+        return _json_rows(stream)
+    return _table_rows(stream, min(longest_path, _WIDEST_PATH))
+
+
+def _csv_rows(stream: IO[str]) -> WriteRow:
+    rows = csv.writer(stream, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    return lambda row: rows.writerow(astuple(row))
+
+
+def _json_rows(stream: IO[str]) -> WriteRow:
+    def write(row: Prediction) -> None:
+        told = dict(zip(COLUMNS, astuple(row), strict=True))
+        stream.write(f"{json.dumps(told, ensure_ascii=False, allow_nan=False)}\n")
+
+    return write
+
+
+def _table_rows(stream: IO[str], path_width: int) -> WriteRow:
+    """Align columns without waiting for rows: one call's differ in nothing but path and reason."""
+    widths: list[int] = []
+
+    def write(*cells: str) -> None:
+        padded = (f"{cell:{width}}" for cell, width in zip(cells, widths, strict=True))
+        stream.write(f"{'  '.join(padded).rstrip()}\n")
+
+    def write_row(row: Prediction) -> None:
+        if not widths:
+            known = (path_width, 0, 0, 0, len(row.model_version), 0)
+            widths.extend(map(max, known, map(len, COLUMNS)))
+            write(*COLUMNS)
+        score = "" if row.probability_fake is None else f"{row.probability_fake:.4f}"
+        told = (row.path, row.label or "", score, f"{row.threshold:.4f}", row.model_version)
+        write(*map(_harmless, (*told, row.error or "")))
+
+    return write_row
+
+
+def _harmless(text: str) -> str:
+    """Show line breaks, and what else would steer a terminal, as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

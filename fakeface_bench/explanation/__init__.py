@@ -1,0 +1,1 @@
+"""What of a picture made a trained detector decide as it did; what its maps and spectra show."""

@@ -1,0 +1,94 @@
+"""What a model must show to become the champion: that it comes back as logged, and is better."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fakeface_bench.errors import ModelError
+from fakeface_bench.evaluation.paired import difference_interval, mcnemar, resampled_figures
+from fakeface_bench.records import ComparedStudy, Finding
+from fakeface_bench.tracking.reload import reloaded_scores
+
+#: Most that a reloaded model's score may differ from the logged one.
+TOLERANCE = 1e-4
+FEWEST_IMAGES = 64
+CHECKED_IMAGES = 128
+SIGNIFICANT = 0.05
+
+
+def comes_back(address: str, study: ComparedStudy) -> Finding:
+    """Whether the model, loaded in a new process, gives the scores that its study logged.
+
+    Args:
+        address: Of the model.
+        study: That logged it.
+    """
+    images = len(study.y_true)
+    if images < FEWEST_IMAGES:
+        return Finding(
+            False, f"its study tested {images} images; its scores are checked on {FEWEST_IMAGES}"
+        )
+    chosen = _spread(study.kept.y_score, CHECKED_IMAGES)
+    files = [Path(study.data_folders[study.sources[n]]) / study.paths[n] for n in chosen]
+    missing = [file for file in files if not file.exists()]
+    if missing:
+        return Finding(False, f"its test images are not on this machine ({missing[0]})")
+    try:
+        scores = np.array(reloaded_scores(address, files))
+    except ModelError as error:
+        return Finding(False, f"it does not load in a new process: {error}")
+    apart = np.abs(scores - study.kept.y_score[chosen])
+    furthest = float(np.max(apart)) if np.isfinite(apart).all() else float("nan")
+    told = f"its scores on {len(files)} test images, loaded in a new process,"
+    if not furthest <= TOLERANCE:
+        return Finding(False, f"{told} are up to {furthest:.2g} off the logged ones")
+    return Finding(True, f"{told} equal the logged ones ({furthest:.0e} apart at most)")
+
+
+def deserves(challenger: ComparedStudy, champion: ComparedStudy) -> Finding:
+    """Whether a study is more accurate than the champion's, or as accurate and cheaper.
+
+    Both are McNemar's test of the kept models on the same test images; "as accurate" also needs
+    the paired 95 % interval to include 0.
+
+    Args:
+        challenger: The new one.
+        champion: Of the same test split, row by row.
+    """
+    test = mcnemar(champion.right, challenger.right)
+    new, old = resampled_figures(challenger.y_true, [[challenger.kept], [champion.kept]])
+    interval = difference_interval(new["accuracy"], old["accuracy"])
+    lead = float(np.mean(challenger.right)) - float(np.mean(champion.right))
+    told = (
+        f"accuracy {np.mean(challenger.right):.1%} against {np.mean(champion.right):.1%} on the "
+        f"same n = {len(challenger.y_true):,} test images; {_ahead(lead)} (95 % "
+        f"{100 * interval.low:.1f} to {100 * interval.high:.1f}; McNemar's test p = {test.p:.3g})"
+    )
+    if test.p < SIGNIFICANT:
+        return Finding(lead > 0, f"{'better' if lead > 0 else 'worse'} than the champion: {told}")
+    if interval.high < 0:
+        return Finding(False, f"perhaps worse than the champion: {told}")
+    return _cheaper(challenger, champion, f"not shown to be better than the champion ({told})")
+
+
+def _cheaper(challenger: ComparedStudy, champion: ComparedStudy, told: str) -> Finding:
+    seconds, before = (s.ledger.total_cold_seconds for s in (challenger, champion))
+    costs = f"{seconds:,.0f} s from a cold start against {before:,.0f} s"
+    if challenger.machine != champion.machine:
+        return Finding(False, f"{told}, and costs of two machines do not compare ({costs})")
+    if seconds < before:
+        return Finding(True, f"{told}, but cheaper: {costs}")
+    return Finding(False, f"{told}, and not cheaper: {costs}")
+
+
+def _ahead(lead: float) -> str:
+    return f"{'ahead' if lead >= 0 else 'behind'} by {100 * abs(lead):.1f} points"
+
+
+def _spread(scores: npt.NDArray[np.float64], count: int) -> Sequence[int]:
+    """Choose images whose scores spread over all there are."""
+    order = np.argsort(scores, kind="stable")
+    places = np.linspace(0, len(scores) - 1, min(count, len(scores))).round().astype(int)
+    return [int(n) for n in order[places]]

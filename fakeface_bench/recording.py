@@ -1,0 +1,138 @@
+"""What a finished study leaves in MLflow: its model, figures, pictures, costs and model card."""
+
+import shlex
+
+from fakeface_bench.accounting import before_epochs
+from fakeface_bench.conclusion import Conclusion
+from fakeface_bench.config import StudyConfig
+from fakeface_bench.data.catalogue import DATASETS
+from fakeface_bench.data.images import load_image
+from fakeface_bench.data.sources import split_data
+from fakeface_bench.evaluation.detector import Detector
+from fakeface_bench.explanation.study import explain_study
+from fakeface_bench.folders import draft_folder
+from fakeface_bench.models.head import Calibration
+from fakeface_bench.plan import Plan
+from fakeface_bench.records import Ledger, ModelOrigin, SearchRecord, StudyRecord, WeightsRecord
+from fakeface_bench.report import (
+    audit_metrics,
+    choose_examples,
+    summary_markdown,
+    write_costs,
+    write_explanation,
+    write_study_report,
+)
+from fakeface_bench.runtime import hardware_facts, machine_name
+from fakeface_bench.serving.classifier import DetectorFacts
+from fakeface_bench.subject import Subject
+from fakeface_bench.tracking import names
+from fakeface_bench.tracking.model import log_model
+from fakeface_bench.tracking.runs import TrackedRun
+
+_VERSION = "version_"
+
+
+def record_of(
+    plan: Plan, subject: Subject, search: SearchRecord, conclusion: Conclusion
+) -> StudyRecord:
+    """Gather all that a study reports."""
+    return StudyRecord(
+        model=plan.architecture.key,
+        study=plan.study_name(subject.index),
+        data=subject.index.name,
+        data_folders={name: str(folder) for name, folder in subject.index.folders.items()},
+        weights=WeightsRecord(plan.weights.label, plan.weights.warning),
+        search=search,
+        final_fit=conclusion.final_fit,
+        valid=conclusion.valid,
+        test=conclusion.test,
+        epochs_began_seconds=before_epochs(subject),
+        seed=plan.config.seed,
+        repeats=conclusion.repeats,
+        floor=subject.audit.floor,
+        source_floors=subject.audit.source_floors,
+        facts={**audit_metrics(subject.audit), **subject.images_used()},
+        fine_tune=plan.unfrozen.label,
+        machine=machine_name(),
+    )
+
+
+def origin_of(run_id: str, plan: Plan, subject: Subject, detector: Detector) -> ModelOrigin:
+    """Gather what a model card tells besides results and costs."""
+    named = split_data(plan.config.data)
+    return ModelOrigin(
+        run_id=run_id,
+        digest=subject.index.digest,
+        test_digest=subject.index.split_digest("test"),
+        kinds={row.key: row.kind for row in DATASETS if row.key in named},
+        image_size_px=plan.image_size,
+        fit=plan.config.fit,
+        calibrated=detector.calibration != Calibration(),
+        command=_command(plan.config),
+        versions={
+            key.removeprefix(_VERSION): str(value)
+            for key, value in hardware_facts().items()
+            if key.startswith(_VERSION)
+        },
+    )
+
+
+def log_winner(plan: Plan, subject: Subject, record: StudyRecord, detector: Detector) -> str:
+    """Log the model that is kept; return its id."""
+    facts = DetectorFacts(plan.image_size, plan.config.fit, detector.threshold)
+    metadata = {
+        "study": record.study,
+        "architecture": record.model,
+        "dataset": record.data,
+        "dataset_digest": subject.index.digest,
+        "threshold": detector.threshold,
+    }
+    return log_model(detector.complete, facts, subject.example(), metadata)
+
+
+def log_results(run: TrackedRun, record: StudyRecord, model_id: str) -> None:
+    """Log figures, winning options and pictures; the figures are the model's too."""
+    run.log_fit(record.final_fit.epochs, record.metrics(), model_id)
+    run.log_params({f"best_{key}": value for key, value in record.config.as_params().items()})
+    with draft_folder() as folder:
+        write_study_report(record, folder)
+        run.log_folder(folder)
+
+
+def log_explanation(
+    run: TrackedRun, plan: Plan, subject: Subject, record: StudyRecord, detector: Detector
+) -> None:
+    """Log what the model looked at, how far its probabilities hold, and the classes' spectra."""
+    files = subject.index.files(subject.index.split("test"))
+    explanation = explain_study(
+        detector.complete,
+        record.test,
+        choose_examples(record.test),
+        lambda position: load_image(files[position], plan.image_size, plan.config.fit),
+        plan.config.seed,
+    )
+    run.log_figures(explanation.metrics())
+    with draft_folder() as folder:
+        write_explanation(record, explanation, folder)
+        run.log_folder(folder)
+
+
+def log_costs(run: TrackedRun, record: StudyRecord, ledger: Ledger, origin: ModelOrigin) -> None:
+    """Log what the study cost, and what tells results and costs together."""
+    run.log_figures(ledger.as_metrics())
+    run.tag({names.NOTE: summary_markdown(record, ledger)})
+    with draft_folder() as folder:
+        write_costs(record, ledger, origin, folder)
+        run.log_folder(folder)
+
+
+def _command(config: StudyConfig) -> str:
+    """Return the command that asks for the same study, without what is of this place alone."""
+    default, asked = StudyConfig().as_params(), config.as_params()
+    of_this_place = ("model", "storage", "study", "register", "dollars_per_hour", "cache_gb")
+    options = [
+        f"--{key.replace('_', '-')} {shlex.quote(str(value))}"
+        for key, value in asked.items()
+        if value != default[key] and key not in of_this_place
+    ]
+    return " \\\n  ".join([f"fakeface-bench run --model {shlex.quote(config.model)}", *options])

@@ -1,0 +1,80 @@
+"""What a trained detector looked at, as data that pictures are drawn from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fakeface_bench.records.scores import FloatArray
+
+#: Kinds of examples that are shown.
+EXAMPLE_KINDS = ("right", "wrong", "uncertain")
+#: Groups of images whose spectra are compared.
+SPECTRUM_GROUPS = ("real", "fake", "misjudged")
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedImage:
+    """A picture, and what in it speaks for fake or real.
+
+    Attributes:
+        pixels: As the network saw it, uint8 of shape (size, size, 3).
+        evidence: In logits, positive for fake, shape (size, size); its mean is the logit of the
+            picture's score.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    evidence: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Spectrum:
+    """The power spectrum of a group of images.
+
+    Attributes:
+        images: In the group.
+        log_power: Mean over the images of log10 of the power in grey levels² a pixel, shape
+            (size, size), frequency 0 at (size // 2, size // 2).
+        profile: Mean over the images of log10 of the power averaged over directions, at
+            `frequencies`.
+        profile_low: Of the images, what 2.5 % lie below.
+        profile_high: What 2.5 % lie above.
+        profile_error: Standard error of `profile`; 0 for a single image, which tells none.
+    """
+
+    images: int
+    log_power: FloatArray
+    profile: FloatArray
+    profile_low: FloatArray
+    profile_high: FloatArray
+    profile_error: FloatArray
+
+    @property
+    def frequencies(self) -> FloatArray:
+        """Of the profiles, in cycles a pixel, above 0 up to 0.5."""
+        return np.arange(1, len(self.profile) + 1) / len(self.log_power)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a study shows of how its detector decides.
+
+    Attributes:
+        examples: Positions in the test split, by kind of `EXAMPLE_KINDS`.
+        images: By position; what could not be read any more is not among them.
+        head_dependence: How alike evidence is with the head's weights shuffled: 1 where the head
+            does not matter, about 0 where it is all that does. None without a picture.
+        spectra: By group of `SPECTRUM_GROUPS`; None for a group without images.
+    """
+
+    examples: Mapping[str, tuple[int, ...]]
+    images: Mapping[int, ExplainedImage]
+    head_dependence: float | None
+    spectra: Mapping[str, Spectrum | None]
+
+    def metrics(self) -> dict[str, float]:
+        """Return its single figures under their MLflow names."""
+        if self.head_dependence is None:
+            return {}
+        return {"explain/head_dependence": self.head_dependence}

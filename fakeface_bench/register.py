@@ -1,0 +1,169 @@
+"""Registers the model of a study, and makes it the champion where it passes the gate."""
+
+from fakeface_bench.choice import newest_studies
+from fakeface_bench.config import RegisterConfig
+from fakeface_bench.errors import FakefaceError
+from fakeface_bench.gate import comes_back, deserves
+from fakeface_bench.progress import Progress
+from fakeface_bench.reading import model_card_of, read_studies, under_one_name
+from fakeface_bench.records import ComparedStudy, Finding, Registration
+from fakeface_bench.report import compare_studies
+from fakeface_bench.request import check_register
+from fakeface_bench.tracking import names
+from fakeface_bench.tracking.registry import (
+    MAX_DESCRIPTION,
+    Version,
+    champion_of,
+    check_registry,
+    describe_version,
+    make_champion,
+    register_version,
+)
+from fakeface_bench.tracking.runs import tag_run, tracked_run
+from fakeface_bench.tracking.store import open_store
+from fakeface_bench.tracking.studies import StudyRun, find_studies, study_named
+
+#: Told as tags of a version, under the names that they have as metrics of the study.
+MAIN_FIGURES = (
+    "test/accuracy",
+    "test/roc_auc",
+    "test/f1_fake",
+    "test/threshold",
+    "cost/total_cold_seconds",
+)
+#: Names the study to register by what a comparison says.
+BEST = "best"
+
+
+def run_registration(config: RegisterConfig, progress: Progress) -> Registration:
+    """Register the model of a study, recorded in an MLflow run of its own.
+
+    Raises:
+        UsageError: If there is no such study, or its model or files are gone.
+        ModelError: If the registry does not answer.
+    """
+    check_register(config)
+    open_store()
+    check_registry()
+    with tracked_run("registration", f"register {config.name}") as run:
+        run.log_params(config.as_params())
+        if config.run == BEST:
+            study = _recommended(run.experiment_id, config.data_digest, progress)
+        else:
+            study = study_named(config.run)
+        registration = register_study(study, config.name, config.force, progress)
+        run.tag(
+            {
+                names.REGISTERED: registration.address,
+                names.MODEL: study.model,
+                names.DATASET: study.dataset,
+                names.DATASET_DIGEST: study.digest,
+                names.NOTE: "\n\n".join(registration.lines),
+            }
+        )
+    return registration
+
+
+def register_study(study: StudyRun, name: str, force: bool, progress: Progress) -> Registration:
+    """Register the model of a finished study; it becomes the champion where the gate lets it.
+
+    Args:
+        study: Whose model it is.
+        name: Of the registered model.
+        force: Whether it becomes the champion whatever the gate says; recorded as a tag.
+        progress: Told how far it is.
+    """
+    (saved,) = read_studies([study], progress)
+    card = model_card_of(study)
+    version = register_version(study, name)
+    former = champion_of(name)
+    progress.say(f"loading {version.address} in a new process")
+    findings = (
+        comes_back(version.address, saved),
+        _against(former, version, study, saved, progress),
+    )
+    registration = Registration(
+        study=study.name,
+        run_id=study.run_id,
+        name=name,
+        number=version.number,
+        findings=findings,
+        former=former.number if former else "",
+        forced=force and not all(finding.holds for finding in findings),
+    )
+    told = "\n".join(f"- {line}" for line in registration.lines[1:])
+    describe_version(
+        version,
+        _within(f"{card}\n## Registration\n\n{told}\n", study.run_id),
+        _facts(study) | _gate_tags(registration, force),
+    )
+    if registration.is_champion:
+        make_champion(version)
+    tag_run(study.run_id, {names.REGISTERED: version.address})
+    return registration
+
+
+def _recommended(experiment_id: str, data: str, progress: Progress) -> StudyRun:
+    """Return the cheapest study not shown to be less accurate than the best."""
+    chosen = newest_studies(find_studies(experiment_id), data)
+    studies = under_one_name(list(read_studies(chosen.studies, progress)))
+    run_id = compare_studies(studies).recommended.study.identity.run_id
+    return next(study for study in chosen.studies if study.run_id == run_id)
+
+
+def _against(
+    former: Version | None,
+    version: Version,
+    study: StudyRun,
+    saved: ComparedStudy,
+    progress: Progress,
+) -> Finding:
+    """Compare with the champion, where there is another one."""
+    if former is None:
+        return Finding(True, f"{version.name} has no champion yet")
+    if former.number == version.number:
+        return Finding(True, "it is the champion already")
+    try:
+        champion = study_named(former.run_id)
+        (theirs,) = read_studies([champion], progress)
+    except FakefaceError as error:
+        told = str(error).rstrip(".")
+        return Finding(False, f"the champion, version {former.number}, cannot be compared: {told}")
+    if champion.test_digest != study.test_digest:
+        return Finding(
+            False,
+            f"the champion, version {former.number}, was tested on other images "
+            f"({champion.dataset}, test digest {champion.test_digest[:12]}, not "
+            f"{study.test_digest[:12]}), so neither can be shown to be better",
+        )
+    return deserves(saved, theirs)
+
+
+def _facts(study: StudyRun) -> dict[str, str]:
+    """Return what a version is to be found by, and its main figures, as tags."""
+    figures = {key: study.figures[key] for key in MAIN_FIGURES if key in study.figures}
+    return {
+        names.MODEL: study.model,
+        names.FINE_TUNE: study.fine_tune,
+        names.WEIGHTS: study.weights,
+        names.DATASET: study.dataset,
+        names.DATASET_DIGEST: study.digest,
+        names.TEST_DIGEST: study.test_digest,
+        **{key: f"{value:.4g}" for key, value in figures.items()},
+    }
+
+
+def _gate_tags(registration: Registration, force: bool) -> dict[str, str]:
+    refused = registration.refused
+    return {
+        names.GATE: f"refused: {refused}" if refused else "passed",
+        names.FORCED: (refused or "the gate let it through anyway") if force else "",
+    }
+
+
+def _within(card: str, run_id: str) -> str:
+    """Cut a card to what a registry takes, and say where the whole of it is."""
+    if len(card) <= MAX_DESCRIPTION:
+        return card
+    rest = f"\n\n… the whole card: model_card.md of run {run_id}\n"
+    return card[: MAX_DESCRIPTION - len(rest)] + rest

@@ -1,0 +1,183 @@
+"""The model card: what a detector has seen, what it can do, and where it is not to be trusted.
+
+It follows Mitchell et al. (2019), "Model cards for model reporting", arXiv:1810.03993, and is
+short enough for the description of a version in a registry.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from fakeface_bench.config import CLASS_NAMES, FAKE, REAL
+from fakeface_bench.evaluation.intervals import Interval, wilson_interval
+from fakeface_bench.records import Ledger, ModelOrigin, StudyRecord
+from fakeface_bench.report.curves import confusion_counts
+from fakeface_bench.report.markdown import escaped
+from fakeface_bench.report.parts import part_rows
+from fakeface_bench.report.results import floor_told, split_intervals, with_interval
+
+CARD_FILE = "model_card.md"
+_SHOWN_DIGITS = 12
+_SPLITS = ("train", "valid", "test")
+_UNKNOWN_KIND = "not stated: a folder of yours"
+_FITS = {
+    "crop": "its centre at native resolution, scaled only where it is smaller or over 1.5 times "
+    "larger",
+    "resize": "the whole picture scaled",
+}
+#: Versions that the figures hang on.
+_VERSIONS = ("python", "tensorflow", "keras", "mlflow", "pillow", "fakeface_bench")
+
+
+def model_card(record: StudyRecord, ledger: Ledger, origin: ModelOrigin) -> str:
+    """Return the card of a study's model, in Markdown; names from outside are escaped."""
+    parts = [
+        f"# Model card: {escaped(record.model)}, a detector of generated faces",
+        *([f"**{escaped(record.weights.warning)}**"] if record.weights.warning else []),
+        _what_it_does(record, origin),
+        "## What it has seen",
+        _data(record, origin),
+        "## How well it does",
+        "On the test split, with 95 % intervals:",
+        _listed(f"{escaped(name)}: {escaped(figure)}" for name, figure in _figures(record)),
+        _floor(record),
+        "## Threshold and calibration",
+        _threshold(record, origin),
+        "## Known failures",
+        _failures(record),
+        "## What it cost",
+        _cost(record, ledger),
+        "## Make it again",
+        _again(record, origin),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _what_it_does(record: StudyRecord, origin: ModelOrigin) -> str:
+    how = f", {record.trained}" if record.trained else ", frozen, with a trained head"
+    return (
+        f"Says of a picture of one face whether it is {CLASS_NAMES[REAL]} or {CLASS_NAMES[FAKE]}, "
+        f"with a probability. {escaped(record.model)} from {escaped(record.weights.label)} "
+        f"weights{how}; it sees {_FITS[origin.fit]}, {origin.image_size_px} × "
+        f"{origin.image_size_px} pixels. One verdict is a hint, no proof: do not act on it alone."
+    )
+
+
+def _data(record: StudyRecord, origin: ModelOrigin) -> str:
+    kinds = "; ".join(_kind(source, origin.kinds) for source in record.data_folders)
+    counts = "; ".join(f"{split} {_counts(record, split)}" for split in _SPLITS)
+    return (
+        f"Dataset {escaped(record.data)}, digest `{origin.digest[:_SHOWN_DIGITS]}` (test split "
+        f"`{origin.test_digest[:_SHOWN_DIGITS]}`). Images: {counts}. How its fakes were made: "
+        f"{kinds}."
+    )
+
+
+def _kind(source: str, kinds: Mapping[str, str]) -> str:
+    return f"{escaped(source)}: {escaped(kinds.get(source, _UNKNOWN_KIND))}"
+
+
+def _counts(record: StudyRecord, split: str) -> str:
+    images = [record.facts.get(f"data/{split}_{label}_images", 0) for label in CLASS_NAMES]
+    return " and ".join(f"{n:,.0f} {label}" for n, label in zip(images, CLASS_NAMES, strict=True))
+
+
+def _figures(record: StudyRecord) -> list[tuple[str, str]]:
+    test = record.test
+    intervals = split_intervals(test)
+    counts = confusion_counts(test)
+    rows = [
+        ("accuracy", _told(test.metrics["accuracy"], intervals["accuracy"])),
+        ("ROC AUC", _told(test.metrics["roc_auc"], intervals["roc_auc"])),
+        ("fakes found (recall)", _share(counts[FAKE, FAKE], counts[FAKE].sum())),
+        ("false alarms, of real pictures", _share(counts[REAL, FAKE], counts[REAL].sum())),
+        ("F1 of fakes", f"{test.metrics['f1_fake']:.3f}"),
+    ]
+    return [*rows, *_parts(record)]
+
+
+def _parts(record: StudyRecord) -> list[tuple[str, str]]:
+    """Return each source and tier alone, by what it has: ROC AUC, else the recall of its fakes."""
+    rows = []
+    for part, images, roc_auc, _, recall, _ in part_rows(record):
+        shown = f"ROC AUC {roc_auc}" if roc_auc != "-" else f"recall {recall}"
+        rows.append((f"{part}, n = {images}", shown))
+    return rows
+
+
+def _floor(record: StudyRecord) -> str:
+    if record.floor is None:
+        return "Shortcut floor: not measured; there were too few pictures for it."
+    return (
+        f"Shortcut floor: the files' metadata alone, without a pixel, score ROC AUC "
+        f"{floor_told(record.floor)}. Read the ROC AUC above against it."
+    )
+
+
+def _threshold(record: StudyRecord, origin: ModelOrigin) -> str:
+    figures = record.test.metrics
+    how = "went through Platt's map, fitted on validation" if origin.calibrated else "are its own"
+    return (
+        f"Called {CLASS_NAMES[FAKE]} from probability {record.test.threshold:.4g} on: the best "
+        f"balanced accuracy on validation (n = {len(record.valid.y_true):,}), never seen test. "
+        f"Its probabilities {how}; on test, expected calibration error "
+        f"{figures['ece']:.3f}, Brier score {figures['brier']:.3f}."
+    )
+
+
+def _failures(record: StudyRecord) -> str:
+    counts = confusion_counts(record.test)
+    lines = [
+        f"Of {counts[REAL].sum():,} real test pictures it calls {counts[REAL, FAKE]:,} fake; of "
+        f"{counts[FAKE].sum():,} fakes it misses {counts[FAKE, REAL]:,}. The surest mistakes: "
+        "test/gallery_wrong.png and explain/evidence_wrong.png of the run.",
+        *_near_chance(record),
+        f"**Not tested elsewhere:** only on the test split of {escaped(record.data)}. Detectors "
+        "often fail on fakes that another generator made, and on pictures that were compressed, "
+        "scaled or filtered in other ways: test it on yours first.",
+    ]
+    return _listed(lines)
+
+
+def _listed(lines: Iterable[str]) -> str:
+    """Lay lines out as a list: the registry's page leaves the columns of a table no room."""
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _near_chance(record: StudyRecord) -> list[str]:
+    if split_intervals(record.test)["roc_auc"].low > 0.5:
+        return []
+    return ["It is **not shown to be better than chance** on its own test split."]
+
+
+def _cost(record: StudyRecord, ledger: Ledger) -> str:
+    figures = ledger.figures
+    numbers = [
+        f"{ledger.total_cold_seconds:,.0f} s from a cold start to search and train "
+        f"({escaped(record.machine) or 'machine not known'})"
+    ]
+    for key, words, scale in (
+        ("parameters", "million parameters", 1e-6),
+        ("mmacs_per_image", "million multiply-adds a picture", 1.0),
+        ("predict_images_per_second", "pictures a second", 1.0),
+        ("energy_kwh", "kWh", 1.0),
+    ):
+        if key in figures:
+            numbers.append(f"{figures[key] * scale:,.3g} {words}")
+    return "; ".join(numbers) + "."
+
+
+def _again(record: StudyRecord, origin: ModelOrigin) -> str:
+    versions = [f"{name} {origin.versions[name]}" for name in _VERSIONS if name in origin.versions]
+    return (
+        f"```sh\n{origin.command}\n```\n\nStudy {escaped(record.study)}, seed {record.seed}, "
+        f"MLflow run `{origin.run_id}`; {', '.join(versions)}."
+    )
+
+
+def _share(count: np.int64, of: np.int64) -> str:
+    return _told(float(count / of), wilson_interval(int(count), int(of)))
+
+
+def _told(value: float, interval: Interval) -> str:
+    return with_interval(f"{value:.3f}", interval)

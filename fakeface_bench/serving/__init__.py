@@ -1,0 +1,1 @@
+"""A trained detector at work: pictures as they come, one verdict each."""

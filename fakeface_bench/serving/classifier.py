@@ -1,0 +1,171 @@
+"""A trained detector, loaded to classify pictures of any size, as fast as they can be decoded.
+
+This module and what it imports travel inside every logged model, so that a served model decodes
+and crops by the very code that it was trained with.
+"""
+
+import json
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Self
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from fakeface_bench.config import CLASS_NAMES
+from fakeface_bench.data.images import DECODING_VERSION, fit_image
+from fakeface_bench.errors import DataError, ModelError
+from fakeface_bench.features.extractor import frozen_forward
+
+NETWORK_FILE = "detector.keras"
+FACTS_FILE = "detector.json"
+BATCH = 32
+#: Batches decoded while one is in the network.
+_AHEAD = 2
+
+#: From what a caller has to an RGB picture; raises a `DataError`.
+Read = Callable[[Any], Image.Image]
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorFacts:
+    """What a detector is besides its network.
+
+    Attributes:
+        image_size_px: Side of the network's input.
+        fit: How a picture meets it, one of `config.FITS`.
+        threshold: Probability from which a picture is called fake.
+        decoding_version: `DECODING_VERSION` of the code that trained it.
+    """
+
+    image_size_px: int
+    fit: str
+    threshold: float
+    decoding_version: int = DECODING_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is said of one picture; a row of the answer.
+
+    Attributes:
+        label: `real` or `fake`; None where it could not be read.
+        probability_fake: Within 0 and 1; None where it could not be read.
+        threshold: Probability from which a picture is called fake.
+        model_version: Version in the registry, else MLflow's id of the model.
+        error: Why it could not be read; None where it was.
+    """
+
+    label: str | None
+    probability_fake: float | None
+    threshold: float
+    model_version: str
+    error: str | None = None
+
+
+class FaceClassifier:
+    """Classifies pictures; every method may be called from several threads.
+
+    Args:
+        network: From pixels 0 to 255, shape (n, side, side, 3), to the probability of fake (n, 1).
+        facts: The rest of the detector.
+        version: Told in every verdict.
+    """
+
+    def __init__(self, network: keras.Model, facts: DetectorFacts, version: str) -> None:
+        self.network = network
+        self.facts = facts
+        self.version = version
+        self._forward = frozen_forward(network)
+        self._pool = ThreadPoolExecutor(os.cpu_count())
+
+    @classmethod
+    def load(cls, folder: Path, version: str) -> Self:
+        """Load what `write_detector` wrote.
+
+        Raises:
+            ModelError: If it was trained on pictures decoded by other rules than this code's.
+        """
+        facts = DetectorFacts(**json.loads((folder / FACTS_FILE).read_text(encoding="utf-8")))
+        if facts.decoding_version != DECODING_VERSION:
+            raise ModelError(
+                f"the model was trained on pictures decoded by rules {facts.decoding_version}, "
+                f"this version's are {DECODING_VERSION}; 'mlflow models serve' and 'mlflow models "
+                "predict' use the code that the model brings."
+            )
+        network = keras.saving.load_model(folder / NETWORK_FILE, compile=False, safe_mode=True)
+        return cls(network, facts, version)
+
+    def classify(self, pictures: Iterable[Any], read: Read) -> Iterator[Verdict]:
+        """Yield the verdict of each picture, in their order.
+
+        A few batches are decoded ahead in threads while another is in the network, so memory stays
+        flat however many there are. One that cannot be read costs its own verdict alone.
+
+        Args:
+            pictures: Whatever `read` takes.
+            read: Called in threads.
+        """
+        ahead: deque[list[Future[npt.NDArray[np.uint8]]]] = deque()
+        remaining = iter(pictures)
+        while batch := list(islice(remaining, BATCH)):
+            ahead.append([self._pool.submit(self._pixels, given, read) for given in batch])
+            if len(ahead) > _AHEAD:
+                yield from self._verdicts(ahead.popleft())
+        while ahead:
+            yield from self._verdicts(ahead.popleft())
+
+    def probabilities(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+        """Return the probability of fake (n,) of pictures as the network sees them.
+
+        Args:
+            pixels: Shape (n, side, side, 3), 0 to 255.
+        """
+        (scores,) = self._forward(pixels)
+        return np.asarray(scores, dtype=np.float64)[:, 0]
+
+    def pixels(self, picture: Image.Image) -> npt.NDArray[np.uint8]:
+        """Return an RGB picture as the network sees it, shape (side, side, 3)."""
+        fitted = fit_image(picture, self.facts.image_size_px, self.facts.fit)
+        return np.asarray(fitted, dtype=np.uint8)
+
+    def _pixels(self, given: Any, read: Read) -> npt.NDArray[np.uint8]:
+        return self.pixels(read(given))
+
+    def _verdicts(self, batch: Sequence[Future[npt.NDArray[np.uint8]]]) -> Iterator[Verdict]:
+        errors = [_error_of(future) for future in batch]
+        good = [f.result() for f, error in zip(batch, errors, strict=True) if error is None]
+        scores = iter(self.probabilities(np.stack(good)).tolist() if good else ())
+        for error in errors:
+            yield self._failed(error) if error else self._called(next(scores))
+
+    def _called(self, score: float) -> Verdict:
+        threshold = self.facts.threshold
+        return Verdict(CLASS_NAMES[score >= threshold], score, threshold, self.version)
+
+    def _failed(self, error: str) -> Verdict:
+        return Verdict(None, None, self.facts.threshold, self.version, error)
+
+
+def write_detector(network: keras.Model, facts: DetectorFacts, folder: Path) -> None:
+    """Write a detector as files that `FaceClassifier.load` reads; neither is a pickle."""
+    network.save(folder / NETWORK_FILE)
+    shown = json.dumps(asdict(facts), indent=2, allow_nan=False)
+    (folder / FACTS_FILE).write_text(f"{shown}\n", encoding="utf-8")
+
+
+def _error_of(future: Future[npt.NDArray[np.uint8]]) -> str | None:
+    """Wait for a picture; return why it cannot be read, if so. Other errors are raised."""
+    error = future.exception()
+    if error is None:
+        return None
+    if isinstance(error, DataError | OSError):
+        return str(error)
+    raise error

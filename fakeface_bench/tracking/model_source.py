@@ -1,0 +1,77 @@
+"""Where a model comes from: the registry, a run, or a folder; found, downloaded, recognised."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import mlflow
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+
+from fakeface_bench.errors import ModelError, UsageError
+from fakeface_bench.folders import draft_folder
+from fakeface_bench.tracking.model_address import ADDRESSES, model_folder
+from fakeface_bench.tracking.model_files import MODEL_NAME, is_detector
+from fakeface_bench.tracking.store import open_store
+
+#: Of what MLflow says, which may quote whole addresses three times.
+_LONGEST_REASON = 200
+
+
+@contextmanager
+def fetched_model(model: str) -> Iterator[Path]:
+    """Yield the folder of a model of this project, which may be gone after the block.
+
+    TensorFlow is not needed for it, so a wrong name is told before that is loaded.
+
+    Args:
+        model: Its address in the registry, a run, or a folder.
+
+    Raises:
+        UsageError: If there is no such model, or it is one of another kind.
+        ModelError: If the registry cannot be reached.
+    """
+    with draft_folder() as draft:
+        folder = _fetched(model, draft)
+        flavors = Model.load(str(folder)).flavors
+        if not is_detector(flavors):
+            flavours = ", ".join(sorted(flavors))
+            raise UsageError(
+                f"the model {model!r} is of another kind (flavours: {flavours}); only models that "
+                "a study of fakeface_bench has logged hold what is needed."
+            )
+        yield folder
+
+
+def _fetched(model: str, draft: Path) -> Path:
+    """Return the folder of an MLflow model: as it is, or downloaded into a draft."""
+    folder = model_folder(model)
+    if folder is not None:
+        return folder
+    return _downloaded(
+        model if model.startswith(ADDRESSES) else f"runs:/{model}/{MODEL_NAME}", draft
+    )
+
+
+def _downloaded(address: str, draft: Path) -> Path:
+    open_store()
+    try:
+        return Path(mlflow.artifacts.download_artifacts(address, dst_path=str(draft)))
+    except MlflowException as error:
+        raise _obstacle(address, error) from error
+    except OSError as error:
+        raise UsageError(f"the model {address!r} has no files any more: {error}") from error
+
+
+def _obstacle(address: str, error: MlflowException) -> UsageError | ModelError:
+    """Tell what there is not from what cannot be reached."""
+    where = mlflow.get_registry_uri()
+    unknown = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST), "INVALID_PARAMETER_VALUE", "NOT_FOUND"
+    said = " ".join(str(error.message).split())[:_LONGEST_REASON]
+    if error.error_code in unknown:
+        return UsageError(f"no model {address!r} in {where}: {said}")
+    return ModelError(
+        f"the model {address!r} cannot be had from {where}: {said} MLFLOW_TRACKING_URI names "
+        "another store, MLFLOW_REGISTRY_URI another registry."
+    )

@@ -1,0 +1,153 @@
+"""MLflow's model registry: versions of a model, and which of them is the champion."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import mlflow
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
+
+from fakeface_bench.errors import ModelError, UsageError
+from fakeface_bench.tracking.model_files import is_detector
+from fakeface_bench.tracking.studies import StudyRun
+
+CHAMPION = "champion"
+#: Longest description of a version that every registry takes.
+MAX_DESCRIPTION = 5000
+_ABSENT = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a registered model.
+
+    Attributes:
+        name: Of the registered model.
+        number: As text, as MLflow has it.
+        run_id: Of the study that logged it; empty where it came another way.
+    """
+
+    name: str
+    number: str
+    run_id: str
+
+    @property
+    def address(self) -> str:
+        """Under which MLflow loads it."""
+        return f"models:/{self.name}/{self.number}"
+
+
+def check_registry() -> None:
+    """Ask the registry for anything, so that one that cannot be reached is told before long work.
+
+    Raises:
+        ModelError: If it does not answer.
+    """
+    with _reached():
+        mlflow.MlflowClient().search_registered_models(max_results=1)
+
+
+def register_version(study: StudyRun, name: str) -> Version:
+    """Register the model of a study; a study that is there already keeps its version.
+
+    Raises:
+        UsageError: If the study has no model, or one of another kind.
+        ModelError: If the registry does not answer.
+    """
+    client = mlflow.MlflowClient()
+    model_id = _model_of(client, study)
+    with _reached():
+        if not client.search_registered_models(f"name = '{name}'"):
+            client.create_registered_model(
+                name,
+                description="Detectors of generated faces, logged by fakeface_bench. The alias "
+                f"`{CHAMPION}` is the one to use; each version's description is its model card.",
+            )
+        found = client.search_model_versions(f"name = '{name}' and run_id = '{study.run_id}'")
+        # Not every store tells the model's id when it is searched.
+        same = [version for version in found if version.source == f"models:/{model_id}"]
+        version = same[0] if same else _create(client, name, study.run_id, model_id)
+    return _version(version)
+
+
+def describe_version(version: Version, description: str, tags: Mapping[str, str]) -> None:
+    """Give a version its description, and tags; empty ones are left out."""
+    client = mlflow.MlflowClient()
+    with _reached():
+        client.update_model_version(version.name, version.number, description)
+        for key, value in tags.items():
+            if value:
+                client.set_model_version_tag(version.name, version.number, key, value)
+
+
+def champion_of(name: str) -> Version | None:
+    """Return the version with the alias `champion`, if there is one."""
+    with _reached():
+        try:
+            found = mlflow.MlflowClient().get_model_version_by_alias(name, CHAMPION)
+        except MlflowException as error:
+            # An alias that no version has is an invalid value in some stores.
+            if error.error_code in (_ABSENT, "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
+    return _version(found)
+
+
+def make_champion(version: Version) -> None:
+    """Move the alias `champion` to a version."""
+    with _reached():
+        mlflow.MlflowClient().set_registered_model_alias(version.name, CHAMPION, version.number)
+
+
+def _model_of(client: mlflow.MlflowClient, study: StudyRun) -> str:
+    """Return the id of the model that a study logged."""
+    outputs = client.get_run(study.run_id).outputs
+    models = outputs.model_outputs if outputs else []
+    again = f"Run the study again. (run {study.run_id})"
+    if not models:
+        raise UsageError(f"the study of {study.name} has no model in MLflow. {again}")
+    model_id = str(models[-1].model_id)
+    try:
+        flavors = mlflow.models.get_model_info(f"models:/{model_id}").flavors
+    except (MlflowException, OSError) as error:
+        raise UsageError(
+            f"the model of the study of {study.name} is gone from MLflow ({model_id}). {again}"
+        ) from error
+    if not is_detector(flavors):
+        raise UsageError(
+            f"the model of the study of {study.name} is of another kind (flavours: "
+            f"{', '.join(sorted(flavors))}): an earlier version of fakeface_bench logged it. "
+            f"{again}"
+        )
+    return model_id
+
+
+def _create(client: mlflow.MlflowClient, name: str, run_id: str, model_id: str) -> ModelVersion:
+    version = client.create_model_version(name, f"models:/{model_id}", run_id, model_id=model_id)
+    # By this tag the model's own page in MLflow's UI leads to its versions.
+    tags = client.get_logged_model(model_id).tags
+    versions = json.loads(tags.get(MLFLOW_MODEL_VERSIONS, "[]"))
+    versions.append({"name": name, "version": version.version})
+    client.set_logged_model_tags(model_id, {MLFLOW_MODEL_VERSIONS: json.dumps(versions)})
+    return version
+
+
+def _version(found: ModelVersion) -> Version:
+    return Version(found.name, str(found.version), found.run_id or "")
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """Tell a registry that does not answer, or refuses, in one line."""
+    try:
+        yield
+    except (MlflowException, OSError) as error:
+        said = " ".join(str(getattr(error, "message", error)).split())[:200]
+        raise ModelError(
+            f"the model registry {mlflow.get_registry_uri()} does not do its part: {said} "
+            "MLFLOW_REGISTRY_URI names another."
+        ) from error

@@ -1,0 +1,333 @@
+"""Registration in a real registry: versions, the gate, the champion and what forces it."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import mlflow
+import numpy as np
+import pytest
+from mlflow.entities import LoggedModelOutput
+from sklearn.linear_model import LogisticRegression
+
+from fakeface_bench import gate
+from fakeface_bench.config import RegisterConfig
+from fakeface_bench.errors import ModelError, UsageError
+from fakeface_bench.records import Registration
+from fakeface_bench.register import run_registration
+from fakeface_bench.report import write_costs
+from fakeface_bench.report.saved_study import write_predictions, write_study_json
+from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
+from fakeface_bench.serving.pictures import read_picture
+from fakeface_bench.tracking.model import log_model
+from tests.conftest import RecordedProgress
+from tests.report.compared_studies import calls, labels, ledger
+from tests.report.conftest import ORIGIN, study_record
+from tests.serving.drawn import drawn, encoded
+
+IMAGES = 70
+DIGEST = "c" * 64
+
+pytestmark = pytest.mark.usefixtures("place")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A store with one real model in it, and the pictures that it was tested on.
+
+    Attributes:
+        client: Of the store.
+        model_id: Of the model.
+        faces: Folder of the pictures.
+        scores: What the model says of them.
+    """
+
+    client: mlflow.MlflowClient
+    model_id: str
+    faces: Path
+    scores: np.ndarray
+
+
+@pytest.fixture(scope="module")
+def made(
+    network: keras.Model, facts: DetectorFacts, tmp_path_factory: pytest.TempPathFactory
+) -> Place:
+    folder = tmp_path_factory.mktemp("registrations")
+    faces = folder / "faces"
+    faces.mkdir()
+    for number in range(IMAGES):
+        (faces / f"{number}.jpg").write_bytes(encoded(drawn(number), "JPEG"))
+    files = [(faces / f"{number}.jpg").read_bytes() for number in range(IMAGES)]
+    verdicts = list(FaceClassifier(network, facts, "").classify(files, read_picture))
+    store = f"sqlite:///{folder / 'mlflow.db'}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", store)
+        patch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        client = mlflow.MlflowClient()
+        experiment = client.create_experiment("models", (folder / "artifacts").as_uri())
+        with mlflow.start_run(experiment_id=experiment):
+            model_id = log_model(network, facts, faces / "0.jpg", {})
+    scores = np.array([verdict.probability_fake for verdict in verdicts])
+    return Place(client, model_id, faces, scores)
+
+
+@pytest.fixture
+def place(made: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """The store, with an experiment of the test's own; its registry is empty again afterwards."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", made.client.tracking_uri)
+    monkeypatch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    folder = (tmp_path / "artifacts").as_uri()
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", made.client.create_experiment(tmp_path.name, folder))
+    yield made
+    for model in made.client.search_registered_models():
+        made.client.delete_registered_model(model.name)
+
+
+Finish = Callable[..., str]
+
+
+@pytest.fixture
+def finish(place: Place, tmp_path: Path) -> Finish:
+    """Log a made-up finished study of the one model; return its run."""
+    clock = iter(range(1_000_000, 2_000_000, 1000))
+
+    def finish_study(
+        scores: np.ndarray, cost: float = 60.0, model: str = "vgg16", **changes: str
+    ) -> str:
+        y_true = labels(IMAGES)
+        record = study_record(model)
+        test = replace(
+            record.test,
+            y_true=y_true,
+            y_score=scores,
+            threshold=0.5,
+            paths=tuple(f"{number}.jpg" for number in range(IMAGES)),
+            sources=("faces",) * IMAGES,
+            tiers=("",) * IMAGES,
+        )
+        study = replace(
+            record,
+            test=test,
+            data_folders={"faces": str(place.faces)},
+        )
+        tags = {
+            "fakeface.kind": "study",
+            "fakeface.model": model,
+            "fakeface.dataset": "faces",
+            "fakeface.dataset_digest": DIGEST,
+            "fakeface.test_digest": DIGEST,
+            **{f"fakeface.{key}": value for key, value in changes.items()},
+        }
+        experiment = os.environ["MLFLOW_EXPERIMENT_ID"]
+        began = next(clock)
+        run = place.client.create_run(experiment, start_time=began, tags=tags).info.run_id
+        folder = tmp_path / run
+        (folder / "test").mkdir(parents=True)
+        write_study_json(study, folder)
+        write_predictions(study, folder)
+        write_costs(study, ledger(cost), ORIGIN, folder)
+        place.client.log_artifacts(run, str(folder))
+        place.client.log_metric(run, "test/roc_auc", 0.9)
+        if changes.get("logs", "model") == "model":
+            place.client.log_outputs(run, [LoggedModelOutput(place.model_id, 0)])
+        place.client.set_terminated(run)
+        return str(run)
+
+    return finish_study
+
+
+@pytest.fixture
+def comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every model come back as logged: the tests of its place need no process for it."""
+
+    def scores_of(address: str, files: Sequence[Path]) -> list[float]:
+        return [float(LOGGED[int(file.stem)]) for file in files]
+
+    monkeypatch.setattr(gate, "reloaded_scores", scores_of)
+    monkeypatch.setattr(gate, "TOLERANCE", 1.0)
+
+
+LOGGED = np.full(IMAGES, 0.5)
+
+
+def accurate(wrong: int) -> np.ndarray:
+    return calls(labels(IMAGES), range(wrong))
+
+
+def register(**options: object) -> Registration:
+    return run_registration(RegisterConfig(**options), RecordedProgress())  # type: ignore[arg-type]
+
+
+def champion(place: Place) -> str:
+    return str(place.client.get_model_version_by_alias("fakeface", "champion").version)
+
+
+def version_of(place: Place, number: str) -> mlflow.entities.model_registry.ModelVersion:
+    return place.client.get_model_version("fakeface", number)
+
+
+def test_the_first_comes_back_in_a_new_process_and_is_champion(
+    place: Place, finish: Finish
+) -> None:
+    run = finish(place.scores)
+    registration = register(run=run)
+    assert registration.is_champion, registration.lines
+    assert registration.lines[1].startswith(
+        "Passed: its scores on 70 test images, loaded in a new process, equal the logged ones"
+    )
+    assert registration.lines[2:] == [
+        "Passed: fakeface has no champion yet.",
+        "Became the champion.",
+    ]
+    version = place.client.get_model_version_by_alias("fakeface", "champion")
+    assert version.run_id == run
+    assert version.description.startswith("# Model card: vgg16")
+    assert "## Registration" in version.description
+    assert version.tags["fakeface.gate"] == "passed"
+    assert version.tags["fakeface.dataset_digest"] == DIGEST
+    assert version.tags["test/roc_auc"] == "0.9"
+    assert "fakeface.forced" not in version.tags
+    assert place.client.get_run(run).data.tags["fakeface.registered"] == "models:/fakeface/1"
+    logged = place.client.get_logged_model(place.model_id)
+    assert '"name": "fakeface"' in logged.tags["mlflow.modelVersions"]
+
+
+@pytest.mark.usefixtures("comes_back")
+def test_scores_that_do_not_come_back_are_refused(
+    place: Place, finish: Finish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "TOLERANCE", 1e-4)
+    registration = register(run=finish(accurate(5)))
+    assert not registration.is_champion
+    assert "are up to 0.4 off the logged ones" in registration.refused
+    assert registration.lines[-1] == (
+        "Not the champion: there is no champion; --force overrides the gate."
+    )
+    with pytest.raises(mlflow.exceptions.MlflowException):
+        place.client.get_model_version_by_alias("fakeface", "champion")
+
+
+@pytest.mark.usefixtures("comes_back")
+def test_a_worse_one_is_refused_and_a_better_one_takes_its_place(
+    place: Place, finish: Finish
+) -> None:
+    register(run=finish(accurate(15)))
+    worse = register(run=finish(accurate(40), cost=1.0))
+    assert not worse.is_champion
+    assert worse.number == "2"
+    assert worse.refused.startswith("worse than the champion: accuracy 42.9% against 78.6%")
+    assert worse.lines[-1] == (
+        "Not the champion: version 1 stays champion; --force overrides the gate."
+    )
+    assert "alias" not in version_of(place, "2").tags
+    assert version_of(place, "2").tags["fakeface.gate"] == f"refused: {worse.refused}"
+    better = register(run=finish(accurate(2), cost=900.0))
+    assert better.is_champion
+    assert better.lines[-1] == "Became the champion, in place of version 1."
+    assert champion(place) == "3"
+
+
+@pytest.mark.usefixtures("comes_back")
+def test_force_overrides_the_gate_and_is_recorded(place: Place, finish: Finish) -> None:
+    register(run=finish(accurate(5)))
+    forced = register(run=finish(accurate(40)), force=True)
+    assert forced.is_champion
+    assert forced.lines[-1] == (
+        "Became the champion, in place of version 1, forced against the gate."
+    )
+    tags = version_of(place, "2").tags
+    assert tags["fakeface.forced"] == forced.refused
+    assert tags["fakeface.gate"].startswith("refused: worse than the champion")
+    assert champion(place) == "2"
+
+
+@pytest.mark.usefixtures("comes_back")
+def test_a_study_keeps_its_version_and_the_champion_its_place(place: Place, finish: Finish) -> None:
+    run = finish(accurate(5))
+    register(run=run)
+    again = register(run=run)
+    assert again.number == "1"
+    assert again.lines[2:] == [
+        "Passed: it is the champion already.",
+        "It stays the champion.",
+    ]
+    assert len(place.client.search_model_versions("name = 'fakeface'")) == 1
+
+
+@pytest.mark.usefixtures("comes_back")
+def test_another_test_split_cannot_be_compared(place: Place, finish: Finish) -> None:
+    register(run=finish(accurate(5)))
+    other = register(run=finish(accurate(0), test_digest="d" * 64))
+    assert not other.is_champion
+    assert other.refused == (
+        "the champion, version 1, was tested on other images (faces, test digest cccccccccccc, "
+        "not dddddddddddd), so neither can be shown to be better."
+    )
+
+
+@pytest.mark.usefixtures("comes_back")
+def test_a_champion_that_is_gone_is_told(place: Place, finish: Finish) -> None:
+    run = finish(accurate(5))
+    register(run=run)
+    place.client.delete_run(run)
+    other = register(run=finish(accurate(0)))
+    assert "the champion, version 1, cannot be compared: the run" in other.refused
+
+
+@pytest.mark.usefixtures("comes_back")
+def test_best_is_the_cheapest_not_shown_to_be_worse(place: Place, finish: Finish) -> None:
+    finish(accurate(30), cost=1.0, model="simple_cnn")
+    cheap = finish(accurate(6), cost=50.0, model="mobilenetv3_small")
+    finish(accurate(5), cost=900.0, model="vgg19")
+    registration = register(run="best", data_digest=DIGEST[:8])
+    assert registration.run_id == cheap
+    (run,) = place.client.search_runs(
+        [os.environ["MLFLOW_EXPERIMENT_ID"]], "tags.`fakeface.kind` = 'registration'"
+    )
+    assert run.info.status == "FINISHED"
+    assert run.data.params["data_digest"] == DIGEST[:8]
+    assert "Passed: " in run.data.tags["mlflow.note.content"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"run": "f" * 32}, "MLflow knows no run 'ffff"),
+        ({"run": ""}, "run is empty; give the id of a study's MLflow run, or 'best'"),
+        ({"name": "a/b"}, "name 'a/b' is no name of a model"),
+        ({"run": "f" * 32, "data_digest": "cccccc"}, "data_digest chooses among studies"),
+        ({"data_digest": "eeeeee"}, "this MLflow experiment holds no finished study"),
+    ],
+)
+def test_a_wrong_request_is_told(options: dict[str, str], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        register(**options)
+
+
+def test_a_study_without_a_model_is_told(finish: Finish) -> None:
+    with pytest.raises(UsageError, match=r"has no model in MLflow\. Run the study again"):
+        register(run=finish(accurate(5), logs="nothing"))
+
+
+def test_a_model_of_another_kind_is_told(place: Place, finish: Finish) -> None:
+    run = finish(accurate(5), logs="nothing")
+    with mlflow.start_run(run_id=run):
+        mlflow.sklearn.log_model(LogisticRegression(), name="model", pip_requirements=["mlflow"])
+    place.client.set_terminated(run)
+    with pytest.raises(UsageError, match="is of another kind") as refusal:
+        register(run=run)
+    assert "Run the study again." in str(refusal.value)
+
+
+def test_a_registry_that_does_not_answer_is_told(
+    finish: Finish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finish(accurate(5))
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(
+        ModelError, match=r"the model registry http://127\.0\.0\.1:9 does not do its"
+    ):
+        register(run=run)

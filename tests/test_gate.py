@@ -1,0 +1,126 @@
+"""What lets a model become the champion: known predictions and costs, and the words for them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fakeface_bench import gate
+from fakeface_bench.errors import ModelError
+from fakeface_bench.gate import comes_back, deserves
+from fakeface_bench.records import ComparedStudy
+from tests.report.compared_studies import calls, labels
+from tests.report.compared_studies import study as compared_study
+
+IMAGES = 200
+
+
+def study(wrong: int, seconds: float, machine: str = "this one") -> ComparedStudy:
+    """A study that calls its first `wrong` images wrongly, for a price."""
+    scores = calls(labels(IMAGES), range(wrong))
+    return replace(
+        compared_study("vgg16", scores, seconds),
+        paths=tuple(f"{n}.png" for n in range(IMAGES)),
+        sources=("faces",) * IMAGES,
+        machine=machine,
+    )
+
+
+@pytest.mark.parametrize(
+    ("challenger", "holds", "says"),
+    [
+        (study(20, 100), True, "better than the champion: accuracy 90.0% against 75.0%"),
+        (study(80, 1), False, "worse than the champion: accuracy 60.0% against 75.0%"),
+        (study(49, 20), True, "not shown to be better than the champion (accuracy 75.5% against"),
+        (study(49, 20), True, "but cheaper: 20 s from a cold start against 60 s"),
+        (study(49, 90), False, "and not cheaper: 90 s from a cold start against 60 s"),
+        (study(49, 20, "another"), False, "and costs of two machines do not compare"),
+        # Five images lost and none gained: the exact p is 0.0625, the interval lies below 0.
+        (study(55, 20), False, "perhaps worse than the champion"),
+    ],
+)
+def test_a_place_is_deserved_by_being_better_or_equal_and_cheaper(
+    challenger: ComparedStudy, holds: bool, says: str
+) -> None:
+    finding = deserves(challenger, study(50, 60))
+    assert finding.holds is holds
+    assert says in finding.reason
+
+
+def test_p_and_interval_are_told() -> None:
+    reason = deserves(study(20, 100), study(50, 60)).reason
+    # 30 images gained and none lost: p = 2 / 2**30.
+    assert "ahead by 15.0 points (95 % " in reason
+    assert "McNemar's test p = 1.86e-09)" in reason
+
+
+@pytest.fixture
+def on_disk(tmp_path: Path) -> ComparedStudy:
+    for number in range(IMAGES):
+        (tmp_path / f"{number}.png").touch()
+    return replace(study(50, 60), data_folders={"faces": str(tmp_path)})
+
+
+def answers(
+    monkeypatch: pytest.MonkeyPatch, of: ComparedStudy, apart: float = 0.0
+) -> list[list[Path]]:
+    """Let a reloaded model answer with the logged scores, the last one off by so much."""
+    asked: list[list[Path]] = []
+
+    def scores(address: str, files: Sequence[Path]) -> list[float]:
+        asked.append(list(files))
+        logged = [float(of.kept.y_score[int(file.stem)]) for file in files]
+        return [*logged[:-1], logged[-1] + apart]
+
+    monkeypatch.setattr(gate, "reloaded_scores", scores)
+    return asked
+
+
+def test_scores_that_come_back_pass(
+    on_disk: ComparedStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = answers(monkeypatch, on_disk, 9e-5)
+    finding = comes_back("models:/x/1", on_disk)
+    assert finding.holds
+    assert "its scores on 128 test images, loaded in a new process, equal" in finding.reason
+    (files,) = asked
+    assert len(set(files)) == 128
+    labels = {int(on_disk.y_true[int(file.stem)]) for file in files}
+    assert labels == {0, 1}
+
+
+@pytest.mark.parametrize(("apart", "told"), [(2e-4, "0.0002"), (float("nan"), "nan")])
+def test_scores_that_differ_do_not(
+    apart: float, told: str, on_disk: ComparedStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers(monkeypatch, on_disk, apart)
+    finding = comes_back("models:/x/1", on_disk)
+    assert not finding.holds
+    assert f"are up to {told} off the logged ones" in finding.reason
+
+
+def test_too_few_images_show_nothing(on_disk: ComparedStudy) -> None:
+    few = replace(on_disk, y_true=on_disk.y_true[:63])
+    assert comes_back("models:/x/1", few).reason == (
+        "its study tested 63 images; its scores are checked on 64"
+    )
+
+
+def test_images_that_are_gone_are_named(on_disk: ComparedStudy) -> None:
+    Path(on_disk.data_folders["faces"], "0.png").unlink()
+    Path(on_disk.data_folders["faces"], "1.png").unlink()
+    finding = comes_back("models:/x/1", on_disk)
+    assert not finding.holds
+    assert finding.reason.startswith("its test images are not on this machine (")
+
+
+def test_a_model_that_does_not_load_is_told(
+    on_disk: ComparedStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scores(address: str, files: Sequence[Path]) -> list[float]:
+        raise ModelError("no such file")
+
+    monkeypatch.setattr(gate, "reloaded_scores", scores)
+    finding = comes_back("models:/x/1", on_disk)
+    assert finding.reason == "it does not load in a new process: no such file"
