@@ -32,7 +32,8 @@ def explain_files(
     """Draw each file beside the evidence in it; return how many could not be read.
 
     The folder gets a picture a file, named by its number and name, and `evidence.csv`, with the
-    verdicts and why a file could not be read. It is filled when all is done, or not at all.
+    verdicts and why a file could not be read. It is filled when all is done; what it held before
+    stays, but for files of the same names.
 
     Args:
         classifier: What a study has trained.

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import astuple
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def predict_files(
     verdicts = classifier.classify(files, partial(read_picture, allow_paths=True))
     with progress.stage("classifying", len(files), "images") as advance:
         for file, verdict in zip(files, verdicts, strict=True):
-            tell(Prediction(printable(file), *astuple(verdict)))
+            tell(Prediction(path=printable(file), **asdict(verdict)))
             told[verdict.label] += 1
             if told.total() % BATCH == 0:
                 advance(BATCH)

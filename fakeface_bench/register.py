@@ -2,7 +2,7 @@
 
 from fakeface_bench.choice import newest_studies
 from fakeface_bench.config import RegisterConfig
-from fakeface_bench.errors import FakefaceError
+from fakeface_bench.errors import FakefaceError, UsageError
 from fakeface_bench.gate import comes_back, deserves
 from fakeface_bench.progress import Progress
 from fakeface_bench.reading import model_card_of, read_studies, under_one_name
@@ -16,6 +16,7 @@ from fakeface_bench.tracking.registry import (
     champion_of,
     check_registry,
     describe_version,
+    detector_of,
     make_champion,
     register_version,
 )
@@ -73,15 +74,19 @@ def register_study(study: StudyRun, name: str, force: bool, progress: Progress) 
         force: Whether it becomes the champion whatever the gate says; recorded as a tag.
         progress: Told how far it is.
     """
+    detector_of(study)  # first: a study of an earlier version lacks what is read next, too
     (saved,) = read_studies([study], progress)
     card = model_card_of(study)
     version = register_version(study, name)
     former = champion_of(name)
+    stays = former is not None and former.number == version.number
+    if not stays:
+        describe_version(version, card, _facts(study) | {names.GATE: "not passed yet"})
     progress.say(f"loading {version.address} in a new process")
-    findings = (
-        comes_back(version.address, saved),
-        _against(former, version, study, saved, progress),
-    )
+    back = comes_back(version.address, saved)
+    # Asked again: loading takes long enough for another registration to end.
+    former = champion_of(name)
+    findings = (back, _against(former, version, study, saved, progress))
     registration = Registration(
         study=study.name,
         run_id=study.run_id,
@@ -91,24 +96,36 @@ def register_study(study: StudyRun, name: str, force: bool, progress: Progress) 
         former=former.number if former else "",
         forced=force and not all(finding.holds for finding in findings),
     )
-    told = "\n".join(f"- {line}" for line in registration.lines[1:])
-    describe_version(
-        version,
-        _within(f"{card}\n## Registration\n\n{told}\n", study.run_id),
-        _facts(study) | _gate_tags(registration, force),
-    )
-    if registration.is_champion:
-        make_champion(version)
+    if not stays:
+        if registration.is_champion:
+            make_champion(version)
+        described = _described(card, registration)
+        describe_version(version, described, _facts(study) | _gate_tags(registration, force))
     tag_run(study.run_id, {names.REGISTERED: version.address})
     return registration
 
 
 def _recommended(experiment_id: str, data: str, progress: Progress) -> StudyRun:
-    """Return the cheapest study not shown to be less accurate than the best."""
-    chosen = newest_studies(find_studies(experiment_id), data)
-    studies = under_one_name(list(read_studies(chosen.studies, progress)))
+    """Return the cheapest study not shown to be less accurate than the best.
+
+    Those without a model that can be registered are told and passed over.
+    """
+    chosen = newest_studies(find_studies(experiment_id), data).studies
+    having = [study for study in chosen if _has_detector(study, progress)]
+    if not having:
+        raise UsageError("no finished study has a model to register; run one again.")
+    studies = under_one_name(list(read_studies(having, progress)))
     run_id = compare_studies(studies).recommended.study.identity.run_id
-    return next(study for study in chosen.studies if study.run_id == run_id)
+    return next(study for study in having if study.run_id == run_id)
+
+
+def _has_detector(study: StudyRun, progress: Progress) -> bool:
+    try:
+        detector_of(study)
+    except UsageError as error:
+        progress.warn(str(error))
+        return False
+    return True
 
 
 def _against(
@@ -161,9 +178,12 @@ def _gate_tags(registration: Registration, force: bool) -> dict[str, str]:
     }
 
 
-def _within(card: str, run_id: str) -> str:
-    """Cut a card to what a registry takes, and say where the whole of it is."""
-    if len(card) <= MAX_DESCRIPTION:
-        return card
-    rest = f"\n\n… the whole card: model_card.md of run {run_id}\n"
-    return card[: MAX_DESCRIPTION - len(rest)] + rest
+def _described(card: str, registration: Registration) -> str:
+    """Return a card with what the gate found; of a card too long for it, the sections that fit."""
+    told = "\n".join(f"- {line}" for line in registration.lines[1:])
+    gate = f"\n## Registration\n\n{told}\n"
+    rest = f"\nThe rest of this card: model_card.md of run `{registration.run_id}`.\n"
+    if len(card) + len(gate) > MAX_DESCRIPTION:
+        room = max(0, MAX_DESCRIPTION - len(gate) - len(rest))
+        card = card[: card.rfind("\n## ", 0, room) + 1] + rest
+    return (card + gate)[:MAX_DESCRIPTION]

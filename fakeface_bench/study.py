@@ -1,5 +1,6 @@
 """One study: search one architecture's head on one dataset, score test once, record it all."""
 
+import shlex
 import time
 from dataclasses import dataclass, replace
 
@@ -107,7 +108,8 @@ def _register(run_id: str, name: str, progress: Progress) -> Registration:
         return register_study(study_named(run_id), name, False, progress)
     except FakefaceError as error:
         raise ModelError(
-            f"the study is finished and kept (run {run_id}), its model is not registered: {error}"
+            f"the study is finished and kept (run {run_id}), its model is not registered: {error} "
+            f"'fakeface-bench register --run {run_id} --name {shlex.quote(name)}' tries again."
         ) from error
 
 

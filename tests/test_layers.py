@@ -92,7 +92,7 @@ HEAVY = {
     "requests": {"data.kaggle"},
     "click": {"cli", "__main__"},
     "rich": {"cli"},
-    "PIL": {"data", "report", "serving"},
+    "PIL": {"data", "report", "serving", "tracking.model"},
     "pandas": {
         "preparation",
         "inputs",

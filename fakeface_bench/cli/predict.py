@@ -3,9 +3,7 @@
 import click
 
 from fakeface_bench.config import PREDICTION_FORMS, PredictConfig
-
-#: Exit code where some files could not be read.
-UNREADABLE = 3
+from fakeface_bench.errors import SOME_UNREADABLE
 
 
 @click.command(context_settings={"show_default": True})
@@ -62,4 +60,4 @@ def predict(context: click.Context, /, **options: object) -> None:
         abandon_standard_output()
         return
     progress.say(counts.line)
-    context.exit(UNREADABLE if counts.unreadable else 0)
+    context.exit(SOME_UNREADABLE if counts.unreadable else 0)

@@ -33,8 +33,8 @@ def register(**options: object) -> None:
     """Register the model of a finished study, and make it the champion if it passes the gate.
 
     The gate: loaded in a new process, it gives the scores that its study logged; and on the same
-    test images it is shown to be more accurate than the champion, or is not shown to differ and
-    was cheaper.
+    test images it is shown to be more accurate than the champion, or to be within a point of it
+    and was at least a tenth cheaper.
     """
     # MLflow takes seconds to import, so a wrong request is told before.
     from fakeface_bench.cli.console import ConsoleProgress, print_registration

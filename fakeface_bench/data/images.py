@@ -21,6 +21,9 @@ DECODER = f"pillow {PIL.__version__}, rules {DECODING_VERSION}"
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 #: Above this many an image is refused before it is decoded: a bomb, or a scan of a wall.
 MAX_PIXELS = 89_000_000
+#: A picture this many times as long as wide shows no face, and scaling its short side up to a
+#: network's input would make it huge.
+MAX_RATIO = 20
 #: Short sides up to this many times the input are cropped as they are: scaling down is a
 #: low-pass filter, and a generator's traces are high-frequency.
 NATIVE_UP_TO = 1.5
@@ -34,7 +37,7 @@ def decode_bytes(source: Path | IO[bytes]) -> Image.Image:
     Sixteen bits a channel become eight.
 
     Raises:
-        DataError: If the file is no image, is truncated, or has more than `MAX_PIXELS`.
+        DataError: If the file is no image, is truncated, or has a size that `check_shape` refuses.
     """
     with opened(source) as image:
         return upright_rgb(image)
@@ -45,10 +48,7 @@ def opened(source: Path | IO[bytes]) -> Iterator[Image.Image]:
     """Open an image without decoding it; whatever goes wrong within the block is a `DataError`."""
     try:
         with Image.open(source, formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise Image.DecompressionBombError(
-                    f"{image.width} × {image.height} pixels, at most {MAX_PIXELS:,} in all"
-                )
+            check_shape(image)
             yield image
     except DataError:
         raise
@@ -60,6 +60,20 @@ def opened(source: Path | IO[bytes]) -> Iterator[Image.Image]:
         raise NotAnImageError("not a readable image: its content is of no known format") from error
     except Exception as error:  # a broken file makes Pillow's decoders raise nearly anything
         raise DataError(f"not a readable image: {error}") from error
+
+
+def check_shape(image: Image.Image) -> None:
+    """Refuse what is too large or too narrow, by its size alone.
+
+    Raises:
+        DataError: If it has more than `MAX_PIXELS`, or one side is over `MAX_RATIO` times the
+            other.
+    """
+    size = f"{image.width} × {image.height} pixels"
+    if image.width * image.height > MAX_PIXELS:
+        raise DataError(f"too large: {size}, at most {MAX_PIXELS:,} in all")
+    if max(image.size) > MAX_RATIO * min(image.size):
+        raise DataError(f"too narrow: {size}, one side at most {MAX_RATIO} times the other")
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:

@@ -5,6 +5,7 @@ and crops by the very code that it was trained with.
 """
 
 import json
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,6 +30,8 @@ FACTS_FILE = "detector.json"
 BATCH = 32
 #: Batches decoded while one is in the network.
 _AHEAD = 2
+#: Of what Keras says of a file, which may be a page.
+_LONGEST_REASON = 200
 
 #: From what a caller has to an RGB picture; raises a `DataError`.
 Read = Callable[[Any], Image.Image]
@@ -91,16 +94,23 @@ class FaceClassifier:
         """Load what `write_detector` wrote.
 
         Raises:
-            ModelError: If it was trained on pictures decoded by other rules than this code's.
+            ModelError: If it is damaged, or was trained on pictures decoded by other rules than
+                this code's.
         """
-        facts = DetectorFacts(**json.loads((folder / FACTS_FILE).read_text(encoding="utf-8")))
+        try:
+            facts = DetectorFacts(**json.loads((folder / FACTS_FILE).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise _damaged(FACTS_FILE, error) from error
         if facts.decoding_version != DECODING_VERSION:
             raise ModelError(
                 f"the model was trained on pictures decoded by rules {facts.decoding_version}, "
                 f"this version's are {DECODING_VERSION}; 'mlflow models serve' and 'mlflow models "
                 "predict' use the code that the model brings."
             )
-        network = keras.saving.load_model(folder / NETWORK_FILE, compile=False, safe_mode=True)
+        try:
+            network = keras.saving.load_model(folder / NETWORK_FILE, compile=False, safe_mode=True)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise _damaged(NETWORK_FILE, error) from error
         return cls(network, facts, version)
 
     def classify(self, pictures: Iterable[Any], read: Read) -> Iterator[Verdict]:
@@ -147,6 +157,9 @@ class FaceClassifier:
             yield self._failed(error) if error else self._called(next(scores))
 
     def _called(self, score: float) -> Verdict:
+        """Return the verdict of a probability of fake."""
+        if not math.isfinite(score):
+            return self._failed("the network gives no number for it")
         threshold = self.facts.threshold
         return Verdict(CLASS_NAMES[score >= threshold], score, threshold, self.version)
 
@@ -159,6 +172,11 @@ def write_detector(network: keras.Model, facts: DetectorFacts, folder: Path) -> 
     network.save(folder / NETWORK_FILE)
     shown = json.dumps(asdict(facts), indent=2, allow_nan=False)
     (folder / FACTS_FILE).write_text(f"{shown}\n", encoding="utf-8")
+
+
+def _damaged(file: str, error: Exception) -> ModelError:
+    said = " ".join(str(error).split())[:_LONGEST_REASON]
+    return ModelError(f"the model is damaged: {file} cannot be read: {said}")
 
 
 def _error_of(future: Future[npt.NDArray[np.uint8]]) -> str | None:

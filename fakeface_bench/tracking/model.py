@@ -5,6 +5,7 @@ this package that read pictures. None of it is a pickle.
 """
 
 import base64
+import io
 import shutil
 from importlib.metadata import version
 from pathlib import Path
@@ -15,14 +16,16 @@ import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType
+from PIL import Image
 
 import fakeface_bench
+from fakeface_bench.data.images import load_image
 from fakeface_bench.folders import draft_folder
 from fakeface_bench.serving.classifier import DetectorFacts, write_detector
 from fakeface_bench.tracking.model_files import DETECTOR, MODEL_NAME
 
 #: What one call may do, unless who loads the model says otherwise; a request cannot.
-SETTINGS = {"allow_paths": False, "max_images": 1000, "max_megabytes": 100}
+SETTINGS = {"allow_paths": False, "max_images": 1000, "max_megabytes": 100, "max_megapixels": 1000}
 #: Modules and packages that `served_model` imports of this package, with all that they import.
 BUNDLED = (
     "__init__.py",
@@ -57,10 +60,10 @@ def log_model(network: Any, facts: DetectorFacts, example: Path, metadata: dict[
         network: A Keras model from pixels 0 to 255, shape (n, size, size, 3), to the probability
             of fake (n, 1).
         facts: The rest of the detector.
-        example: An image file, which is logged with the model.
+        example: An image file; what the network sees of it is logged with the model, and none of
+            its metadata.
         metadata: Facts to keep with the model.
     """
-    picture = base64.b64encode(example.read_bytes()).decode()
     with draft_folder() as draft:
         code, detector = draft / "code", draft / "detector"
         detector.mkdir()
@@ -73,15 +76,21 @@ def log_model(network: Any, facts: DetectorFacts, example: Path, metadata: dict[
             code_paths=[str(code / fakeface_bench.__name__)],
             model_config=SETTINGS,
             signature=ModelSignature(_INPUT, _OUTPUT),
-            input_example=_example_table(picture),
+            input_example=_example_table(example, facts),
             pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
             metadata=metadata,
         )
     return str(logged.model_id)
 
 
-def _example_table(picture: str) -> pd.DataFrame:
-    """Return a table whose column names are objects: MLflow compares them as pandas 4 will not."""
+def _example_table(example: Path, facts: DetectorFacts) -> pd.DataFrame:
+    """Return a picture as a request holds it.
+
+    Column names are objects: MLflow compares them as pandas 4 will not.
+    """
+    png = io.BytesIO()
+    Image.fromarray(load_image(example, facts.image_size_px, facts.fit)).save(png, "PNG")
+    picture = base64.b64encode(png.getvalue()).decode()
     return pd.DataFrame([[picture]], columns=pd.Index(["image"], dtype=object))
 
 

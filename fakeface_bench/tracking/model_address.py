@@ -8,6 +8,7 @@ from fakeface_bench.folders import existing_path
 
 #: How an address that MLflow resolves begins.
 ADDRESSES = ("models:/", "runs:/")
+_ADDRESS = re.compile(r"models:/[^/]+([/@].+)?|runs:/[0-9a-f]{32}/.+")
 _MLMODEL = "MLmodel"
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _SHORT_NAME = re.compile(r"[\w. -]+(@|/)\w+")
@@ -28,6 +29,8 @@ def model_folder(model: str) -> Path | None:
         UsageError: If it is neither.
     """
     if model.startswith(ADDRESSES):
+        if not _ADDRESS.fullmatch(model):
+            raise UsageError(f"{model!r} is no address of a model. {_HOW}")
         return None
     path = existing_path(model) if model else None
     if path is not None:

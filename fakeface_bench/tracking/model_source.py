@@ -34,7 +34,12 @@ def fetched_model(model: str) -> Iterator[Path]:
     """
     with draft_folder() as draft:
         folder = _fetched(model, draft)
-        flavors = Model.load(str(folder)).flavors
+        try:
+            flavors = Model.load(str(folder)).flavors
+        except Exception as error:  # a damaged file makes MLflow raise nearly anything
+            raise UsageError(
+                f"the model {model!r} is damaged: its file MLmodel cannot be read ({error!r})."
+            ) from error
         if not is_detector(flavors):
             flavours = ", ".join(sorted(flavors))
             raise UsageError(

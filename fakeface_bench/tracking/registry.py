@@ -8,7 +8,11 @@ from dataclasses import dataclass
 import mlflow
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+from mlflow.protos.databricks_pb2 import (
+    RESOURCE_ALREADY_EXISTS,
+    RESOURCE_DOES_NOT_EXIST,
+    ErrorCode,
+)
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from fakeface_bench.errors import ModelError, UsageError
@@ -19,6 +23,7 @@ CHAMPION = "champion"
 #: Longest description of a version that every registry takes.
 MAX_DESCRIPTION = 5000
 _ABSENT = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
+_PRESENT = ErrorCode.Name(RESOURCE_ALREADY_EXISTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +64,9 @@ def register_version(study: StudyRun, name: str) -> Version:
         ModelError: If the registry does not answer.
     """
     client = mlflow.MlflowClient()
-    model_id = _model_of(client, study)
+    model_id = detector_of(study)
     with _reached():
-        if not client.search_registered_models(f"name = '{name}'"):
-            client.create_registered_model(
-                name,
-                description="Detectors of generated faces, logged by fakeface_bench. The alias "
-                f"`{CHAMPION}` is the one to use; each version's description is its model card.",
-            )
+        _name(client, name)
         found = client.search_model_versions(f"name = '{name}' and run_id = '{study.run_id}'")
         # Not every store tells the model's id when it is searched.
         same = [version for version in found if version.source == f"models:/{model_id}"]
@@ -75,13 +75,16 @@ def register_version(study: StudyRun, name: str) -> Version:
 
 
 def describe_version(version: Version, description: str, tags: Mapping[str, str]) -> None:
-    """Give a version its description, and tags; empty ones are left out."""
+    """Give a version its description, and tags; one that is empty now is deleted."""
     client = mlflow.MlflowClient()
     with _reached():
+        present = client.get_model_version(version.name, version.number).tags
         client.update_model_version(version.name, version.number, description)
         for key, value in tags.items():
             if value:
                 client.set_model_version_tag(version.name, version.number, key, value)
+            elif key in present:
+                client.delete_model_version_tag(version.name, version.number, key)
 
 
 def champion_of(name: str) -> Version | None:
@@ -103,20 +106,28 @@ def make_champion(version: Version) -> None:
         mlflow.MlflowClient().set_registered_model_alias(version.name, CHAMPION, version.number)
 
 
-def _model_of(client: mlflow.MlflowClient, study: StudyRun) -> str:
-    """Return the id of the model that a study logged."""
-    outputs = client.get_run(study.run_id).outputs
-    models = outputs.model_outputs if outputs else []
+def detector_of(study: StudyRun) -> str:
+    """Return the id of the model that a study logged.
+
+    Raises:
+        UsageError: If it has none, or one of another kind.
+        ModelError: If the store does not answer.
+    """
     again = f"Run the study again. (run {study.run_id})"
-    if not models:
-        raise UsageError(f"the study of {study.name} has no model in MLflow. {again}")
-    model_id = str(models[-1].model_id)
-    try:
-        flavors = mlflow.models.get_model_info(f"models:/{model_id}").flavors
-    except (MlflowException, OSError) as error:
-        raise UsageError(
-            f"the model of the study of {study.name} is gone from MLflow ({model_id}). {again}"
-        ) from error
+    with _reached():
+        outputs = mlflow.MlflowClient().get_run(study.run_id).outputs
+        models = outputs.model_outputs if outputs else []
+        if not models:
+            raise UsageError(f"the study of {study.name} has no model in MLflow. {again}")
+        model_id = str(models[-1].model_id)
+        try:
+            flavors = mlflow.models.get_model_info(f"models:/{model_id}").flavors
+        except (MlflowException, FileNotFoundError) as error:
+            if isinstance(error, MlflowException) and error.error_code != _ABSENT:
+                raise
+            raise UsageError(
+                f"the model of the study of {study.name} is gone from MLflow ({model_id}). {again}"
+            ) from error
     if not is_detector(flavors):
         raise UsageError(
             f"the model of the study of {study.name} is of another kind (flavours: "
@@ -124,6 +135,19 @@ def _model_of(client: mlflow.MlflowClient, study: StudyRun) -> str:
             f"{again}"
         )
     return model_id
+
+
+def _name(client: mlflow.MlflowClient, name: str) -> None:
+    """Create the registered model, if nobody has."""
+    try:
+        client.create_registered_model(
+            name,
+            description="Detectors of generated faces, logged by fakeface_bench. The alias "
+            f"`{CHAMPION}` is the one to use; each version's description is its model card.",
+        )
+    except MlflowException as error:
+        if error.error_code != _PRESENT:
+            raise
 
 
 def _create(client: mlflow.MlflowClient, name: str, run_id: str, model_id: str) -> ModelVersion:

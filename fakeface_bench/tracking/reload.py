@@ -1,7 +1,6 @@
 """A logged model loaded as anybody would load it: in a new process, by MLflow alone."""
 
 import json
-import math
 import os
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import mlflow
 
-from fakeface_bench.errors import ModelError
+from fakeface_bench.errors import DataError, ModelError
 from fakeface_bench.folders import draft_folder
 
 #: It names nothing of this package, so what runs is the code that the model brings.
@@ -21,12 +20,13 @@ address, asked, answer = sys.argv[1:]
 pictures = [pathlib.Path(name) for name in json.loads(pathlib.Path(asked).read_text())]
 model = mlflow.pyfunc.load_model(address, model_config={"allow_paths": True})
 rows = model.predict(pd.DataFrame({"image": pictures}))
-scores = rows["probability_fake"].tolist()
-pathlib.Path(answer).write_text(json.dumps(scores))
+said = rows[["probability_fake", "error"]].values.tolist()
+pathlib.Path(answer).write_text(json.dumps(said))
 """
 #: Of this process's variables, what would lead the new one to code or a run of this one.
 _NOT_PASSED_ON = ("PYTHONPATH", "MLFLOW_RUN_ID")
 _LONGEST_SECONDS = 900
+_LONGEST_REASON = 300
 
 
 def reloaded_scores(address: str, files: Sequence[Path]) -> list[float]:
@@ -37,9 +37,10 @@ def reloaded_scores(address: str, files: Sequence[Path]) -> list[float]:
         files: At most as many as one call of a model takes.
 
     Returns:
-        One a file, NaN where it could not be read.
+        One a file.
 
     Raises:
+        DataError: If a file cannot be read; names the first.
         ModelError: If it cannot be loaded, or does not answer.
     """
     variables = {k: v for k, v in os.environ.items() if k not in _NOT_PASSED_ON}
@@ -50,14 +51,15 @@ def reloaded_scores(address: str, files: Sequence[Path]) -> list[float]:
     with draft_folder() as folder:
         asked, answer = folder / "files.json", folder / "scores.json"
         asked.write_text(json.dumps([str(file.absolute()) for file in files]), encoding="utf-8")
-        command = [sys.executable, "-c", _PROGRAM, address, str(asked), str(answer)]
+        # -P: this folder may hold the package, and what runs is to be the model's own copy of it.
+        command = [sys.executable, "-P", "-c", _PROGRAM, address, str(asked), str(answer)]
         try:
             process = subprocess.run(
                 command,
-                cwd=folder,
                 env=variables,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
                 timeout=_LONGEST_SECONDS,
                 check=False,
             )
@@ -65,6 +67,9 @@ def reloaded_scores(address: str, files: Sequence[Path]) -> list[float]:
             raise ModelError(f"it did not answer within {_LONGEST_SECONDS} s") from error
         if process.returncode:
             said = process.stderr.strip().splitlines() or [f"exit code {process.returncode}"]
-            raise ModelError(said[-1])
-        scores = json.loads(answer.read_text(encoding="utf-8"))
-    return [math.nan if score is None else float(score) for score in scores]
+            raise ModelError(said[-1][:_LONGEST_REASON])
+        rows = json.loads(answer.read_text(encoding="utf-8"))
+    for file, (score, reason) in zip(files, rows, strict=True):
+        if score is None:
+            raise DataError(f"{file}: {reason}")
+    return [float(score) for score, _ in rows]

@@ -131,8 +131,15 @@ def log_tags(client: mlflow.MlflowClient, run_id: str, tags: Mapping[str, str]) 
 
 
 def tag_run(run_id: str, tags: Mapping[str, str]) -> None:
-    """Set tags of any run, one that has ended too."""
-    log_tags(mlflow.MlflowClient(), run_id, tags)
+    """Set tags of any run, one that has ended too.
+
+    Raises:
+        StudyError: If the store does not answer.
+    """
+    try:
+        log_tags(mlflow.MlflowClient(), run_id, tags)
+    except MlflowException as error:
+        raise StudyError(f"the MLflow store failed: {error.message}") from error
 
 
 @contextmanager

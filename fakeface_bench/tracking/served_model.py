@@ -20,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 
 from fakeface_bench.errors import DataError, NotAnImageError
 from fakeface_bench.serving.classifier import FaceClassifier, Verdict
-from fakeface_bench.serving.pictures import read_picture
+from fakeface_bench.serving.pictures import PixelBudget, read_picture
 from fakeface_bench.tracking.model_files import DETECTOR, model_version
 
 COLUMN = "image"
@@ -30,8 +30,8 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow
     """A detector behind MLflow's interface, whose requests cannot make it read or fetch anything.
 
     Settings, which a loader of the model may change (`model_config`) and a request may not:
-    `allow_paths` takes `pathlib.Path` objects as pictures; `max_images` and `max_megabytes` bound
-    one call.
+    `allow_paths` takes `pathlib.Path` objects as pictures; `max_images`, `max_megabytes` (of files,
+    as they come) and `max_megapixels` (decoded) bound one call.
     """
 
     def load_context(self, context: Any) -> None:
@@ -39,6 +39,7 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow
         folder = Path(context.artifacts[DETECTOR])
         settings = context.model_config
         self._read = partial(read_picture, allow_paths=bool(settings["allow_paths"]))
+        self._megapixels = float(settings["max_megapixels"])
         self._max_images = int(settings["max_images"])
         self._max_bytes = round(float(settings["max_megabytes"]) * 1e6)
         self._classifier = FaceClassifier.load(folder, model_version(folder.parents[1]))
@@ -61,7 +62,8 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow
         self._check_size(pictures)
         if not pictures:
             raise _refusal("not one image was given: the call is empty.")
-        verdicts = list(self._classifier.classify(pictures, self._read))
+        read = partial(self._read, admit=PixelBudget(self._megapixels).admit)
+        verdicts = list(self._classifier.classify(pictures, read))
         none_read = all(verdict.error for verdict in verdicts)
         if none_read and all(map(self._is_no_image, pictures)):
             raise _refusal(f"not one image was given. The first: {verdicts[0].error}")

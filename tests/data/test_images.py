@@ -30,6 +30,20 @@ def centre(pixels: Pixels, size: int) -> Pixels:
     return pixels[top : top + size, left : left + size]
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "holds"), [(400, 20, True), (421, 20, False), (20, 421, False)]
+)
+def test_what_is_far_too_narrow_is_refused(width: int, height: int, holds: bool) -> None:
+    file = io.BytesIO()
+    Image.fromarray(noise(width, height)).save(file, "PNG")
+    if holds:
+        assert decode_bytes(file).size == (width, height)
+        return
+    says = f"too narrow: {width} × {height} pixels, one side at most 20 times the other"
+    with pytest.raises(DataError, match=says):
+        decode_bytes(file)
+
+
 def test_256_px_meet_224_by_their_very_pixels() -> None:
     pixels = noise(256, 256)
     np.testing.assert_array_equal(cropped(pixels, 224), pixels[16:240, 16:240])

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -13,11 +14,12 @@ import pytest
 import yaml
 
 import fakeface_bench
-from fakeface_bench.errors import UsageError
+from fakeface_bench.errors import ModelError, UsageError
 from fakeface_bench.predict import load_classifier
+from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier, write_detector
 from fakeface_bench.serving.pictures import read_picture
 from fakeface_bench.tracking.model import BUNDLED
-from fakeface_bench.tracking.model_files import is_detector
+from fakeface_bench.tracking.model_files import detector_folder, is_detector
 from fakeface_bench.tracking.model_source import fetched_model
 from tests.serving.drawn import drawn, encoded, text
 from tests.serving.small_model import SIZE, LoggedModel
@@ -125,11 +127,51 @@ def test_requirements_are_the_six_that_are_needed_pinned(logged: LoggedModel) ->
     assert lines == [f"{name}=={version(name)}" for name in REQUIRED]
 
 
-def test_the_network_loads_in_safe_mode(logged: LoggedModel) -> None:
-    file = logged.folder / "artifacts" / "detector" / "detector.keras"
-    network = keras.saving.load_model(file, compile=False, safe_mode=True)
-    assert network.input_shape == (None, SIZE, SIZE, 3)
-    assert network.output_shape == (None, 1)
+def test_a_network_that_holds_code_is_not_loaded(facts: DetectorFacts, tmp_path: Path) -> None:
+    pixels = keras.Input((SIZE, SIZE, 3))
+    pooled = keras.layers.Lambda(lambda x: x[:, 0, 0, :1])(pixels)
+    write_detector(keras.Model(pixels, pooled), facts, tmp_path)
+    with pytest.raises(ModelError, match=r"the model is damaged: detector\.keras cannot be read"):
+        FaceClassifier.load(tmp_path, "")
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("detector.json", None),
+        ("detector.json", "{}"),
+        ("detector.json", '{"image_size_px": 96, "fit": "crop", "threshold": 1, "other": 2}'),
+        ("detector.keras", "no archive"),
+        ("detector.keras", None),
+    ],
+)
+def test_a_damaged_detector_is_told_in_a_line(
+    file: str, content: str | None, logged: LoggedModel, tmp_path: Path
+) -> None:
+    folder = tmp_path / "detector"
+    shutil.copytree(detector_folder(logged.folder), folder)
+    (folder / file).unlink()
+    if content is not None:
+        (folder / file).write_text(content)
+    with pytest.raises(ModelError, match=f"the model is damaged: {file} cannot be read: ") as told:
+        FaceClassifier.load(folder, "")
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("content", ["hello", "", "[1, 2]", "a: [b"])
+def test_a_damaged_model_is_told_in_a_line(content: str, tmp_path: Path) -> None:
+    (tmp_path / "MLmodel").write_text(content)
+    with (
+        pytest.raises(UsageError, match="is damaged: its file MLmodel cannot be read"),
+        fetched_model(str(tmp_path)),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("address", ["models:/", "runs:/x", "runs:/x/model", "models://a"])
+def test_a_malformed_address_is_told(address: str) -> None:
+    with pytest.raises(UsageError, match="is no address of a model"), fetched_model(address):
+        pass
 
 
 def test_the_model_says_what_it_takes_and_gives(logged: LoggedModel) -> None:
@@ -150,6 +192,7 @@ def test_the_model_says_what_it_takes_and_gives(logged: LoggedModel) -> None:
         "allow_paths": False,
         "max_images": 1000,
         "max_megabytes": 100,
+        "max_megapixels": 1000,
     }
     assert told["metadata"] == {"architecture": "mobilenetv3_small"}
 
@@ -157,7 +200,9 @@ def test_the_model_says_what_it_takes_and_gives(logged: LoggedModel) -> None:
 def test_the_example_is_a_picture_that_the_model_takes(logged: LoggedModel) -> None:
     example = json.loads((logged.folder / "serving_input_example.json").read_text())
     (row,) = example["dataframe_split"]["data"]
-    assert read_picture(row[0]).size == (120, 120)
+    picture = read_picture(row[0])
+    assert picture.size == (SIZE, SIZE)
+    assert not picture.getexif()
 
 
 @pytest.mark.parametrize("named", ["address", "run_id", "folder"])

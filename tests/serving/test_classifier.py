@@ -164,3 +164,13 @@ def test_read_is_handed_what_was_given(classifier: FaceClassifier) -> None:
     broken, black = classifier.classify(given, read_picture)
     assert broken.error == "not a readable image: its content is of no known format"
     assert black.error is None
+
+
+def test_a_score_that_is_no_number_is_an_error(
+    network: keras.Model, facts: DetectorFacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classifier = FaceClassifier(network, facts, "")
+    monkeypatch.setattr(classifier, "probabilities", lambda pixels: np.array([np.nan]))
+    (verdict,) = classifier.classify([np.zeros((96, 96, 3), np.uint8)], read_picture)
+    assert (verdict.label, verdict.probability_fake) == (None, None)
+    assert verdict.error == "the network gives no number for it"

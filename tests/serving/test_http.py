@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,6 +13,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from fakeface_bench.predict import load_classifier
 from fakeface_bench.serving.classifier import BATCH
@@ -21,9 +23,15 @@ from tests.serving.drawn import drawn, encoded, mixed, text
 from tests.serving.server import Server, served
 from tests.serving.small_model import THRESHOLD, LoggedModel
 
+README = Path(__file__).resolve().parents[2] / "README.md"
 PICTURE = encoded(drawn(3), "JPEG")
 #: More than any settings but a test's own allow.
-FULL_SETTINGS = {"allow_paths": True, "max_images": 5, "max_megabytes": 0.1}
+FULL_SETTINGS = {
+    "allow_paths": True,
+    "max_images": 5,
+    "max_megabytes": 0.1,
+    "max_megapixels": 0.04,
+}
 FORMS = {
     "records": lambda images: {"dataframe_records": [{"image": image} for image in images]},
     "split": lambda images: {
@@ -147,12 +155,32 @@ def test_a_single_picture_neither_named_nor_listed_is_refused(server: Server) ->
     assert_refused(server, {"inputs": text(PICTURE)}, "Model is missing inputs ['image']")
 
 
-def test_pixels_of_any_size_are_taken_as_parquet_of_file_bytes(server: Server) -> None:
+def test_parquet_of_file_bytes_is_taken(server: Server) -> None:
     table = io.BytesIO()
     pd.DataFrame({"image": [PICTURE, b"broken"]}).to_parquet(table)
     good, broken = server.ask(table.getvalue(), "application/vnd.apache.parquet").rows
     assert good["error"] is None
     assert broken["error"] == "not a readable image: its content is of no known format"
+
+
+def test_readmes_line_is_answered(server: Server, tmp_path: Path) -> None:
+    (line,) = (line for line in README.read_text().splitlines() if line.startswith("printf '{"))
+    (tmp_path / "face.jpg").write_bytes(PICTURE)
+    line = line.replace("127.0.0.1:5001", f"127.0.0.1:{server.port}")
+    process = subprocess.run(
+        ["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    (row,) = json.loads(process.stdout)["predictions"]
+    (same,) = server.ask_json({"inputs": [text(PICTURE)]}).rows
+    assert row == same
+    assert row["model_version"] == "1"
+
+
+def test_a_picture_far_too_narrow_costs_its_own_row_alone(server: Server) -> None:
+    thin = encoded(Image.new("L", (60_000, 1)), "PNG")
+    good, narrow = server.ask_json({"inputs": [text(PICTURE), text(thin)]}).rows
+    assert good["error"] is None
+    assert narrow["error"].startswith("too narrow: 60000 × 1 pixels")
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from fakeface_bench.data.images import MAX_PIXELS, fit_image, load_image
 from fakeface_bench.errors import DataError, NotAnImageError
-from fakeface_bench.serving.pictures import read_picture
+from fakeface_bench.serving.pictures import PixelBudget, read_picture
 from tests.serving.drawn import drawn, encoded, every_kind, text
 
 SIZE = 96
@@ -155,3 +155,21 @@ def test_a_bomb_is_refused_before_it_is_decoded() -> None:
     Image.new("1", (side, side)).save(bomb, "PNG")
     with pytest.raises(DataError, match=f"^too large: {side} × {side} pixels, at most 89,000,000"):
         read_picture(bomb.getvalue())
+
+
+def test_pixels_of_one_call_are_bounded_before_they_are_decoded() -> None:
+    picture = encoded(drawn(0), "PNG")  # 120 × 120
+    budget = PixelBudget(0.03)
+    for _ in range(2):
+        assert read_picture(picture, admit=budget.admit).size == (120, 120)
+    with pytest.raises(DataError, match=r"one call may hold 0\.03 million pixels") as refusal:
+        read_picture(picture, admit=budget.admit)
+    assert not isinstance(refusal.value, NotAnImageError)
+    small = encoded(drawn(0, 20, 20), "PNG")
+    assert read_picture(small, admit=budget.admit).size == (20, 20)
+
+
+@pytest.mark.parametrize("shape", [(1, 21, 3), (2100, 100)])
+def test_an_array_far_too_narrow_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(DataError, match="too narrow: "):
+        read_picture(np.zeros(shape, np.uint8))

@@ -15,13 +15,14 @@ from sklearn.linear_model import LogisticRegression
 from fakeface_bench import gate
 from fakeface_bench.config import RegisterConfig
 from fakeface_bench.errors import ModelError, UsageError
-from fakeface_bench.records import Registration
-from fakeface_bench.register import run_registration
+from fakeface_bench.records import Finding, Registration
+from fakeface_bench.register import _described, run_registration
 from fakeface_bench.report import write_costs
 from fakeface_bench.report.saved_study import write_predictions, write_study_json
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
 from fakeface_bench.serving.pictures import read_picture
 from fakeface_bench.tracking.model import log_model
+from fakeface_bench.tracking.registry import MAX_DESCRIPTION
 from tests.conftest import RecordedProgress
 from tests.report.compared_studies import calls, labels, ledger
 from tests.report.conftest import ORIGIN, study_record
@@ -61,7 +62,8 @@ def made(
         (faces / f"{number}.jpg").write_bytes(encoded(drawn(number), "JPEG"))
     files = [(faces / f"{number}.jpg").read_bytes() for number in range(IMAGES)]
     verdicts = list(FaceClassifier(network, facts, "").classify(files, read_picture))
-    store = f"sqlite:///{folder / 'mlflow.db'}"
+    # As a user may write it: what loads the model elsewhere must find it all the same.
+    store = f"sqlite:///{os.path.relpath(folder / 'mlflow.db')}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", store)
         patch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -221,7 +223,7 @@ def test_a_worse_one_is_refused_and_a_better_one_takes_its_place(
     assert worse.lines[-1] == (
         "Not the champion: version 1 stays champion; --force overrides the gate."
     )
-    assert "alias" not in version_of(place, "2").tags
+    assert version_of(place, "2").aliases == []
     assert version_of(place, "2").tags["fakeface.gate"] == f"refused: {worse.refused}"
     better = register(run=finish(accurate(2), cost=900.0))
     assert better.is_champion
@@ -241,6 +243,58 @@ def test_force_overrides_the_gate_and_is_recorded(place: Place, finish: Finish) 
     assert tags["fakeface.forced"] == forced.refused
     assert tags["fakeface.gate"].startswith("refused: worse than the champion")
     assert champion(place) == "2"
+
+
+@pytest.mark.usefixtures("comes_back")
+def test_what_was_forced_stays_told_when_it_is_registered_again(
+    place: Place, finish: Finish
+) -> None:
+    register(run=finish(accurate(5)))
+    run = finish(accurate(40))
+    register(run=run, force=True)
+    before = version_of(place, "2")
+    again = register(run=run)
+    assert again.is_champion
+    after = version_of(place, "2")
+    assert (after.tags, after.description) == (before.tags, before.description)
+
+
+@pytest.mark.usefixtures("comes_back")
+def test_what_no_longer_holds_is_no_tag_any_more(place: Place, finish: Finish) -> None:
+    first, second = finish(accurate(5)), finish(accurate(6))
+    register(run=first)
+    register(run=second, force=True)
+    register(run=first, force=True)
+    assert "fakeface.forced" in version_of(place, "1").tags
+    register(run=second, force=True)
+    register(run=first)
+    assert "fakeface.forced" not in version_of(place, "1").tags
+
+
+@pytest.mark.usefixtures("comes_back")
+def test_best_passes_over_what_has_no_model(place: Place, finish: Finish) -> None:
+    having = finish(accurate(6), cost=50.0, model="mobilenetv3_small")
+    finish(accurate(5), cost=10.0, model="vgg19", logs="nothing")
+    progress = RecordedProgress()
+    registration = run_registration(RegisterConfig(), progress)
+    assert registration.run_id == having
+    (warning,) = progress.warnings
+    assert warning.startswith("the study of vgg19 has no model in MLflow.")
+
+
+def test_of_a_long_card_the_gate_is_kept_and_whole_sections() -> None:
+    card = "# Card\n\n" + "".join(f"## Part {n}\n\n{'x' * 900}\n\n" for n in range(6))
+    finding = Finding(False, "y" * 200)
+    registration = Registration("a study", "r1", "x", "2", (finding,), "1", False)
+    described = _described(card, registration)
+    assert len(described) <= MAX_DESCRIPTION
+    assert "## Part 4" in described
+    assert "## Part 5" not in described
+    assert f"{'x' * 900}\n\n\nThe rest of this card: model_card.md of run `r1`.\n" in described
+    assert described.endswith("--force overrides the gate.\n")
+    assert _described("# Card\n", registration).startswith(
+        "# Card\n\n## Registration\n\n- Refused: y"
+    )
 
 
 @pytest.mark.usefixtures("comes_back")
