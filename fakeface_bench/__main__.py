@@ -9,6 +9,9 @@ import click
 from fakeface_bench.cli import cli
 from fakeface_bench.errors import INTERRUPTED, FakefaceError
 
+#: Commands that go on where they were interrupted; any other begins anew.
+_RESUMED = ("run", "suite", "fetch")
+
 
 def main() -> None:
     """Run the command line and exit: 0, 2 for a wrong request, 1 for any other obstacle."""
@@ -27,7 +30,9 @@ def main() -> None:
         _fail(str(error))
         code = 1
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted. The same command goes on where this one stopped.", err=True)
+        goes_on = sys.argv[1:2] and sys.argv[1] in _RESUMED
+        then = " The same command goes on where this one stopped." if goes_on else ""
+        click.echo(f"Interrupted.{then}", err=True)
         code = INTERRUPTED
     gc.freeze()  # else the last collection walks all that TensorFlow holds: two seconds for nothing
     sys.exit(code)

@@ -7,9 +7,7 @@ import numpy as np
 from sklearn import metrics as sk
 
 from fakeface_bench.config import FAKE, REAL
-from fakeface_bench.records import FloatArray, LabelArray
-
-ECE_BINS = 15
+from fakeface_bench.records import ECE_BINS, FloatArray, LabelArray
 
 
 @dataclass(frozen=True, slots=True)

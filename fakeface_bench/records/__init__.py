@@ -20,6 +20,7 @@ from fakeface_bench.records.ledger import (
 from fakeface_bench.records.origin import ModelOrigin
 from fakeface_bench.records.registration import Finding, Registration
 from fakeface_bench.records.scores import (
+    ECE_BINS,
     TIER_PART,
     FloatArray,
     LabelArray,
@@ -31,6 +32,7 @@ from fakeface_bench.records.shortcut import ShortcutFloor
 from fakeface_bench.records.study import RepeatRecord, StudyRecord, WeightsRecord
 
 __all__ = [
+    "ECE_BINS",
     "EXAMPLE_KINDS",
     "SPECTRUM_GROUPS",
     "STAGES",

@@ -11,6 +11,8 @@ from fakeface_bench.config import FAKE
 FloatArray = npt.NDArray[np.float64]
 LabelArray = npt.NDArray[np.uint8]
 
+#: Bins of equal width of the probability, in which calibration is judged.
+ECE_BINS = 15
 #: Begins the name of a part that is a tier; no source's name holds a slash.
 TIER_PART = "tier/"
 

@@ -7,12 +7,12 @@ import pytest
 from sklearn import metrics as sk
 
 from fakeface_bench.evaluation.metrics import (
-    ECE_BINS,
     METRICS,
     expected_calibration_error,
     roc_auc,
     score_metrics,
 )
+from fakeface_bench.records import ECE_BINS
 
 Y_TRUE = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 1], np.uint8)
 Y_SCORE = np.array([0.1, 0.2, 0.6, 0.7, 0.3, 0.65, 0.8, 0.9, 0.95, 0.99])

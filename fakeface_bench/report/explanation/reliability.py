@@ -8,8 +8,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from fakeface_bench.evaluation.intervals import wilson_interval
-from fakeface_bench.evaluation.metrics import ECE_BINS
-from fakeface_bench.records import FloatArray, ScoredSplit, StudyRecord
+from fakeface_bench.records import ECE_BINS, FloatArray, ScoredSplit, StudyRecord
 from fakeface_bench.report import style
 
 
