@@ -349,9 +349,7 @@ def test_files_that_cannot_be_read_are_told_in_rows_and_by_the_exit_code(
 ) -> None:
     (command.folder / "face.jpg").write_bytes(encoded(drawn(0), "JPEG"))
     (command.folder / "notes.txt").write_text("no face")
-    # MLflow notes the version beside a model that it loads from the registry.
-    unregistered = shutil.ignore_patterns("registered_model_meta")
-    shutil.copytree(logged.folder, command.folder / "model", ignore=unregistered)
+    shutil.copytree(logged.folder, command.folder / "model")
     arguments = ["face.jpg", "notes.txt", "--format", "jsonl"]
     process = command("predict", "model", *arguments, tensorflow=True)
     assert process.returncode == SOME_UNREADABLE, process.stderr

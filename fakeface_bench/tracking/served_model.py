@@ -26,6 +26,26 @@ from fakeface_bench.tracking.model_files import DETECTOR, model_version
 COLUMN = "image"
 
 
+class Refusal(MlflowException):  # type: ignore[misc]  # MLflow has no types
+    """Refuses a call; a server answers 400 with these words, and them alone.
+
+    MLflow's server would put the request before them, however large, and whoever is in it.
+    """
+
+    def __init__(self, words: str) -> None:
+        self._words = words
+        super().__init__(words, error_code=INVALID_PARAMETER_VALUE)
+
+    @property
+    def message(self) -> str:
+        """Why, and what is taken."""
+        return self._words
+
+    @message.setter
+    def message(self, told: str) -> None:
+        """Keep the words, whatever MLflow puts before them."""
+
+
 class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow has no types
     """A detector behind MLflow's interface, whose requests cannot make it read or fetch anything.
 
@@ -55,29 +75,29 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow
             params: There are none.
 
         Raises:
-            MlflowException: If the call is too large, or holds no picture at all; a server answers
+            Refusal: If the call is too large, or holds no picture at all; a server answers
                 400.
         """
         pictures = _pictures(model_input)
         self._check_size(pictures)
         if not pictures:
-            raise _refusal("not one image was given: the call is empty.")
+            raise Refusal("not one image was given: the call is empty.")
         read = partial(self._read, admit=PixelBudget(self._megapixels).admit)
         verdicts = list(self._classifier.classify(pictures, read))
         none_read = all(verdict.error for verdict in verdicts)
         if none_read and all(map(self._is_no_image, pictures)):
-            raise _refusal(f"not one image was given. The first: {verdicts[0].error}")
+            raise Refusal(f"not one image was given. The first: {verdicts[0].error}")
         return _table(verdicts)
 
     def _check_size(self, pictures: Sequence[object]) -> None:
         if len(pictures) > self._max_images:
-            raise _refusal(
+            raise Refusal(
                 f"{len(pictures):,} images in one call; at most {self._max_images:,} are taken "
                 "(the setting max_images)."
             )
         size = sum(map(_bytes_of, pictures))
         if size > self._max_bytes:
-            raise _refusal(
+            raise Refusal(
                 f"{size / 1e6:,.1f} MB of images in one call; at most {self._max_bytes / 1e6:g} "
                 "are taken (the setting max_megabytes)."
             )
@@ -104,7 +124,7 @@ def _table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
 def _pictures(given: pd.DataFrame) -> list[object]:
     """Return the cells; MLflow leaves a JSON request's list as one cell, or in place of a table."""
     if COLUMN not in given:
-        raise _refusal(f"the table has no column {COLUMN!r}")
+        raise Refusal(f"the table has no column {COLUMN!r}")
     cells = list(given[COLUMN])
     if len(cells) == 1 and isinstance(cells[0], list):
         (cells,) = cells
@@ -120,10 +140,6 @@ def _bytes_of(picture: object) -> int:
     if isinstance(picture, str | bytes | bytearray):
         return len(picture)
     return int(getattr(picture, "nbytes", 0))
-
-
-def _refusal(words: str) -> MlflowException:
-    return MlflowException(words, error_code=INVALID_PARAMETER_VALUE)
 
 
 mlflow.models.set_model(ServedDetector())

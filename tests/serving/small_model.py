@@ -1,5 +1,6 @@
 """A small detector of random values, and how it is logged and registered."""
 
+import shutil
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -94,4 +95,7 @@ def _logged(folder: Path) -> LoggedModel:
         version = mlflow.register_model(f"models:/{model_id}", NAME)
         client.set_registered_model_alias(NAME, "champion", version.version)
         place = mlflow.get_logged_model(model_id).artifact_location
-    return LoggedModel(store, Path(place.removeprefix("file://")), model_id, run.info.run_id)
+    # MLflow notes a version beside what it loads from a registry; this copy stays as it was logged.
+    copy = folder / "model"
+    shutil.copytree(place.removeprefix("file://"), copy)
+    return LoggedModel(store, copy, model_id, run.info.run_id)

@@ -292,9 +292,14 @@ def test_too_many_pictures_are_refused(server: Server) -> None:
         assert_refused(server, form(["AAAA"] * 1001), says)
 
 
-def test_too_large_a_request_is_refused(server: Server) -> None:
-    says = "100.0 MB of images in one call; at most 100 are taken (the setting max_megabytes)."
-    assert_refused(server, FORMS["records"](["A" * 50_020_000] * 2), says)
+@pytest.mark.parametrize("form", ["records", "inputs"])
+def test_too_large_a_request_is_refused_without_repeating_it(server: Server, form: str) -> None:
+    answer = server.ask_json(FORMS[form](["A" * 50_020_000] * 2))
+    assert answer.status == 400
+    assert answer.message == (
+        "100.0 MB of images in one call; at most 100 are taken (the setting max_megabytes)."
+    )
+    assert_answers(server)
 
 
 def hostile_images(png: Path, canary: Canary) -> list[Any]:
