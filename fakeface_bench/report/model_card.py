@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from fakeface_bench.config import CLASS_NAMES, FAKE, REAL
-from fakeface_bench.evaluation.intervals import Interval, wilson_interval
-from fakeface_bench.records import Ledger, ModelOrigin, StudyRecord
+from fakeface_bench.evaluation.intervals import Interval, roc_auc_interval, wilson_interval
+from fakeface_bench.records import Ledger, ModelOrigin, StudyRecord, part_members
 from fakeface_bench.report.curves import confusion_counts
 from fakeface_bench.report.markdown import escaped
 from fakeface_bench.report.parts import part_rows
@@ -145,9 +145,21 @@ def _listed(lines: Iterable[str]) -> str:
 
 
 def _near_chance(record: StudyRecord) -> list[str]:
-    if split_intervals(record.test)["roc_auc"].low > 0.5:
-        return []
-    return ["It is **not shown to be better than chance** on its own test split."]
+    """Name the test split, or the sources in it, on which it may tell nothing."""
+    test = record.test
+    if split_intervals(test)["roc_auc"].low <= 0.5:
+        return ["It is **not shown to be better than chance** on its own test split."]
+    lines = []
+    for part, of in part_members(test.y_true, test.sources, test.tiers).items():
+        if "roc_auc" in test.parts.get(part, {}):
+            interval = roc_auc_interval(test.y_true[of], test.y_score[of])
+            told = _told(test.parts[part]["roc_auc"], interval)
+            if interval.low <= 0.5:
+                lines.append(
+                    f"On {escaped(part)} it is **not shown to be better than chance**: ROC AUC "
+                    f"{told}, n = {of.sum():,}."
+                )
+    return lines
 
 
 def _cost(record: StudyRecord, ledger: Ledger) -> str:

@@ -92,6 +92,25 @@ def test_a_model_at_chance_is_called_so(record: StudyRecord, ledger: Ledger) -> 
     assert "**not shown to be better than chance**" in model_card(at_chance, ledger, ORIGIN)
 
 
+def test_a_source_at_chance_is_named(record: StudyRecord, ledger: Ledger) -> None:
+    y_true = (np.arange(400) % 2).astype(np.uint8)
+    of_second = np.arange(400) >= 360
+    noise = np.random.default_rng(0).uniform(0.3, 0.7, 400)
+    test = replace(
+        record.test,
+        y_true=y_true,
+        y_score=np.where(of_second, noise, 0.1 + 0.8 * y_true),
+        paths=tuple(f"{n}.jpg" for n in range(400)),
+        sources=("easy",) * 360 + ("hard_one",) * 40,
+        tiers=("",) * 400,
+        parts={"easy": {"roc_auc": 1.0}, "hard_one": {"roc_auc": 0.5}},
+    )
+    failures = section(model_card(replace(record, test=test), ledger, ORIGIN), "Known failures")
+    assert "On hard_one it is **not shown to be better than chance**: ROC AUC 0.500 (" in failures
+    assert "n = 40." in failures
+    assert "On easy" not in failures
+
+
 def test_a_warning_of_the_weights_comes_first_and_names_are_text(
     record: StudyRecord, ledger: Ledger
 ) -> None:
