@@ -81,7 +81,8 @@ def register_study(study: StudyRun, name: str, force: bool, progress: Progress) 
     former = champion_of(name)
     stays = former is not None and former.number == version.number
     if not stays:
-        describe_version(version, card, _facts(study) | {names.GATE: "not passed yet"})
+        facts = _facts(study) | {names.GATE: "not passed yet"}
+        describe_version(version, card[:MAX_DESCRIPTION], facts)
     progress.say(f"loading {version.address} in a new process")
     back = comes_back(version.address, saved)
     # Asked again: loading takes long enough for another registration to end.

@@ -13,6 +13,7 @@ from mlflow.entities import LoggedModelOutput
 from sklearn.linear_model import LogisticRegression
 
 from fakeface_bench import gate
+from fakeface_bench import register as register_module
 from fakeface_bench.config import RegisterConfig
 from fakeface_bench.errors import ModelError, UsageError
 from fakeface_bench.records import Finding, Registration
@@ -22,7 +23,7 @@ from fakeface_bench.report.saved_study import write_predictions, write_study_jso
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
 from fakeface_bench.serving.pictures import read_picture
 from fakeface_bench.tracking.model import log_model
-from fakeface_bench.tracking.registry import MAX_DESCRIPTION
+from fakeface_bench.tracking.registry import MAX_DESCRIPTION, Version
 from tests.conftest import RecordedProgress
 from tests.report.compared_studies import calls, labels, ledger
 from tests.report.conftest import ORIGIN, study_record
@@ -295,6 +296,24 @@ def test_of_a_long_card_the_gate_is_kept_and_whole_sections() -> None:
     assert _described("# Card\n", registration).startswith(
         "# Card\n\n## Registration\n\n- Refused: y"
     )
+
+
+@pytest.mark.usefixtures("comes_back")
+def test_a_card_too_long_for_the_registry_is_no_obstacle(
+    place: Place, finish: Finish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = "# Card\n\n" + "## Part\n\nwords\n\n" * 400
+    monkeypatch.setattr(register_module, "model_card_of", lambda study: long)
+    describe, lengths = register_module.describe_version, []
+
+    def described(version: Version, description: str, tags: dict[str, str]) -> None:
+        lengths.append(len(description))  # SQLite would take any
+        describe(version, description, tags)
+
+    monkeypatch.setattr(register_module, "describe_version", described)
+    assert register(run=finish(accurate(5))).is_champion
+    assert max(lengths) <= MAX_DESCRIPTION
+    assert version_of(place, "1").description.endswith("- Became the champion.\n")
 
 
 @pytest.mark.usefixtures("comes_back")
