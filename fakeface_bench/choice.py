@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from fakeface_bench.config import DIGEST_DIGITS
 from fakeface_bench.data.sources import source_names
 from fakeface_bench.errors import UsageError
 from fakeface_bench.records import LeftOut
 from fakeface_bench.tracking.studies import FINISHED, StudyRun
 
-_SHOWN_DIGITS = 12
 #: Of a digest that is asked for.
 FEWEST_DIGITS = 6
 
@@ -42,7 +42,7 @@ def newest_studies(studies: Sequence[StudyRun], data: str) -> Chosen:
     left_out = []
     for study in of_data:
         if study.digest != newest.digest:
-            why = f"its dataset has another digest ({study.digest[:_SHOWN_DIGITS]})."
+            why = f"its dataset has another digest ({study.digest[:DIGEST_DIGITS]})."
         elif study.test_digest != newest.test_digest:
             why = "its test split is another one, drawn with another seed."
         elif study.key in chosen:
@@ -67,7 +67,7 @@ def of_one_dataset(studies: Sequence[StudyRun], left_out: Sequence[LeftOut] = ()
     ):
         if len(set(digests)) > 1:
             told = "; ".join(
-                f"{study.name} ({study.run_id}): {digest[:_SHOWN_DIGITS]}"
+                f"{study.name} ({study.run_id}): {digest[:DIGEST_DIGITS]}"
                 for study, digest in zip(studies, digests, strict=True)
             )
             raise UsageError(
@@ -112,5 +112,5 @@ def _nothing(studies: Sequence[StudyRun], finished: Sequence[StudyRun], data: st
             "mlflow run . -e suite, or mlflow run . -P model=…; MLFLOW_TRACKING_URI names the "
             "store, MLFLOW_EXPERIMENT_NAME the experiment."
         )
-    known = ", ".join(sorted({f"{s.dataset} ({s.digest[:_SHOWN_DIGITS]})" for s in finished}))
+    known = ", ".join(sorted({f"{s.dataset} ({s.digest[:DIGEST_DIGITS]})" for s in finished}))
     return f"no finished study of data {data!r}; there are studies of {known}."

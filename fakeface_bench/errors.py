@@ -7,6 +7,8 @@ from difflib import get_close_matches
 INTERRUPTED = 130
 #: Exit code of a command that did its work, but for files that could not be read.
 SOME_UNREADABLE = 3
+#: Of what a library says of a failure, within an error of ours.
+_LONGEST_REASON = 200
 
 
 class FakefaceError(Exception):
@@ -43,6 +45,11 @@ class StudyError(FakefaceError):
 
 class ModelError(FakefaceError):
     """A model, or the registry that holds it, that does not do what is asked of it."""
+
+
+def shortened(reason: object) -> str:
+    """Return what a library says on one line, and no more of it: some quote a page."""
+    return " ".join(str(reason).split())[:_LONGEST_REASON]
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:

@@ -9,13 +9,13 @@ import numpy.typing as npt
 from fakeface_bench.errors import DataError, ModelError
 from fakeface_bench.evaluation.paired import difference_interval, mcnemar, resampled_figures
 from fakeface_bench.records import ComparedStudy, Finding
+from fakeface_bench.report.comparison.steps import SIGNIFICANT
 from fakeface_bench.tracking.reload import reloaded_scores
 
 #: Most that a reloaded model's score may differ from the logged one.
 TOLERANCE = 1e-4
 FEWEST_IMAGES = 64
 CHECKED_IMAGES = 128
-SIGNIFICANT = 0.05
 #: As accurate is what is behind by less than this, shown by the paired 95 % interval: else a row of
 #: cheaper models, each a little worse, would lead down to chance.
 MARGIN = 0.01

@@ -1,7 +1,7 @@
 """Registers the model of a study, and makes it the champion where it passes the gate."""
 
 from fakeface_bench.choice import newest_studies
-from fakeface_bench.config import RegisterConfig
+from fakeface_bench.config import BEST, DIGEST_DIGITS, RegisterConfig
 from fakeface_bench.errors import FakefaceError, UsageError
 from fakeface_bench.gate import comes_back, deserves
 from fakeface_bench.progress import Progress
@@ -32,8 +32,6 @@ MAIN_FIGURES = (
     "test/threshold",
     "cost/total_cold_seconds",
 )
-#: Names the study to register by what a comparison says.
-BEST = "best"
 
 
 def run_registration(config: RegisterConfig, progress: Progress) -> Registration:
@@ -74,10 +72,11 @@ def register_study(study: StudyRun, name: str, force: bool, progress: Progress) 
         force: Whether it becomes the champion whatever the gate says; recorded as a tag.
         progress: Told how far it is.
     """
-    detector_of(study)  # first: a study of an earlier version lacks what is read next, too
+    # First: a study of an earlier version lacks what is read next, too.
+    model_id = detector_of(study)
     (saved,) = read_studies([study], progress)
     card = model_card_of(study)
-    version = register_version(study, name)
+    version = register_version(study, model_id, name)
     former = champion_of(name)
     stays = former is not None and former.number == version.number
     if not stays:
@@ -151,8 +150,8 @@ def _against(
         return Finding(
             False,
             f"the champion, version {former.number}, was tested on other images "
-            f"({champion.dataset}, test digest {champion.test_digest[:12]}, not "
-            f"{study.test_digest[:12]}), so neither can be shown to be better",
+            f"({champion.dataset}, test digest {champion.test_digest[:DIGEST_DIGITS]}, not "
+            f"{study.test_digest[:DIGEST_DIGITS]}), so neither can be shown to be better",
         )
     return deserves(saved, theirs)
 

@@ -9,6 +9,7 @@ from fakeface_bench.architectures.fine_tuning import Unfrozen, unfrozen_part
 from fakeface_bench.architectures.weights_spec import check_weights_spec
 from fakeface_bench.config import (
     AUTO,
+    BEST,
     FROZEN,
     SEARCHED,
     AuditConfig,
@@ -71,8 +72,8 @@ def check_register(config: RegisterConfig) -> None:
     """
     _check_model_name("name", config.name)
     if not config.run:
-        raise UsageError("run is empty; give the id of a study's MLflow run, or 'best'.")
-    if config.data_digest and config.run != "best":
+        raise UsageError(f"run is empty; give the id of a study's MLflow run, or {BEST!r}.")
+    if config.data_digest and config.run != BEST:
         raise UsageError("data_digest chooses among studies, and run names one; give one of them.")
 
 

@@ -4,7 +4,7 @@ import csv
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, fields
+from dataclasses import asdict, astuple, fields
 from typing import IO
 
 from fakeface_bench.cli.console import ConsoleProgress
@@ -51,8 +51,7 @@ def _csv_rows(stream: IO[str]) -> WriteRow:
 
 def _json_rows(stream: IO[str]) -> WriteRow:
     def write(row: Prediction) -> None:
-        told = dict(zip(COLUMNS, astuple(row), strict=True))
-        stream.write(f"{json.dumps(told, ensure_ascii=False, allow_nan=False)}\n")
+        stream.write(f"{json.dumps(asdict(row), ensure_ascii=False, allow_nan=False)}\n")
 
     return write
 

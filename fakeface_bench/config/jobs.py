@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from fakeface_bench.config.names import BEST
 from fakeface_bench.config.study import StudyConfig, without_credentials
 
 
@@ -67,7 +68,7 @@ class RegisterConfig:
         force: Whether it becomes the champion whatever the gate says.
     """
 
-    run: str = "best"
+    run: str = BEST
     name: str = "fakeface"
     data_digest: str = ""
     force: bool = False

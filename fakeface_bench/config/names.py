@@ -15,5 +15,9 @@ SEARCHED = "search"
 #: In what numbers trained layers compute: see `training.precision`; `auto` measures.
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 AUTO = "auto"
+#: Names the study that a comparison would take, where a run is asked for.
+BEST = "best"
+#: Digits of a digest that are shown to people.
+DIGEST_DIGITS = 12
 #: The layers of a backbone that are trained: see `architectures.fine_tuning`.
 FROZEN = "frozen"

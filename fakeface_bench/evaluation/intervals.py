@@ -15,7 +15,7 @@ from fakeface_bench.records import FloatArray, LabelArray
 
 RESAMPLES = 1000
 #: Two-sided 95 % point of the normal distribution.
-_Z = 1.959963984540054
+Z_95 = 1.959963984540054
 #: Array elements held at once while resampling, some 100 MB in all.
 _ELEMENTS_AT_ONCE = 2_000_000
 
@@ -36,9 +36,9 @@ def wilson_interval(successes: int, n: int) -> Interval:
     binomial proportion".
     """
     share = successes / n
-    scale = 1 + _Z**2 / n
-    centre = (share + _Z**2 / (2 * n)) / scale
-    half = _Z / scale * sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
+    scale = 1 + Z_95**2 / n
+    centre = (share + Z_95**2 / (2 * n)) / scale
+    half = Z_95 / scale * sqrt(share * (1 - share) / n + Z_95**2 / (4 * n**2))
     return Interval(max(0.0, centre - half), min(1.0, centre + half))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from fakeface_bench.config import CLASS_NAMES, FAKE, REAL
+from fakeface_bench.config import CLASS_NAMES, DIGEST_DIGITS, FAKE, REAL
 from fakeface_bench.evaluation.intervals import Interval, roc_auc_interval, wilson_interval
 from fakeface_bench.records import Ledger, ModelOrigin, StudyRecord, part_members
 from fakeface_bench.report.curves import confusion_counts
@@ -17,7 +17,6 @@ from fakeface_bench.report.parts import part_rows
 from fakeface_bench.report.results import floor_told, split_intervals, with_interval
 
 CARD_FILE = "model_card.md"
-_SHOWN_DIGITS = 12
 _SPLITS = ("train", "valid", "test")
 _UNKNOWN_KIND = "not stated: a folder of yours"
 _FITS = {
@@ -31,6 +30,7 @@ _VERSIONS = ("python", "tensorflow", "keras", "mlflow", "pillow", "fakeface_benc
 
 def model_card(record: StudyRecord, ledger: Ledger, origin: ModelOrigin) -> str:
     """Return the card of a study's model, in Markdown; names from outside are escaped."""
+    intervals = split_intervals(record.test)
     parts = [
         f"# Model card: {escaped(record.model)}, a detector of generated faces",
         *([f"**{escaped(record.weights.warning)}**"] if record.weights.warning else []),
@@ -39,12 +39,14 @@ def model_card(record: StudyRecord, ledger: Ledger, origin: ModelOrigin) -> str:
         _data(record, origin),
         "## How well it does",
         "On the test split, with 95 % intervals:",
-        _listed(f"{escaped(name)}: {escaped(figure)}" for name, figure in _figures(record)),
+        _listed(
+            f"{escaped(name)}: {escaped(figure)}" for name, figure in _figures(record, intervals)
+        ),
         _floor(record),
         "## Threshold and calibration",
         _threshold(record, origin),
         "## Known failures",
-        _failures(record),
+        _failures(record, intervals),
         "## What it cost",
         _cost(record, ledger),
         "## Make it again",
@@ -67,8 +69,8 @@ def _data(record: StudyRecord, origin: ModelOrigin) -> str:
     kinds = "; ".join(_kind(source, origin.kinds) for source in record.data_folders)
     counts = "; ".join(f"{split} {_counts(record, split)}" for split in _SPLITS)
     return (
-        f"Dataset {escaped(record.data)}, digest `{origin.digest[:_SHOWN_DIGITS]}` (test split "
-        f"`{origin.test_digest[:_SHOWN_DIGITS]}`). Images: {counts}. How its fakes were made: "
+        f"Dataset {escaped(record.data)}, digest `{origin.digest[:DIGEST_DIGITS]}` (test split "
+        f"`{origin.test_digest[:DIGEST_DIGITS]}`). Images: {counts}. How its fakes were made: "
         f"{kinds}."
     )
 
@@ -82,9 +84,8 @@ def _counts(record: StudyRecord, split: str) -> str:
     return " and ".join(f"{n:,.0f} {label}" for n, label in zip(images, CLASS_NAMES, strict=True))
 
 
-def _figures(record: StudyRecord) -> list[tuple[str, str]]:
+def _figures(record: StudyRecord, intervals: Mapping[str, Interval]) -> list[tuple[str, str]]:
     test = record.test
-    intervals = split_intervals(test)
     counts = confusion_counts(test)
     rows = [
         ("accuracy", _told(test.metrics["accuracy"], intervals["accuracy"])),
@@ -125,13 +126,13 @@ def _threshold(record: StudyRecord, origin: ModelOrigin) -> str:
     )
 
 
-def _failures(record: StudyRecord) -> str:
+def _failures(record: StudyRecord, intervals: Mapping[str, Interval]) -> str:
     counts = confusion_counts(record.test)
     lines = [
         f"Of {counts[REAL].sum():,} real test pictures it calls {counts[REAL, FAKE]:,} fake; of "
         f"{counts[FAKE].sum():,} fakes it misses {counts[FAKE, REAL]:,}. The surest mistakes: "
         "test/gallery_wrong.png and explain/evidence_wrong.png of the run.",
-        *_near_chance(record),
+        *_near_chance(record, intervals),
         f"**Not tested elsewhere:** only on the test split of {escaped(record.data)}. Detectors "
         "often fail on fakes that another generator made, and on pictures that were compressed, "
         "scaled or filtered in other ways: test it on yours first.",
@@ -144,10 +145,10 @@ def _listed(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _near_chance(record: StudyRecord) -> list[str]:
+def _near_chance(record: StudyRecord, intervals: Mapping[str, Interval]) -> list[str]:
     """Name the test split, or the sources in it, on which it may tell nothing."""
     test = record.test
-    if split_intervals(test)["roc_auc"].low <= 0.5:
+    if intervals["roc_auc"].low <= 0.5:
         return ["It is **not shown to be better than chance** on its own test split."]
     lines = []
     for part, of in part_members(test.y_true, test.sources, test.tiers).items():

@@ -22,7 +22,7 @@ from PIL import Image
 
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.images import DECODING_VERSION, fit_image
-from fakeface_bench.errors import DataError, ModelError
+from fakeface_bench.errors import DataError, ModelError, shortened
 from fakeface_bench.features.extractor import frozen_forward
 
 NETWORK_FILE = "detector.keras"
@@ -30,8 +30,6 @@ FACTS_FILE = "detector.json"
 BATCH = 32
 #: Batches decoded while one is in the network.
 _AHEAD = 2
-#: Of what Keras says of a file, which may be a page.
-_LONGEST_REASON = 200
 
 #: From what a caller has to an RGB picture; raises a `DataError`.
 Read = Callable[[Any], Image.Image]
@@ -175,8 +173,7 @@ def write_detector(network: keras.Model, facts: DetectorFacts, folder: Path) -> 
 
 
 def _damaged(file: str, error: Exception) -> ModelError:
-    said = " ".join(str(error).split())[:_LONGEST_REASON]
-    return ModelError(f"the model is damaged: {file} cannot be read: {said}")
+    return ModelError(f"the model is damaged: {file} cannot be read: {shortened(error)}")
 
 
 def _error_of(future: Future[npt.NDArray[np.uint8]]) -> str | None:

@@ -9,14 +9,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
-from fakeface_bench.errors import ModelError, UsageError
+from fakeface_bench.errors import ModelError, UsageError, shortened
 from fakeface_bench.folders import draft_folder
 from fakeface_bench.tracking.model_address import ADDRESSES, model_folder
 from fakeface_bench.tracking.model_files import MODEL_NAME, is_detector
 from fakeface_bench.tracking.store import open_store
-
-#: Of what MLflow says, which may quote whole addresses three times.
-_LONGEST_REASON = 200
 
 
 @contextmanager
@@ -73,7 +70,7 @@ def _obstacle(address: str, error: MlflowException) -> UsageError | ModelError:
     """Tell what there is not from what cannot be reached."""
     where = mlflow.get_registry_uri()
     unknown = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST), "INVALID_PARAMETER_VALUE", "NOT_FOUND"
-    said = " ".join(str(error.message).split())[:_LONGEST_REASON]
+    said = shortened(error.message)
     if error.error_code in unknown:
         return UsageError(f"no model {address!r} in {where}: {said}")
     return ModelError(

@@ -15,7 +15,7 @@ from mlflow.protos.databricks_pb2 import (
 )
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
-from fakeface_bench.errors import ModelError, UsageError
+from fakeface_bench.errors import ModelError, UsageError, shortened
 from fakeface_bench.tracking.model_files import is_detector
 from fakeface_bench.tracking.studies import StudyRun
 
@@ -56,15 +56,18 @@ def check_registry() -> None:
         mlflow.MlflowClient().search_registered_models(max_results=1)
 
 
-def register_version(study: StudyRun, name: str) -> Version:
+def register_version(study: StudyRun, model_id: str, name: str) -> Version:
     """Register the model of a study; a study that is there already keeps its version.
 
+    Args:
+        study: That logged it.
+        model_id: As `detector_of` returns it.
+        name: Of the registered model.
+
     Raises:
-        UsageError: If the study has no model, or one of another kind.
         ModelError: If the registry does not answer.
     """
     client = mlflow.MlflowClient()
-    model_id = detector_of(study)
     with _reached():
         _name(client, name)
         found = client.search_model_versions(f"name = '{name}' and run_id = '{study.run_id}'")
@@ -170,7 +173,7 @@ def _reached() -> Iterator[None]:
     try:
         yield
     except (MlflowException, OSError) as error:
-        said = " ".join(str(getattr(error, "message", error)).split())[:200]
+        said = shortened(getattr(error, "message", error))
         raise ModelError(
             f"the model registry {mlflow.get_registry_uri()} does not do its part: {said} "
             "MLFLOW_REGISTRY_URI names another."

@@ -10,6 +10,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import SubFigure
 from matplotlib.image import AxesImage
 
+from fakeface_bench.evaluation.intervals import Z_95
 from fakeface_bench.records import SPECTRUM_GROUPS, Explanation, Spectrum, StudyRecord
 from fakeface_bench.report import style
 
@@ -21,8 +22,6 @@ _LINES = dict(zip(SPECTRUM_GROUPS, ("-", "-", "--"), strict=True))
 _UNIT = "log10 of power"
 _DIFFERENCE = "difference of log10"
 _NO_DIFFERENCE = "no difference without\nreal and fake images"
-#: Two-sided 95 % point of the normal distribution.
-_Z = 1.959963984540054
 
 
 def write_spectra(record: StudyRecord, explanation: Explanation, path: Path) -> None:
@@ -100,7 +99,7 @@ def _draw_profile_difference(axes: Axes, spectra: Mapping[str, Spectrum | None])
         difference = spectrum.profile - real.profile
         axes.plot(x, difference, _LINES[group], color=colour, linewidth=1.8, label=group)
         if group == "fake":  # the misjudged are real and fake ones, so no draw of their own
-            half = _Z * np.hypot(spectrum.profile_error, real.profile_error)
+            half = Z_95 * np.hypot(spectrum.profile_error, real.profile_error)
             band = (difference - half, difference + half)
             axes.fill_between(x, *band, color=colour, alpha=0.2, linewidth=0)
     _dress_profile(axes, "less real, 95 % interval", _DIFFERENCE)
