@@ -189,19 +189,22 @@ def offline_ways(files: Sequence[Path], weights: str, store: str) -> dict[str, C
     from fakeface_bench.architectures.weights import resolve_weights
     from fakeface_bench.cli.console import ConsoleProgress
     from fakeface_bench.cli.predictions import row_writer
-    from fakeface_bench.features.store import FeatureSource, extract_to
+    from fakeface_bench.features.source import BackboneSource
+    from fakeface_bench.features.store import extract_to
     from fakeface_bench.predict import load_classifier, predict_files
     from fakeface_bench.tracking.model_source import fetched_model
 
     architecture = architecture_named(MODEL)
     backbone = build_backbone(architecture, SIZE, resolve_weights(weights, architecture, SEED))
-    source = FeatureSource(backbone, architecture, weights, "crop", BATCH)
+    source = BackboneSource(MODEL, "crop", BATCH, backbone=backbone, architecture=architecture)
     with fetched_model(ADDRESS) as folder:
         classifier = load_classifier(folder)
 
     def extraction() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            extract_to(Path(folder), source, files, ConsoleProgress())
+            # Contents that no cache holds, so that every picture passes the network.
+            unknown = [f"{folder}{number}" for number in range(len(files))]
+            extract_to(Path(folder), source, unknown, files, ConsoleProgress())
 
     def prediction() -> None:
         with open(os.devnull, "w") as nowhere:

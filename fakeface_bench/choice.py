@@ -7,7 +7,7 @@ from fakeface_bench.config import DIGEST_DIGITS
 from fakeface_bench.data.sources import source_names
 from fakeface_bench.errors import UsageError
 from fakeface_bench.records import LeftOut
-from fakeface_bench.tracking.studies import FINISHED, StudyRun
+from fakeface_bench.tracking.studies import FINISHED, StudyKey, StudyRun
 
 #: Of a digest that is asked for.
 FEWEST_DIGITS = 6
@@ -38,7 +38,7 @@ def newest_studies(studies: Sequence[StudyRun], data: str) -> Chosen:
         raise UsageError(_nothing(studies, finished, data))
     newest = of_data[0]
     of_data = [s for s in of_data if newest.dataset == s.dataset or newest.digest == s.digest]
-    chosen: dict[tuple[str, str, str], StudyRun] = {}
+    chosen: dict[StudyKey, StudyRun] = {}
     left_out = []
     for study in of_data:
         if study.digest != newest.digest:
@@ -83,7 +83,7 @@ def _is_of(study: StudyRun, data: str) -> bool:
 
 
 def _unfinished(
-    studies: Sequence[StudyRun], chosen: Mapping[tuple[str, str, str], StudyRun], newest: StudyRun
+    studies: Sequence[StudyRun], chosen: Mapping[StudyKey, StudyRun], newest: StudyRun
 ) -> Iterator[LeftOut]:
     """Tell of studies of the same dataset that did not finish, and were not run again since."""
     for study in studies:

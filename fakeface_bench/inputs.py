@@ -19,8 +19,9 @@ from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.layout import SPLITS
 from fakeface_bench.data.pixels import cached_pixels, pixels_folder
 from fakeface_bench.features.reader import LoadArrays, SplitArrays
+from fakeface_bench.features.source import BackboneSource, FeatureSource
 from fakeface_bench.features.speed import Speed, decoding_speed, extraction_speed
-from fakeface_bench.features.store import FeatureSource, cached_features
+from fakeface_bench.features.store import cached_features
 from fakeface_bench.folders import cache_folder
 from fakeface_bench.models.networks import FrozenNetwork, Network, TrainedNetwork
 from fakeface_bench.models.scratch import ScratchNetwork
@@ -48,6 +49,7 @@ class Inputs:
         network: What is trained.
         load: From the name and rows of a split to its arrays.
         told: What trained layers read each epoch, and where from, in words.
+        features: Identity of the frozen features that a head alone is trained on; else empty.
         speed: Measures how long one picture takes from its file to what an epoch reads of it; no
             time where each epoch begins at the files anyway.
     """
@@ -55,6 +57,7 @@ class Inputs:
     network: Network
     load: LoadArrays
     told: str
+    features: str
     speed: Callable[[], Speed]
 
 
@@ -75,6 +78,7 @@ def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
             FrozenNetwork(backbone),
             lambda split, rows: read(rows),
             "cached features",
+            source.identity,
             lambda: _speed(source, index),
         )
     cut = cut_backbone(backbone, plan.architecture, plan.unfrozen)
@@ -95,13 +99,14 @@ def cache_budget(cache_gb: float, folder: Path) -> float:
     return min(FREE_SHARE * shutil.disk_usage(folder).free, MOST_GB * GB)
 
 
-def feature_source(plan: Plan) -> FeatureSource:
+def feature_source(plan: Plan) -> BackboneSource:
     """Build the frozen backbone, and say how its features are made."""
-    return FeatureSource(
+    return BackboneSource(
+        title=plan.architecture.key,
         backbone=build_backbone(plan.architecture, plan.image_size, plan.weights),
         architecture=plan.architecture,
-        weights=plan.weights.identity,
         fit=plan.config.fit,
+        jpeg_quality=plan.jpeg_quality,
         batch_size=plan.config.batch_size or (GPU_BATCH if gpus() else plan.architecture.cpu_batch),
     )
 
@@ -120,7 +125,7 @@ def map_inputs(
     plan: Plan,
     index: ImageIndex,
     network: TunedNetwork,
-    source: FeatureSource,
+    source: BackboneSource,
     progress: Progress,
 ) -> Inputs | None:
     """Read the map at the cut from the disk; None where it does not fit there."""
@@ -154,6 +159,7 @@ def map_inputs(
         network,
         load,
         f"{shown}, cached",
+        "",
         lambda: _speed(sources[False], index),
     )
 
@@ -171,7 +177,8 @@ def pixel_inputs(
 
     def pictures(split: str, rows: pd.DataFrame) -> Pictures:
         side = canvas_side(plan.image_size) if crops and split == "train" else plan.image_size
-        return Pictures(index.files(rows), plan.image_size, plan.config.fit, side)
+        files, size = index.files(rows), plan.image_size
+        return Pictures(files, size, plan.config.fit, side, plan.jpeg_quality)
 
     of_splits = {split: index.split(split) for split in SPLITS}
     wanted = [(pictures(split, rows), list(rows["digest"])) for split, rows in of_splits.items()]
@@ -192,7 +199,8 @@ def pixel_inputs(
         return decoding_speed(pictures("train", of_splits["train"]), index.digest)
 
     where = "cached" if kept else "decoded anew each epoch"
-    return Inputs(network, load, f"pixels, {sum(sizes.values()) / GB:.2f} GB, {where}", speed)
+    told = f"pixels, {sum(sizes.values()) / GB:.2f} GB, {where}"
+    return Inputs(network, load, told, "", speed)
 
 
 def _speed(source: FeatureSource, index: ImageIndex) -> Speed:

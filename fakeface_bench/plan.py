@@ -7,8 +7,14 @@ from fakeface_bench.architectures.architecture import Architecture
 from fakeface_bench.architectures.catalogue import architecture_named
 from fakeface_bench.architectures.fine_tuning import Unfrozen, unfrozen_part
 from fakeface_bench.architectures.weights import Weights, resolve_weights
-from fakeface_bench.config import SPACE_VERSION, STUDY_VERSION, TUNING_VERSION, StudyConfig
-from fakeface_bench.data.index import ImageIndex
+from fakeface_bench.config import (
+    SPACE_VERSION,
+    STUDY_VERSION,
+    TUNING_VERSION,
+    UNTOUCHED,
+    StudyConfig,
+)
+from fakeface_bench.data.index import ImageIndex, index_name
 from fakeface_bench.data.layout import SPLITS
 from fakeface_bench.data.publish import content_key
 from fakeface_bench.data.sources import source_names
@@ -16,25 +22,36 @@ from fakeface_bench.data.sources import source_names
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A `StudyConfig` resolved on this machine."""
+    """A `StudyConfig` resolved on this machine.
+
+    `jpeg_quality` is of the JPEG that every picture passes first, 0 for none; where the dataset
+    decides it, it is known as soon as that is prepared.
+    """
 
     config: StudyConfig
     architecture: Architecture
     image_size: int
     weights: Weights
     unfrozen: Unfrozen
+    jpeg_quality: int = 0
+
+    @property
+    def equalises(self) -> bool:
+        """Whether every picture passes a JPEG first."""
+        return self.config.equalise != UNTOUCHED
 
     @property
     def title(self) -> str:
         """Name of the parent run."""
         trained = self.architecture.pretrained and self.unfrozen.anything
         how = f" ({self.unfrozen.label})" if trained else ""
-        return f"{self.architecture.key}{how} on {self.data_name}"
+        passed = f", {self.config.equalise}" if self.equalises else ""
+        return f"{self.architecture.key}{how} on {self.data_name}{passed}"
 
     @property
     def data_name(self) -> str:
         """Name of the dataset, as its index has it."""
-        return "+".join(source_names(self.config.data))
+        return index_name("+".join(source_names(self.config.data)), self.config.left_out)
 
     def definition(self, index: ImageIndex) -> dict[str, Any]:
         """Return all that the study's results depend on, besides its number of trials."""
@@ -46,6 +63,7 @@ class Plan:
             "image_size": self.image_size,
             "fit": self.config.fit,
             "balance": self.config.balance,
+            **({"jpeg_quality": self.jpeg_quality} if self.jpeg_quality else {}),
             **({"sources": index.source_digests} if self.config.balance == "sources" else {}),
             **(self._tuning() if self.unfrozen.anything else {}),
             "batch_size": self.config.batch_size,

@@ -1,6 +1,7 @@
 """A dataset made ready for any job: fetched or drawn, surveyed, selected from, audited."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -32,9 +33,15 @@ class PreparedDataset:
     audit: Audit
     cost: StageCost
 
-    def index(self, limit: int, progress: Progress) -> ImageIndex:
-        """Return the images that a study uses, at most `limit` per split and class; 0 for all."""
-        return build_index(self.survey, self.files, limit, progress)
+    def index(self, limit: int, progress: Progress, left_out: Sequence[str] = ()) -> ImageIndex:
+        """Return the images that a study uses.
+
+        Args:
+            limit: At most this many per split and class; 0 for all.
+            progress: Warned of what is not used.
+            left_out: Names of sources and tiers that are not.
+        """
+        return build_index(self.survey, self.files, limit, progress, left_out)
 
 
 def prepare_dataset(data: str, seed: int, progress: Progress) -> PreparedDataset:

@@ -5,18 +5,26 @@ import shlex
 from fakeface_bench.accounting import before_epochs
 from fakeface_bench.conclusion import Conclusion
 from fakeface_bench.config import StudyConfig
-from fakeface_bench.data.catalogue import DATASETS
 from fakeface_bench.data.images import load_image
-from fakeface_bench.data.sources import split_data
+from fakeface_bench.data.kinds import fake_kinds
+from fakeface_bench.data.seen import seen_images
 from fakeface_bench.evaluation.detector import Detector
 from fakeface_bench.explanation.study import explain_study
 from fakeface_bench.folders import draft_folder
 from fakeface_bench.models.head import Calibration
 from fakeface_bench.plan import Plan
-from fakeface_bench.records import Ledger, ModelOrigin, SearchRecord, StudyRecord, WeightsRecord
+from fakeface_bench.records import (
+    Bias,
+    Ledger,
+    ModelOrigin,
+    SearchRecord,
+    StudyRecord,
+    WeightsRecord,
+)
 from fakeface_bench.report import (
     audit_metrics,
     choose_examples,
+    identity_of,
     summary_markdown,
     write_costs,
     write_explanation,
@@ -54,17 +62,18 @@ def record_of(
         facts={**audit_metrics(subject.audit), **subject.images_used()},
         fine_tune=plan.unfrozen.label,
         machine=machine_name(),
+        equalise=plan.config.equalise,
     )
 
 
 def origin_of(run_id: str, plan: Plan, subject: Subject, detector: Detector) -> ModelOrigin:
     """Gather what a model card tells besides results and costs."""
-    named = split_data(plan.config.data)
+    kinds = fake_kinds(plan.config.data, subject.index)
     return ModelOrigin(
         run_id=run_id,
         digest=subject.index.digest,
         test_digest=subject.index.split_digest("test"),
-        kinds={row.key: row.kind for row in DATASETS if row.key in named},
+        kinds={source: kind for source, kind in kinds.items() if kind},
         image_size_px=plan.image_size,
         fit=plan.config.fit,
         calibrated=detector.calibration != Calibration(),
@@ -77,17 +86,29 @@ def origin_of(run_id: str, plan: Plan, subject: Subject, detector: Detector) -> 
     )
 
 
-def log_winner(plan: Plan, subject: Subject, record: StudyRecord, detector: Detector) -> str:
+def log_winner(
+    run_id: str, plan: Plan, subject: Subject, record: StudyRecord, detector: Detector
+) -> str:
     """Log the model that is kept; return its id."""
-    facts = DetectorFacts(plan.image_size, plan.config.fit, detector.threshold)
+    facts = DetectorFacts(
+        plan.image_size,
+        plan.config.fit,
+        detector.threshold,
+        jpeg_quality=plan.jpeg_quality,
+        features=subject.inputs.features,
+    )
     metadata = {
+        "label": identity_of(run_id, record).label,
+        "kinds": fake_kinds(plan.config.data, subject.index),
         "study": record.study,
         "architecture": record.model,
         "dataset": record.data,
         "dataset_digest": subject.index.digest,
+        "test_digest": subject.index.split_digest("test"),
         "threshold": detector.threshold,
     }
-    return log_model(detector.complete, facts, subject.example(), metadata)
+    seen = seen_images(subject.dataset.files, subject.index)
+    return log_model(detector.complete, facts, subject.example(), seen, metadata)
 
 
 def log_results(run: TrackedRun, record: StudyRecord, model_id: str) -> None:
@@ -108,7 +129,9 @@ def log_explanation(
         detector.complete,
         record.test,
         choose_examples(record.test),
-        lambda position: load_image(files[position], plan.image_size, plan.config.fit),
+        lambda position: load_image(
+            files[position], plan.image_size, plan.config.fit, plan.jpeg_quality
+        ),
         plan.config.seed,
     )
     run.log_figures(explanation.metrics())
@@ -124,6 +147,13 @@ def log_costs(run: TrackedRun, record: StudyRecord, ledger: Ledger, origin: Mode
     with draft_folder() as folder:
         write_costs(record, ledger, origin, folder)
         run.log_folder(folder)
+
+
+def log_bias(run: TrackedRun, record: StudyRecord, ledger: Ledger, bias: Bias) -> None:
+    """Log what equalising took off the score, and say it above the results."""
+    run.log_figures(bias.metrics())
+    note = f"{bias.told}\n\n{summary_markdown(record, ledger)}"
+    run.tag({names.NOTE: note, names.UNTOUCHED_RUN: bias.untouched_run})
 
 
 def _command(config: StudyConfig) -> str:

@@ -1,13 +1,12 @@
 """Registers the model of a study, and makes it the champion where it passes the gate."""
 
-from fakeface_bench.choice import newest_studies
+from fakeface_bench.best import best_study
 from fakeface_bench.config import BEST, DIGEST_DIGITS, RegisterConfig
-from fakeface_bench.errors import FakefaceError, UsageError
+from fakeface_bench.errors import FakefaceError
 from fakeface_bench.gate import comes_back, deserves
 from fakeface_bench.progress import Progress
-from fakeface_bench.reading import model_card_of, read_studies, under_one_name
+from fakeface_bench.reading import model_card_of, read_studies
 from fakeface_bench.records import ComparedStudy, Finding, Registration
-from fakeface_bench.report import compare_studies
 from fakeface_bench.request import check_register
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.registry import (
@@ -22,7 +21,7 @@ from fakeface_bench.tracking.registry import (
 )
 from fakeface_bench.tracking.runs import tag_run, tracked_run
 from fakeface_bench.tracking.store import open_store
-from fakeface_bench.tracking.studies import StudyRun, find_studies, study_named
+from fakeface_bench.tracking.studies import StudyRun, study_named
 
 #: Told as tags of a version, under the names that they have as metrics of the study.
 MAIN_FIGURES = (
@@ -47,7 +46,7 @@ def run_registration(config: RegisterConfig, progress: Progress) -> Registration
     with tracked_run("registration", f"register {config.name}") as run:
         run.log_params(config.as_params())
         if config.run == BEST:
-            study = _recommended(run.experiment_id, config.data_digest, progress)
+            study = best_study(run.experiment_id, config.data_digest, progress)
         else:
             study = study_named(config.run)
         registration = register_study(study, config.name, config.force, progress)
@@ -103,29 +102,6 @@ def register_study(study: StudyRun, name: str, force: bool, progress: Progress) 
         describe_version(version, described, _facts(study) | _gate_tags(registration, force))
     tag_run(study.run_id, {names.REGISTERED: version.address})
     return registration
-
-
-def _recommended(experiment_id: str, data: str, progress: Progress) -> StudyRun:
-    """Return the cheapest study not shown to be less accurate than the best.
-
-    Those without a model that can be registered are told and passed over.
-    """
-    chosen = newest_studies(find_studies(experiment_id), data).studies
-    having = [study for study in chosen if _has_detector(study, progress)]
-    if not having:
-        raise UsageError("no finished study has a model to register; run one again.")
-    studies = under_one_name(list(read_studies(having, progress)))
-    run_id = compare_studies(studies).recommended.study.identity.run_id
-    return next(study for study in having if study.run_id == run_id)
-
-
-def _has_detector(study: StudyRun, progress: Progress) -> bool:
-    try:
-        detector_of(study)
-    except UsageError as error:
-        progress.warn(str(error))
-        return False
-    return True
 
 
 def _against(

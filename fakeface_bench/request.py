@@ -1,7 +1,6 @@
 """What can be told wrong with a request before anything heavy is loaded."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 from fakeface_bench.architectures.catalogue import architecture_named
@@ -10,17 +9,16 @@ from fakeface_bench.architectures.weights_spec import check_weights_spec
 from fakeface_bench.config import (
     AUTO,
     BEST,
-    FROZEN,
     SEARCHED,
+    UNTOUCHED,
     AuditConfig,
     CompareConfig,
     RegisterConfig,
     StudyConfig,
-    SuiteConfig,
+    equalising_quality,
 )
 from fakeface_bench.data.sources import check_data
 from fakeface_bench.errors import UsageError
-from fakeface_bench.folders import existing_path
 
 #: Below this no `keras.applications` network keeps a map of more than one position.
 MIN_IMAGE_SIZE = 32
@@ -38,6 +36,11 @@ def check_request(config: StudyConfig) -> None:
     architecture = architecture_named(config.model)
     check_weights_spec(config.weights, architecture)
     _check_tuning(config, unfrozen_part(config.fine_tune, architecture))
+    if equalising_quality(config.equalise) is None:
+        raise UsageError(
+            f"equalise {config.equalise!r} is neither {UNTOUCHED!r}, nor 'jpeg', nor a quality "
+            "from 'jpeg1' to 'jpeg100'."
+        )
     check_data(config.data)
     if config.image_size and config.image_size < MIN_IMAGE_SIZE:
         raise UsageError(
@@ -61,7 +64,7 @@ def check_explain(output: str) -> None:
     """
     if not output:
         raise UsageError("output is empty; name a folder for the pictures.")
-    _check_output(output)
+    check_output(output)
 
 
 def check_register(config: RegisterConfig) -> None:
@@ -110,7 +113,7 @@ def check_audit(config: AuditConfig) -> None:
         UsageError: With what arrived and what is allowed.
     """
     check_data(config.data)
-    _check_output(config.output)
+    check_output(config.output)
 
 
 def check_compare(config: CompareConfig) -> None:
@@ -123,66 +126,15 @@ def check_compare(config: CompareConfig) -> None:
         raise UsageError("data and runs both choose the studies; give one of them.")
     if config.runs and not config.run_ids:
         raise UsageError(f"runs {config.runs!r} names none; give ids of MLflow runs.")
-    _check_output(config.output)
+    check_output(config.output)
 
 
-def check_suite(config: SuiteConfig) -> None:
-    """Refuse a suite of which any study could not begin.
+def check_output(name: str) -> None:
+    """Refuse a folder to write to that is a file.
 
     Raises:
-        UsageError: With what arrived, what is allowed, and what to do.
+        UsageError: With what arrived.
     """
-    _check_output(config.output)
-    if not config.model_names:
-        raise UsageError("models is empty; name architectures, joined by commas.")
-    known = [architecture_named(name).key for name in config.model_names]
-    twice = [key for key in known if known.count(key) > 1]
-    if twice:
-        raise UsageError(f"models names {twice[0]!r} twice; name each architecture once.")
-    strangers = sorted(set(named_weights(config.study.weights)) - {*known, *config.model_names})
-    if strangers:
-        raise UsageError(
-            f"weights are given for {strangers[0]!r}, which is not among models {config.models!r}."
-        )
-    for name, weights in named_weights(config.study.weights).items():
-        check_weights_spec(weights, architecture_named(name))
-    for study in suite_studies(config):
-        check_request(study)
-
-
-def suite_studies(config: SuiteConfig) -> list[StudyConfig]:
-    """Return the studies of a suite, in the order of its models.
-
-    What a network has no use for it is not asked: weights and fine-tuning where it trains from
-    scratch, augmentation and precision where only its head trains.
-    """
-    return [_suite_study(config.study, name) for name in config.model_names]
-
-
-def named_weights(weights: str) -> dict[str, str]:
-    """Return the file of each model in `model=FILE,model=FILE`; nothing of other weights."""
-    if existing_path(weights):
-        return {}
-    pairs = [part.partition("=") for part in weights.split(",")]
-    if not all(equals for _, equals, _ in pairs):
-        return {}
-    return {model.strip(): file.strip() for model, _, file in pairs}
-
-
-def _suite_study(shared: StudyConfig, model: str) -> StudyConfig:
-    architecture = architecture_named(model)
-    study = replace(shared, model=model)
-    if not architecture.pretrained:
-        return replace(study, weights=AUTO, fine_tune=FROZEN)
-    if study.fine_tune == FROZEN:
-        study = replace(study, augment=SEARCHED, precision=AUTO)
-    named = named_weights(shared.weights)
-    if not named:
-        return study
-    return replace(study, weights=named.get(model) or named.get(architecture.key) or AUTO)
-
-
-def _check_output(name: str) -> None:
     try:
         output = Path(name).expanduser()
     except RuntimeError as error:

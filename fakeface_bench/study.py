@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, replace
 
 from fakeface_bench.accounting import Expenses, close_ledger
+from fakeface_bench.bias import measure_bias
 from fakeface_bench.clock import Clock
 from fakeface_bench.conclusion import conclude
 from fakeface_bench.config import FIGURES_VERSION, StudyConfig
@@ -17,6 +18,7 @@ from fakeface_bench.models.networks import Network
 from fakeface_bench.plan import Plan, make_plan
 from fakeface_bench.progress import Progress
 from fakeface_bench.recording import (
+    log_bias,
     log_costs,
     log_explanation,
     log_results,
@@ -24,7 +26,7 @@ from fakeface_bench.recording import (
     origin_of,
     record_of,
 )
-from fakeface_bench.records import Ledger, Registration, SearchRecord, StudyRecord
+from fakeface_bench.records import Bias, Ledger, Registration, SearchRecord, StudyRecord
 from fakeface_bench.register import register_study
 from fakeface_bench.request import check_request
 from fakeface_bench.runtime import hardware_facts
@@ -59,6 +61,7 @@ class StudyOutcome:
     run_id: str
     experiment_id: str
     registration: Registration | None = None
+    bias: Bias | None = None
 
 
 def run_study(config: StudyConfig, progress: Progress, clock: Clock | None = None) -> StudyOutcome:
@@ -83,6 +86,7 @@ def run_study(config: StudyConfig, progress: Progress, clock: Clock | None = Non
         check_registry()
     with tracked_run("study", plan.title) as run, energy_meter() as meter:
         subject, tags = _open_subject(plan, run, progress)
+        plan = subject.plan
         study = _open_study(plan, subject)
         task = _fit_task(plan, subject, study, run, progress)
         runs = TrialRuns(run, tags)
@@ -91,15 +95,19 @@ def run_study(config: StudyConfig, progress: Progress, clock: Clock | None = Non
         search = _search(plan, study, task, runs, progress)
         conclusion = conclude(subject, task, search, config.seeds, progress)
         record = record_of(plan, subject, search, conclusion)
-        model_id = log_winner(plan, subject, record, conclusion.detector)
+        model_id = log_winner(run.run_id, plan, subject, record, conclusion.detector)
         log_results(run, record, model_id)
         log_explanation(run, plan, subject, record, conclusion.detector)
         expenses = Expenses(subject, search, earlier, *began, conclusion)
         ledger = close_ledger(expenses, config.dollars_per_hour, clock, meter)
         log_costs(run, record, ledger, origin_of(run.run_id, plan, subject, conclusion.detector))
         runs.supersede_older()
+        bias = None
+        if plan.equalises:
+            bias = measure_bias(run, plan, subject, record, progress)
+            log_bias(run, record, ledger, bias)
     registration = _register(run.run_id, config.register, progress) if config.register else None
-    return StudyOutcome(record, ledger, run.run_id, run.experiment_id, registration)
+    return StudyOutcome(record, ledger, run.run_id, run.experiment_id, registration, bias)
 
 
 def _register(run_id: str, name: str, progress: Progress) -> Registration:
@@ -127,6 +135,8 @@ def _open_subject(
     tags = _tags(plan) | _data_tags(plan, subject.index)
     run.tag(tags)
     inputs = {"image_size_px": plan.image_size, "trained_on": subject.inputs.told}
+    if plan.equalises:
+        inputs["jpeg_quality"] = subject.plan.jpeg_quality
     run.log_params(inputs | subject.images_by_source())
     index = subject.index
     run.log_dataset(index.name, index.digest, index.frame, index.folders)

@@ -1,10 +1,11 @@
 """What a study examines: a network, the index of its images, and a reader of their splits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fakeface_bench.config import CLASS_NAMES
+from fakeface_bench.config import CLASS_NAMES, equalising_quality
 from fakeface_bench.data.audit import Audit
+from fakeface_bench.data.compression import common_quality, more_compressed
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.features.reader import SplitReader
 from fakeface_bench.inputs import Inputs, prepare_inputs
@@ -19,12 +20,14 @@ class Subject:
     """A network, its data, and what an audit found in them.
 
     Attributes:
+        plan: What is asked, with what the dataset decides of it.
         dataset: The dataset, made ready.
         index: The images of it that are used.
         inputs: What the network reads of them.
         reader: Reads the splits.
     """
 
+    plan: Plan
     dataset: PreparedDataset
     index: ImageIndex
     inputs: Inputs
@@ -64,6 +67,22 @@ class Subject:
 def prepare_subject(plan: Plan, progress: Progress) -> Subject:
     """Read the dataset's index and build the network; its splits are read when asked for."""
     dataset = prepare_dataset(plan.config.data, plan.config.seed, progress)
-    index = dataset.index(plan.config.limit, progress)
+    index = dataset.index(plan.config.limit, progress, plan.config.left_out)
+    if plan.equalises:
+        plan = replace(plan, jpeg_quality=_quality(plan, dataset, progress))
     inputs = prepare_inputs(plan, index, progress)
-    return Subject(dataset, index, inputs, SplitReader(index, inputs.load, plan.config.balance))
+    reader = SplitReader(index, inputs.load, plan.config.balance)
+    return Subject(plan, dataset, index, inputs, reader)
+
+
+def _quality(plan: Plan, dataset: PreparedDataset, progress: Progress) -> int:
+    """Return the quality of the JPEG that every picture passes; tell whose traces outlast it."""
+    used = dataset.audit.used
+    quality = equalising_quality(plan.config.equalise) or common_quality(used)
+    progress.say(f"every picture passes a JPEG of quality {quality} first")
+    outlast = used[more_compressed(used, quality)]
+    if len(outlast):
+        by_class = outlast["label"].map(dict(enumerate(CLASS_NAMES))).value_counts()
+        told = " and ".join(f"{by_class.get(name, 0):,} {name}" for name in CLASS_NAMES)
+        progress.warn(f"{told} pictures are JPEGs of a lower quality, whose traces remain")
+    return quality

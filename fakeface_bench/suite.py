@@ -1,50 +1,19 @@
 """One suite: a study each of several networks, in processes of their own, and their comparison."""
 
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fakeface_bench import __version__
-from fakeface_bench.architectures.catalogue import architecture_named
-from fakeface_bench.architectures.weights_spec import file_label
-from fakeface_bench.child import wait_for
 from fakeface_bench.choice import of_one_dataset
 from fakeface_bench.compare import ComparisonOutcome, record_comparison
-from fakeface_bench.config import (
-    FIGURES_VERSION,
-    STORAGE_VARIABLE,
-    CompareConfig,
-    StudyConfig,
-    SuiteConfig,
-)
-from fakeface_bench.data.index import ImageIndex
-from fakeface_bench.errors import INTERRUPTED, StudyError, UsageError
-from fakeface_bench.folders import draft_folder, existing_path
+from fakeface_bench.config import CompareConfig, SuiteConfig
+from fakeface_bench.errors import StudyError
+from fakeface_bench.obtaining import failure_of, obtain_study
 from fakeface_bench.preparation import prepare_dataset
 from fakeface_bench.progress import Progress
 from fakeface_bench.records import LeftOut
-from fakeface_bench.report import SAVED_FILES
-from fakeface_bench.request import check_suite, suite_studies
-from fakeface_bench.tracking.runs import TrackedRun, tracked_run
+from fakeface_bench.suite_request import check_suite, suite_studies
+from fakeface_bench.tracking.runs import tracked_run
 from fakeface_bench.tracking.store import open_store
-from fakeface_bench.tracking.studies import (
-    FINISHED,
-    StudyRun,
-    download_study,
-    environment_of,
-    find_studies,
-    open_study_run,
-    settle_study_run,
-    study_named,
-)
-
-#: Params that may differ between a study that is asked for and one that is as good: the dataset and
-#: its limit are compared by digest, trials, seeds and time by what is enough; the rest moves no
-#: figure.
-_MAY_DIFFER = (
-    *("model", "data", "limit", "trials", "seeds", "study"),
-    *("cache_gb", "storage", "timeout_minutes", "dollars_per_hour", "register"),
-)
+from fakeface_bench.tracking.studies import StudyRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +37,15 @@ def run_suite(config: SuiteConfig, progress: Progress) -> SuiteOutcome:
         run.log_params(config.shown_params())
         shared = config.study
         dataset = prepare_dataset(shared.data, shared.seed, progress)
-        index = dataset.index(shared.limit, progress)
+        index = dataset.index(shared.limit, progress, shared.left_out)
         results = []
         studies = suite_studies(config)
         for number, study in enumerate(studies, start=1):
             progress.say(f"study {number} of {len(studies)}: {study.model}")
-            before = _finished_before(run, study, index, progress)
-            results.append(before or _run_study(run, study, index))
+            results.append(obtain_study(run, study, index, progress))
         finished = [result for result in results if isinstance(result, StudyRun)]
         failed = tuple(result for result in results if isinstance(result, LeftOut))
-        failure = _failure(failed, len(studies))
+        failure = failure_of(failed, len(studies))
         if not finished:
             raise StudyError(failure)
         chosen = of_one_dataset(finished, failed)
@@ -86,81 +54,3 @@ def run_suite(config: SuiteConfig, progress: Progress) -> SuiteOutcome:
         if failure:
             run.fail(failure)
     return SuiteOutcome(outcome, failure)
-
-
-def _finished_before(
-    run: TrackedRun, study: StudyConfig, index: ImageIndex, progress: Progress
-) -> StudyRun | None:
-    """Return the newest finished study that answers the same request; None where there is none."""
-    model = architecture_named(study.model).key
-    digests = (index.digest, index.split_digest("test"))
-    for earlier in find_studies(run.experiment_id):
-        same_data = (earlier.digest, earlier.test_digest) == digests
-        same = earlier.status == FINISHED and earlier.model == model and same_data
-        if same and answered(study, earlier) and _is_whole(earlier, progress):
-            weights = f"{earlier.weights} weights"
-            progress.say(f"{study.model} was finished before ({weights}, run {earlier.run_id})")
-            return earlier
-    return None
-
-
-def answered(study: StudyConfig, earlier: StudyRun) -> bool:
-    """Whether a finished study holds all that is asked for, by the same version of the suite."""
-    params = earlier.params
-    asked = {key: str(value) for key, value in study.as_params().items() if key not in _MAY_DIFFER}
-    asked |= {"version_fakeface_bench": __version__, "version_figures": FIGURES_VERSION}
-    if study.balance == "sources":  # which images come together counts then, not only which
-        asked["data"] = study.data
-    file = existing_path(study.weights)
-    same_weights = file is None or earlier.weights == file_label(file)
-    enough = all(float(params.get(key, 0)) >= getattr(study, key) for key in ("trials", "seeds"))
-    in_time = float(params.get("timeout_minutes", 0)) in (0.0, study.timeout_minutes)
-    same = all(params.get(key) == value for key, value in asked.items())
-    return same and same_weights and enough and in_time
-
-
-def _is_whole(study: StudyRun, progress: Progress) -> bool:
-    """Whether a comparison could read a finished study; if not, it is to be run again."""
-    try:
-        with draft_folder() as folder:
-            download_study(study, SAVED_FILES, folder)
-    except UsageError as error:
-        progress.warn(f"{error} It is run again.")
-        return False
-    return True
-
-
-def _run_study(run: TrackedRun, study: StudyConfig, index: ImageIndex) -> StudyRun | LeftOut:
-    """Run a study in a process of its own; one that fails leaves its reason."""
-    options = [
-        word
-        for key, value in study.as_params().items()
-        if key != "storage"  # it may hold a password, which a command line shows to everybody
-        for word in (f"--{key.replace('_', '-')}", str(value))
-    ]
-    command = [sys.executable, "-m", "fakeface_bench", "run", *options]
-    run_id = open_study_run(run, architecture_named(study.model).key, index.name)
-    variables = environment_of(run_id, run.experiment_id) | {STORAGE_VARIABLE: study.storage}
-    try:
-        code = wait_for(command, variables)
-    except OSError as error:
-        return LeftOut(study.model, run_id, f"it failed: {settle_study_run(run_id, str(error))}")
-    except BaseException:
-        settle_study_run(run_id, "interrupted")
-        raise
-    if code == 0:
-        return study_named(run_id)
-    reason = settle_study_run(run_id, f"its process ended with code {code}.")
-    if code == INTERRUPTED:
-        raise KeyboardInterrupt
-    return LeftOut(study.model, run_id, f"it failed: {reason}")
-
-
-def _failure(failed: Sequence[LeftOut], studies: int) -> str:
-    """Say which studies failed and why; empty where none did."""
-    if not failed:
-        return ""
-    told = " ".join(f"{study.name}: {study.reason}" for study in failed)
-    some = len(failed) < studies
-    rest = " The others are compared; the same command runs only what is missing." if some else ""
-    return f"{len(failed)} of {studies} studies failed. {told}{rest}"

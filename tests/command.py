@@ -80,5 +80,4 @@ def assert_failed(command: Command, process: subprocess.CompletedProcess[str], s
     run = only_run(command.store)
     assert run.info.status == "FAILED"
     assert says in run.data.tags["fakeface.failure"]
-    features = command.cache / "features"
-    assert not features.exists() or list(features.iterdir()) == []
+    assert list((command.cache / "features").rglob("*.npy")) == []

@@ -17,7 +17,10 @@ from fakeface_bench.cli import cli
 from fakeface_bench.config import (
     AuditConfig,
     CompareConfig,
+    EvaluateConfig,
+    GeneraliseConfig,
     RegisterConfig,
+    RobustnessConfig,
     StudyConfig,
     SuiteConfig,
 )
@@ -50,6 +53,9 @@ def test_the_defaults_are_those_of_the_library() -> None:
     assert defaults("suite") == SuiteConfig().as_params()
     assert defaults("compare") == CompareConfig().as_params()
     assert defaults("register") == RegisterConfig().as_params()
+    assert defaults("evaluate") == EvaluateConfig().as_params()
+    assert defaults("generalise") == GeneraliseConfig().as_params()
+    assert defaults("robustness") == RobustnessConfig().as_params()
 
 
 @pytest.mark.parametrize("name", ENTRY_POINTS)

@@ -7,10 +7,13 @@ from fakeface_bench.cli.audit import audit
 from fakeface_bench.cli.catalogue import list_tables
 from fakeface_bench.cli.compare import compare
 from fakeface_bench.cli.datasets import datasets
+from fakeface_bench.cli.evaluate import evaluate
 from fakeface_bench.cli.explain import explain
 from fakeface_bench.cli.fetch import fetch
+from fakeface_bench.cli.generalise import generalise
 from fakeface_bench.cli.predict import predict
 from fakeface_bench.cli.register import register
+from fakeface_bench.cli.robustness import robustness
 from fakeface_bench.cli.run import run
 from fakeface_bench.cli.suite import suite
 
@@ -27,6 +30,9 @@ cli.add_command(compare)
 cli.add_command(register)
 cli.add_command(predict)
 cli.add_command(explain)
+cli.add_command(evaluate)
+cli.add_command(generalise)
+cli.add_command(robustness)
 cli.add_command(audit)
 cli.add_command(list_tables)
 cli.add_command(datasets)

@@ -146,7 +146,9 @@ def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
         f"{outcome.ledger.total_cold_seconds:.0f} s from a cold start; study {record.study}",
         highlight=False,
     )
-    _print_way_to(outcome.experiment_id, outcome.run_id, console)
+    if outcome.bias:
+        console.print(escape(outcome.bias.told), highlight=False)
+    print_way_to(outcome.experiment_id, outcome.run_id, console)
     if outcome.registration:
         print_registration(outcome.registration, console)
 
@@ -169,7 +171,7 @@ def print_comparison(outcome: "ComparisonOutcome", console: Console) -> None:
     if outcome.folder:
         page = outcome.folder / "report.html"
         console.print(f"Report: {escape(str(page))}", soft_wrap=True, highlight=False)
-    _print_way_to(outcome.experiment_id, outcome.run_id, console)
+    print_way_to(outcome.experiment_id, outcome.run_id, console)
 
 
 def print_registration(registration: "Registration", console: Console) -> None:
@@ -190,10 +192,11 @@ def print_audit(outcome: "AuditOutcome", console: Console) -> None:
     for finding, value in audit_rows(outcome.audit):
         table.add_row(escape(finding), escape(value))
     console.print(table)
-    _print_way_to(outcome.experiment_id, outcome.run_id, console)
+    print_way_to(outcome.experiment_id, outcome.run_id, console)
 
 
-def _print_way_to(experiment_id: str, run_id: str, console: Console) -> None:
+def print_way_to(experiment_id: str, run_id: str, console: Console) -> None:
+    """Print how a run is opened in MLflow's UI."""
     from fakeface_bench.tracking.store import ui_command
 
     command, address = ui_command(experiment_id, run_id)

@@ -1,6 +1,6 @@
-"""The options that say what a study is asked: those of `run`, and of every study of a suite."""
+"""The options that say what a study is asked: those of `run`, a suite and a matrix."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -19,120 +19,142 @@ from fakeface_bench.config import (
 Command = Callable[..., Any]
 
 _DEFAULT = StudyConfig()
-#: In the order in which help shows them.
-_OPTIONS: tuple[Callable[[Command], Command], ...] = (
-    click.option(
+#: By name, in the order in which help shows them.
+_OPTIONS: Mapping[str, Callable[[Command], Command]] = {
+    "data": click.option(
         "--data",
         default=_DEFAULT.data,
         help="Dataset by name, or a folder of faces; several are joined by '+'.",
     ),
-    click.option(
+    "trials": click.option(
         "--trials",
         type=click.IntRange(1, 10_000),
         default=_DEFAULT.trials,
         help="Finished trials that the study shall hold in the end.",
     ),
-    click.option(
+    "epochs": click.option(
         "--epochs",
         type=click.IntRange(1, 1000),
         default=_DEFAULT.epochs,
         help="Most epochs of one fit; early stopping may end it sooner.",
     ),
-    click.option(
+    "image_size": click.option(
         "--image-size",
         type=click.IntRange(0, 2048),
         default=_DEFAULT.image_size,
         help="Side of the network's input in pixels; 0 for the architecture's own.",
     ),
-    click.option(
+    "batch_size": click.option(
         "--batch-size",
         type=click.IntRange(0, 4096),
         default=_DEFAULT.batch_size,
         help="Images per step; 0 suits the machine in extraction and is searched in training.",
     ),
-    click.option(
+    "weights": click.option(
         "--weights",
         default=_DEFAULT.weights,
         help="imagenet, random, a Keras weights file; or auto: imagenet where it can be had.",
     ),
-    click.option(
+    "fit": click.option(
         "--fit",
         type=click.Choice(FITS),
         default=_DEFAULT.fit,
         help="How images meet the input: centre crop at native resolution, or resized.",
     ),
-    click.option(
+    "equalise": click.option(
+        "--equalise",
+        default=_DEFAULT.equalise,
+        help="none; or jpeg: every picture passes one JPEG first (of the lowest quality common in "
+        "the dataset; jpeg75: of 75), and the ROC AUC that this costs is told.",
+    ),
+    "leave_out": click.option(
+        "--leave-out",
+        default=_DEFAULT.leave_out,
+        help="Tiers or sources of the dataset whose images are not used, joined by commas.",
+    ),
+    "balance": click.option(
         "--balance",
         type=click.Choice(BALANCES),
         default=_DEFAULT.balance,
         help="What weighs the same in training, however many images it has.",
     ),
-    click.option(
+    "fine_tune": click.option(
         "--fine-tune",
         default=_DEFAULT.fine_tune,
         help="Layers trained under the head: frozen (none), last_block, last_2_blocks and so on, "
         "all, or a number of last layers.",
     ),
-    click.option(
+    "augment": click.option(
         "--augment",
         type=click.Choice((SEARCHED, *AUGMENTS)),
         default=_DEFAULT.augment,
         help="What is done to the pictures that train such layers.",
     ),
-    click.option(
+    "precision": click.option(
         "--precision",
         type=click.Choice((AUTO, *PRECISIONS)),
         default=_DEFAULT.precision,
         help="In what numbers such layers compute; auto measures.",
     ),
-    click.option(
+    "cache_gb": click.option(
         "--cache-gb",
         type=click.FloatRange(0),
         default=_DEFAULT.cache_gb,
         help="Disk for what such layers read each epoch; 0: a quarter of the free disk, at most "
         "20.",
     ),
-    click.option(
+    "limit": click.option(
         "--limit",
         type=click.IntRange(0),
         default=_DEFAULT.limit,
         help="At most this many images per split and class; 0 for all.",
     ),
-    click.option(
+    "seed": click.option(
         "--seed",
         type=click.IntRange(0, 2**31 - 1),
         default=_DEFAULT.seed,
         help="Of the split, random weights, the search and every fit.",
     ),
-    click.option(
+    "seeds": click.option(
         "--seeds",
         type=click.IntRange(1, 100),
         default=_DEFAULT.seeds,
         help="Fits of the winner, each with a seed of its own; the first is kept.",
     ),
-    click.option(
+    "storage": click.option(
         "--storage",
         default=_DEFAULT.storage,
         envvar=STORAGE_VARIABLE,
         help="Optuna storage URL; empty for a SQLite file beside MLflow's.",
     ),
-    click.option(
+    "timeout_minutes": click.option(
         "--timeout-minutes",
         type=click.FloatRange(0),
         default=_DEFAULT.timeout_minutes,
         help="After this time no new trial starts; 0 for never.",
     ),
-    click.option(
+    "dollars_per_hour": click.option(
         "--dollars-per-hour",
         type=click.FloatRange(0),
         default=_DEFAULT.dollars_per_hour,
         help="What the machine costs; 0 for no price.",
     ),
-)
+}
+#: What the rows and columns of a matrix say themselves.
+_OF_ONE_CELL = ("data", "equalise", "leave_out")
 
 
 def study_options(command: Command) -> Command:
     """Give a command every option of a study but its model and name."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
+    return _with(command, list(_OPTIONS))
+
+
+def matrix_options(command: Command) -> Command:
+    """Give a command the options that all studies of a matrix share."""
+    return _with(command, [name for name in _OPTIONS if name not in _OF_ONE_CELL])
+
+
+def _with(command: Command, names: Sequence[str]) -> Command:
+    for name in reversed(names):
+        command = _OPTIONS[name](command)
     return command

@@ -29,7 +29,7 @@ def suite(models: str, output: str, **options: object) -> None:
     """
     # MLflow takes seconds to import, so a wrong request is told before.
     from fakeface_bench.cli.console import ConsoleProgress, print_comparison
-    from fakeface_bench.request import check_suite
+    from fakeface_bench.suite_request import check_suite
 
     study = StudyConfig(**options)  # type: ignore[arg-type]  # click has checked each option
     config = SuiteConfig(models, output, study)

@@ -21,8 +21,21 @@ from fakeface_bench.config.names import (
     PRECISIONS,
     REAL,
     SEARCHED,
+    UNTOUCHED,
 )
-from fakeface_bench.config.study import STORAGE_VARIABLE, StudyConfig, without_credentials
+from fakeface_bench.config.study import (
+    STORAGE_VARIABLE,
+    StudyConfig,
+    equalising_quality,
+    without_credentials,
+)
+from fakeface_bench.config.transfer import (
+    HOLD_OUTS,
+    EvaluateConfig,
+    GeneraliseConfig,
+    RobustnessConfig,
+    listed,
+)
 from fakeface_bench.config.trial import HeadConfig, TrialConfig, TuningConfig
 from fakeface_bench.config.versions import (
     FIGURES_VERSION,
@@ -42,6 +55,7 @@ __all__ = [
     "FIGURES_VERSION",
     "FITS",
     "FROZEN",
+    "HOLD_OUTS",
     "PRECISIONS",
     "PREDICTION_FORMS",
     "REAL",
@@ -50,14 +64,20 @@ __all__ = [
     "STORAGE_VARIABLE",
     "STUDY_VERSION",
     "TUNING_VERSION",
+    "UNTOUCHED",
     "AuditConfig",
     "CompareConfig",
+    "EvaluateConfig",
+    "GeneraliseConfig",
     "HeadConfig",
     "PredictConfig",
     "RegisterConfig",
+    "RobustnessConfig",
     "StudyConfig",
     "SuiteConfig",
     "TrialConfig",
     "TuningConfig",
+    "equalising_quality",
+    "listed",
     "without_credentials",
 ]

@@ -79,7 +79,7 @@ class RegisterConfig:
 
 
 #: What a suite asks of a study itself: everything else is the same for all of its studies.
-_OF_ONE_STUDY = ("model", "study", "register")
+OF_ONE_STUDY = ("model", "study", "register")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class SuiteConfig:
 
     def as_params(self) -> dict[str, Any]:
         """Return the record as flat params, keyed as on the command line."""
-        shared = {k: v for k, v in self.study.as_params().items() if k not in _OF_ONE_STUDY}
+        shared = {k: v for k, v in self.study.as_params().items() if k not in OF_ONE_STUDY}
         return {"models": self.models, "output": self.output, **shared}
 
     def shown_params(self) -> dict[str, Any]:

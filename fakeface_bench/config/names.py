@@ -7,6 +7,8 @@ CLASS_NAMES = ("real", "fake")
 
 #: How an image meets the network's input: see `data.images.fit_image`.
 FITS = ("crop", "resize")
+#: What every picture passes first, real and fake alike: see `config.study.jpeg_quality`.
+UNTOUCHED = "none"
 #: What weighs the same in training, however many images it has: see `features.balance`.
 BALANCES = ("none", "classes", "sources")
 #: What is done to training pictures: see `data.augmentations`; `search` leaves it to the trials.

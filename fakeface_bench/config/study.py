@@ -1,12 +1,28 @@
 """One study as it is asked for."""
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fakeface_bench.config.names import AUTO, FROZEN, SEARCHED
+from fakeface_bench.config.names import AUTO, FROZEN, SEARCHED, UNTOUCHED
 
 #: Names the study's storage, for a process whose command line is not to show a password.
 STORAGE_VARIABLE = "FAKEFACE_STORAGE"
+
+
+_EQUALISE = re.compile(r"jpeg(\d{0,3})")
+
+
+def equalising_quality(equalise: str) -> int | None:
+    """Return the quality of the JPEG that `equalise` names, from 1 to 100.
+
+    0 for `jpeg`, which leaves it to the dataset, and for `none`. None for what is neither.
+    """
+    if equalise in (UNTOUCHED, "jpeg"):
+        return 0
+    found = _EQUALISE.fullmatch(equalise)
+    quality = int(found[1]) if found else 0
+    return quality if 1 <= quality <= 100 else None
 
 
 def without_credentials(storage: str) -> str:
@@ -28,6 +44,10 @@ class StudyConfig:
         batch_size: Images per step, through the backbone and in training.
         weights: `auto`, `imagenet`, `random`, or a Keras weights file.
         fit: How images meet the network's input, one of `FITS`.
+        equalise: What every picture passes before anything else, real and fake alike: `jpeg`, of
+            the lowest quality that is common in the dataset, so that none shows how it was kept;
+            `jpeg75` and the like, of that quality; `none`.
+        leave_out: Names of tiers or sources, joined by commas, whose images are not used.
         balance: What weighs the same in training, one of `BALANCES`.
         fine_tune: Which layers under the head are trained: `frozen` for none, `last_block`,
             `last_2_blocks` and so on, `all`, or a number of last layers.
@@ -54,6 +74,8 @@ class StudyConfig:
     batch_size: int = 0
     weights: str = "auto"
     fit: str = "crop"
+    equalise: str = UNTOUCHED
+    leave_out: str = ""
     balance: str = "none"
     fine_tune: str = FROZEN
     augment: str = SEARCHED
@@ -67,6 +89,11 @@ class StudyConfig:
     timeout_minutes: float = 0.0
     dollars_per_hour: float = 0.0
     register: str = ""
+
+    @property
+    def left_out(self) -> list[str]:
+        """The tiers and sources that are left out."""
+        return [part.strip() for part in self.leave_out.split(",") if part.strip()]
 
     def as_params(self) -> dict[str, Any]:
         """Return the record as flat params, keyed as on the command line."""

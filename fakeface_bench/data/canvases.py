@@ -34,12 +34,14 @@ class Pictures:
         size: Side of the network's input in pixels.
         fit: One of `config.FITS`.
         side: Of the canvas; `size` where no crop beside the centre is wanted.
+        jpeg_quality: Of the JPEG that every picture passes first; 0 for none.
     """
 
     paths: Sequence[Path]
     size: int
     fit: str
     side: int
+    jpeg_quality: int = 0
 
     @property
     def bytes(self) -> int:
@@ -55,8 +57,8 @@ class Pictures:
         path = self.paths[number]
         try:
             if self.side == self.size:
-                return load_image(path, self.size, self.fit)
-            return load_canvas(path, self.size, self.fit, self.side)
+                return load_image(path, self.size, self.fit, self.jpeg_quality)
+            return load_canvas(path, self.size, self.fit, self.side, self.jpeg_quality)
         except DataError as error:
             raise DataError(
                 f"{error}. It was readable when the dataset was indexed; run again to index it "

@@ -1,5 +1,6 @@
 """One image file to the pixels a network sees: decoding, and how it meets the input's size."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -133,16 +134,40 @@ def _fitted(image: Image.Image, size: int, fit: str) -> Image.Image:
     return image if wanted == image.size else image.resize(wanted, Image.Resampling.BICUBIC)
 
 
-def load_image(path: Path, size: int, fit: str) -> npt.NDArray[np.uint8]:
+def reencoded(image: Image.Image, quality: int) -> Image.Image:
+    """Return an RGB image as it comes back from a JPEG, chroma halved both ways (4:2:0).
+
+    Args:
+        image: RGB.
+        quality: Pillow's, 1 to 100; 0 leaves the image as it is.
+    """
+    if not quality:
+        return image
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=quality, subsampling="4:2:0")
+    with Image.open(stream, formats=["JPEG"]) as encoded:
+        return encoded.convert("RGB")
+
+
+def load_image(path: Path, size: int, fit: str, jpeg_quality: int = 0) -> npt.NDArray[np.uint8]:
     """Read one file as the network sees it: uint8 RGB of shape (size, size, 3).
+
+    Args:
+        path: Of the file.
+        size: Side of the network's input in pixels.
+        fit: One of `config.FITS`.
+        jpeg_quality: Of the JPEG that the whole picture passes first; 0 for none.
 
     Raises:
         DataError: If the file cannot be decoded; the message names it.
     """
-    return np.asarray(fit_image(_decoded(path), size, fit), dtype=np.uint8)
+    picture = reencoded(_decoded(path), jpeg_quality)
+    return np.asarray(fit_image(picture, size, fit), dtype=np.uint8)
 
 
-def load_canvas(path: Path, size: int, fit: str, side: int) -> npt.NDArray[np.uint8]:
+def load_canvas(
+    path: Path, size: int, fit: str, side: int, jpeg_quality: int = 0
+) -> npt.NDArray[np.uint8]:
     """Read one file with some of what surrounds the centre, for crops beside it.
 
     The picture, cut to at most `side` × `side` around its centre, lies on a black canvas so that
@@ -153,6 +178,7 @@ def load_canvas(path: Path, size: int, fit: str, side: int) -> npt.NDArray[np.ui
         size: Side of the network's input in pixels.
         fit: One of `config.FITS`.
         side: Of the canvas in pixels; `side` - `size` is even.
+        jpeg_quality: As in `load_image`.
 
     Returns:
         uint8 RGB of shape (side, side, 3).
@@ -160,7 +186,7 @@ def load_canvas(path: Path, size: int, fit: str, side: int) -> npt.NDArray[np.ui
     Raises:
         DataError: If the file cannot be decoded; the message names it.
     """
-    image = _fitted(_decoded(path), size, fit)
+    image = _fitted(reencoded(_decoded(path), jpeg_quality), size, fit)
     seen = np.asarray(centre(image, min(image.width, side), min(image.height, side)))
     canvas = np.zeros((side, side, 3), dtype=np.uint8)
     top, left = (-(-(side - length) // 2) for length in seen.shape[:2])

@@ -1,7 +1,7 @@
 """A dataset as one table: path, label, split, group and content digest of every image."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.layout import SPLITS
 from fakeface_bench.data.selection import BOTH_LABELS, HELD_OUT_COPY, UNREADABLE, unreadable_shares
 from fakeface_bench.data.survey import NAMED_PARTS, Survey
-from fakeface_bench.errors import DataError
+from fakeface_bench.errors import DataError, UsageError
 from fakeface_bench.progress import Progress
 
 #: Above this share of unreadable images a split is taken for broken.
@@ -69,7 +69,18 @@ class ImageIndex:
         ]
 
 
-def build_index(survey: Survey, files: pd.DataFrame, limit: int, progress: Progress) -> ImageIndex:
+def index_name(data: str, left_out: Sequence[str]) -> str:
+    """Return what a dataset is called of which some tiers or sources are left out."""
+    return f"{data} without {' and '.join(left_out)}" if left_out else data
+
+
+def build_index(
+    survey: Survey,
+    files: pd.DataFrame,
+    limit: int,
+    progress: Progress,
+    left_out: Sequence[str] = (),
+) -> ImageIndex:
     """Keep of a survey what a study uses; what is left out is named or counted in a warning.
 
     Args:
@@ -77,30 +88,57 @@ def build_index(survey: Survey, files: pd.DataFrame, limit: int, progress: Progr
         files: The same with their splits, as `data.selection.select_files` returns them.
         limit: At most this many images per split and class; 0 for all.
         progress: Warned of all that is left out.
+        left_out: Names of sources and tiers whose images are not used; the others keep the splits
+            that they have beside them.
 
     Raises:
+        UsageError: If no source or tier has such a name.
         DataError: If a class of a split is empty, or more than 5 % of a split cannot be read.
     """
-    _report_skipped(survey, progress)
-    _report_unreadable(files, progress)
+    report_skipped(survey, progress)
+    report_unreadable(files, progress)
     _report_copies(files, progress)
-    frame = files[files["left_out"] == ""].sort_values(["split", "digest", "source", "path"])
+    frame = _without(files[files["left_out"] == ""], left_out)
+    frame = frame.sort_values(["split", "digest", "source", "path"])
     if limit:
         frame = frame.groupby(["split", "label"]).head(limit)
     _require_splits(frame)
-    _require_both_classes(frame, survey.name)
+    name = index_name(survey.name, left_out)
+    _require_both_classes(frame, name)
+    return indexed(survey, name, frame)
+
+
+def indexed(survey: Survey, name: str, rows: pd.DataFrame) -> ImageIndex:
+    """Return rows of a survey's files as an index, in their order."""
     folders = {source.name: source.folder for source in survey.sources}
-    return ImageIndex(survey.name, folders, frame[_COLUMNS].reset_index(drop=True))
+    return ImageIndex(name, folders, rows[_COLUMNS].reset_index(drop=True))
 
 
-def _report_skipped(survey: Survey, progress: Progress) -> None:
+def _without(files: pd.DataFrame, left_out: Sequence[str]) -> pd.DataFrame:
+    known = sorted({*files["source"], *files["tier"]} - {""})
+    for name in left_out:
+        if name not in known:
+            raise UsageError(
+                f"leave_out {name!r} is no source or tier of this dataset; there is "
+                f"{', '.join(known)}."
+            )
+    return files[~files["source"].isin(left_out) & ~files["tier"].isin(left_out)]
+
+
+def report_skipped(survey: Survey, progress: Progress) -> None:
+    """Name the files that were not read, or how many there are."""
     for row in survey.skipped.head(_NAMED_FILES).itertuples():
         progress.warn(f"not read: {row.path!r}: {row.reason}")
     if len(survey.skipped) > _NAMED_FILES:
         progress.warn(f"{len(survey.skipped) - _NAMED_FILES} more files were not read")
 
 
-def _report_unreadable(files: pd.DataFrame, progress: Progress) -> None:
+def report_unreadable(files: pd.DataFrame, progress: Progress) -> None:
+    """Name the files that cannot be decoded, or how many there are.
+
+    Raises:
+        DataError: If they are more than 5 % of a split.
+    """
     broken = files[files["left_out"] == UNREADABLE]
     for row in broken.head(_NAMED_FILES).itertuples():
         progress.warn(f"left out {row.path!r} of {row.source}: {row.error}")

@@ -52,11 +52,15 @@ def class_of(name: str) -> int | None:
     return _CLASS_WORDS.get(_DECORATION.sub("", _DECORATION.sub("", word)))
 
 
-def find_class_folders(root: Path) -> list[ClassFolder]:
+def find_class_folders(root: Path, one_class: bool = False) -> list[ClassFolder]:
     """Find the class folders of a dataset, at most four levels below `root`.
 
     Either `{train,valid,test}/{real,fake}`, or `real` and `fake` alone; synonyms and any case
     are understood. The shallowest place that fits is the dataset.
+
+    Args:
+        root: Of the dataset.
+        one_class: Whether one class will do; then `root` itself may be its folder.
 
     Raises:
         DataError: If none or several places fit, or a split or class is missing there; the
@@ -65,7 +69,7 @@ def find_class_folders(root: Path) -> list[ClassFolder]:
     _require_listable(root)
     level = [root]
     for _ in range(MAX_DEPTH):
-        found = {folder: folders for folder in level if (folders := _read_place(folder))}
+        found = {f: folders for f in level if (folders := _read_place(f, one_class))}
         if len(found) > 1:
             places = ", ".join(sorted(str(folder.relative_to(root)) for folder in found))
             raise DataError(
@@ -74,6 +78,9 @@ def find_class_folders(root: Path) -> list[ClassFolder]:
         if found:
             return next(iter(found.values()))
         level = [child for folder in level for child in _subfolders(folder)]
+    label = class_of(root.name)
+    if one_class and label is not None and list_images(root).images:
+        return [ClassFolder(None, label, root)]
     raise DataError(_nothing_found(root))
 
 
@@ -92,7 +99,7 @@ def _subfolders(folder: Path) -> list[Path]:
         return []
 
 
-def _read_place(folder: Path) -> list[ClassFolder]:
+def _read_place(folder: Path, one_class: bool) -> list[ClassFolder]:
     """Return the class folders of `folder` if it is a dataset's place, else an empty list."""
     children = _subfolders(folder)
     for child in children:
@@ -100,8 +107,10 @@ def _read_place(folder: Path) -> list[ClassFolder]:
             _require_listable(child)
     splits = _splits_in(folder, [child for child in children if _classes(child)])
     if splits:
-        return [f for split in SPLITS for f in _both_classes(splits[split], split)]
-    return _with_inner_splits(_both_classes(folder, None)) if _classes(folder) else []
+        return [f for split in SPLITS for f in _class_folders(splits[split], split, one_class)]
+    if not _classes(folder):
+        return []
+    return _with_inner_splits(_class_folders(folder, None, one_class))
 
 
 def _splits_in(folder: Path, children: list[Path]) -> dict[str, Path]:
@@ -167,10 +176,10 @@ def _classes(folder: Path) -> dict[int, list[Path]]:
     return found
 
 
-def _both_classes(folder: Path, split: str | None) -> list[ClassFolder]:
+def _class_folders(folder: Path, split: str | None, one_class: bool) -> list[ClassFolder]:
     classes = _classes(folder)
     for label, name in enumerate(CLASS_NAMES):
-        if label not in classes:
+        if label not in classes and not one_class:
             seen = ", ".join(repr(p.name) for paths in classes.values() for p in paths)
             raise DataError(
                 f"{folder} holds one class only ({seen}); there is no folder named {name!r} "

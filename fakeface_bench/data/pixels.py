@@ -29,6 +29,7 @@ def pixels_folder(pictures: Pictures, digests: Sequence[str]) -> Path:
             "version": PIXELS_VERSION,
             "decoder": DECODER,
             **({"side": pictures.side} if pictures.side != pictures.size else {}),
+            **({"jpeg_quality": pictures.jpeg_quality} if pictures.jpeg_quality else {}),
         }
     )
     return cache_folder("pixels") / key

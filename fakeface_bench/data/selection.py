@@ -81,7 +81,7 @@ def _split_sources(files: pd.DataFrame, seed: int) -> pd.Series:
         # A picture that another source holds too stays where that one has it.
         placed = _own_split(rows, seed) | placed
     split = files["split"].copy()
-    split.loc[unsplit.index] = unsplit["group"].map(placed)
+    split.loc[unsplit.index] = unsplit["group"].map(placed).astype("str")
     return split.fillna("")
 
 

@@ -36,7 +36,7 @@ def check_data(data: str) -> None:
     for part, folder in parts:
         if part not in _KEYS and folder is None:
             raise unknown_name("dataset or folder", part, _KEYS)
-    identities = [str(folder or part) for part, folder in parts]
+    identities = source_identities(data)
     twice = [identity for identity in identities if identities.count(identity) > 1]
     if twice:
         raise UsageError(f"data names {twice[0]!r} twice; name each dataset once.")
@@ -65,6 +65,11 @@ def source_names(data: str) -> list[str]:
         name = part if folder is None else _NO_NAME.sub("_", folder.name) or "root"
         names.append(next(free for free in _numbered(name) if free not in names))
     return names
+
+
+def source_identities(data: str) -> list[str]:
+    """Return what each dataset is, however it is named: its key, or its absolute folder."""
+    return [str(_folder(part) or part) for part in split_data(data)]
 
 
 def prepare_sources(data: str, progress: Progress) -> Iterator[Source]:

@@ -53,14 +53,21 @@ class Survey:
         return "+".join(source.name for source in self.sources)
 
 
-def survey_sources(sources: Iterable[Source], progress: Progress) -> Survey:
+def survey_sources(
+    sources: Iterable[Source], progress: Progress, one_class: bool = False
+) -> Survey:
     """Read all files below the class folders of each source; unchanged files are not read again.
+
+    Args:
+        sources: Where they lie.
+        progress: Told how far it is.
+        one_class: Whether a source may hold one class only.
 
     Raises:
         DataError: If a folder's layout is not understood, or it holds no image.
     """
     sources = tuple(sources)
-    found = [_survey_one(source, progress) for source in sources]
+    found = [_survey_one(source, progress, one_class) for source in sources]
     files = pd.concat([files for files, _ in found], ignore_index=True)
     skipped = [row for _, rows in found for row in rows]
     return Survey(
@@ -72,10 +79,10 @@ def survey_sources(sources: Iterable[Source], progress: Progress) -> Survey:
 
 
 def _survey_one(
-    source: Source, progress: Progress
+    source: Source, progress: Progress, one_class: bool
 ) -> tuple[pd.DataFrame, list[tuple[str, str, str]]]:
     """Return the files of one source, and what was skipped."""
-    folders = find_class_folders(source.folder)
+    folders = find_class_folders(source.folder, one_class)
     listings = [list_images(folder.path) for folder in folders]
     places = [
         (path, folder)

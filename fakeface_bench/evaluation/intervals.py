@@ -17,7 +17,7 @@ RESAMPLES = 1000
 #: Two-sided 95 % point of the normal distribution.
 Z_95 = 1.959963984540054
 #: Array elements held at once while resampling, some 100 MB in all.
-_ELEMENTS_AT_ONCE = 2_000_000
+ELEMENTS_AT_ONCE = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def resampled_roc_auc(y_true: LabelArray, y_score: FloatArray, seed: int) -> Flo
     up_to = np.searchsorted(real, fake, side="right")
     rng = np.random.default_rng(seed)
     values = np.empty(RESAMPLES)
-    at_once = max(1, _ELEMENTS_AT_ONCE // len(y_true))
+    at_once = max(1, ELEMENTS_AT_ONCE // len(y_true))
     for start in range(0, RESAMPLES, at_once):
         rows = np.arange(min(at_once, RESAMPLES - start))[:, None]
         cumulated = _cumulated_draws(rng, len(rows), len(real))

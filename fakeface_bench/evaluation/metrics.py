@@ -39,6 +39,21 @@ def expected_calibration_error(y_true: LabelArray, y_score: FloatArray) -> float
     return float(np.abs(gaps).sum() / images.sum())
 
 
+def recall_at_false_alarms(y_true: LabelArray, y_score: FloatArray, most: float) -> float:
+    """Return the share of fakes found at the lowest threshold with so few false alarms.
+
+    The field's TPR at FPR, whatever threshold a model has. Of few real images, fewer than
+    1 / `most`, none at all may be called fake.
+
+    Args:
+        y_true: 1 for fake, both classes present, shape (n,).
+        y_score: Any monotone score, shape (n,).
+        most: Share of the real images that may be called fake.
+    """
+    false_alarms, found, _ = sk.roc_curve(y_true, y_score, drop_intermediate=False)
+    return float(found[false_alarms <= most].max())
+
+
 METRICS: Mapping[str, Metric] = {
     "accuracy": Metric("share of images called rightly", True, of_labels=sk.accuracy_score),
     "balanced_accuracy": Metric(
@@ -74,6 +89,16 @@ METRICS: Mapping[str, Metric] = {
         "area under the precision-recall curve of fake",
         True,
         of_scores=sk.average_precision_score,
+    ),
+    "recall_at_1pct_fpr": Metric(
+        "share of fakes found with at most 1 % of real images called fake",
+        True,
+        of_scores=lambda y, s: recall_at_false_alarms(y, s, 0.01),
+    ),
+    "recall_at_5pct_fpr": Metric(
+        "share of fakes found with at most 5 % of real images called fake",
+        True,
+        of_scores=lambda y, s: recall_at_false_alarms(y, s, 0.05),
     ),
     "log_loss": Metric(
         "mean negative log-likelihood, in nats",

@@ -1,23 +1,20 @@
 """Models compared on the same test images: paired tests, and resamples that all of them share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import binom
 
-from fakeface_bench.config import FAKE, REAL
 from fakeface_bench.evaluation.intervals import RESAMPLES, Interval, percentile_interval
+from fakeface_bench.evaluation.weighted import Calls, Figures, Ranks, stratified_resamples
 from fakeface_bench.records import FloatArray, LabelArray, SeedScores
 
 #: What is resampled, by its key in `METRICS`.
 RESAMPLED = ("accuracy", "f1_real", "f1_fake", "roc_auc")
-#: Array elements held at once while resampling, some 100 MB in all.
-_ELEMENTS_AT_ONCE = 2_000_000
 
 BoolArray = npt.NDArray[np.bool_]
-Figures = Mapping[str, FloatArray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +90,13 @@ def resampled_figures(
     Returns:
         For each model, by key, shape (1000,).
     """
-    rng = np.random.default_rng(seed)
     fits = [[_Fit(y_true, scores) for scores in seeds] for seeds in models]
     values = [{key: np.empty((RESAMPLES, len(seeds))) for key in RESAMPLED} for seeds in models]
-    at_once = max(1, _ELEMENTS_AT_ONCE // len(y_true))
-    for start in range(0, RESAMPLES, at_once):
-        counts = _drawn(rng, y_true, min(at_once, RESAMPLES - start))
-        rows = slice(start, start + counts.shape[1])
+    for resamples in stratified_resamples(y_true, seed):
         for place, seeds in enumerate(fits):
             for number, fit in enumerate(seeds):
-                for key, figure in fit.figures(counts).items():
-                    values[place][key][rows, number] = figure
+                for key, figure in fit.figures(resamples.counts).items():
+                    values[place][key][resamples.rows, number] = figure
     return [_over_seeds(of_model, (seed, place)) for place, of_model in enumerate(values)]
 
 
@@ -132,51 +125,13 @@ class _Fit:
     """One model's calls and ranks, sorted once for all resamples."""
 
     def __init__(self, y_true: LabelArray, scores: SeedScores) -> None:
-        self._real, self._fake = (np.flatnonzero(y_true == label) for label in (REAL, FAKE))
-        self._called = scores.called_fake.astype(np.float64)
-        order = np.argsort(scores.y_score[self._real], kind="stable")
-        real, fake = scores.y_score[self._real][order], scores.y_score[self._fake]
-        self._ranked = self._real[order]
-        self._below = np.searchsorted(real, fake, side="left")
-        self._up_to = np.searchsorted(real, fake, side="right")
+        self._calls = Calls(y_true, scores.y_score, scores.threshold)
+        self._ranks = Ranks(y_true, scores.y_score)
 
     def figures(self, counts: FloatArray) -> dict[str, FloatArray]:
         """Return each of `RESAMPLED` in each column of counts of images, shape (n, columns)."""
-        of_fakes, of_reals = counts[self._fake], counts[self._real]
-        fakes, reals = of_fakes.sum(axis=0), of_reals.sum(axis=0)
-        true_fake = self._called[self._fake] @ of_fakes
-        false_fake = self._called[self._real] @ of_reals
-        true_real, wrong = reals - false_fake, false_fake + fakes - true_fake
-        return {
-            "accuracy": (true_fake + true_real) / (fakes + reals),
-            "f1_real": _f1(true_real, wrong),
-            "f1_fake": _f1(true_fake, wrong),
-            "roc_auc": self._won(of_fakes, counts) / (fakes * reals),
-        }
-
-    def _won(self, of_fakes: FloatArray, counts: FloatArray) -> FloatArray:
-        """Count the pairs of a fake above a real image, ties half, from cumulated counts."""
-        up_to = np.zeros((len(self._ranked) + 1, counts.shape[1]))
-        np.cumsum(counts[self._ranked], axis=0, out=up_to[1:])
-        won = np.einsum("ij,ij->j", of_fakes, up_to[self._up_to])
-        if np.array_equal(self._below, self._up_to):
-            return np.asarray(won)
-        return np.asarray((won + np.einsum("ij,ij->j", of_fakes, up_to[self._below])) / 2)
-
-
-def _f1(found: FloatArray, wrong: FloatArray) -> FloatArray:
-    """Return F1 from what was found and all wrong calls; 0 where there is neither."""
-    return np.asarray(2 * found / np.maximum(2 * found + wrong, 1))
-
-
-def _drawn(rng: np.random.Generator, y_true: LabelArray, columns: int) -> FloatArray:
-    """Count how often each image is drawn, each class at its size, shape (n, columns)."""
-    counts = np.empty((len(y_true), columns))
-    for label in (REAL, FAKE):
-        members = np.flatnonzero(y_true == label)
-        evenly = np.full(len(members), 1 / len(members))
-        counts[members] = rng.multinomial(len(members), evenly, columns).T
-    return counts
+        of_all = {**self._calls.figures(counts), "roc_auc": self._ranks.roc_auc(counts)}
+        return {key: of_all[key] for key in RESAMPLED}
 
 
 def _over_seeds(values: Figures, seed: tuple[int, int]) -> dict[str, FloatArray]:

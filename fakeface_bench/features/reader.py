@@ -42,15 +42,18 @@ class SplitArrays:
         return self._charged(cached, mirrored=cached.arrays)
 
     def _charged(self, cached: CachedArrays, **changes: Mapping[str, Any]) -> "SplitArrays":
-        images = int(cached.facts["images"])
-        earlier = 0.0
-        if not cached.made_now:  # what this process waited for is spent already
-            earlier = max(0.0, float(cached.facts["seconds"]) - cached.waited_seconds)
+        facts = cached.facts
+        images, made = int(facts["images"]), 0
+        earlier = float(facts.get("known_seconds", 0.0))
+        if cached.made_now:
+            made = int(facts.get("images_extracted", images))
+        else:  # what this process waited for is spent already
+            earlier += max(0.0, float(facts["seconds"]) - cached.waited_seconds)
         return replace(
             self,
             **changes,
             images=self.images + images,
-            images_made=self.images_made + (images if cached.made_now else 0),
+            images_made=self.images_made + made,
             amortised_seconds=self.amortised_seconds + earlier,
         )
 

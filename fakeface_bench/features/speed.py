@@ -16,7 +16,7 @@ from fakeface_bench.data.canvases import Pictures
 from fakeface_bench.data.pipeline import stream_images
 from fakeface_bench.data.pixels import STREAM_BATCH
 from fakeface_bench.data.publish import cached_arrays, content_key, kept_facts
-from fakeface_bench.features.store import FeatureSource
+from fakeface_bench.features.source import FeatureSource
 from fakeface_bench.folders import cache_folder
 from fakeface_bench.runtime import machine_facts
 
@@ -51,10 +51,12 @@ def extraction_speed(
         digest: Of the dataset they belong to.
     """
     known = kept_facts(source.folder(digests))
-    if known.get("images", 0) >= SAMPLE_IMAGES and "seconds_per_image" in known:
+    if known.get("timed_images", 0) >= SAMPLE_IMAGES:
         return Speed(float(known["seconds_per_image"]))
-    what = {"features": source.key([digest]), "batch_size": source.batch_size}
-    pictures = Pictures(files, source.image_size, source.fit, source.image_size)
+    what = {"features": source.network, "images": digest, "batch_size": source.batch_size}
+    pictures = Pictures(
+        files, source.image_size, source.fit, source.image_size, source.jpeg_quality
+    )
     return _measured(what, pictures, source.batch_size, source.extract)
 
 
@@ -66,6 +68,7 @@ def decoding_speed(pictures: Pictures, digest: str) -> Speed:
         digest: Of the dataset they belong to.
     """
     how = {"images": digest, "side": pictures.side, "size": pictures.size, "fit": pictures.fit}
+    how |= {"jpeg_quality": pictures.jpeg_quality}
     return _measured(how, pictures, STREAM_BATCH, lambda batch: None)
 
 

@@ -1,5 +1,6 @@
 """What a study learned, as frozen records that travel up through the layers and into MLflow."""
 
+from fakeface_bench.records.bias import Bias
 from fakeface_bench.records.compared import ComparedStudy, LeftOut, SeedScores, StudyIdentity
 from fakeface_bench.records.explanation import (
     EXAMPLE_KINDS,
@@ -30,35 +31,54 @@ from fakeface_bench.records.scores import (
 from fakeface_bench.records.search import SearchRecord, TrialRecord
 from fakeface_bench.records.shortcut import ShortcutFloor
 from fakeface_bench.records.study import RepeatRecord, StudyRecord, WeightsRecord
+from fakeface_bench.records.transfer import (
+    FIGURES,
+    Estimate,
+    Generalisation,
+    HoldOut,
+    MixtureEffect,
+    Overlap,
+    SetScores,
+    TrainedModel,
+)
 
 __all__ = [
     "ECE_BINS",
     "EXAMPLE_KINDS",
+    "FIGURES",
     "SPECTRUM_GROUPS",
     "STAGES",
     "TARGETS",
     "TIER_PART",
+    "Bias",
     "ComparedStudy",
     "EpochRecord",
+    "Estimate",
     "ExplainedImage",
     "Explanation",
     "Finding",
     "FitRecord",
     "FloatArray",
+    "Generalisation",
+    "HoldOut",
     "LabelArray",
     "Ledger",
     "LeftOut",
+    "MixtureEffect",
     "ModelOrigin",
+    "Overlap",
     "Registration",
     "RepeatRecord",
     "ScoredSplit",
     "SearchRecord",
     "SeedScores",
+    "SetScores",
     "ShortcutFloor",
     "Spectrum",
     "StageCost",
     "StudyIdentity",
     "StudyRecord",
+    "TrainedModel",
     "TrialRecord",
     "WeightsRecord",
     "first_reached",

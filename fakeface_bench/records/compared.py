@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fakeface_bench.config import FROZEN
+from fakeface_bench.config import FROZEN, UNTOUCHED
 from fakeface_bench.records.fits import EpochRecord
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.scores import FloatArray, LabelArray
+from fakeface_bench.records.study import FROM_SCRATCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class StudyIdentity:
         trained: Which layers were trained, in words; empty where the head alone was.
         study: Name of the study.
         data: Name of the dataset.
+        equalise: As in `StudyConfig`.
     """
 
     run_id: str
@@ -53,12 +55,14 @@ class StudyIdentity:
     trained: str
     study: str
     data: str
+    equalise: str = UNTOUCHED
 
     @property
     def label(self) -> str:
-        """Name in tables and pictures: the model, and the layers trained where any could be."""
-        tuned = self.fine_tune != FROZEN and self.trained != "trained from scratch"
-        return f"{self.model} ({self.fine_tune})" if tuned else self.model
+        """Name in tables and pictures: the model, the layers trained, what pictures pass first."""
+        tuned = self.fine_tune != FROZEN and self.trained != FROM_SCRATCH
+        apart = [self.fine_tune] * tuned + [self.equalise] * (self.equalise != UNTOUCHED)
+        return f"{self.model} ({', '.join(apart)})" if apart else self.model
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import mean, stdev
 
-from fakeface_bench.config import FROZEN, TrialConfig
+from fakeface_bench.config import FROZEN, UNTOUCHED, TrialConfig
 from fakeface_bench.records.fits import FitRecord
 from fakeface_bench.records.scores import ScoredSplit
 from fakeface_bench.records.search import SearchRecord
 from fakeface_bench.records.shortcut import ShortcutFloor
+
+#: How a network was trained whose layers had nothing to start from.
+FROM_SCRATCH = "trained from scratch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class StudyRecord:
         facts: Further single figures, by MLflow metric name.
         fine_tune: Which layers under the head were trained: `frozen` for none, else `last_block`,
             `last_2_blocks` and so on, `all`, or a number of last layers.
+        equalise: As in `StudyConfig`.
     """
 
     model: str
@@ -81,6 +85,7 @@ class StudyRecord:
     source_floors: Mapping[str, ShortcutFloor] = field(default_factory=dict)
     facts: Mapping[str, float] = field(default_factory=dict)
     fine_tune: str = FROZEN
+    equalise: str = UNTOUCHED
 
     @property
     def config(self) -> TrialConfig:
@@ -94,7 +99,7 @@ class StudyRecord:
             return ""
         if self.fine_tune == "all":
             from_scratch = self.weights.label == "random"
-            return "trained from scratch" if from_scratch else "all layers trained"
+            return FROM_SCRATCH if from_scratch else "all layers trained"
         words = self.fine_tune.replace("_", " ")
         return f"last {words} layers trained" if words.isdecimal() else f"{words} trained"
 

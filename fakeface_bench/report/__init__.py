@@ -22,9 +22,20 @@ from fakeface_bench.report.explanation import (
 )
 from fakeface_bench.report.model_card import CARD_FILE
 from fakeface_bench.report.parts import PARTS_HEADER, part_rows
-from fakeface_bench.report.saved_study import SAVED_FILES, read_saved_study
+from fakeface_bench.report.saved_study import SAVED_FILES, identity_of, read_saved_study
+from fakeface_bench.report.set_predictions import write_set_predictions
 from fakeface_bench.report.study_report import write_costs, write_study_report
 from fakeface_bench.report.summary import summary_headline, summary_markdown, summary_rows
+from fakeface_bench.report.transfer import (
+    evaluation_markdown,
+    evaluation_rows,
+    evaluation_sentences,
+    generalisation_markdown,
+    generalisation_rows,
+    generalisation_sentences,
+    write_evaluation_report,
+    write_generalisation_report,
+)
 
 __all__ = [
     "CARD_FILE",
@@ -38,6 +49,13 @@ __all__ = [
     "choose_examples",
     "compare_studies",
     "comparison_markdown",
+    "evaluation_markdown",
+    "evaluation_rows",
+    "evaluation_sentences",
+    "generalisation_markdown",
+    "generalisation_rows",
+    "generalisation_sentences",
+    "identity_of",
     "leaderboard_rows",
     "part_rows",
     "read_saved_study",
@@ -48,7 +66,10 @@ __all__ = [
     "write_audit_report",
     "write_comparison_report",
     "write_costs",
+    "write_evaluation_report",
     "write_evidence_picture",
     "write_explanation",
+    "write_generalisation_report",
+    "write_set_predictions",
     "write_study_report",
 ]

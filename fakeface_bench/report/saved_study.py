@@ -24,18 +24,29 @@ LEDGER_FILE = "cost_ledger.json"
 #: All that `read_saved_study` needs.
 SAVED_FILES = (STUDY_FILE, PREDICTIONS_FILE, LEDGER_FILE)
 _SCORES = "y_score"
+#: What a study's file tells of its identity, in the order of `StudyIdentity`.
+_IDENTITY = tuple(StudyIdentity.__slots__)[1:]
+
+
+def identity_of(run_id: str, record: StudyRecord) -> StudyIdentity:
+    """Return what tells a study from another."""
+    return StudyIdentity(
+        run_id=run_id,
+        model=record.model,
+        fine_tune=record.fine_tune,
+        weights=record.weights.label,
+        trained=record.trained,
+        study=record.study,
+        data=record.data,
+        equalise=record.equalise,
+    )
 
 
 def write_study_json(record: StudyRecord, folder: Path) -> None:
     """Write what a study is, its final fit epoch by epoch, and its thresholds."""
     content = {
-        "model": record.model,
-        "fine_tune": record.fine_tune,
-        "weights": record.weights.label,
+        **{name: getattr(identity_of("", record), name) for name in _IDENTITY},
         "weights_warning": record.weights.warning,
-        "trained": record.trained,
-        "study": record.study,
-        "data": record.data,
         "data_folders": dict(record.data_folders),
         "options": record.config.as_params(),
         "thresholds": {str(seed): split.threshold for seed, split in _fits(record).items()},
@@ -73,9 +84,8 @@ def read_saved_study(run_id: str, folder: Path) -> ComparedStudy:
     content = json.loads((folder / STUDY_FILE).read_text(encoding="utf-8"))
     rows = pd.read_parquet(folder / PREDICTIONS_FILE)
     ledger = json.loads((folder / LEDGER_FILE).read_text(encoding="utf-8"))
-    names = ("model", "fine_tune", "weights", "trained", "study", "data")
     return ComparedStudy(
-        identity=StudyIdentity(run_id, *(content[name] for name in names)),
+        identity=StudyIdentity(run_id, *(content[name] for name in _IDENTITY)),
         warning=content["weights_warning"],
         y_true=rows["y_true"].to_numpy(np.uint8),
         paths=tuple(rows["path"]),

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from fakeface_bench.config import CLASS_NAMES
-from fakeface_bench.data.images import DECODING_VERSION, fit_image
+from fakeface_bench.data.images import DECODING_VERSION, fit_image, reencoded
 from fakeface_bench.errors import DataError, ModelError, shortened
 from fakeface_bench.features.extractor import frozen_forward
 
@@ -44,12 +44,17 @@ class DetectorFacts:
         fit: How a picture meets it, one of `config.FITS`.
         threshold: Probability from which a picture is called fake.
         decoding_version: `DECODING_VERSION` of the code that trained it.
+        jpeg_quality: Of the JPEG that every picture passes first; 0 for none.
+        features: Identity of the frozen features that the head reads; empty where more than the
+            head was trained.
     """
 
     image_size_px: int
     fit: str
     threshold: float
     decoding_version: int = DECODING_VERSION
+    jpeg_quality: int = 0
+    features: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +146,7 @@ class FaceClassifier:
 
     def pixels(self, picture: Image.Image) -> npt.NDArray[np.uint8]:
         """Return an RGB picture as the network sees it, shape (side, side, 3)."""
+        picture = reencoded(picture, self.facts.jpeg_quality)
         fitted = fit_image(picture, self.facts.image_size_px, self.facts.fit)
         return np.asarray(fitted, dtype=np.uint8)
 

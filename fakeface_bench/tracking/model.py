@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
@@ -20,6 +22,7 @@ from PIL import Image
 
 import fakeface_bench
 from fakeface_bench.data.images import load_image
+from fakeface_bench.data.seen import SEEN_FILE, SeenImages
 from fakeface_bench.folders import draft_folder
 from fakeface_bench.serving.classifier import DetectorFacts, write_detector
 from fakeface_bench.tracking.model_files import DETECTOR, MODEL_NAME
@@ -53,7 +56,13 @@ _OUTPUT = Schema(
 )
 
 
-def log_model(network: Any, facts: DetectorFacts, example: Path, metadata: dict[str, Any]) -> str:
+def log_model(
+    network: Any,
+    facts: DetectorFacts,
+    example: Path,
+    seen: SeenImages,
+    metadata: dict[str, Any],
+) -> str:
     """Log a detector with signature, pinned requirements and a real picture; return its id.
 
     Args:
@@ -62,6 +71,7 @@ def log_model(network: Any, facts: DetectorFacts, example: Path, metadata: dict[
         facts: The rest of the detector.
         example: An image file; what the network sees of it is logged with the model, and none of
             its metadata.
+        seen: The images that it was trained and chosen on.
         metadata: Facts to keep with the model.
     """
     with draft_folder() as draft:
@@ -69,6 +79,7 @@ def log_model(network: Any, facts: DetectorFacts, example: Path, metadata: dict[
         detector.mkdir()
         _copy_package(code)
         write_detector(network, facts, detector)
+        seen.write(detector / SEEN_FILE)
         logged = mlflow.pyfunc.log_model(
             name=MODEL_NAME,
             python_model=str(_SERVED),
@@ -89,9 +100,13 @@ def _example_table(example: Path, facts: DetectorFacts) -> pd.DataFrame:
     Column names are objects: MLflow compares them as pandas 4 will not.
     """
     png = io.BytesIO()
-    Image.fromarray(load_image(example, facts.image_size_px, facts.fit)).save(png, "PNG")
+    Image.fromarray(_network_sees(example, facts)).save(png, "PNG")
     picture = base64.b64encode(png.getvalue()).decode()
     return pd.DataFrame([[picture]], columns=pd.Index(["image"], dtype=object))
+
+
+def _network_sees(file: Path, facts: DetectorFacts) -> npt.NDArray[np.uint8]:
+    return load_image(file, facts.image_size_px, facts.fit)
 
 
 def _copy_package(folder: Path) -> None:

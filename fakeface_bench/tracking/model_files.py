@@ -24,6 +24,16 @@ def detector_folder(folder: Path) -> Path:
     return folder / "artifacts" / DETECTOR
 
 
+def model_facts(folder: Path) -> tuple[str, Mapping[str, Any]]:
+    """Return the run that logged a model, empty where it is not told, and what it noted.
+
+    Args:
+        folder: Of the MLflow model.
+    """
+    model = Model.load(str(folder))
+    return str(model.run_id or ""), model.metadata or {}
+
+
 def model_version(folder: Path) -> str:
     """Return a model's version in the registry it was loaded from, else MLflow's id of it.
 

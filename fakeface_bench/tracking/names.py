@@ -1,5 +1,7 @@
 """The names under which the project finds its runs again."""
 
+import re
+
 PREFIX = "fakeface"
 KIND = f"{PREFIX}.kind"
 MODEL = f"{PREFIX}.model"
@@ -20,8 +22,20 @@ RECOMMENDED = f"{PREFIX}.recommended_run"
 REGISTERED = f"{PREFIX}.registered"
 GATE = f"{PREFIX}.gate"
 FORCED = f"{PREFIX}.forced"
+#: Of an evaluation: the study whose model it is of, and what it found, a line a dataset.
+EVALUATED = f"{PREFIX}.evaluated_run"
+ELSEWHERE = f"{PREFIX}.elsewhere"
+#: Of an equalised study: the same on untouched pictures.
+UNTOUCHED_RUN = f"{PREFIX}.untouched_run"
 FAILURE = f"{PREFIX}.failure"
 
 PARENT = "mlflow.parentRunId"
 RUN_NAME = "mlflow.runName"
 NOTE = "mlflow.note.content"
+
+_NOT_IN_METRICS = re.compile(r"[^\w. -]+")
+
+
+def metric_part(name: str) -> str:
+    """Return a name as every store takes it within the name of a metric: `a+b` as `a_b`."""
+    return _NOT_IN_METRICS.sub("_", name)

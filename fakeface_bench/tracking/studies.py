@@ -8,11 +8,14 @@ import mlflow
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
+from fakeface_bench.config import UNTOUCHED
 from fakeface_bench.errors import UsageError
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.runs import TrackedRun, all_runs, log_tags
 
 FINISHED = "FINISHED"
+#: See `StudyRun.key`.
+StudyKey = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +51,19 @@ class StudyRun:
     figures: Mapping[str, float]
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        """What a comparison holds once: model, layers trained, weights."""
-        return self.model, self.fine_tune, self.weights
+    def equalise(self) -> str:
+        """As in `StudyConfig`; studies of earlier versions know nothing of it."""
+        return self.params.get("equalise", UNTOUCHED)
+
+    @property
+    def key(self) -> StudyKey:
+        """What a comparison holds once: model, layers trained, weights, what pictures pass."""
+        return self.model, self.fine_tune, self.weights, self.equalise
 
     @property
     def name(self) -> str:
         """The same in words."""
-        return ", ".join(part for part in self.key if part)
+        return ", ".join(part for part in self.key if part not in ("", UNTOUCHED))
 
 
 def find_studies(experiment_id: str) -> list[StudyRun]:

@@ -78,7 +78,7 @@ def test_an_image_that_takes_long_is_not_overtaken(
 ) -> None:
     paths = sorted(faces.iterdir())
 
-    def load_first_last(path: Path, size: int, fit: str) -> Any:
+    def load_first_last(path: Path, size: int, fit: str, *more: int) -> Any:
         time.sleep(0.3 if path == paths[0] else 0.0)
         return load_image(path, size, fit)
 

@@ -26,6 +26,8 @@ BY_HAND = {
     "f1_real": 2 * 2 / (2 * 2 + 1 + 2),
     "f1_macro": (10 / 13 + 4 / 7) / 2,
     "roc_auc": 21 / 24,  # of 24 pairs: 0.3 loses to 0.6 and 0.7, 0.65 to 0.7
+    "recall_at_1pct_fpr": 4 / 6,  # above 0.7, the highest real one
+    "recall_at_5pct_fpr": 4 / 6,
     "log_loss": float(-np.mean(np.log(np.where(Y_TRUE == 1, Y_SCORE, 1 - Y_SCORE)))),
     "brier": float(np.mean((Y_SCORE - Y_TRUE) ** 2)),
 }
@@ -134,6 +136,34 @@ def test_calibrated_scores_have_next_to_no_calibration_error() -> None:
     y_score = rng.uniform(size=200_000)
     y_true = (rng.uniform(size=200_000) < y_score).astype(np.uint8)
     assert expected_calibration_error(y_true, y_score) < 0.01
+
+
+def naive_recall(y_true: np.ndarray, y_score: np.ndarray, most: float) -> float:
+    """Try every threshold."""
+    reals, fakes = y_score[y_true == 0], y_score[y_true == 1]
+    thresholds = [*y_score, np.inf]
+    return max(np.mean(fakes >= t) for t in thresholds if np.mean(reals >= t) <= most)
+
+
+@pytest.mark.parametrize("decimals", [1, 2, 9])
+@pytest.mark.parametrize("most", [0.01, 0.05])
+def test_recall_at_few_false_alarms_is_that_of_the_lowest_such_threshold(
+    most: float, decimals: int
+) -> None:
+    for images in (20, 199, 400):
+        y_true, y_score = random_scores(images, images)
+        y_score = y_score.round(decimals)
+        figure = score_metrics(y_true, y_score, 0.5)[f"recall_at_{100 * most:.0f}pct_fpr"]
+        assert figure == pytest.approx(naive_recall(y_true, y_score, most))
+
+
+@pytest.mark.parametrize(("reals", "allowed"), [(99, 0), (100, 1), (199, 1), (200, 2)])
+def test_so_many_false_alarms_are_one_per_cent(reals: int, allowed: int) -> None:
+    """Real images rank highest and a fake stands below each: as many are found as are allowed."""
+    y_true = np.tile([0, 1], reals).astype(np.uint8)
+    y_score = np.linspace(1, 0, 2 * reals)
+    found = score_metrics(y_true, y_score, 0.5)["recall_at_1pct_fpr"]
+    assert found == pytest.approx(allowed / reals)
 
 
 def test_the_area_under_the_curve_takes_any_monotone_score() -> None:

@@ -8,7 +8,6 @@ from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 from fakeface_bench.evaluation.intervals import RESAMPLES, percentile_interval
 from fakeface_bench.evaluation.paired import (
     RESAMPLED,
-    _drawn,
     difference_interval,
     figures_of,
     holm,
@@ -16,6 +15,7 @@ from fakeface_bench.evaluation.paired import (
     resampled_figures,
     roc_auc_difference_interval,
 )
+from fakeface_bench.evaluation.weighted import stratified_resamples
 from fakeface_bench.records import SeedScores
 
 IMAGES = 300
@@ -78,7 +78,8 @@ def test_holm_by_hand(p_values: list[float], adjusted: list[float]) -> None:
 def test_resampled_figures_are_those_of_scikit_learn_on_the_same_images(decimals: int) -> None:
     y_score = scores(0, 1.0, SHARED, 0.5).round(decimals)
     values = resampled_figures(LABELS, [[SeedScores(0, y_score, 0.4)]], seed=3)[0]
-    counts = _drawn(np.random.default_rng(3), LABELS, RESAMPLES)
+    (resamples,) = stratified_resamples(LABELS, seed=3)
+    counts = resamples.counts
     for column in (0, 1, 500, 999):
         chosen = np.repeat(np.arange(IMAGES), counts[:, column].astype(int))
         assert len(chosen) == IMAGES

@@ -21,6 +21,8 @@ from fakeface_bench.data.publish import CachedArrays
 from fakeface_bench.data.selection import select_files
 from fakeface_bench.data.sources import Source
 from fakeface_bench.data.survey import survey_sources
+from fakeface_bench.features.reader import SplitArrays
+from fakeface_bench.features.source import BackboneSource, FeatureSource, LoggedSource
 from fakeface_bench.features.statistics import (
     STATISTICS,
     FeatureLayout,
@@ -28,17 +30,17 @@ from fakeface_bench.features.statistics import (
     layout_of,
     pool_last_2x2,
 )
-from fakeface_bench.features.store import FeatureSource, cached_features
+from fakeface_bench.features.store import cached_features
 from tests.conftest import RecordedProgress, shared
 
 SIZE = 96
 
 
 @pytest.fixture(scope="module")
-def source() -> FeatureSource:
+def source() -> BackboneSource:
     row = architecture_named("mobilenetv3_small")
     backbone = build_backbone(row, SIZE, Weights("random"))
-    return FeatureSource(backbone, row, "random:0", "crop", batch_size=16)
+    return BackboneSource(row.key, "crop", 16, backbone=backbone, architecture=row)
 
 
 def index_of(folder: Path, progress: RecordedProgress) -> ImageIndex:
@@ -72,9 +74,14 @@ def test_frozen_graph_gives_what_the_model_gives(
 
 
 def test_a_row_does_not_depend_on_its_batch(
-    source: FeatureSource, rows: pd.DataFrame, progress: RecordedProgress, fresh_cache: Path
+    source: FeatureSource,
+    rows: pd.DataFrame,
+    progress: RecordedProgress,
+    fresh_cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = features_of(source, rows, progress).arrays["pooled"]
+    monkeypatch.setenv("FAKEFACE_CACHE", str(fresh_cache / "another"))
     one = features_of(source, rows.tail(1), progress).arrays["pooled"]
     np.testing.assert_array_equal(one[0], whole[-1])
 
@@ -90,22 +97,69 @@ def test_the_same_images_are_extracted_once(
     assert len(progress.stages) == 1
 
 
+def test_an_image_passes_the_network_once_whatever_it_is_extracted_with(
+    source: FeatureSource, rows: pd.DataFrame, progress: RecordedProgress, fresh_cache: Path
+) -> None:
+    first, second, both = rows.iloc[:10], rows.iloc[10:15], rows.iloc[14:4:-1]
+    known = [features_of(source, part, progress) for part in (first, second)]
+    joined = features_of(source, both.assign(path="nowhere.jpg"), progress)
+    assert [total for _, total in progress.stages] == [10, 5]
+    assert (joined.made_now, joined.facts["images_extracted"]) == (True, 0)
+    held = {
+        digest: row
+        for part, cached in zip((first, second), known, strict=True)
+        for digest, row in zip(part["digest"], cached.arrays["pooled"], strict=True)
+    }
+    expected = np.stack([held[digest] for digest in both["digest"]])
+    np.testing.assert_array_equal(joined.arrays["pooled"], expected)
+    more = features_of(source, rows.iloc[:20], progress)
+    assert progress.stages[-1][1] == more.facts["images_extracted"] == 5
+    np.testing.assert_array_equal(more.arrays["max2x2"][:10], known[0].arrays["max2x2"])
+    charged = SplitArrays({}).with_arrays(joined)
+    assert (charged.images, charged.images_made) == (10, 0)
+    assert charged.amortised_seconds == pytest.approx(
+        sum(5 * cached.facts["seconds_per_image"] for cached in known)
+    )
+
+
+def test_a_logged_model_finds_what_its_study_extracted(
+    source: BackboneSource, rows: pd.DataFrame, progress: RecordedProgress, fresh_cache: Path
+) -> None:
+    features_of(source, rows.head(5), progress)
+    loaded = keras.models.clone_model(source.model)
+    loaded.set_weights(source.model.get_weights())
+    logged = LoggedSource(
+        "a model", "crop", 32, logged_model=loaded, logged_identity=source.identity
+    )
+    assert features_of(logged, rows.head(5), progress).made_now is False
+    loaded.set_weights([weight + 1 for weight in loaded.get_weights()])
+    forged = LoggedSource(
+        "a model", "crop", 32, logged_model=loaded, logged_identity=source.identity
+    )
+    assert forged.network != source.network, "another network under the same name"
+
+
 @pytest.mark.parametrize(
     "change",
     [
-        {"weights": "random:1"},
+        {"backbone": 1},
         {"fit": "resize"},
+        {"jpeg_quality": 75},
+        {"mirrored": True},
         {"architecture": architecture_named("mobilenetv2")},
         {"architecture": replace(architecture_named("mobilenetv3_small"), preprocessing="unit")},
     ],
 )
 def test_the_key_holds_all_that_features_depend_on(
-    source: FeatureSource, rows: pd.DataFrame, change: dict[str, object]
+    source: BackboneSource, rows: pd.DataFrame, change: dict[str, object]
 ) -> None:
     digests = list(rows["digest"])
-    assert replace(source, **change).key(digests) != source.key(digests)
-    assert source.key(digests[::-1]) != source.key(digests)
-    assert replace(source, batch_size=3).key(digests) == source.key(digests)
+    if "backbone" in change:
+        other = build_backbone(source.architecture, SIZE, Weights("random", seed=1))
+        change = {"backbone": other}
+    assert replace(source, **change).folder(digests) != source.folder(digests)
+    assert source.folder(digests[::-1]) != source.folder(digests)
+    assert replace(source, batch_size=3).folder(digests) == source.folder(digests)
 
 
 def test_statistics_are_those_of_numpy() -> None:
@@ -155,9 +209,8 @@ def test_reference_figures_of_real_faces(progress: RecordedProgress) -> None:
         str(shared("weights/mobilenetv3_small_imagenet_notop.weights.h5")), row, 0
     )
     faces = index_of(shared("data/140k_subset"), progress)
-    source = FeatureSource(
-        build_backbone(row, 224, weights), row, weights.identity, "crop", row.cpu_batch
-    )
+    backbone = build_backbone(row, 224, weights)
+    source = BackboneSource(row.key, "crop", row.cpu_batch, backbone=backbone, architecture=row)
     layout = layout_of(source.backbone.outputs)
     arrays, labels = {}, {}
     for split in ("train", "test"):

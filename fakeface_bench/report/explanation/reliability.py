@@ -48,7 +48,7 @@ def write_reliability(record: StudyRecord, path: Path) -> None:
     figure = style.new_figure("Reliability diagram", f"{of_what}\n{figures}", height=6.4)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4.2, 1))
     bins = reliability_bins(test)
-    _draw_shares(upper, bins)
+    draw_shares(upper, bins)
     _draw_counts(lower, bins)
     for axes, label in ((upper, f"threshold {test.threshold:.3f}"), (lower, None)):
         axes.axvline(test.threshold, linestyle="--", color=style.INK, linewidth=1.5, label=label)
@@ -57,7 +57,8 @@ def write_reliability(record: StudyRecord, path: Path) -> None:
     style.save(figure, path)
 
 
-def _draw_shares(axes: Axes, bins: ReliabilityBins) -> None:
+def draw_shares(axes: Axes, bins: ReliabilityBins) -> None:
+    """Draw the share of fakes in each bin with its Wilson interval, against the diagonal."""
     axes.plot([0, 1], [0, 1], color=style.PALE_INK, linewidth=1.2, label="perfectly calibrated")
     filled = np.flatnonzero(bins.images)
     shares = bins.fakes[filled] / bins.images[filled]

@@ -1,0 +1,126 @@
+"""The jobs that ask whether a finished model does elsewhere what it does at home."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from fakeface_bench.config.jobs import OF_ONE_STUDY
+from fakeface_bench.config.names import BEST
+from fakeface_bench.config.study import StudyConfig, without_credentials
+from fakeface_bench.folders import existing_path
+
+#: What is left out of training in turn.
+HOLD_OUTS = ("none", "source", "tier")
+
+
+def listed(names: str) -> list[str]:
+    """Return what is joined by commas, save in the name of a file or folder that exists."""
+    if names and existing_path(names):
+        return [names]
+    return [part.strip() for part in names.split(",") if part.strip()]
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateConfig:
+    """One evaluation as asked for on the command line: a finished model on other datasets.
+
+    Attributes:
+        model: Address in the registry, id of a run, folder of an MLflow model, or `best`.
+        data: Test sets, joined by commas; each as in `StudyConfig`.
+        limit: At most this many images per class of each set; 0 for all.
+        output: Folder to write the report to as well; none when empty.
+    """
+
+    model: str = BEST
+    data: str = "synthetic"
+    limit: int = 0
+    output: str = "evaluation"
+
+    @property
+    def test_sets(self) -> list[str]:
+        """The test sets that are named."""
+        return listed(self.data)
+
+    def as_params(self) -> dict[str, Any]:
+        """Return the record as flat params, keyed as on the command line."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class RobustnessConfig:
+    """One test of robustness as asked for on the command line: pictures made worse by degrees.
+
+    Attributes:
+        models: Addresses in the registry, ids of runs, folders of MLflow models, or `best`;
+            joined by commas.
+        data: Test set as in `StudyConfig`; the test split that the first model was studied on
+            when empty.
+        limit: At most this many images per class; 0 for all.
+        seed: Of the noise.
+        output: Folder to write the report to as well; none when empty.
+    """
+
+    models: str = BEST
+    data: str = ""
+    limit: int = 0
+    seed: int = 0
+    output: str = "robustness"
+
+    @property
+    def model_names(self) -> list[str]:
+        """The models that are named."""
+        return listed(self.models)
+
+    def as_params(self) -> dict[str, Any]:
+        """Return the record as flat params, keyed as on the command line."""
+        return asdict(self)
+
+
+#: What a matrix asks of a study itself: its rows and columns say it.
+_OF_ONE_CELL = (*OF_ONE_STUDY, "data", "leave_out", "equalise")
+
+
+@dataclass(frozen=True, slots=True)
+class GeneraliseConfig:
+    """One matrix as asked for on the command line: rows trained on, columns tested on.
+
+    Attributes:
+        models: Keys or aliases of rows of `ARCHITECTURES`, joined by commas.
+        train: Training sets, joined by commas; each as in `StudyConfig`, so `a+b` is one.
+        test: Test sets, joined by commas; every dataset named in `train` when empty.
+        hold_out: What is left out of each training set in turn: `source`, `tier`, or `none`.
+        output: Folder to write the report to as well; none when empty.
+        study: What is asked of every study.
+    """
+
+    models: str = "mobilenetv3"
+    train: str = "synthetic"
+    test: str = ""
+    hold_out: str = "none"
+    output: str = "generalisation"
+    study: StudyConfig = field(default_factory=StudyConfig)
+
+    @property
+    def model_names(self) -> list[str]:
+        """The architectures that are named."""
+        return listed(self.models)
+
+    @property
+    def training_sets(self) -> list[str]:
+        """The training sets that are named."""
+        return listed(self.train)
+
+    @property
+    def named_test_sets(self) -> list[str]:
+        """The test sets that are named."""
+        return listed(self.test)
+
+    def as_params(self) -> dict[str, Any]:
+        """Return the record as flat params, keyed as on the command line."""
+        own = {"models": self.models, "train": self.train, "test": self.test}
+        own |= {"hold_out": self.hold_out, "output": self.output}
+        shared = {k: v for k, v in self.study.as_params().items() if k not in _OF_ONE_CELL}
+        return own | shared
+
+    def shown_params(self) -> dict[str, Any]:
+        """Return them as a run shows them: without the storage's credentials."""
+        return self.as_params() | {"storage": without_credentials(self.study.storage)}

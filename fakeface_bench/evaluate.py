@@ -1,0 +1,96 @@
+"""One evaluation: a finished model on datasets that nothing of it was selected on."""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fakeface_bench.config import EvaluateConfig
+from fakeface_bench.folders import draft_folder
+from fakeface_bench.progress import Progress
+from fakeface_bench.records import Estimate, SetScores
+from fakeface_bench.report import (
+    evaluation_markdown,
+    evaluation_sentences,
+    write_evaluation_report,
+    write_set_predictions,
+)
+from fakeface_bench.scoring import score_set
+from fakeface_bench.test_sets import whole_set
+from fakeface_bench.tracking import names
+from fakeface_bench.tracking.runs import TrackedRun, tracked_run
+from fakeface_bench.tracking.store import open_store
+from fakeface_bench.trained import open_trained
+from fakeface_bench.transfer_request import check_evaluate
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationOutcome:
+    """What an evaluation leaves: the figures, and where MLflow and a folder hold them."""
+
+    scores: tuple[SetScores, ...]
+    run_id: str
+    experiment_id: str
+    folder: Path | None
+
+
+def run_evaluation(config: EvaluateConfig, progress: Progress) -> EvaluationOutcome:
+    """Score a finished model on other datasets and record it in MLflow.
+
+    Raises:
+        FakefaceError: For whatever a user can mend; the MLflow run is then FAILED and says why.
+    """
+    check_evaluate(config)
+    open_store()
+    with tracked_run("evaluation", "evaluation") as run:
+        run.log_params(config.as_params())
+        sets = [whole_set(data, config.limit, progress) for data in config.test_sets]
+        trained = open_trained(config.model, run.experiment_id, progress)
+        model = trained.model
+        run.tag({names.MODEL: model.label, names.EVALUATED: model.run_id})
+        run.tag({names.RUN_NAME: f"{model.label}, trained on {model.data}, elsewhere"})
+        scores = tuple(score_set(trained, test_set, progress) for test_set in sets)
+        for test_set in sets:
+            index = test_set.index
+            run.log_dataset(index.name, index.digest, index.frame, index.folders)
+        run.tag(
+            {
+                names.DATASET: ", ".join(cell.data for cell in scores),
+                names.ELSEWHERE: "\n".join(evaluation_sentences(scores)),
+                names.NOTE: evaluation_markdown(scores),
+            }
+        )
+        run.log_figures(dict(_figures(scores)))
+        folder = _write(run, scores, config.output)
+    return EvaluationOutcome(scores, run.run_id, run.experiment_id, folder)
+
+
+def _figures(scores: Sequence[SetScores]) -> Iterator[tuple[str, float]]:
+    for cell in scores:
+        place = f"evaluate/{names.metric_part(cell.data)}"
+        yield f"{place}/images", float(cell.images)
+        yield f"{place}/left_out", float(cell.overlap.images)
+        if cell.floor:
+            yield f"{place}/shortcut_auc", cell.floor.roc_auc
+        yield from estimated(place, cell.figures)
+        for part, figures in cell.parts.items():
+            yield from estimated(f"{place}/{names.metric_part(part)}", figures)
+
+
+def estimated(place: str, figures: Mapping[str, Estimate]) -> Iterator[tuple[str, float]]:
+    """Yield figures and the ends of their intervals, under MLflow's names."""
+    for key, figure in figures.items():
+        yield f"{place}/{key}", figure.value
+        yield f"{place}/{key}_low", figure.low
+        yield f"{place}/{key}_high", figure.high
+
+
+def _write(run: TrackedRun, scores: Sequence[SetScores], output: str) -> Path | None:
+    folder = Path(output).expanduser() if output else None
+    with draft_folder() as draft:
+        write_evaluation_report(scores, draft)
+        write_set_predictions(scores, draft)
+        run.log_folder(draft)
+        if folder:
+            shutil.copytree(draft, folder, dirs_exist_ok=True)
+    return folder

@@ -1,0 +1,145 @@
+"""One matrix: what each training set teaches, and how far that carries to other datasets."""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fakeface_bench.config import GeneraliseConfig
+from fakeface_bench.data.sources import source_names
+from fakeface_bench.errors import StudyError
+from fakeface_bench.evaluate import estimated
+from fakeface_bench.folders import draft_folder
+from fakeface_bench.matrix import Matrix, Row, lay_out, mixture_effects, trains_on
+from fakeface_bench.obtaining import failure_of, obtain_study
+from fakeface_bench.progress import Progress
+from fakeface_bench.records import Generalisation, HoldOut, LeftOut, SetScores
+from fakeface_bench.report import (
+    generalisation_markdown,
+    write_generalisation_report,
+    write_set_predictions,
+)
+from fakeface_bench.scoring import score_set
+from fakeface_bench.tracking import names
+from fakeface_bench.tracking.runs import TrackedRun, tracked_run
+from fakeface_bench.tracking.store import open_store
+from fakeface_bench.tracking.studies import StudyRun
+from fakeface_bench.trained import open_trained
+from fakeface_bench.transfer_request import check_generalise
+
+
+@dataclass(frozen=True, slots=True)
+class GeneralisationOutcome:
+    """What a matrix leaves: its cells, which studies failed, and where all of it is held."""
+
+    record: Generalisation
+    failure: str
+    run_id: str
+    experiment_id: str
+    folder: Path | None
+
+
+def run_generalisation(config: GeneraliseConfig, progress: Progress) -> GeneralisationOutcome:
+    """Obtain a study of every row, score each on every column, and record it in MLflow.
+
+    Studies that are finished are not run again, and a frozen backbone sees each picture once,
+    whatever rows and columns it stands in.
+
+    Raises:
+        StudyError: If every study failed.
+        FakefaceError: For whatever a user can mend; the MLflow run is then FAILED and says why.
+    """
+    check_generalise(config)
+    open_store()
+    with tracked_run("generalisation", f"does it generalise? {config.models}") as run:
+        run.log_params(config.shown_params())
+        matrix = lay_out(config, progress)
+        record = _filled(run, matrix, progress)
+        failure = failure_of(record.left_out, len(matrix.rows))
+        if not record.cells:
+            raise StudyError(failure)
+        run.tag(
+            {
+                names.MODEL: ", ".join(record.models),
+                names.DATASET: ", ".join(record.tested),
+                names.NOTE: generalisation_markdown(record),
+            }
+        )
+        run.log_figures(dict(_figures(record)))
+        folder = _write(run, record, config.output)
+        if failure:
+            run.fail(failure)
+    return GeneralisationOutcome(record, failure, run.run_id, run.experiment_id, folder)
+
+
+def _filled(run: TrackedRun, matrix: Matrix, progress: Progress) -> Generalisation:
+    """Obtain the studies one after another, and score each before the next."""
+    scored: dict[Row, list[SetScores]] = {}
+    failed = []
+    for number, row in enumerate(matrix.rows, start=1):
+        progress.say(f"study {number} of {len(matrix.rows)}: {row.name}")
+        study = obtain_study(run, row.study, row.index, progress)
+        if isinstance(study, LeftOut):
+            failed.append(LeftOut(row.name, study.run_id, study.reason))
+        else:
+            scored[row] = _scored(run, row, study, progress)
+    whole = [row for row in scored if not row.held_out]
+    cells = [scored[row][: len(matrix.columns)] for row in whole]
+    return Generalisation(
+        models=tuple(dict.fromkeys(cell.model.label for of_row in cells for cell in of_row)),
+        trained=tuple(dict.fromkeys(row.index.name for row in matrix.rows if not row.held_out)),
+        tested=tuple(column.name for column in matrix.columns),
+        cells=tuple(cell for of_row in cells for cell in of_row),
+        mixtures=tuple(mixture_effects(whole, cells)),
+        hold_outs=tuple(_hold_outs(scored)),
+        left_out=tuple(failed),
+    )
+
+
+def _scored(run: TrackedRun, row: Row, study: StudyRun, progress: Progress) -> list[SetScores]:
+    trained = open_trained(study.run_id, run.experiment_id, progress)
+    return [
+        score_set(trained, test_set, progress, trains_on(row, test_set)) for test_set in row.tests
+    ]
+
+
+def _hold_outs(scored: Mapping[Row, Sequence[SetScores]]) -> Iterator[HoldOut]:
+    """Pair each model that something was left out of with the one that saw everything."""
+    for row, (without, *_) in ((r, cells) for r, cells in scored.items() if r.held_out):
+        for whole, cells in scored.items():
+            same = replace(row.study, leave_out="") == whole.study
+            for seen in cells if same else ():
+                if seen.data == without.data:
+                    yield HoldOut(
+                        model=seen.model.label,
+                        data=whole.index.name,
+                        column=_column(row),
+                        value=row.held_out,
+                        without=without,
+                        seen=seen,
+                    )
+
+
+def _column(row: Row) -> str:
+    """Return whether a source or a tier was left out."""
+    return "source" if row.held_out in source_names(row.study.data) else "tier"
+
+
+def _figures(record: Generalisation) -> Iterator[tuple[str, float]]:
+    for cell in record.cells:
+        named = (cell.model.label, cell.model.data, cell.data)
+        place = "/".join(["generalise", *map(names.metric_part, named)])
+        yield f"{place}/images", float(cell.images)
+        yield from estimated(place, cell.figures)
+
+
+def _write(run: TrackedRun, record: Generalisation, output: str) -> Path | None:
+    folder = Path(output).expanduser() if output else None
+    held = [cell for pair in record.hold_outs for cell in (pair.without, pair.seen)]
+    with draft_folder() as draft:
+        write_generalisation_report(record, draft)
+        write_set_predictions([*record.cells, *held], draft)
+        run.log_folder(draft)
+        if folder:
+            shutil.copytree(draft, folder, dirs_exist_ok=True)
+    return folder

@@ -1,0 +1,150 @@
+"""The rows and columns of a matrix: what is trained on, and what each model is scored on."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fakeface_bench.config import GeneraliseConfig, StudyConfig
+from fakeface_bench.data.index import ImageIndex
+from fakeface_bench.data.sources import source_identities
+from fakeface_bench.errors import UsageError
+from fakeface_bench.evaluation.effect import paired_effect
+from fakeface_bench.preparation import PreparedDataset, prepare_dataset
+from fakeface_bench.progress import Progress
+from fakeface_bench.records import MixtureEffect, SeedScores, SetScores
+from fakeface_bench.test_sets import TestSet, held_out, whole_set
+from fakeface_bench.transfer_request import row_studies, test_sets
+
+_BOTH_CLASSES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One study, and what its model is scored on.
+
+    Attributes:
+        study: As it is asked for.
+        index: Images that it uses.
+        tests: Sets that its model is scored on.
+        held_out: Source or tier that is left out of its training; empty for a row of the matrix.
+    """
+
+    study: StudyConfig
+    index: ImageIndex
+    tests: tuple[TestSet, ...]
+    held_out: str = ""
+
+    @property
+    def name(self) -> str:
+        """In words."""
+        return f"{self.study.model} on {self.index.name}"
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """What it is trained on, however that is named."""
+        return frozenset(source_identities(self.study.data))
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """All rows, those that leave something out after the row that does not, and the columns."""
+
+    rows: tuple[Row, ...]
+    columns: tuple[TestSet, ...]
+
+
+def lay_out(config: GeneraliseConfig, progress: Progress) -> Matrix:
+    """Prepare every dataset once, and say which study is scored on what.
+
+    Raises:
+        UsageError: If a training set has nothing to hold out.
+        DataError: If a dataset cannot be read.
+    """
+    shared = config.study
+    datasets: dict[str, PreparedDataset] = {}
+
+    def dataset(data: str) -> PreparedDataset:
+        if data not in datasets:
+            datasets[data] = prepare_dataset(data, shared.seed, progress)
+        return datasets[data]
+
+    trained = {part for data in config.training_sets for part in source_identities(data)}
+    columns = []
+    for data in test_sets(config):
+        if trained.isdisjoint(source_identities(data)):
+            columns.append(whole_set(data, shared.limit, progress))
+        else:  # what rows train on is tested on what they do not
+            index = dataset(data).index(shared.limit, progress)
+            columns.append(held_out(data, dataset(data), index))
+    rows = []
+    for study in row_studies(config):
+        index = dataset(study.data).index(shared.limit, progress)
+        parts = _parts(study.data, index, config.hold_out)
+        sets = [held_out(study.data, dataset(study.data), index, [part]) for part in parts]
+        rows.append(Row(study, index, (*columns, *sets)))
+        for part, test_set in zip(parts, sets, strict=True):
+            without = dataset(study.data).index(shared.limit, progress, [part])
+            rows.append(Row(replace(study, leave_out=part), without, (test_set,), part))
+    return Matrix(tuple(rows), tuple(columns))
+
+
+def trains_on(row: Row, test_set: TestSet) -> bool:
+    """Whether a row trains on all sources of a test set, and leaves nothing of them out."""
+    here = {str(folder) for folder in test_set.index.folders.values()}
+    return not row.held_out and here <= {str(f) for f in row.index.folders.values()}
+
+
+def mixture_effects(
+    rows: Sequence[Row], cells: Sequence[Sequence[SetScores]]
+) -> Iterator[MixtureEffect]:
+    """Compare each row of several datasets with each row of some of them, column by column.
+
+    Args:
+        rows: That leave nothing out.
+        cells: Of each row, its columns.
+    """
+    for mixture, mixed in zip(rows, cells, strict=True):
+        for alone, others in zip(rows, cells, strict=True):
+            if mixture.study.model == alone.study.model and alone.sources < mixture.sources:
+                for cell in mixed:
+                    for other in others:
+                        if cell.data == other.data and len(cell.classes) == _BOTH_CLASSES:
+                            yield from _effect(cell, other)
+
+
+def _effect(mixed: SetScores, alone: SetScores) -> Iterator[MixtureEffect]:
+    """Compare two models on the images that both were scored on."""
+    places = {digest: place for place, digest in enumerate(alone.digests)}
+    ours = [place for place, digest in enumerate(mixed.digests) if digest in places]
+    theirs = [places[mixed.digests[place]] for place in ours]
+    y_true = mixed.scored.y_true[ours]
+    if len(np.unique(y_true)) < _BOTH_CLASSES:
+        return
+    effect = paired_effect(
+        y_true,
+        SeedScores(0, mixed.scored.y_score[ours], mixed.scored.threshold),
+        SeedScores(0, alone.scored.y_score[theirs], alone.scored.threshold),
+    )
+    yield MixtureEffect(
+        model=mixed.model.label,
+        mixture=mixed.model.data,
+        alone=alone.model.data,
+        data=mixed.data,
+        images=len(ours),
+        **effect,
+    )
+
+
+def _parts(data: str, index: ImageIndex, column: str) -> list[str]:
+    """Return what is held out of a training set in turn."""
+    if column == "none":
+        return []
+    parts = sorted(set(index.frame[column]) - {""})
+    if len(parts) < 2:
+        raise UsageError(
+            f"hold_out {column!r} leaves nothing of {data!r} to train on: it has "
+            f"{f'only the {column} {parts[0]!r}' if parts else f'no {column}s'}. Name several "
+            "datasets joined by '+' in train (source), or one whose names state tiers (tier)."
+        )
+    return parts

@@ -1,0 +1,206 @@
+"""One test of robustness: finished models on test pictures that are made worse by degrees."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fakeface_bench.config import CLASS_NAMES, FAKE, REAL, RobustnessConfig
+from fakeface_bench.corrupted_scores import corrupted_scores
+from fakeface_bench.data.corruptions import CORRUPTIONS_VERSION
+from fakeface_bench.data.index import content_digest
+from fakeface_bench.errors import DataError, UsageError
+from fakeface_bench.evaluation.robustness import CorruptedScores, robustness_of
+from fakeface_bench.folders import draft_folder
+from fakeface_bench.progress import Progress
+from fakeface_bench.records import Estimate, Overlap, TrainedModel
+from fakeface_bench.records.robustness import ModelRobustness, Robustness
+from fakeface_bench.report.robustness import robustness_markdown, write_robustness_report
+from fakeface_bench.test_sets import TestSet, study_test_set, whole_set
+from fakeface_bench.tracking import names
+from fakeface_bench.tracking.curves import log_curves
+from fakeface_bench.tracking.runs import TrackedRun, tracked_run
+from fakeface_bench.tracking.store import open_store
+from fakeface_bench.trained import Trained, open_trained
+from fakeface_bench.transfer_request import check_robustness
+
+
+@dataclass(frozen=True, slots=True)
+class RobustnessOutcome:
+    """What a test of robustness leaves: its findings, and where they are."""
+
+    robustness: Robustness
+    run_id: str
+    experiment_id: str
+    folder: Path | None
+
+
+def run_robustness(config: RobustnessConfig, progress: Progress) -> RobustnessOutcome:
+    """Score finished models on corrupted test pictures and record the curves in MLflow.
+
+    Raises:
+        FakefaceError: For whatever a user can mend; the MLflow run is then FAILED and says why.
+    """
+    check_robustness(config)
+    open_store()
+    with tracked_run("robustness", "robustness") as run:
+        run.log_params(config.as_params() | {"corruptions_version": CORRUPTIONS_VERSION})
+        models = _distinct([_opened(name, run, progress) for name in config.model_names])
+        test_set = _test_set(config, models[0].model, progress)
+        rows, overlaps = _unseen_by_all(models, test_set, progress)
+        rows = _limited(rows, config.limit, test_set.name)
+        index = test_set.index
+        run.log_dataset(index.name, content_digest(rows), rows, index.folders)
+        robustness = _robustness(models, overlaps, test_set, rows, config.seed, progress)
+        _record(run, robustness)
+        folder = _write(run, robustness, config.output)
+    return RobustnessOutcome(robustness, run.run_id, run.experiment_id, folder)
+
+
+def _opened(name: str, run: TrackedRun, progress: Progress) -> Trained:
+    return open_trained(name, run.experiment_id, progress)
+
+
+def _distinct(models: Sequence[Trained]) -> list[Trained]:
+    """Number the models whose labels are alike, so that tables and metrics tell them apart."""
+    labels = [trained.model.label for trained in models]
+    return [
+        replace(trained, model=replace(trained.model, label=f"{label}, {place + 1}"))
+        if labels.count(label) > 1
+        else trained
+        for place, (trained, label) in enumerate(zip(models, labels, strict=True))
+    ]
+
+
+def _test_set(config: RobustnessConfig, first: TrainedModel, progress: Progress) -> TestSet:
+    if config.data:
+        return whole_set(config.data, 0, progress)  # the limit counts unseen images
+    if not first.run_id:
+        raise UsageError(
+            f"the model {first.address!r} does not tell which study it is of, so the test split of "
+            "that is not known; name a test set with data=."
+        )
+    return study_test_set(first.run_id, progress)
+
+
+def _unseen_by_all(
+    models: Sequence[Trained], test_set: TestSet, progress: Progress
+) -> tuple[pd.DataFrame, list[Overlap]]:
+    """Return the rows that no model saw, and what each alone leaves out."""
+    rows, overlaps = test_set.rows, []
+    for trained in models:
+        unseen, overlap = trained.unseen(test_set)
+        rows = rows[rows.index.isin(unseen.index)]
+        overlaps.append(overlap)
+        if overlap.images:
+            progress.warn(
+                f"left out {overlap.images:,} of {len(test_set.rows):,} images of {test_set.name}: "
+                f"{trained.model.label} saw {overlap.identical:,} of them and copies of "
+                f"{overlap.similar:,}"
+            )
+    if rows.empty:
+        raise DataError(
+            f"every image of {test_set.name} was seen in training by one model or another: nothing "
+            "is left to test on; name another test set with data=."
+        )
+    return rows, overlaps
+
+
+def _limited(rows: pd.DataFrame, limit: int, name: str) -> pd.DataFrame:
+    """Return at most so many rows a class; 0 for all.
+
+    Raises:
+        UsageError: If a class is missing.
+    """
+    for label in (REAL, FAKE):
+        if not (rows["label"] == label).any():
+            raise UsageError(
+                f"robustness needs both classes, and {name} holds no {CLASS_NAMES[label]} image "
+                "that the models have not seen; name another test set with data=, or join one "
+                "that holds them: data=a+b."
+            )
+    return rows.groupby("label").head(limit) if limit else rows
+
+
+def _robustness(
+    models: Sequence[Trained],
+    overlaps: Sequence[Overlap],
+    test_set: TestSet,
+    rows: pd.DataFrame,
+    seed: int,
+    progress: Progress,
+) -> Robustness:
+    files, digests = test_set.index.files(rows), list(rows["digest"])
+    scored = [
+        CorruptedScores(
+            trained.model,
+            overlap,
+            corrupted_scores(trained.classifier, files, digests, seed, progress),
+        )
+        for trained, overlap in zip(models, overlaps, strict=True)
+    ]
+    labels = rows["label"].to_numpy(np.uint8)
+    return Robustness(
+        data=test_set.name,
+        chosen=test_set.chosen,
+        digest=content_digest(rows),
+        real=int((labels == REAL).sum()),
+        fake=int((labels == FAKE).sum()),
+        seed=seed,
+        models=robustness_of(labels, scored),
+    )
+
+
+def _record(run: TrackedRun, robustness: Robustness) -> None:
+    """Log the curves, and say in tags what they come to."""
+    curves: dict[int, dict[str, float]] = {}
+    for model in robustness.models:
+        of = names.metric_part(model.model.label)
+        place = "robustness" if len(robustness.models) == 1 else f"robustness/{of}"
+        for step, key, value in _figures(model):
+            curves.setdefault(step, {})[f"{place}/{key}"] = value
+    log_curves(run, curves)
+    studies = [model.model.run_id for model in robustness.models if model.model.run_id]
+    run.tag(
+        {
+            names.RUN_NAME: f"robustness on {robustness.data}",
+            names.DATASET: robustness.data,
+            names.DATASET_DIGEST: robustness.digest,
+            names.TEST_DIGEST: robustness.digest,
+            names.COMPARED: ",".join(studies),
+            names.BEST: robustness.best.model.run_id,
+            names.NOTE: robustness_markdown(robustness),
+        }
+    )
+
+
+def _figures(model: ModelRobustness) -> Iterator[tuple[int, str, float]]:
+    """Yield metrics with their steps; the untouched pictures are step 0 of every curve."""
+    single = {
+        "mean_roc_auc": model.mean_roc_auc,
+        "clean_roc_auc": model.roc_auc,
+        "clean_accuracy": model.accuracy,
+    }
+    for key, figure in single.items():
+        yield from ((0, name, value) for name, value in _ends(key, figure))
+    for curve in model.curves:
+        for point in curve.points:
+            yield point.step, f"{curve.key}/roc_auc", point.roc_auc.value
+            yield point.step, f"{curve.key}/accuracy", point.accuracy.value
+
+
+def _ends(key: str, figure: Estimate) -> Iterator[tuple[str, float]]:
+    yield from ((key, figure.value), (f"{key}_low", figure.low), (f"{key}_high", figure.high))
+
+
+def _write(run: TrackedRun, robustness: Robustness, output: str) -> Path | None:
+    folder = Path(output).expanduser() if output else None
+    with draft_folder() as draft:
+        write_robustness_report(robustness, draft)
+        run.log_folder(draft)
+        if folder:
+            shutil.copytree(draft, folder, dirs_exist_ok=True)
+    return folder

@@ -1,0 +1,66 @@
+"""One finished model on one test set: scores of what it never saw, and figures with intervals."""
+
+import numpy as np
+
+from fakeface_bench.data.index import content_digest
+from fakeface_bench.errors import DataError
+from fakeface_bench.evaluation.estimates import estimates, part_estimates
+from fakeface_bench.progress import Progress
+from fakeface_bench.records import ScoredSplit, SetScores
+from fakeface_bench.test_sets import TestSet
+from fakeface_bench.trained import Trained
+
+
+def score_set(
+    trained: Trained, test_set: TestSet, progress: Progress, is_own: bool = False
+) -> SetScores:
+    """Score a model on a test set, without the images that it saw or copies of them.
+
+    Args:
+        trained: The model.
+        test_set: Images it is scored on.
+        progress: Told how far it is, and warned of images that are left out.
+        is_own: Whether they are known to be held-out images of a dataset that it was trained on;
+            the very test split of its study is recognised.
+
+    Raises:
+        DataError: If it saw all of them.
+    """
+    rows, overlap = trained.unseen(test_set)
+    if overlap.images:
+        progress.warn(
+            f"left out {overlap.images:,} of {len(test_set.rows):,} images of {test_set.name}: "
+            f"{trained.model.label}, trained on {trained.model.data}, saw {overlap.identical:,} of "
+            f"them and copies of {overlap.similar:,}"
+        )
+    if rows.empty:
+        raise DataError(
+            f"{trained.model.label}, trained on {trained.model.data}, saw every image of "
+            f"{test_set.name}, or copies of them: nothing is left to test it on."
+        )
+    scores = trained.scores(test_set, progress)[rows.index.to_numpy()]
+    labels = rows["label"].to_numpy(np.uint8)
+    threshold = trained.model.threshold
+    figures = estimates(labels, scores, threshold)
+    return SetScores(
+        model=trained.model,
+        data=test_set.name,
+        chosen=test_set.chosen,
+        is_own=is_own or content_digest(rows[["digest", "label"]]) == trained.test_digest,
+        kinds=test_set.kinds,
+        digests=tuple(rows["digest"]),
+        scored=ScoredSplit(
+            y_true=labels,
+            y_score=scores,
+            paths=tuple(rows["path"]),
+            sources=tuple(rows["source"]),
+            tiers=tuple(rows["tier"]),
+            threshold=threshold,
+            metrics={key: figure.value for key, figure in figures.items()},
+        ),
+        figures=figures,
+        parts=part_estimates(labels, scores, threshold, rows["source"], rows["tier"]),
+        overlap=overlap,
+        floor=test_set.floor,
+        source_floors=test_set.source_floors,
+    )

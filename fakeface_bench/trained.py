@@ -1,0 +1,144 @@
+"""A finished model opened to score pictures that its study never saw."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fakeface_bench.best import best_study
+from fakeface_bench.config import BEST
+from fakeface_bench.data.canvases import Pictures
+from fakeface_bench.data.pipeline import stream_images
+from fakeface_bench.data.seen import SEEN_FILE, SeenImages
+from fakeface_bench.errors import UsageError
+from fakeface_bench.features.source import LoggedSource
+from fakeface_bench.features.store import cached_features
+from fakeface_bench.models.parts import DetectorParts, detector_parts
+from fakeface_bench.predict import load_classifier
+from fakeface_bench.progress import Progress
+from fakeface_bench.records import FloatArray, Overlap, TrainedModel
+from fakeface_bench.serving.classifier import BATCH, FaceClassifier
+from fakeface_bench.test_sets import TestSet
+from fakeface_bench.tracking.model_files import detector_folder, model_facts
+from fakeface_bench.tracking.model_source import fetched_model
+from fakeface_bench.training.batches import FEATURE_BATCH
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished model.
+
+    Attributes:
+        model: What is known of it.
+        classifier: It, loaded.
+        seen: The images it was trained and chosen on.
+        test_digest: Of the test split of its own study.
+        parts: Its frozen features and its head, where no more than the head was trained.
+    """
+
+    model: TrainedModel
+    classifier: FaceClassifier
+    seen: SeenImages
+    test_digest: str
+    parts: DetectorParts | None
+
+    def unseen(self, test_set: TestSet) -> tuple[pd.DataFrame, Overlap]:
+        """Return the rows of a test set that it never saw, nor copies of them, and how many others.
+
+        The rows keep their numbers in the set.
+        """
+        rows = test_set.rows
+        identical = self.seen.identical(rows["digest"])
+        similar = self.seen.similar(test_set.signatures) & ~identical
+        overlap = Overlap(int(identical.sum()), int(similar.sum()))
+        return rows[~identical & ~similar], overlap
+
+    def scores(self, test_set: TestSet, progress: Progress) -> FloatArray:
+        """Return the probability of fake of every image of a test set, in the order of its rows.
+
+        Of a frozen backbone the features are cached as a study's are, and found where a study, or
+        another model on the same backbone, has extracted them.
+        """
+        rows = test_set.rows
+        files = test_set.index.files(rows)
+        facts = self.classifier.facts
+        if self.parts is None or not facts.features:
+            size = facts.image_size_px
+            pictures = Pictures(files, size, facts.fit, size, facts.jpeg_quality)
+            return self._scores_of_pictures(test_set.name, pictures, progress)
+        source = LoggedSource(
+            title=self.model.label,
+            fit=facts.fit,
+            batch_size=BATCH,
+            jpeg_quality=facts.jpeg_quality,
+            logged_model=self.parts.features,
+            logged_identity=facts.features,
+        )
+        arrays = cached_features(source, list(rows["digest"]), files, progress).arrays
+        some = [slice(start, start + FEATURE_BATCH) for start in range(0, len(rows), FEATURE_BATCH)]
+        scored = [
+            self.parts.head([arrays[name][batch] for name in self.parts.names], training=False)
+            for batch in some
+        ]
+        return np.concatenate(scored).astype(np.float64)[:, 0]
+
+    def _scores_of_pictures(self, name: str, pictures: Pictures, progress: Progress) -> FloatArray:
+        scored = []
+        with progress.stage(f"scoring {name}", len(pictures.paths), "images") as advance:
+            for batch in stream_images(pictures, BATCH):
+                scored.append(self.classifier.probabilities(batch.numpy()))
+                advance(len(batch))
+        return np.concatenate(scored)
+
+
+def open_trained(model: str, experiment_id: str, progress: Progress) -> Trained:
+    """Open a finished model.
+
+    Args:
+        model: Address in the registry, id of a run, folder of an MLflow model, or `best`.
+        experiment_id: Where `best` looks.
+        progress: Told how far it is.
+
+    Raises:
+        UsageError: If there is no such model, it is of another kind, or it does not tell what it
+            saw.
+        ModelError: If it is damaged, or cannot be reached.
+    """
+    address = best_study(experiment_id, "", progress).run_id if model == BEST else model
+    with fetched_model(address) as folder:
+        run_id, noted = model_facts(folder)
+        seen = _seen(detector_folder(folder) / SEEN_FILE, address)
+        classifier = load_classifier(folder)
+    return Trained(
+        model=_described(address, run_id, noted, classifier, len(seen)),
+        classifier=classifier,
+        seen=seen,
+        test_digest=str(noted["test_digest"]),
+        parts=detector_parts(classifier.network),
+    )
+
+
+def _seen(file: Path, address: str) -> SeenImages:
+    if not file.exists():
+        raise UsageError(
+            f"the model {address!r} does not tell which images it was trained on: an earlier "
+            "version of fakeface_bench logged it. Run its study again."
+        )
+    return SeenImages.read(file)
+
+
+def _described(
+    address: str, run_id: str, noted: Mapping[str, Any], classifier: FaceClassifier, seen: int
+) -> TrainedModel:
+    return TrainedModel(
+        label=str(noted["label"]),
+        address=address,
+        run_id=run_id,
+        data=str(noted["dataset"]),
+        kinds={str(source): str(kind) for source, kind in noted["kinds"].items()},
+        threshold=classifier.facts.threshold,
+        images_seen=seen,
+    )

@@ -1,0 +1,116 @@
+"""The report of one model on several sets: files, tables, one class, inert names."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from fakeface_bench.records import Overlap, SetScores
+from fakeface_bench.report import evaluation_markdown, evaluation_rows, write_evaluation_report
+from tests.report.transferred_models import cell, floor, model
+
+FILES = {"report.html", "evaluation.csv", "evaluation.md", "reliability.png", "roc_auc_by_set.png"}
+TIERS = tuple(("easy", "mid", "hard")[n % 3] if n % 2 else "" for n in range(200))
+SOURCES = tuple("140k" if n % 4 < 2 else "ciplab" for n in range(200))
+
+
+def several() -> list[SetScores]:
+    """Make a model at home, elsewhere, on a joined set, and on fakes and reals alone."""
+    of = model("140k")
+    joined = cell(of, "140k+ciplab", 1.0, sources=SOURCES, tiers=TIERS)
+    return [
+        cell(of, "140k", 3.0),
+        replace(cell(of, "ciplab", 0.0, seed=3), overlap=Overlap(3, 2)),
+        cell(of, "hardfakevsreal", 2.6, shift=-4.0),
+        replace(joined, source_floors={"140k": floor(0.7)}),
+        cell(of, "fakes alone", only=1, floor=None),
+        cell(of, "reals alone", only=0, floor=None),
+    ]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("evaluation") / "new"
+    write_evaluation_report(several(), folder)
+    return folder
+
+
+def test_all_files_are_written(written: Path) -> None:
+    assert {path.name for path in written.iterdir()} == FILES
+    for name in ("reliability.png", "roc_auc_by_set.png"):
+        with Image.open(written / name) as picture:
+            assert picture.width == 864
+            assert np.asarray(picture.convert("L")).std() > 4
+
+
+def test_the_table_holds_each_set_and_its_parts(written: Path) -> None:
+    table = pd.read_csv(written / "evaluation.csv", keep_default_na=False, na_values=[""])
+    whole = table[table["part"].isna()].set_index("tested_on")
+    assert list(whole.index) == [scores.data for scores in several()]
+    assert whole.loc["fakes alone", ["n_real", "n_fake"]].tolist() == [0, 100]
+    assert np.isnan(whole.loc["fakes alone", "roc_auc"])
+    assert np.isnan(whole.loc["reals alone", "recall_fake"])
+    assert whole.loc["hardfakevsreal", "threshold_fails"]
+    parts = table[table["part"].notna()].set_index("part")
+    assert list(parts.index) == ["140k", "ciplab", "tier/easy", "tier/hard", "tier/mid"]
+    assert parts.loc["140k", "shortcut_floor"] == pytest.approx(0.7)
+    assert parts.loc["tier/hard", "n_real"] == 100
+
+
+def test_the_page_tells_each_set(written: Path) -> None:
+    page = (written / "report.html").read_text(encoding="utf-8")
+    for words in (
+        *("5 images of ciplab were left out", "Whatever the threshold", "Brier score"),
+        *("By source and tier", "tier hard", "Its threshold does not carry over", "no real image"),
+        *("1 of 3 transfers is not shown to be better than chance", "models:/small@champion"),
+    ):
+        assert words in page
+    assert not re.findall(r'(?:src|href)="(?!data:)', page)
+    assert "<script" not in page
+
+
+def test_a_terminal_gets_a_row_a_set() -> None:
+    header, rows = evaluation_rows(several())
+    assert header[-2:] == ("recall of fakes", "false alarms")
+    assert len(rows) == 6
+    assert all(len(row) == len(header) for row in rows)
+    assert rows[4][2] == "–"
+    assert rows[5][-2] == "–"
+    assert rows[5][-1] != "–"
+
+
+@pytest.mark.parametrize("scores", [several()[4:5], several()[1:2], several()[:1]])
+def test_one_set_will_do(scores: list[SetScores], tmp_path: Path) -> None:
+    write_evaluation_report(scores, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == FILES
+    assert "nan" not in evaluation_markdown(scores)
+
+
+def test_names_stay_text(tmp_path: Path) -> None:
+    name = "<b>x</b>|$y$\n# z\u202e" + "w" * 2000
+    of = replace(model(name, name), address=name, run_id=name, kinds={name: name})
+    scores = [
+        replace(cell(of, data, 1.0, images=40), chosen=name, kinds={data: name}, parts={})
+        for data in (name, f"{name}2")
+    ]
+    write_evaluation_report(scores, tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<b>x" not in page
+    assert "\u202e" not in page
+    text = evaluation_markdown(scores)
+    assert len(text) < 5000
+    assert "<b>" not in text
+    assert "\n# z" not in text
+    assert len(pd.read_csv(tmp_path / "evaluation.csv")) == 2
+
+
+def test_many_sets_still_fit_a_description() -> None:
+    of = model()
+    scores = [cell(of, f"set_number_{n}", 1.0, images=40, seed=n) for n in range(30)]
+    text = evaluation_markdown(scores)
+    assert len(text) < 5000
+    assert "more in evaluation.csv." in text
