@@ -6,6 +6,7 @@ Both have the same images, split and options, so their test scores are paired.
 from dataclasses import replace
 
 from fakeface_bench.config import UNTOUCHED
+from fakeface_bench.data.compression import more_compressed
 from fakeface_bench.errors import StudyError
 from fakeface_bench.evaluation.effect import paired_effect
 from fakeface_bench.obtaining import obtain_study
@@ -34,7 +35,7 @@ def measure_bias(
     """
     untouched = replace(plan.config, equalise=UNTOUCHED, study="", register="")
     progress.say("the same study on untouched pictures, to compare with")
-    found = obtain_study(run, untouched, subject.index, progress)
+    found = obtain_study(run, untouched, subject.index, progress, as_long=True)
     if isinstance(found, LeftOut):
         raise StudyError(
             f"the equalised study is finished and kept (run {run.run_id}), but not the one on "
@@ -54,4 +55,5 @@ def measure_bias(
         equalised_auc=equalised_auc,
         delta_auc=delta,
         untouched_run=found.run_id,
+        outlasting=int(more_compressed(subject.dataset.audit.used, plan.jpeg_quality).sum()),
     )

@@ -26,8 +26,8 @@ def newest_studies(studies: Sequence[StudyRun], data: str) -> Chosen:
 
     Args:
         studies: To choose from, the newest first.
-        data: The dataset as in `StudyConfig`, or the first digits of its digest; that of the
-            newest finished study when empty.
+        data: The dataset as in `StudyConfig`, or the first digits of its digest; when empty, that
+            of the newest finished study that leaves nothing of its dataset out, if there is one.
 
     Raises:
         UsageError: If no study has finished, or none of the dataset.
@@ -36,7 +36,8 @@ def newest_studies(studies: Sequence[StudyRun], data: str) -> Chosen:
     of_data = [study for study in finished if _is_of(study, data)]
     if not of_data:
         raise UsageError(_nothing(studies, finished, data))
-    newest = of_data[0]
+    whole = [study for study in of_data if not study.params.get("leave_out")]
+    newest = (whole or of_data)[0]
     of_data = [s for s in of_data if newest.dataset == s.dataset or newest.digest == s.digest]
     chosen: dict[StudyKey, StudyRun] = {}
     left_out = []

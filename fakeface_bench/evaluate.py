@@ -6,18 +6,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fakeface_bench.config import EvaluateConfig
+from fakeface_bench.errors import ModelError
 from fakeface_bench.folders import draft_folder
 from fakeface_bench.progress import Progress
 from fakeface_bench.records import Estimate, SetScores
 from fakeface_bench.report import (
     evaluation_markdown,
     evaluation_sentences,
+    with_elsewhere,
     write_evaluation_report,
     write_set_predictions,
 )
 from fakeface_bench.scoring import score_set
 from fakeface_bench.test_sets import whole_set
 from fakeface_bench.tracking import names
+from fakeface_bench.tracking.registry import (
+    MAX_DESCRIPTION,
+    describe_version,
+    descriptions_of,
+)
 from fakeface_bench.tracking.runs import TrackedRun, tracked_run
 from fakeface_bench.tracking.store import open_store
 from fakeface_bench.trained import open_trained
@@ -44,25 +51,40 @@ def run_evaluation(config: EvaluateConfig, progress: Progress) -> EvaluationOutc
     open_store()
     with tracked_run("evaluation", "evaluation") as run:
         run.log_params(config.as_params())
-        sets = [whole_set(data, config.limit, progress) for data in config.test_sets]
         trained = open_trained(config.model, run.experiment_id, progress)
         model = trained.model
         run.tag({names.MODEL: model.label, names.EVALUATED: model.run_id})
         run.tag({names.RUN_NAME: f"{model.label}, trained on {model.data}, elsewhere"})
+        sets = [whole_set(data, config.limit, progress) for data in config.test_sets]
         scores = tuple(score_set(trained, test_set, progress) for test_set in sets)
+        told = zip(scores, evaluation_sentences(scores), strict=True)
+        elsewhere = [sentence for cell, sentence in told if not cell.is_own]
         for test_set in sets:
             index = test_set.index
-            run.log_dataset(index.name, index.digest, index.frame, index.folders)
+            run.log_dataset(index.name, index.digest, index.frame, index.folders, "test")
         run.tag(
             {
                 names.DATASET: ", ".join(cell.data for cell in scores),
-                names.ELSEWHERE: "\n".join(evaluation_sentences(scores)),
+                names.ELSEWHERE: "\n".join(elsewhere),
                 names.NOTE: evaluation_markdown(scores),
             }
         )
         run.log_figures(dict(_figures(scores)))
+        _tell_registry(model.run_id, elsewhere, progress)
         folder = _write(run, scores, config.output)
     return EvaluationOutcome(scores, run.run_id, run.experiment_id, folder)
+
+
+def _tell_registry(run_id: str, found: Sequence[str], progress: Progress) -> None:
+    """Let the registered versions of a model say how it did elsewhere."""
+    if not run_id:
+        return
+    try:
+        for version, described in descriptions_of(run_id).items():
+            told = with_elsewhere(described, found)[:MAX_DESCRIPTION]
+            describe_version(version, told, {})
+    except ModelError as error:
+        progress.warn(f"the figures stand in MLflow, but not with the registered model: {error}")
 
 
 def _figures(scores: Sequence[SetScores]) -> Iterator[tuple[str, float]]:

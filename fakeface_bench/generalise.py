@@ -7,10 +7,10 @@ from pathlib import Path
 
 from fakeface_bench.config import GeneraliseConfig
 from fakeface_bench.data.sources import source_names
-from fakeface_bench.errors import StudyError
+from fakeface_bench.errors import DataError, StudyError
 from fakeface_bench.evaluate import estimated
 from fakeface_bench.folders import draft_folder
-from fakeface_bench.matrix import Matrix, Row, lay_out, mixture_effects, trains_on
+from fakeface_bench.matrix import Matrix, Row, lay_out, mixture_effects
 from fakeface_bench.obtaining import failure_of, obtain_study
 from fakeface_bench.progress import Progress
 from fakeface_bench.records import Generalisation, HoldOut, LeftOut, SetScores
@@ -54,10 +54,9 @@ def run_generalisation(config: GeneraliseConfig, progress: Progress) -> Generali
     with tracked_run("generalisation", f"does it generalise? {config.models}") as run:
         run.log_params(config.shown_params())
         matrix = lay_out(config, progress)
-        record = _filled(run, matrix, progress)
-        failure = failure_of(record.left_out, len(matrix.rows))
+        record, failure = _filled(run, matrix, progress)
         if not record.cells:
-            raise StudyError(failure)
+            raise StudyError(failure or record.left_out[0].reason)
         run.tag(
             {
                 names.MODEL: ", ".join(record.models),
@@ -72,52 +71,71 @@ def run_generalisation(config: GeneraliseConfig, progress: Progress) -> Generali
     return GeneralisationOutcome(record, failure, run.run_id, run.experiment_id, folder)
 
 
-def _filled(run: TrackedRun, matrix: Matrix, progress: Progress) -> Generalisation:
-    """Obtain the studies one after another, and score each before the next."""
+def _filled(run: TrackedRun, matrix: Matrix, progress: Progress) -> tuple[Generalisation, str]:
+    """Obtain the studies one after another, and score each before the next.
+
+    Returns:
+        The matrix, and which studies failed; empty where none did.
+    """
     scored: dict[Row, list[SetScores]] = {}
-    failed = []
+    failed, unscored = [], []
     for number, row in enumerate(matrix.rows, start=1):
         progress.say(f"study {number} of {len(matrix.rows)}: {row.name}")
         study = obtain_study(run, row.study, row.index, progress)
         if isinstance(study, LeftOut):
             failed.append(LeftOut(row.name, study.run_id, study.reason))
         else:
-            scored[row] = _scored(run, row, study, progress)
+            scored[row], obstacles = _scored(run, row, study, progress)
+            unscored += obstacles
     whole = [row for row in scored if not row.held_out]
-    cells = [scored[row][: len(matrix.columns)] for row in whole]
-    return Generalisation(
+    columns = {column.name for column in matrix.columns}
+    cells = [[cell for cell in scored[row] if cell.data in columns] for row in whole]
+    record = Generalisation(
         models=tuple(dict.fromkeys(cell.model.label for of_row in cells for cell in of_row)),
         trained=tuple(dict.fromkeys(row.index.name for row in matrix.rows if not row.held_out)),
         tested=tuple(column.name for column in matrix.columns),
         cells=tuple(cell for of_row in cells for cell in of_row),
         mixtures=tuple(mixture_effects(whole, cells)),
-        hold_outs=tuple(_hold_outs(scored)),
-        left_out=tuple(failed),
+        hold_outs=tuple(hold_outs_of(scored)),
+        left_out=(*failed, *unscored),
     )
+    return record, failure_of(failed, len(matrix.rows))
 
 
-def _scored(run: TrackedRun, row: Row, study: StudyRun, progress: Progress) -> list[SetScores]:
-    trained = open_trained(study.run_id, run.experiment_id, progress)
-    return [
-        score_set(trained, test_set, progress, trains_on(row, test_set)) for test_set in row.tests
-    ]
+def _scored(
+    run: TrackedRun, row: Row, study: StudyRun, progress: Progress
+) -> tuple[list[SetScores], list[LeftOut]]:
+    """Score a row's model on all its sets; what cannot be scored leaves its reason."""
+    opened = open_trained(study.run_id, run.experiment_id, progress)
+    # A study that was found may have known its dataset by another name.
+    trained = replace(opened, model=replace(opened.model, data=row.index.name))
+    cells, obstacles = [], []
+    for test_set in row.tests:
+        try:
+            cells.append(score_set(trained, test_set, progress))
+        except DataError as error:
+            progress.warn(str(error))
+            name = f"{row.name}, tested on {test_set.name}"
+            obstacles.append(LeftOut(name, study.run_id, str(error)))
+    return cells, obstacles
 
 
-def _hold_outs(scored: Mapping[Row, Sequence[SetScores]]) -> Iterator[HoldOut]:
+def hold_outs_of(scored: Mapping[Row, Sequence[SetScores]]) -> Iterator[HoldOut]:
     """Pair each model that something was left out of with the one that saw everything."""
-    for row, (without, *_) in ((r, cells) for r, cells in scored.items() if r.held_out):
-        for whole, cells in scored.items():
-            same = replace(row.study, leave_out="") == whole.study
-            for seen in cells if same else ():
-                if seen.data == without.data:
-                    yield HoldOut(
-                        model=seen.model.label,
-                        data=whole.index.name,
-                        column=_column(row),
-                        value=row.held_out,
-                        without=without,
-                        seen=seen,
-                    )
+    for row, cells in scored.items():
+        for without in cells if row.held_out else ():
+            for whole, others in scored.items():
+                same = replace(row.study, leave_out="") == whole.study
+                for seen in others if same else ():
+                    if seen.data == without.data:
+                        yield HoldOut(
+                            model=seen.model.label,
+                            data=whole.index.name,
+                            column=_column(row),
+                            value=row.held_out,
+                            without=without,
+                            seen=seen,
+                        )
 
 
 def _column(row: Row) -> str:

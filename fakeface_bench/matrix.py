@@ -17,6 +17,8 @@ from fakeface_bench.test_sets import TestSet, held_out, whole_set
 from fakeface_bench.transfer_request import row_studies, test_sets
 
 _BOTH_CLASSES = 2
+#: Of `HOLD_OUTS`: what leaves the matrix alone.
+NOTHING = "none"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +60,7 @@ def lay_out(config: GeneraliseConfig, progress: Progress) -> Matrix:
     """Prepare every dataset once, and say which study is scored on what.
 
     Raises:
-        UsageError: If a training set has nothing to hold out.
+        UsageError: If no training set has anything to hold out.
         DataError: If a dataset cannot be read.
     """
     shared = config.study
@@ -80,19 +82,14 @@ def lay_out(config: GeneraliseConfig, progress: Progress) -> Matrix:
     rows = []
     for study in row_studies(config):
         index = dataset(study.data).index(shared.limit, progress)
-        parts = _parts(study.data, index, config.hold_out)
+        parts = _parts(study.data, index, config.hold_out, progress)
         sets = [held_out(study.data, dataset(study.data), index, [part]) for part in parts]
         rows.append(Row(study, index, (*columns, *sets)))
         for part, test_set in zip(parts, sets, strict=True):
             without = dataset(study.data).index(shared.limit, progress, [part])
             rows.append(Row(replace(study, leave_out=part), without, (test_set,), part))
+    _require_parts(rows, config.hold_out)
     return Matrix(tuple(rows), tuple(columns))
-
-
-def trains_on(row: Row, test_set: TestSet) -> bool:
-    """Whether a row trains on all sources of a test set, and leaves nothing of them out."""
-    here = {str(folder) for folder in test_set.index.folders.values()}
-    return not row.held_out and here <= {str(f) for f in row.index.folders.values()}
 
 
 def mixture_effects(
@@ -136,15 +133,22 @@ def _effect(mixed: SetScores, alone: SetScores) -> Iterator[MixtureEffect]:
     )
 
 
-def _parts(data: str, index: ImageIndex, column: str) -> list[str]:
-    """Return what is held out of a training set in turn."""
-    if column == "none":
+def _parts(data: str, index: ImageIndex, column: str, progress: Progress) -> list[str]:
+    """Return what is held out of a training set in turn: nothing where it has one part alone."""
+    if column == NOTHING:
         return []
     parts = sorted(set(index.frame[column]) - {""})
-    if len(parts) < 2:
+    if len(parts) > 1:
+        return parts
+    has = f"one {column} alone, {parts[0]!r}" if parts else f"no {column}s"
+    progress.say(f"nothing is held out of {data}: it has {has}")
+    return []
+
+
+def _require_parts(rows: Sequence[Row], column: str) -> None:
+    if column != NOTHING and not any(row.held_out for row in rows):
         raise UsageError(
-            f"hold_out {column!r} leaves nothing of {data!r} to train on: it has "
-            f"{f'only the {column} {parts[0]!r}' if parts else f'no {column}s'}. Name several "
-            "datasets joined by '+' in train (source), or one whose names state tiers (tier)."
+            f"hold_out {column!r} finds nothing to hold out: it needs several datasets joined by "
+            "'+' in train (source), or one whose file names state tiers, as those of ciplab do "
+            "(tier)."
         )
-    return parts

@@ -40,7 +40,11 @@ _MAY_DIFFER = (
 
 
 def obtain_study(
-    run: TrackedRun, study: StudyConfig, index: ImageIndex, progress: Progress
+    run: TrackedRun,
+    study: StudyConfig,
+    index: ImageIndex,
+    progress: Progress,
+    as_long: bool = False,
 ) -> StudyRun | LeftOut:
     """Return the finished study that answers a request: an earlier one, else one that is run now.
 
@@ -49,15 +53,17 @@ def obtain_study(
         study: The request.
         index: Images that it uses.
         progress: Told which it is.
+        as_long: Whether an earlier one must have searched neither less nor more.
 
     Returns:
         The study, or why there is none.
     """
-    return _finished_before(run, study, index, progress) or _run_study(run, study, index)
+    before = _finished_before(run, study, index, progress, as_long)
+    return before or _run_study(run, study, index)
 
 
 def _finished_before(
-    run: TrackedRun, study: StudyConfig, index: ImageIndex, progress: Progress
+    run: TrackedRun, study: StudyConfig, index: ImageIndex, progress: Progress, as_long: bool
 ) -> StudyRun | None:
     """Return the newest finished study that answers the same request; None where there is none."""
     model = architecture_named(study.model).key
@@ -65,15 +71,21 @@ def _finished_before(
     for earlier in find_studies(run.experiment_id):
         same_data = (earlier.digest, earlier.test_digest) == digests
         same = earlier.status == FINISHED and earlier.model == model and same_data
-        if same and answered(study, earlier) and _is_whole(earlier, progress):
+        if same and answered(study, earlier, as_long) and _is_whole(earlier, progress):
             weights = f"{earlier.weights} weights"
             progress.say(f"{study.model} was finished before ({weights}, run {earlier.run_id})")
             return earlier
     return None
 
 
-def answered(study: StudyConfig, earlier: StudyRun) -> bool:
-    """Whether a finished study holds all that is asked for, by the same version of the suite."""
+def answered(study: StudyConfig, earlier: StudyRun, as_long: bool = False) -> bool:
+    """Whether a finished study holds all that is asked for, by the same version of the suite.
+
+    Args:
+        study: The request.
+        earlier: The study.
+        as_long: Whether it must hold no further trials either.
+    """
     params = earlier.params
     asked = {key: str(value) for key, value in study.as_params().items() if key not in _MAY_DIFFER}
     asked |= {"version_fakeface_bench": __version__, "version_figures": FIGURES_VERSION}
@@ -81,7 +93,9 @@ def answered(study: StudyConfig, earlier: StudyRun) -> bool:
         asked["data"] = study.data
     file = existing_path(study.weights)
     same_weights = file is None or earlier.weights == file_label(file)
-    enough = all(float(params.get(key, 0)) >= getattr(study, key) for key in ("trials", "seeds"))
+    held = {key: float(params.get(key, 0)) for key in ("trials", "seeds")}
+    enough = all(held[key] >= getattr(study, key) for key in held)
+    enough = enough and (held["trials"] == study.trials or not as_long)
     in_time = float(params.get("timeout_minutes", 0)) in (0.0, study.timeout_minutes)
     same = all(params.get(key) == value for key, value in asked.items())
     return same and same_weights and enough and in_time

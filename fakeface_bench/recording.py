@@ -104,7 +104,6 @@ def log_winner(
         "architecture": record.model,
         "dataset": record.data,
         "dataset_digest": subject.index.digest,
-        "test_digest": subject.index.split_digest("test"),
         "threshold": detector.threshold,
     }
     seen = seen_images(subject.dataset.files, subject.index)

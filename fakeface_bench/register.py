@@ -7,6 +7,7 @@ from fakeface_bench.gate import comes_back, deserves
 from fakeface_bench.progress import Progress
 from fakeface_bench.reading import model_card_of, read_studies
 from fakeface_bench.records import ComparedStudy, Finding, Registration
+from fakeface_bench.report import with_elsewhere
 from fakeface_bench.request import check_register
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.registry import (
@@ -21,7 +22,7 @@ from fakeface_bench.tracking.registry import (
 )
 from fakeface_bench.tracking.runs import tag_run, tracked_run
 from fakeface_bench.tracking.store import open_store
-from fakeface_bench.tracking.studies import StudyRun, study_named
+from fakeface_bench.tracking.studies import StudyRun, found_elsewhere, study_named
 
 #: Told as tags of a version, under the names that they have as metrics of the study.
 MAIN_FIGURES = (
@@ -74,7 +75,7 @@ def register_study(study: StudyRun, name: str, force: bool, progress: Progress) 
     # First: a study of an earlier version lacks what is read next, too.
     model_id = detector_of(study)
     (saved,) = read_studies([study], progress)
-    card = model_card_of(study)
+    card = with_elsewhere(model_card_of(study), found_elsewhere(study.run_id, study.experiment_id))
     version = register_version(study, model_id, name)
     former = champion_of(name)
     stays = former is not None and former.number == version.number

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from fakeface_bench.data.index import content_digest
 from fakeface_bench.errors import DataError
 from fakeface_bench.evaluation.estimates import estimates, part_estimates
 from fakeface_bench.progress import Progress
@@ -11,17 +10,13 @@ from fakeface_bench.test_sets import TestSet
 from fakeface_bench.trained import Trained
 
 
-def score_set(
-    trained: Trained, test_set: TestSet, progress: Progress, is_own: bool = False
-) -> SetScores:
+def score_set(trained: Trained, test_set: TestSet, progress: Progress) -> SetScores:
     """Score a model on a test set, without the images that it saw or copies of them.
 
     Args:
         trained: The model.
         test_set: Images it is scored on.
         progress: Told how far it is, and warned of images that are left out.
-        is_own: Whether they are known to be held-out images of a dataset that it was trained on;
-            the very test split of its study is recognised.
 
     Raises:
         DataError: If it saw all of them.
@@ -36,17 +31,19 @@ def score_set(
     if rows.empty:
         raise DataError(
             f"{trained.model.label}, trained on {trained.model.data}, saw every image of "
-            f"{test_set.name}, or copies of them: nothing is left to test it on."
+            f"{test_set.name} that it was to be tested on, or copies of them: nothing is left."
         )
     scores = trained.scores(test_set, progress)[rows.index.to_numpy()]
     labels = rows["label"].to_numpy(np.uint8)
     threshold = trained.model.threshold
+    is_own, is_part = trained.seen.share_tested(rows["digest"])
     figures = estimates(labels, scores, threshold)
     return SetScores(
         model=trained.model,
         data=test_set.name,
         chosen=test_set.chosen,
-        is_own=is_own or content_digest(rows[["digest", "label"]]) == trained.test_digest,
+        is_own=is_own,
+        is_part=is_part,
         kinds=test_set.kinds,
         digests=tuple(rows["digest"]),
         scored=ScoredSplit(

@@ -78,6 +78,8 @@ def whole_set(data: str, limit: int, progress: Progress) -> TestSet:
     used = used[official.isna() | (official == TEST)]
     words = {True: "all images", False: "its official test split"}
     chosen = " and ".join(words[is_all] for is_all in sorted(set(official[used.index].isna())))
+    if limit:
+        chosen += f", at most {limit:,} a class"
     index = indexed(survey, survey.name, _ordered(used, limit))
     floors = shortcut_floors(files)
     return _test_set(data, index, chosen, survey.files, floors)

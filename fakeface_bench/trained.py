@@ -35,14 +35,12 @@ class Trained:
         model: What is known of it.
         classifier: It, loaded.
         seen: The images it was trained and chosen on.
-        test_digest: Of the test split of its own study.
         parts: Its frozen features and its head, where no more than the head was trained.
     """
 
     model: TrainedModel
     classifier: FaceClassifier
     seen: SeenImages
-    test_digest: str
     parts: DetectorParts | None
 
     def unseen(self, test_set: TestSet) -> tuple[pd.DataFrame, Overlap]:
@@ -116,7 +114,6 @@ def open_trained(model: str, experiment_id: str, progress: Progress) -> Trained:
         model=_described(address, run_id, noted, classifier, len(seen)),
         classifier=classifier,
         seen=seen,
-        test_digest=str(noted["test_digest"]),
         parts=detector_parts(classifier.network),
     )
 

@@ -24,6 +24,7 @@ def check_evaluate(config: EvaluateConfig) -> None:
     if not config.model:
         raise UsageError("model is empty; give its address, the id of its run, or 'best'.")
     _check_sets("data", config.test_sets)
+    _check_names(config.test_sets)
     check_output(config.output)
 
 
@@ -57,6 +58,12 @@ def check_generalise(config: GeneraliseConfig) -> None:
     check_models(config.model_names, config.study.weights)
     for study in row_studies(config):
         check_request(study)
+    several = any(len(split_data(data)) > 1 for data in config.training_sets)
+    if config.hold_out == "source" and not several:
+        raise UsageError(
+            "hold_out 'source' needs several datasets joined by '+' in train; it has "
+            f"{config.train!r}."
+        )
 
 
 def row_studies(config: GeneraliseConfig) -> list[StudyConfig]:

@@ -22,6 +22,7 @@ from fakeface_bench.features.samples import Samples
 from fakeface_bench.features.statistics import feature_model, layout_of
 from fakeface_bench.models.head import Calibration
 from fakeface_bench.models.networks import FrozenNetwork, Network
+from fakeface_bench.models.parts import detector_parts
 from fakeface_bench.models.poolings import ACTIVATIONS, FEATURES, POOLINGS
 from fakeface_bench.models.scratch import ScratchNetwork
 from fakeface_bench.models.tuned import TunedNetwork
@@ -156,6 +157,13 @@ def test_detector_saves_and_loads_to_equal_predictions(
     assert expected.shape == (3, 1)
     assert ((expected >= 0) & (expected <= 1)).all()
     np.testing.assert_array_equal(loaded(pixels(3)).numpy(), expected)
+    parts = detector_parts(loaded)
+    assert (parts is not None) == architecture.pretrained
+    if parts is not None:
+        arrays = parts.features(pixels(3))
+        assert set(arrays) == set(parts.names)
+        whole = parts.head([arrays[name] for name in parts.names])
+        np.testing.assert_array_equal(whole.numpy(), expected)
 
 
 @SLOW_BUT_ONE
@@ -204,6 +212,7 @@ def test_last_block_trains_on_the_cached_map_and_its_detector_saves_and_loads(
     detector.save(tmp_path / "detector.keras")
     loaded = keras.saving.load_model(tmp_path / "detector.keras", safe_mode=True)
     np.testing.assert_array_equal(loaded(pictures.astype(np.float32)).numpy(), scores)
+    assert detector_parts(loaded) is None, "what lies above the cut was trained"
 
 
 @pytest.mark.parametrize("loss", LOSSES)

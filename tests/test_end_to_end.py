@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
@@ -10,10 +10,9 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
-from mlflow.entities import Run
 
 from fakeface_bench import study
-from fakeface_bench.config import HeadConfig, StudyConfig
+from fakeface_bench.config import HeadConfig
 from fakeface_bench.errors import StudyError, UsageError
 from fakeface_bench.evaluation import detector
 from fakeface_bench.evaluation.metrics import METRICS
@@ -21,65 +20,9 @@ from fakeface_bench.features.reader import SplitReader
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.records import StudyRecord
 from fakeface_bench.search import optimise
-from fakeface_bench.study import StudyOutcome, run_study
+from fakeface_bench.study import StudyOutcome
 from tests.conftest import RecordedProgress
-
-SIZE = 96
-
-
-@dataclass
-class Workplace:
-    """A folder with its own MLflow store, study file and cache."""
-
-    folder: Path
-    config: StudyConfig
-    store_file: str = "mlflow.db"
-
-    @property
-    def client(self) -> mlflow.MlflowClient:
-        return mlflow.MlflowClient(self.store)
-
-    @property
-    def store(self) -> str:
-        return f"sqlite:///{self.folder / self.store_file}"
-
-    def run(
-        self, explained: bool = False, **changes: object
-    ) -> tuple[StudyOutcome, RecordedProgress]:
-        """Run the study as in a new process: in this folder, with this store.
-
-        Pictures that explain it take seconds, so only one study here draws them.
-        """
-        progress = RecordedProgress()
-        before = Path.cwd()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("FAKEFACE_CACHE", str(self.folder / "cache"))
-            patch.setenv("MLFLOW_TRACKING_URI", self.store)
-            if not explained:
-                patch.setattr(study, "log_explanation", lambda *arguments: None)
-            os.chdir(self.folder)
-            try:
-                return run_study(replace(self.config, **changes), progress), progress
-            finally:
-                os.chdir(before)
-
-    def trials_of(self, run_id: str) -> list[Run]:
-        """Return the child runs of a run, by trial number."""
-        query = f"tags.`mlflow.parentRunId` = '{run_id}'"
-        runs = self.client.search_runs(["0"], query)
-        return sorted(runs, key=lambda run: int(run.data.tags["fakeface.trial"]))
-
-
-def workplace(folder: Path, faces: Path) -> Workplace:
-    config = StudyConfig(
-        model="mobilenetv3_small",
-        data=str(faces),
-        trials=3,
-        epochs=3,
-        image_size=SIZE,
-        weights="random",
-    )
-    return Workplace(folder, config)
+from tests.workplace import Workplace, workplace
 
 
 @pytest.fixture(scope="module")

@@ -87,7 +87,7 @@ def logged(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, 
         client = mlflow.MlflowClient()
         number = client.create_experiment("robustness", (folder / "artifacts").as_uri())
         with mlflow.start_run(experiment_id=number) as run:
-            unlike_any = SeenImages(digests, np.zeros((0, 32), np.uint8))
+            unlike_any = SeenImages(digests, *[np.zeros((0, 32), np.uint8)] * 2)
             example = faces / "real" / "00.png"
             model_id = log_model(grain_detector(), FACTS, example, unlike_any, metadata)
         place = mlflow.get_logged_model(model_id).artifact_location

@@ -188,7 +188,9 @@ def test_a_finished_study_answers_what_it_holds(changes: dict[str, object], answ
     balance = {key: changes[key] for key in ("balance",) if key in changes}
     params |= balance
     shown = {key: str(value) for key, value in params.items()}
-    earlier = StudyRun("x", "FINISHED", "m", "frozen", "random", "d", "1", "2", 0, "", shown, {})
+    earlier = StudyRun(
+        "x", "FINISHED", "m", "frozen", "random", "d", "1", "2", 0, "", "0", shown, {}
+    )
     assert answered(replace(StudyConfig(), **changes), earlier) is answers  # type: ignore[arg-type]
     older = replace(earlier, params=shown | {"version_figures": "study 0"})
     assert not answered(replace(StudyConfig(), **changes), older)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from fakeface_bench.config import (
     PRECISIONS,
     SEARCHED,
     STORAGE_VARIABLE,
+    GeneraliseConfig,
     StudyConfig,
 )
 
@@ -140,8 +141,6 @@ _OPTIONS: Mapping[str, Callable[[Command], Command]] = {
         help="What the machine costs; 0 for no price.",
     ),
 }
-#: What the rows and columns of a matrix say themselves.
-_OF_ONE_CELL = ("data", "equalise", "leave_out")
 
 
 def study_options(command: Command) -> Command:
@@ -151,7 +150,8 @@ def study_options(command: Command) -> Command:
 
 def matrix_options(command: Command) -> Command:
     """Give a command the options that all studies of a matrix share."""
-    return _with(command, [name for name in _OPTIONS if name not in _OF_ONE_CELL])
+    shared = GeneraliseConfig().as_params()
+    return _with(command, [name for name in _OPTIONS if name in shared])
 
 
 def _with(command: Command, names: Sequence[str]) -> Command:

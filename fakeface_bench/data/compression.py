@@ -13,7 +13,7 @@ from statistics import mean
 import pandas as pd
 from PIL import Image
 
-#: Qualities that fewer files of each class have are not what a class can be told by.
+#: A smaller share of a class is not what it can be told by.
 LEAST_SHARE = 0.05
 #: Where no file is a JPEG, or none of a known quality.
 DEFAULT_QUALITY = 90
@@ -22,16 +22,19 @@ LEAST_QUALITY = 30
 
 
 def common_quality(files: pd.DataFrame) -> int:
-    """Return the lowest JPEG quality, Pillow's, that a twentieth of a class's files have.
+    """Return the JPEG quality, Pillow's, that at most a twentieth of each class's JPEGs are below.
 
     Args:
         files: Columns `label`, and `quality`: the mean of a JPEG's luminance table, missing for
             other formats.
     """
-    shares = files.groupby("label")["quality"].value_counts(normalize=True, dropna=False)
-    common = shares[shares >= LEAST_SHARE].index.get_level_values("quality").dropna()
-    qualities = [quality_of(float(table)) for table in common]
-    return max(LEAST_QUALITY, min(qualities, default=DEFAULT_QUALITY))
+    lowest = []
+    for _, tables in files.groupby("label")["quality"]:
+        jpegs = tables.dropna()
+        if len(jpegs) >= LEAST_SHARE * len(tables):
+            # A larger table is a lower quality.
+            lowest.append(quality_of(float(jpegs.quantile(1 - LEAST_SHARE, "higher"))))
+    return max(LEAST_QUALITY, min(lowest, default=DEFAULT_QUALITY))
 
 
 def more_compressed(files: pd.DataFrame, quality: int) -> pd.Series:

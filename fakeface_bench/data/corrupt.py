@@ -11,10 +11,13 @@ from PIL import Image, ImageEnhance
 from scipy.ndimage import gaussian_filter
 
 from fakeface_bench.data.images import centre, reencoded
+from fakeface_bench.errors import DataError
 
 #: Longest side that Instagram hands out again, whatever was uploaded, as measured in
 #: phototacopodcast.com/dimensions-and-quality-for-social-media-photo-sharing (2021).
 SHARED_SIDE_PX = 1080
+#: Of the format.
+_LONGEST_WEBP = 16_383
 #: As cameras and editors save.
 _FIRST_QUALITY = 90
 #: By which the blocks of 8 pixels of two JPEGs in a row lie apart, in pixels.
@@ -27,7 +30,15 @@ def jpeg(image: Image.Image, quality: float, source: np.random.Generator) -> Ima
 
 
 def webp(image: Image.Image, quality: float, source: np.random.Generator) -> Image.Image:
-    """Save as a lossy WebP and read it back."""
+    """Save as a lossy WebP and read it back.
+
+    Raises:
+        DataError: If a side is longer than the format allows.
+    """
+    if max(image.size) > _LONGEST_WEBP:
+        raise DataError(
+            f"{image.width} × {image.height} pixels: a WebP has at most {_LONGEST_WEBP:,} a side"
+        )
     stream = io.BytesIO()
     image.save(stream, "WEBP", quality=int(quality))
     with Image.open(stream, formats=["WEBP"]) as encoded:

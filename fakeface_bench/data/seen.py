@@ -1,10 +1,14 @@
 """What a model has seen: the images it was trained and chosen on, which no test of it may hold.
 
+And what its own study tested, so that these images are known for what they are.
+
 It travels with the model as digests and perceptual hashes, from which no picture can be told.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -29,22 +33,24 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class SeenImages:
-    """The contents of training and validation images.
+    """The contents of training and validation images, and of the study's own test split.
 
     Attributes:
-        digests: SHA-256 of each, shape (n, 32).
-        hashes: Perceptual hash of each that shows anything, shape (m, 32), m ≤ n.
+        digests: SHA-256 of each of the former, shape (n, 32).
+        hashes: Perceptual hash of each of them that shows anything, shape (m, 32), m ≤ n.
+        tested: SHA-256 of each image of the test split, shape (k, 32).
     """
 
     digests: Bytes
     hashes: Bytes
+    tested: Bytes
 
     def __len__(self) -> int:
         return len(self.digests)
 
     def write(self, file: Path) -> None:
         """Write a file that `read` reads."""
-        np.savez_compressed(file, digests=self.digests, hashes=self.hashes)
+        np.savez_compressed(file, digests=self.digests, hashes=self.hashes, tested=self.tested)
 
     @classmethod
     def read(cls, file: Path) -> "SeenImages":
@@ -55,14 +61,15 @@ class SeenImages:
         """
         try:
             with np.load(file, allow_pickle=False) as arrays:
-                seen = cls(arrays["digests"], arrays["hashes"])
-        except (OSError, ValueError, KeyError) as error:
+                seen = cls(arrays["digests"], arrays["hashes"], arrays["tested"])
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise ModelError(
                 f"the model is damaged: {file.name} cannot be read: {shortened(error)}"
             ) from error
         for name, values, width in (
             ("digests", seen.digests, _DIGEST_BYTES),
             ("hashes", seen.hashes, HASH_BYTES),
+            ("tested", seen.tested, _DIGEST_BYTES),
         ):
             if values.dtype != np.uint8 or values.shape[1:] != (width,):
                 raise ModelError(f"the model is damaged: {name} in {file.name} have another form")
@@ -70,8 +77,12 @@ class SeenImages:
 
     def identical(self, digests: pd.Series) -> BoolArray:
         """Return which contents were seen, by their SHA-256 as hexadecimal text."""
-        known = {row.tobytes().hex() for row in self.digests}
-        return digests.isin(known).to_numpy(bool)
+        return digests.isin(_as_text(self.digests)).to_numpy(bool)
+
+    def share_tested(self, digests: Collection[str]) -> tuple[bool, bool]:
+        """Return whether contents are all of the study's own test split, and whether a part."""
+        tested, given = _as_text(self.tested), set(digests)
+        return given == tested, bool(given) and given < tested
 
     def similar(self, signatures: pd.Series) -> BoolArray:
         """Return which pictures look like one that was seen, or like its mirror image.
@@ -101,14 +112,24 @@ def seen_images(files: pd.DataFrame, index: ImageIndex) -> SeenImages:
         files: Of a survey, with digests and signatures.
         index: The images that the study uses.
     """
-    used = index.frame[index.frame["split"] != "test"]["digest"].drop_duplicates()
+    is_test = index.frame["split"] == "test"
+    used = index.frame[~is_test]["digest"].drop_duplicates()
     contents = files.drop_duplicates("digest").set_index("digest")["signature"]
     signatures = [signature for signature in contents.loc[used] if signature]
     hashes = b"".join(signature[:HASH_BYTES] for signature in signatures)
     return SeenImages(
-        np.frombuffer(bytes.fromhex("".join(used)), np.uint8).reshape(-1, _DIGEST_BYTES),
+        _as_bytes(used),
         np.frombuffer(hashes, np.uint8).reshape(-1, HASH_BYTES),
+        _as_bytes(index.frame[is_test]["digest"].drop_duplicates()),
     )
+
+
+def _as_bytes(digests: pd.Series) -> Bytes:
+    return np.frombuffer(bytes.fromhex("".join(digests)), np.uint8).reshape(-1, _DIGEST_BYTES)
+
+
+def _as_text(digests: Bytes) -> set[str]:
+    return {row.tobytes().hex() for row in digests}
 
 
 def _words(hashes: Bytes) -> npt.NDArray[np.uint64]:

@@ -70,10 +70,11 @@ def known_elsewhere(network: Path, digests: Sequence[str]) -> tuple[list[Known],
     for contents in sorted(network.glob(f"*/{CONTENTS_FILE}")):
         if contents.parent.name.startswith(".") or not len(missing):
             continue
-        held = pd.Index(contents.read_text().split()).drop_duplicates()
-        there = held.get_indexer(wanted[missing])
+        held = pd.Index(contents.read_text().split())
+        first = np.flatnonzero(~held.duplicated())  # a file may lie there twice
+        there = held[first].get_indexer(wanted[missing])
         has = there >= 0
         if has.any():
-            found.append(Known(contents.parent, there[has].astype(np.int64), missing[has]))
+            found.append(Known(contents.parent, first[there[has]], missing[has]))
             missing = missing[~has]
     return found, missing

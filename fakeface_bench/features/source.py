@@ -161,9 +161,9 @@ class LoggedSource(FeatureSource):
 
 
 def _digest_of_values(weights: Sequence[Any]) -> str:
-    """SHA-256 over the values of weights, in no order: a loaded model may list them otherwise."""
-    digests = [
-        hashlib.sha256(repr(tuple(w.shape)).encode() + w.numpy().tobytes()).hexdigest()
-        for w in weights
-    ]
-    return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()
+    """SHA-256 over shapes and values of weights, in their order, which saving a model keeps."""
+    digest = hashlib.sha256()
+    for weight in weights:
+        digest.update(repr(tuple(weight.shape)).encode())
+        digest.update(weight.numpy().tobytes())
+    return digest.hexdigest()

@@ -16,6 +16,7 @@ class Bias:
         equalised_auc: Of the equalised one.
         delta_auc: The first less the second, paired.
         untouched_run: MLflow run of the untouched study.
+        outlasting: Files of the dataset that were compressed more strongly, whose traces remain.
     """
 
     jpeg_quality: int
@@ -24,6 +25,7 @@ class Bias:
     equalised_auc: float
     delta_auc: Estimate
     untouched_run: str
+    outlasting: int = 0
 
     def metrics(self) -> dict[str, float]:
         """Return the figures under their MLflow names."""
@@ -44,10 +46,11 @@ class Bias:
             f"{delta.low:.3f} to {delta.high:.3f}; n = {self.images:,})"
         )
         if delta.low > 0:
-            return (
-                f"Compression history or fine detail: {figures}. That much was read from what one "
-                "JPEG wipes out."
-            )
-        if delta.high < 0:
-            return f"No compression history was read: {figures}. It does better equalised."
-        return f"No compression history is shown to be read: {figures}."
+            begin = "That much was read from what one JPEG wipes out, compression history or fine "
+            begin += "detail"
+        elif delta.high < 0:
+            begin = "It does better equalised, so it read no compression history"
+        else:
+            begin = "Not shown to read compression history"
+        remain = f" Of {self.outlasting:,} files, compressed more strongly, traces remain."
+        return f"{begin}: {figures}.{remain * bool(self.outlasting)}"

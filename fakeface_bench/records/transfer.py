@@ -78,8 +78,7 @@ class SetScores:
         model: Which model.
         data: Name of the test set.
         chosen: Which of its images, in words: `its test split`, `all images`.
-        is_own: Whether it is the held-out split of the dataset that the model was trained on, or of
-            one of several.
+        is_own: Whether the images are the test split of the model's own study, by their contents.
         kinds: How the fakes of each source of the set were made; empty text where not known.
         digests: SHA-256 of each scored image, in the order of `scored`; pairs models.
         scored: Labels and scores at the model's own threshold; its `metrics` hold what is defined
@@ -91,6 +90,7 @@ class SetScores:
         overlap: What was left out.
         floor: What the set's metadata alone would score; None where that was not measurable.
         source_floors: The same of each of several sources, by its name.
+        is_part: Whether they are a part of that split: of one of several sources, or fewer.
     """
 
     model: TrainedModel
@@ -105,6 +105,7 @@ class SetScores:
     overlap: Overlap = Overlap()
     floor: ShortcutFloor | None = None
     source_floors: Mapping[str, ShortcutFloor] = field(default_factory=dict)
+    is_part: bool = False
 
     @property
     def images(self) -> int:

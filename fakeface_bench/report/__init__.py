@@ -20,7 +20,7 @@ from fakeface_bench.report.explanation import (
     write_evidence_picture,
     write_explanation,
 )
-from fakeface_bench.report.model_card import CARD_FILE
+from fakeface_bench.report.model_card import CARD_FILE, with_elsewhere
 from fakeface_bench.report.parts import PARTS_HEADER, part_rows
 from fakeface_bench.report.saved_study import SAVED_FILES, identity_of, read_saved_study
 from fakeface_bench.report.set_predictions import write_set_predictions
@@ -63,6 +63,7 @@ __all__ = [
     "summary_markdown",
     "summary_rows",
     "verdict_of",
+    "with_elsewhere",
     "write_audit_report",
     "write_comparison_report",
     "write_costs",

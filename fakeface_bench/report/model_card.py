@@ -4,7 +4,7 @@ It follows Mitchell et al. (2019), "Model cards for model reporting", arXiv:1810
 short enough for the description of a version in a registry.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from fakeface_bench.report.parts import part_rows
 from fakeface_bench.report.results import floor_told, split_intervals, with_interval
 
 CARD_FILE = "model_card.md"
+#: Begin the lines that say how it did on other datasets, and that nobody knows.
+_ELSEWHERE = "**Tested elsewhere:**"
+_NOWHERE = "**Not tested elsewhere:**"
 _SPLITS = ("train", "valid", "test")
 _UNKNOWN_KIND = "not stated: a folder of yours"
 _FITS = {
@@ -53,6 +56,26 @@ def model_card(record: StudyRecord, ledger: Ledger, origin: ModelOrigin) -> str:
         _again(record, origin),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def with_elsewhere(card: str, found: Sequence[str]) -> str:
+    """Return a card, or what a version of it says, that tells how the model did elsewhere.
+
+    Args:
+        card: As `model_card` returns it, whatever was added behind.
+        found: What each other dataset showed, a text each; none leaves the card as it is.
+    """
+    if not found:
+        return card
+    lines = [f"- {_ELSEWHERE} {escaped(text)}" for text in found]
+    rest = [line for line in card.splitlines() if not line.startswith(f"- {_ELSEWHERE}")]
+    place = next((n for n, line in enumerate(rest) if line.startswith(f"- {_NOWHERE}")), None)
+    if place is not None:
+        rest.pop(place)
+    else:  # where the lines of an earlier evaluation stood
+        told = [n for n, line in enumerate(card.splitlines()) if line.startswith(f"- {_ELSEWHERE}")]
+        place = told[0] if told else len(rest)
+    return "\n".join([*rest[:place], *lines, *rest[place:]]) + "\n"
 
 
 def _what_it_does(record: StudyRecord, origin: ModelOrigin) -> str:
@@ -133,7 +156,7 @@ def _failures(record: StudyRecord, intervals: Mapping[str, Interval]) -> str:
         f"{counts[FAKE].sum():,} fakes it misses {counts[FAKE, REAL]:,}. The surest mistakes: "
         "test/gallery_wrong.png and explain/evidence_wrong.png of the run.",
         *_near_chance(record, intervals),
-        f"**Not tested elsewhere:** only on the test split of {escaped(record.data)}. Detectors "
+        f"{_NOWHERE} only on the test split of {escaped(record.data)}. Detectors "
         "often fail on fakes that another generator made, and on pictures that were compressed, "
         "scaled or filtered in other ways: test it on yours first.",
     ]

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
@@ -69,8 +67,8 @@ def log_model(
         network: A Keras model from pixels 0 to 255, shape (n, size, size, 3), to the probability
             of fake (n, 1).
         facts: The rest of the detector.
-        example: An image file; what the network sees of it is logged with the model, and none of
-            its metadata.
+        example: An image file; its pixels as they meet the input are logged with the model, and
+            none of its metadata.
         seen: The images that it was trained and chosen on.
         metadata: Facts to keep with the model.
     """
@@ -100,13 +98,9 @@ def _example_table(example: Path, facts: DetectorFacts) -> pd.DataFrame:
     Column names are objects: MLflow compares them as pandas 4 will not.
     """
     png = io.BytesIO()
-    Image.fromarray(_network_sees(example, facts)).save(png, "PNG")
+    Image.fromarray(load_image(example, facts.image_size_px, facts.fit)).save(png, "PNG")
     picture = base64.b64encode(png.getvalue()).decode()
     return pd.DataFrame([[picture]], columns=pd.Index(["image"], dtype=object))
-
-
-def _network_sees(file: Path, facts: DetectorFacts) -> npt.NDArray[np.uint8]:
-    return load_image(file, facts.image_size_px, facts.fit)
 
 
 def _copy_package(folder: Path) -> None:

@@ -33,9 +33,9 @@ PARENT = "mlflow.parentRunId"
 RUN_NAME = "mlflow.runName"
 NOTE = "mlflow.note.content"
 
-_NOT_IN_METRICS = re.compile(r"[^\w. -]+")
+_NOT_IN_METRICS = re.compile(r"[^\w. /-]+")
 
 
 def metric_part(name: str) -> str:
-    """Return a name as every store takes it within the name of a metric: `a+b` as `a_b`."""
+    """Return a name as every store takes it in the name of a metric: `a+b` as `a_b`."""
     return _NOT_IN_METRICS.sub("_", name)

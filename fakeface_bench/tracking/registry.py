@@ -90,6 +90,18 @@ def describe_version(version: Version, description: str, tags: Mapping[str, str]
                 client.delete_model_version_tag(version.name, version.number, key)
 
 
+def descriptions_of(run_id: str) -> dict[Version, str]:
+    """Return what the versions that hold a study's model say of it.
+
+    Raises:
+        ModelError: If the registry does not answer.
+    """
+    client = mlflow.MlflowClient()
+    with _reached():
+        found = client.search_model_versions(f"run_id = '{run_id}'")
+        return {_version(version): version.description or "" for version in found}
+
+
 def champion_of(name: str) -> Version | None:
     """Return the version with the alias `champion`, if there is one."""
     with _reached():

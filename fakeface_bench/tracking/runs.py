@@ -70,7 +70,12 @@ class TrackedRun:
         log_step(self._client, self.run_id, figures, 0, model_id)
 
     def log_dataset(
-        self, name: str, digest: str, rows: pd.DataFrame, folders: Mapping[str, Path]
+        self,
+        name: str,
+        digest: str,
+        rows: pd.DataFrame,
+        folders: Mapping[str, Path],
+        context: str = "train, valid and test",
     ) -> None:
         """Log which images a run is about, as its input, with their digest.
 
@@ -79,6 +84,7 @@ class TrackedRun:
             digest: SHA-256 over contents and labels.
             rows: Columns `source`, `path`, `label`, `split`.
             folders: Of each source.
+            context: What they are used for.
         """
         frame = rows[["source", "path", "label", "split"]]
         named = frame.assign(label=[CLASS_NAMES[label] for label in frame["label"]])
@@ -89,7 +95,7 @@ class TrackedRun:
             name=name,
             digest=digest[:_DIGEST_DIGITS],
         )
-        mlflow.log_input(dataset, context="train, valid and test")
+        mlflow.log_input(dataset, context=context)
 
     def log_folder(self, folder: Path) -> None:
         """Log every file of a folder as an artifact, under the same names."""
@@ -149,7 +155,8 @@ def tracked_run(kind: str, name: str) -> Iterator[TrackedRun]:
     A block that raises leaves the run FAILED, an interrupted one KILLED, with the reason as a tag.
 
     Args:
-        kind: What job it is: `study`, `comparison`, `audit`, `registration`.
+        kind: What job it is: `study`, `comparison`, `audit`, `registration`, `evaluation`,
+            `generalisation`, `robustness`.
         name: Of the run, for people.
     """
     try:

@@ -33,6 +33,7 @@ class StudyRun:
         test_digest: Of its test split.
         began: Unix time in milliseconds.
         failure: Why it failed; empty otherwise.
+        experiment_id: Of the experiment that holds it.
         params: As logged.
         figures: The latest of each metric.
     """
@@ -47,6 +48,7 @@ class StudyRun:
     test_digest: str
     began: int
     failure: str
+    experiment_id: str
     params: Mapping[str, str]
     figures: Mapping[str, float]
 
@@ -99,6 +101,22 @@ def study_named(run_id: str) -> StudyRun:
         what = f"a {kind}" if kind and kind != "study" else f"{run.info.status.lower()}"
         raise UsageError(f"the run {run_id} is no finished study: it is {what}.")
     return _study_run(run)
+
+
+def found_elsewhere(run_id: str, experiment_id: str) -> list[str]:
+    """Return what finished evaluations of a study's model found, the newest first, each text once.
+
+    Args:
+        run_id: Of the study.
+        experiment_id: Where to look.
+    """
+    query = (
+        f"tags.`{names.KIND}` = 'evaluation' and tags.`{names.EVALUATED}` = '{run_id}' "
+        f"and attributes.status = '{FINISHED}'"
+    )
+    runs = all_runs(mlflow.MlflowClient(), experiment_id, query)
+    texts = [run.data.tags.get(names.ELSEWHERE, "") for run in runs]
+    return list(dict.fromkeys(line for text in texts for line in text.splitlines()))
 
 
 def download_study(study: StudyRun, files: Iterable[str], folder: Path) -> None:
@@ -175,6 +193,7 @@ def _study_run(run: Run) -> StudyRun:
         test_digest=tags.get(names.TEST_DIGEST, ""),
         began=run.info.start_time,
         failure=tags.get(names.FAILURE, ""),
+        experiment_id=run.info.experiment_id,
         params=run.data.params,
         figures=run.data.metrics,
     )

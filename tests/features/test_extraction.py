@@ -122,6 +122,17 @@ def test_an_image_passes_the_network_once_whatever_it_is_extracted_with(
     )
 
 
+def test_a_file_that_is_there_twice_moves_no_other_row(
+    source: FeatureSource, rows: pd.DataFrame, progress: RecordedProgress, fresh_cache: Path
+) -> None:
+    twice = rows.iloc[[0, 0, 1, 2]]
+    whole = features_of(source, twice, progress).arrays["pooled"]
+    part = features_of(source, rows.iloc[1:3].assign(path="nowhere.jpg"), progress)
+    np.testing.assert_array_equal(part.arrays["pooled"], whole[2:])
+    both = features_of(source, rows.iloc[[2, 0, 0]].assign(path="nowhere.jpg"), progress)
+    np.testing.assert_array_equal(both.arrays["pooled"], whole[[3, 0, 0]])
+
+
 def test_a_logged_model_finds_what_its_study_extracted(
     source: BackboneSource, rows: pd.DataFrame, progress: RecordedProgress, fresh_cache: Path
 ) -> None:

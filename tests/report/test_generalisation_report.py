@@ -71,10 +71,10 @@ def test_chance_is_told_by_the_interval(auc: tuple[float, float, float], says: s
         ),
         ("140k", "hardfakevsreal", "of the same kind from another source: GAN (StyleGAN2)"),
         ("140k", "ciplab+hardfakevsreal", "some of its fakes are of another kind"),
-        ("140k+ciplab", "ciplab", "held-out images of a part of what it was trained on"),
+        ("140k+ciplab", "ciplab", "held-out images of what it was trained on, a part of them"),
         ("140k", "holiday", None),
-        ("holiday", "140k", None),
-        ("140k+holiday", "ciplab", None),
+        ("holiday", "140k", "its fakes are GAN (StyleGAN); how those it was trained on were made"),
+        ("140k+holiday", "ciplab", "its fakes are composite (Photoshop); how those it was trained"),
         ("140k+holiday", "hardfakevsreal", "of the same kind from another source"),
     ],
 )

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fakeface_bench.evaluation.estimates import estimates, paired_effect, part_estimates
+from fakeface_bench.evaluation.effect import paired_effect
+from fakeface_bench.evaluation.estimates import estimates, part_estimates
 from fakeface_bench.records import (
     Estimate,
     Generalisation,
@@ -85,6 +86,7 @@ def cell(
         "data": data,
         "chosen": "its test split" if is_own else "all images",
         "is_own": is_own,
+        "is_part": not is_own and data in of.data.split("+"),
         "kinds": kinds_of(data),
         "digests": tuple(f"{data}-{n:04}" for n in range(len(y_true))),
         "scored": scored,

@@ -14,6 +14,7 @@ from fakeface_bench.architectures.backbones import build_backbone
 from fakeface_bench.architectures.catalogue import architecture_named
 from fakeface_bench.architectures.weights import Weights
 from fakeface_bench.config import HeadConfig
+from fakeface_bench.data.seen import SeenImages
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.features.statistics import feature_model
 from fakeface_bench.models.head import Calibration
@@ -25,6 +26,7 @@ from tests.serving.drawn import drawn, encoded
 SIZE = 96
 THRESHOLD = 0.5
 NAME = "fakeface"
+NOTHING_SEEN = SeenImages(*[np.zeros((0, 32), np.uint8)] * 3)
 _LOGGED: list["LoggedModel"] = []
 
 
@@ -91,7 +93,7 @@ def _logged(folder: Path) -> LoggedModel:
         experiment = client.create_experiment("serving", (folder / "artifacts").as_uri())
         with mlflow.start_run(experiment_id=experiment) as run:
             metadata = {"architecture": "mobilenetv3_small"}
-            model_id = log_model(small_network(), small_facts(), example, metadata)
+            model_id = log_model(small_network(), small_facts(), example, NOTHING_SEEN, metadata)
         version = mlflow.register_model(f"models:/{model_id}", NAME)
         client.set_registered_model_alias(NAME, "champion", version.version)
         place = mlflow.get_logged_model(model_id).artifact_location

@@ -7,11 +7,6 @@ from fakeface_bench.report.comparison.units import listed
 from fakeface_bench.report.transfer.told import named
 
 
-def is_part(cell: SetScores) -> bool:
-    """Whether a set is held-out images of one of several sources that the model trained on."""
-    return not cell.is_own and bool(cell.kinds) and set(cell.kinds) <= set(cell.model.kinds)
-
-
 def kinds_clause(cell: SetScores) -> str:
     """Say how the set's fakes are related to those of training; empty where that is not known.
 
@@ -20,8 +15,8 @@ def kinds_clause(cell: SetScores) -> str:
     """
     if cell.is_own:
         return ""
-    if is_part(cell):
-        return "held-out images of a part of what it was trained on"
+    if cell.is_part:
+        return "held-out images of what it was trained on, a part of them"
     tested, trained = set(cell.kinds.values()), set(cell.model.kinds.values())
     if not _are_known(tested):
         return ""
@@ -29,9 +24,9 @@ def kinds_clause(cell: SetScores) -> str:
     shared = [text for text in tested if _kind(text) in seen]
     if len(shared) == len(tested):
         return f"its fakes are of the same kind from another source: {_told(tested)}"
-    if not _are_known(trained):
-        return ""
     others = _told(tested - set(shared))
+    if not _are_known(trained):
+        return f"its fakes are {others}; how those it was trained on were made is not known"
     if shared:
         return f"some of its fakes are of another kind of manipulation: {others}"
     return f"its fakes are {others}, another kind of manipulation than {_told(trained)}"

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fakeface_bench.records import Estimate, Generalisation, SetScores
-from fakeface_bench.report.transfer.kinds import is_part
 from fakeface_bench.report.transfer.rules import (
     home_of,
     is_above_chance,
@@ -85,10 +84,12 @@ def roc_auc_square(cell: SetScores, home: SetScores | None) -> Square:
             else ("false_alarm_rate", "f. alarms only")
         )
         only = cell.figures[key]
-        return Square(_short(only), (_range(only), count), name, is_own=cell.is_own)
+        return Square(
+            _short(only), (_range(only), count), name, is_own=cell.is_own, is_part=cell.is_part
+        )
     mark = "" if is_above_chance(cell) else REVERSED if is_reversed(cell) else NOT_ABOVE
     small = (_range(auc), count)
-    return Square(_short(auc), small, mark, auc.value, cell.is_own, is_part(cell), bool(mark))
+    return Square(_short(auc), small, mark, auc.value, cell.is_own, cell.is_part, bool(mark))
 
 
 def recall_square(cell: SetScores, home: SetScores | None) -> Square:
@@ -96,10 +97,10 @@ def recall_square(cell: SetScores, home: SetScores | None) -> Square:
     recall, rate = (cell.figures.get(key) for key in ("recall_fake", "false_alarm_rate"))
     alarms = "no real image" if rate is None else f"f. alarms {_short(rate)}"
     if recall is None:
-        return Square("–", ("no fake", alarms), is_own=cell.is_own)
+        return Square("–", ("no fake", alarms), is_own=cell.is_own, is_part=cell.is_part)
     mark = THRESHOLD if threshold_fails(cell, home) else ""
     small = (_range(recall), alarms)
-    return Square(_short(recall), small, mark, recall.value, cell.is_own, is_part(cell), bool(mark))
+    return Square(_short(recall), small, mark, recall.value, cell.is_own, cell.is_part, bool(mark))
 
 
 def _short(estimate: Estimate) -> str:

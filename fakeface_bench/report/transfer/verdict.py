@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from fakeface_bench.records import Generalisation, SetScores
 from fakeface_bench.report.audit.names import counted
 from fakeface_bench.report.comparison.verdict import Verdict
-from fakeface_bench.report.transfer.kinds import is_part
 from fakeface_bench.report.transfer.rules import (
     home_of,
     is_above_chance,
@@ -58,7 +57,7 @@ def set_verdict(cells: Sequence[SetScores], failed: int = 0) -> Verdict:
 
 def elsewhere(cells: Sequence[SetScores]) -> list[SetScores]:
     """Return the cells whose test set holds a source that the model was not trained on."""
-    return [cell for cell in cells if not cell.is_own and not is_part(cell)]
+    return [cell for cell in cells if not cell.is_own and not cell.is_part]
 
 
 def _headline(away: Sequence[SetScores], cells: Sequence[SetScores]) -> str:

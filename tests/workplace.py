@@ -1,0 +1,75 @@
+"""A place of its own for whole studies: a store, a study file and a cache."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import mlflow
+import pytest
+from mlflow.entities import Run
+
+from fakeface_bench import study
+from fakeface_bench.config import StudyConfig
+from fakeface_bench.study import StudyOutcome, run_study
+from tests.conftest import RecordedProgress
+
+SIZE = 96
+
+
+@dataclass
+class Workplace:
+    """A folder with its own MLflow store, study file and cache."""
+
+    folder: Path
+    config: StudyConfig
+    store_file: str = "mlflow.db"
+
+    @property
+    def client(self) -> mlflow.MlflowClient:
+        return mlflow.MlflowClient(self.store)
+
+    @property
+    def store(self) -> str:
+        return f"sqlite:///{self.folder / self.store_file}"
+
+    def run(
+        self, explained: bool = False, **changes: object
+    ) -> tuple[StudyOutcome, RecordedProgress]:
+        """Run the study as in a new process: in this folder, with this store.
+
+        Pictures that explain it take seconds, so only one study here draws them.
+        """
+        progress = RecordedProgress()
+        with self.here() as patch:
+            if not explained:
+                patch.setattr(study, "log_explanation", lambda *arguments: None)
+            return run_study(replace(self.config, **changes), progress), progress
+
+    @contextmanager
+    def here(self) -> Iterator[pytest.MonkeyPatch]:
+        """Work in this folder, with its store and cache."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FAKEFACE_CACHE", str(self.folder / "cache"))
+            patch.setenv("MLFLOW_TRACKING_URI", self.store)
+            patch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+            patch.chdir(self.folder)
+            yield patch
+
+    def trials_of(self, run_id: str) -> list[Run]:
+        """Return the child runs of a run, by trial number."""
+        query = f"tags.`mlflow.parentRunId` = '{run_id}'"
+        runs = self.client.search_runs(["0"], query)
+        return sorted(runs, key=lambda run: int(run.data.tags["fakeface.trial"]))
+
+
+def workplace(folder: Path, faces: Path) -> Workplace:
+    config = StudyConfig(
+        model="mobilenetv3_small",
+        data=str(faces),
+        trials=3,
+        epochs=3,
+        image_size=SIZE,
+        weights="random",
+    )
+    return Workplace(folder, config)
