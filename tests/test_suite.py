@@ -198,6 +198,19 @@ def test_a_finished_study_answers_what_it_holds(changes: dict[str, object], answ
     assert not answered(replace(StudyConfig(), **changes), hurried)  # type: ignore[arg-type]
 
 
+def test_a_longer_search_is_enough_but_not_the_same() -> None:
+    params = StudyConfig().as_params() | {
+        "version_fakeface_bench": __version__,
+        "version_figures": FIGURES_VERSION,
+        "trials": 21,
+    }
+    shown = {key: str(value) for key, value in params.items()}
+    named = ("x", "FINISHED", "m", "frozen", "random", "d", "1", "2")
+    longer = StudyRun(*named, 0, "", "0", shown, {})
+    assert answered(StudyConfig(), longer)
+    assert not answered(StudyConfig(), longer, as_long=True)
+
+
 def test_the_storage_is_shown_without_its_password() -> None:
     config = suite("vgg16", storage="postgresql://ann:secret@host/studies")
     assert config.shown_params()["storage"] == "postgresql://host/studies"

@@ -1,7 +1,7 @@
 """Which one JPEG all pictures of a dataset are brought to, so that none shows how it was kept.
 
-Encoding a picture again with the tables that it was encoded with changes next to nothing, so what
-is to look alike is brought to the strongest compression that is common among the files. Other
+Encoding a picture again with the tables that it was encoded with changes little, so what is to
+look alike is brought to the strongest compression that is common among the files. Other
 tables would leave the traces of two encodings in those files, and a network sees them (measured by
 benchmarks/equalising.py).
 """
