@@ -57,6 +57,7 @@ def log_small_model(weights: str, example: Path, folder: Path) -> str:
     from fakeface_bench.architectures.catalogue import architecture_named
     from fakeface_bench.architectures.weights import resolve_weights
     from fakeface_bench.config import HeadConfig
+    from fakeface_bench.data.seen import SeenImages
     from fakeface_bench.features.samples import Samples
     from fakeface_bench.features.statistics import feature_model
     from fakeface_bench.models.head import Calibration
@@ -82,7 +83,9 @@ def log_small_model(weights: str, example: Path, folder: Path) -> str:
     client = mlflow.MlflowClient()
     experiment = client.create_experiment("serving", (folder / "artifacts").as_uri())
     with mlflow.start_run(experiment_id=experiment):
-        model_id = log_model(detector, DetectorFacts(SIZE, "crop", 0.5), example, {})
+        nothing = SeenImages(*[np.zeros((0, 32), np.uint8)] * 3)
+        facts = DetectorFacts(SIZE, "crop", 0.5)
+        model_id = log_model(detector, facts, example, nothing, {})
     logged = mlflow.register_model(f"models:/{model_id}", "fakeface")
     client.set_registered_model_alias("fakeface", "champion", logged.version)
     return store

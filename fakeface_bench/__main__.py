@@ -10,7 +10,7 @@ from fakeface_bench.cli import cli
 from fakeface_bench.errors import INTERRUPTED, FakefaceError
 
 #: Commands that go on where they were interrupted; any other begins anew.
-_RESUMED = ("run", "suite", "fetch")
+_RESUMED = ("run", "suite", "generalise", "fetch")
 
 
 def main() -> None:

@@ -1,15 +1,13 @@
 """One audit: what is wrong with a dataset, found and recorded before anything is trained on it."""
 
-import shutil
 from dataclasses import dataclass
-from pathlib import Path
 
 from fakeface_bench.config import AuditConfig
 from fakeface_bench.data.audit import Audit
 from fakeface_bench.data.sources import source_names
-from fakeface_bench.folders import draft_folder
 from fakeface_bench.preparation import prepare_dataset
 from fakeface_bench.progress import Progress
+from fakeface_bench.publishing import publish
 from fakeface_bench.report import audit_markdown, audit_metrics, write_audit_report
 from fakeface_bench.request import check_audit
 from fakeface_bench.tracking import names
@@ -42,9 +40,5 @@ def run_audit(config: AuditConfig, progress: Progress) -> AuditOutcome:
         run.log_dataset(audit.name, audit.digest, audit.used, audit.folders)
         run.log_figures(audit_metrics(audit))
         run.tag({names.NOTE: audit_markdown(audit)})
-        with draft_folder() as folder:
-            write_audit_report(audit, folder)
-            run.log_folder(folder)
-            if config.output:
-                shutil.copytree(folder, Path(config.output).expanduser(), dirs_exist_ok=True)
+        publish(run, config.output, lambda draft: write_audit_report(audit, draft))
     return AuditOutcome(audit, run.run_id, run.experiment_id)

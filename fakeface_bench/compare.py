@@ -1,13 +1,12 @@
 """One comparison: which finished studies of one dataset belong together, and what they show."""
 
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fakeface_bench.choice import Chosen, newest_studies, of_one_dataset
 from fakeface_bench.config import CompareConfig
-from fakeface_bench.folders import draft_folder
 from fakeface_bench.progress import Progress
+from fakeface_bench.publishing import publish
 from fakeface_bench.reading import read_studies, under_one_name
 from fakeface_bench.records import ComparedStudy
 from fakeface_bench.report import (
@@ -71,13 +70,8 @@ def record_comparison(
             names.NOTE: comparison_markdown(comparison),
         }
     )
-    output = Path(config.output).expanduser() if config.output else None
-    with draft_folder() as draft:
-        write_comparison_report(comparison, draft)
-        run.log_folder(draft)
-        if output:
-            shutil.copytree(draft, output, dirs_exist_ok=True)
-    return ComparisonOutcome(comparison, run.run_id, run.experiment_id, output)
+    folder = publish(run, config.output, lambda draft: write_comparison_report(comparison, draft))
+    return ComparisonOutcome(comparison, run.run_id, run.experiment_id, folder)
 
 
 def _priced(study: ComparedStudy, dollars_per_hour: float) -> ComparedStudy:

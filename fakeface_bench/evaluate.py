@@ -1,15 +1,14 @@
 """One evaluation: a finished model on datasets that nothing of it was selected on."""
 
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fakeface_bench.config import EvaluateConfig
 from fakeface_bench.errors import ModelError
-from fakeface_bench.folders import draft_folder
 from fakeface_bench.progress import Progress
-from fakeface_bench.records import Estimate, SetScores
+from fakeface_bench.publishing import publish
+from fakeface_bench.records import SetScores
 from fakeface_bench.report import (
     evaluation_markdown,
     evaluation_sentences,
@@ -17,7 +16,7 @@ from fakeface_bench.report import (
     write_evaluation_report,
     write_set_predictions,
 )
-from fakeface_bench.scoring import score_set
+from fakeface_bench.scoring import estimate_metrics, score_set
 from fakeface_bench.test_sets import whole_set
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.registry import (
@@ -25,7 +24,7 @@ from fakeface_bench.tracking.registry import (
     describe_version,
     descriptions_of,
 )
-from fakeface_bench.tracking.runs import TrackedRun, tracked_run
+from fakeface_bench.tracking.runs import tracked_run
 from fakeface_bench.tracking.store import open_store
 from fakeface_bench.trained import open_trained
 from fakeface_bench.transfer_request import check_evaluate
@@ -71,7 +70,7 @@ def run_evaluation(config: EvaluateConfig, progress: Progress) -> EvaluationOutc
         )
         run.log_figures(dict(_figures(scores)))
         _tell_registry(model.run_id, elsewhere, progress)
-        folder = _write(run, scores, config.output)
+        folder = publish(run, config.output, lambda draft: _write(scores, draft))
     return EvaluationOutcome(scores, run.run_id, run.experiment_id, folder)
 
 
@@ -94,25 +93,11 @@ def _figures(scores: Sequence[SetScores]) -> Iterator[tuple[str, float]]:
         yield f"{place}/left_out", float(cell.overlap.images)
         if cell.floor:
             yield f"{place}/shortcut_auc", cell.floor.roc_auc
-        yield from estimated(place, cell.figures)
+        yield from estimate_metrics(place, cell.figures)
         for part, figures in cell.parts.items():
-            yield from estimated(f"{place}/{names.metric_part(part)}", figures)
+            yield from estimate_metrics(f"{place}/{names.metric_part(part)}", figures)
 
 
-def estimated(place: str, figures: Mapping[str, Estimate]) -> Iterator[tuple[str, float]]:
-    """Yield figures and the ends of their intervals, under MLflow's names."""
-    for key, figure in figures.items():
-        yield f"{place}/{key}", figure.value
-        yield f"{place}/{key}_low", figure.low
-        yield f"{place}/{key}_high", figure.high
-
-
-def _write(run: TrackedRun, scores: Sequence[SetScores], output: str) -> Path | None:
-    folder = Path(output).expanduser() if output else None
-    with draft_folder() as draft:
-        write_evaluation_report(scores, draft)
-        write_set_predictions(scores, draft)
-        run.log_folder(draft)
-        if folder:
-            shutil.copytree(draft, folder, dirs_exist_ok=True)
-    return folder
+def _write(scores: Sequence[SetScores], folder: Path) -> None:
+    write_evaluation_report(scores, folder)
+    write_set_predictions(scores, folder)

@@ -1,6 +1,5 @@
 """One matrix: what each training set teaches, and how far that carries to other datasets."""
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,18 +7,17 @@ from pathlib import Path
 from fakeface_bench.config import GeneraliseConfig
 from fakeface_bench.data.sources import source_names
 from fakeface_bench.errors import DataError, StudyError
-from fakeface_bench.evaluate import estimated
-from fakeface_bench.folders import draft_folder
 from fakeface_bench.matrix import Matrix, Row, lay_out, mixture_effects
 from fakeface_bench.obtaining import failure_of, obtain_study
 from fakeface_bench.progress import Progress
+from fakeface_bench.publishing import publish
 from fakeface_bench.records import Generalisation, HoldOut, LeftOut, SetScores
 from fakeface_bench.report import (
     generalisation_markdown,
     write_generalisation_report,
     write_set_predictions,
 )
-from fakeface_bench.scoring import score_set
+from fakeface_bench.scoring import estimate_metrics, score_set
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.runs import TrackedRun, tracked_run
 from fakeface_bench.tracking.store import open_store
@@ -65,7 +63,7 @@ def run_generalisation(config: GeneraliseConfig, progress: Progress) -> Generali
             }
         )
         run.log_figures(dict(_figures(record)))
-        folder = _write(run, record, config.output)
+        folder = publish(run, config.output, lambda draft: _write(record, draft))
         if failure:
             run.fail(failure)
     return GeneralisationOutcome(record, failure, run.run_id, run.experiment_id, folder)
@@ -148,16 +146,10 @@ def _figures(record: Generalisation) -> Iterator[tuple[str, float]]:
         named = (cell.model.label, cell.model.data, cell.data)
         place = "/".join(["generalise", *map(names.metric_part, named)])
         yield f"{place}/images", float(cell.images)
-        yield from estimated(place, cell.figures)
+        yield from estimate_metrics(place, cell.figures)
 
 
-def _write(run: TrackedRun, record: Generalisation, output: str) -> Path | None:
-    folder = Path(output).expanduser() if output else None
+def _write(record: Generalisation, folder: Path) -> None:
     held = [cell for pair in record.hold_outs for cell in (pair.without, pair.seen)]
-    with draft_folder() as draft:
-        write_generalisation_report(record, draft)
-        write_set_predictions([*record.cells, *held], draft)
-        run.log_folder(draft)
-        if folder:
-            shutil.copytree(draft, folder, dirs_exist_ok=True)
-    return folder
+    write_generalisation_report(record, folder)
+    write_set_predictions([*record.cells, *held], folder)

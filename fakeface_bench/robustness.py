@@ -1,6 +1,5 @@
 """One test of robustness: finished models on test pictures that are made worse by degrees."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,14 +13,13 @@ from fakeface_bench.data.corruptions import CORRUPTIONS_VERSION
 from fakeface_bench.data.index import content_digest
 from fakeface_bench.errors import DataError, UsageError
 from fakeface_bench.evaluation.robustness import CorruptedScores, robustness_of
-from fakeface_bench.folders import draft_folder
 from fakeface_bench.progress import Progress
-from fakeface_bench.records import Estimate, Overlap, TrainedModel
+from fakeface_bench.publishing import publish
+from fakeface_bench.records import Overlap, TrainedModel
 from fakeface_bench.records.robustness import ModelRobustness, Robustness
 from fakeface_bench.report.robustness import robustness_markdown, write_robustness_report
 from fakeface_bench.test_sets import TestSet, study_test_set, whole_set
 from fakeface_bench.tracking import names
-from fakeface_bench.tracking.curves import log_curves
 from fakeface_bench.tracking.runs import TrackedRun, tracked_run
 from fakeface_bench.tracking.store import open_store
 from fakeface_bench.trained import Trained, open_trained
@@ -56,7 +54,9 @@ def run_robustness(config: RobustnessConfig, progress: Progress) -> RobustnessOu
         run.log_dataset(index.name, content_digest(rows), rows, index.folders)
         robustness = _robustness(models, overlaps, test_set, rows, config.seed, progress)
         _record(run, robustness)
-        folder = _write(run, robustness, config.output)
+        folder = publish(
+            run, config.output, lambda draft: write_robustness_report(robustness, draft)
+        )
     return RobustnessOutcome(robustness, run.run_id, run.experiment_id, folder)
 
 
@@ -162,7 +162,7 @@ def _record(run: TrackedRun, robustness: Robustness) -> None:
         place = "robustness" if len(robustness.models) == 1 else f"robustness/{of}"
         for step, key, value in _figures(model):
             curves.setdefault(step, {})[f"{place}/{key}"] = value
-    log_curves(run, curves)
+    run.log_curves(curves)
     studies = [model.model.run_id for model in robustness.models if model.model.run_id]
     run.tag(
         {
@@ -185,22 +185,10 @@ def _figures(model: ModelRobustness) -> Iterator[tuple[int, str, float]]:
         "clean_accuracy": model.accuracy,
     }
     for key, figure in single.items():
-        yield from ((0, name, value) for name, value in _ends(key, figure))
+        yield 0, key, figure.value
+        yield 0, f"{key}_low", figure.low
+        yield 0, f"{key}_high", figure.high
     for curve in model.curves:
         for point in curve.points:
             yield point.step, f"{curve.key}/roc_auc", point.roc_auc.value
             yield point.step, f"{curve.key}/accuracy", point.accuracy.value
-
-
-def _ends(key: str, figure: Estimate) -> Iterator[tuple[str, float]]:
-    yield from ((key, figure.value), (f"{key}_low", figure.low), (f"{key}_high", figure.high))
-
-
-def _write(run: TrackedRun, robustness: Robustness, output: str) -> Path | None:
-    folder = Path(output).expanduser() if output else None
-    with draft_folder() as draft:
-        write_robustness_report(robustness, draft)
-        run.log_folder(draft)
-        if folder:
-            shutil.copytree(draft, folder, dirs_exist_ok=True)
-    return folder

@@ -1,11 +1,13 @@
 """One finished model on one test set: scores of what it never saw, and figures with intervals."""
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 
 from fakeface_bench.errors import DataError
 from fakeface_bench.evaluation.estimates import estimates, part_estimates
 from fakeface_bench.progress import Progress
-from fakeface_bench.records import ScoredSplit, SetScores
+from fakeface_bench.records import Estimate, ScoredSplit, SetScores
 from fakeface_bench.test_sets import TestSet
 from fakeface_bench.trained import Trained
 
@@ -61,3 +63,16 @@ def score_set(trained: Trained, test_set: TestSet, progress: Progress) -> SetSco
         floor=test_set.floor,
         source_floors=test_set.source_floors,
     )
+
+
+def estimate_metrics(place: str, figures: Mapping[str, Estimate]) -> Iterator[tuple[str, float]]:
+    """Yield figures and the ends of their intervals under MLflow's names.
+
+    Args:
+        place: That the names begin with.
+        figures: By key.
+    """
+    for key, figure in figures.items():
+        yield f"{place}/{key}", figure.value
+        yield f"{place}/{key}_low", figure.low
+        yield f"{place}/{key}_high", figure.high

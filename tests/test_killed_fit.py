@@ -93,6 +93,7 @@ class Study:
         return pd.read_parquet(path)
 
 
+@pytest.mark.slow
 def test_a_fit_killed_in_its_second_stage_ends_with_the_same_figures(
     tmp_path: Path, tiny_faces: Path
 ) -> None:

@@ -35,6 +35,7 @@ LAYERS = (
         "trained",
         "test_sets",
         "obtaining",
+        "publishing",
         "transfer_request",
         "suite_request",
         "explain",

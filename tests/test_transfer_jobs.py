@@ -22,9 +22,17 @@ from fakeface_bench.features import store
 from fakeface_bench.generalise import GeneralisationOutcome, hold_outs_of, run_generalisation
 from fakeface_bench.matrix import Row, lay_out
 from fakeface_bench.obtaining import obtain_study
+from fakeface_bench.reading import model_card_of
 from fakeface_bench.records import LeftOut, Overlap, SetScores
 from fakeface_bench.study import StudyOutcome
 from fakeface_bench.test_sets import study_test_set
+from fakeface_bench.tracking.registry import (
+    describe_version,
+    descriptions_of,
+    detector_of,
+    register_version,
+)
+from fakeface_bench.tracking.studies import found_elsewhere, study_named
 from tests.command import Command, words
 from tests.conftest import TINY_IMAGES, RecordedProgress
 from tests.report import transferred_models
@@ -137,6 +145,27 @@ def test_an_evaluation_is_a_run_with_figures_pages_and_every_score(
     shown = words(console.export_text())
     assert "Trained on first, tested on second" in shown
     assert "Report: evaluation/report.html" in shown
+
+
+def test_a_registered_model_says_how_it_did_elsewhere(
+    place: Workplace, studies, sets: dict[str, Path], evaluated
+) -> None:
+    run_id = studies["first"].run_id
+    config = EvaluateConfig(run_id, str(sets["third"]), output="")
+    with place.here():
+        study = study_named(run_id)
+        version = register_version(study, detector_of(study), "faces")
+        describe_version(version, model_card_of(study), {})
+        run_evaluation(config, RecordedProgress())
+        (described,) = descriptions_of(run_id).values()
+        known = found_elsewhere(run_id, study.experiment_id)
+    assert "**Tested elsewhere:** Trained on first, tested on third" in described
+    assert "Not tested elsewhere" not in described
+    assert [data for line in known for data in sets if f"tested on {data} " in line] == [
+        "third",
+        "mixed",
+        "second",
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -69,6 +69,15 @@ class TrackedRun:
         """Log single figures, which MLflow's charts draw as bars, as those of a model too."""
         log_step(self._client, self.run_id, figures, 0, model_id)
 
+    def log_curves(self, curves: Mapping[int, Mapping[str, float]]) -> None:
+        """Log metrics by step, a request a step; MLflow's charts draw them as curves.
+
+        Args:
+            curves: By step, which may be negative, the metrics by name.
+        """
+        for step, figures in sorted(curves.items()):
+            log_step(self._client, self.run_id, figures, step)
+
     def log_dataset(
         self,
         name: str,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fakeface_bench.records import Ledger, ShortcutFloor, StudyRecord, WeightsRecord
-from fakeface_bench.report.model_card import model_card
+from fakeface_bench.report.model_card import model_card, with_elsewhere
 from fakeface_bench.tracking.registry import MAX_DESCRIPTION
 from tests.report.conftest import ORIGIN, scored_split
 
@@ -125,3 +125,16 @@ def test_a_warning_of_the_weights_comes_first_and_names_are_text(
 def test_the_card_says_how_to_make_it_again(card: str) -> None:
     assert f"```sh\n{ORIGIN.command}\n```" in card
     assert "MLflow run `0123456789abcdef0123456789abcdef`; python 3.11.7, keras 3.15.1." in card
+
+
+def test_what_was_found_elsewhere_takes_the_place_of_not_knowing(card: str) -> None:
+    assert with_elsewhere(card, []) == card
+    told = with_elsewhere(card, ["On *b* it finds 2 % of the fakes."])
+    failures = section(told, "Known failures")
+    assert "Not tested elsewhere" not in failures
+    assert "- **Tested elsewhere:** On \\*b\\* it finds 2 % of the fakes." in failures
+    again = with_elsewhere(told + "\n## Registration\n\n- Passed.\n", ["On c.", "On d."])
+    failures = section(again, "Known failures")
+    assert failures.count("Tested elsewhere") == 2
+    assert "On \\*b\\*" not in failures
+    assert again.endswith("## Registration\n\n- Passed.\n")

@@ -28,6 +28,7 @@ from tests.conftest import RecordedProgress
 from tests.report.compared_studies import calls, labels, ledger
 from tests.report.conftest import ORIGIN, study_record
 from tests.serving.drawn import drawn, encoded
+from tests.serving.small_model import NOTHING_SEEN
 
 IMAGES = 70
 DIGEST = "c" * 64
@@ -71,7 +72,7 @@ def made(
         client = mlflow.MlflowClient()
         experiment = client.create_experiment("models", (folder / "artifacts").as_uri())
         with mlflow.start_run(experiment_id=experiment):
-            model_id = log_model(network, facts, faces / "0.jpg", {})
+            model_id = log_model(network, facts, faces / "0.jpg", NOTHING_SEEN, {})
     scores = np.array([verdict.probability_fake for verdict in verdicts])
     return Place(client, model_id, faces, scores)
 
@@ -195,6 +196,24 @@ def test_the_first_comes_back_in_a_new_process_and_is_champion(
     assert place.client.get_run(run).data.tags["fakeface.registered"] == "models:/fakeface/1"
     logged = place.client.get_logged_model(place.model_id)
     assert '"name": "fakeface"' in logged.tags["mlflow.modelVersions"]
+
+
+@pytest.mark.usefixtures("comes_back")
+def test_a_version_says_what_an_evaluation_found_elsewhere(place: Place, finish: Finish) -> None:
+    run = finish(place.scores)
+    for status, found in (("FINISHED", "On ciplab, AUC 0.51."), ("FAILED", "On nothing.")):
+        tags = {
+            "fakeface.kind": "evaluation",
+            "fakeface.evaluated_run": run,
+            "fakeface.elsewhere": found,
+        }
+        evaluation = place.client.create_run(os.environ["MLFLOW_EXPERIMENT_ID"], tags=tags)
+        place.client.set_terminated(evaluation.info.run_id, status)
+    register(run=run)
+    described = place.client.get_model_version_by_alias("fakeface", "champion").description
+    assert "- **Tested elsewhere:** On ciplab, AUC 0.51." in described
+    assert "On nothing" not in described
+    assert "Not tested elsewhere" not in described
 
 
 @pytest.mark.usefixtures("comes_back")
