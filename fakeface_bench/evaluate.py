@@ -57,7 +57,7 @@ def run_evaluation(config: EvaluateConfig, progress: Progress) -> EvaluationOutc
         sets = [whole_set(data, config.limit, progress) for data in config.test_sets]
         scores = tuple(score_set(trained, test_set, progress) for test_set in sets)
         told = zip(scores, evaluation_sentences(scores), strict=True)
-        elsewhere = [sentence for cell, sentence in told if not cell.is_own]
+        elsewhere = [text for cell, text in told if not cell.is_own and not cell.is_part]
         for test_set in sets:
             index = test_set.index
             run.log_dataset(index.name, index.digest, index.frame, index.folders, "test")

@@ -54,7 +54,7 @@ def run_generalisation(config: GeneraliseConfig, progress: Progress) -> Generali
         matrix = lay_out(config, progress)
         record, failure = _filled(run, matrix, progress)
         if not record.cells:
-            raise StudyError(failure or record.left_out[0].reason)
+            raise StudyError(failure or record.unscored[0].reason)
         run.tag(
             {
                 names.MODEL: ", ".join(record.models),
@@ -95,7 +95,8 @@ def _filled(run: TrackedRun, matrix: Matrix, progress: Progress) -> tuple[Genera
         cells=tuple(cell for of_row in cells for cell in of_row),
         mixtures=tuple(mixture_effects(whole, cells)),
         hold_outs=tuple(hold_outs_of(scored)),
-        left_out=(*failed, *unscored),
+        left_out=tuple(failed),
+        unscored=tuple(unscored),
     )
     return record, failure_of(failed, len(matrix.rows))
 

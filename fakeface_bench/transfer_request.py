@@ -11,6 +11,7 @@ from fakeface_bench.data.sources import (
     split_data,
 )
 from fakeface_bench.errors import UsageError
+from fakeface_bench.folders import existing_path
 from fakeface_bench.request import check_output, check_request
 from fakeface_bench.suite_request import check_models, study_of
 
@@ -23,7 +24,7 @@ def check_evaluate(config: EvaluateConfig) -> None:
     """
     if not config.model:
         raise UsageError("model is empty; give its address, the id of its run, or 'best'.")
-    _check_sets("data", config.test_sets)
+    _check_sets("data", config.data, config.test_sets)
     _check_names(config.test_sets)
     check_output(config.output)
 
@@ -51,8 +52,8 @@ def check_generalise(config: GeneraliseConfig) -> None:
     Raises:
         UsageError: With what arrived and what is allowed.
     """
-    _check_sets("train", config.training_sets)
-    _check_sets("test", test_sets(config))
+    _check_sets("train", config.train, config.training_sets)
+    _check_sets("test", config.test, test_sets(config))
     _check_names([*config.training_sets, *test_sets(config)])
     check_output(config.output)
     check_models(config.model_names, config.study.weights)
@@ -83,7 +84,13 @@ def test_sets(config: GeneraliseConfig) -> list[str]:
     return list(dict.fromkeys(part for data in config.training_sets for part in split_data(data)))
 
 
-def _check_sets(parameter: str, sets: Sequence[str]) -> None:
+def _check_sets(parameter: str, text: str, sets: Sequence[str]) -> None:
+    """Refuse what names no dataset, or one twice, or a folder that commas would take apart."""
+    if "," in text and existing_path(text):
+        raise UsageError(
+            f"{parameter} {text!r} is a folder with a comma in its name, which joins datasets: "
+            "rename it."
+        )
     if not sets:
         raise UsageError(f"{parameter} is empty; name datasets or folders, joined by commas.")
     for data in sets:

@@ -147,27 +147,6 @@ def test_an_evaluation_is_a_run_with_figures_pages_and_every_score(
     assert "Report: evaluation/report.html" in shown
 
 
-def test_a_registered_model_says_how_it_did_elsewhere(
-    place: Workplace, studies, sets: dict[str, Path], evaluated
-) -> None:
-    run_id = studies["first"].run_id
-    config = EvaluateConfig(run_id, str(sets["third"]), output="")
-    with place.here():
-        study = study_named(run_id)
-        version = register_version(study, detector_of(study), "faces")
-        describe_version(version, model_card_of(study), {})
-        run_evaluation(config, RecordedProgress())
-        (described,) = descriptions_of(run_id).values()
-        known = found_elsewhere(run_id, study.experiment_id)
-    assert "**Tested elsewhere:** Trained on first, tested on third" in described
-    assert "Not tested elsewhere" not in described
-    assert [data for line in known for data in sets if f"tested on {data} " in line] == [
-        "third",
-        "mixed",
-        "second",
-    ]
-
-
 @pytest.fixture(scope="module")
 def filled(
     place: Workplace, studies: dict[str, StudyOutcome], sets: dict[str, Path], evaluated
@@ -336,6 +315,27 @@ def test_a_study_that_fails_leaves_its_cells_blank_and_the_run_failed(
     assert outcome.record.cell("mobilenetv3_small", "second", "first") is None
 
 
+def test_a_cell_with_nothing_left_to_test_is_blank_and_says_why(
+    place: Workplace, studies, sets: dict[str, Path], tmp_path: Path
+) -> None:
+    for label in ("real", "fake"):
+        shutil.copytree(sets["first"] / SPLITS / "valid" / label, tmp_path / "seen" / label)
+    columns = f"{sets['third']},{tmp_path / 'seen'}"
+    config = GeneraliseConfig(
+        "mobilenetv3_small", str(sets["first"]), columns, output="", study=place.config
+    )
+    with place.here():
+        outcome = run_generalisation(config, RecordedProgress())
+    assert outcome.failure == ""
+    assert [cell.data for cell in outcome.record.cells] == ["third"]
+    (unscored,) = outcome.record.unscored
+    assert unscored.name == "mobilenetv3_small on first, tested on seen"
+    assert "saw every image of seen" in unscored.reason
+    run = place.client.get_run(outcome.run_id)
+    assert run.info.status == "FINISHED"
+    assert "is not scored" in run.data.tags["mlflow.note.content"]
+
+
 def test_a_study_s_own_test_split_is_found_again(
     place: Workplace, studies, sets: dict[str, Path], progress: RecordedProgress
 ) -> None:
@@ -395,6 +395,15 @@ def test_a_wrong_request_is_told_in_a_line_before_anything_is_loaded(
     assert "Traceback" not in process.stderr
 
 
+def test_a_folder_with_a_comma_is_refused_where_commas_join(
+    sets: dict[str, Path], tmp_path: Path
+) -> None:
+    shutil.copytree(sets["first"], tmp_path / "real, fake")
+    process = Command(tmp_path)("evaluate", "--data", str(tmp_path / "real, fake"))
+    assert process.returncode == 2
+    assert "is a folder with a comma in its name" in words(process.stderr)
+
+
 def test_different_folders_of_one_name_are_refused(sets: dict[str, Path], tmp_path: Path) -> None:
     shutil.copytree(sets["first"], tmp_path / "other" / "first")
     train = f"{sets['first']},{tmp_path / 'other' / 'first'}"
@@ -411,3 +420,24 @@ def test_json_of_a_model_tells_its_features(place: Workplace, studies) -> None:
     facts = json.loads((folder / "artifacts" / "detector" / "detector.json").read_text())
     assert len(facts["features"]) == 24
     assert facts["jpeg_quality"] == 0
+
+
+def test_a_registered_model_says_how_it_did_elsewhere(
+    place: Workplace, studies, sets: dict[str, Path], evaluated
+) -> None:
+    run_id = studies["first"].run_id
+    config = EvaluateConfig(run_id, str(sets["third"]), output="")
+    with place.here():
+        study = study_named(run_id)
+        version = register_version(study, detector_of(study), "faces")
+        describe_version(version, model_card_of(study), {})
+        run_evaluation(config, RecordedProgress())
+        (described,) = descriptions_of(run_id).values()
+        known = found_elsewhere(run_id, study.experiment_id)
+    assert "**Tested elsewhere:** Trained on first, tested on third" in described
+    assert "Not tested elsewhere" not in described
+    assert [data for line in known for data in sets if f"tested on {data} " in line] == [
+        "third",
+        "mixed",
+        "second",
+    ]

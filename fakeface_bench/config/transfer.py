@@ -6,16 +6,13 @@ from typing import Any
 from fakeface_bench.config.jobs import OF_ONE_STUDY
 from fakeface_bench.config.names import BEST
 from fakeface_bench.config.study import StudyConfig, without_credentials
-from fakeface_bench.folders import existing_path
 
 #: What is left out of training in turn.
 HOLD_OUTS = ("none", "source", "tier")
 
 
 def listed(names: str) -> list[str]:
-    """Return what is joined by commas, save in the name of a file or folder that exists."""
-    if names and existing_path(names):
-        return [names]
+    """Return what is joined by commas."""
     return [part.strip() for part in names.split(",") if part.strip()]
 
 

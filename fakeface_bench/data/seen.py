@@ -19,9 +19,9 @@ from fakeface_bench.data.signature import HASH_BYTES
 from fakeface_bench.errors import ModelError, shortened
 
 SEEN_FILE = "seen.npz"
-#: Hashes that differ in at most this many of 256 bits are taken for one picture. Colours, which the
-#: search among the images of a dataset asks too, are not kept; benchmarks/generalise.py measures
-#: how near unlike faces come to one another.
+#: Hashes that differ in at most this many of 256 bits are taken for one picture. Where the search
+#: among the images of a dataset goes on to 44 it asks the colours too, which are not kept here.
+#: benchmarks/generalise.py measures how near pictures of unlike faces come.
 SIMILAR_BITS = 32
 _DIGEST_BYTES = 32
 #: Hashes compared at once, some 50 MB.

@@ -182,6 +182,7 @@ class Generalisation:
         mixtures: What joined training sets changed.
         hold_outs: What was left out in turn.
         left_out: Studies that failed, each with its reason.
+        unscored: Cells of finished studies that could not be scored, each with its reason.
     """
 
     models: tuple[str, ...]
@@ -191,9 +192,10 @@ class Generalisation:
     mixtures: tuple[MixtureEffect, ...] = ()
     hold_outs: tuple[HoldOut, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    unscored: tuple[LeftOut, ...] = ()
 
     def cell(self, model: str, trained: str, tested: str) -> SetScores | None:
-        """Return one cell; None where its study failed."""
+        """Return one cell; None where its study failed, or it could not be scored."""
         for cell in self.cells:
             if (cell.model.label, cell.model.data, cell.data) == (model, trained, tested):
                 return cell

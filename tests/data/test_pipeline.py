@@ -115,7 +115,7 @@ def test_of_several_broken_images_the_first_is_named(faces: Path, tmp_path: Path
 def test_what_is_no_fault_of_an_image_keeps_its_traceback(
     faces: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(path: Path, size: int, fit: str) -> Any:
+    def fail(path: Path, size: int, fit: str, *more: int) -> Any:
         raise RuntimeError("a mistake of the program")
 
     monkeypatch.setattr(canvases, "load_image", fail)

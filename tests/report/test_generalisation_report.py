@@ -231,7 +231,9 @@ def test_squares_say_what_colour_alone_would_not() -> None:
     assert (first[1].mark, first[1].is_hatched) == ("not > chance", True)
     assert (first[2].mark, first[2].value) == ("recall only", None)
     assert second[0].is_part
-    assert second[2].big == "failed"
+    assert second[2].big == "not scored"
+    alone = replace(record, cells=record.cells[:2])
+    assert panels(alone, roc_auc_square)[0].rows[1][0].big == "failed"
     assert panels(record, recall_square)[0].rows[0][2].small[1] == "no real image"
     reals = recall_square(cell(model(), "ciplab", only=0), None)
     assert (reals.big, reals.value) == ("–", None)

@@ -109,6 +109,7 @@ def test_the_model_holds_these_files_and_no_pickle(logged: LoggedModel) -> None:
         "MLmodel",
         "artifacts/detector/detector.json",
         "artifacts/detector/detector.keras",
+        "artifacts/detector/seen.npz",
         "conda.yaml",
         "input_example.json",
         "python_env.yaml",

@@ -1,5 +1,6 @@
 """All files of a matrix, its text for MLflow, and its page."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from fakeface_bench.records import Generalisation, SetScores
@@ -28,6 +29,7 @@ from fakeface_bench.report.transfer.sentences import (
     ordered_cells,
     overlap_sentences,
     transfer_sentences,
+    unscored_sentences,
 )
 from fakeface_bench.report.transfer.tables import hold_outs_table, matrix_table, mixtures_table
 from fakeface_bench.report.transfer.told import named
@@ -57,7 +59,7 @@ _MAPS = {
 }
 _MARKED = (
     "A thick frame marks held-out images of the training set, a dashed one those of a part of it. "
-    "A grey square holds one class only, or its study failed."
+    "A grey square holds one class only, or is blank and says why."
 )
 
 
@@ -92,7 +94,7 @@ def generalisation_markdown(record: Generalisation) -> str:
             "Matrix": generalisation_rows(record),
         },
         {
-            "Left out": [*overlap_sentences(record.cells), *failed_sentences(record.left_out)],
+            "Left out": _left_out(record, record.cells),
             "Mixtures": [mixture_sentence(effect, several) for effect in record.mixtures],
             "Left out of training": hold_out_sentences(record.hold_outs),
             "Transfers": transfer_sentences(record),
@@ -106,13 +108,22 @@ def generalisation_rows(record: Generalisation) -> tuple[tuple[str, ...], list[t
     return rows.matrix_rows(record)
 
 
+def _left_out(record: Generalisation, cells: Sequence[SetScores]) -> list[str]:
+    """Return which images, rows and cells are missing, and why."""
+    return [
+        *overlap_sentences(cells),
+        *failed_sentences(record.left_out),
+        *unscored_sentences(record.unscored),
+    ]
+
+
 def _page(record: Generalisation, files: list[str]) -> str:
     cells, several = ordered_cells(record), len(record.models) > 1
     return render(
         "generalisation.html",
         title=listed([named(name) for name in record.models]),
         verdict=matrix_verdict(record),
-        warnings=[*overlap_sentences(cells), *failed_sentences(record.left_out)],
+        warnings=_left_out(record, cells),
         figures=_key_figures(record, cells),
         maps=[
             (title, look, words, panels(record, square_of))

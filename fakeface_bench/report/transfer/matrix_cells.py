@@ -15,6 +15,7 @@ NOT_ABOVE = "not > chance"
 REVERSED = "reversed"
 THRESHOLD = "threshold off"
 FAILED = "failed"
+NOT_SCORED = "not scored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ SquareOf = Callable[[SetScores, SetScores | None], Square]
 
 
 def panels(record: Generalisation, square_of: SquareOf) -> list[Panel]:
-    """Return the squares of each architecture; a cell whose study failed says so."""
+    """Return the squares of each architecture; a blank one says why."""
     return [
         Panel(
             model,
@@ -70,7 +71,10 @@ def panels(record: Generalisation, square_of: SquareOf) -> list[Panel]:
 
 def _square(record: Generalisation, place: tuple[str, str, str], square_of: SquareOf) -> Square:
     cell = record.cell(*place)
-    return Square(FAILED) if cell is None else square_of(cell, home_of(cell, record.cells))
+    if cell is not None:
+        return square_of(cell, home_of(cell, record.cells))
+    finished = {(other.model.label, other.model.data) for other in record.cells}
+    return Square(NOT_SCORED if place[:2] in finished else FAILED)
 
 
 def roc_auc_square(cell: SetScores, home: SetScores | None) -> Square:

@@ -66,6 +66,14 @@ def failed_sentences(left_out: Sequence[LeftOut]) -> list[str]:
     ]
 
 
+def unscored_sentences(unscored: Sequence[LeftOut]) -> list[str]:
+    """Return which cells of finished studies are blank, and why."""
+    return [
+        f"{named(out.name)} is not scored: {sentence_end(shortened(out.reason, _LONGEST_REASON))}"
+        for out in unscored
+    ]
+
+
 def mixture_sentence(effect: MixtureEffect, with_model: bool = False) -> str:
     """Say what training on several datasets gained and lost on one, against one of them alone."""
     model = f"{named(effect.model)}: training" if with_model else "Training"
@@ -152,6 +160,7 @@ def generalisation_sentences(record: Generalisation) -> list[str]:
         *hold_out_sentences(record.hold_outs),
         *overlap_sentences(record.cells),
         *failed_sentences(record.left_out),
+        *unscored_sentences(record.unscored),
     ]
 
 
