@@ -58,6 +58,7 @@ def test_one_class_suffices_in_its_folder_or_as_it(
         assert set(found.rows["label"]) == {int(label == "fake")}
         assert len(found.rows) == TINY_IMAGES // 2
         assert found.floor is None
+    assert progress.warnings == []
 
 
 def test_pictures_without_labels_are_refused_with_what_was_looked_for(

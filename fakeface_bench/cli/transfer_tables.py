@@ -34,7 +34,7 @@ def print_generalisation(outcome: "GeneralisationOutcome", console: Console) -> 
     """Print the matrix and what follows from it."""
     from fakeface_bench.report import generalisation_rows, generalisation_sentences
 
-    title = "trained on (rows), tested on (columns): ROC AUC (95 % intervals)"
+    title = f"ROC AUC of {', '.join(outcome.record.models)} (95 % intervals)"
     print_table(title, generalisation_rows(outcome.record), console)
     print_end(generalisation_sentences(outcome.record), outcome.folder, console)
     print_way_to(outcome.experiment_id, outcome.run_id, console)

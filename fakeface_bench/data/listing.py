@@ -52,7 +52,9 @@ def pictures_outside(root: Path, listed: Sequence[Path]) -> list[tuple[str, str]
         root: Of the dataset.
         listed: Its class folders, which are not entered.
     """
-    found = []
+    found: list[tuple[str, str]] = []
+    if root in listed:
+        return found
     for place, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if Path(place, name) not in listed)
         pictures = sum(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in files)

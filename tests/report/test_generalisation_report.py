@@ -331,6 +331,7 @@ def test_names_stay_text(tmp_path: Path) -> None:
     assert "<script>" not in text
     assert "\n# b" not in text
     header, rows = generalisation_rows(record)
-    assert header[0] == "model"
+    assert header[0] == "trained on ↓, tested on →"
+    assert [len(row) for row in rows] == [len(header)] * len(rows)
     assert all("\n" not in text for row in rows for text in row)
     assert len(pd.read_csv(tmp_path / "matrix.csv")) == 25

@@ -91,7 +91,7 @@ def generalisation_markdown(record: Generalisation) -> str:
     return description(
         matrix_verdict(record),
         {
-            "Matrix": generalisation_rows(record),
+            "Matrix": rows.matrix_rows(record),
         },
         {
             "Left out": _left_out(record, record.cells),
@@ -104,8 +104,8 @@ def generalisation_markdown(record: Generalisation) -> str:
 
 
 def generalisation_rows(record: Generalisation) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return the header and a row a cell, as text for a terminal."""
-    return rows.matrix_rows(record)
+    """Return the header and a row a training set, as text for a terminal."""
+    return rows.square_rows(record)
 
 
 def _left_out(record: Generalisation, cells: Sequence[SetScores]) -> list[str]:

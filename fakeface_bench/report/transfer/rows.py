@@ -41,6 +41,26 @@ def matrix_rows(record: Generalisation) -> Table:
     return ("model", *header), [(m, *row) for m, row in zip(models, rows, strict=True)]
 
 
+def square_rows(record: Generalisation) -> Table:
+    """Return a row a training set and a column a test set: ROC AUC, or what there is of it."""
+    several = len(record.models) > 1
+    rows: Rows = []
+    for model in record.models:
+        for trained in record.trained:
+            name = f"{model}, {trained}" if several else trained
+            cells = (record.cell(model, trained, tested) for tested in record.tested)
+            rows.append((named(name), *map(_square, cells)))
+    return ("trained on ↓, tested on →", *map(named, record.tested)), rows
+
+
+def _square(cell: SetScores | None) -> str:
+    if cell is None:
+        return "not scored"
+    names = {"roc_auc": "", "recall_fake": "recall ", "false_alarm_rate": "false alarms "}
+    key = next(key for key in names if key in cell.figures)
+    return names[key] + told(cell.figures[key])
+
+
 def _transfer_cells(cell: SetScores, cells: Sequence[SetScores]) -> tuple[str, ...]:
     recall = told(cell.figures.get("recall_fake"))
     return (
