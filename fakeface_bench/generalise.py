@@ -52,6 +52,9 @@ def run_generalisation(config: GeneraliseConfig, progress: Progress) -> Generali
     with tracked_run("generalisation", f"does it generalise? {config.models}") as run:
         run.log_params(config.shown_params())
         matrix = lay_out(config, progress)
+        for column in matrix.columns:
+            index = column.index
+            run.log_dataset(index.name, index.digest, index.frame, index.folders, "test")
         record, failure = _filled(run, matrix, progress)
         if not record.cells:
             raise StudyError(failure or record.unscored[0].reason)

@@ -284,6 +284,7 @@ def test_a_matrix_is_a_run_with_figures_and_a_page(place: Workplace, filled) -> 
     names = {file.path for file in place.client.list_artifacts(outcome.run_id)}
     assert {"report.html", "heat_map.png", "matrix.csv", "mixtures.csv"} <= names
     assert run.data.params["train"].endswith("second")
+    assert {used.dataset.name for used in run.inputs.dataset_inputs} == {"first", "second", "third"}
     console = Console(width=120, record=True, file=io.StringIO())
     with place.here():
         print_generalisation(outcome, console)
