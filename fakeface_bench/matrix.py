@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
-from fakeface_bench.config import GeneraliseConfig, StudyConfig
+from fakeface_bench.config import NOTHING, GeneraliseConfig, StudyConfig
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.sources import source_identities
 from fakeface_bench.errors import UsageError
@@ -17,8 +18,6 @@ from fakeface_bench.test_sets import TestSet, held_out, whole_set
 from fakeface_bench.transfer_request import row_studies, test_sets
 
 _BOTH_CLASSES = 2
-#: Of `HOLD_OUTS`: what leaves the matrix alone.
-NOTHING = "none"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,12 +63,14 @@ def lay_out(config: GeneraliseConfig, progress: Progress) -> Matrix:
         DataError: If a dataset cannot be read.
     """
     shared = config.study
-    datasets: dict[str, PreparedDataset] = {}
 
+    @cache
     def dataset(data: str) -> PreparedDataset:
-        if data not in datasets:
-            datasets[data] = prepare_dataset(data, shared.seed, progress)
-        return datasets[data]
+        return prepare_dataset(data, shared.seed, progress)
+
+    @cache
+    def index_of(data: str, *left_out: str) -> ImageIndex:
+        return dataset(data).index(shared.limit, progress, left_out)
 
     trained = {part for data in config.training_sets for part in source_identities(data)}
     columns = []
@@ -77,16 +78,15 @@ def lay_out(config: GeneraliseConfig, progress: Progress) -> Matrix:
         if trained.isdisjoint(source_identities(data)):
             columns.append(whole_set(data, shared.limit, progress))
         else:  # what rows train on is tested on what they do not
-            index = dataset(data).index(shared.limit, progress)
-            columns.append(held_out(data, dataset(data), index))
+            columns.append(held_out(data, dataset(data), index_of(data)))
     rows = []
     for study in row_studies(config):
-        index = dataset(study.data).index(shared.limit, progress)
+        index = index_of(study.data)
         parts = _parts(study.data, index, config.hold_out, progress)
         sets = [held_out(study.data, dataset(study.data), index, [part]) for part in parts]
         rows.append(Row(study, index, (*columns, *sets)))
         for part, test_set in zip(parts, sets, strict=True):
-            without = dataset(study.data).index(shared.limit, progress, [part])
+            without = index_of(study.data, part)
             rows.append(Row(replace(study, leave_out=part), without, (test_set,), part))
     _require_parts(rows, config.hold_out)
     return Matrix(tuple(rows), tuple(columns))

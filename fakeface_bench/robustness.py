@@ -92,15 +92,9 @@ def _unseen_by_all(
     """Return the rows that no model saw, and what each alone leaves out."""
     rows, overlaps = test_set.rows, []
     for trained in models:
-        unseen, overlap = trained.unseen(test_set)
+        unseen, overlap = trained.unseen(test_set, progress)
         rows = rows[rows.index.isin(unseen.index)]
         overlaps.append(overlap)
-        if overlap.images:
-            progress.warn(
-                f"left out {overlap.images:,} of {len(test_set.rows):,} images of {test_set.name}: "
-                f"{trained.model.label} saw {overlap.identical:,} of them and copies of "
-                f"{overlap.similar:,}"
-            )
     if rows.empty:
         raise DataError(
             f"every image of {test_set.name} was seen in training by one model or another: nothing "

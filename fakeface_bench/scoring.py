@@ -23,13 +23,7 @@ def score_set(trained: Trained, test_set: TestSet, progress: Progress) -> SetSco
     Raises:
         DataError: If it saw all of them.
     """
-    rows, overlap = trained.unseen(test_set)
-    if overlap.images:
-        progress.warn(
-            f"left out {overlap.images:,} of {len(test_set.rows):,} images of {test_set.name}: "
-            f"{trained.model.label}, trained on {trained.model.data}, saw {overlap.identical:,} of "
-            f"them and copies of {overlap.similar:,}"
-        )
+    rows, overlap = trained.unseen(test_set, progress)
     if rows.empty:
         raise DataError(
             f"{trained.model.label}, trained on {trained.model.data}, saw every image of "

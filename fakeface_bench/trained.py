@@ -43,15 +43,21 @@ class Trained:
     seen: SeenImages
     parts: DetectorParts | None
 
-    def unseen(self, test_set: TestSet) -> tuple[pd.DataFrame, Overlap]:
+    def unseen(self, test_set: TestSet, progress: Progress) -> tuple[pd.DataFrame, Overlap]:
         """Return the rows of a test set that it never saw, nor copies of them, and how many others.
 
-        The rows keep their numbers in the set.
+        The rows keep their numbers in the set; a warning tells of the others.
         """
         rows = test_set.rows
         identical = self.seen.identical(rows["digest"])
         similar = self.seen.similar(test_set.signatures) & ~identical
         overlap = Overlap(int(identical.sum()), int(similar.sum()))
+        if overlap.images:
+            progress.warn(
+                f"left out {overlap.images:,} of {len(rows):,} images of {test_set.name}: "
+                f"{self.model.label}, trained on {self.model.data}, saw {overlap.identical:,} of "
+                f"them and copies of {overlap.similar:,}"
+            )
         return rows[~identical & ~similar], overlap
 
     def scores(self, test_set: TestSet, progress: Progress) -> FloatArray:

@@ -1,6 +1,7 @@
 """What can be told wrong with a test elsewhere before anything heavy is loaded."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fakeface_bench.config import EvaluateConfig, GeneraliseConfig, RobustnessConfig, StudyConfig
 from fakeface_bench.data.sources import (
@@ -71,7 +72,7 @@ def row_studies(config: GeneraliseConfig) -> list[StudyConfig]:
     """Return the studies of a matrix's rows, model by model."""
     shared = config.study
     return [
-        study_of(StudyConfig(**{**shared.as_params(), "data": data}), model)
+        study_of(replace(shared, data=data), model)
         for model in config.model_names
         for data in config.training_sets
     ]

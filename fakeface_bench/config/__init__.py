@@ -18,10 +18,12 @@ from fakeface_bench.config.names import (
     FAKE,
     FITS,
     FROZEN,
+    NOTHING,
     PRECISIONS,
     REAL,
     SEARCHED,
     UNTOUCHED,
+    listed,
 )
 from fakeface_bench.config.study import (
     STORAGE_VARIABLE,
@@ -34,7 +36,6 @@ from fakeface_bench.config.transfer import (
     EvaluateConfig,
     GeneraliseConfig,
     RobustnessConfig,
-    listed,
 )
 from fakeface_bench.config.trial import HeadConfig, TrialConfig, TuningConfig
 from fakeface_bench.config.versions import (
@@ -56,6 +57,7 @@ __all__ = [
     "FITS",
     "FROZEN",
     "HOLD_OUTS",
+    "NOTHING",
     "PRECISIONS",
     "PREDICTION_FORMS",
     "REAL",

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from fakeface_bench.config.names import BEST
+from fakeface_bench.config.names import BEST, listed
 from fakeface_bench.config.study import StudyConfig, without_credentials
 
 
@@ -48,7 +48,7 @@ class CompareConfig:
     @property
     def run_ids(self) -> list[str]:
         """The runs that are named."""
-        return [part.strip() for part in self.runs.split(",") if part.strip()]
+        return listed(self.runs)
 
     def as_params(self) -> dict[str, Any]:
         """Return the record as flat params, keyed as on the command line."""
@@ -100,7 +100,7 @@ class SuiteConfig:
     @property
     def model_names(self) -> list[str]:
         """The models that are named."""
-        return [part.strip() for part in self.models.split(",") if part.strip()]
+        return listed(self.models)
 
     def as_params(self) -> dict[str, Any]:
         """Return the record as flat params, keyed as on the command line."""

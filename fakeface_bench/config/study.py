@@ -4,7 +4,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fakeface_bench.config.names import AUTO, FROZEN, SEARCHED, UNTOUCHED
+from fakeface_bench.config.names import AUTO, FROZEN, SEARCHED, UNTOUCHED, listed
 
 #: Names the study's storage, for a process whose command line is not to show a password.
 STORAGE_VARIABLE = "FAKEFACE_STORAGE"
@@ -93,7 +93,7 @@ class StudyConfig:
     @property
     def left_out(self) -> list[str]:
         """The tiers and sources that are left out."""
-        return [part.strip() for part in self.leave_out.split(",") if part.strip()]
+        return listed(self.leave_out)
 
     def as_params(self) -> dict[str, Any]:
         """Return the record as flat params, keyed as on the command line."""

@@ -4,16 +4,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fakeface_bench.config.jobs import OF_ONE_STUDY
-from fakeface_bench.config.names import BEST
+from fakeface_bench.config.names import BEST, NOTHING, listed
 from fakeface_bench.config.study import StudyConfig, without_credentials
 
 #: What is left out of training in turn.
-HOLD_OUTS = ("none", "source", "tier")
-
-
-def listed(names: str) -> list[str]:
-    """Return what is joined by commas."""
-    return [part.strip() for part in names.split(",") if part.strip()]
+HOLD_OUTS = (NOTHING, "source", "tier")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +87,7 @@ class GeneraliseConfig:
     models: str = "mobilenetv3"
     train: str = "synthetic"
     test: str = ""
-    hold_out: str = "none"
+    hold_out: str = NOTHING
     output: str = "generalisation"
     study: StudyConfig = field(default_factory=StudyConfig)
 

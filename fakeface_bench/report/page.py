@@ -6,6 +6,7 @@ Every text passes through jinja2's autoescape: names from outside may be anythin
 from base64 import b64encode
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +56,24 @@ def page_environment(package: str) -> Environment:
     environment.filters["shortened"] = shortened
     environment.filters["tied"] = _tied
     return environment
+
+
+@dataclass(frozen=True, slots=True)
+class PagePicture:
+    """A picture within the page; its size in pixels keeps the page still while it loads."""
+
+    uri: str
+    alt: str
+    width: int
+    height: int
+
+
+def page_picture(path: Path, alt: str) -> PagePicture:
+    """Read a PNG that lies beside the page, which then holds it."""
+    content = path.read_bytes()
+    with Image.open(BytesIO(content)) as picture:
+        width, height = picture.size
+    return PagePicture(data_uri(content, "png"), alt, width, height)
 
 
 def data_uri(content: bytes, kind: str) -> str:

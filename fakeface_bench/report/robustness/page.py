@@ -1,28 +1,14 @@
 """The one page of a test of robustness: within a single HTML file, without a network."""
 
-from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
-from PIL import Image
-
 from fakeface_bench.records.robustness import Robustness
-from fakeface_bench.report.page import data_uri, page_environment
+from fakeface_bench.report.page import page_environment, page_picture
 from fakeface_bench.report.robustness import page_tables as tables
 from fakeface_bench.report.robustness.told import data_of, label_of
 from fakeface_bench.report.robustness.verdict import robustness_verdict
 
 _PACKAGE = "fakeface_bench.report.robustness"
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """A picture within the page; its size in pixels keeps the page still while it loads."""
-
-    uri: str
-    alt: str
-    width: int
-    height: int
 
 
 def write_page(robustness: Robustness, folder: Path, files: list[str]) -> None:
@@ -41,9 +27,11 @@ def write_page(robustness: Robustness, folder: Path, files: list[str]) -> None:
         verdict=robustness_verdict(robustness),
         figures=tables.key_figures(robustness),
         models=tables.models_table(robustness),
-        summary=_chart(folder / "summary.png", "Mean ROC AUC of each model over all corruptions"),
-        curves=_chart(folder / "curves.png", "ROC AUC by severity, a panel a corruption"),
-        accuracy=_chart(
+        summary=page_picture(
+            folder / "summary.png", "Mean ROC AUC of each model over all corruptions"
+        ),
+        curves=page_picture(folder / "curves.png", "ROC AUC by severity, a panel a corruption"),
+        accuracy=page_picture(
             folder / "accuracy_curves.png", "Accuracy by severity, a panel a corruption"
         ),
         means=tables.means_table(robustness),
@@ -53,10 +41,3 @@ def write_page(robustness: Robustness, folder: Path, files: list[str]) -> None:
         files=files,
     )
     (folder / "report.html").write_text(content, encoding="utf-8")
-
-
-def _chart(path: Path, alt: str) -> Chart:
-    content = path.read_bytes()
-    with Image.open(BytesIO(content)) as picture:
-        width, height = picture.size
-    return Chart(data_uri(content, "png"), alt, width, height)

@@ -7,6 +7,7 @@ from fakeface_bench.records import SetScores
 from fakeface_bench.report.audit.names import visible
 from fakeface_bench.report.audit.tables import write_table
 from fakeface_bench.report.comparison.units import UNKNOWN, listed
+from fakeface_bench.report.page import PagePicture, page_picture
 from fakeface_bench.report.transfer import rows
 from fakeface_bench.report.transfer.cell_sentences import cell_sentence
 from fakeface_bench.report.transfer.markdown_text import description
@@ -14,7 +15,6 @@ from fakeface_bench.report.transfer.page_parts import (
     images_figure,
     overlap_table,
     page_table,
-    picture,
     render,
 )
 from fakeface_bench.report.transfer.rules import home_of, is_above_chance
@@ -45,7 +45,7 @@ def write_evaluation_report(scores: Sequence[SetScores], folder: Path) -> None:
     draw_sets(scores, folder / "roc_auc_by_set.png")
     draw_reliability(scores, folder / "reliability.png")
     (folder / "evaluation.md").write_text(evaluation_markdown(scores), encoding="utf-8")
-    pictures = [picture(folder / name, alt) for name, alt in _PICTURES.items()]
+    pictures = [page_picture(folder / name, alt) for name, alt in _PICTURES.items()]
     page = _page(scores, pictures, sorted([*_PICTURES, "evaluation.csv", "evaluation.md"]))
     (folder / "report.html").write_text(page, encoding="utf-8")
 
@@ -76,7 +76,7 @@ def evaluation_sentences(scores: Sequence[SetScores]) -> list[str]:
     return [cell_sentence(cell, home_of(cell, scores)) for cell in scores]
 
 
-def _page(scores: Sequence[SetScores], pictures: list[dict[str, object]], files: list[str]) -> str:
+def _page(scores: Sequence[SetScores], pictures: list[PagePicture], files: list[str]) -> str:
     parts = rows.parts_rows(scores)
     return render(
         "evaluation.html",

@@ -1,16 +1,12 @@
-"""What both pages share: tables from rows, pictures within the file, terms explained."""
+"""What both pages share: tables from rows, terms explained."""
 
 from collections.abc import Sequence
-from io import BytesIO
-from pathlib import Path
 from typing import Any
-
-from PIL import Image
 
 from fakeface_bench.records import LeftOut, SetScores
 from fakeface_bench.report.audit.names import counted, shortened
 from fakeface_bench.report.comparison.units import UNKNOWN, sentence_end
-from fakeface_bench.report.page import PageTable, data_uri, page_environment
+from fakeface_bench.report.page import PageTable, page_environment
 from fakeface_bench.report.transfer.effect_rows import overlap_rows
 from fakeface_bench.report.transfer.rows import Table
 from fakeface_bench.report.transfer.told import named
@@ -84,14 +80,6 @@ def failed_table(left_out: Sequence[LeftOut]) -> PageTable:
     )
     long = frozenset({0, 1, 2})
     return PageTable("", ("Study", "Why", "Run"), rows, long=long, name="Studies that failed")
-
-
-def picture(path: Path, alt: str) -> dict[str, object]:
-    """Read a picture with its size, so that the page does not jump while it loads."""
-    content = path.read_bytes()
-    with Image.open(BytesIO(content)) as opened:
-        width, height = opened.size
-    return {"uri": data_uri(content, "png"), "alt": alt, "width": width, "height": height}
 
 
 def images_figure(cells: Sequence[SetScores]) -> tuple[str, str, str]:
