@@ -141,7 +141,8 @@ def watch_study(account: Account) -> None:
     from fakeface_bench import recording, study
 
     account.watch(study, "close_ledger", "ledger")
-    account.watch(recording, "log_model", "model")
+    for owner, name in ((recording, "write_model"), (study.TrackedRun, "log_model")):
+        account.watch(owner, name, "model")
     for name in ("explain_study", "write_explanation"):
         account.watch(recording, name, "explanation")
     account.watch(recording, "write_study_report", "report")

@@ -60,10 +60,12 @@ def log_small_model(weights: str, example: Path, folder: Path) -> str:
     from fakeface_bench.data.seen import SeenImages
     from fakeface_bench.features.samples import Samples
     from fakeface_bench.features.statistics import feature_model
+    from fakeface_bench.folders import draft_folder
     from fakeface_bench.models.head import Calibration
     from fakeface_bench.models.networks import FrozenNetwork
     from fakeface_bench.serving.classifier import DetectorFacts
-    from fakeface_bench.tracking.model import log_model
+    from fakeface_bench.tracking.entries import Recipient
+    from fakeface_bench.tracking.model import LogModel, write_model
 
     keras.utils.set_random_seed(SEED)
     rng = np.random.default_rng(SEED)
@@ -82,10 +84,12 @@ def log_small_model(weights: str, example: Path, folder: Path) -> str:
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     client = mlflow.MlflowClient()
     experiment = client.create_experiment("serving", (folder / "artifacts").as_uri())
-    with mlflow.start_run(experiment_id=experiment):
+    with mlflow.start_run(experiment_id=experiment) as run, draft_folder() as draft:
         nothing = SeenImages(*[np.zeros((0, 32), np.uint8)] * 3)
-        facts = DetectorFacts(SIZE, "crop", 0.5)
-        model_id = log_model(detector, facts, example, nothing, {})
+        write_model(draft, detector, DetectorFacts(SIZE, "crop", 0.5), example, nothing)
+        entry, recipient = LogModel(run.info.run_id, {}), Recipient({})
+        entry.deliver(recipient, draft, again=False)
+        model_id = recipient.id_of(entry.name)
     logged = mlflow.register_model(f"models:/{model_id}", "fakeface")
     client.set_registered_model_alias("fakeface", "champion", logged.version)
     return store

@@ -8,6 +8,7 @@ import click
 
 from fakeface_bench.cli import cli
 from fakeface_bench.errors import INTERRUPTED, FakefaceError
+from fakeface_bench.interruption import listen
 
 #: Commands that go on where they were interrupted; any other begins anew.
 _RESUMED = ("run", "suite", "generalise", "fetch")
@@ -15,6 +16,7 @@ _RESUMED = ("run", "suite", "generalise", "fetch")
 
 def main() -> None:
     """Run the command line and exit: 0, 2 for a wrong request, 1 for any other obstacle."""
+    listen(_give_up)
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
@@ -30,18 +32,30 @@ def main() -> None:
         _fail(str(error))
         code = 1
     except (click.Abort, KeyboardInterrupt):
-        goes_on = sys.argv[1:2] and sys.argv[1] in _RESUMED
-        then = " The same command goes on where this one stopped." if goes_on else ""
-        click.echo(f"Interrupted.{then}", err=True)
+        click.echo(_interrupted(), err=True)
         code = INTERRUPTED
     gc.freeze()  # else the last collection walks all that TensorFlow holds: two seconds for nothing
     sys.exit(code)
 
 
+def _interrupted() -> str:
+    goes_on = sys.argv[1:2] and sys.argv[1] in _RESUMED
+    return "Interrupted." + (" The same command goes on where this one stopped." * bool(goes_on))
+
+
+def _give_up() -> None:
+    """Say in the run, and to the user, that a process was interrupted which does not hear of it."""
+    click.echo(_interrupted(), err=True)
+    if "fakeface_bench.tracking.lifetime" in sys.modules:
+        from fakeface_bench.tracking.lifetime import kill_open_run
+
+        kill_open_run()
+
+
 def _fail(reason: str) -> None:
     """Tell the MLflow run that `mlflow run` opened for this process, if there is one."""
     if "MLFLOW_RUN_ID" in os.environ:
-        from fakeface_bench.tracking.runs import fail_adopted_run
+        from fakeface_bench.tracking.lifetime import fail_adopted_run
 
         try:
             fail_adopted_run(reason)

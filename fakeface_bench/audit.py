@@ -11,7 +11,7 @@ from fakeface_bench.publishing import publish
 from fakeface_bench.report import audit_markdown, audit_metrics, write_audit_report
 from fakeface_bench.request import check_audit
 from fakeface_bench.tracking import names
-from fakeface_bench.tracking.runs import tracked_run
+from fakeface_bench.tracking.lifetime import tracked_run
 from fakeface_bench.tracking.store import open_store
 
 
@@ -33,8 +33,8 @@ def run_audit(config: AuditConfig, progress: Progress) -> AuditOutcome:
     """
     check_audit(config)
     open_store()
-    with tracked_run("audit", f"audit of {'+'.join(source_names(config.data))}") as run:
-        run.log_params(config.as_params())
+    title = f"audit of {'+'.join(source_names(config.data))}"
+    with tracked_run("audit", title, config.as_params()) as run:
         audit = prepare_dataset(config.data, config.seed, progress).audit
         run.tag({names.DATASET: audit.name, names.DATASET_DIGEST: audit.digest})
         run.log_dataset(audit.name, audit.digest, audit.used, audit.folders)

@@ -17,7 +17,8 @@ from fakeface_bench.report import (
 )
 from fakeface_bench.request import check_compare
 from fakeface_bench.tracking import names
-from fakeface_bench.tracking.runs import TrackedRun, tracked_run
+from fakeface_bench.tracking.lifetime import tracked_run
+from fakeface_bench.tracking.runs import TrackedRun
 from fakeface_bench.tracking.store import open_store
 from fakeface_bench.tracking.studies import find_studies, study_named
 
@@ -41,8 +42,7 @@ def run_comparison(config: CompareConfig, progress: Progress) -> ComparisonOutco
     """
     check_compare(config)
     open_store()
-    with tracked_run("comparison", "comparison") as run:
-        run.log_params(config.as_params())
+    with tracked_run("comparison", "comparison", config.as_params()) as run:
         if config.runs:
             chosen = of_one_dataset([study_named(run_id) for run_id in config.run_ids])
         else:

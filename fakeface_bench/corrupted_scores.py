@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fakeface_bench.data.corruptions import CONDITIONS, pictures_of
+from fakeface_bench.data.indexed import ChangedError, indexed_bytes
 from fakeface_bench.errors import DataError, ModelError
 from fakeface_bench.progress import Progress
 from fakeface_bench.records import FloatArray
@@ -43,7 +44,7 @@ def corrupted_scores(
         Shape (n, 1 + conditions), in the order of the files.
 
     Raises:
-        DataError: If a file cannot be read; it names it.
+        DataError: If a file cannot be read, or is not the one that was indexed; it names it.
         ModelError: If the network gives no number for one.
     """
     scores = np.empty((len(files), 1 + len(CONDITIONS)))
@@ -71,7 +72,9 @@ def _corrupted(
 ) -> npt.NDArray[np.uint8]:
     """Return a file's pictures as the network sees them, shape (1 + conditions, side, side, 3)."""
     try:
-        picture = read_picture(file, allow_paths=True)
+        picture = read_picture(indexed_bytes(file, digest))
+    except ChangedError:
+        raise
     except DataError as error:
         raise DataError(f"{file}: {error}") from error
     return np.stack([classifier.pixels(variant) for variant in pictures_of(picture, digest, seed)])

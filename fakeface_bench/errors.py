@@ -7,6 +7,8 @@ from difflib import get_close_matches
 INTERRUPTED = 130
 #: Exit code of a command that did its work, but for files that could not be read.
 SOME_UNREADABLE = 3
+#: Exit code of a job that is finished, but for what its MLflow server is still to be sent.
+UNSENT = 4
 #: Of what a library says of a failure, within an error of ours.
 _LONGEST_REASON = 200
 
@@ -43,8 +45,26 @@ class StudyError(FakefaceError):
     """A study that cannot go on: another definition under its name, or trials that all fail."""
 
 
+class OutageError(StudyError):
+    """A store that fails whatever is asked of it: nothing that is tried there is to blame."""
+
+
+class StorageError(OutageError):
+    """The study's own storage fails, so that nothing more can be written down."""
+
+
+class UnsentError(OutageError):
+    """A job is finished, and what its MLflow server did not take is kept for it."""
+
+    exit_code = UNSENT
+
+
 class ModelError(FakefaceError):
     """A model, or the registry that holds it, that does not do what is asked of it."""
+
+
+class DiskError(FakefaceError):
+    """A folder that cannot be written to: its disk is full, or it may only be read."""
 
 
 def shortened(reason: object) -> str:

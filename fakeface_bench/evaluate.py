@@ -19,12 +19,12 @@ from fakeface_bench.report import (
 from fakeface_bench.scoring import estimate_metrics, score_set
 from fakeface_bench.test_sets import whole_set
 from fakeface_bench.tracking import names
+from fakeface_bench.tracking.lifetime import tracked_run
 from fakeface_bench.tracking.registry import (
     MAX_DESCRIPTION,
     describe_version,
     descriptions_of,
 )
-from fakeface_bench.tracking.runs import tracked_run
 from fakeface_bench.tracking.store import open_store
 from fakeface_bench.trained import open_trained
 from fakeface_bench.transfer_request import check_evaluate
@@ -48,8 +48,7 @@ def run_evaluation(config: EvaluateConfig, progress: Progress) -> EvaluationOutc
     """
     check_evaluate(config)
     open_store()
-    with tracked_run("evaluation", "evaluation") as run:
-        run.log_params(config.as_params())
+    with tracked_run("evaluation", "evaluation", config.as_params()) as run:
         trained = open_trained(config.model, run.experiment_id, progress)
         model = trained.model
         run.tag({names.MODEL: model.label, names.EVALUATED: model.run_id})

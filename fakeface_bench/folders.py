@@ -1,25 +1,122 @@
-"""Folders: the cache of what can be made again, drafts, and the paths that users name."""
+"""Folders: the cache of what can be made again, drafts, room on a disk, paths that users name."""
 
+import errno
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock
 from platformdirs import user_cache_dir
 
+from fakeface_bench.errors import DiskError
+
 CACHE_VARIABLE = "FAKEFACE_CACHE"
+#: What a small file takes, with its entry in the folder.
+SMALL_FILE_BYTES = 64 * 1024
+
+#: Of a full disk, and of a user's full share of it.
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+#: Windows: ERROR_HANDLE_DISK_FULL, ERROR_DISK_FULL.
+_FULL_ON_WINDOWS = (39, 112)
+#: How NumPy says that a file took less than an array; it gives no number of the error.
+_CUT_SHORT = "requested and"
 
 
 def cache_folder(part: str) -> Path:
     """Return the folder for one kind of cached data, creating it.
 
     It lies under the user's cache folder, or under `FAKEFACE_CACHE` where that is set.
+
+    Raises:
+        DiskError: If it cannot be made: a file is in its place, or nobody may write there.
     """
     root = os.environ.get(CACHE_VARIABLE) or user_cache_dir("fakeface_bench")
-    folder = Path(root).expanduser() / part
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder = Path(root).expanduser() / part
+    except RuntimeError as error:  # the home of nobody
+        raise _unwritable(root, error) from error
+    with writing_told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@contextmanager
+def writing_told(folder: Path) -> Iterator[None]:
+    """Say in one line why what the block makes in a folder cannot be made there.
+
+    Raises:
+        DiskError: In place of an `OSError`; it names the folder.
+    """
+    try:
+        yield
+    except OSError as error:
+        if _is_full(error):
+            raise _no_room(folder, SMALL_FILE_BYTES) from error
+        raise _unwritable(folder, error.strerror or error) from error
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Wait until no other process is in such a block with this lock file; a dead one is not.
+
+    Raises:
+        DiskError: If the file cannot be written.
+    """
+    lock = FileLock(file)
+    with writing_told(file.parent):
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def check_room(folder: Path, needed_bytes: int) -> None:
+    """Refuse what will not fit on a folder's disk, before any time is spent on it.
+
+    Args:
+        folder: Where it is to be written; it need not be there yet.
+        needed_bytes: Still to be written.
+
+    Raises:
+        DiskError: If less is free.
+    """
+    if _free(folder) < needed_bytes:
+        raise _no_room(folder, needed_bytes)
+
+
+@contextmanager
+def room_for(folder: Path, needed_bytes: int) -> Iterator[None]:
+    """Check that there is room, and say so all the same where the disk fills up meanwhile.
+
+    Raises:
+        DiskError: Before the block or out of it.
+    """
+    check_room(folder, needed_bytes)
+    with full_disk_told(folder, lambda: needed_bytes):
+        yield
+
+
+@contextmanager
+def full_disk_told(folder: Path, needed_bytes: Callable[[], int]) -> Iterator[None]:
+    """Turn a full disk within the block into an error that says what to do.
+
+    Args:
+        folder: Where the block writes.
+        needed_bytes: Asked only then: what is still to be written.
+
+    Raises:
+        DiskError: If the disk, or the user's share of it, is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if not _is_full(error):
+            raise
+        raise _no_room(folder, needed_bytes()) from error
 
 
 def existing_path(name: str) -> Path | None:
@@ -38,3 +135,28 @@ def draft_folder() -> Iterator[Path]:
         folder = Path(private, "draft")
         folder.mkdir()
         yield folder
+
+
+def _is_full(error: OSError) -> bool:
+    on_windows = getattr(error, "winerror", None) in _FULL_ON_WINDOWS
+    return error.errno in _FULL or on_windows or _CUT_SHORT in str(error)
+
+
+def _free(folder: Path) -> int:
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    return shutil.disk_usage(there).free
+
+
+def _unwritable(folder: Path | str, reason: object) -> DiskError:
+    return DiskError(
+        f"the cache cannot be written in {folder}: {reason}; let {CACHE_VARIABLE} name a folder "
+        "that can be."
+    )
+
+
+def _no_room(folder: Path, needed_bytes: int) -> DiskError:
+    return DiskError(
+        f"the disk is full: {needed_bytes:,} bytes are still to be written in {folder}, and "
+        f"{_free(folder):,} are free there; make room and run again, which goes on from here, or "
+        f"let {CACHE_VARIABLE} name a folder on another disk."
+    )

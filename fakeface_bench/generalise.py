@@ -19,7 +19,8 @@ from fakeface_bench.report import (
 )
 from fakeface_bench.scoring import estimate_metrics, score_set
 from fakeface_bench.tracking import names
-from fakeface_bench.tracking.runs import TrackedRun, tracked_run
+from fakeface_bench.tracking.lifetime import tracked_run
+from fakeface_bench.tracking.runs import TrackedRun
 from fakeface_bench.tracking.store import open_store
 from fakeface_bench.tracking.studies import StudyRun
 from fakeface_bench.trained import open_trained
@@ -49,8 +50,8 @@ def run_generalisation(config: GeneraliseConfig, progress: Progress) -> Generali
     """
     check_generalise(config)
     open_store()
-    with tracked_run("generalisation", f"does it generalise? {config.models}") as run:
-        run.log_params(config.shown_params())
+    title = f"does it generalise? {config.models}"
+    with tracked_run("generalisation", title, config.shown_params()) as run:
         matrix = lay_out(config, progress)
         for column in matrix.columns:
             index = column.index

@@ -18,6 +18,7 @@ from fakeface_bench.data.canvases import Pictures, canvas_side, on_demand
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.layout import SPLITS
 from fakeface_bench.data.pixels import cached_pixels, pixels_folder
+from fakeface_bench.data.publish import missing_bytes
 from fakeface_bench.features.reader import LoadArrays, SplitArrays
 from fakeface_bench.features.source import BackboneSource, FeatureSource
 from fakeface_bench.features.speed import Speed, decoding_speed, extraction_speed
@@ -177,12 +178,11 @@ def pixel_inputs(
 
     def pictures(split: str, rows: pd.DataFrame) -> Pictures:
         side = canvas_side(plan.image_size) if crops and split == "train" else plan.image_size
-        files, size = index.files(rows), plan.image_size
-        return Pictures(files, size, plan.config.fit, side, plan.jpeg_quality)
+        how = (plan.image_size, plan.config.fit, side, plan.jpeg_quality)
+        return Pictures(index.files(rows), *how, list(rows["digest"]))
 
-    of_splits = {split: index.split(split) for split in SPLITS}
-    wanted = [(pictures(split, rows), list(rows["digest"])) for split, rows in of_splits.items()]
-    sizes = {pixels_folder(of_split, digests): of_split.bytes for of_split, digests in wanted}
+    of_splits = {split: pictures(split, index.split(split)) for split in SPLITS}
+    sizes = {pixels_folder(of_split): of_split.bytes for of_split in of_splits.values()}
     kept = _fits(plan, sizes)
 
     def load(split: str, rows: pd.DataFrame) -> SplitArrays:
@@ -190,13 +190,13 @@ def pixel_inputs(
         read = features(rows) if features and split != "test" else SplitArrays({})
         of_split = pictures(split, rows)
         if kept:
-            return read.with_arrays(cached_pixels(of_split, list(rows["digest"]), progress))
+            return read.with_arrays(cached_pixels(of_split, progress))
         return replace(read, arrays={**read.arrays, **on_demand(of_split)})
 
     def speed() -> Speed:
         if not kept:
             return Speed()
-        return decoding_speed(pictures("train", of_splits["train"]), index.digest)
+        return decoding_speed(of_splits["train"], index.digest)
 
     where = "cached" if kept else "decoded anew each epoch"
     told = f"pixels, {sum(sizes.values()) / GB:.2f} GB, {where}"
@@ -216,5 +216,5 @@ def _augments(plan: Plan, network: TrainedNetwork, how: str) -> bool:
 
 def _fits(plan: Plan, sizes: Mapping[Path, int]) -> bool:
     """Whether what is missing yet of some folders may be kept; a study that goes on has most."""
-    missing = sum(size for folder, size in sizes.items() if not folder.exists())
+    missing = sum(missing_bytes(folder, size) for folder, size in sizes.items())
     return missing <= cache_budget(plan.config.cache_gb, cache_folder("features"))

@@ -5,7 +5,7 @@ import shlex
 from fakeface_bench.accounting import before_epochs
 from fakeface_bench.conclusion import Conclusion
 from fakeface_bench.config import StudyConfig
-from fakeface_bench.data.images import load_image
+from fakeface_bench.data.canvases import Pictures
 from fakeface_bench.data.kinds import fake_kinds
 from fakeface_bench.data.seen import seen_images
 from fakeface_bench.evaluation.detector import Detector
@@ -34,7 +34,7 @@ from fakeface_bench.runtime import hardware_facts, machine_name
 from fakeface_bench.serving.classifier import DetectorFacts
 from fakeface_bench.subject import Subject
 from fakeface_bench.tracking import names
-from fakeface_bench.tracking.model import log_model
+from fakeface_bench.tracking.model import write_model
 from fakeface_bench.tracking.runs import TrackedRun
 
 _VERSION = "version_"
@@ -87,9 +87,9 @@ def origin_of(run_id: str, plan: Plan, subject: Subject, detector: Detector) -> 
 
 
 def log_winner(
-    run_id: str, plan: Plan, subject: Subject, record: StudyRecord, detector: Detector
+    run: TrackedRun, plan: Plan, subject: Subject, record: StudyRecord, detector: Detector
 ) -> str:
-    """Log the model that is kept; return its id."""
+    """Log the model that is kept; return what its figures call it."""
     facts = DetectorFacts(
         plan.image_size,
         plan.config.fit,
@@ -98,7 +98,7 @@ def log_winner(
         features=subject.inputs.features,
     )
     metadata = {
-        "label": identity_of(run_id, record).label,
+        "label": identity_of(run.run_id, record).label,
         "kinds": fake_kinds(plan.config.data, subject.index),
         "study": record.study,
         "architecture": record.model,
@@ -107,12 +107,14 @@ def log_winner(
         "threshold": detector.threshold,
     }
     seen = seen_images(subject.dataset.files, subject.index)
-    return log_model(detector.complete, facts, subject.example(), seen, metadata)
+    with draft_folder() as folder:
+        write_model(folder, detector.complete, facts, subject.example(), seen)
+        return run.log_model(folder, metadata)
 
 
-def log_results(run: TrackedRun, record: StudyRecord, model_id: str) -> None:
+def log_results(run: TrackedRun, record: StudyRecord, model: str) -> None:
     """Log figures, winning options and pictures; the figures are the model's too."""
-    run.log_fit(record.final_fit.epochs, record.metrics(), model_id)
+    run.log_fit(record.final_fit.epochs, record.metrics(), model)
     run.log_params({f"best_{key}": value for key, value in record.config.as_params().items()})
     with draft_folder() as folder:
         write_study_report(record, folder)
@@ -123,14 +125,14 @@ def log_explanation(
     run: TrackedRun, plan: Plan, subject: Subject, record: StudyRecord, detector: Detector
 ) -> None:
     """Log what the model looked at, how far its probabilities hold, and the classes' spectra."""
-    files = subject.index.files(subject.index.split("test"))
+    rows, size = subject.index.split("test"), plan.image_size
+    files, digests = subject.index.files(rows), list(rows["digest"])
+    pictures = Pictures(files, size, plan.config.fit, size, plan.jpeg_quality, digests)
     explanation = explain_study(
         detector.complete,
         record.test,
         choose_examples(record.test),
-        lambda position: load_image(
-            files[position], plan.image_size, plan.config.fit, plan.jpeg_quality
-        ),
+        pictures.load,
         plan.config.seed,
     )
     run.log_figures(explanation.metrics())

@@ -10,6 +10,7 @@ from fakeface_bench.records import ComparedStudy, Finding, Registration
 from fakeface_bench.report import with_elsewhere
 from fakeface_bench.request import check_register
 from fakeface_bench.tracking import names
+from fakeface_bench.tracking.lifetime import tracked_run
 from fakeface_bench.tracking.registry import (
     MAX_DESCRIPTION,
     Version,
@@ -20,7 +21,7 @@ from fakeface_bench.tracking.registry import (
     make_champion,
     register_version,
 )
-from fakeface_bench.tracking.runs import tag_run, tracked_run
+from fakeface_bench.tracking.runs import tag_run
 from fakeface_bench.tracking.store import open_store
 from fakeface_bench.tracking.studies import StudyRun, found_elsewhere, study_named
 
@@ -44,8 +45,7 @@ def run_registration(config: RegisterConfig, progress: Progress) -> Registration
     check_register(config)
     open_store()
     check_registry()
-    with tracked_run("registration", f"register {config.name}") as run:
-        run.log_params(config.as_params())
+    with tracked_run("registration", f"register {config.name}", config.as_params()) as run:
         if config.run == BEST:
             study = best_study(run.experiment_id, config.data_digest, progress)
         else:

@@ -20,7 +20,8 @@ from fakeface_bench.records.robustness import ModelRobustness, Robustness
 from fakeface_bench.report.robustness import robustness_markdown, write_robustness_report
 from fakeface_bench.test_sets import TestSet, study_test_set, whole_set
 from fakeface_bench.tracking import names
-from fakeface_bench.tracking.runs import TrackedRun, tracked_run
+from fakeface_bench.tracking.lifetime import tracked_run
+from fakeface_bench.tracking.runs import TrackedRun
 from fakeface_bench.tracking.store import open_store
 from fakeface_bench.trained import Trained, open_trained
 from fakeface_bench.transfer_request import check_robustness
@@ -44,8 +45,8 @@ def run_robustness(config: RobustnessConfig, progress: Progress) -> RobustnessOu
     """
     check_robustness(config)
     open_store()
-    with tracked_run("robustness", "robustness") as run:
-        run.log_params(config.as_params() | {"corruptions_version": CORRUPTIONS_VERSION})
+    asked = config.as_params() | {"corruptions_version": CORRUPTIONS_VERSION}
+    with tracked_run("robustness", "robustness", asked) as run:
         models = _distinct([_opened(name, run, progress) for name in config.model_names])
         test_set = _test_set(config, models[0].model, progress)
         rows, overlaps = _unseen_by_all(models, test_set, progress)

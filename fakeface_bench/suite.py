@@ -11,7 +11,7 @@ from fakeface_bench.preparation import prepare_dataset
 from fakeface_bench.progress import Progress
 from fakeface_bench.records import LeftOut
 from fakeface_bench.suite_request import check_suite, suite_studies
-from fakeface_bench.tracking.runs import tracked_run
+from fakeface_bench.tracking.lifetime import tracked_run
 from fakeface_bench.tracking.store import open_store
 from fakeface_bench.tracking.studies import StudyRun
 
@@ -33,8 +33,7 @@ def run_suite(config: SuiteConfig, progress: Progress) -> SuiteOutcome:
     """
     check_suite(config)
     open_store()
-    with tracked_run("comparison", "suite") as run:
-        run.log_params(config.shown_params())
+    with tracked_run("comparison", "suite", config.shown_params()) as run:
         shared = config.study
         dataset = prepare_dataset(shared.data, shared.seed, progress)
         index = dataset.index(shared.limit, progress, shared.left_out)

@@ -67,11 +67,11 @@ class Trained:
         another model on the same backbone, has extracted them.
         """
         rows = test_set.rows
-        files = test_set.index.files(rows)
+        files, digests = test_set.index.files(rows), list(rows["digest"])
         facts = self.classifier.facts
         if self.parts is None or not facts.features:
             size = facts.image_size_px
-            pictures = Pictures(files, size, facts.fit, size, facts.jpeg_quality)
+            pictures = Pictures(files, size, facts.fit, size, facts.jpeg_quality, digests)
             return self._scores_of_pictures(test_set.name, pictures, progress)
         source = LoggedSource(
             title=self.model.label,
@@ -81,7 +81,7 @@ class Trained:
             logged_model=self.parts.features,
             logged_identity=facts.features,
         )
-        arrays = cached_features(source, list(rows["digest"]), files, progress).arrays
+        arrays = cached_features(source, digests, files, progress).arrays
         some = [slice(start, start + FEATURE_BATCH) for start in range(0, len(rows), FEATURE_BATCH)]
         scored = [
             self.parts.head([arrays[name][batch] for name in self.parts.names], training=False)

@@ -23,8 +23,8 @@ from fakeface_bench.errors import DataError, ModelError, UsageError
 from fakeface_bench.robustness import RobustnessOutcome, run_robustness
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
 from fakeface_bench.test_sets import whole_set
-from fakeface_bench.tracking.model import log_model
 from tests.conftest import RecordedProgress
+from tests.serving.small_model import log_model
 
 SIDE, IMAGES, GRAIN = 32, 24, 4.0
 FACTS = DetectorFacts(SIDE, "crop", 0.5)
@@ -259,11 +259,13 @@ def test_a_few_pictures_are_held_at_once_however_many_there_are(
             held.append(len(begun) - len(held))
             return np.full(len(pixels), 0.5)
 
-    def read(file: Path, allow_paths: bool) -> Image.Image:
-        begun.append(file)
-        return picture(0, fake=False)
+    content = (faces / "real" / "03.png").read_bytes()
 
-    monkeypatch.setattr("fakeface_bench.corrupted_scores.read_picture", read)
+    def read(file: Path, digest: str) -> bytes:
+        begun.append(file)
+        return content
+
+    monkeypatch.setattr("fakeface_bench.corrupted_scores.indexed_bytes", read)
     files = [Path(f"{number}.png") for number in range(60)]
     watched = Watched(grain_detector(), FACTS, "1")
     corrupted_scores(watched, files, ["00"] * len(files), 0, progress)
@@ -271,18 +273,23 @@ def test_a_few_pictures_are_held_at_once_however_many_there_are(
     assert max(held) <= 4
 
 
+def digest_of(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 def test_a_file_that_went_away_is_named(
     classifier: FaceClassifier, faces: Path, progress: RecordedProgress
 ) -> None:
     files = [faces / "real" / "03.png", faces / "real" / "gone.png"]
     with pytest.raises(DataError, match=r"gone\.png: cannot be opened"):
-        corrupted_scores(classifier, files, ["00", "01"], 0, progress)
+        corrupted_scores(classifier, files, [digest_of(files[0]), "01"], 0, progress)
 
 
 def test_a_network_that_gives_no_number_is_told(faces: Path, progress: RecordedProgress) -> None:
     broken = FaceClassifier(grain_detector(float("nan")), FACTS, "1")
+    file = faces / "real" / "03.png"
     with pytest.raises(ModelError, match=r"gives no number for .*03\.png"):
-        corrupted_scores(broken, [faces / "real" / "03.png"], ["00"], 0, progress)
+        corrupted_scores(broken, [file], [digest_of(file)], 0, progress)
 
 
 def test_a_picture_that_softens_is_still_a_picture() -> None:

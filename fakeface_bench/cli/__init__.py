@@ -16,6 +16,7 @@ from fakeface_bench.cli.register import register
 from fakeface_bench.cli.robustness import robustness
 from fakeface_bench.cli.run import run
 from fakeface_bench.cli.suite import suite
+from fakeface_bench.cli.sync import sync
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -33,6 +34,7 @@ cli.add_command(explain)
 cli.add_command(evaluate)
 cli.add_command(generalise)
 cli.add_command(robustness)
+cli.add_command(sync)
 cli.add_command(audit)
 cli.add_command(list_tables)
 cli.add_command(datasets)

@@ -5,6 +5,7 @@ import click
 from fakeface_bench import PROCESS_BEGAN
 from fakeface_bench.cli.study_options import study_options
 from fakeface_bench.config import StudyConfig
+from fakeface_bench.errors import UnsentError
 
 _DEFAULT = StudyConfig()
 
@@ -33,4 +34,7 @@ def run(**options: object) -> None:
     from fakeface_bench.study import run_study
 
     progress = ConsoleProgress()
-    print_outcome(run_study(config, progress, Clock(PROCESS_BEGAN)), progress.console)
+    outcome = run_study(config, progress, Clock(PROCESS_BEGAN))
+    print_outcome(outcome, progress.console)
+    if outcome.unsent:
+        raise UnsentError(outcome.unsent)

@@ -11,6 +11,17 @@ STORAGE_VARIABLE = "FAKEFACE_STORAGE"
 
 
 _EQUALISE = re.compile(r"jpeg(\d{0,3})")
+#: What may stand for a user, then a password, an at sign.
+_OF_DATABASE = re.compile(r"""^((?!file:)[\w+.-]+://)[^\s:/?#@["'<>]*(?::.*)?@""", re.DOTALL)
+_OF_WEB = re.compile(
+    r"""^(https?://)[^\s:/?#@["'<>]*(?::(?!\d{0,5}(?:[/?#\s"'<>),;]|$)).*)?@""", re.I | re.DOTALL
+)
+#: A field of a query, or of a PostgreSQL connection, that keeps a secret; percent-encoded too.
+SECRET_FIELD = re.compile(
+    r"(\b[\w-]*(?:password|passwd|pwd|passphrase|secret|token|signature|api_?key)(?:=|%3D))"
+    r"(?:(?!%26)[^\s&\"'<>#;,)])+",
+    re.IGNORECASE,
+)
 
 
 def equalising_quality(equalise: str) -> int | None:
@@ -25,10 +36,14 @@ def equalising_quality(equalise: str) -> int | None:
     return quality if 1 <= quality <= 100 else None
 
 
-def without_credentials(storage: str) -> str:
-    """Return a storage URL without its credentials."""
-    scheme, mark, rest = storage.partition("://")
-    return f"{scheme}{mark}{rest.rpartition('@')[2]}"
+def without_credentials(url: str) -> str:
+    """Return a URL without user and password, and with its query's passwords blanked.
+
+    SQLAlchemy takes passwords with slashes and at signs in them, so all up to the last at sign
+    counts. In a web address a port or a path ends it sooner.
+    """
+    shown = (_OF_WEB if url.lower().startswith("http") else _OF_DATABASE).sub(r"\1", url)
+    return SECRET_FIELD.sub(r"\1***", shown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def cached_pairs(
             np.save(draft / f"{name}.npy", getattr(pairs, name))
         return {"images": len(digests)}
 
-    found = cached_arrays(cache_folder("duplicates") / key, make)
+    found = cached_arrays(cache_folder("duplicates") / key, make, progress.warn)
     return SimilarPairs(**{name: np.asarray(values) for name, values in found.arrays.items()})
 
 

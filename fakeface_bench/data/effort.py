@@ -5,10 +5,9 @@ Much of the work is remembered file by file, so that no single run can be named 
 
 import json
 import os
+from pathlib import Path
 
-from filelock import FileLock
-
-from fakeface_bench.folders import cache_folder
+from fakeface_bench.folders import SMALL_FILE_BYTES, cache_folder, locked, room_for
 
 
 def longest_effort(digest: str, seconds: float) -> float:
@@ -19,10 +18,17 @@ def longest_effort(digest: str, seconds: float) -> float:
         seconds: Spent now.
     """
     file = cache_folder("efforts") / f"{digest}.json"
-    with FileLock(file.with_suffix(".lock")):
-        kept = json.loads(file.read_text())["seconds"] if file.exists() else 0.0
-        if seconds > kept:
-            draft = file.with_suffix(".draft")
-            draft.write_text(json.dumps({"seconds": seconds}))
-            os.replace(draft, file)
-    return max(seconds, float(kept))
+    if seconds > _kept(file):  # so that a cache that is only read from need not be written
+        with locked(file.with_suffix(".lock")), room_for(file.parent, SMALL_FILE_BYTES):
+            if seconds > _kept(file):
+                draft = file.with_suffix(".draft")
+                draft.write_text(json.dumps({"seconds": seconds}))
+                os.replace(draft, file)
+    return max(seconds, _kept(file))
+
+
+def _kept(file: Path) -> float:
+    try:
+        return float(json.loads(file.read_text())["seconds"])
+    except (OSError, ValueError, KeyError, TypeError):  # none yet, or broken: it is made anew
+        return 0.0

@@ -7,23 +7,25 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
-from filelock import FileLock
 
 from fakeface_bench.data.facts import FACTS, NOT_OPENED, read_facts
 from fakeface_bench.data.images import DECODER
 from fakeface_bench.data.signature import SIGNATURE_VERSION
-from fakeface_bench.folders import cache_folder
+from fakeface_bench.errors import shortened
+from fakeface_bench.folders import SMALL_FILE_BYTES, cache_folder, full_disk_told, locked
 from fakeface_bench.progress import Progress
 
-#: Raise it with any change of a fact's meaning.
-FACTS_VERSION = 1
-_KEY = ["path", "size", "mtime_ns"]
+#: Raise it with any change of a fact's meaning, or of what a file is known again by.
+FACTS_VERSION = 2
+#: When a file's entry changed: whoever writes to a file may set its other time back, not this.
+_CHANGED = "ctime_ns"
+_KEY = ["path", "size", "mtime_ns", _CHANGED]
 _PANDAS_TYPES = {bool: "bool", int: "int64", float: "float64", str: "str", bytes: "object"}
 _TYPES = {name: _PANDAS_TYPES[type(absent)] for name, absent in FACTS.items()}
 
 
 def inspect_files(root: Path, paths: Sequence[Path], progress: Progress) -> pd.DataFrame:
-    """Return the facts of each file, remembering them for files of the same size and time.
+    """Return the facts of each file, remembering them for files of the same size and times.
 
     Args:
         root: Folder that the paths lie under.
@@ -36,17 +38,39 @@ def inspect_files(root: Path, paths: Sequence[Path], progress: Progress) -> pd.D
     """
     stats = pd.DataFrame([_stat(path, len(str(root))) for path in paths], columns=_KEY)
     memory = _memory_of(root)
-    with FileLock(memory.with_suffix(".lock")):
-        known = pd.read_parquet(memory) if memory.exists() else _nothing_known(stats)
-        table = stats.merge(known, how="left", on=_KEY)
-        unread = table.index[table["digest"].isna()]
-        if len(unread):
-            fresh = _read([paths[i] for i in unread], progress)
-            fresh = pd.concat([stats.loc[unread].reset_index(drop=True), fresh], axis=1)
-            table = pd.concat([table.drop(unread), fresh.set_index(unread)]).sort_index()
-            table = table.astype(_TYPES)  # rows without facts have made numbers of them floats
-            _remember(table, memory)
-    return table
+    table, fault = _remembered(stats, memory)
+    if table["digest"].isna().any():
+        with locked(memory.with_suffix(".lock")):
+            table, fault = _remembered(stats, memory)  # another process may have read them
+            if fault:
+                progress.warn(f"{memory} is broken, and the images are read again: {fault}")
+            unread = table.index[table["digest"].isna()]
+            if len(unread):
+                fresh = _read([paths[i] for i in unread], progress)
+                table = _joined(stats, table, fresh, unread)
+                _remember(table, memory)
+    return table.drop(columns=_CHANGED)
+
+
+def _remembered(stats: pd.DataFrame, memory: Path) -> tuple[pd.DataFrame, str]:
+    """Return the files with what is remembered of them, and what is wrong with the memory."""
+    nothing = stats.merge(_nothing_known(stats), how="left", on=_KEY)
+    if not memory.exists():
+        return nothing, ""
+    try:
+        known = pd.read_parquet(memory, page_checksum_verification=True)
+        return stats.merge(known[[*_KEY, *FACTS]], how="left", on=_KEY), ""
+    except (OSError, ValueError, KeyError) as error:
+        return nothing, shortened(error)
+
+
+def _joined(
+    stats: pd.DataFrame, table: pd.DataFrame, fresh: pd.DataFrame, unread: pd.Index
+) -> pd.DataFrame:
+    """Put the facts of files that were read now among the others."""
+    fresh = pd.concat([stats.loc[unread].reset_index(drop=True), fresh], axis=1)
+    table = pd.concat([table.drop(unread), fresh.set_index(unread)]).sort_index()
+    return table.astype(_TYPES)  # rows without facts have made numbers of them floats
 
 
 def _nothing_known(stats: pd.DataFrame) -> pd.DataFrame:
@@ -62,8 +86,12 @@ def _memory_of(root: Path) -> Path:
 def _remember(table: pd.DataFrame, memory: Path) -> None:
     """Write all but files that could not be opened: that may be mended without a trace."""
     draft = memory.with_suffix(f".{os.getpid()}")
-    table[table["digest"] != NOT_OPENED].to_parquet(draft)
-    os.replace(draft, memory)
+    with full_disk_told(memory.parent, lambda: SMALL_FILE_BYTES):
+        try:
+            table[table["digest"] != NOT_OPENED].to_parquet(draft, write_page_checksum=True)
+            os.replace(draft, memory)
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 def _read(paths: Sequence[Path], progress: Progress) -> pd.DataFrame:
@@ -85,10 +113,10 @@ def _facts_frame(rows: list[dict[str, object]]) -> pd.DataFrame:
     )
 
 
-def _stat(path: Path, root_length: int) -> tuple[str, int, int]:
+def _stat(path: Path, root_length: int) -> tuple[str, int, int, int]:
     relative = str(path)[root_length:].lstrip(os.sep)  # much quicker than `Path.relative_to`
     try:
         stat = path.stat()
     except OSError:  # a dangling link: reported as unreadable by read_facts
-        return relative, -1, -1
-    return relative, stat.st_size, stat.st_mtime_ns
+        return relative, -1, -1, -1
+    return relative, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns

@@ -152,41 +152,45 @@ def reencoded(image: Image.Image, quality: int) -> Image.Image:
 def load_image(path: Path, size: int, fit: str, jpeg_quality: int = 0) -> npt.NDArray[np.uint8]:
     """Read one file as the network sees it: uint8 RGB of shape (size, size, 3).
 
+    Raises:
+        DataError: If the file cannot be decoded; the message names it.
+    """
+    return seen_pixels(_decoded(path), size, fit, jpeg_quality)
+
+
+def seen_pixels(
+    image: Image.Image, size: int, fit: str, jpeg_quality: int = 0
+) -> npt.NDArray[np.uint8]:
+    """Return a picture as the network sees it: uint8 RGB of shape (size, size, 3).
+
     Args:
-        path: Of the file.
+        image: RGB.
         size: Side of the network's input in pixels.
         fit: One of `config.FITS`.
         jpeg_quality: Of the JPEG that the whole picture passes first; 0 for none.
-
-    Raises:
-        DataError: If the file cannot be decoded; the message names it.
     """
-    picture = reencoded(_decoded(path), jpeg_quality)
-    return np.asarray(fit_image(picture, size, fit), dtype=np.uint8)
+    return np.asarray(fit_image(reencoded(image, jpeg_quality), size, fit), dtype=np.uint8)
 
 
-def load_canvas(
-    path: Path, size: int, fit: str, side: int, jpeg_quality: int = 0
+def canvas_pixels(
+    image: Image.Image, size: int, fit: str, side: int, jpeg_quality: int = 0
 ) -> npt.NDArray[np.uint8]:
-    """Read one file with some of what surrounds the centre, for crops beside it.
+    """Return a picture with some of what surrounds the centre, for crops beside it.
 
     The picture, cut to at most `side` × `side` around its centre, lies on a black canvas so that
-    the middle `size` × `size` pixels of the canvas are those of `load_image`.
+    the middle `size` × `size` pixels of the canvas are those of `seen_pixels`.
 
     Args:
-        path: Of the file.
+        image: RGB.
         size: Side of the network's input in pixels.
         fit: One of `config.FITS`.
         side: Of the canvas in pixels; `side` - `size` is even.
-        jpeg_quality: As in `load_image`.
+        jpeg_quality: As in `seen_pixels`.
 
     Returns:
         uint8 RGB of shape (side, side, 3).
-
-    Raises:
-        DataError: If the file cannot be decoded; the message names it.
     """
-    image = _fitted(reencoded(_decoded(path), jpeg_quality), size, fit)
+    image = _fitted(reencoded(image, jpeg_quality), size, fit)
     seen = np.asarray(centre(image, min(image.width, side), min(image.height, side)))
     canvas = np.zeros((side, side, 3), dtype=np.uint8)
     top, left = (-(-(side - length) // 2) for length in seen.shape[:2])
@@ -194,20 +198,17 @@ def load_canvas(
     return canvas
 
 
-def spare_pixels(path: Path, size: int, fit: str, side: int) -> tuple[int, int]:
+def spare_pixels(source: IO[bytes], size: int, fit: str, side: int) -> tuple[int, int]:
     """Return by how much the picture on a canvas is higher and wider than the network's input.
 
-    Only the file's header is read.
+    Only the file's header is decoded.
 
     Raises:
-        DataError: If it is no readable image; the message names it.
+        DataError: If it is no readable image.
     """
-    try:
-        with opened(path) as image:
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= _TURNED_FROM
-            width, height = reversed(image.size) if turned else image.size
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
+    with opened(source) as image:
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= _TURNED_FROM
+        width, height = reversed(image.size) if turned else image.size
     width, height = fitted_size(width, height, size, fit)
     return min(height, side) - size, min(width, side) - size
 

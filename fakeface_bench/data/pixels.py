@@ -1,7 +1,7 @@
 """Decoded images in a memory-mapped cache, for networks that train on pixels."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from fakeface_bench.data.canvases import Pictures
 from fakeface_bench.data.images import DECODER
 from fakeface_bench.data.pipeline import stream_images
 from fakeface_bench.data.publish import CachedArrays, cached_arrays, content_key
+from fakeface_bench.data.rows import RowArrays
 from fakeface_bench.folders import cache_folder
 from fakeface_bench.progress import Progress
 
@@ -19,11 +20,11 @@ PIXELS_VERSION = 2
 STREAM_BATCH = 32
 
 
-def pixels_folder(pictures: Pictures, digests: Sequence[str]) -> Path:
-    """Return where pictures of these contents lie decoded, or would."""
+def pixels_folder(pictures: Pictures) -> Path:
+    """Return where pictures lie decoded, or would; only their contents count, not their paths."""
     key = content_key(
         {
-            "images": list(digests),
+            "images": list(pictures.digests),
             "size": pictures.size,
             "fit": pictures.fit,
             "version": PIXELS_VERSION,
@@ -35,26 +36,40 @@ def pixels_folder(pictures: Pictures, digests: Sequence[str]) -> Path:
     return cache_folder("pixels") / key
 
 
-def cached_pixels(pictures: Pictures, digests: Sequence[str], progress: Progress) -> CachedArrays:
-    """Return pictures of these contents, in their order, as arrays.
+def cached_pixels(pictures: Pictures, progress: Progress) -> CachedArrays:
+    """Return pictures, in their order, as arrays.
 
-    They are `images`, uint8 (n, side, side, 3), and `spare`, how far a crop may move, (n, 2).
+    They are `images`, uint8 (n, side, side, 3), and `spare`, how far a crop may move, (n, 2). The
+    facts are `images`, `images_extracted`, `seconds` and `known_seconds`, as of
+    `features.store.cached_features`.
+
+    Raises:
+        DataError: If a file cannot be decoded any more, or holds another picture.
+        DiskError: If there is no room for them, before any is decoded.
     """
 
     def make(draft: Path) -> Mapping[str, Any]:
         started = time.perf_counter()
         count, side = len(pictures.paths), pictures.side
-        target = np.lib.format.open_memmap(
-            draft / "images.npy", mode="w+", dtype=np.uint8, shape=(count, side, side, 3)
-        )
-        done = 0
-        with progress.stage("decoding images", count, "images") as advance:
-            for batch in stream_images(pictures, STREAM_BATCH):
-                target[done : done + len(batch)] = batch.numpy()
-                done += len(batch)
+        layout = {
+            "images": np.dtype((np.uint8, (side, side, 3))),
+            "spare": np.dtype((np.int32, (2,))),
+        }
+        with (
+            RowArrays(draft, count, layout, STREAM_BATCH) as arrays,
+            progress.stage("decoding images", len(arrays.missing), "images") as advance,
+        ):
+            left = arrays.missing
+            for batch in stream_images(pictures.some(left), STREAM_BATCH):
+                rows, left = left[: len(batch)], left[len(batch) :]
+                spare = pictures.some(rows).spare()
+                arrays.add(rows, {"images": batch.numpy(), "spare": spare})
                 advance(len(batch))
-        target.flush()
-        np.save(draft / "spare.npy", pictures.spare())
-        return {"seconds": time.perf_counter() - started, "images": count}
+        return {
+            "seconds": time.perf_counter() - started,
+            "images": count,
+            "images_extracted": len(arrays.missing),
+            "known_seconds": arrays.found_seconds,
+        }
 
-    return cached_arrays(pixels_folder(pictures, digests), make)
+    return cached_arrays(pixels_folder(pictures), make, progress.warn, in_parts=True)

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from fakeface_bench.data.publish import kept_facts
+from fakeface_bench.data.checksums import fault_of
+from fakeface_bench.data.publish import Tell, kept_facts
+from fakeface_bench.data.row_file import Rows
+from fakeface_bench.data.rows import RowArrays
 
 #: One content a line, in the order of the rows of the arrays beside it.
 CONTENTS_FILE = "contents.txt"
 _ROWS_AT_ONCE = 256
-
-Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,36 +45,46 @@ class Known:
         """Of the run that extracted them."""
         return kept_facts(self.folder)
 
-    def copy_to(self, targets: Mapping[str, npt.NDArray[Any]]) -> None:
+    def copy_to(self, arrays: RowArrays) -> None:
         """Copy the rows of every array, some at a time."""
-        for name, target in targets.items():
-            held = np.load(self.folder / f"{name}.npy", mmap_mode="r")
-            for start in range(0, len(self.here), _ROWS_AT_ONCE):
-                some = slice(start, start + _ROWS_AT_ONCE)
-                target[self.here[some]] = held[self.there[some]]
+        held = {
+            path.stem: np.load(path, mmap_mode="r") for path in sorted(self.folder.glob("*.npy"))
+        }
+        for start in range(0, len(self.here), _ROWS_AT_ONCE):
+            some = slice(start, start + _ROWS_AT_ONCE)
+            there = self.there[some]
+            arrays.copy(self.here[some], {name: of[there] for name, of in held.items()})
 
 
-def known_elsewhere(network: Path, digests: Sequence[str]) -> tuple[list[Known], Rows]:
+def known_elsewhere(
+    network: Path, digests: Sequence[str], missing: Rows, tell: Tell
+) -> tuple[list[Known], Rows]:
     """Find which images' features other folders of the same network hold.
 
     Args:
         network: Folder of all features that one network has made.
-        digests: Of the contents of the images that are wanted.
+        digests: Of the contents of all images.
+        missing: Numbers of those that are wanted.
+        tell: Told of a folder that is broken; nothing is taken out of it.
 
     Returns:
         The rows to be had from each folder, and the numbers of the images that none holds.
     """
     wanted = pd.Index(digests)
-    missing = np.arange(len(wanted))
     found = []
     for contents in sorted(network.glob(f"*/{CONTENTS_FILE}")):
-        if contents.parent.name.startswith(".") or not len(missing):
+        folder = contents.parent
+        if folder.name.startswith(".") or not len(missing):
             continue
-        held = pd.Index(contents.read_text().split())
+        held = pd.Index(contents.read_text(errors="replace").split())
         first = np.flatnonzero(~held.duplicated())  # a file may lie there twice
         there = held[first].get_indexer(wanted[missing])
         has = there >= 0
-        if has.any():
-            found.append(Known(contents.parent, first[there[has]], missing[has]))
-            missing = missing[~has]
+        if not has.any():
+            continue
+        if fault := fault_of(folder):
+            tell(f"nothing is taken out of the cache folder {folder}, which is broken: {fault}")
+            continue
+        found.append(Known(folder, first[there[has]], missing[has]))
+        missing = missing[~has]
     return found, missing

@@ -5,7 +5,7 @@ An epoch on cached features is no epoch through the backbone: this is what lies 
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -54,9 +54,8 @@ def extraction_speed(
     if known.get("timed_images", 0) >= SAMPLE_IMAGES:
         return Speed(float(known["seconds_per_image"]))
     what = {"features": source.network, "images": digest, "batch_size": source.batch_size}
-    pictures = Pictures(
-        files, source.image_size, source.fit, source.image_size, source.jpeg_quality
-    )
+    size = source.image_size
+    pictures = Pictures(files, size, source.fit, size, source.jpeg_quality, digests)
     return _measured(what, pictures, source.batch_size, source.extract)
 
 
@@ -92,7 +91,7 @@ def _measured(
 
     def passage(count: int) -> float:
         started = time.perf_counter()
-        sample = replace(pictures, paths=list(islice(cycle(pictures.paths), count)))
+        sample = pictures.some(islice(cycle(range(len(pictures.paths))), count))
         for batch in stream_images(sample, batch_size):
             through(batch)
         return time.perf_counter() - started

@@ -9,9 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from fakeface_bench.data.canvases import Pictures
+from fakeface_bench.data.journal import speed_of
 from fakeface_bench.data.pipeline import stream_images
 from fakeface_bench.data.publish import CachedArrays, cached_arrays
-from fakeface_bench.features.known import CONTENTS_FILE, Rows, known_elsewhere
+from fakeface_bench.data.row_file import Rows
+from fakeface_bench.data.rows import RowArrays
+from fakeface_bench.features.known import CONTENTS_FILE, known_elsewhere
 from fakeface_bench.features.source import FeatureSource
 from fakeface_bench.progress import Progress
 
@@ -21,18 +24,25 @@ def cached_features(
 ) -> CachedArrays:
     """Return the features of some images, in their order; what is known of them is not made again.
 
+    A process that is killed, or finds the disk full, leaves what it made to the next one, but for
+    the last images that passed the network.
+
     Returns:
         float16 arrays `pooled` (n, pooled_width) and, where the layout keeps it, `max2x2`
         (n, max2x2_width), laid out as `FeatureLayout` says; with a cut, `boundary` too. Facts of
-        the run that made them: `images`; `images_extracted`, of them; `seconds` that this took;
-        `known_seconds` that the others had taken before; `seconds_per_image`, measured on
-        `timed_images`.
+        the run that finished them: `images`; `images_extracted`, of them, by it; `seconds` that
+        this took; `known_seconds` that the others had taken before; `seconds_per_image`, measured
+        on `timed_images`.
+
+    Raises:
+        DataError: If a file cannot be decoded any more, or holds another picture.
+        DiskError: If there is no room for them, before any image passes the network.
     """
 
     def make(draft: Path) -> Mapping[str, Any]:
         return extract_to(draft, source, digests, paths, progress)
 
-    return cached_arrays(source.folder(digests), make)
+    return cached_arrays(source.folder(digests), make, progress.warn, in_parts=True)
 
 
 def extract_to(
@@ -42,7 +52,7 @@ def extract_to(
     paths: Sequence[Path],
     progress: Progress,
 ) -> dict[str, float]:
-    """Write the features of images into memory-mapped arrays in `folder`.
+    """Write the features of images into arrays in a draft folder, or go on with that.
 
     Rows that lie elsewhere are copied, the other images streamed through the network. Memory does
     not grow with their number: batches go straight to disk.
@@ -52,58 +62,43 @@ def extract_to(
         `seconds_per_image` does not, unless there was a single batch.
     """
     started = time.perf_counter()
-    known, missing = known_elsewhere(source.folder(digests).parent, digests)
-    targets = {
-        name: np.lib.format.open_memmap(
-            folder / f"{name}.npy", mode="w+", dtype=np.float16, shape=(len(paths), output.shape[1])
-        )
+    layout = {
+        name: np.dtype((np.float16, (output.shape[1],)))
         for name, output in source.model.output.items()
     }
-    for part in known:
-        part.copy_to(targets)
-    speed = _stream(source, paths, missing, targets, progress)
-    for target in targets.values():
-        target.flush()
+    size = source.image_size
+    pictures = Pictures(paths, size, source.fit, size, source.jpeg_quality, digests)
+    with RowArrays(folder, len(paths), layout, source.batch_size) as arrays:
+        network = source.folder(digests).parent
+        known, missing = known_elsewhere(network, digests, arrays.missing, progress.warn)
+        for part in known:
+            part.copy_to(arrays)
+        _stream(source, pictures, missing, arrays, progress)
     (folder / CONTENTS_FILE).write_text("\n".join(digests))
-    if not len(missing):  # then nothing was timed, and the best measured speed stands
+    speed = speed_of(arrays.shards)
+    if not speed:  # then nothing was timed, and the best measured speed stands
         facts = max((part.facts for part in known), key=lambda facts: facts["timed_images"])
         speed = {key: facts[key] for key in ("seconds_per_image", "timed_images")}
     return {
         **speed,
         "images": len(paths),
         "images_extracted": len(missing),
-        "known_seconds": sum(part.seconds for part in known),
+        "known_seconds": arrays.found_seconds + sum(part.seconds for part in known),
         "seconds": time.perf_counter() - started,
     }
 
 
 def _stream(
-    source: FeatureSource,
-    paths: Sequence[Path],
-    rows: Rows,
-    targets: Mapping[str, np.ndarray[Any, Any]],
-    progress: Progress,
-) -> dict[str, float]:
-    """Send some of the images through the network, each to its row; return how fast they were."""
+    source: FeatureSource, pictures: Pictures, rows: Rows, arrays: RowArrays, progress: Progress
+) -> None:
+    """Send some of the images through the network, each to its row."""
     if not len(rows):
-        return {}
-    began = time.perf_counter()
-    steady = (0, began)
-    files = [paths[row] for row in rows]
-    pictures = Pictures(
-        files, source.image_size, source.fit, source.image_size, source.jpeg_quality
-    )
-    done = 0
-    with progress.stage(f"extracting features ({source.title})", len(files), "images") as go:
-        for batch in stream_images(pictures, source.batch_size):
+        return
+    left = rows
+    with progress.stage(f"extracting features ({source.title})", len(rows), "images") as go:
+        for batch in stream_images(pictures.some(rows), source.batch_size):
             if source.mirrored:
                 batch = tf.reverse(batch, [2])
-            for name, values in source.extract(batch).items():
-                targets[name][rows[done : done + len(values)]] = values
-            done += len(batch)
-            if done == len(batch) < len(files):
-                steady = (done, time.perf_counter())
+            of_batch, left = left[: len(batch)], left[len(batch) :]
+            arrays.add(of_batch, source.extract(batch))
             go(len(batch))
-    before, since = steady
-    per_image = (time.perf_counter() - since) / (done - before)
-    return {"seconds_per_image": per_image, "timed_images": len(files)}

@@ -1,7 +1,6 @@
-"""Tops a study up to its number of trials, and tells which was best and what mattered."""
+"""Tops a study up to its number of trials, beside whoever else runs trials of it."""
 
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,14 +8,23 @@ import optuna
 from optuna.trial import TrialState
 
 from fakeface_bench.config import TrialConfig
-from fakeface_bench.errors import StudyError
+from fakeface_bench.errors import (
+    DataError,
+    DiskError,
+    OutageError,
+    StorageError,
+    StudyError,
+)
 from fakeface_bench.progress import Progress
 from fakeface_bench.records import EpochRecord, SearchRecord, TrialRecord
+from fakeface_bench.search.results import best_trial, search_record
+from fakeface_bench.search.sharing import ask, fail_dead, given_up, heartbeat, turn
 from fakeface_bench.search.space import Space, suggest
 from fakeface_bench.search.storage import (
     claim,
     failed_by_itself,
     finished_trials,
+    has_options,
     keep_config,
     keep_epochs,
     keep_reason,
@@ -34,6 +42,10 @@ SAMPLER_STARTUP_TRIALS = 8
 #: Trials and epochs that the median pruner watches before it cuts.
 PRUNER_STARTUP_TRIALS = 4
 PRUNER_WARMUP_EPOCHS = 1
+#: Between two looks at the trials that other processes run.
+OTHERS_SECONDS = 1.0
+#: What ends a study, since no other options would do better.
+_NOT_OF_THE_OPTIONS = (DataError, DiskError, OutageError)
 
 
 class TrialListener:
@@ -80,40 +92,43 @@ def optimise(
         StudyError: If no trial completes.
     """
     study.pruner = optuna.pruners.MedianPruner(PRUNER_STARTUP_TRIALS, PRUNER_WARMUP_EPOCHS)
-    if not _counted(study) and not study.get_trials(states=[TrialState.WAITING]):
-        study.enqueue_trial(task.space.baseline_params())
     deadline = time.monotonic() + task.timeout_seconds if task.timeout_seconds else None
     failures = 0
-    missing = task.trials - _useful(study)
-    if missing <= 0:
+    useful = _useful(study)
+    if useful >= task.trials:
         progress.say(f"all {task.trials} trials were run before")
         return search_record(study)
-    with progress.stage("searching", missing, "trials") as advance:
-        while (useful := _useful(study)) < task.trials:
+    with progress.stage("searching", task.trials - useful, "trials") as advance:
+        while useful < task.trials:
             if useful and deadline is not None and time.monotonic() >= deadline:
                 progress.warn(f"time is up: {useful} of {task.trials} trials were run")
                 break
-            study.sampler = _sampler(task.seed, _counted(study))
-            ended = _run_trial(study, task, listener)
-            failures = failures + 1 if ended.state == "failed" else 0
+            begun = _begin_trial(study, task)
+            if begun is None:  # other processes run what is missing
+                time.sleep(OTHERS_SECONDS)
+            else:
+                ended = _run_trial(study, *begun, task, listener)
+                failures = failures + 1 if ended.state == "failed" else 0
             if failures == MAX_FAILURES_IN_A_ROW:
                 raise StudyError(f"{failures} trials in a row failed, the last: {ended.reason}")
-            advance(ended.state != "failed")
+            before, useful = useful, _useful(study)
+            advance(useful - before)
     return search_record(study)
 
 
-def search_record(study: optuna.Study) -> SearchRecord:
-    """Return what a study holds.
-
-    Raises:
-        StudyError: If no trial completed.
-    """
-    trials = tuple(trial_record(trial) for trial in finished_trials(study))
-    best = _best(trials)
-    if best is None:
-        raise StudyError("no trial completed; ask for more trials.")
-    complete = sum(trial.state == "complete" for trial in trials)
-    return SearchRecord(trials, best, _importances(study, complete))
+def _begin_trial(study: optuna.Study, task: SearchTask) -> tuple[optuna.Trial, str] | None:
+    """Start a trial and return it with its uid; None where those that run now may suffice."""
+    with turn(study):
+        fail_dead(study, has_options, anew=False)
+        if _useful(study) + len(study.get_trials(states=[TrialState.RUNNING])) >= task.trials:
+            return None
+        if not _counted(study) and not study.get_trials(
+            states=[TrialState.WAITING, TrialState.RUNNING]
+        ):
+            study.enqueue_trial(task.space.baseline_params())
+        study.sampler = _sampler(task.seed, _counted(study))
+        trial = ask(study)
+        return trial, claim(trial)
 
 
 def _sampler(seed: int, trials_before: int) -> optuna.samplers.TPESampler:
@@ -127,13 +142,14 @@ def _useful(study: optuna.Study) -> int:
 
 def _counted(study: optuna.Study) -> int:
     """Return how many trials ran to an end of their own: a killed one is simply run again."""
-    failed = study.get_trials(states=[TrialState.FAIL])
-    return _useful(study) + sum(failed_by_itself(trial) for trial in failed)
+    failed, left = study.get_trials(states=[TrialState.FAIL]), given_up(study)
+    ended = [trial for trial in failed if failed_by_itself(trial) or trial.number in left]
+    return _useful(study) + len(ended)
 
 
-def _run_trial(study: optuna.Study, task: SearchTask, listener: TrialListener) -> TrialRecord:
-    trial = study.ask()
-    uid = claim(trial)
+def _run_trial(
+    study: optuna.Study, trial: optuna.Trial, uid: str, task: SearchTask, listener: TrialListener
+) -> TrialRecord:
     config = suggest(trial, task.space)
     keep_config(trial, config)
     listener.started(uid, trial.number, config)
@@ -153,11 +169,17 @@ def _run_trial(study: optuna.Study, task: SearchTask, listener: TrialListener) -
     value: float | None = None
     state = TrialState.COMPLETE
     try:
-        _, fitted = fit(task.fit, config, on_epoch)
+        with heartbeat(trial):
+            _, fitted = fit(task.fit, config, on_epoch)
         value = fitted.best.val_roc_auc
     except optuna.TrialPruned:
         state = TrialState.PRUNED
+    except StorageError:  # found dead by the next run, which repeats the trial
+        raise
     except Exception as error:  # a trial may fail by its options alone; the study goes on
+        if isinstance(error, _NOT_OF_THE_OPTIONS):
+            listener.ended(trial_record(study.tell(trial, state=TrialState.FAIL)))
+            raise
         state = TrialState.FAIL
         keep_reason(trial, f"{type(error).__name__}: {error}")
     except BaseException:  # interrupted: told as killed, so that the next run repeats it
@@ -178,21 +200,7 @@ def _forget_all_but_the_best(study: optuna.Study, task: FitTask) -> None:
         return
     frozen = [t for t in finished_trials(study) if not was_killed(t)]
     ended = [trial_record(trial) for trial in frozen]
-    best = _best(ended)
+    best = best_trial(ended)
     for trial in ended:
         if best is None or trial.config != best.config:
             forget_fit(task, trial.config)
-
-
-def _best(trials: Sequence[TrialRecord]) -> TrialRecord | None:
-    complete = [trial for trial in trials if trial.state == "complete"]
-    return max(complete, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)
-
-
-def _importances(study: optuna.Study, complete: int) -> Mapping[str, float]:
-    """Return the importance of each option; empty where too few trials tell."""
-    values = {trial.value for trial in study.get_trials(states=[TrialState.COMPLETE])}
-    if complete < 4 or len(values) < 2:
-        return {}
-    evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-    return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))

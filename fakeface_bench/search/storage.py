@@ -1,26 +1,33 @@
-"""The study's storage: opening it, refusing another definition, clearing what was killed."""
+"""The study's storage: opened, or refused for another definition; what it keeps of trials."""
 
 import json
-import os
-import platform
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
 import optuna
-import psutil
 from optuna import Study as Study  # the one name of Optuna that other layers may hold
-from optuna.storages import RDBStorage
+from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from fakeface_bench.config import TrialConfig, without_credentials
+from fakeface_bench.config import TrialConfig
+from fakeface_bench.credentials import without_credentials
 from fakeface_bench.errors import StudyError
 from fakeface_bench.records import EpochRecord, TrialRecord
+from fakeface_bench.search.patience import PatientStorage, check_whole, engine_options, first_line
+from fakeface_bench.search.sharing import (
+    GRACE_SECONDS,
+    HEARTBEAT_SECONDS,
+    claim_process,
+    fail_dead,
+    opening,
+    turn,
+)
 
 _DEFINITION = "definition"
-_PROCESS = "process"
 _UID = "uid"
 _CONFIG = "head"
 _EPOCHS = "epochs"
@@ -47,20 +54,41 @@ def open_study(storage: str, name: str, definition: Mapping[str, Any]) -> Study:
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        study = optuna.create_study(
-            storage=RDBStorage(storage), study_name=name, direction="maximize", load_if_exists=True
+        check_whole(storage)
+        with opening(storage):
+            study = _open(storage, name, definition)
+    except (SQLAlchemyError, ImportError, RuntimeError, OSError) as error:
+        place, said = without_credentials(storage), first_line(getattr(error, "orig", error))
+        raise StudyError(f"the study's storage {place} cannot be opened: {said}") from error
+    kept = study.user_attrs[_DEFINITION]
+    if kept != (asked := json.loads(json.dumps(dict(definition)))):
+        raise StudyError(_differs(name, kept, asked))
+    with turn(study):
+        fail_dead(study, has_options, anew=True)
+    return study
+
+
+def _open(storage: str, name: str, definition: Mapping[str, Any]) -> Study:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        database = PatientStorage(
+            storage,
+            engine_options(storage),
+            heartbeat_interval=HEARTBEAT_SECONDS,
+            grace_period=GRACE_SECONDS,
         )
-    except (SQLAlchemyError, ImportError, RuntimeError) as error:
-        place, obstacle = without_credentials(storage), _first_line(error)
-        raise StudyError(f"the study's storage {place} cannot be opened: {obstacle}") from error
-    kept = study.user_attrs.get(_DEFINITION)
-    if kept is None:
+    study = optuna.create_study(
+        storage=database, study_name=name, direction="maximize", load_if_exists=True
+    )
+    if _DEFINITION not in study.user_attrs:
         study.set_user_attr(_UID, uuid4().hex)
         study.set_user_attr(_DEFINITION, dict(definition))
-    elif kept != (asked := json.loads(json.dumps(dict(definition)))):
-        raise StudyError(_differs(name, kept, asked))
-    _fail_killed(study)
     return study
+
+
+def has_options(trial: FrozenTrial) -> bool:
+    """Whether all options of a trial are known."""
+    return _CONFIG in trial.user_attrs
 
 
 def keep_config(trial: optuna.Trial, config: TrialConfig) -> None:
@@ -90,10 +118,10 @@ def keep_precision(study: Study, precision: str) -> str:
 
 
 def claim(trial: optuna.Trial) -> str:
-    """Write down which process runs a trial, so that its death can be told; return its uid."""
+    """Write down which process runs a trial, and give it a uid; return that."""
     uid = uuid4().hex
     trial.set_user_attr(_UID, uid)
-    trial.set_user_attr(_PROCESS, _this_process())
+    claim_process(trial)
     return uid
 
 
@@ -149,30 +177,7 @@ def trial_record(trial: FrozenTrial) -> TrialRecord:
 
 def finished_trials(study: Study) -> list[FrozenTrial]:
     """Return the trials that ended and whose options are known, in order of their numbers."""
-    return [t for t in study.get_trials() if t.state in _STATES and _CONFIG in t.user_attrs]
-
-
-def _fail_killed(study: Study) -> None:
-    for trial in study.get_trials(states=[TrialState.RUNNING]):
-        process = trial.user_attrs.get(_PROCESS)
-        if process is None or (process["host"] == platform.node() and not _alive(process)):
-            study.tell(trial.number, state=TrialState.FAIL)
-
-
-def _this_process() -> dict[str, Any]:
-    process = psutil.Process(os.getpid())
-    return {"host": platform.node(), "pid": process.pid, "started": process.create_time()}
-
-
-def _alive(process: Mapping[str, Any]) -> bool:
-    try:
-        return bool(psutil.Process(process["pid"]).create_time() == process["started"])
-    except psutil.Error:
-        return False
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+    return [t for t in study.get_trials() if t.state in _STATES and has_options(t)]
 
 
 def _differs(name: str, kept: Mapping[str, Any], asked: Mapping[str, Any]) -> str:

@@ -1,9 +1,7 @@
-"""The run of a job, a study or a comparison: opened or adopted, described, failed with reason."""
+"""What is written to the run of a job, through an outbox that loses nothing."""
 
-import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,46 +9,62 @@ import mlflow
 import pandas as pd
 from mlflow.data.pandas_dataset import PandasDataset
 from mlflow.data.sources import LocalArtifactDatasetSource
-from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities import RunTag
 from mlflow.exceptions import MlflowException
 
 from fakeface_bench.config import CLASS_NAMES
-from fakeface_bench.errors import StudyError
+from fakeface_bench.credentials import hide_credentials
 from fakeface_bench.records import EpochRecord
 from fakeface_bench.tracking import names
+from fakeface_bench.tracking.entries import Artifacts, Batch, Input
+from fakeface_bench.tracking.model import LogModel
+from fakeface_bench.tracking.obstacles import failure_of_store
+from fakeface_bench.tracking.outbox import Outbox
 
-_RUN_VARIABLE = "MLFLOW_RUN_ID"
-#: Longest tag that every MLflow store takes.
+#: Longest tag and param that every MLflow store takes.
 _MAX_TAG = 5000
+_MAX_PARAM = 6000
 #: What MLflow's UI has room for; the whole digest is a tag.
 _DIGEST_DIGITS = 12
 
 
 class TrackedRun:
-    """An open run."""
+    """An open run.
 
-    def __init__(self, run_id: str, experiment_id: str) -> None:
+    Args:
+        run_id: Of the run.
+        experiment_id: Of its experiment.
+        present: Params that it has already.
+    """
+
+    def __init__(self, run_id: str, experiment_id: str, present: Mapping[str, str]) -> None:
         self.run_id = run_id
         self.experiment_id = experiment_id
-        self._client = mlflow.MlflowClient()
+        self.outbox = Outbox(run_id)
+        self.status = "FINISHED"
+        self._params = set(present)
 
     def tag(self, tags: Mapping[str, str]) -> None:
         """Set tags; empty values are left out."""
-        log_tags(self._client, self.run_id, tags)
+        self.outbox.send(Batch(self.run_id, tags=shown_tags(tags)))
 
     def fail(self, reason: str) -> None:
-        """End the run FAILED, with what it holds, and say why."""
+        """Let the run end FAILED, with what it holds, and say why."""
         self.tag({names.FAILURE: reason})
-        mlflow.end_run("FAILED")
+        self.status = "FAILED"
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Log params, leaving alone those that `mlflow run` has logged under the same name."""
-        present = self._client.get_run(self.run_id).data.params
-        fresh = [Param(key, str(value)) for key, value in params.items() if key not in present]
-        self._client.log_batch(self.run_id, params=fresh)
+        fresh = {
+            key: hide_credentials(str(value))[:_MAX_PARAM]
+            for key, value in params.items()
+            if key not in self._params
+        }
+        self._params |= set(fresh)
+        self.outbox.send(Batch(self.run_id, params=fresh))
 
     def log_fit(
-        self, epochs: tuple[EpochRecord, ...], figures: Mapping[str, float], model_id: str
+        self, epochs: tuple[EpochRecord, ...], figures: Mapping[str, float], model: str
     ) -> None:
         """Log the epochs of the final fit as steps, and single figures, which are the model's too.
 
@@ -58,16 +72,16 @@ class TrackedRun:
         which MLflow's tables show; any other gets step 0, which its charts draw as a bar.
         """
         for epoch in epochs:
-            log_step(self._client, self.run_id, epoch.as_metrics(), epoch.epoch)
+            self.outbox.send(step_of(self.run_id, epoch.as_metrics(), epoch.epoch))
         by_epoch = epochs[0].as_metrics().keys()
         last = {key: value for key, value in figures.items() if key in by_epoch}
         single = {key: value for key, value in figures.items() if key not in by_epoch}
-        log_step(self._client, self.run_id, last, len(epochs), model_id)
-        self.log_figures(single, model_id)
+        self.outbox.send(step_of(self.run_id, last, len(epochs), model))
+        self.log_figures(single, model)
 
-    def log_figures(self, figures: Mapping[str, float], model_id: str | None = None) -> None:
+    def log_figures(self, figures: Mapping[str, float], model: str = "") -> None:
         """Log single figures, which MLflow's charts draw as bars, as those of a model too."""
-        log_step(self._client, self.run_id, figures, 0, model_id)
+        self.outbox.send(step_of(self.run_id, figures, 0, model))
 
     def log_curves(self, curves: Mapping[int, Mapping[str, float]]) -> None:
         """Log metrics by step, a request a step; MLflow's charts draw them as curves.
@@ -76,7 +90,7 @@ class TrackedRun:
             curves: By step, which may be negative, the metrics by name.
         """
         for step, figures in sorted(curves.items()):
-            log_step(self._client, self.run_id, figures, step)
+            self.outbox.send(step_of(self.run_id, figures, step))
 
     def log_dataset(
         self,
@@ -104,94 +118,46 @@ class TrackedRun:
             name=name,
             digest=digest[:_DIGEST_DIGITS],
         )
-        mlflow.log_input(dataset, context=context)
+        self.outbox.send(Input(self.run_id, dict(dataset._to_mlflow_entity()), context))
 
     def log_folder(self, folder: Path) -> None:
         """Log every file of a folder as an artifact, under the same names."""
-        self._client.log_artifacts(self.run_id, str(folder))
+        self.outbox.send(Artifacts(self.run_id), folder)
+
+    def log_model(self, folder: Path, metadata: Mapping[str, Any]) -> str:
+        """Log the model that `write_model` wrote; return what its figures call it."""
+        entry = LogModel(self.run_id, dict(metadata))
+        self.outbox.send(entry, folder)
+        return entry.name
+
+    def model_id(self, name: str) -> str:
+        """Return MLflow's id of a model that was logged; its name while the server is away."""
+        return self.outbox.recipient.id_of(name)
 
 
-def all_runs(client: mlflow.MlflowClient, experiment_id: str, query: str) -> Iterator[Run]:
-    """Yield every run of an experiment that a query finds, the newest first."""
-    token: Any = None
-    while True:
-        page = client.search_runs([experiment_id], query, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
+def step_of(run: str, figures: Mapping[str, float], step: int, model: str = "") -> Batch:
+    """Return some metrics of one step and of this moment."""
+    finite = {key: float(value) for key, value in figures.items()}
+    return Batch(run, figures=finite, step=step, at=int(time.time() * 1000), model=model)
 
 
-def log_step(
-    client: mlflow.MlflowClient,
-    run_id: str,
-    figures: Mapping[str, float],
-    step: int,
-    model_id: str | None = None,
-) -> None:
-    """Log some metrics of one step in one request; with a model's id they are its metrics too."""
-    now = int(time.time() * 1000)
-    client.log_batch(
-        run_id,
-        metrics=[
-            Metric(key, value, now, step, model_id=model_id) for key, value in figures.items()
-        ],
-    )
+def shown_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return tags as every store takes them, without anybody's password or empty values."""
+    return {key: hide_credentials(value)[:_MAX_TAG] for key, value in tags.items() if value}
 
 
 def log_tags(client: mlflow.MlflowClient, run_id: str, tags: Mapping[str, str]) -> None:
-    """Set tags in one request, cut to what every store takes; empty values are left out."""
-    kept = [RunTag(key, value[:_MAX_TAG]) for key, value in tags.items() if value]
-    client.log_batch(run_id, tags=kept)
+    """Set tags in one request; empty values are left out."""
+    client.log_batch(run_id, tags=[RunTag(key, value) for key, value in shown_tags(tags).items()])
 
 
 def tag_run(run_id: str, tags: Mapping[str, str]) -> None:
     """Set tags of any run, one that has ended too.
 
     Raises:
-        StudyError: If the store does not answer.
+        OutageError: If the store does not answer.
     """
     try:
         log_tags(mlflow.MlflowClient(), run_id, tags)
     except MlflowException as error:
-        raise StudyError(f"the MLflow store failed: {error.message}") from error
-
-
-@contextmanager
-def tracked_run(kind: str, name: str) -> Iterator[TrackedRun]:
-    """Adopt the run that `mlflow run` opened, or open one; it ends as the block does.
-
-    A block that raises leaves the run FAILED, an interrupted one KILLED, with the reason as a tag.
-
-    Args:
-        kind: What job it is: `study`, `comparison`, `audit`, `registration`, `evaluation`,
-            `generalisation`, `robustness`.
-        name: Of the run, for people.
-    """
-    try:
-        started = mlflow.start_run(log_system_metrics=True)
-    except MlflowException as error:
-        raise StudyError(f"MLflow opens no run: {error.message}") from error
-    with started as active:
-        run = TrackedRun(active.info.run_id, active.info.experiment_id)
-        run.tag({names.KIND: kind, names.RUN_NAME: name})
-        try:
-            yield run
-        except KeyboardInterrupt:
-            run.tag({names.FAILURE: "interrupted"})
-            mlflow.end_run("KILLED")
-            raise
-        except MlflowException as error:
-            raise StudyError(f"the MLflow store failed: {error.message}") from error
-        except Exception as error:
-            run.tag({names.FAILURE: str(error) or type(error).__name__})
-            raise
-
-
-def fail_adopted_run(reason: str) -> None:
-    """Mark the run that `mlflow run` opened for this process FAILED, if there is one."""
-    run_id = os.environ.get(_RUN_VARIABLE)
-    if run_id:
-        client = mlflow.MlflowClient()
-        log_tags(client, run_id, {names.FAILURE: reason})
-        client.set_terminated(run_id, "FAILED")
+        raise failure_of_store(error) from error

@@ -5,11 +5,14 @@ import os
 import shlex
 from pathlib import Path
 from urllib.parse import unquote
+from uuid import uuid4
 
 import mlflow
-from mlflow.exceptions import MlflowException
 
-from fakeface_bench.errors import StudyError
+from fakeface_bench.credentials import hide_credentials, without_credentials
+from fakeface_bench.errors import StudyError, shortened
+from fakeface_bench.folders import locked
+from fakeface_bench.tracking.outbox import few_retries
 
 STUDIES_FILE = "fakeface_studies.db"
 _SQLITE = "sqlite:///"
@@ -30,14 +33,33 @@ def open_store() -> None:
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     for name in _CHATTER:
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what fails is told in one line
     try:
-        mlflow.MlflowClient().search_experiments(max_results=1)
-    except (MlflowException, OSError) as error:
+        with few_retries():
+            _make_whole()
+            mlflow.MlflowClient().search_experiments(max_results=1)
+    except Exception as error:  # MLflow passes on whatever its database's driver raises
         raise StudyError(
-            f"the MLflow store {mlflow.get_tracking_uri()} does not answer: {error}. "
-            "MLFLOW_TRACKING_URI names another."
+            f"the MLflow store {without_credentials(mlflow.get_tracking_uri())} does not answer: "
+            f"{hide_credentials(shortened(error))}. MLFLOW_TRACKING_URI names another."
         ) from error
+
+
+def _make_whole() -> None:
+    """Create a local store whole or not at all: MLflow opens no database that is half made."""
+    uri = mlflow.get_tracking_uri()
+    file = Path(_database(uri))
+    if not uri.startswith(_SQLITE) or file.exists() or not file.parent.is_dir():
+        return
+    with locked(file.with_name(f"{file.name}.lock")):
+        if file.exists():
+            return
+        draft = file.with_name(f".{file.name}.{uuid4().hex[:8]}")
+        try:
+            mlflow.MlflowClient(f"{_SQLITE}{draft}").search_experiments(max_results=1)
+            os.replace(draft, file)
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 def storage_beside_store(asked: str) -> str:
@@ -69,7 +91,7 @@ def _database(uri: str) -> str:
 
 def ui_command(experiment_id: str, run_id: str) -> tuple[str, str]:
     """Return the command that opens MLflow's UI on this store, and the address of a run in it."""
-    uri = mlflow.get_tracking_uri()
+    uri = without_credentials(mlflow.get_tracking_uri())
     # Without the query MLflow's sidebar offers its pages for language models.
     run = f"#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
     if uri.startswith("http"):

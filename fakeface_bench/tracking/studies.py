@@ -11,7 +11,8 @@ from mlflow.exceptions import MlflowException
 from fakeface_bench.config import UNTOUCHED
 from fakeface_bench.errors import UsageError
 from fakeface_bench.tracking import names
-from fakeface_bench.tracking.runs import TrackedRun, all_runs, log_tags
+from fakeface_bench.tracking.queries import all_runs
+from fakeface_bench.tracking.runs import TrackedRun, log_tags
 
 FINISHED = "FINISHED"
 #: See `StudyRun.key`.

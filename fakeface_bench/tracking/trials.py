@@ -4,15 +4,20 @@ import time
 from collections.abc import Iterable, Iterator
 
 import mlflow
-from mlflow.entities import Param, Run
+from mlflow.entities import Run
 
 from fakeface_bench.config import TrialConfig
 from fakeface_bench.records import EpochRecord, TrialRecord, last_stage
 from fakeface_bench.search.optimise import TrialListener
 from fakeface_bench.tracking import names
-from fakeface_bench.tracking.runs import TrackedRun, all_runs, log_step, log_tags
+from fakeface_bench.tracking.entries import Batch, End, OpenTrial
+from fakeface_bench.tracking.queries import all_runs
+from fakeface_bench.tracking.runs import TrackedRun, shown_tags, step_of
+from fakeface_bench.tracking.succession import Succession
 
 _STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "failed": "FAILED"}
+#: A metric that every epoch has.
+_OF_EVERY_EPOCH = "val/roc_auc"
 
 
 class TrialRuns(TrialListener):
@@ -24,76 +29,79 @@ class TrialRuns(TrialListener):
     """
 
     def __init__(self, parent: TrackedRun, tags: dict[str, str]) -> None:
-        self._client = mlflow.MlflowClient()
         self._parent = parent
-        self._tags = {k: v for k, v in tags.items() if v} | {
-            names.KIND: "trial",
-            names.PARENT: parent.run_id,
-        }
-        self._open: dict[str, str] = {}
+        self._outbox = parent.outbox
+        self._tags = shown_tags(tags) | {names.KIND: "trial", names.PARENT: parent.run_id}
 
     def adopt_earlier(self, trials: Iterable[TrialRecord]) -> None:
         """Hang the study's earlier trials under this parent.
 
-        A trial that this MLflow store does not know is logged anew from the study's storage.
+        A trial that this MLflow store does not know is logged anew from the study's storage, and
+        what a kill has kept from it is added.
         """
-        known = {run.data.tags.get(names.TRIAL_ID, ""): run for run in self._runs("trial")}
+        client = mlflow.MlflowClient()
+        known = {run.data.tags.get(names.TRIAL_ID, ""): run for run in self._runs(client)}
         for trial in trials:
             run = known.get(trial.uid)
             if run is None:
                 began = trial.finished_at - trial.seconds
                 self._open_run(trial.uid, trial.number, trial.config, began)
-                for epoch in trial.epochs:
-                    self.epoch(trial.uid, epoch)
-                self.ended(trial)
+                self._complete(trial, told=())
                 continue
-            self._client.set_tag(run.info.run_id, names.PARENT, self._parent.run_id)
+            run_id = run.info.run_id
+            self._outbox.recipient.ids[trial.uid] = run_id
+            self._outbox.send(Batch(run_id, tags={names.PARENT: self._parent.run_id}))
             if run.info.status == "RUNNING":
-                self._open[trial.uid] = run.info.run_id
-                self.ended(trial)
+                self._log_options(trial.uid, trial.config)
+                history = client.get_metric_history(run_id, _OF_EVERY_EPOCH)
+                self._complete(trial, told=[metric.step for metric in history])
+
+    def _complete(self, trial: TrialRecord, told: Iterable[int]) -> None:
+        """Log what is missing of a trial that has ended."""
+        for epoch in trial.epochs:
+            if epoch.epoch not in told:
+                self.epoch(trial.uid, epoch)
+        self.ended(trial)
 
     def supersede_older(self) -> None:
-        """Mark the study's older parents, now that this one holds its results."""
-        same = (names.MODEL, names.TEST_DIGEST)
-        for run in self._runs("study"):
-            # Another storage may hold a study of the same name that is another one.
-            is_same = all(run.data.tags.get(key) == self._tags.get(key) for key in same)
-            if is_same and run.info.run_id != self._parent.run_id:
-                self._client.set_tag(run.info.run_id, names.SUPERSEDED_BY, self._parent.run_id)
+        """Let this parent, which now holds the study's results, take the place of older ones."""
+        same = {key: self._tags[key] for key in (names.MODEL, names.TEST_DIGEST)}
+        run, experiment = self._parent.run_id, self._parent.experiment_id
+        study = self._tags[names.STUDY]
+        self._outbox.send(Succession(run, experiment, "study", study=study, same=same))
 
     def started(self, uid: str, number: int, config: TrialConfig) -> None:
         """Open the child run with the trial's options as params."""
         self._open_run(uid, number, config, time.time())
 
     def _open_run(self, uid: str, number: int, config: TrialConfig, began: float) -> None:
-        run = self._client.create_run(
-            self._parent.experiment_id,
-            start_time=int(began * 1000),
-            run_name=f"trial {number}",
-            tags=self._tags | {names.TRIAL: str(number), names.TRIAL_ID: uid},
-        )
-        self._open[uid] = run.info.run_id
-        params = [Param(key, str(value)) for key, value in config.as_params().items()]
-        self._client.log_batch(run.info.run_id, params=params)
+        tags = self._tags | {names.TRIAL: str(number), names.TRIAL_ID: uid}
+        experiment = self._parent.experiment_id
+        self._outbox.send(OpenTrial(uid, experiment, f"trial {number}", int(began * 1000), tags))
+        self._log_options(uid, config)
+
+    def _log_options(self, uid: str, config: TrialConfig) -> None:
+        params = {key: str(value) for key, value in config.as_params().items()}
+        self._outbox.send(Batch(uid, params=params))
 
     def epoch(self, uid: str, record: EpochRecord) -> None:
         """Log one epoch as a step."""
-        log_step(self._client, self._open[uid], record.as_metrics(), record.epoch)
+        self._outbox.send(step_of(uid, record.as_metrics(), record.epoch))
 
     def ended(self, trial: TrialRecord) -> None:
         """Close the child run with its state."""
-        run_id = self._open.pop(trial.uid)
         figures = {"cost/trial_seconds": trial.seconds}
         if trial.value is not None:
             figures["objective"] = trial.value
         if trial.epochs:
             figures["cost/first_epoch_seconds"] = last_stage(trial.epochs)[0].seconds
-        log_step(self._client, run_id, figures, 0)
-        log_tags(self._client, run_id, {names.STATE: trial.state, names.FAILURE: trial.reason})
-        end_time = int(trial.finished_at * 1000)
-        self._client.set_terminated(run_id, _STATUS[trial.state], end_time)
+        self._outbox.send(step_of(trial.uid, figures, 0))
+        states = {names.STATE: trial.state, names.FAILURE: trial.reason}
+        self._outbox.send(Batch(trial.uid, tags=shown_tags(states)))
+        status = _STATUS[trial.state]
+        self._outbox.send(End(trial.uid, status, int(trial.finished_at * 1000)))
 
-    def _runs(self, kind: str) -> Iterator[Run]:
+    def _runs(self, client: mlflow.MlflowClient) -> Iterator[Run]:
         study = self._tags[names.STUDY]
-        query = f"tags.`{names.KIND}` = '{kind}' and tags.`{names.STUDY}` = '{study}'"
-        return all_runs(self._client, self._parent.experiment_id, query)
+        query = f"tags.`{names.KIND}` = 'trial' and tags.`{names.STUDY}` = '{study}'"
+        return all_runs(client, self._parent.experiment_id, query)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from fakeface_bench.config import TrialConfig
 from fakeface_bench.data.publish import content_key
+from fakeface_bench.folders import room_for, writing_told
 from fakeface_bench.records import EpochRecord, last_stage
 from fakeface_bench.training.epochs import Course
 from fakeface_bench.training.task import FitTask
@@ -22,6 +23,8 @@ _FACTS = "facts"
 _VARIABLES = "variables"
 _OPTIMIZER = "optimizer"
 _BEST = "best"
+#: What the archive says of one array, twice.
+_HEADER_BYTES = 512
 
 Arrays = list[npt.NDArray[Any]]
 
@@ -65,7 +68,11 @@ class Checkpoint:
         model.optimizer.iterations.assign(done * steps_per_epoch)
 
     def keep(self, model: keras.Model, batch_size: int) -> None:
-        """Write down the state after an epoch."""
+        """Write down the state after an epoch.
+
+        Raises:
+            DiskError: If there is no room for it; that of the epoch before is still there then.
+        """
         self.batch_size = batch_size
         self._variables = _values(model.variables)
         self._optimizer = _values(model.optimizer.variables)
@@ -87,11 +94,16 @@ class Checkpoint:
         arrays: dict[str, Any] = {_FACTS: np.array(json.dumps(facts))}
         for group, values in groups.items():
             arrays |= {f"{group}/{number}": value for number, value in enumerate(values)}
-        path.parent.mkdir(parents=True, exist_ok=True)
+        needed = sum(array.nbytes + _HEADER_BYTES for array in arrays.values())
         draft = path.with_suffix(f".{os.getpid()}")
-        with open(draft, "wb") as file:
-            np.savez(file, **arrays)
-        os.replace(draft, path)
+        with writing_told(path.parent), room_for(path.parent, needed):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with open(draft, "wb") as file:
+                    np.savez(file, **arrays)
+                os.replace(draft, path)
+            finally:
+                draft.unlink(missing_ok=True)
 
     def _load(self, path: Path, task: FitTask) -> None:
         try:

@@ -1,6 +1,8 @@
 """Images through tf.data and the pixel cache: the pixels that `load_image` gives, in order."""
 
+import hashlib
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from fakeface_bench.config import FITS
 from fakeface_bench.data import canvases, pixels
 from fakeface_bench.data.canvases import Pictures
 from fakeface_bench.data.images import load_image
+from fakeface_bench.data.indexed import indexed_bytes
 from fakeface_bench.data.pipeline import stream_images
 from fakeface_bench.data.pixels import cached_pixels
 from fakeface_bench.data.publish import CachedArrays
@@ -40,7 +43,9 @@ def rows(faces: Path) -> pd.DataFrame:
     """The index of the pictures, in an order that is not that of their names."""
     names = [path.name for path in sorted(faces.iterdir())]
     order = np.random.default_rng(1).permutation(IMAGES)
-    return pd.DataFrame({"path": [names[i] for i in order], "digest": [f"d{i}" for i in order]})
+    paths = [names[i] for i in order]
+    digests = [hashlib.sha256((faces / path).read_bytes()).hexdigest() for path in paths]
+    return pd.DataFrame({"path": paths, "digest": digests})
 
 
 def paths_of(rows: pd.DataFrame, faces: Path) -> list[Path]:
@@ -78,11 +83,11 @@ def test_an_image_that_takes_long_is_not_overtaken(
 ) -> None:
     paths = sorted(faces.iterdir())
 
-    def load_first_last(path: Path, size: int, fit: str, *more: int) -> Any:
+    def read_first_last(path: Path, digest: str) -> bytes:
         time.sleep(0.3 if path == paths[0] else 0.0)
-        return load_image(path, size, fit)
+        return indexed_bytes(path, digest)
 
-    monkeypatch.setattr(canvases, "load_image", load_first_last)
+    monkeypatch.setattr(canvases, "indexed_bytes", read_first_last)
     streamed = [b.numpy()[0] for b in stream_images(pictures(paths), 1)]
     np.testing.assert_array_equal(streamed, [load_image(path, SIZE, "crop") for path in paths])
 
@@ -115,10 +120,10 @@ def test_of_several_broken_images_the_first_is_named(faces: Path, tmp_path: Path
 def test_what_is_no_fault_of_an_image_keeps_its_traceback(
     faces: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(path: Path, size: int, fit: str, *more: int) -> Any:
+    def fail(*anything: Any) -> Any:
         raise RuntimeError("a mistake of the program")
 
-    monkeypatch.setattr(canvases, "load_image", fail)
+    monkeypatch.setattr(canvases, "seen_pixels", fail)
     with pytest.raises(tf.errors.OpError, match="a mistake of the program"):
         list(stream_images(pictures(sorted(faces.iterdir())), 4))
 
@@ -126,7 +131,8 @@ def test_what_is_no_fault_of_an_image_keeps_its_traceback(
 def pixels_of(
     faces: Path, rows: pd.DataFrame, progress: Any, size: int = SIZE, fit: str = "crop"
 ) -> CachedArrays:
-    return cached_pixels(pictures(paths_of(rows, faces), size, fit), list(rows["digest"]), progress)
+    of_rows = pictures(paths_of(rows, faces), size, fit)
+    return cached_pixels(replace(of_rows, digests=list(rows["digest"])), progress)
 
 
 def test_pixels_of_an_image_that_is_gone_are_not_cached(

@@ -17,10 +17,12 @@ from fakeface_bench.config import HeadConfig
 from fakeface_bench.data.seen import SeenImages
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.features.statistics import feature_model
+from fakeface_bench.folders import draft_folder
 from fakeface_bench.models.head import Calibration
 from fakeface_bench.models.networks import FrozenNetwork
 from fakeface_bench.serving.classifier import DetectorFacts
-from fakeface_bench.tracking.model import log_model
+from fakeface_bench.tracking.entries import Recipient
+from fakeface_bench.tracking.model import LogModel, write_model
 from tests.serving.drawn import drawn, encoded
 
 SIZE = 96
@@ -68,6 +70,22 @@ def small_network() -> keras.Model:
     rng = np.random.default_rng(0)
     logits.set_weights([rng.normal(0, 2 / np.sqrt(len(kernel)), kernel.shape), bias])
     return frozen.complete(classifier, head, Calibration())
+
+
+def log_model(
+    network: keras.Model,
+    facts: DetectorFacts,
+    example: Path,
+    seen: SeenImages,
+    metadata: dict[str, object],
+) -> str:
+    """Log a detector in the active run as a study does; return MLflow's id of it."""
+    entry = LogModel(mlflow.active_run().info.run_id, metadata)
+    recipient = Recipient({})
+    with draft_folder() as folder:
+        write_model(folder, network, facts, example, seen)
+        entry.deliver(recipient, folder, again=False)
+    return recipient.id_of(entry.name)
 
 
 def small_facts() -> DetectorFacts:

@@ -22,13 +22,12 @@ from fakeface_bench.report import write_costs
 from fakeface_bench.report.saved_study import write_predictions, write_study_json
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
 from fakeface_bench.serving.pictures import read_picture
-from fakeface_bench.tracking.model import log_model
 from fakeface_bench.tracking.registry import MAX_DESCRIPTION, Version
 from tests.conftest import RecordedProgress
 from tests.report.compared_studies import calls, labels, ledger
 from tests.report.conftest import ORIGIN, study_record
 from tests.serving.drawn import drawn, encoded
-from tests.serving.small_model import NOTHING_SEEN
+from tests.serving.small_model import NOTHING_SEEN, log_model
 
 IMAGES = 70
 DIGEST = "c" * 64

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from fakeface_bench import folders
 from fakeface_bench.architectures.catalogue import architecture_named
 from fakeface_bench.config import HeadConfig, TrialConfig, TuningConfig
-from fakeface_bench.errors import StudyError
+from fakeface_bench.errors import DiskError, StudyError
 from fakeface_bench.evaluation.metrics import roc_auc
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.models.head import Calibration
@@ -28,6 +29,7 @@ from fakeface_bench.training.checkpoint import checkpoint_file, forget_fit
 from fakeface_bench.training.epochs import PATIENCE
 from fakeface_bench.training.fit import as_served, fit
 from fakeface_bench.training.task import FitTask
+from tests.reliability.small_disk import fill, small_disk
 from tests.training.conftest import CONFIG, ROW, SIZE, Workbench, pictures
 
 Fitted = tuple[keras.Model, FitRecord]
@@ -208,7 +210,7 @@ def test_other_options_are_another_fit_and_a_forgotten_one_is_gone(
     assert not file.exists()
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "emptied"])
 def test_a_broken_checkpoint_is_told_and_the_fit_starts_anew(
     task: FitTask, fitted: Fitted, tmp_path: Path, damage: str
 ) -> None:
@@ -219,11 +221,39 @@ def test_a_broken_checkpoint_is_told_and_the_fit_starts_anew(
     content = bytearray(file.read_bytes())
     if damage == "flipped":
         content[len(content) // 2] ^= 0xFF
-    file.write_bytes({"cut": content[:-500], "flipped": content}[damage])
+    file.write_bytes({"cut": content[:-500], "flipped": content, "emptied": b""}[damage])
     _, record = fit(kept, CONFIG)
     assert figures(record) == figures(fitted[1])
     assert len(told) == 1
     assert f"the checkpoint {file} is broken" in told[0]
+
+
+@pytest.mark.parametrize("when", ["before it is written", "while it is written"])
+def test_a_checkpoint_without_room_is_told_and_the_one_before_is_gone_on_with(
+    task: FitTask, fitted: Fitted, tmp_path: Path, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    seen: list[EpochRecord] = []
+
+    def on_epoch(record: EpochRecord) -> None:
+        seen.append(record)
+        if record.epoch == 2:
+            fill(disk)
+            if when == "while it is written":  # as if the room had gone since it was checked
+                monkeypatch.setattr(folders, "check_room", lambda *_: None)
+
+    with small_disk(tmp_path / "disk", 2**25) as disk:
+        kept = replace(task, checkpoints=disk / "fits", warn=told.append)
+        with pytest.raises(DiskError, match=rf"full: [\d,]+ bytes .*{disk}/fits, and 0 are free"):
+            fit(kept, CONFIG, on_epoch)
+        (file,) = (disk / "fits").iterdir()
+        assert file == checkpoint_file(kept, CONFIG)
+        (disk / "filler").unlink()
+        model, resumed = fit(kept, CONFIG)
+        assert told == []
+    assert resumed.epochs[: len(seen)] == tuple(seen), "with their very seconds: not run again"
+    assert figures(resumed) == figures(fitted[1])
+    assert_same_weights(model, fitted[0])
 
 
 class Greedy(TunedNetwork):
@@ -364,6 +394,7 @@ runtime.start_tensorflow()
 import numpy as np
 from dataclasses import replace
 from pathlib import Path
+from tests.reliability.small_disk import fill, small_disk
 from tests.training.conftest import CONFIG, ROW, SIZE, Workbench, settle
 from fakeface_bench.architectures.backbones import build_backbone
 from fakeface_bench.architectures.weights import Weights

@@ -1,0 +1,175 @@
+"""What is written to MLflow, one request each, so that it can be kept, and made again, unharmed.
+
+Each may be delivered twice, where MLflow's answer to the first time was lost: what would then be
+there twice is looked for first.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import mlflow
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+
+from fakeface_bench.tracking import names
+
+_CONTEXT_TAG = "mlflow.data.context"
+
+
+class Recipient:
+    """MLflow, and the ids that it gave to what was named before it could be asked.
+
+    Attributes:
+        client: Of the store in use.
+        ids: Of runs and models, by the names that entries call them.
+    """
+
+    def __init__(self, ids: Mapping[str, str]) -> None:
+        self.client = mlflow.MlflowClient()
+        self.ids = dict(ids)
+
+    def id_of(self, name: str) -> str:
+        """Return MLflow's id of what is named so; an id is its own name."""
+        return self.ids.get(name, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something to be written."""
+
+    #: Whether a folder of files goes with it.
+    has_files: ClassVar[bool] = False
+
+    def deliver(self, to: Recipient, files: Path | None, again: bool) -> None:
+        """Write it.
+
+        Args:
+            to: MLflow.
+            files: Folder that goes with it.
+            again: Whether it may have been written already.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTrial(Entry):
+    """The child run of a trial.
+
+    Attributes:
+        uid: Of the trial; names the run until MLflow has given it an id.
+        experiment_id: Of the experiment.
+        name: Of the run, for people.
+        began: Unix time in milliseconds.
+        tags: Of the run.
+    """
+
+    uid: str
+    experiment_id: str
+    name: str
+    began: int
+    tags: Mapping[str, str]
+
+    def deliver(self, to: Recipient, files: Path | None, again: bool) -> None:
+        """Open the run, unless there is one of this trial."""
+        if again:
+            query = f"tags.`{names.TRIAL_ID}` = '{self.uid}'"
+            for run in to.client.search_runs([self.experiment_id], query):
+                to.ids[self.uid] = run.info.run_id
+                return
+        run = to.client.create_run(
+            self.experiment_id, start_time=self.began, run_name=self.name, tags=dict(self.tags)
+        )
+        to.ids[self.uid] = run.info.run_id
+
+
+@dataclass(frozen=True, slots=True)
+class Batch(Entry):
+    """Metrics, params and tags of a run.
+
+    Attributes:
+        run: Its name or id.
+        figures: Metrics by key.
+        step: Of the metrics.
+        at: Of the metrics: Unix time in milliseconds.
+        model: Whose metrics they are too, by name; no model's if empty.
+        params: By key.
+        tags: By key.
+    """
+
+    run: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+    step: int = 0
+    at: int = 0
+    model: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def deliver(self, to: Recipient, files: Path | None, again: bool) -> None:
+        """Log them; MLflow keeps the same metric of the same moment once."""
+        model_id = to.id_of(self.model) or None
+        to.client.log_batch(
+            to.id_of(self.run),
+            metrics=[
+                Metric(key, value, self.at, self.step, model_id=model_id)
+                for key, value in self.figures.items()
+            ],
+            params=[Param(key, value) for key, value in self.params.items()],
+            tags=[RunTag(key, value) for key, value in self.tags.items()],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Input(Entry):
+    """A dataset that a run is about.
+
+    Attributes:
+        run: Name or id of the run.
+        dataset: As MLflow's entity has it.
+        context: What it is used for.
+    """
+
+    run: str
+    dataset: Mapping[str, Any]
+    context: str
+
+    def deliver(self, to: Recipient, files: Path | None, again: bool) -> None:
+        """Log it; MLflow keeps the same one once."""
+        tags = [InputTag(_CONTEXT_TAG, self.context)]
+        to.client.log_inputs(to.id_of(self.run), [DatasetInput(Dataset(**self.dataset), tags=tags)])
+
+
+@dataclass(frozen=True, slots=True)
+class Artifacts(Entry):
+    """A folder of files of a run, each under its name; written again, they are the same."""
+
+    has_files: ClassVar[bool] = True
+    run: str
+
+    def deliver(self, to: Recipient, files: Path | None, again: bool) -> None:
+        """Log them."""
+        to.client.log_artifacts(to.id_of(self.run), str(files))
+
+
+@dataclass(frozen=True, slots=True)
+class End(Entry):
+    """The end of a run.
+
+    Attributes:
+        run: Its name or id.
+        status: MLflow's.
+        at: Unix time in milliseconds.
+    """
+
+    run: str
+    status: str
+    at: int
+
+    def deliver(self, to: Recipient, files: Path | None, again: bool) -> None:
+        """End it."""
+        to.client.set_terminated(to.id_of(self.run), self.status, self.at)
+
+
+def as_json(entry: Entry) -> dict[str, Any]:
+    """Return an entry as JSON can hold it."""
+    return {"kind": type(entry).__name__, **asdict(entry)}

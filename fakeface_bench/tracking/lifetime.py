@@ -1,0 +1,122 @@
+"""The life of a job's run: opened or adopted, and ended as the job ends."""
+
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import mlflow
+from mlflow.exceptions import MlflowException
+
+from fakeface_bench.credentials import hide_credentials
+from fakeface_bench.errors import DiskError, OutageError, UnsentError
+from fakeface_bench.processes import this_process
+from fakeface_bench.tracking import names
+from fakeface_bench.tracking.entries import End
+from fakeface_bench.tracking.machine import MachineMetrics
+from fakeface_bench.tracking.obstacles import failure_of_store
+from fakeface_bench.tracking.outbox import few_retries
+from fakeface_bench.tracking.runs import TrackedRun, log_tags
+from fakeface_bench.tracking.succession import Succession
+
+_RUN_VARIABLE = "MLFLOW_RUN_ID"
+#: How long a finished job waits for a server that is away.
+PATIENCE_SECONDS = 60.0
+#: MLflow knows them too, by thread.
+_OPEN_RUNS: list[str] = []
+
+
+@contextmanager
+def tracked_run(kind: str, name: str, params: Mapping[str, Any]) -> Iterator[TrackedRun]:
+    """Adopt the run that `mlflow run` opened, or open one; it ends as the block does.
+
+    A block that raises leaves the run FAILED, an interrupted one KILLED, with the reason as a tag.
+    One that ends well takes the place of runs of the same request that were cut off.
+
+    Args:
+        kind: What job it is: `study`, `comparison`, `audit`, `registration`, `evaluation`,
+            `generalisation`, `robustness`.
+        name: Of the run, for people.
+        params: What was asked; they are logged.
+
+    Raises:
+        UnsentError: If the block ended well, and MLflow's server was away and is still.
+    """
+    request = hashlib.sha256(json.dumps([kind, dict(params)], default=str).encode()).hexdigest()
+    run = _open(kind, name, request)
+    machine = MachineMetrics(run.run_id, run.outbox.send)
+    machine.start()
+    try:
+        run.log_params(params)
+        yield run
+    except KeyboardInterrupt:
+        _cut_short(run, machine, "KILLED", "interrupted")
+        raise
+    except MlflowException as error:
+        failure = failure_of_store(error)
+        _cut_short(run, machine, "FAILED", str(failure))
+        raise failure from error
+    except BaseException as error:
+        _cut_short(run, machine, "FAILED", str(error) or type(error).__name__)
+        raise
+    machine.finish()
+    if run.status == "FINISHED":
+        run.outbox.send(Succession(run.run_id, run.experiment_id, kind, request))
+    _end(run, PATIENCE_SECONDS)
+
+
+def _open(kind: str, name: str, request: str) -> TrackedRun:
+    process = json.dumps(this_process())
+    tags = {names.KIND: kind, names.PROCESS: process, names.REQUEST: request}
+    try:
+        active = mlflow.start_run(run_name=name, tags=tags)
+        _OPEN_RUNS.append(active.info.run_id)
+        return TrackedRun(active.info.run_id, active.info.experiment_id, active.data.params)
+    except MlflowException as error:
+        raise OutageError(f"MLflow opens no run: {hide_credentials(error.message)}") from error
+
+
+def _cut_short(run: TrackedRun, machine: MachineMetrics, status: str, reason: str) -> None:
+    """End a run that did not end well; what the store has against it is not the reason."""
+    machine.finish()
+    run.status = status
+    try:
+        run.tag({names.FAILURE: reason})
+        _end(run, 0.0)
+    except (OutageError, DiskError) as error:
+        logging.getLogger(__name__).warning("The MLflow run is not marked %s: %s", status, error)
+
+
+def _end(run: TrackedRun, patience_seconds: float) -> None:
+    run.outbox.send(End(run.run_id, run.status, int(time.time() * 1000)))
+    unsent = run.outbox.settle(patience_seconds)
+    _OPEN_RUNS.remove(run.run_id)
+    try:
+        with few_retries("0"):  # else MLflow ends it once more, as FINISHED, with the process
+            mlflow.end_run(run.status)
+    except MlflowException as error:
+        logging.getLogger(__name__).debug("MLflow was told the end before, or will be: %s", error)
+    if unsent:
+        raise UnsentError(f"the job is done, but {unsent}")
+
+
+def kill_open_run() -> None:
+    """Mark the open run KILLED from beside a step that does not hear of an interruption."""
+    for run_id in _OPEN_RUNS:
+        with few_retries("0"):
+            client = mlflow.MlflowClient()
+            log_tags(client, run_id, {names.FAILURE: "interrupted"})
+            client.set_terminated(run_id, "KILLED")
+
+
+def fail_adopted_run(reason: str) -> None:
+    """Mark the run that `mlflow run` opened for this process FAILED, if there is one."""
+    run_id = os.environ.get(_RUN_VARIABLE)
+    if run_id:
+        client = mlflow.MlflowClient()
+        log_tags(client, run_id, {names.FAILURE: reason})
+        client.set_terminated(run_id, "FAILED")

@@ -1,0 +1,18 @@
+"""Asks MLflow for runs, however many there are."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import mlflow
+from mlflow.entities import Run
+
+
+def all_runs(client: mlflow.MlflowClient, experiment_id: str, query: str) -> Iterator[Run]:
+    """Yield every run of an experiment that a query finds, the newest first."""
+    token: Any = None
+    while True:
+        page = client.search_runs([experiment_id], query, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return

@@ -1,0 +1,112 @@
+"""The folder that keeps what MLflow's server did not take, until it does."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+#: Folder of all spools, in the working folder; each is named after its run.
+UNSENT_FOLDER = "fakeface_unsent"
+_ENTRIES = "entries.jsonl"
+_SENT = "sent.json"
+_FACTS = "facts.json"
+_FILES = "files"
+_LOCK = ".lock"
+
+
+class Spool:
+    """One run's entries, in their order, with the files that go with them.
+
+    A process that writes or sends them holds its lock, which no dead one does.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock: FileLock | None = None
+        self._kept = 0
+
+    def take(self) -> bool:
+        """Lock it; return whether no other process has."""
+        if self._lock is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.folder / _LOCK, timeout=0)
+            try:
+                lock.acquire()
+            except Timeout:
+                return False
+            self._lock = lock
+            self._kept = len(self._lines())
+        return True
+
+    def describe(self, facts: Mapping[str, Any]) -> None:
+        """Write down what it is of."""
+        (self.folder / _FACTS).write_text(json.dumps(dict(facts)))
+
+    def facts(self) -> dict[str, Any]:
+        """Return what it is of."""
+        return dict(json.loads((self.folder / _FACTS).read_text()))
+
+    def keep(self, entry: Mapping[str, Any], files: Path | None) -> None:
+        """Add an entry; its files are copied first, so that none is there without them."""
+        if files is not None:
+            shutil.copytree(files, self._files(self._kept), dirs_exist_ok=True)
+        with open(self.folder / _ENTRIES, "a", encoding="utf-8") as lines:
+            lines.write(json.dumps(dict(entry)) + "\n")
+            lines.flush()
+            os.fsync(lines.fileno())
+        self._kept += 1
+
+    def unsent(self) -> Iterator[tuple[int, dict[str, Any], Path]]:
+        """Yield number, entry and folder of files of what is still to be sent."""
+        sent, _ = self._sent()
+        for number, line in enumerate(self._lines()):
+            if number >= sent:
+                yield number, json.loads(line), self._files(number)
+
+    def ids(self) -> dict[str, str]:
+        """Return the ids of MLflow that were given to names of entries."""
+        return self._sent()[1]
+
+    def mark_sent(self, count: int, ids: Mapping[str, str]) -> None:
+        """Write down that the first entries are sent, and which ids are known since."""
+        draft = self.folder / f"{_SENT}.draft"
+        draft.write_text(json.dumps({"count": count, "ids": dict(ids)}))
+        os.replace(draft, self.folder / _SENT)
+
+    def __len__(self) -> int:
+        """Return how many entries are still to be sent."""
+        return len(list(self.unsent()))
+
+    def release(self) -> None:
+        """Unlock it for whoever sends it; what is sent whole is deleted."""
+        if self._lock is None:
+            return
+        if not len(self):
+            shutil.rmtree(self.folder)
+            parent = self.folder.parent
+            if not any(parent.iterdir()):
+                parent.rmdir()
+        self._lock.release()
+        self._lock = None
+
+    def _files(self, number: int) -> Path:
+        return self.folder / _FILES / f"{number:06d}"
+
+    def _lines(self) -> list[str]:
+        """Return the whole lines: a process may have been killed while it wrote the last."""
+        file = self.folder / _ENTRIES
+        if not file.exists():
+            return []
+        text = file.read_text(encoding="utf-8")
+        return text[: text.rfind("\n") + 1].splitlines()
+
+    def _sent(self) -> tuple[int, dict[str, str]]:
+        file = self.folder / _SENT
+        if not file.exists():
+            return 0, {}
+        sent = json.loads(file.read_text())
+        return int(sent["count"]), dict(sent["ids"])
