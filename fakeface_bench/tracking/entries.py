@@ -15,6 +15,8 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from fakeface_bench.tracking import names
 
 _CONTEXT_TAG = "mlflow.data.context"
+#: Says what kind of entry is kept; no entry has such a field.
+ENTRY = "entry"
 
 
 class Recipient:
@@ -172,4 +174,4 @@ class End(Entry):
 
 def as_json(entry: Entry) -> dict[str, Any]:
     """Return an entry as JSON can hold it."""
-    return {"kind": type(entry).__name__, **asdict(entry)}
+    return {ENTRY: type(entry).__name__, **asdict(entry)}

@@ -19,6 +19,7 @@ from mlflow.exceptions import MlflowException
 from fakeface_bench.credentials import without_credentials
 from fakeface_bench.processes import this_process
 from fakeface_bench.tracking.entries import (
+    ENTRY,
     Artifacts,
     Batch,
     End,
@@ -144,7 +145,7 @@ def send_spool(spool: Spool) -> str:
 def send_kept(spool: Spool, recipient: Recipient) -> bool:
     """Send the entries of a spool that is locked, in their order; return whether all are sent."""
     for number, kept, files in list(spool.unsent()):
-        entry = _KINDS[kept.pop("kind")](**kept)
+        entry = _KINDS[kept.pop(ENTRY)](**kept)
         if not deliver(entry, files if entry.has_files else None, recipient, again=True):
             return False
         spool.mark_sent(number + 1, recipient.ids)

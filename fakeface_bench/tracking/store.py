@@ -32,6 +32,7 @@ def open_store() -> None:
         StudyError: If the store does not answer.
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # we print our own
     for name in _CHATTER:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what fails is told in one line
     try:

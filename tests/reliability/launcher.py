@@ -17,7 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import mlflow.pyfunc  # noqa: F401
 
-import fakeface_bench.study  # noqa: F401  # imported before the fork
+import fakeface_bench.study  # imported before the fork
 import fakeface_bench.sync  # noqa: F401
 from fakeface_bench.__main__ import main
 from fakeface_bench.cli.console import ConsoleProgress
