@@ -65,7 +65,8 @@ def log_small_model(weights: str, example: Path, folder: Path) -> str:
     from fakeface_bench.models.networks import FrozenNetwork
     from fakeface_bench.serving.classifier import DetectorFacts
     from fakeface_bench.tracking.entries import Recipient
-    from fakeface_bench.tracking.model import LogModel, write_model
+    from fakeface_bench.tracking.logged_model import LogModel
+    from fakeface_bench.tracking.model import write_model
 
     keras.utils.set_random_seed(SEED)
     rng = np.random.default_rng(SEED)

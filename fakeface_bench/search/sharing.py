@@ -93,7 +93,10 @@ def ask(study: optuna.Study) -> optuna.Trial:
     """Start a trial whose heart beats in the block of `heartbeat`, not by Optuna's own loop."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Heartbeat of storage is supposed")
-        return study.ask()
+        trial = study.ask()
+    # Before anybody claims it: of a trial without a heartbeat nobody would miss one.
+    cast(Any, trial.storage).record_heartbeat(trial._trial_id)
+    return trial
 
 
 def claim_process(trial: optuna.Trial) -> None:

@@ -29,7 +29,7 @@ from fakeface_bench.tracking.entries import (
     Recipient,
     as_json,
 )
-from fakeface_bench.tracking.model import LogModel
+from fakeface_bench.tracking.logged_model import LogModel
 from fakeface_bench.tracking.obstacles import failure_of_store
 from fakeface_bench.tracking.spool import UNSENT_FOLDER, Spool
 from fakeface_bench.tracking.succession import Succession

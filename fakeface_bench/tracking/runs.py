@@ -17,7 +17,7 @@ from fakeface_bench.credentials import hide_credentials
 from fakeface_bench.records import EpochRecord
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.entries import Artifacts, Batch, Input
-from fakeface_bench.tracking.model import LogModel
+from fakeface_bench.tracking.logged_model import LogModel
 from fakeface_bench.tracking.obstacles import failure_of_store
 from fakeface_bench.tracking.outbox import Outbox
 

@@ -11,7 +11,7 @@ from mlflow.entities import Run
 from fakeface_bench.processes import is_dead
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.entries import Entry, Recipient
-from fakeface_bench.tracking.model import models_of
+from fakeface_bench.tracking.logged_model import models_of
 from fakeface_bench.tracking.queries import all_runs
 
 

@@ -165,7 +165,8 @@ class Place:
         return mlflow.MlflowClient(self.store)
 
     def runs(self, kind: str, view: int = ViewType.ACTIVE_ONLY) -> list[Run]:
-        return list(self.client.search_runs(["0"], f"tags.`fakeface.kind` = '{kind}'", view))
+        query = f"tags.`fakeface.kind` = '{kind}'"
+        return list(self.client.search_runs(["0"], query, view))
 
     def parent(self) -> Run:
         """Return the one parent that the UI shows."""
@@ -178,6 +179,13 @@ class Place:
         parents = {run.data.tags["mlflow.parentRunId"] for run in runs}
         assert parents == {self.parent().info.run_id}
         return sorted(runs, key=lambda run: int(run.data.tags["fakeface.trial"]))
+
+    def finished_trials_of_newest(self) -> list[Run]:
+        """Return the trials under the parent that no other has superseded."""
+        (parent,) = (r for r in self.runs("study") if "fakeface.superseded_by" not in r.data.tags)
+        runs = [run for run in self.runs("trial") if run.data.tags["fakeface.state"] != "failed"]
+        assert {run.data.tags["mlflow.parentRunId"] for run in runs} == {parent.info.run_id}
+        return runs
 
     def finished_trials(self) -> list[Run]:
         return [run for run in self.trials() if run.data.tags["fakeface.state"] != "failed"]

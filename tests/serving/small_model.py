@@ -22,7 +22,8 @@ from fakeface_bench.models.head import Calibration
 from fakeface_bench.models.networks import FrozenNetwork
 from fakeface_bench.serving.classifier import DetectorFacts
 from fakeface_bench.tracking.entries import Recipient
-from fakeface_bench.tracking.model import LogModel, write_model
+from fakeface_bench.tracking.logged_model import LogModel
+from fakeface_bench.tracking.model import write_model
 from tests.serving.drawn import drawn, encoded
 
 SIZE = 96
