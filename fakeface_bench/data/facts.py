@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, JpegImagePlugin
 
-from fakeface_bench.data.images import opened, upright_rgb
+from fakeface_bench.data.images import opened
 from fakeface_bench.data.listing import IMAGE_SUFFIXES
+from fakeface_bench.data.rgb import upright_rgb
 from fakeface_bench.data.signature import signature
 from fakeface_bench.errors import DataError
 
@@ -40,6 +41,7 @@ NOT_OPENED = "unreadable"
 
 _SUBSAMPLING: Mapping[int, str] = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 _DIGEST_DIGITS = 12
+_MOST_PAGES = 1_000
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -79,7 +81,6 @@ def _read(path: Path) -> bytes:
 
 def _metadata(image: Image.Image) -> dict[str, Any]:
     """Describe an image that is loaded: a PNG's EXIF data may follow its pixels."""
-    animated = image.format != "MPO"  # whose further frames are other views of the same picture
     return {
         "format": image.format,
         "width": image.width,
@@ -87,8 +88,27 @@ def _metadata(image: Image.Image) -> dict[str, Any]:
         "mode": image.mode,
         "exif": "exif" in image.info,
         "icc": "icc_profile" in image.info,
-        "frames": getattr(image, "n_frames", 1) if animated else 1,
+        "frames": _frames(image),
     }
+
+
+def _frames(image: Image.Image) -> int:
+    """Return how many frames an image has; further views, in an MPO, of one picture are none.
+
+    A TIFF's are counted up to `_MOST_PAGES`: counting is slow work there.
+    """
+    if image.format != "TIFF":
+        return getattr(image, "n_frames", 1) if image.format != "MPO" else 1
+    pages = 1
+    try:
+        while pages < _MOST_PAGES:
+            image.seek(pages)
+            pages += 1
+    except EOFError:
+        return pages
+    finally:
+        image.seek(0)
+    return pages
 
 
 def _jpeg(image: Image.Image) -> dict[str, Any]:

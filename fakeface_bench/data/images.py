@@ -1,18 +1,19 @@
 """One image file to the pixels a network sees: decoding, and how it meets the input's size."""
 
 import io
-import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 import PIL
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image
 
+from fakeface_bench.data.file_parts import check_coding, check_parts
+from fakeface_bench.data.rgb import upright_rgb
 from fakeface_bench.errors import DataError, NotAnImageError
 
 #: Raise it with any change here that alters a decoded pixel.
@@ -27,19 +28,11 @@ MAX_PIXELS = 89_000_000
 #: A picture this many times as long as wide shows no face, and scaling its short side up to a
 #: network's input would make it huge.
 MAX_RATIO = 20
-#: A progressive JPEG redraws the whole picture with each; ten are usual, and thousands fit into a
-#: small file that takes minutes.
-MAX_SCANS = 100
 #: Short sides up to this many times the input are cropped as they are: scaling down is a
 #: low-pass filter, and a generator's traces are high-frequency.
 NATIVE_UP_TO = 1.5
 #: EXIF orientations from this one up exchange width and height.
 _TURNED_FROM = 5
-_ROWS_AT_ONCE = 256
-#: A JPEG's marker; within pixels, 255 is followed by 0, or by what restarts the decoder.
-_MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])", re.DOTALL)
-_SCAN, _END = 0xDA, 0xD9
-_OF_SCANS = ("JPEG", "MPO")
 
 # What Pillow has to remark on damaged metadata would stand between the lines of a command, naming
 # neither file nor remedy; what damage matters is an error.
@@ -63,10 +56,12 @@ def decode_bytes(source: Path | IO[bytes]) -> Image.Image:
 def opened(source: Path | IO[bytes]) -> Iterator[Image.Image]:
     """Open an image without decoding it; whatever goes wrong within the block is a `DataError`."""
     try:
-        with Image.open(source, formats=FORMATS) as image:
+        with (
+            nullcontext(source) if not isinstance(source, Path) else open(source, "rb") as file,
+            Image.open(check_parts(file), formats=FORMATS) as image,
+        ):
             check_shape(image)
-            if image.format in _OF_SCANS and image.fp:
-                _check_scans(image.fp)
+            check_coding(image)
             yield image
     except DataError:
         raise
@@ -92,48 +87,6 @@ def check_shape(image: Image.Image) -> None:
         raise DataError(f"too large: {size}, at most {MAX_PIXELS:,} in all")
     if max(image.size) > MAX_RATIO * min(image.size):
         raise DataError(f"too narrow: {size}, one side at most {MAX_RATIO} times the other")
-
-
-def _check_scans(file: IO[bytes]) -> None:
-    """Refuse a JPEG of more than `MAX_SCANS`; the file stays where it was read to."""
-    place = file.tell()
-    file.seek(0)
-    content = file.read()
-    file.seek(place)
-    if content.count(bytes((0xFF, _SCAN))) <= MAX_SCANS:  # they may be of pictures behind the first
-        return
-    scans = at = 0
-    while found := _MARKER.search(content, at):
-        (code,) = found[1]
-        if code == _END:
-            return
-        scans += code == _SCAN
-        if scans > MAX_SCANS:
-            raise DataError(f"too many scans for a JPEG: more than {MAX_SCANS}")
-        at = found.end() + int.from_bytes(content[found.end() : found.end() + 2]) * (code != 0xD8)
-
-
-def upright_rgb(image: Image.Image) -> Image.Image:
-    """Turn an image as its EXIF orientation says, and bring it to RGB."""
-    if image.mode in ("I", "F"):
-        raise DataError("its pixels are numbers of 32 bits, whose white nothing states")
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16"):  # Pillow would clip it to white
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.has_transparency_data:
-        return _on_white(image)
-    return image.convert("RGB")
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    """Lay a transparent picture on white, some rows at a time: whole copies take much memory."""
-    page = Image.new("RGB", image.size, "white")
-    for top in range(0, image.height, _ROWS_AT_ONCE):
-        rows = image.crop((0, top, image.width, min(top + _ROWS_AT_ONCE, image.height)))
-        rows = rows.convert("RGBA")
-        white = Image.new("RGBA", rows.size, "white")
-        page.paste(Image.alpha_composite(white, rows).convert("RGB"), (0, top))
-    return page
 
 
 def fitted_size(width: int, height: int, size: int, fit: str) -> tuple[int, int]:

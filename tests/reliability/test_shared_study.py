@@ -53,12 +53,11 @@ def assert_shared(storage: str, workers: list[Running], place: Place) -> None:
     assert "RUNNING" not in {run.info.status for run in place.client.search_runs(["0"])}
 
 
-@pytest.mark.parametrize("processes", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [2, 4])
 def test_processes_share_the_trials_of_a_study(
     launcher: Launcher, study: list[str], storage: str, tmp_path: Path, processes: int
 ) -> None:
-    if storage.startswith("sqlite") and processes == 2:
-        pytest.skip("the slow form has it; PostgreSQL is the harder one")
     place = Place(tmp_path / "place")
     asked = command(study, storage)
     workers = [launcher.start(place, *asked) for _ in range(processes)]
