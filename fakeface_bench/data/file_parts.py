@@ -3,7 +3,7 @@
 import re
 from typing import IO
 
-from PIL import Image
+from PIL import BmpImagePlugin, Image
 
 from fakeface_bench.errors import DataError
 
@@ -47,8 +47,9 @@ def check_coding(image: Image.Image) -> None:
     Raises:
         DataError: If it has more than `MAX_CODED_PIXELS`.
     """
-    if image.format == "BMP" and image.width * image.height > MAX_CODED_PIXELS:
-        if any(tile[0] == "bmp_rle" for tile in image.tile):
+    if isinstance(image, BmpImagePlugin.BmpImageFile):
+        coded = any(tile[0] == "bmp_rle" for tile in image.tile)
+        if coded and image.width * image.height > MAX_CODED_PIXELS:
             raise DataError(
                 f"too large for a run-length coded BMP: {image.width} × {image.height} pixels, at "
                 f"most {MAX_CODED_PIXELS:,} in all"
