@@ -15,6 +15,7 @@ from fakeface_bench.errors import (
     StorageError,
     StudyError,
 )
+from fakeface_bench.features.graphs import models_let_go
 from fakeface_bench.progress import Progress
 from fakeface_bench.records import EpochRecord, SearchRecord, TrialRecord
 from fakeface_bench.search.results import best_trial, search_record
@@ -107,7 +108,8 @@ def optimise(
             if begun is None:  # other processes run what is missing
                 time.sleep(OTHERS_SECONDS)
             else:
-                ended = _run_trial(study, *begun, task, listener)
+                with models_let_go():
+                    ended = _run_trial(study, *begun, task, listener)
                 failures = failures + 1 if ended.state == "failed" else 0
             if failures == MAX_FAILURES_IN_A_ROW:
                 raise StudyError(f"{failures} trials in a row failed, the last: {ended.reason}")
