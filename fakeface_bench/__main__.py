@@ -40,7 +40,8 @@ def main() -> None:
 
 def _interrupted() -> str:
     goes_on = sys.argv[1:2] and sys.argv[1] in _RESUMED
-    return "Interrupted." + (" The same command goes on where this one stopped." * bool(goes_on))
+    then = " The same command goes on where this one stopped." if goes_on else ""
+    return f"Interrupted.{then}"
 
 
 def _give_up() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from fakeface_bench.config import TrialConfig
 from fakeface_bench.evaluation.detector import Detector, train_detector
+from fakeface_bench.features.graphs import models_let_go
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.progress import Progress
 from fakeface_bench.records import (
@@ -92,8 +93,9 @@ def _repeat(
     repeats = []
     with progress.stage("repeating the final fit", len(tasks), "fits") as advance:
         for task in tasks:
-            detector, fit = train_detector(replace(task, checkpoints=None), config)
-            scored = detector.score(test_samples, rows)
+            with models_let_go():
+                detector, fit = train_detector(replace(task, checkpoints=None), config)
+                scored = detector.score(test_samples, rows)
             repeats.append(RepeatRecord(task.seed, scored, len(fit.epochs)))
             advance(1)
     return tuple(repeats)

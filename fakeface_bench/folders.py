@@ -16,6 +16,8 @@ from fakeface_bench.errors import DiskError
 CACHE_VARIABLE = "FAKEFACE_CACHE"
 #: What a small file takes, with its entry in the folder.
 SMALL_FILE_BYTES = 64 * 1024
+#: What a few more trials and runs take in a database, with its journal.
+DATABASE_BYTES = 10_000_000
 
 #: Of a full disk, and of a user's full share of it.
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -53,7 +55,7 @@ def writing_told(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if _is_full(error):
+        if is_full(error):
             raise _no_room(folder, SMALL_FILE_BYTES) from error
         raise _unwritable(folder, error.strerror or error) from error
 
@@ -114,7 +116,7 @@ def full_disk_told(folder: Path, needed_bytes: Callable[[], int]) -> Iterator[No
     try:
         yield
     except OSError as error:
-        if not _is_full(error):
+        if not is_full(error):
             raise
         raise _no_room(folder, needed_bytes()) from error
 
@@ -137,7 +139,8 @@ def draft_folder() -> Iterator[Path]:
         yield folder
 
 
-def _is_full(error: OSError) -> bool:
+def is_full(error: OSError) -> bool:
+    """Whether an error says that a disk, or a user's share of it, is full."""
     on_windows = getattr(error, "winerror", None) in _FULL_ON_WINDOWS
     return error.errno in _FULL or on_windows or _CUT_SHORT in str(error)
 

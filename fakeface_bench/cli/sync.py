@@ -2,12 +2,13 @@
 
 import click
 
+from fakeface_bench.config import UNSENT_FOLDER
 from fakeface_bench.errors import UnsentError
 
 
 @click.command(context_settings={"show_default": True})
 @click.option(
-    "--folder", default="fakeface_unsent", help="Folder in which studies have kept what is unsent."
+    "--folder", default=UNSENT_FOLDER, help="Folder in which studies have kept what is unsent."
 )
 def sync(folder: str) -> None:
     """Send MLflow's server what it did not take while it was away."""

@@ -22,6 +22,7 @@ from fakeface_bench.config.names import (
     PRECISIONS,
     REAL,
     SEARCHED,
+    UNSENT_FOLDER,
     UNTOUCHED,
     listed,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "STORAGE_VARIABLE",
     "STUDY_VERSION",
     "TUNING_VERSION",
+    "UNSENT_FOLDER",
     "UNTOUCHED",
     "AuditConfig",
     "CompareConfig",

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from fakeface_bench.data.canvases import Pictures
+from fakeface_bench.data.row_file import Rows
 from fakeface_bench.errors import DataError
 
 #: Batches made ahead of the one in use.
@@ -59,6 +60,20 @@ class RowLoader:
         except DataError as error:
             self._broken[int(np.min(arguments[0]))] = error
             raise
+
+
+def stream_rows(
+    pictures: Pictures, rows: Rows, batch_size: int
+) -> Iterator[tuple[Rows, tf.Tensor]]:
+    """Yield some of the pictures as `stream_images` does, each batch with the numbers of its rows.
+
+    Raises:
+        DataError: As `stream_images`.
+    """
+    done = 0
+    for batch in stream_images(pictures.some(rows), batch_size):
+        yield rows[done : done + len(batch)], batch
+        done += len(batch)
 
 
 def stream_images(pictures: Pictures, batch_size: int) -> Iterator[tf.Tensor]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fakeface_bench.data.canvases import Pictures
 from fakeface_bench.data.images import DECODER
-from fakeface_bench.data.pipeline import stream_images
+from fakeface_bench.data.pipeline import stream_rows
 from fakeface_bench.data.publish import CachedArrays, cached_arrays, content_key
 from fakeface_bench.data.rows import RowArrays
 from fakeface_bench.folders import cache_folder
@@ -59,9 +59,7 @@ def cached_pixels(pictures: Pictures, progress: Progress) -> CachedArrays:
             RowArrays(draft, count, layout, STREAM_BATCH) as arrays,
             progress.stage("decoding images", len(arrays.missing), "images") as advance,
         ):
-            left = arrays.missing
-            for batch in stream_images(pictures.some(left), STREAM_BATCH):
-                rows, left = left[: len(batch)], left[len(batch) :]
+            for rows, batch in stream_rows(pictures, arrays.missing, STREAM_BATCH):
                 spare = pictures.some(rows).spare()
                 arrays.add(rows, {"images": batch.numpy(), "spare": spare})
                 advance(len(batch))

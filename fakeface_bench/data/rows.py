@@ -65,9 +65,7 @@ class RowArrays:
         self.missing: Rows = np.flatnonzero(missing)
         self.found_seconds = sum(shard.seconds for shard in self.shards)
         self._steady_since = 0.0
-        self._rows: list[int] = []
-        self._hashes = {name: hashlib.sha256() for name in layout}
-        self._unsteady, self._began = 0, 0.0
+        self._begin_shard()
 
     def __enter__(self) -> Self:
         """Open the files for writing.
@@ -115,7 +113,7 @@ class RowArrays:
             self._seal()
 
     def _begin_shard(self) -> None:
-        self._rows = []
+        self._rows: list[int] = []
         self._hashes = {name: hashlib.sha256() for name in self._arrays}
         self._unsteady, self._began = 0, time.perf_counter()
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from fakeface_bench.data.canvases import Pictures
 from fakeface_bench.data.journal import speed_of
-from fakeface_bench.data.pipeline import stream_images
+from fakeface_bench.data.pipeline import stream_rows
 from fakeface_bench.data.publish import CachedArrays, cached_arrays
 from fakeface_bench.data.row_file import Rows
 from fakeface_bench.data.rows import RowArrays
@@ -94,11 +94,8 @@ def _stream(
     """Send some of the images through the network, each to its row."""
     if not len(rows):
         return
-    left = rows
     with progress.stage(f"extracting features ({source.title})", len(rows), "images") as go:
-        for batch in stream_images(pictures.some(rows), source.batch_size):
-            if source.mirrored:
-                batch = tf.reverse(batch, [2])
-            of_batch, left = left[: len(batch)], left[len(batch) :]
-            arrays.add(of_batch, source.extract(batch))
+        for of_batch, batch in stream_rows(pictures, rows, source.batch_size):
+            seen = tf.reverse(batch, [2]) if source.mirrored else batch
+            arrays.add(of_batch, source.extract(seen))
             go(len(batch))

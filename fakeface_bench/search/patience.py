@@ -15,13 +15,12 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 
 from fakeface_bench.credentials import hide_credentials, without_credentials
 from fakeface_bench.errors import DiskError, FakefaceError, StorageError, StudyError
+from fakeface_bench.folders import DATABASE_BYTES
 
 #: How long a database may be away before a study that is under way gives up.
 PATIENCE_SECONDS = 300.0
 #: Between two tries, at most.
 _LONGEST_PAUSE_SECONDS = 5.0
-#: What a few trials take in a database, with its journal.
-_ROOM_BYTES = 10_000_000
 _SQLITE = "sqlite"
 #: How long SQLite waits for another process's transaction.
 _SQLITE_SECONDS = 60.0
@@ -33,8 +32,9 @@ R = TypeVar("R")
 def sqlite_file(url: str) -> Path | None:
     """Return the file of a SQLite URL; None for any other database."""
     parsed = make_url(url)
-    named = parsed.get_backend_name() == _SQLITE and parsed.database
-    return Path(parsed.database).resolve() if named and parsed.database else None
+    if parsed.get_backend_name() != _SQLITE or not parsed.database:
+        return None
+    return Path(parsed.database).resolve()
 
 
 def engine_options(url: str) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def check_whole(url: str) -> None:
         with engine.connect() as connection:
             found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
     except SQLAlchemyError as error:
-        found = first_line(getattr(error, "orig", None) or error)
+        found = first_line(error)
     finally:
         engine.dispose()
     if found != "ok":
@@ -75,21 +75,21 @@ def check_whole(url: str) -> None:
         )
 
 
-def first_line(error: object) -> str:
+def first_line(error: BaseException) -> str:
     """Return the first line of what a database says, without any password."""
-    return hide_credentials(str(error).partition("\n")[0])
+    said = getattr(error, "orig", None) or error
+    return hide_credentials(str(said).partition("\n")[0])
 
 
 def obstacle(url: str, error: BaseException) -> FakefaceError:
     """Return what to tell a user of a failure of the study's database."""
-    cause = _cause(error)
-    said = first_line(getattr(cause, "orig", None) or cause)
+    said = first_line(_cause(error))
     if "disk is full" in said or "No space left" in said:
         file = sqlite_file(url)
         place = file.parent if file else without_credentials(url)
         return DiskError(
-            f"no room for the study's database in {place} ({said}): at least {_ROOM_BYTES:,} bytes "
-            "are needed. Make room; the same command goes on."
+            f"no room for the study's database in {place} ({said}): at least {DATABASE_BYTES:,} "
+            "bytes are needed. Make room; the same command goes on."
         )
     return StorageError(
         f"the study's storage {without_credentials(url)} failed: {said}. What was finished is "
@@ -112,8 +112,9 @@ def _is_away(error: BaseException) -> bool:
 
 def _cause(error: BaseException) -> BaseException:
     """Return SQLAlchemy's own error where Optuna has wrapped it."""
-    wrapped = isinstance(error, StorageInternalError) and error.__cause__
-    return error.__cause__ if wrapped and error.__cause__ else error
+    if isinstance(error, StorageInternalError) and error.__cause__:
+        return error.__cause__
+    return error
 
 
 def patiently(url: str, action: Callable[P, R]) -> Callable[P, R]:

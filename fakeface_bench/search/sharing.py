@@ -5,7 +5,7 @@ import logging
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any, cast
 
 import optuna
@@ -13,7 +13,7 @@ from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 
 from fakeface_bench.errors import FakefaceError
 from fakeface_bench.processes import is_dead, this_process
@@ -48,40 +48,39 @@ def opening(url: str) -> Iterator[None]:
     file = sqlite_file(url)
     if file is not None:
         file.parent.stat()  # a lock would make the folder that somebody has mistyped
-        with FileLock(file.with_name(f"{file.name}.lock")):
-            yield
-        return
     engine = create_engine(url, **engine_options(url))
     try:
-        with _advisory_lock(engine.connect()):
+        with _lock(url, lambda: _locked_connection(engine)):
             yield
     finally:
         engine.dispose()
 
 
-@contextmanager
-def turn(study: optuna.Study) -> Iterator[None]:
+def turn(study: optuna.Study) -> AbstractContextManager[object]:
     """Let one process of a study at a time through the block; a dead one holds up nobody."""
     storage = _storage(study)
-    file = sqlite_file(storage.url)
+    return _lock(storage.url, patiently(storage.url, lambda: _locked_connection(storage.engine)))
+
+
+def _lock(url: str, connect: Callable[[], Connection]) -> AbstractContextManager[object]:
+    """Return the lock of a SQLite file, or else of a connection that holds PostgreSQL's."""
+    file = sqlite_file(url)
     if file is not None:
-        with FileLock(file.with_name(f"{file.name}.lock")):
-            yield
-        return
-    with _advisory_lock(patiently(storage.url, storage.engine.connect)()):
-        yield
-
-
-@contextmanager
-def _advisory_lock(connection: Connection) -> Iterator[None]:
-    """Hold PostgreSQL's lock of this project until the block ends, or the connection."""
+        return FileLock(file.with_name(f"{file.name}.lock"))
     # What a lost connection says when it is closed: its lock is gone with it.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+    return closing(connect())
+
+
+def _locked_connection(engine: Engine) -> Connection:
+    """Return a connection that holds PostgreSQL's lock of this project until it is closed."""
+    connection = engine.connect()
     try:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-        yield
-    finally:
+    except BaseException:
         connection.close()
+        raise
+    return connection
 
 
 def _storage(study: optuna.Study) -> PatientStorage:
@@ -111,14 +110,12 @@ def heartbeat(trial: optuna.Trial) -> Iterator[None]:
     storage = cast(Any, trial.storage)
 
     def beat() -> None:
-        while True:
+        while not ended.wait(HEARTBEAT_SECONDS):
             try:
                 storage.record_heartbeat(trial._trial_id)
             except FakefaceError as error:  # the trial itself will meet it, and tell it
                 logging.getLogger(__name__).debug("no heartbeat: %s", error)
-            if ended.wait(HEARTBEAT_SECONDS):
-                storage.remove_session()
-                return
+        storage.remove_session()
 
     thread = threading.Thread(target=beat, daemon=True, name="heartbeat")
     thread.start()

@@ -58,7 +58,7 @@ def open_study(storage: str, name: str, definition: Mapping[str, Any]) -> Study:
         with opening(storage):
             study = _open(storage, name, definition)
     except (SQLAlchemyError, ImportError, RuntimeError, OSError) as error:
-        place, said = without_credentials(storage), first_line(getattr(error, "orig", error))
+        place, said = without_credentials(storage), first_line(error)
         raise StudyError(f"the study's storage {place} cannot be opened: {said}") from error
     kept = study.user_attrs[_DEFINITION]
     if kept != (asked := json.loads(json.dumps(dict(definition)))):

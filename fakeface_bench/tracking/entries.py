@@ -4,6 +4,7 @@ Each may be delivered twice, where MLflow's answer to the first time was lost: w
 there twice is looked for first.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -37,12 +38,13 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(ABC):
     """Something to be written."""
 
     #: Whether a folder of files goes with it.
     has_files: ClassVar[bool] = False
 
+    @abstractmethod
     def deliver(self, to: Recipient, files: Path | None, again: bool) -> None:
         """Write it.
 
@@ -51,7 +53,6 @@ class Entry:
             files: Folder that goes with it.
             again: Whether it may have been written already.
         """
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from fakeface_bench.tracking.entries import End
 from fakeface_bench.tracking.machine import MachineMetrics
 from fakeface_bench.tracking.obstacles import failure_of_store
 from fakeface_bench.tracking.outbox import few_retries
-from fakeface_bench.tracking.runs import TrackedRun, log_tags
+from fakeface_bench.tracking.runs import TrackedRun, close_run
 from fakeface_bench.tracking.succession import Succession
 
 _RUN_VARIABLE = "MLFLOW_RUN_ID"
@@ -108,15 +108,11 @@ def kill_open_run() -> None:
     """Mark the open run KILLED from beside a step that does not hear of an interruption."""
     for run_id in _OPEN_RUNS:
         with few_retries("0"):
-            client = mlflow.MlflowClient()
-            log_tags(client, run_id, {names.FAILURE: "interrupted"})
-            client.set_terminated(run_id, "KILLED")
+            close_run(run_id, "KILLED", "interrupted")
 
 
 def fail_adopted_run(reason: str) -> None:
     """Mark the run that `mlflow run` opened for this process FAILED, if there is one."""
     run_id = os.environ.get(_RUN_VARIABLE)
     if run_id:
-        client = mlflow.MlflowClient()
-        log_tags(client, run_id, {names.FAILURE: reason})
-        client.set_terminated(run_id, "FAILED")
+        close_run(run_id, "FAILED", reason)

@@ -1,18 +1,13 @@
 """What to tell a user of a failure of MLflow's store."""
 
-import errno
 from pathlib import Path
-from urllib.parse import unquote
 
 import mlflow
 
 from fakeface_bench.credentials import hide_credentials
 from fakeface_bench.errors import DiskError, FakefaceError, OutageError, shortened
-
-#: What a study's runs, without their files, take in MLflow's database.
-_ROOM_BYTES = 10_000_000
-_SQLITE = "sqlite:///"
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+from fakeface_bench.folders import DATABASE_BYTES, is_full
+from fakeface_bench.tracking.database import database_of
 
 
 def failure_of_store(error: BaseException, files: Path | None = None) -> FakefaceError:
@@ -23,18 +18,16 @@ def failure_of_store(error: BaseException, files: Path | None = None) -> Fakefac
         files: Folder that was to be written.
     """
     said = hide_credentials(shortened(getattr(error, "message", None) or error))
-    if isinstance(error, OSError) and error.errno in _FULL:
+    if isinstance(error, OSError) and is_full(error):
         return _no_room(Path(str(error.filename2 or error.filename or ".")).parent, said, files)
     if "disk is full" in said:
-        uri = mlflow.get_tracking_uri()
-        database = Path(unquote(uri.removeprefix(_SQLITE))).resolve().parent
-        return _no_room(database, said, files)
+        return _no_room(Path(database_of(mlflow.get_tracking_uri())).parent, said, files)
     return OutageError(f"the MLflow store failed: {said}")
 
 
 def _no_room(folder: Path, said: str, files: Path | None) -> DiskError:
     written = files.rglob("*") if files is not None else ()
-    needed = sum(file.stat().st_size for file in written if file.is_file()) or _ROOM_BYTES
+    needed = sum(file.stat().st_size for file in written if file.is_file()) or DATABASE_BYTES
     return DiskError(
         f"no room for MLflow's files in {folder} ({said}): {needed:,} bytes are needed. Make room; "
         "the same command goes on."

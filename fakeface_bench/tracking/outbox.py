@@ -16,8 +16,8 @@ import requests
 from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES
 from mlflow.exceptions import MlflowException
 
+from fakeface_bench.config import UNSENT_FOLDER
 from fakeface_bench.credentials import without_credentials
-from fakeface_bench.processes import this_process
 from fakeface_bench.tracking.entries import (
     ENTRY,
     Artifacts,
@@ -31,7 +31,7 @@ from fakeface_bench.tracking.entries import (
 )
 from fakeface_bench.tracking.logged_model import LogModel
 from fakeface_bench.tracking.obstacles import failure_of_store
-from fakeface_bench.tracking.spool import UNSENT_FOLDER, Spool
+from fakeface_bench.tracking.spool import Spool
 from fakeface_bench.tracking.succession import Succession
 
 #: Between two looks whether a server that was away is back.
@@ -60,11 +60,6 @@ class Outbox:
         self._spool: Spool | None = None
         self._lock = threading.RLock()
         self._look_at = 0.0
-
-    @property
-    def is_away(self) -> bool:
-        """Whether something is kept that the server did not take."""
-        return self._spool is not None
 
     def send(self, entry: Entry, files: Path | None = None) -> None:
         """Write an entry, or keep it.
@@ -103,9 +98,7 @@ class Outbox:
     def _begin_spool(self) -> Spool:
         self._spool = Spool(self._folder)
         self._spool.take()
-        self._spool.describe(
-            {"store": without_credentials(mlflow.get_tracking_uri()), "process": this_process()}
-        )
+        self._spool.describe({"store": without_credentials(mlflow.get_tracking_uri())})
         self._spool.mark_sent(0, self.recipient.ids)
         self._look_at = time.monotonic() + _LOOK_AGAIN_SECONDS
         return self._spool

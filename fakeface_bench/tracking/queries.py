@@ -6,6 +6,8 @@ from typing import Any
 import mlflow
 from mlflow.entities import Run
 
+from fakeface_bench.tracking import names
+
 
 def all_runs(client: mlflow.MlflowClient, experiment_id: str, query: str) -> Iterator[Run]:
     """Yield every run of an experiment that a query finds, the newest first."""
@@ -16,3 +18,9 @@ def all_runs(client: mlflow.MlflowClient, experiment_id: str, query: str) -> Ite
         token = page.token
         if not token:
             return
+
+
+def trial_runs(client: mlflow.MlflowClient, experiment_id: str, study: str) -> Iterator[Run]:
+    """Yield the runs of all trials of a study, by its name."""
+    query = f"tags.`{names.KIND}` = 'trial' and tags.`{names.STUDY}` = '{study}'"
+    return all_runs(client, experiment_id, query)

@@ -130,15 +130,11 @@ class TrackedRun:
         self.outbox.send(entry, folder)
         return entry.name
 
-    def model_id(self, name: str) -> str:
-        """Return MLflow's id of a model that was logged; its name while the server is away."""
-        return self.outbox.recipient.id_of(name)
-
 
 def step_of(run: str, figures: Mapping[str, float], step: int, model: str = "") -> Batch:
     """Return some metrics of one step and of this moment."""
-    finite = {key: float(value) for key, value in figures.items()}
-    return Batch(run, figures=finite, step=step, at=int(time.time() * 1000), model=model)
+    numbers = {key: float(value) for key, value in figures.items()}
+    return Batch(run, figures=numbers, step=step, at=int(time.time() * 1000), model=model)
 
 
 def shown_tags(tags: Mapping[str, str]) -> dict[str, str]:
@@ -149,6 +145,13 @@ def shown_tags(tags: Mapping[str, str]) -> dict[str, str]:
 def log_tags(client: mlflow.MlflowClient, run_id: str, tags: Mapping[str, str]) -> None:
     """Set tags in one request; empty values are left out."""
     client.log_batch(run_id, tags=[RunTag(key, value) for key, value in shown_tags(tags).items()])
+
+
+def close_run(run_id: str, status: str, reason: str) -> None:
+    """End any run from outside, and say why."""
+    client = mlflow.MlflowClient()
+    log_tags(client, run_id, {names.FAILURE: reason})
+    client.set_terminated(run_id, status)
 
 
 def tag_run(run_id: str, tags: Mapping[str, str]) -> None:

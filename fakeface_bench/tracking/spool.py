@@ -9,8 +9,6 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-#: Folder of all spools, in the working folder; each is named after its run.
-UNSENT_FOLDER = "fakeface_unsent"
 _ENTRIES = "entries.jsonl"
 _SENT = "sent.json"
 _FACTS = "facts.json"

@@ -4,18 +4,17 @@ import logging
 import os
 import shlex
 from pathlib import Path
-from urllib.parse import unquote
 from uuid import uuid4
 
 import mlflow
+from filelock import FileLock
 
 from fakeface_bench.credentials import hide_credentials, without_credentials
 from fakeface_bench.errors import StudyError, shortened
-from fakeface_bench.folders import locked
+from fakeface_bench.tracking.database import SQLITE, database_of
 from fakeface_bench.tracking.outbox import few_retries
 
 STUDIES_FILE = "fakeface_studies.db"
-_SQLITE = "sqlite:///"
 _CHATTER = (
     "alembic",
     "mlflow.store.db.utils",
@@ -49,15 +48,15 @@ def open_store() -> None:
 def _make_whole() -> None:
     """Create a local store whole or not at all: MLflow opens no database that is half made."""
     uri = mlflow.get_tracking_uri()
-    file = Path(_database(uri))
-    if not uri.startswith(_SQLITE) or file.exists() or not file.parent.is_dir():
+    file = Path(database_of(uri))
+    if not uri.startswith(SQLITE) or file.exists() or not file.parent.is_dir():
         return
-    with locked(file.with_name(f"{file.name}.lock")):
+    with FileLock(file.with_name(f"{file.name}.lock")):
         if file.exists():
             return
         draft = file.with_name(f".{file.name}.{uuid4().hex[:8]}")
         try:
-            mlflow.MlflowClient(f"{_SQLITE}{draft}").search_experiments(max_results=1)
+            mlflow.MlflowClient(f"{SQLITE}{draft}").search_experiments(max_results=1)
             os.replace(draft, file)
         finally:
             draft.unlink(missing_ok=True)
@@ -73,21 +72,14 @@ def storage_beside_store(asked: str) -> str:
     """
     uri = mlflow.get_tracking_uri()
     if asked:
-        if _database(asked) == _database(uri):
+        if database_of(asked) == database_of(uri):
             raise StudyError(
                 "storage is MLflow's own database; Optuna needs one of its own, for instance "
-                f"{_SQLITE}{STUDIES_FILE}."
+                f"{SQLITE}{STUDIES_FILE}."
             )
         return asked
-    folder = Path(_database(uri)).parent if uri.startswith(_SQLITE) else Path.cwd()
-    return f"{_SQLITE}{folder / STUDIES_FILE}"
-
-
-def _database(uri: str) -> str:
-    """Return what a URI names: a SQLite file however it is spelled, else the URI itself."""
-    if not uri.startswith(_SQLITE):
-        return uri
-    return str(Path(unquote(uri.removeprefix(_SQLITE))).resolve())
+    folder = Path(database_of(uri)).parent if uri.startswith(SQLITE) else Path.cwd()
+    return f"{SQLITE}{folder / STUDIES_FILE}"
 
 
 def ui_command(experiment_id: str, run_id: str) -> tuple[str, str]:

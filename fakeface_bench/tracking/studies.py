@@ -12,7 +12,7 @@ from fakeface_bench.config import UNTOUCHED
 from fakeface_bench.errors import UsageError
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.queries import all_runs
-from fakeface_bench.tracking.runs import TrackedRun, log_tags
+from fakeface_bench.tracking.runs import TrackedRun, close_run
 
 FINISHED = "FINISHED"
 #: See `StudyRun.key`.
@@ -172,12 +172,10 @@ def environment_of(run_id: str, experiment_id: str) -> dict[str, str]:
 
 def settle_study_run(run_id: str, obstacle: str) -> str:
     """Close the run of a process that failed; return the reason: its own, else `obstacle`."""
-    client = mlflow.MlflowClient()
-    run = client.get_run(run_id)
+    run = mlflow.MlflowClient().get_run(run_id)
     reason = run.data.tags.get(names.FAILURE) or obstacle
     if run.info.status == "RUNNING":
-        log_tags(client, run_id, {names.FAILURE: reason})
-        client.set_terminated(run_id, "FAILED")
+        close_run(run_id, "FAILED", reason)
     return str(reason)
 
 

@@ -12,7 +12,7 @@ from fakeface_bench.processes import is_dead
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.entries import Entry, Recipient
 from fakeface_bench.tracking.logged_model import models_of
-from fakeface_bench.tracking.queries import all_runs
+from fakeface_bench.tracking.queries import all_runs, trial_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,7 @@ class Succession(Entry):
                 self._retire(client, run)
             else:
                 client.set_tag(run.info.run_id, names.SUPERSEDED_BY, self.run)
-        query = f"tags.`{names.KIND}` = 'trial' and tags.`{names.STUDY}` = '{self.study}'"
-        for run in all_runs(client, self.experiment_id, query):
+        for run in trial_runs(client, self.experiment_id, self.study):
             if self._is_same(run) and run.data.tags.get(names.PARENT) != self.run:
                 client.set_tag(run.info.run_id, names.PARENT, self.run)
         if names.SUPERSEDED_BY in client.get_run(self.run).data.tags:

@@ -1,17 +1,16 @@
 """Child runs: one a trial, live while it runs, restored from the study's storage where missing."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import mlflow
-from mlflow.entities import Run
 
 from fakeface_bench.config import TrialConfig
 from fakeface_bench.records import EpochRecord, TrialRecord, last_stage
 from fakeface_bench.search.optimise import TrialListener
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.entries import Batch, End, OpenTrial
-from fakeface_bench.tracking.queries import all_runs
+from fakeface_bench.tracking.queries import trial_runs
 from fakeface_bench.tracking.runs import TrackedRun, shown_tags, step_of
 from fakeface_bench.tracking.succession import Succession
 
@@ -40,7 +39,8 @@ class TrialRuns(TrialListener):
         what a kill has kept from it is added.
         """
         client = mlflow.MlflowClient()
-        known = {run.data.tags.get(names.TRIAL_ID, ""): run for run in self._runs(client)}
+        runs = trial_runs(client, self._parent.experiment_id, self._tags[names.STUDY])
+        known = {run.data.tags.get(names.TRIAL_ID, ""): run for run in runs}
         for trial in trials:
             run = known.get(trial.uid)
             if run is None:
@@ -100,8 +100,3 @@ class TrialRuns(TrialListener):
         self._outbox.send(Batch(trial.uid, tags=shown_tags(states)))
         status = _STATUS[trial.state]
         self._outbox.send(End(trial.uid, status, int(trial.finished_at * 1000)))
-
-    def _runs(self, client: mlflow.MlflowClient) -> Iterator[Run]:
-        study = self._tags[names.STUDY]
-        query = f"tags.`{names.KIND}` = 'trial' and tags.`{names.STUDY}` = '{study}'"
-        return all_runs(client, self._parent.experiment_id, query)

@@ -17,7 +17,7 @@ from fakeface_bench.data import canvases, pixels
 from fakeface_bench.data.canvases import Pictures
 from fakeface_bench.data.images import load_image
 from fakeface_bench.data.indexed import indexed_bytes
-from fakeface_bench.data.pipeline import stream_images
+from fakeface_bench.data.pipeline import stream_images, stream_rows
 from fakeface_bench.data.pixels import cached_pixels
 from fakeface_bench.data.publish import CachedArrays
 from fakeface_bench.errors import DataError
@@ -198,12 +198,12 @@ def test_an_interrupted_decoding_leaves_nothing_that_a_reader_would_use(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def interrupted(*options: Any) -> Any:
-        yield next(stream_images(*options))
+        yield next(stream_rows(*options))
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(pixels, "STREAM_BATCH", 4)
-        patch.setattr(pixels, "stream_images", interrupted)
+        patch.setattr(pixels, "stream_rows", interrupted)
         with pytest.raises(KeyboardInterrupt):
             pixels_of(faces, rows, progress)
     assert [path for path in fresh_cache.rglob("*") if path.suffix == ".npy"] == []
