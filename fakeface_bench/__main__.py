@@ -1,14 +1,19 @@
 """`python -m fakeface_bench`: the command line, with a user's mistakes told in one line."""
 
 import gc
+import io
 import os
 import sys
+import traceback
+from types import TracebackType
 
 import click
 
 from fakeface_bench.cli import cli
+from fakeface_bench.credentials import hide_credentials
 from fakeface_bench.errors import INTERRUPTED, FakefaceError
 from fakeface_bench.interruption import listen
+from fakeface_bench.visible import visible
 
 #: Commands that go on where they were interrupted; any other begins anew.
 _RESUMED = ("run", "suite", "generalise", "fetch")
@@ -16,19 +21,22 @@ _RESUMED = ("run", "suite", "generalise", "fetch")
 
 def main() -> None:
     """Run the command line and exit: 0, 2 for a wrong request, 1 for any other obstacle."""
+    sys.excepthook = _tell_unexpected
     listen(_give_up)
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        usage = io.StringIO()
+        error.show(usage)
+        click.echo("\n".join(map(_told, usage.getvalue().split("\n"))), err=True, nl=False)
         _fail(error.format_message())
         code = error.exit_code
     except FakefaceError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {_told(error)}", err=True)
         _fail(str(error))
         code = error.exit_code
     except OSError as error:  # a full disk, a folder without permission: it names the file
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {_told(error)}", err=True)
         _fail(str(error))
         code = 1
     except (click.Abort, KeyboardInterrupt):
@@ -36,6 +44,19 @@ def main() -> None:
         code = INTERRUPTED
     gc.freeze()  # else the last collection walks all that TensorFlow holds: two seconds for nothing
     sys.exit(code)
+
+
+def _told(error: object) -> str:
+    """Return what an error says on one line, without anybody's password."""
+    return visible(hide_credentials(str(error)))
+
+
+def _tell_unexpected(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print an error that is ours to mend as Python does, but for passwords."""
+    lines = traceback.format_exception(kind, error, trace)
+    click.echo(hide_credentials("".join(lines)), err=True, nl=False)
 
 
 def _interrupted() -> str:
@@ -61,7 +82,7 @@ def _fail(reason: str) -> None:
         try:
             fail_adopted_run(reason)
         except Exception as obstacle:  # the store itself may be what failed
-            click.echo(f"The MLflow run could not be marked FAILED: {obstacle}", err=True)
+            click.echo(f"The MLflow run could not be marked FAILED: {_told(obstacle)}", err=True)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def run_evaluation(config: EvaluateConfig, progress: Progress) -> EvaluationOutc
     check_evaluate(config)
     open_store()
     with tracked_run("evaluation", "evaluation", config.as_params()) as run:
-        trained = open_trained(config.model, run.experiment_id, progress)
+        trained = open_trained(config.model, run.experiment_id, progress, config.allow_unsafe_model)
         model = trained.model
         run.tag({names.MODEL: model.label, names.EVALUATED: model.run_id})
         run.tag({names.RUN_NAME: f"{model.label}, trained on {model.data}, elsewhere"})

@@ -17,7 +17,11 @@ from fakeface_bench.tracking.model_files import detector_folder, model_version
 
 
 def run_prediction(
-    folder: Path, files: Sequence[Path], tell: Callable[[Prediction], object], progress: Progress
+    folder: Path,
+    files: Sequence[Path],
+    tell: Callable[[Prediction], object],
+    progress: Progress,
+    safe: bool = True,
 ) -> PredictionCounts:
     """Load a model and classify files with it.
 
@@ -26,16 +30,22 @@ def run_prediction(
         files: As in `predict_files`.
         tell: As in `predict_files`.
         progress: Told of the files.
+        safe: As in `load_classifier`.
 
     Raises:
         ModelError: If the model was trained on pictures decoded by other rules.
     """
-    return predict_files(load_classifier(folder), files, tell, progress)
+    return predict_files(load_classifier(folder, safe), files, tell, progress)
 
 
-def load_classifier(folder: Path) -> FaceClassifier:
-    """Load the detector of an MLflow model; the folder is not needed any more then."""
-    return FaceClassifier.load(detector_folder(folder), model_version(folder))
+def load_classifier(folder: Path, safe: bool = True) -> FaceClassifier:
+    """Load the detector of an MLflow model; the folder is not needed any more then.
+
+    Args:
+        folder: Of the model.
+        safe: Whether a network is refused that could run code of whoever made it.
+    """
+    return FaceClassifier.load(detector_folder(folder), model_version(folder), safe)
 
 
 def predict_files(

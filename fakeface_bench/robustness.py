@@ -47,7 +47,11 @@ def run_robustness(config: RobustnessConfig, progress: Progress) -> RobustnessOu
     open_store()
     asked = config.as_params() | {"corruptions_version": CORRUPTIONS_VERSION}
     with tracked_run("robustness", "robustness", asked) as run:
-        models = _distinct([_opened(name, run, progress) for name in config.model_names])
+        opened = [
+            open_trained(name, run.experiment_id, progress, config.allow_unsafe_model)
+            for name in config.model_names
+        ]
+        models = _distinct(opened)
         test_set = _test_set(config, models[0].model, progress)
         rows, overlaps = _unseen_by_all(models, test_set, progress)
         rows = _limited(rows, config.limit, test_set.name)
@@ -59,10 +63,6 @@ def run_robustness(config: RobustnessConfig, progress: Progress) -> RobustnessOu
             run, config.output, lambda draft: write_robustness_report(robustness, draft)
         )
     return RobustnessOutcome(robustness, run.run_id, run.experiment_id, folder)
-
-
-def _opened(name: str, run: TrackedRun, progress: Progress) -> Trained:
-    return open_trained(name, run.experiment_id, progress)
 
 
 def _distinct(models: Sequence[Trained]) -> list[Trained]:

@@ -98,24 +98,27 @@ class Trained:
         return np.concatenate(scored)
 
 
-def open_trained(model: str, experiment_id: str, progress: Progress) -> Trained:
+def open_trained(
+    model: str, experiment_id: str, progress: Progress, allow_unsafe: bool = False
+) -> Trained:
     """Open a finished model.
 
     Args:
         model: Address in the registry, id of a run, folder of an MLflow model, or `best`.
         experiment_id: Where `best` looks.
         progress: Told how far it is.
+        allow_unsafe: As in `fetched_model`.
 
     Raises:
-        UsageError: If there is no such model, it is of another kind, or it does not tell what it
-            saw.
+        UsageError: If there is no such model, it is unsafe or of another kind, or does not tell
+            what it saw.
         ModelError: If it is damaged, or cannot be reached.
     """
     address = best_study(experiment_id, "", progress).run_id if model == BEST else model
-    with fetched_model(address) as folder:
+    with fetched_model(address, allow_unsafe) as folder:
         run_id, noted = model_facts(folder)
         seen = _seen(detector_folder(folder) / SEEN_FILE, address)
-        classifier = load_classifier(folder)
+        classifier = load_classifier(folder, safe=not allow_unsafe)
     return Trained(
         model=_described(address, run_id, noted, classifier, len(seen)),
         classifier=classifier,

@@ -7,12 +7,16 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h5py
 import keras
 
 from fakeface_bench.architectures.architecture import Architecture
+from fakeface_bench.architectures.weights_file import (
+    check_configuration,
+    first_difference,
+    shapes_in,
+)
 from fakeface_bench.architectures.weights_spec import check_weights_spec, file_label
 from fakeface_bench.errors import WeightsError
 
@@ -63,6 +67,7 @@ def resolve_weights(spec: str, architecture: Architecture, seed: int) -> Weights
             return Weights("imagenet", seed=seed)
         return Weights("random", seed=seed, warning=_random_warning(architecture))
     path = Path(spec).expanduser()
+    check_configuration(path)
     return Weights(file_label(path), path=path, seed=seed)
 
 
@@ -101,7 +106,7 @@ def load_weights_file(network: keras.Model, architecture: Architecture, path: Pa
     """
     try:
         with h5py.File(path) as file:
-            difference = _first_difference(network, _shapes_in(file))
+            difference = first_difference(network, shapes_in(file))
     except OSError as error:
         raise WeightsError(f"{path} is no Keras weights file (HDF5): {error}") from error
     if difference:
@@ -164,43 +169,3 @@ def _how_to_get(architecture: Architecture) -> str:
         f"To get them, run once with a network, or copy {architecture.imagenet_file} into "
         f"{imagenet_file(architecture).parent}, or pass a file with weights=PATH."
     )
-
-
-def _shapes_in(file: h5py.File) -> dict[str, list[tuple[int, ...]]]:
-    """Return the shapes of each layer's variables in a Keras 3 or a legacy weights file."""
-    shapes: dict[str, list[tuple[int, ...]]] = {}
-
-    def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset):
-            parts = name.split("/")
-            if parts[0].startswith("optimizer"):  # of a file saved after training
-                return
-            layer = parts[1] if parts[0] == "layers" and len(parts) > 1 else parts[0]
-            shapes.setdefault(layer, []).append(tuple(item.shape))
-
-    file.visititems(visit)
-    return shapes
-
-
-def _first_difference(network: keras.Model, found: dict[str, list[tuple[int, ...]]]) -> str:
-    """Return in words where the file's variables differ from the network's; empty if nowhere."""
-    layers = [layer for layer in network.layers if layer.weights]
-    if not found:
-        return "it holds no variables"
-    remaining = sorted(shape for shapes in found.values() for shape in shapes)
-    for layer in layers:
-        for variable in layer.weights:
-            shape = tuple(variable.shape)
-            if shape not in remaining:
-                return (
-                    f"layer {layer.name!r} needs {variable.name} of shape {shape}, which no layer "
-                    "of the file has left"
-                )
-            remaining.remove(shape)
-    if remaining:
-        spare = next(name for name, shapes in found.items() if remaining[0] in shapes)
-        return (
-            f"the file has {len(remaining)} variables more than the network, the first of shape "
-            f"{remaining[0]}, as in its layer {spare!r}"
-        )
-    return ""

@@ -4,10 +4,14 @@ import hashlib
 from pathlib import Path
 
 from fakeface_bench.architectures.architecture import Architecture
+from fakeface_bench.architectures.unsafe_files import is_keras_model, what_runs_code
 from fakeface_bench.errors import UsageError
 from fakeface_bench.folders import existing_path
 
 WEIGHT_WORDS = ("auto", "imagenet", "random")
+VALUES_ALONE = (
+    "Weights are values alone, in a file that Keras's model.save_weights('NAME.weights.h5') wrote."
+)
 
 
 def file_label(path: Path) -> str:
@@ -32,3 +36,16 @@ def check_weights_spec(spec: str, architecture: Architecture) -> None:
             f"weights {spec!r} is no file; it is 'auto', 'imagenet', 'random' or the path of a "
             "Keras weights file (.weights.h5 or .h5)."
         )
+    if spec not in WEIGHT_WORDS and path:
+        _check_file(spec, path)
+
+
+def _check_file(spec: str, path: Path) -> None:
+    """Refuse what is more than values: nothing of a weights file may run."""
+    if found := what_runs_code(path):
+        raise UsageError(
+            f"weights {spec!r} holds {found}, which could run code of whoever made it, and is not "
+            f"read. {VALUES_ALONE}"
+        )
+    if is_keras_model(path):
+        raise UsageError(f"weights {spec!r} is a whole Keras model (.keras). {VALUES_ALONE}")

@@ -21,7 +21,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from fakeface_bench.credentials import hide_credentials
 from fakeface_bench.progress import Advance
+from fakeface_bench.visible import visible
 
 if TYPE_CHECKING:  # importing them would load TensorFlow
     from fakeface_bench.audit import AuditOutcome
@@ -51,6 +53,11 @@ def rate(per_second: float, unit: str) -> str:
     return f"{per_second:.0f} {unit}/s" if per_second >= 10 else f"{per_second:.1f} {unit}/s"
 
 
+def plain(text: str) -> str:
+    """Return text as rich prints it to the letter: no markup, nothing that steers, no password."""
+    return escape(visible(hide_credentials(text)))
+
+
 def result_console() -> Console:
     """Return where results are printed: as wide as the terminal, or as `PLAIN_WIDTH`."""
     console = Console()
@@ -75,11 +82,11 @@ class ConsoleProgress:
 
     def say(self, line: str) -> None:
         """Tell one plain line."""
-        self._messages.print(escape(line), highlight=False)
+        self._messages.print(plain(line), highlight=False)
 
     def warn(self, line: str) -> None:
         """Tell one line in a warning's colour."""
-        self._messages.print(f"[yellow]Warning:[/] {escape(line)}", highlight=False)
+        self._messages.print(f"[yellow]Warning:[/] {plain(line)}", highlight=False)
 
     @contextmanager
     def _bar(self, title: str, total: int, unit: str) -> Iterator[Advance]:
@@ -123,7 +130,7 @@ def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
     record = outcome.record
     how = f", {record.trained}" if record.trained else ""
     title = f"{record.model} on {record.data} ({record.weights.label} weights{how})"
-    table = Table(title=escape(title))
+    table = Table(title=plain(title))
     for heading in ("metric", "validation", "test (95 % interval)"):
         table.add_column(heading, justify="left" if heading == "metric" else "right")
     for row in summary_rows(record):
@@ -133,11 +140,11 @@ def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
     parts = Table(*PARTS_HEADER, title="parts of the test split (95 % intervals)")
     parts.columns[0].no_wrap = True
     for part in part_rows(record):
-        parts.add_row(*(escape(cell.replace(" (", "\n(")) for cell in part))
+        parts.add_row(*(plain(cell.replace(" (", "\n(")) for cell in part))
     if parts.row_count:
         console.print(parts)
     if record.weights.warning:
-        console.print(f"[yellow]{escape(record.weights.warning)}[/]", soft_wrap=True)
+        console.print(f"[yellow]{plain(record.weights.warning)}[/]", soft_wrap=True)
     states = [trial.state for trial in record.search.trials]
     console.print(
         f"{len(states)} trials ({states.count('pruned')} pruned, {states.count('failed')} failed), "
@@ -147,7 +154,7 @@ def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
         highlight=False,
     )
     if outcome.bias:
-        console.print(escape(outcome.bias.told), highlight=False)
+        console.print(plain(outcome.bias.told), highlight=False)
     print_way_to(outcome.experiment_id, outcome.run_id, console)
     if outcome.registration:
         print_registration(outcome.registration, console)
@@ -161,36 +168,36 @@ def print_comparison(outcome: "ComparisonOutcome", console: Console) -> None:
     header, rows = leaderboard_rows(comparison)
     table = Table(title="what accuracy costs (95 % intervals)")
     for number, heading in enumerate(header):
-        table.add_column(escape(heading), justify="right" if number else "left")
+        table.add_column(plain(heading), justify="right" if number else "left")
     for row in rows:
-        table.add_row(*map(escape, row))
+        table.add_row(*map(plain, row))
     console.print(table)
-    console.print(escape(verdict_of(comparison).paragraph), highlight=False)
+    console.print(plain(verdict_of(comparison).paragraph), highlight=False)
     for study in comparison.left_out:
-        console.print(f"Left out: {escape(study.name)}: {escape(study.reason)}", highlight=False)
+        console.print(f"Left out: {plain(study.name)}: {plain(study.reason)}", highlight=False)
     if outcome.folder:
         page = outcome.folder / "report.html"
-        console.print(f"Report: {escape(str(page))}", soft_wrap=True, highlight=False)
+        console.print(f"Report: {plain(str(page))}", soft_wrap=True, highlight=False)
     print_way_to(outcome.experiment_id, outcome.run_id, console)
 
 
 def print_registration(registration: "Registration", console: Console) -> None:
     """Print what the gate found, and how the champion is served."""
     for line in registration.lines:
-        console.print(escape(line), highlight=False)
+        console.print(plain(line), highlight=False)
     if registration.is_champion:
         champion = f"models:/{registration.name}@champion"
         command = f"mlflow models serve -m {shlex.quote(champion)} --env-manager local"
-        console.print(f"Serve it: {escape(command)}", soft_wrap=True, highlight=False)
+        console.print(f"Serve it: {plain(command)}", soft_wrap=True, highlight=False)
 
 
 def print_audit(outcome: "AuditOutcome", console: Console) -> None:
     """Print the findings and how to open the run in MLflow's UI."""
     from fakeface_bench.report import audit_rows
 
-    table = Table(title=escape(f"audit of {outcome.audit.name}"), show_header=False)
+    table = Table(title=plain(f"audit of {outcome.audit.name}"), show_header=False)
     for finding, value in audit_rows(outcome.audit):
-        table.add_row(escape(finding), escape(value))
+        table.add_row(plain(finding), plain(value))
     console.print(table)
     print_way_to(outcome.experiment_id, outcome.run_id, console)
 
@@ -201,5 +208,5 @@ def print_way_to(experiment_id: str, run_id: str, console: Console) -> None:
 
     command, address = ui_command(experiment_id, run_id)
     if command:
-        console.print(f"See it: {escape(command)}", soft_wrap=True, highlight=False)
-    console.print(f"  then open {address}", soft_wrap=True, highlight=False)
+        console.print(f"See it: {plain(command)}", soft_wrap=True, highlight=False)
+    console.print(f"  then open {plain(address)}", soft_wrap=True, highlight=False)

@@ -2,6 +2,7 @@
 
 import click
 
+from fakeface_bench.cli.model_options import allow_unsafe_option
 from fakeface_bench.config import EvaluateConfig
 
 _DEFAULT = EvaluateConfig()
@@ -30,6 +31,7 @@ _DEFAULT = EvaluateConfig()
     default=_DEFAULT.output,
     help="Folder to write the report to, besides MLflow; empty for none.",
 )
+@allow_unsafe_option
 def evaluate(**options: object) -> None:
     """Score a finished model on datasets that nothing of it was selected on.
 
@@ -38,6 +40,7 @@ def evaluate(**options: object) -> None:
     """
     # TensorFlow and MLflow take seconds to import, so a wrong request is told before.
     from fakeface_bench.cli.console import ConsoleProgress
+    from fakeface_bench.tracking.model_safety import WARNING
     from fakeface_bench.transfer_request import check_evaluate
 
     config = EvaluateConfig(**options)  # type: ignore[arg-type]  # click has checked each option
@@ -49,4 +52,6 @@ def evaluate(**options: object) -> None:
     from fakeface_bench.evaluate import run_evaluation
 
     progress = ConsoleProgress()
+    if config.allow_unsafe_model:
+        progress.warn(WARNING)
     print_evaluation(run_evaluation(config, progress), progress.console)

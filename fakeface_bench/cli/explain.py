@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from fakeface_bench.cli.model_options import allow_unsafe_flag
 from fakeface_bench.errors import SOME_UNREADABLE
 
 
@@ -11,8 +12,16 @@ from fakeface_bench.errors import SOME_UNREADABLE
 @click.argument("model")
 @click.argument("paths", nargs=-1, required=True)
 @click.option("--output", default="explanation", help="Folder to write the pictures to.")
+@allow_unsafe_flag
 @click.pass_context
-def explain(context: click.Context, /, model: str, paths: tuple[str, ...], output: str) -> None:
+def explain(
+    context: click.Context,
+    /,
+    model: str,
+    paths: tuple[str, ...],
+    output: str,
+    allow_unsafe_model: bool,
+) -> None:
     """Draw each of PATHS beside what in it spoke to MODEL for real or for fake.
 
     MODEL and PATHS are as in 'predict'. The folder gets a picture a file, and evidence.csv. The
@@ -23,14 +32,17 @@ def explain(context: click.Context, /, model: str, paths: tuple[str, ...], outpu
     from fakeface_bench.data.named_files import named_files
     from fakeface_bench.request import check_explain
     from fakeface_bench.tracking.model_address import model_folder
+    from fakeface_bench.tracking.model_safety import WARNING
 
     model_folder(model)
     check_explain(output)
     files = named_files(paths)
     progress = ConsoleProgress()
+    if allow_unsafe_model:
+        progress.warn(WARNING)
     from fakeface_bench.tracking.model_source import fetched_model
 
-    with fetched_model(model) as folder:
+    with fetched_model(model, allow_unsafe_model) as folder:
         from fakeface_bench.runtime import start_tensorflow
 
         start_tensorflow()
@@ -38,6 +50,7 @@ def explain(context: click.Context, /, model: str, paths: tuple[str, ...], outpu
         from fakeface_bench.predict import load_classifier
 
         target = Path(output).expanduser()
-        unreadable = explain_files(load_classifier(folder), model, files, target, progress)
+        classifier = load_classifier(folder, safe=not allow_unsafe_model)
+        unreadable = explain_files(classifier, model, files, target, progress)
     progress.say(f"{len(files) - unreadable:,} pictures and evidence.csv are in {target}")
     context.exit(SOME_UNREADABLE if unreadable else 0)

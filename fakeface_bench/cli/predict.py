@@ -2,6 +2,7 @@
 
 import click
 
+from fakeface_bench.cli.model_options import allow_unsafe_flag
 from fakeface_bench.config import PREDICTION_FORMS, PredictConfig
 from fakeface_bench.errors import SOME_UNREADABLE
 
@@ -16,6 +17,7 @@ from fakeface_bench.errors import SOME_UNREADABLE
     help="Aligned columns for the eye, or rows for programs.",
 )
 @click.option("--output", default="", help="File to write to; empty for standard output.")
+@allow_unsafe_flag
 @click.pass_context
 def predict(context: click.Context, /, **options: object) -> None:
     """Call each of PATHS real or fake with MODEL.
@@ -34,16 +36,19 @@ def predict(context: click.Context, /, **options: object) -> None:
     from fakeface_bench.data.listing import printable
     from fakeface_bench.data.named_files import named_files
     from fakeface_bench.tracking.model_address import model_folder
+    from fakeface_bench.tracking.model_safety import WARNING
 
     config = PredictConfig(**options)  # type: ignore[arg-type]  # click has checked each option
     model_folder(config.model)
     files = named_files(config.paths)
     progress = ConsoleProgress()
+    if config.allow_unsafe_model:
+        progress.warn(WARNING)
     try:
         with rows_stream(config.output) as stream:
             from fakeface_bench.tracking.model_source import fetched_model
 
-            with fetched_model(config.model) as folder:
+            with fetched_model(config.model, config.allow_unsafe_model) as folder:
                 from fakeface_bench.runtime import start_tensorflow
 
                 start_tensorflow()
@@ -52,7 +57,9 @@ def predict(context: click.Context, /, **options: object) -> None:
                 longest = max(len(printable(path)) for path in files)
                 write = row_writer(config.format, stream, longest)
                 shown = RowsAsProgress() if stream.isatty() else progress
-                counts = run_prediction(folder, files, write, shown)
+                counts = run_prediction(
+                    folder, files, write, shown, safe=not config.allow_unsafe_model
+                )
                 stream.flush()
     except BrokenPipeError:  # `| head` has read enough
         if config.output:

@@ -10,6 +10,7 @@ from typing import IO
 from fakeface_bench.cli.console import ConsoleProgress
 from fakeface_bench.progress import Advance
 from fakeface_bench.records.prediction import Prediction
+from fakeface_bench.visible import visible
 
 COLUMNS = tuple(field.name for field in fields(Prediction))
 #: Longer paths push their own row's other columns to the right.
@@ -71,13 +72,6 @@ def _table_rows(stream: IO[str], path_width: int) -> WriteRow:
             write(*COLUMNS)
         score = "" if row.probability_fake is None else f"{row.probability_fake:.4f}"
         told = (row.path, row.label or "", score, f"{row.threshold:.4f}", row.model_version)
-        write(*map(_harmless, (*told, row.error or "")))
+        write(*map(visible, (*told, row.error or "")))
 
     return write_row
-
-
-def _harmless(text: str) -> str:
-    """Show line breaks, and what else would steer a terminal, as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

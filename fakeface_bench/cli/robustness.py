@@ -2,6 +2,7 @@
 
 import click
 
+from fakeface_bench.cli.model_options import allow_unsafe_option
 from fakeface_bench.config import RobustnessConfig
 
 _DEFAULT = RobustnessConfig()
@@ -35,6 +36,7 @@ _DEFAULT = RobustnessConfig()
     default=_DEFAULT.output,
     help="Folder to write the report to, besides MLflow; empty for none.",
 )
+@allow_unsafe_option
 def robustness(**options: object) -> None:
     """Score trained models on test pictures that are compressed, scaled, blurred and the like.
 
@@ -43,6 +45,7 @@ def robustness(**options: object) -> None:
     """
     # TensorFlow takes seconds to import, so a wrong request is told before.
     from fakeface_bench.cli.console import ConsoleProgress
+    from fakeface_bench.tracking.model_safety import WARNING
     from fakeface_bench.transfer_request import check_robustness
 
     config = RobustnessConfig(**options)  # type: ignore[arg-type]  # click has checked each option
@@ -54,4 +57,6 @@ def robustness(**options: object) -> None:
     from fakeface_bench.robustness import run_robustness
 
     progress = ConsoleProgress()
+    if config.allow_unsafe_model:
+        progress.warn(WARNING)
     print_robustness(run_robustness(config, progress), progress.console)

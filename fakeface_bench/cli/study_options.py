@@ -1,5 +1,7 @@
 """The options that say what a study is asked: those of `run`, a suite and a matrix."""
 
+import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,11 +17,45 @@ from fakeface_bench.config import (
     STORAGE_VARIABLE,
     GeneraliseConfig,
     StudyConfig,
+    holds_password,
 )
+from fakeface_bench.errors import UsageError
 
 Command = Callable[..., Any]
 
 _DEFAULT = StudyConfig()
+
+
+def _storage(context: click.Context, parameter: click.Parameter, given: str) -> str:
+    """Return the storage, which the environment names where the command line does not.
+
+    Raises:
+        UsageError: If a password is where everybody sees it, or would not be told from the rest.
+    """
+    if holds_password(given):
+        run_id = os.environ.get("MLFLOW_RUN_ID", "")
+        raise UsageError(
+            "storage holds a password, and a command line and MLflow's params show it to "
+            f"everybody: put the URL into the variable {STORAGE_VARIABLE}, or the password into "
+            f"PGPASSWORD or ~/.pgpass, and leave it out of storage.{_how_to_delete(run_id)}"
+        )
+    storage = given or os.environ.get(STORAGE_VARIABLE, "")
+    if holds_password(storage) and re.search(r"\s", storage):
+        raise UsageError(
+            f"the password in {STORAGE_VARIABLE} holds white space; write it as %20, and other "
+            "marks of URLs likewise."
+        )
+    return storage
+
+
+def _how_to_delete(run_id: str) -> str:
+    """Say how what `mlflow run` has logged before this process began is gone again."""
+    return run_id and (
+        f" 'mlflow run' has logged it already: 'mlflow runs delete --run-id {run_id}', then "
+        f"'mlflow gc --run-ids {run_id}', deletes it for good."
+    )
+
+
 #: By name, in the order in which help shows them.
 _OPTIONS: Mapping[str, Callable[[Command], Command]] = {
     "data": click.option(
@@ -125,8 +161,9 @@ _OPTIONS: Mapping[str, Callable[[Command], Command]] = {
     "storage": click.option(
         "--storage",
         default=_DEFAULT.storage,
-        envvar=STORAGE_VARIABLE,
-        help="Optuna storage URL; empty for a SQLite file beside MLflow's.",
+        callback=_storage,
+        help=f"Optuna storage URL; empty for what {STORAGE_VARIABLE} says, else a SQLite file "
+        "beside MLflow's.",
     ),
     "timeout_minutes": click.option(
         "--timeout-minutes",

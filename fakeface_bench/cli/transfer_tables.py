@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console, JustifyMethod
-from rich.markup import escape
 from rich.table import Table
 
-from fakeface_bench.cli.console import print_way_to
+from fakeface_bench.cli.console import plain, print_way_to
 
 if TYPE_CHECKING:  # importing them would load TensorFlow
     from fakeface_bench.evaluate import EvaluationOutcome
@@ -53,19 +52,19 @@ def print_robustness(outcome: "RobustnessOutcome", console: Console) -> None:
 def print_table(title: str, content: Content, console: Console) -> None:
     """Print a table, its first column to the left."""
     header, rows = content
-    table = Table(title=escape(title))
+    table = Table(title=plain(title))
     for number, heading in enumerate(header):
         place: JustifyMethod = "right" if number else "left"
-        table.add_column(escape(heading), justify=place, overflow="fold")
+        table.add_column(plain(heading), justify=place, overflow="fold")
     for row in rows:
-        table.add_row(*map(escape, row))
+        table.add_row(*map(plain, row))
     console.print(table)
 
 
 def print_end(sentences: Iterable[str], folder: Path | None, console: Console) -> None:
     """Print what follows from a table, and where the page is."""
     for sentence in sentences:
-        console.print(escape(sentence), highlight=False)
+        console.print(plain(sentence), highlight=False)
     if folder:
         page = folder / "report.html"
-        console.print(f"Report: {escape(str(page))}", soft_wrap=True, highlight=False)
+        console.print(f"Report: {plain(str(page))}", soft_wrap=True, highlight=False)

@@ -30,6 +30,7 @@ from fakeface_bench.config.study import (
     STORAGE_VARIABLE,
     StudyConfig,
     equalising_quality,
+    holds_password,
     without_credentials,
 )
 from fakeface_bench.config.transfer import (
@@ -82,6 +83,7 @@ __all__ = [
     "TrialConfig",
     "TuningConfig",
     "equalising_quality",
+    "holds_password",
     "listed",
     "without_credentials",
 ]

@@ -125,9 +125,11 @@ class PredictConfig:
         paths: Files, folders, and patterns of them.
         format: One of `PREDICTION_FORMS`.
         output: File to write to; standard output when empty.
+        allow_unsafe_model: Whether a model may hold what could run code of whoever made it.
     """
 
     model: str
     paths: tuple[str, ...]
     format: str = "table"
     output: str = ""
+    allow_unsafe_model: bool = False

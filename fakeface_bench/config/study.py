@@ -9,17 +9,17 @@ from fakeface_bench.config.names import AUTO, FROZEN, SEARCHED, UNTOUCHED, liste
 #: Names the study's storage, for a process whose command line is not to show a password.
 STORAGE_VARIABLE = "FAKEFACE_STORAGE"
 
-
 _EQUALISE = re.compile(r"jpeg(\d{0,3})")
 #: What may stand for a user, then a password, an at sign.
 _OF_DATABASE = re.compile(r"""^((?!file:)[\w+.-]+://)[^\s:/?#@["'<>]*(?::.*)?@""", re.DOTALL)
+_USER_ALONE = re.compile(r"^([\w+.-]+://)[^\s:/?#@]*@(?!.*@)", re.DOTALL)
 _OF_WEB = re.compile(
     r"""^(https?://)[^\s:/?#@["'<>]*(?::(?!\d{0,5}(?:[/?#\s"'<>),;]|$)).*)?@""", re.I | re.DOTALL
 )
 #: A field of a query, or of a PostgreSQL connection, that keeps a secret; percent-encoded too.
 SECRET_FIELD = re.compile(
-    r"(\b[\w-]*(?:password|passwd|pwd|passphrase|secret|token|signature|api_?key)(?:=|%3D))"
-    r"(?:(?!%26)[^\s&\"'<>#;,)])+",
+    r"(\b[\w-]{0,30}(?:password|passwd|pwd|passphrase|secret|token|signature|api_?key)(?:=|%3D))"
+    r"(?:(?!%26)[^\s&\"'#])+",
     re.IGNORECASE,
 )
 
@@ -44,6 +44,11 @@ def without_credentials(url: str) -> str:
     """
     shown = (_OF_WEB if url.lower().startswith("http") else _OF_DATABASE).sub(r"\1", url)
     return SECRET_FIELD.sub(r"\1***", shown)
+
+
+def holds_password(url: str) -> bool:
+    """Whether a database's URL has more than a user's name that is not to be shown."""
+    return without_credentials(url) not in (url, _USER_ALONE.sub(r"\1", url))
 
 
 @dataclass(frozen=True, slots=True)

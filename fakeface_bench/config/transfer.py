@@ -20,12 +20,14 @@ class EvaluateConfig:
         data: Test sets, joined by commas; each as in `StudyConfig`.
         limit: At most this many images per class of each set; 0 for all.
         output: Folder to write the report to as well; none when empty.
+        allow_unsafe_model: Whether a model may hold what could run code of whoever made it.
     """
 
     model: str = BEST
     data: str = "synthetic"
     limit: int = 0
     output: str = "evaluation"
+    allow_unsafe_model: bool = False
 
     @property
     def test_sets(self) -> list[str]:
@@ -49,6 +51,7 @@ class RobustnessConfig:
         limit: At most this many images per class; 0 for all.
         seed: Of the noise.
         output: Folder to write the report to as well; none when empty.
+        allow_unsafe_model: Whether a model may hold what could run code of whoever made it.
     """
 
     models: str = BEST
@@ -56,6 +59,7 @@ class RobustnessConfig:
     limit: int = 0
     seed: int = 0
     output: str = "robustness"
+    allow_unsafe_model: bool = False
 
     @property
     def model_names(self) -> list[str]:

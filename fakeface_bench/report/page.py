@@ -13,7 +13,7 @@ import numpy.typing as npt
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from fakeface_bench.report.audit.names import shortened
+from fakeface_bench.report.wording import shortened
 
 _THUMBNAIL_QUALITY = 88
 

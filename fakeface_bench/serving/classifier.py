@@ -93,8 +93,13 @@ class FaceClassifier:
         self._pool = ThreadPoolExecutor(os.cpu_count())
 
     @classmethod
-    def load(cls, folder: Path, version: str) -> Self:
+    def load(cls, folder: Path, version: str, safe: bool = True) -> Self:
         """Load what `write_detector` wrote.
+
+        Args:
+            folder: Of the detector.
+            version: Told in every verdict.
+            safe: Whether a network is refused that could run code of whoever made it.
 
         Raises:
             ModelError: If it is damaged, or was trained on pictures decoded by other rules than
@@ -111,7 +116,7 @@ class FaceClassifier:
                 "predict' use the code that the model brings."
             )
         try:
-            network = keras.saving.load_model(folder / NETWORK_FILE, compile=False, safe_mode=True)
+            network = keras.saving.load_model(folder / NETWORK_FILE, compile=False, safe_mode=safe)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise _damaged(NETWORK_FILE, error) from error
         return cls(network, facts, version)

@@ -13,20 +13,22 @@ from fakeface_bench.errors import ModelError, UsageError, shortened
 from fakeface_bench.folders import draft_folder
 from fakeface_bench.tracking.model_address import ADDRESSES, model_folder
 from fakeface_bench.tracking.model_files import MODEL_NAME, is_detector
+from fakeface_bench.tracking.model_safety import ALLOW_UNSAFE, unsafe_part
 from fakeface_bench.tracking.store import open_store
 
 
 @contextmanager
-def fetched_model(model: str) -> Iterator[Path]:
+def fetched_model(model: str, allow_unsafe: bool = False) -> Iterator[Path]:
     """Yield the folder of a model of this project, which may be gone after the block.
 
     TensorFlow is not needed for it, so a wrong name is told before that is loaded.
 
     Args:
         model: Its address in the registry, a run, or a folder.
+        allow_unsafe: Whether it may hold what could run code of whoever made it.
 
     Raises:
-        UsageError: If there is no such model, or it is one of another kind.
+        UsageError: If there is no such model, or it is unsafe or of another kind.
         ModelError: If the registry cannot be reached.
     """
     with draft_folder() as draft:
@@ -42,6 +44,12 @@ def fetched_model(model: str) -> Iterator[Path]:
             raise UsageError(
                 f"the model {model!r} is of another kind (flavours: {flavours}); only models that "
                 "a study of fakeface_bench has logged hold what is needed."
+            )
+        found = "" if allow_unsafe else unsafe_part(folder, flavors)
+        if found:
+            raise UsageError(
+                f"the model {model!r} holds {found}, which could run code of whoever made it, and "
+                f"is not loaded. {ALLOW_UNSAFE} loads it all the same, if you trust them."
             )
         yield folder
 

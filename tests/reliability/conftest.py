@@ -1,12 +1,14 @@
 """What the reliability tests share: one launcher, and one study that nothing disturbed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.reliability.commands import Launcher, Place
 
+#: pytest's `record_property`: what a test did, and how often, for benchmarks/reliability.py.
+Count = Callable[[str, object], None]
 #: A small study through every phase.
 TRIALS = 4
 STUDY = (

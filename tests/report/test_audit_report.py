@@ -27,9 +27,10 @@ from fakeface_bench.report.audit import (
 from fakeface_bench.report.audit.class_comparison import fact_named, facts_of
 from fakeface_bench.report.audit.counts import count
 from fakeface_bench.report.audit.image_findings import half_width_95
-from fakeface_bench.report.audit.names import shortened, visible
 from fakeface_bench.report.audit.pairs import GROUND, pair_groups
 from fakeface_bench.report.audit.verdict import find
+from fakeface_bench.report.wording import shortened
+from fakeface_bench.visible import visible
 
 TABLES = (
     *("balance.csv", "duplicates.csv", "file_sizes.csv", "formats.csv"),

@@ -12,8 +12,8 @@ from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.records import FloatArray, ShortcutFloor
 from fakeface_bench.report import style
 from fakeface_bench.report.audit.class_comparison import Fact
-from fakeface_bench.report.audit.names import shortened
 from fakeface_bench.report.audit.tables import strongest_first
+from fakeface_bench.report.wording import shortened
 
 MOST_TABLES = 12
 _BINS = 48

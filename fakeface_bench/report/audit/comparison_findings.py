@@ -7,7 +7,7 @@ import pandas as pd
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.report.audit.class_comparison import Fact, fact_named
 from fakeface_bench.report.audit.finding import Finding, listed
-from fakeface_bench.report.audit.names import percent
+from fakeface_bench.report.wording import percent
 
 #: Medians closer than this are called alike.
 _ALIKE_SIZE = 0.02

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from fakeface_bench.data.selection import BOTH_LABELS
 from fakeface_bench.report.audit.counts import Counts, PairCounts
 from fakeface_bench.report.audit.finding import Finding, per_split
-from fakeface_bench.report.audit.names import counted
+from fakeface_bench.report.wording import counted
 
 
 def duplicate_findings(counts: Counts, own_split: bool) -> Iterator[Finding]:

@@ -11,7 +11,8 @@ from fakeface_bench.data.layout import SPLITS
 from fakeface_bench.data.selection import unreadable_shares
 from fakeface_bench.report.audit.counts import Counts
 from fakeface_bench.report.audit.finding import Finding, listed
-from fakeface_bench.report.audit.names import counted, percent, shortened, visible
+from fakeface_bench.report.wording import counted, percent, shortened
+from fakeface_bench.visible import visible
 
 #: Half-width of the test interval above which two studies will rarely be told apart.
 _WIDE = 0.05

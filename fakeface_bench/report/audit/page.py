@@ -12,12 +12,13 @@ import pandas as pd
 from PIL import Image
 
 from fakeface_bench.data.audit import Audit
-from fakeface_bench.report.audit.names import shortened, visible
 from fakeface_bench.report.audit.page_tables import detailed_tables, overview_tables
 from fakeface_bench.report.audit.pairs import PairGroup
 from fakeface_bench.report.audit.summary import described, key_figures, split_told
 from fakeface_bench.report.audit.verdict import Findings
 from fakeface_bench.report.page import data_uri, page_environment
+from fakeface_bench.report.wording import shortened
+from fakeface_bench.visible import visible
 
 #: What each picture shows, for those who cannot see it; in the order of the page.
 CHARTS = {

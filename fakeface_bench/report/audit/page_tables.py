@@ -9,9 +9,9 @@ from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.duplicates import MOST_PAIRS
 from fakeface_bench.data.layout import SPLITS
 from fakeface_bench.report.audit.comparison_findings import kilobytes, shares_told
-from fakeface_bench.report.audit.names import shortened
 from fakeface_bench.report.audit.verdict import Findings
 from fakeface_bench.report.page import PageTable
+from fakeface_bench.report.wording import shortened
 
 MOST_ROWS = 50
 #: Title, what an empty one says, of the tables that name single files.

@@ -15,7 +15,7 @@ from fakeface_bench.data.images import decode_bytes
 from fakeface_bench.errors import DataError
 from fakeface_bench.report import style
 from fakeface_bench.report.audit.counts import Mask, pairs_of_many
-from fakeface_bench.report.audit.names import counted, shortened
+from fakeface_bench.report.wording import counted, shortened
 
 MOST_SHOWN = 12
 THUMBNAIL_PX = 160

@@ -13,11 +13,11 @@ from fakeface_bench.report.audit.charts import (
     draw_shortcut,
 )
 from fakeface_bench.report.audit.class_comparison import Fact, fact_named
-from fakeface_bench.report.audit.names import shortened
 from fakeface_bench.report.audit.page import CHARTS, Pictures, write_page
 from fakeface_bench.report.audit.pairs import PAIR_PICTURES, PairGroup, draw_pairs, pair_groups
 from fakeface_bench.report.audit.summary import findings_markdown
 from fakeface_bench.report.audit.verdict import Findings, find
+from fakeface_bench.report.wording import shortened
 
 #: Of a dataset's name in a picture's subtitle.
 _LONGEST_NAME = 34

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from fakeface_bench.data.audit import Audit
 from fakeface_bench.records import ShortcutFloor
 from fakeface_bench.report.audit.finding import Finding, listed
-from fakeface_bench.report.audit.names import shortened
 from fakeface_bench.report.audit.tables import strongest_first
+from fakeface_bench.report.wording import shortened
 
 #: From here on metadata discriminates "acceptably" and "outstandingly": Hosmer, Lemeshow &
 #: Sturdivant (2013), "Applied logistic regression", chapter 5.

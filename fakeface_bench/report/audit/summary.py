@@ -7,9 +7,9 @@ from fakeface_bench.data.selection import BOTH_LABELS, HELD_OUT_COPY
 from fakeface_bench.records import ShortcutFloor
 from fakeface_bench.report.audit.counts import Counts, PairCounts, cell_name, count
 from fakeface_bench.report.audit.finding import listed
-from fakeface_bench.report.audit.names import found, shortened
 from fakeface_bench.report.audit.verdict import Findings, find, left_out_told, reasons_told
 from fakeface_bench.report.markdown import escaped, table
+from fakeface_bench.report.wording import found, shortened
 
 #: A name of a dataset longer than this is cut in running text.
 _LONGEST_NAME = 80

@@ -11,7 +11,8 @@ from fakeface_bench.data.audit import Audit
 from fakeface_bench.data.layout import SPLITS
 from fakeface_bench.records import ShortcutFloor
 from fakeface_bench.report.audit.class_comparison import Fact
-from fakeface_bench.report.audit.names import counted, visible
+from fakeface_bench.report.wording import counted
+from fakeface_bench.visible import visible
 
 QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 _CLASSES = dict(enumerate(CLASS_NAMES))

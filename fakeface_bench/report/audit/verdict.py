@@ -10,8 +10,8 @@ from fakeface_bench.report.audit.counts import Counts, count
 from fakeface_bench.report.audit.duplicate_findings import duplicate_findings
 from fakeface_bench.report.audit.finding import Finding, Weight, listed
 from fakeface_bench.report.audit.image_findings import image_findings
-from fakeface_bench.report.audit.names import counted
 from fakeface_bench.report.audit.shortcut_findings import reserve, shortcut_findings
+from fakeface_bench.report.wording import counted
 
 
 @dataclass(frozen=True)

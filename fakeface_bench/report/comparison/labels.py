@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from fakeface_bench.records import ComparedStudy
-from fakeface_bench.report.audit.names import shortened
+from fakeface_bench.report.wording import shortened
 
 LONGEST_LABEL = 44
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from fakeface_bench.records import LeftOut
-from fakeface_bench.report.audit.names import shortened
 from fakeface_bench.report.comparison.comparison import Comparison
 from fakeface_bench.report.comparison.rows import (
     STEPS_HEADER,
@@ -16,6 +15,7 @@ from fakeface_bench.report.comparison.rows import (
 from fakeface_bench.report.comparison.units import listed, sentence_end
 from fakeface_bench.report.comparison.verdict import verdict_of, warnings_of
 from fakeface_bench.report.markdown import escaped, table
+from fakeface_bench.report.wording import shortened
 
 #: MLflow shows this much of a description.
 MOST_CHARACTERS = 5000

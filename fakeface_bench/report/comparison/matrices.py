@@ -9,10 +9,10 @@ from matplotlib.image import AxesImage
 
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.report import style
-from fakeface_bench.report.audit.names import shortened
 from fakeface_bench.report.comparison.agreement import CountArray
 from fakeface_bench.report.comparison.comparison import Comparison
 from fakeface_bench.report.comparison.pictures import described
+from fakeface_bench.report.wording import shortened
 
 _COLUMNS = 4
 _ROW_INCHES = 2.15

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from plotly.offline import get_plotlyjs
 
 from fakeface_bench.config import CLASS_NAMES
-from fakeface_bench.report.audit.names import counted, shortened
 from fakeface_bench.report.comparison import page_tables as tables
 from fakeface_bench.report.comparison.comparison import Comparison
 from fakeface_bench.report.comparison.curves import accuracy_curve
@@ -26,6 +25,7 @@ from fakeface_bench.report.comparison.units import listed
 from fakeface_bench.report.comparison.verdict import verdict_of, warnings_of
 from fakeface_bench.report.gallery import MOST_IMAGES, thumbnail
 from fakeface_bench.report.page import page_environment
+from fakeface_bench.report.wording import counted, shortened
 
 _PACKAGE = "fakeface_bench.report.comparison"
 _LONGEST_DATA = 60

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from fakeface_bench.config import CLASS_NAMES
-from fakeface_bench.report.audit.names import shortened
 from fakeface_bench.report.comparison.comparison import Comparison
 from fakeface_bench.report.comparison.rows import (
     STEPS_HEADER,
@@ -17,6 +16,7 @@ from fakeface_bench.report.comparison.rows import (
 from fakeface_bench.report.comparison.steps import Step
 from fakeface_bench.report.comparison.units import UNKNOWN, cost, percent_right, sentence_end
 from fakeface_bench.report.page import PageTable
+from fakeface_bench.report.wording import shortened
 
 _LONGEST_REASON = 300
 #: What each word means, on the page.

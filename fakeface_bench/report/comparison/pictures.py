@@ -9,13 +9,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
 
 from fakeface_bench.report import style
-from fakeface_bench.report.audit.names import shortened
 from fakeface_bench.report.comparison.axes import SHORTEST, time_axis
 from fakeface_bench.report.comparison.comparison import Comparison
 from fakeface_bench.report.comparison.curves import AccuracyCurve, accuracy_curve
 from fakeface_bench.report.comparison.palette import mark
 from fakeface_bench.report.comparison.plots import PALE
 from fakeface_bench.report.comparison.standing import Standing
+from fakeface_bench.report.wording import shortened
 
 _LEGEND_POINTS = 9.5
 _LEGEND_ROW_INCHES = 0.2

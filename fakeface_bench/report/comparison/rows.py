@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.records import Ledger
 from fakeface_bench.records.ledger import TARGETS, target_key
-from fakeface_bench.report.audit.names import shortened
 from fakeface_bench.report.comparison.comparison import Comparison
 from fakeface_bench.report.comparison.standing import Figure, Standing
 from fakeface_bench.report.comparison.steps import Step
@@ -20,6 +19,7 @@ from fakeface_bench.report.comparison.units import (
     signed,
 )
 from fakeface_bench.report.results import with_interval
+from fakeface_bench.report.wording import shortened
 
 Rows = list[tuple[str, ...]]
 

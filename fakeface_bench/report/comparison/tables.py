@@ -8,10 +8,10 @@ import pandas as pd
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.evaluation.paired import RESAMPLED
 from fakeface_bench.records.ledger import STAGES, TARGETS, target_key
-from fakeface_bench.report.audit.names import visible
 from fakeface_bench.report.comparison.comparison import Comparison
 from fakeface_bench.report.comparison.standing import Standing
 from fakeface_bench.report.comparison.steps import Gain, Step
+from fakeface_bench.visible import visible
 
 #: Figures of a ledger that always have a column; others follow them.
 _FIGURES = (

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from fakeface_bench.records import Estimate
 from fakeface_bench.records.robustness import ModelRobustness, Robustness
-from fakeface_bench.report.audit.names import shortened, visible
 from fakeface_bench.report.comparison.units import UNKNOWN, signed
 from fakeface_bench.report.page import PageTable
 from fakeface_bench.report.robustness.tables import robustness_rows
 from fakeface_bench.report.robustness.told import LONGEST_LABEL, estimate, label_of
 from fakeface_bench.report.robustness.verdict import at_chance, named
+from fakeface_bench.report.wording import shortened
+from fakeface_bench.visible import visible
 
 TERMS = (
     (

@@ -6,8 +6,8 @@ import pandas as pd
 
 from fakeface_bench.records import Estimate
 from fakeface_bench.records.robustness import CurvePoint, ModelRobustness, Robustness
-from fakeface_bench.report.audit.names import visible
 from fakeface_bench.report.robustness.told import estimate, label_of
+from fakeface_bench.visible import visible
 
 _UNTOUCHED = "untouched"
 _ALL = "all corruptions"

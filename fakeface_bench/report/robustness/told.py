@@ -2,8 +2,8 @@
 
 from fakeface_bench.records import Estimate
 from fakeface_bench.records.robustness import ModelRobustness, Robustness
-from fakeface_bench.report.audit.names import counted, shortened
 from fakeface_bench.report.comparison.units import signed
+from fakeface_bench.report.wording import counted, shortened
 
 LONGEST_LABEL = 44
 _LONGEST_DATA = 44

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from fakeface_bench.records.robustness import CHANCE, CurvePoint, ModelRobustness, Robustness
-from fakeface_bench.report.audit.names import counted
 from fakeface_bench.report.comparison.units import listed
 from fakeface_bench.report.robustness.told import estimate_told, images_told, label_of
+from fakeface_bench.report.wording import counted
 
 #: Corrupted pictures named in one sentence; the rest is counted.
 _NAMED = 6

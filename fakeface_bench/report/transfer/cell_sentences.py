@@ -4,7 +4,6 @@ What is not shown is never called equal, and a kind of manipulation is context, 
 """
 
 from fakeface_bench.records import SetScores
-from fakeface_bench.report.audit.names import counted
 from fakeface_bench.report.transfer.kinds import kinds_clause
 from fakeface_bench.report.transfer.rules import (
     is_above_chance,
@@ -15,6 +14,7 @@ from fakeface_bench.report.transfer.rules import (
     threshold_fails,
 )
 from fakeface_bench.report.transfer.told import floor_told, images_told, named, told
+from fakeface_bench.report.wording import counted
 
 _HOME = "on its own test split"
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fakeface_bench.records import SetScores
-from fakeface_bench.report.audit.names import visible
 from fakeface_bench.report.audit.tables import write_table
 from fakeface_bench.report.comparison.units import UNKNOWN, listed
 from fakeface_bench.report.page import PagePicture, page_picture
@@ -23,6 +22,7 @@ from fakeface_bench.report.transfer.set_pictures import draw_reliability, draw_s
 from fakeface_bench.report.transfer.tables import sets_table
 from fakeface_bench.report.transfer.told import named
 from fakeface_bench.report.transfer.verdict import set_verdict
+from fakeface_bench.visible import visible
 
 #: What each picture shows, for those who cannot see it.
 _PICTURES = {

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fakeface_bench.records import Generalisation, SetScores
-from fakeface_bench.report.audit.names import counted
 from fakeface_bench.report.audit.tables import write_table
 from fakeface_bench.report.comparison.units import listed
 from fakeface_bench.report.transfer import rows
@@ -34,6 +33,7 @@ from fakeface_bench.report.transfer.sentences import (
 from fakeface_bench.report.transfer.tables import hold_outs_table, matrix_table, mixtures_table
 from fakeface_bench.report.transfer.told import named
 from fakeface_bench.report.transfer.verdict import elsewhere, matrix_verdict
+from fakeface_bench.report.wording import counted
 
 __all__ = [
     "generalisation_markdown",

@@ -10,7 +10,6 @@ from matplotlib.patches import Patch, Rectangle
 
 from fakeface_bench.records import Generalisation
 from fakeface_bench.report import style
-from fakeface_bench.report.audit.names import shortened
 from fakeface_bench.report.transfer.matrix_cells import (
     NOT_ABOVE,
     REVERSED,
@@ -22,6 +21,7 @@ from fakeface_bench.report.transfer.matrix_cells import (
     roc_auc_square,
 )
 from fakeface_bench.report.transfer.told import named
+from fakeface_bench.report.wording import shortened
 
 _CELL_INCHES = (1.1, 0.86)
 _LABEL_INCHES = 1.75

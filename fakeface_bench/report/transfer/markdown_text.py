@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from fakeface_bench.report.audit.names import shortened
 from fakeface_bench.report.comparison.markdown_text import MOST_CHARACTERS
 from fakeface_bench.report.comparison.verdict import Verdict
 from fakeface_bench.report.markdown import escaped, table
 from fakeface_bench.report.transfer.rows import Table
+from fakeface_bench.report.wording import shortened
 
 #: How many rows and sentences each list may have, tried in turn until the text is short enough.
 _CUTS = (64, 40, 25, 16, 10, 7, 5, 3, 2, 1)

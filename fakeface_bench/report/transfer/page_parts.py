@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from fakeface_bench.records import LeftOut, SetScores
-from fakeface_bench.report.audit.names import counted, shortened
 from fakeface_bench.report.comparison.units import UNKNOWN, sentence_end
 from fakeface_bench.report.page import PageTable, page_environment
 from fakeface_bench.report.transfer.effect_rows import overlap_rows
 from fakeface_bench.report.transfer.rows import Table
 from fakeface_bench.report.transfer.told import named
+from fakeface_bench.report.wording import counted, shortened
 
 _PACKAGE = "fakeface_bench.report.transfer"
 _LONGEST_REASON = 300

@@ -13,11 +13,11 @@ from fakeface_bench.records import (
     SeedScores,
     SetScores,
 )
-from fakeface_bench.report.audit.names import shortened
 from fakeface_bench.report.comparison.units import sentence_end
 from fakeface_bench.report.transfer.cell_sentences import cell_sentence, overlap_sentence
 from fakeface_bench.report.transfer.rules import home_of
 from fakeface_bench.report.transfer.told import change_told, images_told, named, told
+from fakeface_bench.report.wording import shortened
 
 _LONGEST_REASON = 300
 _EFFECTS = {"roc_auc": "ROC AUC", "recall_fake": "recall of fakes", "accuracy": "accuracy"}

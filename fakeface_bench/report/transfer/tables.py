@@ -15,10 +15,10 @@ from fakeface_bench.records import (
     SetScores,
     ShortcutFloor,
 )
-from fakeface_bench.report.audit.names import visible
 from fakeface_bench.report.transfer.rules import home_of, threshold_fails
 from fakeface_bench.report.transfer.sentences import effect_verdict, hold_out_effect, ordered_cells
 from fakeface_bench.report.transfer.told import class_counts, floor_estimate, part_counts
+from fakeface_bench.visible import visible
 
 
 def matrix_table(record: Generalisation) -> pd.DataFrame:

@@ -4,8 +4,8 @@ from math import isnan
 
 from fakeface_bench.config import FAKE, REAL
 from fakeface_bench.records import TIER_PART, Estimate, SetScores, ShortcutFloor, part_members
-from fakeface_bench.report.audit.names import shortened
 from fakeface_bench.report.comparison.units import UNKNOWN, signed
+from fakeface_bench.report.wording import shortened
 
 _LONGEST_NAME = 48
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 
 from fakeface_bench.records import Generalisation, SetScores
-from fakeface_bench.report.audit.names import counted
 from fakeface_bench.report.comparison.verdict import Verdict
 from fakeface_bench.report.transfer.rules import (
     home_of,
@@ -14,6 +13,7 @@ from fakeface_bench.report.transfer.rules import (
     threshold_fails,
 )
 from fakeface_bench.report.transfer.sentences import ordered_cells, spread_told
+from fakeface_bench.report.wording import counted
 
 _CAUTION = (
     "Intervals cover the draw of test images alone: another training run, and another dataset, "

@@ -1,17 +1,9 @@
-"""Names from outside made fit to be shown: nothing invisible, nothing too long, one line."""
+"""How every page words names, numbers and shares: one line, nothing too long, nothing invisible."""
+
+from fakeface_bench.visible import visible
 
 #: Of a path in a table of the page; the CSV tables hold it whole.
 LONGEST_SHOWN = 96
-
-
-def visible(text: str) -> str:
-    """Return text with control, direction and other unprintable characters as escapes.
-
-    A newline becomes `\\n`: the result is one line that shows what the name really is.
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def shortened(text: str, most: int = LONGEST_SHOWN) -> str:

@@ -1,0 +1,258 @@
+"""What hostile pictures do to decoding: in processes of their own, where no harm is done.
+
+A process that answers no more, or is gone, is seen and named by the picture that it had.
+"""
+
+import json
+import os
+import resource
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+
+from benchmarks.fuzzed_images import fuzzed_image, whole_pictures  # noqa: E402
+from benchmarks.image_bombs import bombs  # noqa: E402
+from fakeface_bench.data.facts import FACTS, read_facts  # noqa: E402
+from fakeface_bench.data.images import fit_image, load_image  # noqa: E402
+from fakeface_bench.data.listing import IMAGE_SUFFIXES  # noqa: E402
+from fakeface_bench.errors import DataError  # noqa: E402
+from fakeface_bench.serving.pictures import read_picture  # noqa: E402
+
+SIZE = 224
+#: Longer than this no picture may keep a processor busy.
+LONGEST_SECONDS = 5.0
+#: After this a process that does not answer is killed: its picture hangs.
+PATIENCE_SECONDS = 60.0
+_MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What became of one hostile picture.
+
+    Attributes:
+        name: Its seed, or what bomb it is.
+        seconds: Of a processor, the longest of three: for facts, training's pixels, serving's.
+        peak_mib: By how much its process has grown until then, at its largest, in 2²⁰ bytes.
+        said: Why it was refused; empty where it was decoded.
+        defect: What should not have happened; empty otherwise.
+        lost: Whether it took its process with it.
+    """
+
+    name: str
+    seconds: float
+    peak_mib: float
+    said: str = ""
+    defect: str = ""
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fuzzing:
+    """What became of many."""
+
+    images: Sequence[Handled]
+    seconds: float
+
+    @property
+    def defects(self) -> list[Handled]:
+        """Those that did harm, or took too long."""
+        return [image for image in self.images if image.defect or image.seconds > LONGEST_SECONDS]
+
+    def figures(self) -> dict[str, float]:
+        """Return what a benchmark tells of it."""
+        return {
+            "images": len(self.images),
+            "decoded": sum(not image.said for image in self.images),
+            "refused": sum(bool(image.said) for image in self.images),
+            "defects": len(self.defects),
+            "seconds": self.seconds,
+            "slowest_seconds": max(image.seconds for image in self.images),
+            "peak_mib": max(image.peak_mib for image in self.images),
+        }
+
+
+def fuzz(pictures: Iterable[int | str], processes: int | None = None) -> Fuzzing:
+    """Hand pictures to processes, and tell what became of each, in their order.
+
+    Args:
+        pictures: Seeds of damaged ones, names of bombs; or `crash` and `hang`, which do as they
+            say.
+        processes: As many as there are processors when None.
+    """
+    return _all(list(map(str, pictures)), processes or os.cpu_count() or 1)
+
+
+def explode(names: Iterable[str] = (), processes: int = 1) -> Fuzzing:
+    """Do the same with bombs, all of them where none is named, each in a process of its own."""
+    return _all(list(names) or list(bombs()), processes, each_alone=True)
+
+
+def _all(names: Sequence[str], processes: int, each_alone: bool = False) -> Fuzzing:
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(processes) as pool:
+        asked = [_Asked(name, _made(name, Path(folder))) for name in names]
+        parts = (
+            [[one] for one in asked]
+            if each_alone
+            else [asked[n::processes] for n in range(processes)]
+        )
+        found = [
+            image for part in pool.map(lambda part: list(_answers(part)), parts) for image in part
+        ]
+    placed = {image.name: image for image in found}
+    return Fuzzing([placed[name] for name in names], time.perf_counter() - started)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A picture's name, and what a process is told of it: a seed, or a bomb's file."""
+
+    name: str
+    told: str
+
+
+def _made(name: str, folder: Path) -> str:
+    """Write a bomb here: the memory of the process that decodes it is measured."""
+    if name not in bombs():
+        return name
+    suffix, make = bombs()[name]
+    path = folder / f"{len(list(folder.iterdir()))}{suffix}"
+    path.write_bytes(make())
+    return str(path)
+
+
+def _answers(asked: Sequence[_Asked]) -> Iterator[Handled]:
+    """Ask a process about pictures one by one; a new one goes on after one that is lost."""
+    left = list(asked)
+    while left:
+        with subprocess.Popen(
+            [sys.executable, __file__],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            os.set_blocking(process.stderr.fileno(), False)
+            while left and process.poll() is None:
+                handled = _answer(process, left.pop(0))
+                yield handled
+                if handled.lost:
+                    break
+            process.kill()
+
+
+def _answer(process: subprocess.Popen[bytes], asked: _Asked) -> Handled:
+    name = asked.name
+    process.stdin.write(f"{asked.told}\n".encode())
+    process.stdin.flush()
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(process.stdout, selectors.EVENT_READ)
+        if not waiting.select(PATIENCE_SECONDS):
+            return Handled(name, PATIENCE_SECONDS, 0.0, defect="it hangs", lost=True)
+    line = process.stdout.readline()
+    if not line:
+        code, noise = process.wait(), _noise(process)[-300:]
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return Handled(name, 0.0, 0.0, defect=f"the process is gone: {how}: {noise}", lost=True)
+    noise = _noise(process)
+    told = json.loads(line)
+    return Handled(name, **{**told, "defect": told["defect"] or (noise and f"printed: {noise}")})
+
+
+def _noise(process: subprocess.Popen[bytes]) -> str:
+    """Return what Python has printed; libtiff prints by itself, past all of Pillow."""
+    said = (process.stderr.read() or b"").decode(errors="replace").strip()
+    return said if ".py" in said else ""
+
+
+def _worker(asked: IO[str], answers: IO[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for suffix, content in whole_pictures():  # whatever decoders load once is loaded
+            path = _placed(Path(folder), suffix, content)
+            for use in (_facts, _trained_on, _served):
+                use(path, content)
+        before = _largest_mib()
+        for line in asked:
+            answers.write(f"{json.dumps(_handled(line.strip(), Path(folder), before))}\n")
+            answers.flush()
+
+
+def _handled(told: str, folder: Path, before: float) -> dict[str, Any]:
+    if told == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if told == "hang":
+        time.sleep(10 * PATIENCE_SECONDS)
+    bomb = Path(told)
+    suffix, content = (
+        fuzzed_image(int(told)) if told.isdecimal() else (bomb.suffix, bomb.read_bytes())
+    )
+    path = _placed(folder, suffix, content)
+    defect, said = "", ""
+    seconds = 0.0
+    for use in (_facts, _trained_on, _served):
+        started = time.process_time()
+        try:
+            use(path, content)
+        except DataError as error:
+            said = str(error)
+            defect = defect or ("" if "\n" not in said else f"several lines: {said!r}")
+        except Exception as error:  # whatever it is, it is what is looked for
+            defect = f"{type(error).__name__}: {error}"
+        seconds = max(seconds, time.process_time() - started)
+    peak = max(0.0, _largest_mib() - before)
+    return {"seconds": seconds, "peak_mib": peak, "said": said, "defect": defect}
+
+
+def _placed(folder: Path, suffix: str, content: bytes) -> Path:
+    """Write a file as a dataset may hold it: what no dataset reads is there under a wrong name."""
+    path = folder / f"picture{suffix if suffix in IMAGE_SUFFIXES else '.jpg'}"
+    path.write_bytes(content)
+    return path
+
+
+def _facts(path: Path, content: bytes) -> None:
+    """Survey a file, as every command does with a dataset."""
+    facts = read_facts(path)
+    assert facts.keys() == FACTS.keys(), f"other facts: {facts.keys()}"
+    if facts["error"]:
+        raise DataError(facts["error"])
+
+
+def _trained_on(path: Path, content: bytes) -> None:
+    pixels = load_image(path, SIZE, "crop")
+    assert pixels.shape == (SIZE, SIZE, 3), f"shape {pixels.shape}"
+    assert pixels.dtype == np.uint8, f"dtype {pixels.dtype}"
+
+
+def _served(path: Path, content: bytes) -> None:
+    picture = read_picture(content)
+    assert picture.mode == "RGB", f"mode {picture.mode}"
+    assert fit_image(picture, SIZE, "crop").size == (SIZE, SIZE)
+
+
+def _largest_mib() -> float:
+    """Return the most memory that this process has held; `getrusage` tells its parent's as well."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / _MIB
+    (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024 / _MIB
+
+
+if __name__ == "__main__":
+    _worker(sys.stdin, sys.stdout)

@@ -1,0 +1,25 @@
+"""The option of every command that opens a model which others may have made."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+
+_HELP = (
+    "Load a model too that holds a Lambda layer or a pickle: code of whoever made it, which then "
+    "runs with your rights."
+)
+
+#: Where what follows on the command line may be a path.
+allow_unsafe_flag = click.option("--allow-unsafe-model", is_flag=True, help=_HELP)
+#: Where MLproject gives a value.
+allow_unsafe_option = click.option(
+    "--allow-unsafe-model",
+    type=click.BOOL,
+    is_flag=False,
+    flag_value=True,
+    default=False,
+    help=_HELP,
+)

@@ -1,0 +1,58 @@
+"""A study whose process is killed while layers train goes on, and ends as if it had not been."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.reliability.commands import Launcher, Place, assert_same_study
+from tests.reliability.conftest import Count
+
+ARGUMENTS = (
+    "run --model mobilenetv3_small --weights random --image-size 64 --fine-tune last_block "
+    "--augment light --precision float32 --batch-size 8"
+).split()
+
+
+def fits_of(place: Place) -> list[Path]:
+    return list((place.folder / "cache" / "fits").glob("*/*.npz"))
+
+
+def kept_epochs(place: Place) -> int:
+    """Return how many epochs of its layers a fit has kept."""
+    for file in fits_of(place):
+        with np.load(file) as kept:
+            return str(kept["facts"]).count('"fine_tune"')
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("trials", "epochs"), [pytest.param(2, 8, marks=pytest.mark.slow), pytest.param(1, 3, id="one")]
+)
+def test_a_fit_killed_in_its_second_stage_ends_with_the_same_figures(
+    launcher: Launcher,
+    tmp_path: Path,
+    tiny_faces: Path,
+    trials: int,
+    epochs: int,
+    record_property: Count,
+) -> None:
+    asked = [*ARGUMENTS, "--trials", str(trials), "--epochs", str(epochs)]
+    study = [*asked, "--data", str(tiny_faces)]
+    undisturbed, killed = Place(tmp_path / "undisturbed"), Place(tmp_path / "killed")
+    whole = launcher.start(undisturbed, *study)
+    assert whole.finish() == 0, whole.printed
+
+    running = launcher.start(killed, *study)
+    running.until(lambda: kept_epochs(killed) >= 2, "two epochs of layers")
+    record_property("processes killed", 1)
+    running.kill()
+    assert running.code == -9, "it ended before it could be killed"
+    again = launcher.start(killed, *study)
+    assert again.finish() == 0, again.printed
+
+    assert_same_study(killed, undisturbed, trials)
+    dead, repeated = killed.trials()[:2]
+    assert dead.data.tags["fakeface.failure"] == "its process was killed"
+    assert repeated.data.params == dead.data.params
+    assert len(fits_of(killed)) == 1, "only the winner's fit is kept"
