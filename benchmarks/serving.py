@@ -57,6 +57,7 @@ def log_small_model(weights: str, example: Path, folder: Path) -> str:
     from fakeface_bench.architectures.catalogue import architecture_named
     from fakeface_bench.architectures.weights import resolve_weights
     from fakeface_bench.config import HeadConfig
+    from fakeface_bench.data.images import load_image
     from fakeface_bench.data.seen import SeenImages
     from fakeface_bench.features.samples import Samples
     from fakeface_bench.features.statistics import feature_model
@@ -87,7 +88,8 @@ def log_small_model(weights: str, example: Path, folder: Path) -> str:
     experiment = client.create_experiment("serving", (folder / "artifacts").as_uri())
     with mlflow.start_run(experiment_id=experiment) as run, draft_folder() as draft:
         nothing = SeenImages(*[np.zeros((0, 32), np.uint8)] * 3)
-        write_model(draft, detector, DetectorFacts(SIZE, "crop", 0.5), example, nothing)
+        pixels = load_image(example, SIZE, "crop")
+        write_model(draft, detector, DetectorFacts(SIZE, "crop", 0.5), pixels, nothing)
         entry, recipient = LogModel(run.info.run_id, {}), Recipient({})
         entry.deliver(recipient, draft, again=False)
         model_id = recipient.id_of(entry.name)

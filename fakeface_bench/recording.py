@@ -2,17 +2,22 @@
 
 import shlex
 
+import numpy as np
+import numpy.typing as npt
+
 from fakeface_bench.accounting import before_epochs
 from fakeface_bench.conclusion import Conclusion
 from fakeface_bench.config import StudyConfig
 from fakeface_bench.data.canvases import Pictures
 from fakeface_bench.data.kinds import fake_kinds
 from fakeface_bench.data.seen import seen_images
+from fakeface_bench.errors import DataError
 from fakeface_bench.evaluation.detector import Detector
 from fakeface_bench.explanation.study import explain_study
 from fakeface_bench.folders import draft_folder
 from fakeface_bench.models.head import Calibration
 from fakeface_bench.plan import Plan
+from fakeface_bench.progress import Progress
 from fakeface_bench.records import (
     Bias,
     Ledger,
@@ -122,19 +127,35 @@ def log_results(run: TrackedRun, record: StudyRecord, model: str) -> None:
 
 
 def log_explanation(
-    run: TrackedRun, plan: Plan, subject: Subject, record: StudyRecord, detector: Detector
+    run: TrackedRun,
+    plan: Plan,
+    subject: Subject,
+    record: StudyRecord,
+    detector: Detector,
+    progress: Progress,
 ) -> None:
-    """Log what the model looked at, how far its probabilities hold, and the classes' spectra."""
+    """Log what the model looked at, how far its probabilities hold, and the classes' spectra.
+
+    A picture that has changed since it was scored costs its place here, which is told.
+    """
     rows, size = subject.index.split("test"), plan.image_size
     files, digests = subject.index.files(rows), list(rows["digest"])
     pictures = Pictures(files, size, plan.config.fit, size, plan.jpeg_quality, digests)
+    unread: dict[int, str] = {}
+
+    def load(position: int) -> npt.NDArray[np.uint8]:
+        try:
+            return pictures.load(position)
+        except DataError as error:
+            unread[position] = str(error)
+            raise
+
     explanation = explain_study(
-        detector.complete,
-        record.test,
-        choose_examples(record.test),
-        pictures.load,
-        plan.config.seed,
+        detector.complete, record.test, choose_examples(record.test), load, plan.config.seed
     )
+    if unread:
+        first = unread[min(unread)]
+        progress.warn(f"of the test pictures {len(unread):,} cannot be explained: {first}")
     run.log_figures(explanation.metrics())
     with draft_folder() as folder:
         write_explanation(record, explanation, folder)

@@ -37,6 +37,7 @@ from fakeface_bench.tracking.registry import check_registry
 from fakeface_bench.tracking.runs import TrackedRun
 from fakeface_bench.tracking.store import open_store
 from fakeface_bench.tracking.studies import study_named
+from fakeface_bench.tracking.succession import same_study
 from fakeface_bench.tracking.trials import TrialRuns
 from fakeface_bench.training.task import FitTask
 
@@ -119,11 +120,11 @@ def _studied(
     record = record_of(plan, subject, search, conclusion)
     model = log_winner(run, plan, subject, record, conclusion.detector)
     log_results(run, record, model)
-    log_explanation(run, plan, subject, record, conclusion.detector)
+    log_explanation(run, plan, subject, record, conclusion.detector, progress)
     expenses = Expenses(subject, search, earlier, *began, conclusion)
     ledger = close_ledger(expenses, config.dollars_per_hour, clock, meter)
     log_costs(run, record, ledger, origin_of(run.run_id, plan, subject, conclusion.detector))
-    runs.supersede_older()
+    run.study = same_study(tags)
     bias = None
     if plan.equalises:
         bias = measure_bias(run, plan, subject, record, progress)

@@ -1,10 +1,13 @@
 """What a study examines: a network, the index of its images, and a reader of their splits."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
 
 from fakeface_bench.config import CLASS_NAMES, equalising_quality
 from fakeface_bench.data.audit import Audit
+from fakeface_bench.data.canvases import Pictures
 from fakeface_bench.data.compression import common_quality, more_compressed
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.features.reader import SplitReader
@@ -59,9 +62,15 @@ class Subject:
         places = "images/" + frame["source"] + "/" + frame["split"]
         return {str(place): int(images) for place, images in places.value_counts().items()}
 
-    def example(self) -> Path:
-        """Return the file of a training picture."""
-        return self.index.files(self.index.split("train").head(1))[0]
+    def example(self) -> npt.NDArray[np.uint8]:
+        """Return a training picture as it meets the input, uint8 RGB of shape (size, size, 3).
+
+        Raises:
+            DataError: If it has changed since it was indexed.
+        """
+        rows, size = self.index.split("train").head(1), self.plan.image_size
+        files, digests = self.index.files(rows), list(rows["digest"])
+        return Pictures(files, size, self.plan.config.fit, size, digests=digests).load(0)
 
 
 def prepare_subject(plan: Plan, progress: Progress) -> Subject:

@@ -18,6 +18,7 @@ from fakeface_bench.cli.transfer_tables import print_robustness
 from fakeface_bench.config import RobustnessConfig
 from fakeface_bench.corrupted_scores import corrupted_scores
 from fakeface_bench.data.corruptions import CONDITIONS, pictures_of
+from fakeface_bench.data.images import load_image
 from fakeface_bench.data.seen import SeenImages
 from fakeface_bench.errors import DataError, ModelError, UsageError
 from fakeface_bench.robustness import RobustnessOutcome, run_robustness
@@ -88,7 +89,7 @@ def logged(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, 
         number = client.create_experiment("robustness", (folder / "artifacts").as_uri())
         with mlflow.start_run(experiment_id=number) as run:
             unlike_any = SeenImages(digests, *[np.zeros((0, 32), np.uint8)] * 2)
-            example = faces / "real" / "00.png"
+            example = load_image(faces / "real" / "00.png", FACTS.image_size_px, FACTS.fit)
             model_id = log_model(grain_detector(), FACTS, example, unlike_any, metadata)
         place = mlflow.get_logged_model(model_id).artifact_location
     copy = folder / "model"

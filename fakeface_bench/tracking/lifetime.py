@@ -65,7 +65,7 @@ def tracked_run(kind: str, name: str, params: Mapping[str, Any]) -> Iterator[Tra
         raise
     machine.finish()
     if run.status == "FINISHED":
-        run.outbox.send(Succession(run.run_id, run.experiment_id, kind, request))
+        run.outbox.send(Succession(run.run_id, run.experiment_id, kind, request, run.study))
     _end(run, PATIENCE_SECONDS)
 
 
@@ -77,6 +77,9 @@ def _open(kind: str, name: str, request: str) -> TrackedRun:
         _OPEN_RUNS.append(active.info.run_id)
         return TrackedRun(active.info.run_id, active.info.experiment_id, active.data.params)
     except MlflowException as error:
+        failure = failure_of_store(error)
+        if isinstance(failure, DiskError):
+            raise failure from error
         raise OutageError(f"MLflow opens no run: {hide_credentials(error.message)}") from error
 
 
@@ -88,20 +91,28 @@ def _cut_short(run: TrackedRun, machine: MachineMetrics, status: str, reason: st
         run.tag({names.FAILURE: reason})
         _end(run, 0.0)
     except (OutageError, DiskError) as error:
-        logging.getLogger(__name__).warning("The MLflow run is not marked %s: %s", status, error)
+        _let_go(run)
+        if str(error) != reason:  # else it is told already
+            log = logging.getLogger(__name__)
+            log.warning("The MLflow run is not marked %s: %s", status, error)
 
 
 def _end(run: TrackedRun, patience_seconds: float) -> None:
     run.outbox.send(End(run.run_id, run.status, int(time.time() * 1000)))
     unsent = run.outbox.settle(patience_seconds)
+    _let_go(run)
+    if unsent:
+        raise UnsentError(f"the job is done, but {unsent}")
+
+
+def _let_go(run: TrackedRun) -> None:
+    """Let MLflow end a run now; else it does with the process, as FINISHED."""
     _OPEN_RUNS.remove(run.run_id)
     try:
-        with few_retries("0"):  # else MLflow ends it once more, as FINISHED, with the process
+        with few_retries("0"):
             mlflow.end_run(run.status)
     except MlflowException as error:
         logging.getLogger(__name__).debug("MLflow was told the end before, or will be: %s", error)
-    if unsent:
-        raise UnsentError(f"the job is done, but {unsent}")
 
 
 def kill_open_run() -> None:

@@ -8,10 +8,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 import fakeface_bench
-from fakeface_bench.data.images import load_image
 from fakeface_bench.data.seen import SEEN_FILE, SeenImages
 from fakeface_bench.serving.classifier import DetectorFacts, write_detector
 from fakeface_bench.tracking.logged_model import CODE, EXAMPLE
@@ -35,7 +36,11 @@ BUNDLED = (
 
 
 def write_model(
-    folder: Path, network: Any, facts: DetectorFacts, example: Path, seen: SeenImages
+    folder: Path,
+    network: Any,
+    facts: DetectorFacts,
+    example: npt.NDArray[np.uint8],
+    seen: SeenImages,
 ) -> None:
     """Write all that `LogModel` sends into a folder.
 
@@ -44,8 +49,7 @@ def write_model(
         network: A Keras model from pixels 0 to 255, shape (n, size, size, 3), to the probability
             of fake (n, 1).
         facts: The rest of the detector.
-        example: An image file; its pixels as they meet the input are logged with the model, and
-            none of its metadata.
+        example: Pixels of a picture as they meet the input, shape (size, size, 3).
         seen: The images that it was trained and chosen on.
     """
     detector = folder / DETECTOR
@@ -53,8 +57,7 @@ def write_model(
     _copy_package(folder / CODE)
     write_detector(network, facts, detector)
     seen.write(detector / SEEN_FILE)
-    pixels = load_image(example, facts.image_size_px, facts.fit)
-    Image.fromarray(pixels).save(folder / EXAMPLE)
+    Image.fromarray(example).save(folder / EXAMPLE)
 
 
 def _copy_package(folder: Path) -> None:

@@ -12,6 +12,8 @@ WEIGHTS = f"{PREFIX}.weights"
 WEIGHTS_WARNING = f"{PREFIX}.weights_warning"
 FINE_TUNE = f"{PREFIX}.fine_tune"
 STUDY = f"{PREFIX}.study"
+#: Of a study's run that holds all results, and of one whose place another has taken.
+CONCLUDED = f"{PREFIX}.concluded"
 SUPERSEDED_BY = f"{PREFIX}.superseded_by"
 #: Of any run: the process that writes it, and a digest of what was asked of it.
 PROCESS = f"{PREFIX}.process"

@@ -31,6 +31,7 @@ from fakeface_bench.tracking.entries import (
 )
 from fakeface_bench.tracking.logged_model import LogModel
 from fakeface_bench.tracking.obstacles import failure_of_store
+from fakeface_bench.tracking.queries import is_deleted
 from fakeface_bench.tracking.spool import Spool
 from fakeface_bench.tracking.succession import Succession
 
@@ -128,6 +129,12 @@ def send_spool(spool: Spool) -> str:
         asked = spool.facts()["store"]
         if asked != store:
             return f"its records are for {asked}, and MLFLOW_TRACKING_URI names {store}"
+        if is_deleted(spool.folder.name):
+            return (
+                "it was deleted from MLflow, as runs are whose request another run has finished; "
+                f"delete {spool.folder}, or let 'mlflow runs restore --run-id {spool.folder.name}' "
+                "bring it back and send it again"
+            )
         if not send_kept(spool, Recipient(spool.ids())):
             return f"the MLflow server {store} does not answer; {len(spool)} records are kept"
         return ""

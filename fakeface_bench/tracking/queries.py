@@ -20,6 +20,11 @@ def all_runs(client: mlflow.MlflowClient, experiment_id: str, query: str) -> Ite
             return
 
 
+def is_deleted(run_id: str) -> bool:
+    """Whether a run was deleted, by somebody or for another that took its place."""
+    return bool(mlflow.MlflowClient().get_run(run_id).info.lifecycle_stage == "deleted")
+
+
 def trial_runs(client: mlflow.MlflowClient, experiment_id: str, study: str) -> Iterator[Run]:
     """Yield the runs of all trials of a study, by its name."""
     query = f"tags.`{names.KIND}` = 'trial' and tags.`{names.STUDY}` = '{study}'"

@@ -35,6 +35,11 @@ class TrackedRun:
         run_id: Of the run.
         experiment_id: Of its experiment.
         present: Params that it has already.
+
+    Attributes:
+        status: How it is to end, in MLflow's words.
+        study: By which tags the runs of the study are known whose results it holds; empty before
+            it does, and for other jobs.
     """
 
     def __init__(self, run_id: str, experiment_id: str, present: Mapping[str, str]) -> None:
@@ -42,6 +47,7 @@ class TrackedRun:
         self.experiment_id = experiment_id
         self.outbox = Outbox(run_id)
         self.status = "FINISHED"
+        self.study: Mapping[str, str] = {}
         self._params = set(present)
 
     def tag(self, tags: Mapping[str, str]) -> None:

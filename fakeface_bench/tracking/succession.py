@@ -1,7 +1,7 @@
-"""What becomes of the earlier runs of a job that is now finished: one run shows all there is."""
+"""What becomes of the other runs of a job that is now finished: one run shows all there is."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,63 +15,74 @@ from fakeface_bench.tracking.logged_model import models_of
 from fakeface_bench.tracking.queries import all_runs, trial_runs
 
 
+def same_study(tags: Mapping[str, str]) -> Mapping[str, str]:
+    """Return those of a study's tags by which its other runs are known.
+
+    Its name alone does not do: another storage may hold another study by it.
+    """
+    return {key: tags[key] for key in (names.STUDY, names.MODEL, names.TEST_DIGEST)}
+
+
 @dataclass(frozen=True, slots=True)
 class Succession(Entry):
-    """A finished run takes the place of those before it.
+    """A finished run takes the place of those that were to become it.
 
     One that was killed or interrupted is deleted, with what it logged; `mlflow runs restore` brings
-    it back. A finished one of the same study is marked; its trials hang under the newest.
+    it back. Of those of one study that have all results, whoever finishes last and whatever was
+    sent when, the one that began last stays; the others are marked, all trials hang under it.
 
     Attributes:
         run: Id of the run.
         experiment_id: Of the experiment.
         kind: Of the job.
-        request: Digest of what was asked; empty where only the study counts.
-        study: Name of the study; empty for other jobs.
-        same: Tags that a study of that name must share with this one to be this one: another
-            storage may hold another by its name.
+        request: Digest of what was asked.
+        study: As `same_study` returns it; empty for other jobs.
     """
 
     run: str
     experiment_id: str
     kind: str
-    request: str = ""
-    study: str = ""
-    same: Mapping[str, str] = field(default_factory=dict)
+    request: str
+    study: Mapping[str, str] = field(default_factory=dict)
 
     def deliver(self, to: Recipient, files: Path | None, again: bool) -> None:
-        """Mark or delete the earlier runs."""
-        if self.request:
-            for run in self._found(to.client, names.REQUEST, self.request):
-                if _was_cut_off(run):
-                    self._retire(to.client, run)
+        """Mark or delete the other runs."""
+        self._retire_cut_off(to.client, self._found(to.client, {names.REQUEST: self.request}))
         if self.study:
-            self._succeed(to.client)
+            to.client.set_tag(self.run, names.CONCLUDED, "true")  # before looking for others
+            self._retire_cut_off(to.client, self._found(to.client, self.study))
+            seen: Sequence[str] = ()
+            while seen != (seen := self._concluded(to.client)):  # others may finish meanwhile
+                self._leave_newest(to.client, seen)
 
-    def _succeed(self, client: mlflow.MlflowClient) -> None:
-        """Take the place of the study's other runs."""
-        for run in self._found(client, names.STUDY, self.study):
-            if not self._is_same(run):
-                continue
-            if _was_cut_off(run):
-                self._retire(client, run)
-            else:
-                client.set_tag(run.info.run_id, names.SUPERSEDED_BY, self.run)
-        for run in trial_runs(client, self.experiment_id, self.study):
-            if self._is_same(run) and run.data.tags.get(names.PARENT) != self.run:
-                client.set_tag(run.info.run_id, names.PARENT, self.run)
-        if names.SUPERSEDED_BY in client.get_run(self.run).data.tags:
-            client.delete_tag(self.run, names.SUPERSEDED_BY)  # of another process of the study
+    def _concluded(self, client: mlflow.MlflowClient) -> Sequence[str]:
+        """Return the study's runs that have results, in the order in which they began."""
+        found = filter(_has_results, self._found(client, self.study))
+        began = sorted((run.info.start_time, run.info.run_id) for run in found)
+        return [run_id for _, run_id in began]
+
+    def _leave_newest(self, client: mlflow.MlflowClient, concluded: Sequence[str]) -> None:
+        """Let the last of some runs stay, and all trials hang under it."""
+        *others, newest = concluded
+        for run_id in others:
+            client.set_tag(run_id, names.SUPERSEDED_BY, newest)
+        for run in trial_runs(client, self.experiment_id, self.study[names.STUDY]):
+            if self._is_same(run) and run.data.tags.get(names.PARENT) != newest:
+                client.set_tag(run.info.run_id, names.PARENT, newest)
 
     def _is_same(self, run: Run) -> bool:
-        return all(run.data.tags.get(key) == value for key, value in self.same.items())
+        return all(run.data.tags.get(key) == value for key, value in self.study.items())
 
-    def _found(self, client: mlflow.MlflowClient, tag: str, value: str) -> Iterator[Run]:
-        """Yield the other runs of this kind with a tag."""
-        of_kind = f"tags.`{names.KIND}` = '{self.kind}' and tags.`{tag}` = '{value}'"
-        for run in list(all_runs(client, self.experiment_id, of_kind)):
-            if run.info.run_id != self.run:
-                yield run
+    def _found(self, client: mlflow.MlflowClient, tags: Mapping[str, str]) -> Sequence[Run]:
+        """Return the runs of this kind with some tags, this one among them."""
+        asked = {names.KIND: self.kind, **tags}
+        query = " and ".join(f"tags.`{tag}` = '{value}'" for tag, value in asked.items())
+        return list(all_runs(client, self.experiment_id, query))
+
+    def _retire_cut_off(self, client: mlflow.MlflowClient, found: Iterable[Run]) -> None:
+        for run in found:
+            if run.info.run_id != self.run and _was_cut_off(run):
+                self._retire(client, run)
 
     def _retire(self, client: mlflow.MlflowClient, run: Run) -> None:
         run_id = run.info.run_id
@@ -82,6 +93,10 @@ class Succession(Entry):
         for model in models_of(client, run_id):
             client.delete_logged_model(model.model_id)
         client.delete_run(run_id)
+
+
+def _has_results(run: Run) -> bool:
+    return names.CONCLUDED in run.data.tags or run.info.status == "FINISHED"
 
 
 def _was_cut_off(run: Run) -> bool:

@@ -12,7 +12,6 @@ from fakeface_bench.tracking import names
 from fakeface_bench.tracking.entries import Batch, End, OpenTrial
 from fakeface_bench.tracking.queries import trial_runs
 from fakeface_bench.tracking.runs import TrackedRun, shown_tags, step_of
-from fakeface_bench.tracking.succession import Succession
 
 _STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "failed": "FAILED"}
 #: A metric that every epoch has.
@@ -62,13 +61,6 @@ class TrialRuns(TrialListener):
             if epoch.epoch not in told:
                 self.epoch(trial.uid, epoch)
         self.ended(trial)
-
-    def supersede_older(self) -> None:
-        """Let this parent, which now holds the study's results, take the place of older ones."""
-        same = {key: self._tags[key] for key in (names.MODEL, names.TEST_DIGEST)}
-        run, experiment = self._parent.run_id, self._parent.experiment_id
-        study = self._tags[names.STUDY]
-        self._outbox.send(Succession(run, experiment, "study", study=study, same=same))
 
     def started(self, uid: str, number: int, config: TrialConfig) -> None:
         """Open the child run with the trial's options as params."""

@@ -4,6 +4,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -25,20 +26,19 @@ def _programs() -> Path:
 
 
 class Database:
-    """A cluster of its own in a folder, on a free port of loopback."""
+    """A cluster of its own on a free port of loopback.
 
-    def __init__(self, folder: Path) -> None:
+    Its folder lies beside pytest's, which are root's alone.
+    """
+
+    def __init__(self) -> None:
         self._programs = _programs()
-        self._folder = folder
+        self._folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
         self._port = free_port()
-        folder.mkdir()
         if os.getuid() == 0:
             user = pwd.getpwnam(_USER)
-            for place in (folder, *folder.parents):  # pytest's folders are root's alone
-                if place.owner() == "root" and place.stat().st_mode & 0o077 == 0:
-                    place.chmod(0o755)
-            os.chown(folder, user.pw_uid, user.pw_gid)
-        self._run("initdb", "-D", str(folder / "data"), "-U", "ann", "--auth=trust", "-N")
+            os.chown(self._folder, user.pw_uid, user.pw_gid)
+        self._run("initdb", "-D", str(self._folder / "data"), "-U", "ann", "--auth=trust", "-N")
         self.start()
 
     @property
@@ -53,6 +53,11 @@ class Database:
     def stop(self) -> None:
         """Stop it at once, as a crash would."""
         self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "-w", "stop")
+
+    def close(self) -> None:
+        """Stop it and delete all that it held."""
+        self.stop()
+        shutil.rmtree(self._folder)
 
     def restart(self, after_seconds: float) -> None:
         self.stop()

@@ -20,6 +20,7 @@ from fakeface_bench.errors import DiskError
 from fakeface_bench.folders import cache_folder
 from tests.command import Command, words
 from tests.conftest import RecordedProgress
+from tests.reliability.conftest import Count
 from tests.reliability.row_maker import (
     COUNT,
     SHARD,
@@ -111,7 +112,10 @@ def test_different_folders_never_touch_one_another(tmp_path: Path) -> None:
     assert visible(tmp_path) == ["key", "key2"]
 
 
-def test_a_killed_process_lets_the_waiting_one_go_on_at_its_shard(tmp_path: Path) -> None:
+def test_a_killed_process_lets_the_waiting_one_go_on_at_its_shard(
+    tmp_path: Path, record_property: Count
+) -> None:
+    record_property("processes killed", 1)
     written, together, answers = SPAWN.Queue(), SPAWN.Barrier(2), SPAWN.Queue()
     killed = SPAWN.Process(target=make_slowly, args=(tmp_path / "key", written))
     waiting = SPAWN.Process(target=ask, args=(tmp_path / "key", together, answers))

@@ -195,7 +195,7 @@ def test_a_whole_study_with_passwords_shows_them_nowhere(
     tmp_path: Path, launcher: Launcher, study: list[str]
 ) -> None:
     """A PostgreSQL and an MLflow server that take any password, and all that either keeps."""
-    database = Database(tmp_path / "database")
+    database = Database()
     server = TrackingServer(tmp_path / "server")
     server.start()
     try:
@@ -222,7 +222,7 @@ def test_a_whole_study_with_passwords_shows_them_nowhere(
         assert not any(SECRET in line for line in seen)
     finally:
         server.kill()
-        database.stop()
+        database.close()
     assert left_behind(place.folder) + left_behind(tmp_path / "server") == []
 
 

@@ -14,6 +14,7 @@ from fakeface_bench.data.publish import FACTS_FILE, JOURNAL_FILE
 from fakeface_bench.data.rows import SHARD_ROWS
 from fakeface_bench.data.synthetic import write_synthetic
 from tests.command import Command
+from tests.reliability.conftest import Count
 
 #: Of training: some whole shards and a part of one.
 TRAINING = 1_050
@@ -55,7 +56,10 @@ def arrays_of(command: Command) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_a_study_killed_while_extracting_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+def test_a_study_killed_while_extracting_ends_as_if_it_had_not_been(
+    tmp_path: Path, record_property: Count
+) -> None:
+    record_property("processes killed", 1)
     faces = tmp_path / "faces"
     faces.mkdir()
     write_synthetic(faces, images=TRAINING * 10 // 7, seed=3)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.reliability.commands import Launcher, Place, assert_same_study
-from tests.reliability.conftest import TRIALS
+from tests.reliability.conftest import TRIALS, Count
 
 #: By phase: what the process says when it begins, and how long it lasts, in seconds, at most.
 PHASES = {
@@ -43,10 +43,16 @@ def kill_at_moments(
     "moments", [pytest.param(25, marks=pytest.mark.slow), pytest.param(5, id="five")]
 )
 def test_a_killed_study_ends_as_if_it_had_not_been(
-    launcher: Launcher, study: list[str], undisturbed: Place, tmp_path: Path, moments: int
+    launcher: Launcher,
+    study: list[str],
+    undisturbed: Place,
+    tmp_path: Path,
+    moments: int,
+    record_property: Count,
 ) -> None:
     place = Place(tmp_path / "killed")
     hit = kill_at_moments(launcher, study, place, moments, seed=moments)
+    record_property("processes killed", sum(hit.values()))
     assert all(hit.values()), f"no kill in some phase: {hit}"
     last = launcher.start(place, *study)
     assert last.finish() == 0, last.printed
@@ -56,7 +62,12 @@ def test_a_killed_study_ends_as_if_it_had_not_been(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("marker", ["BEGINS extracting", "ADVANCES searching", "recording"])
 def test_an_interrupted_study_stops_at_once_and_says_how_to_go_on(
-    launcher: Launcher, study: list[str], tmp_path: Path, marker: str, number: signal.Signals
+    launcher: Launcher,
+    study: list[str],
+    tmp_path: Path,
+    marker: str,
+    number: signal.Signals,
+    record_property: Count,
 ) -> None:
     if (marker == "ADVANCES searching") != (number == signal.SIGTERM):
         pytest.skip("the signals alternate, for time's sake")
@@ -64,6 +75,7 @@ def test_an_interrupted_study_stops_at_once_and_says_how_to_go_on(
     running = launcher.start(place, *study)
     running.wait_for(marker)
     asked = time.monotonic()
+    record_property("processes interrupted", 1)
     running.signal(number)
     assert running.finish() == 130
     assert time.monotonic() - asked < SECONDS_TO_STOP

@@ -7,6 +7,7 @@ import optuna
 import pytest
 
 from tests.reliability.commands import Launcher, Place, Running
+from tests.reliability.conftest import Count
 from tests.reliability.databases import Database
 
 TRIALS = 10
@@ -15,10 +16,10 @@ QUICK = (1, 3)
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    started = Database(tmp_path / "postgres")
+def database() -> Iterator[Database]:
+    started = Database()
     yield started
-    started.stop()
+    started.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -56,8 +57,14 @@ def assert_shared(storage: str, workers: list[Running], place: Place) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [2, 4])
 def test_processes_share_the_trials_of_a_study(
-    launcher: Launcher, study: list[str], storage: str, tmp_path: Path, processes: int
+    launcher: Launcher,
+    study: list[str],
+    storage: str,
+    tmp_path: Path,
+    processes: int,
+    record_property: Count,
 ) -> None:
+    record_property("processes on one study", processes)
     place = Place(tmp_path / "place")
     asked = command(study, storage)
     workers = [launcher.start(place, *asked) for _ in range(processes)]
@@ -67,9 +74,14 @@ def test_processes_share_the_trials_of_a_study(
 
 
 def test_a_dead_process_of_another_machine_is_missed_and_its_trial_repeated_once(
-    launcher: Launcher, study: list[str], database: Database, tmp_path: Path
+    launcher: Launcher,
+    study: list[str],
+    database: Database,
+    tmp_path: Path,
+    record_property: Count,
 ) -> None:
     """Its host is another, so that no process table tells of its death, only its heart."""
+    record_property("processes killed", 1)
     place, asked = Place(tmp_path / "place"), command(study, database.address)
     elsewhere = launcher.start(place, *asked, host="elsewhere", heartbeat=QUICK)
     elsewhere.wait_for("ADVANCES searching")
@@ -90,8 +102,13 @@ def test_a_dead_process_of_another_machine_is_missed_and_its_trial_repeated_once
 
 @pytest.mark.slow
 def test_a_restarted_database_is_waited_for(
-    launcher: Launcher, study: list[str], database: Database, tmp_path: Path
+    launcher: Launcher,
+    study: list[str],
+    database: Database,
+    tmp_path: Path,
+    record_property: Count,
 ) -> None:
+    record_property("outages of a study's database", 1)
     place, asked = Place(tmp_path / "place"), command(study, database.address)
     workers = [launcher.start(place, *asked) for _ in range(2)]
     workers[0].wait_for("ADVANCES searching")

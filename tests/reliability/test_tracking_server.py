@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.reliability.commands import Launcher, Place, assert_same_study
-from tests.reliability.conftest import TRIALS
+from tests.reliability.conftest import TRIALS, Count
 from tests.reliability.servers import TrackingServer
 
 UNSENT = 4
@@ -62,7 +62,9 @@ def test_a_server_that_was_away_misses_nothing(
     tmp_path: Path,
     moment: str,
     seconds: float,
+    record_property: Count,
 ) -> None:
+    record_property("outages of MLflow's server", 1)
     place = place_at(server, tmp_path)
     running = launcher.start(place, *study)
     running.wait_for(moment)
@@ -75,8 +77,15 @@ def test_a_server_that_was_away_misses_nothing(
 
 
 def test_what_a_server_never_took_is_kept_and_sent_once(
-    launcher: Launcher, study: list[str], undisturbed: Place, server: TrackingServer, tmp_path: Path
+    launcher: Launcher,
+    study: list[str],
+    undisturbed: Place,
+    server: TrackingServer,
+    tmp_path: Path,
+    record_property: Count,
 ) -> None:
+    record_property("outages of MLflow's server", 1)
+    record_property("processes killed", 1)
     place = place_at(server, tmp_path)
     running = launcher.start(place, *study, patience=1)
     running.wait_for("ADVANCES searching")

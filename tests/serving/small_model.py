@@ -8,12 +8,14 @@ from pathlib import Path
 import keras
 import mlflow
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from fakeface_bench.architectures.backbones import build_backbone
 from fakeface_bench.architectures.catalogue import architecture_named
 from fakeface_bench.architectures.weights import Weights
 from fakeface_bench.config import HeadConfig
+from fakeface_bench.data.images import seen_pixels
 from fakeface_bench.data.seen import SeenImages
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.features.statistics import feature_model
@@ -24,7 +26,7 @@ from fakeface_bench.serving.classifier import DetectorFacts
 from fakeface_bench.tracking.entries import Recipient
 from fakeface_bench.tracking.logged_model import LogModel
 from fakeface_bench.tracking.model import write_model
-from tests.serving.drawn import drawn, encoded
+from tests.serving.drawn import drawn
 
 SIZE = 96
 THRESHOLD = 0.5
@@ -76,7 +78,7 @@ def small_network() -> keras.Model:
 def log_model(
     network: keras.Model,
     facts: DetectorFacts,
-    example: Path,
+    example: npt.NDArray[np.uint8],
     seen: SeenImages,
     metadata: dict[str, object],
 ) -> str:
@@ -103,8 +105,7 @@ def logged_model(folders: pytest.TempPathFactory) -> LoggedModel:
 def _logged(folder: Path) -> LoggedModel:
     """Log the detector and register it as the champion."""
     store = f"sqlite:///{folder / 'mlflow.db'}"
-    example = folder / "example.jpg"
-    example.write_bytes(encoded(drawn(0), "JPEG"))
+    example = seen_pixels(drawn(0), SIZE, "crop")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", store)
         patch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from fakeface_bench import gate
 from fakeface_bench import register as register_module
 from fakeface_bench.config import RegisterConfig
+from fakeface_bench.data.images import load_image
 from fakeface_bench.errors import ModelError, UsageError
 from fakeface_bench.records import Finding, Registration
 from fakeface_bench.register import _described, run_registration
@@ -71,7 +72,8 @@ def made(
         client = mlflow.MlflowClient()
         experiment = client.create_experiment("models", (folder / "artifacts").as_uri())
         with mlflow.start_run(experiment_id=experiment):
-            model_id = log_model(network, facts, faces / "0.jpg", NOTHING_SEEN, {})
+            example = load_image(faces / "0.jpg", facts.image_size_px, facts.fit)
+            model_id = log_model(network, facts, example, NOTHING_SEEN, {})
     scores = np.array([verdict.probability_fake for verdict in verdicts])
     return Place(client, model_id, faces, scores)
 

@@ -1,0 +1,90 @@
+"""What the project was put through and survived: the tests of tests/reliability, counted.
+
+    python benchmarks/reliability.py --output RESULT.json
+
+Each test says what it does to a study, a store or a decoder and how often; what a test did that
+failed counts as not survived. With --quick the bounded forms alone, which every change must pass.
+"""
+
+import json
+import sys
+import time
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+LIBRARIES = ("tensorflow", "keras", "mlflow", "optuna", "sqlalchemy", "pillow")
+
+
+class Tally:
+    """A plug-in of pytest that adds up what the tests say of themselves."""
+
+    def __init__(self) -> None:
+        self.done: Counter[str] = Counter()
+        self.survived: Counter[str] = Counter()
+        self.outcomes: Counter[str] = Counter()
+        self.failed: list[str] = []
+        self.skipped: dict[str, str] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take in one part of a test."""
+        if report.when != "call" and report.passed:
+            return
+        self.outcomes[report.outcome] += 1
+        if report.failed:
+            self.failed.append(report.nodeid)
+        if report.skipped and isinstance(report.longrepr, tuple):
+            self.skipped[report.nodeid] = str(report.longrepr[-1])
+        for name, count in report.user_properties:
+            self.done[name] += int(str(count))
+            self.survived[name] += int(str(count)) if report.passed else 0
+
+    def figures(self) -> dict[str, Any]:
+        """Return all that was added up."""
+        return {
+            "done": dict(sorted(self.done.items())),
+            "survived": dict(sorted(self.survived.items())),
+            "tests": dict(self.outcomes),
+            "failed": self.failed,
+            "skipped": self.skipped,
+        }
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="The bounded forms alone: minutes in place of an hour.")
+@click.option("--output", type=click.Path(path_type=Path), help="Also write the figures as JSON.")
+def main(quick: bool, output: Path | None) -> None:
+    """Run the reliability tests on this machine and count what they did."""
+    tally = Tally()
+    began = time.perf_counter()
+    chosen = "not slow" if quick else "slow or not slow"
+    code = pytest.main(["-q", "-m", chosen, str(ROOT / "tests" / "reliability")], plugins=[tally])
+    seconds = time.perf_counter() - began
+    from fakeface_bench.runtime import machine_facts
+
+    figures = {
+        "machine": {**machine_facts(), **{name: version(name) for name in LIBRARIES}},
+        "forms": "bounded" if quick else "whole",
+        "seconds": round(seconds, 1),
+        **tally.figures(),
+    }
+    click.echo()
+    for name, count in figures["done"].items():
+        click.echo(f"{name:<32}{count:>8,}   survived {figures['survived'][name]:>8,}")
+    click.echo(f"tests: {dict(tally.outcomes)}, {seconds:.0f} s")
+    if output:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(figures, indent=1) + "\n")
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()
