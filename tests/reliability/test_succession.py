@@ -79,7 +79,6 @@ def test_of_two_that_finish_at_once_one_stays(
 def test_what_is_kept_of_a_deleted_run_stays_and_is_told(
     client: mlflow.MlflowClient, experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = mlflow.get_tracking_uri()
     run = opened(client, experiment, "study", 1)
     client.delete_run(run)
     spool = Spool(tmp_path / run)
@@ -88,15 +87,12 @@ def test_what_is_kept_of_a_deleted_run_stays_and_is_told(
     spool.mark_sent(0, {})
     spool.keep(as_json(Batch(run, tags={"a": "b"})), None)
     spool.release()
-    mlflow.set_tracking_uri(client.tracking_uri)
-    try:
-        told = send_spool(spool)
-        assert told.startswith("it was deleted from MLflow, as runs are whose request another run")
-        assert f"delete {spool.folder}, or let 'mlflow runs restore --run-id {run}'" in told
-        assert len(spool) == 1
-        client.restore_run(run)
-        assert send_spool(spool) == ""
-    finally:
-        mlflow.set_tracking_uri(before)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", client.tracking_uri)
+    told = send_spool(spool)
+    assert told.startswith("it was deleted from MLflow, as runs are whose request another run")
+    assert f"delete {spool.folder}, or let 'mlflow runs restore --run-id {run}'" in told
+    assert len(spool) == 1
+    client.restore_run(run)
+    assert send_spool(spool) == ""
     assert client.get_run(run).data.tags["a"] == "b"
     assert not spool.folder.exists()
