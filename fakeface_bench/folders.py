@@ -18,13 +18,19 @@ CACHE_VARIABLE = "FAKEFACE_CACHE"
 SMALL_FILE_BYTES = 64 * 1024
 #: What a few more trials and runs take in a database, with its journal.
 DATABASE_BYTES = 10_000_000
+#: What the files of one study, with its model, take before they are where they belong.
+DRAFT_BYTES = 100_000_000
 
 #: Of a full disk, and of a user's full share of it.
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 #: Windows: ERROR_HANDLE_DISK_FULL, ERROR_DISK_FULL.
 _FULL_ON_WINDOWS = (39, 112)
-#: How NumPy says that a file took less than an array; it gives no number of the error.
-_CUT_SHORT = "requested and"
+#: How NumPy says that a file took less than an array, and what C libraries, and copies of whole
+#: folders, quote: they give no number of the error.
+_SAID = ("requested and", *(os.strerror(number) for number in _FULL))
+#: What to do, besides making room.
+_OTHER_CACHE = f"or let {CACHE_VARIABLE} name a folder on another disk"
+_OTHER_DRAFTS = "or let TMPDIR name a folder on another disk"
 
 
 def cache_folder(part: str) -> Path:
@@ -56,7 +62,7 @@ def writing_told(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if is_full(error):
-            raise _no_room(folder, SMALL_FILE_BYTES) from error
+            raise _no_room(folder, SMALL_FILE_BYTES, _OTHER_CACHE) from error
         raise _unwritable(folder, error.strerror or error) from error
 
 
@@ -87,7 +93,7 @@ def check_room(folder: Path, needed_bytes: int) -> None:
         DiskError: If less is free.
     """
     if _free(folder) < needed_bytes:
-        raise _no_room(folder, needed_bytes)
+        raise _no_room(folder, needed_bytes, _OTHER_CACHE)
 
 
 @contextmanager
@@ -103,12 +109,15 @@ def room_for(folder: Path, needed_bytes: int) -> Iterator[None]:
 
 
 @contextmanager
-def full_disk_told(folder: Path, needed_bytes: Callable[[], int]) -> Iterator[None]:
+def full_disk_told(
+    folder: Path, needed_bytes: Callable[[], int], remedy: str = _OTHER_CACHE
+) -> Iterator[None]:
     """Turn a full disk within the block into an error that says what to do.
 
     Args:
         folder: Where the block writes.
         needed_bytes: Asked only then: what is still to be written.
+        remedy: What else to do than making room.
 
     Raises:
         DiskError: If the disk, or the user's share of it, is full.
@@ -118,7 +127,7 @@ def full_disk_told(folder: Path, needed_bytes: Callable[[], int]) -> Iterator[No
     except OSError as error:
         if not is_full(error):
             raise
-        raise _no_room(folder, needed_bytes()) from error
+        raise _no_room(folder, needed_bytes(), remedy) from error
 
 
 def existing_path(name: str) -> Path | None:
@@ -132,17 +141,31 @@ def existing_path(name: str) -> Path | None:
 
 @contextmanager
 def draft_folder() -> Iterator[Path]:
-    """Yield an empty folder that is gone after the block; a copy of it has usual permissions."""
-    with tempfile.TemporaryDirectory() as private:
+    """Yield an empty folder that is gone after the block; a copy of it has usual permissions.
+
+    Raises:
+        DiskError: If the disk of temporary files is full.
+    """
+    place = Path(tempfile.gettempdir())
+    with (
+        full_disk_told(place, lambda: DRAFT_BYTES, _OTHER_DRAFTS),
+        tempfile.TemporaryDirectory() as private,
+    ):
         folder = Path(private, "draft")
         folder.mkdir()
         yield folder
 
 
+def bytes_of(folder: Path | None) -> int:
+    """Return what the files of a folder hold; nothing, if there is none."""
+    files = folder.rglob("*") if folder is not None else ()
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
 def is_full(error: OSError) -> bool:
     """Whether an error says that a disk, or a user's share of it, is full."""
     on_windows = getattr(error, "winerror", None) in _FULL_ON_WINDOWS
-    return error.errno in _FULL or on_windows or _CUT_SHORT in str(error)
+    return error.errno in _FULL or on_windows or any(said in str(error) for said in _SAID)
 
 
 def _free(folder: Path) -> int:
@@ -157,9 +180,9 @@ def _unwritable(folder: Path | str, reason: object) -> DiskError:
     )
 
 
-def _no_room(folder: Path, needed_bytes: int) -> DiskError:
+def _no_room(folder: Path, needed_bytes: int, remedy: str) -> DiskError:
     return DiskError(
         f"the disk is full: {needed_bytes:,} bytes are still to be written in {folder}, and "
-        f"{_free(folder):,} are free there; make room and run again, which goes on from here, or "
-        f"let {CACHE_VARIABLE} name a folder on another disk."
+        f"{_free(folder):,} are free there; make room and run again, which goes on from here, "
+        f"{remedy}."
     )

@@ -1,6 +1,7 @@
 """The study's database: opened whole or refused, waited for while it is away, told when full."""
 
 import itertools
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -9,21 +10,27 @@ import tenacity
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
-from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    PendingRollbackError,
+    SQLAlchemyError,
+)
 
 from fakeface_bench.credentials import hide_credentials, without_credentials
 from fakeface_bench.errors import DiskError, FakefaceError, StorageError, StudyError
 from fakeface_bench.folders import DATABASE_BYTES
+from fakeface_bench.search.database_file import LOCKED_SECONDS, damage_of
 
 #: How long a database may be away before a study that is under way gives up.
 PATIENCE_SECONDS = 300.0
 #: Between two tries, at most.
 _LONGEST_PAUSE_SECONDS = 5.0
 _SQLITE = "sqlite"
-#: How long SQLite waits for another process's transaction.
-_SQLITE_SECONDS = 60.0
+#: How SQLite says that a file is not what it wrote.
+_DAMAGED = ("malformed", "not a database")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,7 +52,7 @@ def engine_options(url: str) -> dict[str, Any]:
     """
     kind = make_url(url).get_backend_name()
     if kind == _SQLITE:
-        return {"connect_args": {"timeout": _SQLITE_SECONDS}}
+        return {"connect_args": {"timeout": LOCKED_SECONDS}}
     if kind == "postgresql":
         return {"pool_pre_ping": True}  # a connection may date from before a restart
     raise StudyError(f"storage is of kind {kind!r}; 'sqlite:///FILE' or 'postgresql://HOST/NAME'.")
@@ -55,24 +62,36 @@ def check_whole(url: str) -> None:
     """Refuse a SQLite file that is damaged, or half of one, before anything trusts it.
 
     Raises:
-        StudyError: With what to do.
+        StorageError: With what to do.
     """
     file = sqlite_file(url)
-    if file is None or not file.exists() or not file.stat().st_size:
+    found = damage_of(file) if file else ""
+    if found:
+        raise damaged(url, found)
+
+
+def make_whole(url: str) -> None:
+    """Create a SQLite file whole or not at all, since half of one is refused; one process does."""
+    file = sqlite_file(url)
+    if file is None or file.exists():
         return
-    engine = create_engine(url)
+    draft = file.with_name(f".{file.name}.draft")
+    draft.unlink(missing_ok=True)
     try:
-        with engine.connect() as connection:
-            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
-    except SQLAlchemyError as error:
-        found = first_line(error)
+        address = make_url(url).set(database=str(draft))
+        RDBStorage(address.render_as_string(hide_password=False)).engine.dispose()
+        os.replace(draft, file)
     finally:
-        engine.dispose()
-    if found != "ok":
-        raise StudyError(
-            f"the study's database {file} is damaged or only half there ({found}). Bring back a "
-            "whole copy of it; or move it away, and the study starts anew."
-        )
+        draft.unlink(missing_ok=True)
+
+
+def damaged(url: str, found: str) -> StorageError:
+    """Return what to tell of a database in which something is wrong."""
+    return StorageError(
+        f"the study's database {sqlite_file(url) or without_credentials(url)} is damaged or only "
+        f"half there ({found}). Bring back a whole copy of it; or move it away, and the study "
+        "starts anew."
+    )
 
 
 def first_line(error: BaseException) -> str:
@@ -83,9 +102,11 @@ def first_line(error: BaseException) -> str:
 
 def obstacle(url: str, error: BaseException) -> FakefaceError:
     """Return what to tell a user of a failure of the study's database."""
-    said = first_line(_cause(error))
-    if "disk is full" in said or "No space left" in said:
-        file = sqlite_file(url)
+    said = _said(error)
+    file = sqlite_file(url)
+    if file and any(word in said for word in _DAMAGED):
+        return damaged(url, said)
+    if tells_full_disk(error):
         place = file.parent if file else without_credentials(url)
         return DiskError(
             f"no room for the study's database in {place} ({said}): at least {DATABASE_BYTES:,} "
@@ -97,9 +118,21 @@ def obstacle(url: str, error: BaseException) -> FakefaceError:
     )
 
 
+def tells_full_disk(error: BaseException) -> bool:
+    """Whether an error of a database says that there is no room for it."""
+    said = _said(error)
+    return "disk is full" in said or "No space left" in said
+
+
+def _said(error: BaseException) -> str:
+    return first_line(_cause(error))
+
+
 def _is_away(error: BaseException) -> bool:
     """Whether a database may answer if it is asked again."""
     cause = _cause(error)
+    if isinstance(cause, PendingRollbackError):  # of a transaction that went with its connection
+        return True
     if not isinstance(cause, DBAPIError):
         return False
     if cause.connection_invalidated:
@@ -172,7 +205,8 @@ class PatientStorage(RDBStorage):
 #: Methods that an open study calls, also by way of Optuna's cache in front of its storage.
 _PATIENT = frozenset(
     {
-        *("_create_new_trial", "_get_trials", "_get_stale_trial_ids", "create_new_trial"),
+        *("_create_new_trial", "_get_best_trial_id", "_get_stale_trial_ids", "_get_trials"),
+        *("_set_trial_param", "create_new_trial"),
         *("get_all_trials", "get_n_trials", "get_trial", "get_study_user_attrs"),
         *("get_study_id_from_name", "get_study_name_from_id", "get_study_directions"),
         *("get_study_system_attrs", "get_trial_id_from_study_id_trial_number"),

@@ -5,7 +5,7 @@ import logging
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
 import optuna
@@ -14,6 +14,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
 
 from fakeface_bench.errors import FakefaceError
 from fakeface_bench.processes import is_dead, this_process
@@ -67,9 +68,22 @@ def _lock(url: str, connect: Callable[[], Connection]) -> AbstractContextManager
     file = sqlite_file(url)
     if file is not None:
         return FileLock(file.with_name(f"{file.name}.lock"))
-    # What a lost connection says when it is closed: its lock is gone with it.
+    return _kept_open(connect())
+
+
+@contextmanager
+def _kept_open(connection: Connection) -> Iterator[None]:
+    """Close a connection after the block; where it is lost by then, its lock is gone with it."""
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
-    return closing(connect())
+    try:
+        yield
+    finally:
+        try:
+            connection.close()
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            logging.getLogger(__name__).debug("the lock's connection is lost: %s", error)
 
 
 def _locked_connection(engine: Engine) -> Connection:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import optuna
 from optuna import Study as Study  # the one name of Optuna that other layers may hold
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -17,7 +17,16 @@ from fakeface_bench.config import TrialConfig
 from fakeface_bench.credentials import without_credentials
 from fakeface_bench.errors import StudyError
 from fakeface_bench.records import EpochRecord, TrialRecord
-from fakeface_bench.search.patience import PatientStorage, check_whole, engine_options, first_line
+from fakeface_bench.search.patience import (
+    PatientStorage,
+    check_whole,
+    damaged,
+    engine_options,
+    first_line,
+    make_whole,
+    obstacle,
+    tells_full_disk,
+)
 from fakeface_bench.search.sharing import (
     GRACE_SECONDS,
     HEARTBEAT_SECONDS,
@@ -50,14 +59,22 @@ def open_study(storage: str, name: str, definition: Mapping[str, Any]) -> Study:
         definition: What defines its results.
 
     Raises:
-        StudyError: If the storage cannot be opened, or holds another definition by that name.
+        StudyError: If the storage cannot be opened, is damaged, or holds another definition by
+            that name.
+        DiskError: If there is no room for it.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         check_whole(storage)
         with opening(storage):
+            make_whole(storage)
             study = _open(storage, name, definition)
-    except (SQLAlchemyError, ImportError, RuntimeError, OSError) as error:
+        study.get_trials(deepcopy=False)  # what cannot be read is met here
+    except json.JSONDecodeError as error:  # in a page that SQLite does not look into
+        raise damaged(storage, str(error)) from error
+    except (SQLAlchemyError, StorageInternalError, ImportError, RuntimeError, OSError) as error:
+        if tells_full_disk(error):
+            raise obstacle(storage, error) from error
         place, said = without_credentials(storage), first_line(error)
         raise StudyError(f"the study's storage {place} cannot be opened: {said}") from error
     kept = study.user_attrs[_DEFINITION]

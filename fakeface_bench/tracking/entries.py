@@ -13,7 +13,9 @@ from typing import Any, ClassVar
 import mlflow
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
+from fakeface_bench.folders import is_full
 from fakeface_bench.tracking import names
+from fakeface_bench.tracking.half_written import drop_half_files
 
 _CONTEXT_TAG = "mlflow.data.context"
 #: Says what kind of entry is kept; no entry has such a field.
@@ -150,8 +152,15 @@ class Artifacts(Entry):
     run: str
 
     def deliver(self, to: Recipient, files: Path | None, again: bool) -> None:
-        """Log them."""
-        to.client.log_artifacts(to.id_of(self.run), str(files))
+        """Log them; of a file for which there is no room nothing stays."""
+        assert files is not None
+        run_id = to.id_of(self.run)
+        try:
+            to.client.log_artifacts(run_id, str(files))
+        except OSError as error:
+            if is_full(error):
+                drop_half_files(files, to.client.get_run(run_id).info.artifact_uri)
+            raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,9 @@ def _end(run: TrackedRun, patience_seconds: float) -> None:
 
 
 def _let_go(run: TrackedRun) -> None:
-    """Let MLflow end a run now; else it does with the process, as FINISHED."""
+    """Let MLflow end a run now, once; else it does with the process, as FINISHED."""
+    if run.run_id not in _OPEN_RUNS:
+        return
     _OPEN_RUNS.remove(run.run_id)
     try:
         with few_retries("0"):

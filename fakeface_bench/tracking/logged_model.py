@@ -15,7 +15,9 @@ from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType
 
 import fakeface_bench
+from fakeface_bench.folders import is_full
 from fakeface_bench.tracking.entries import Entry, Recipient
+from fakeface_bench.tracking.half_written import drop_model
 from fakeface_bench.tracking.model_files import DETECTOR, MODEL_NAME
 
 #: What one call may do, unless who loads the model says otherwise; a request cannot.
@@ -56,7 +58,10 @@ class LogModel(Entry):
         return f"{MODEL_NAME} of {self.run}"
 
     def deliver(self, to: Recipient, files: Path | None, again: bool) -> None:
-        """Log it, unless it is there; one that was cut off half-way is deleted."""
+        """Log it, unless it is there; one that was cut off half-way is deleted.
+
+        Where there is no room for it, nothing of it stays.
+        """
         assert files is not None
         run_id = to.id_of(self.run)
         if again:
@@ -65,7 +70,17 @@ class LogModel(Entry):
                     to.ids[self.name] = model.model_id
                     return
                 to.client.delete_logged_model(model.model_id)
-        logged = Model.log(
+        try:
+            logged = self._logged(run_id, files)
+        except OSError as error:
+            if is_full(error):
+                for model in models_of(to.client, run_id):
+                    drop_model(to.client, model)
+            raise
+        to.ids[self.name] = str(logged.model_id)
+
+    def _logged(self, run_id: str, files: Path) -> Any:
+        return Model.log(
             artifact_path=None,
             flavor=mlflow.pyfunc,
             name=MODEL_NAME,
@@ -79,7 +94,6 @@ class LogModel(Entry):
             pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
             metadata=dict(self.metadata),
         )
-        to.ids[self.name] = str(logged.model_id)
 
 
 def models_of(client: mlflow.MlflowClient, run_id: str) -> list[Any]:

@@ -1,13 +1,20 @@
 """What to tell a user of a failure of MLflow's store."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import mlflow
 
-from fakeface_bench.credentials import hide_credentials
+from fakeface_bench.credentials import hide_credentials, without_credentials
 from fakeface_bench.errors import DiskError, FakefaceError, OutageError, shortened
-from fakeface_bench.folders import DATABASE_BYTES, is_full
-from fakeface_bench.tracking.database import database_of
+from fakeface_bench.folders import DATABASE_BYTES, bytes_of, is_full
+from fakeface_bench.tracking.database import SQLITE, database_of
+
+_NO_ROOM = "Make room; the same command goes on."
+#: How SQLite says that there is no room, and that a file is not what it wrote.
+_FULL = "database or disk is full"
+_DAMAGED = ("database disk image is malformed", "file is not a database")
 
 
 def failure_of_store(error: BaseException, files: Path | None = None) -> FakefaceError:
@@ -17,18 +24,44 @@ def failure_of_store(error: BaseException, files: Path | None = None) -> Fakefac
         error: MLflow's, or the operating system's.
         files: Folder that was to be written.
     """
-    said = hide_credentials(shortened(getattr(error, "message", None) or error))
+    said = str(getattr(error, "message", None) or error)
     if isinstance(error, OSError) and is_full(error):
-        return _no_room(Path(str(error.filename2 or error.filename or ".")).parent, said, files)
-    if "disk is full" in said:
-        return _no_room(Path(database_of(mlflow.get_tracking_uri())).parent, said, files)
-    return OutageError(f"the MLflow store failed: {said}")
+        needed = bytes_of(files) or DATABASE_BYTES
+        return DiskError(
+            f"no room for MLflow's files in {_folder_of(error)}: {needed:,} bytes are still to be "
+            f"written there. {_NO_ROOM}"
+        )
+    reason = said.partition("[SQL:")[0]  # what follows quotes what was to be written
+    if _FULL in reason:
+        return DiskError(
+            f"no room for MLflow's database in {_database_folder()} ({_FULL}): at least "
+            f"{DATABASE_BYTES:,} bytes are needed. {_NO_ROOM}"
+        )
+    found = [words for words in _DAMAGED if words in reason]
+    if found and mlflow.get_tracking_uri().startswith(SQLITE):
+        return damaged(database_of(mlflow.get_tracking_uri()), found[0])
+    return OutageError(f"the MLflow store failed: {hide_credentials(shortened(said))}")
 
 
-def _no_room(folder: Path, said: str, files: Path | None) -> DiskError:
-    written = files.rglob("*") if files is not None else ()
-    needed = sum(file.stat().st_size for file in written if file.is_file()) or DATABASE_BYTES
-    return DiskError(
-        f"no room for MLflow's files in {folder} ({said}): {needed:,} bytes are needed. Make room; "
-        "the same command goes on."
+def damaged(file: str, found: str) -> OutageError:
+    """Return what to tell of a local store in which something is wrong."""
+    return OutageError(
+        f"MLflow's database {file} is damaged or only half there ({found}). Bring back a whole "
+        "copy of it; or move it away, or let MLFLOW_TRACKING_URI name another, and one is begun "
+        "anew, without the runs of this one."
     )
+
+
+def _database_folder() -> str:
+    uri = mlflow.get_tracking_uri()
+    local = uri.startswith(SQLITE)
+    return str(Path(database_of(uri)).parent) if local else without_credentials(uri)
+
+
+def _folder_of(error: OSError) -> Path:
+    """Return where there was no room; a folder that was made for it may have gone with it."""
+    file = error.filename2 or error.filename
+    if not file:  # what it only writes, MLflow writes among the temporary files
+        return Path(tempfile.gettempdir())
+    folders = Path(os.fsdecode(file)).absolute().parents
+    return next(folder for folder in folders if folder.exists())

@@ -18,6 +18,8 @@ from mlflow.exceptions import MlflowException
 
 from fakeface_bench.config import UNSENT_FOLDER
 from fakeface_bench.credentials import without_credentials
+from fakeface_bench.errors import DiskError
+from fakeface_bench.folders import SMALL_FILE_BYTES, full_disk_told
 from fakeface_bench.tracking.entries import (
     ENTRY,
     Artifacts,
@@ -32,7 +34,7 @@ from fakeface_bench.tracking.entries import (
 from fakeface_bench.tracking.logged_model import LogModel
 from fakeface_bench.tracking.obstacles import failure_of_store
 from fakeface_bench.tracking.queries import is_deleted
-from fakeface_bench.tracking.spool import Spool
+from fakeface_bench.tracking.spool import REMEDY, Spool
 from fakeface_bench.tracking.succession import Succession
 
 #: Between two looks whether a server that was away is back.
@@ -71,7 +73,7 @@ class Outbox:
 
         Raises:
             OutageError: If the store fails otherwise than by being away.
-            DiskError: If it has no room.
+            DiskError: If it has no room, or what it does not take has none.
         """
         with self._lock:
             if self._spool is not None and not self._catch_up():
@@ -97,12 +99,18 @@ class Outbox:
         return ""
 
     def _begin_spool(self) -> Spool:
-        self._spool = Spool(self._folder)
-        self._spool.take()
-        self._spool.describe({"store": without_credentials(mlflow.get_tracking_uri())})
-        self._spool.mark_sent(0, self.recipient.ids)
+        spool = Spool(self._folder)
+        with full_disk_told(self._folder, lambda: SMALL_FILE_BYTES, REMEDY):
+            spool.take()
+            try:
+                spool.describe({"store": without_credentials(mlflow.get_tracking_uri())})
+                spool.mark_sent(0, self.recipient.ids)
+            except (OSError, DiskError):
+                spool.release()  # it holds nothing, and goes
+                raise
+        self._spool = spool
         self._look_at = time.monotonic() + _LOOK_AGAIN_SECONDS
-        return self._spool
+        return spool
 
     def _catch_up(self, now: bool = False) -> bool:
         """Send what is kept; return whether all of it is sent."""

@@ -9,11 +9,15 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from fakeface_bench.folders import SMALL_FILE_BYTES, bytes_of, full_disk_told
+
 _ENTRIES = "entries.jsonl"
 _SENT = "sent.json"
 _FACTS = "facts.json"
 _FILES = "files"
 _LOCK = ".lock"
+#: What to do where there is no room for it, besides making some.
+REMEDY = "or bring MLflow's server back, which takes it"
 
 
 class Spool:
@@ -49,13 +53,27 @@ class Spool:
         return dict(json.loads((self.folder / _FACTS).read_text()))
 
     def keep(self, entry: Mapping[str, Any], files: Path | None) -> None:
-        """Add an entry; its files are copied first, so that none is there without them."""
-        if files is not None:
-            shutil.copytree(files, self._files(self._kept), dirs_exist_ok=True)
-        with open(self.folder / _ENTRIES, "a", encoding="utf-8") as lines:
-            lines.write(json.dumps(dict(entry)) + "\n")
-            lines.flush()
-            os.fsync(lines.fileno())
+        """Add an entry; its files are copied first, so that none is there without them.
+
+        Raises:
+            DiskError: If there is no room for it; nothing of it stays.
+        """
+        line = (json.dumps(dict(entry)) + "\n").encode()
+        entries, copies = self.folder / _ENTRIES, self._files(self._kept)
+        whole = entries.stat().st_size if entries.exists() else 0
+        with full_disk_told(self.folder, lambda: len(line) + bytes_of(files), REMEDY):
+            try:
+                if files is not None:
+                    shutil.copytree(files, copies, dirs_exist_ok=True)
+                with open(entries, "ab") as lines:
+                    lines.write(line)
+                    lines.flush()
+                    os.fsync(lines.fileno())
+            except OSError:
+                shutil.rmtree(copies, ignore_errors=True)
+                if entries.exists():
+                    os.truncate(entries, whole)  # else the next line would go on with this one
+                raise
         self._kept += 1
 
     def unsent(self) -> Iterator[tuple[int, dict[str, Any], Path]]:
@@ -70,10 +88,15 @@ class Spool:
         return self._sent()[1]
 
     def mark_sent(self, count: int, ids: Mapping[str, str]) -> None:
-        """Write down that the first entries are sent, and which ids are known since."""
+        """Write down that the first entries are sent, and which ids are known since.
+
+        Raises:
+            DiskError: If there is no room for it.
+        """
         draft = self.folder / f"{_SENT}.draft"
-        draft.write_text(json.dumps({"count": count, "ids": dict(ids)}))
-        os.replace(draft, self.folder / _SENT)
+        with full_disk_told(self.folder, lambda: SMALL_FILE_BYTES, REMEDY):
+            draft.write_text(json.dumps({"count": count, "ids": dict(ids)}))
+            os.replace(draft, self.folder / _SENT)
 
     def __len__(self) -> int:
         """Return how many entries are still to be sent."""

@@ -10,8 +10,10 @@ import mlflow
 from filelock import FileLock
 
 from fakeface_bench.credentials import hide_credentials, without_credentials
-from fakeface_bench.errors import StudyError, shortened
+from fakeface_bench.errors import DiskError, StudyError, shortened
+from fakeface_bench.search.database_file import damage_of
 from fakeface_bench.tracking.database import SQLITE, database_of
+from fakeface_bench.tracking.obstacles import damaged, failure_of_store
 from fakeface_bench.tracking.outbox import few_retries
 
 STUDIES_FILE = "fakeface_studies.db"
@@ -28,21 +30,37 @@ def open_store() -> None:
     """Reach MLflow's store, creating a local one; its log and bars are silenced.
 
     Raises:
-        StudyError: If the store does not answer.
+        StudyError: If the store does not answer, or its file is damaged.
+        DiskError: If there is no room for it.
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # we print our own
     for name in _CHATTER:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what fails is told in one line
+    _check_whole()
     try:
         with few_retries():
             _make_whole()
             mlflow.MlflowClient().search_experiments(max_results=1)
     except Exception as error:  # MLflow passes on whatever its database's driver raises
+        failure = failure_of_store(error)
+        if isinstance(failure, DiskError):
+            raise failure from error
         raise StudyError(
             f"the MLflow store {without_credentials(mlflow.get_tracking_uri())} does not answer: "
             f"{hide_credentials(shortened(error))}. MLFLOW_TRACKING_URI names another."
         ) from error
+
+
+def _check_whole() -> None:
+    """Refuse a local store of which a part is missing, before MLflow fills up the rest.
+
+    Raises:
+        OutageError: With what to do.
+    """
+    uri = mlflow.get_tracking_uri()
+    if uri.startswith(SQLITE) and (found := damage_of(Path(database_of(uri)))):
+        raise damaged(database_of(uri), found)
 
 
 def _make_whole() -> None:

@@ -90,7 +90,10 @@ class Launcher:
         self._ready.get(timeout=120)
 
     def start(self, place: "Place", *arguments: str, **how: Any) -> Running:
-        """Start a command; `how` holds `host`, `heartbeat` and further `environment`."""
+        """Start a command.
+
+        `how` holds `host`, `heartbeat`, `patience`, data-loading `threads`, further `environment`.
+        """
         name = f"{len(self._commands):03}"
         running = Running(place.folder / f"{name}.log")
         self._commands[name] = running
@@ -102,6 +105,7 @@ class Launcher:
             "environment": place.environment | how.get("environment", {}),
             "host": how.get("host", ""),
             "patience": how.get("patience", 0),
+            "threads": how.get("threads", 0),
             "heartbeat": how.get("heartbeat", (30, 120)),
         }
         assert self._process.stdin

@@ -61,6 +61,11 @@ def _run(command: dict[str, Any]) -> None:
         from fakeface_bench.tracking import lifetime
 
         lifetime.PATIENCE_SECONDS = command["patience"]
+    if command["threads"]:
+        from fakeface_bench.data import pipeline
+        from fakeface_bench.features import epochs
+
+        pipeline.PARALLEL_CALLS = epochs.PARALLEL_CALLS = command["threads"]
     sys.argv = ["fakeface-bench", *command["arguments"]]
     main()
 

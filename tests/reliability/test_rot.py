@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import keras
@@ -21,12 +23,18 @@ from fakeface_bench.data.effort import longest_effort
 from fakeface_bench.data.files import inspect_files
 from fakeface_bench.data.pixels import cached_pixels
 from fakeface_bench.data.publish import FACTS_FILE, JOURNAL_FILE, kept_facts, part_of
-from fakeface_bench.errors import DataError
+from fakeface_bench.errors import DataError, OutageError, StorageError
 from fakeface_bench.features.source import BackboneSource
 from fakeface_bench.features.store import cached_features
 from fakeface_bench.folders import cache_folder
+from fakeface_bench.search import database_file
+from fakeface_bench.search.database_file import damage_of
+from fakeface_bench.search.sharing import ask
+from fakeface_bench.search.storage import open_study
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
+from fakeface_bench.tracking.store import open_store
 from tests.conftest import RecordedProgress
+from tests.reliability.commands import Launcher, Place
 from tests.reliability.row_maker import COUNT, SHARD, Rows, assert_whole, cached_rows
 
 SIZE = 64
@@ -248,3 +256,111 @@ def test_an_effort_that_cannot_be_read_is_remembered_anew() -> None:
     (cache_folder("efforts") / "digest.json").write_text('{"seconds"')
     assert longest_effort("digest", 3.0) == 3.0
     assert longest_effort("digest", 1.0) == 3.0
+
+
+#: Of a study that holds values longer than a page, which SQLite chains without looking into them.
+EPOCHS = [{"epoch": number, "loss": 0.123456789 * number} for number in range(600)]
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study's database with a few trials; not to be written to."""
+    file = tmp_path_factory.mktemp("studies") / "studies.db"
+    study = open_study(f"sqlite:///{file}", "mine", {"epochs": 3})
+    for value in (0.25, 0.5, 0.75):
+        trial = ask(study)
+        trial.suggest_float("dropout", 0, 1)
+        trial.set_user_attr("epochs", EPOCHS)
+        study.tell(trial, value)
+    return file
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A local database of MLflow's; not to be written to."""
+    file = tmp_path_factory.mktemp("store") / "mlflow.db"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
+        open_store()
+    return file
+
+
+def damaged_copies(whole: Path, file: Path) -> Iterator[str]:
+    """Let a file be half of a database, in many ways, one after another; yield which."""
+    content = whole.read_bytes()
+    page = int.from_bytes(content[16:18], "big")
+    pages = len(content) // page
+    cuts = [0, 1, 15, 16, 99, 100, page, pages // 2 * page, pages // 2 * page + 77]
+    for cut_at in (*cuts, len(content) - page, len(content) - 100, len(content) - 1):
+        file.write_bytes(content[:cut_at])
+        yield f"cut at {cut_at}"
+    for number in range(pages):
+        file.write_bytes(content[: number * page] + bytes(page) + content[(number + 1) * page :])
+        yield f"page {number + 1} of {pages} zeroed"
+
+
+def test_half_of_a_studys_database_is_refused_and_left_as_it_is(
+    studies: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "copy.db"
+    for damage in damaged_copies(studies, file):
+        before = file.read_bytes()
+        with pytest.raises(StorageError) as raised:
+            open_study(f"sqlite:///{file}", "mine", {"epochs": 3})
+        told = f"the study's database {file} is damaged or only half there ("
+        assert str(raised.value).startswith(told), damage
+        assert "Bring back a whole copy of it; or move it away" in str(raised.value)
+        assert "\n" not in str(raised.value)
+        assert file.read_bytes() == before, damage
+    shutil.copy(studies, file)
+    values = open_study(f"sqlite:///{file}", "mine", {"epochs": 3}).get_trials()
+    assert [trial.value for trial in values] == [0.25, 0.5, 0.75]
+
+
+def test_half_of_mlflows_database_is_refused_and_left_as_it_is(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "copy.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
+    for damage in damaged_copies(store, file):
+        before = file.read_bytes()
+        with pytest.raises(OutageError) as raised:
+            open_store()
+        told = f"MLflow's database {file} is damaged or only half there ("
+        assert str(raised.value).startswith(told), damage
+        assert "Bring back a whole copy" in str(raised.value)
+        assert "\n" not in str(raised.value)
+        assert file.read_bytes() == before, damage
+    shutil.copy(store, file)
+    open_store()
+
+
+def test_a_database_that_another_process_writes_is_not_called_damaged(
+    studies: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_file, "LOCKED_SECONDS", 0.1)
+    file = tmp_path / "copy.db"
+    shutil.copy(studies, file)
+    with closing(sqlite3.connect(file, isolation_level=None)) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        assert damage_of(file) == ""
+
+
+def test_a_study_on_half_a_database_ends_with_one_line(
+    launcher: Launcher, study: list[str], studies: Path, store: Path, tmp_path: Path
+) -> None:
+    place = Place(tmp_path / "place")
+    for whole, name, whose in (
+        (studies, "fakeface_studies.db", "the study's"),
+        (store, "mlflow.db", "MLflow's"),
+    ):
+        file = place.folder / name
+        shutil.copy(whole, file)
+        os.truncate(file, file.stat().st_size * 2 // 3)
+        half = file.read_bytes()
+        running = launcher.start(place, *study)
+        assert running.finish() == 1, running.printed
+        last = running.printed.splitlines()[-1]
+        assert last.startswith(f"Error: {whose} database {file} is damaged or only half there (")
+        assert "Traceback" not in running.printed
+        assert file.read_bytes() == half
