@@ -60,19 +60,23 @@ class Tally:
 
 @click.command()
 @click.option("--quick", is_flag=True, help="The bounded forms alone: minutes in place of an hour.")
+@click.option("--processes", default=2, show_default=True, help="That share the tests' files.")
 @click.option("--output", type=click.Path(path_type=Path), help="Also write the figures as JSON.")
-def main(quick: bool, output: Path | None) -> None:
+def main(quick: bool, processes: int, output: Path | None) -> None:
     """Run the reliability tests on this machine and count what they did."""
     tally = Tally()
     began = time.perf_counter()
     chosen = "not slow" if quick else "slow or not slow"
-    code = pytest.main(["-q", "-m", chosen, str(ROOT / "tests" / "reliability")], plugins=[tally])
+    shared_out = ["-n", str(processes), "--dist", "loadfile"]
+    folder = str(ROOT / "tests" / "reliability")
+    code = pytest.main(["-q", "-m", chosen, *shared_out, folder], plugins=[tally])
     seconds = time.perf_counter() - began
     from fakeface_bench.runtime import machine_facts
 
     figures = {
         "machine": {**machine_facts(), **{name: version(name) for name in LIBRARIES}},
         "forms": "bounded" if quick else "whole",
+        "processes": processes,
         "seconds": round(seconds, 1),
         **tally.figures(),
     }

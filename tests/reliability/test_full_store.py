@@ -27,7 +27,7 @@ from fakeface_bench.tracking.outbox import Outbox
 from fakeface_bench.tracking.spool import Spool
 from fakeface_bench.tracking.store import open_store
 from tests.reliability.commands import Launcher, Place, Running, assert_same_study
-from tests.reliability.conftest import TRIALS
+from tests.reliability.conftest import TRIALS, Count
 from tests.reliability.servers import free_port
 from tests.reliability.small_disk import fill, small_disk
 
@@ -129,9 +129,14 @@ def test_a_study_ends_with_one_line_where_a_disk_is_full(
 
 @pytest.mark.slow
 def test_a_study_whose_disks_are_full_one_after_another_loses_nothing(
-    launcher: Launcher, study: list[str], undisturbed: Place, tmp_path: Path
+    launcher: Launcher,
+    study: list[str],
+    undisturbed: Place,
+    tmp_path: Path,
+    record_property: Count,
 ) -> None:
     moments = {STORAGE: "BEGINS searching", STORE: "ADVANCES searching", ARTIFACTS: ""}
+    record_property("disks filled", len(moments))
     with disks(tmp_path / "disks") as on:
         place = place_on(on, tmp_path / "place", undisturbed.folder / "cache")
         for part, moment in moments.items():
@@ -165,7 +170,9 @@ def test_a_study_goes_on_wherever_a_disk_was_full(
     tmp_path: Path,
     part: str,
     moment: str,
+    record_property: Count,
 ) -> None:
+    record_property("disks filled", 1)
     with disks(tmp_path / "disks") as on:
         place = place_on(on, tmp_path / "place", undisturbed.folder / "cache")
         if not moment:
@@ -182,8 +189,13 @@ def test_a_study_goes_on_wherever_a_disk_was_full(
 
 @pytest.mark.slow
 def test_a_study_with_everything_on_one_disk_goes_on(
-    launcher: Launcher, study: list[str], undisturbed: Place, tmp_path: Path
+    launcher: Launcher,
+    study: list[str],
+    undisturbed: Place,
+    tmp_path: Path,
+    record_property: Count,
 ) -> None:
+    record_property("disks filled", 3)
     with small_disk(tmp_path / "disk", 2 * DISK_BYTES) as disk:
         place = Mended(disk / "place")
         for moment in ("BEGINS extracting", "ADVANCES searching", "recording"):

@@ -35,6 +35,7 @@ from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
 from fakeface_bench.tracking.store import open_store
 from tests.conftest import RecordedProgress
 from tests.reliability.commands import Launcher, Place
+from tests.reliability.conftest import Count
 from tests.reliability.row_maker import COUNT, SHARD, Rows, assert_whole, cached_rows
 
 SIZE = 64
@@ -300,10 +301,11 @@ def damaged_copies(whole: Path, file: Path) -> Iterator[str]:
 
 
 def test_half_of_a_studys_database_is_refused_and_left_as_it_is(
-    studies: Path, tmp_path: Path
+    studies: Path, tmp_path: Path, record_property: Count
 ) -> None:
     file = tmp_path / "copy.db"
     for damage in damaged_copies(studies, file):
+        record_property("databases damaged", 1)
         before = file.read_bytes()
         with pytest.raises(StorageError) as raised:
             open_study(f"sqlite:///{file}", "mine", {"epochs": 3})
@@ -318,11 +320,12 @@ def test_half_of_a_studys_database_is_refused_and_left_as_it_is(
 
 
 def test_half_of_mlflows_database_is_refused_and_left_as_it_is(
-    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Count
 ) -> None:
     file = tmp_path / "copy.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
     for damage in damaged_copies(store, file):
+        record_property("databases damaged", 1)
         before = file.read_bytes()
         with pytest.raises(OutageError) as raised:
             open_store()
