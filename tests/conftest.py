@@ -1,5 +1,6 @@
 """What the tests share: a cache of their own, one tiny dataset, TensorFlow imported once."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,6 +61,14 @@ def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "fresh_cache"
     monkeypatch.setenv("FAKEFACE_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def own_code() -> Iterator[None]:
+    """MLflow puts a loaded model's code on the path, where spawned processes would find it."""
+    before = list(sys.path)
+    yield
+    sys.path[:] = before
 
 
 @pytest.fixture(autouse=True)
