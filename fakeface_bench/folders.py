@@ -130,6 +130,16 @@ def full_disk_told(
         raise _no_room(folder, needed_bytes(), remedy) from error
 
 
+@contextmanager
+def replaced_whole(file: Path, draft: Path) -> Iterator[None]:
+    """Let a draft that the block writes take a file's place when it ends well; else it goes."""
+    try:
+        yield
+        os.replace(draft, file)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 def existing_path(name: str) -> Path | None:
     """Return the path a user named, `~` expanded, if there is such a file or folder."""
     try:

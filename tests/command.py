@@ -59,6 +59,20 @@ class Command:
         }
 
 
+def run_mlflow(store: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of MLflow's on a store, in a folder."""
+    environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_RUN_ID"}
+    return subprocess.run(
+        [sys.executable, "-m", "mlflow", *arguments],
+        cwd=folder,
+        env=environment | {"MLFLOW_TRACKING_URI": store, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+
 def words(text: str) -> str:
     """Undo the breaking of lines."""
     return " ".join(text.split())

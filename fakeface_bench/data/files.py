@@ -12,7 +12,13 @@ from fakeface_bench.data.facts import FACTS, NOT_OPENED, read_facts
 from fakeface_bench.data.images import DECODER
 from fakeface_bench.data.signature import SIGNATURE_VERSION
 from fakeface_bench.errors import shortened
-from fakeface_bench.folders import SMALL_FILE_BYTES, cache_folder, full_disk_told, locked
+from fakeface_bench.folders import (
+    SMALL_FILE_BYTES,
+    cache_folder,
+    full_disk_told,
+    locked,
+    replaced_whole,
+)
 from fakeface_bench.progress import Progress
 
 #: Raise it with any change of a fact's meaning, or of what a file is known again by.
@@ -86,12 +92,11 @@ def _memory_of(root: Path) -> Path:
 def _remember(table: pd.DataFrame, memory: Path) -> None:
     """Write all but files that could not be opened: that may be mended without a trace."""
     draft = memory.with_suffix(f".{os.getpid()}")
-    with full_disk_told(memory.parent, lambda: SMALL_FILE_BYTES):
-        try:
-            table[table["digest"] != NOT_OPENED].to_parquet(draft, write_page_checksum=True)
-            os.replace(draft, memory)
-        finally:
-            draft.unlink(missing_ok=True)
+    with (
+        full_disk_told(memory.parent, lambda: SMALL_FILE_BYTES),
+        replaced_whole(memory, draft),
+    ):
+        table[table["digest"] != NOT_OPENED].to_parquet(draft, write_page_checksum=True)
 
 
 def _read(paths: Sequence[Path], progress: Progress) -> pd.DataFrame:

@@ -1,7 +1,6 @@
 """The study's database: opened whole or refused, waited for while it is away, told when full."""
 
 import itertools
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -21,7 +20,7 @@ from sqlalchemy.exc import (
 
 from fakeface_bench.credentials import hide_credentials, without_credentials
 from fakeface_bench.errors import DiskError, FakefaceError, StorageError, StudyError
-from fakeface_bench.folders import DATABASE_BYTES
+from fakeface_bench.folders import DATABASE_BYTES, replaced_whole
 from fakeface_bench.search.database_file import LOCKED_SECONDS, damage_of
 
 #: How long a database may be away before a study that is under way gives up.
@@ -77,12 +76,9 @@ def make_whole(url: str) -> None:
         return
     draft = file.with_name(f".{file.name}.draft")
     draft.unlink(missing_ok=True)
-    try:
+    with replaced_whole(file, draft):
         address = make_url(url).set(database=str(draft))
         RDBStorage(address.render_as_string(hide_password=False)).engine.dispose()
-        os.replace(draft, file)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def damaged(url: str, found: str) -> StorageError:

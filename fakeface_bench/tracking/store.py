@@ -11,6 +11,7 @@ from filelock import FileLock
 
 from fakeface_bench.credentials import hide_credentials, without_credentials
 from fakeface_bench.errors import DiskError, StudyError, shortened
+from fakeface_bench.folders import replaced_whole
 from fakeface_bench.search.database_file import damage_of
 from fakeface_bench.tracking.database import SQLITE, database_of
 from fakeface_bench.tracking.obstacles import damaged, failure_of_store
@@ -73,11 +74,8 @@ def _make_whole() -> None:
         if file.exists():
             return
         draft = file.with_name(f".{file.name}.{uuid4().hex[:8]}")
-        try:
+        with replaced_whole(file, draft):
             mlflow.MlflowClient(f"{SQLITE}{draft}").search_experiments(max_results=1)
-            os.replace(draft, file)
-        finally:
-            draft.unlink(missing_ok=True)
 
 
 def storage_beside_store(asked: str) -> str:

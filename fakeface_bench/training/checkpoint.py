@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from fakeface_bench.config import TrialConfig
 from fakeface_bench.data.publish import content_key
-from fakeface_bench.folders import room_for, writing_told
+from fakeface_bench.folders import replaced_whole, room_for, writing_told
 from fakeface_bench.records import EpochRecord, last_stage
 from fakeface_bench.training.epochs import Course
 from fakeface_bench.training.task import FitTask
@@ -98,12 +98,8 @@ class Checkpoint:
         draft = path.with_suffix(f".{os.getpid()}")
         with writing_told(path.parent), room_for(path.parent, needed):
             path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with open(draft, "wb") as file:
-                    np.savez(file, **arrays)
-                os.replace(draft, path)
-            finally:
-                draft.unlink(missing_ok=True)
+            with replaced_whole(path, draft), open(draft, "wb") as file:
+                np.savez(file, **arrays)
 
     def _load(self, path: Path, task: FitTask) -> None:
         try:

@@ -1,9 +1,6 @@
 """A password in the URL of a storage or of MLflow's store is shown to nobody."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import psutil
@@ -11,7 +8,7 @@ import pytest
 
 from fakeface_bench.config import holds_password
 from fakeface_bench.credentials import hide_credentials, without_credentials
-from tests.command import ROOT, only_run
+from tests.command import ROOT, only_run, run_mlflow
 from tests.reliability.commands import Launcher, Place, Running
 from tests.reliability.databases import Database
 from tests.reliability.servers import TrackingServer, free_port
@@ -160,21 +157,8 @@ def test_a_tracking_server_that_is_not_there_is_told_without_its_password(
 def test_what_mlflow_run_has_logged_can_be_deleted_for_good(tmp_path: Path) -> None:
     """MLflow logs `-P` values before any program of this project runs."""
     store = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_RUN_ID"}
-    environment |= {"MLFLOW_TRACKING_URI": store, "PYTHONPATH": str(ROOT)}
-
-    def called(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "mlflow", *words],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
-        )
-
-    project = called("run", str(ROOT), "--env-manager", "local", "-P", f"storage={REFUSED}")
+    asked = ("run", str(ROOT), "--env-manager", "local", "-P", f"storage={REFUSED}")
+    project = run_mlflow(store, tmp_path, *asked)
     run = only_run(store)
     assert run.data.tags["fakeface.failure"].startswith("storage holds a password, and")
     assert SECRET not in str(run.data.tags)
@@ -185,7 +169,7 @@ def test_what_mlflow_run_has_logged_can_be_deleted_for_good(tmp_path: Path) -> N
     )
     assert told, project.stderr
     for command in told.groups():
-        done = called(*command.split()[1:])
+        done = run_mlflow(store, tmp_path, *command.split()[1:])
         assert done.returncode == 0, done.stderr
     assert left_behind(tmp_path) == []
 

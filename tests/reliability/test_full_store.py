@@ -108,7 +108,16 @@ def assert_told(line: str, part: str, disk: Path) -> None:
         assert line == TOLD[part].format(disk=disk)
 
 
-def assert_mended(place: Place, undisturbed: Place) -> None:
+def meet_full_disk(running: Running, part: str, moment: str, disk: Path) -> None:
+    """Fill a disk when a study has come so far; make room again when it has told so."""
+    running.wait_for(moment)
+    fill(disk)
+    assert_told(told(running), part, disk)
+    free(disk)
+
+
+def assert_mended(last: Running, place: Place, undisturbed: Place) -> None:
+    assert last.finish() == 0, last.printed
     assert_same_study(place, undisturbed, TRIALS)
     finished = [run for run in place.trials() if run.data.tags["fakeface.state"] == "complete"]
     assert len(finished) == TRIALS, "as many as asked"
@@ -140,14 +149,8 @@ def test_a_study_whose_disks_are_full_one_after_another_loses_nothing(
     with disks(tmp_path / "disks") as on:
         place = place_on(on, tmp_path / "place", undisturbed.folder / "cache")
         for part, moment in moments.items():
-            running = launcher.start(place, *study)
-            running.wait_for(moment)
-            fill(on[part])
-            assert_told(told(running), part, on[part])
-            free(on[part])
-        last = launcher.start(place, *study)
-        assert last.finish() == 0, last.printed
-        assert_mended(place, undisturbed)
+            meet_full_disk(launcher.start(place, *study), part, moment, on[part])
+        assert_mended(launcher.start(place, *study), place, undisturbed)
 
 
 @pytest.mark.slow
@@ -177,14 +180,8 @@ def test_a_study_goes_on_wherever_a_disk_was_full(
         place = place_on(on, tmp_path / "place", undisturbed.folder / "cache")
         if not moment:
             fill(on[part])
-        running = launcher.start(place, *study)
-        running.wait_for(moment)
-        fill(on[part])
-        assert_told(told(running), part, on[part])
-        free(on[part])
-        last = launcher.start(place, *study)
-        assert last.finish() == 0, last.printed
-        assert_mended(place, undisturbed)
+        meet_full_disk(launcher.start(place, *study), part, moment, on[part])
+        assert_mended(launcher.start(place, *study), place, undisturbed)
 
 
 @pytest.mark.slow
@@ -207,9 +204,7 @@ def test_a_study_with_everything_on_one_disk_goes_on(
             assert running.printed.count("Error: ") == 1
             assert "bytes are" in running.printed
             free(disk)
-        last = launcher.start(place, *study)
-        assert last.finish() == 0, last.printed
-        assert_mended(place, undisturbed)
+        assert_mended(launcher.start(place, *study), place, undisturbed)
 
 
 def leave(disk: Path, free_bytes: int) -> None:

@@ -1,11 +1,7 @@
 """Names from outside stay names: in pages, notes, tags, terminals and command lines."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +10,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from fakeface_bench.cli.console import ConsoleProgress
-from tests.command import ROOT, only_run
+from tests.command import ROOT, only_run, run_mlflow
 from tests.reliability.commands import Launcher, Place
 from tests.reliability.conftest import STUDY
 
@@ -90,18 +86,6 @@ def studied(faces: Path, launcher: Launcher, tmp_path_factory: pytest.TempPathFa
         ["predict", "models:/fakeface/1", *pictures],
     ]
     return used(Place(tmp_path_factory.mktemp("studied")), commands, launcher)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("needs chromium")
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 def assert_inert(browser: Any, content: str) -> None:
@@ -249,25 +233,13 @@ def test_mlflow_run_hands_on_what_a_shell_would_act_on(
 ) -> None:
     """Refused in one line, where a shell would have made a file."""
     store = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_RUN_ID"}
-    environment |= {"MLFLOW_TRACKING_URI": store, "PYTHONPATH": str(ROOT)}
     project = tmp_path / "project"  # where a program that ran would leave its file
     project.mkdir()
     for name in ("MLproject", "conda.yaml"):
         shutil.copy(ROOT / name, project)
     given = [word for name, value in parameters.items() for word in ("-P", f"{name}={value}")]
-    process = subprocess.run(
-        [
-            *(sys.executable, "-m", "mlflow", "run", str(project), "--env-manager", "local"),
-            *("-e", entry_point, *given),
-        ],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    asked = ("run", str(project), "--env-manager", "local", "-e", entry_point, *given)
+    process = run_mlflow(store, tmp_path, *asked)
     assert process.returncode == 1, process.stderr
     (line,) = (line for line in process.stderr.splitlines() if line.startswith("Error: "))
     assert line.isprintable()

@@ -300,6 +300,12 @@ def damaged_copies(whole: Path, file: Path) -> Iterator[str]:
         yield f"page {number + 1} of {pages} zeroed"
 
 
+def assert_refused(error: Exception, database: str, damage: str) -> None:
+    assert str(error).startswith(f"{database} is damaged or only half there ("), damage
+    assert "Bring back a whole copy of it; or move it away" in str(error)
+    assert "\n" not in str(error)
+
+
 def test_half_of_a_studys_database_is_refused_and_left_as_it_is(
     studies: Path, tmp_path: Path, record_property: Count
 ) -> None:
@@ -309,10 +315,7 @@ def test_half_of_a_studys_database_is_refused_and_left_as_it_is(
         before = file.read_bytes()
         with pytest.raises(StorageError) as raised:
             open_study(f"sqlite:///{file}", "mine", {"epochs": 3})
-        told = f"the study's database {file} is damaged or only half there ("
-        assert str(raised.value).startswith(told), damage
-        assert "Bring back a whole copy of it; or move it away" in str(raised.value)
-        assert "\n" not in str(raised.value)
+        assert_refused(raised.value, f"the study's database {file}", damage)
         assert file.read_bytes() == before, damage
     shutil.copy(studies, file)
     values = open_study(f"sqlite:///{file}", "mine", {"epochs": 3}).get_trials()
@@ -329,10 +332,7 @@ def test_half_of_mlflows_database_is_refused_and_left_as_it_is(
         before = file.read_bytes()
         with pytest.raises(OutageError) as raised:
             open_store()
-        told = f"MLflow's database {file} is damaged or only half there ("
-        assert str(raised.value).startswith(told), damage
-        assert "Bring back a whole copy" in str(raised.value)
-        assert "\n" not in str(raised.value)
+        assert_refused(raised.value, f"MLflow's database {file}", damage)
         assert file.read_bytes() == before, damage
     shutil.copy(store, file)
     open_store()

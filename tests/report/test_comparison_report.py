@@ -3,9 +3,7 @@
 import csv
 import json
 import re
-import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -238,18 +236,6 @@ def test_hostile_names_keep_one_row_a_line(hostile: Path) -> None:
 
 HOLDS_PLOTS = "document.querySelectorAll('.plot .main-svg').length"
 TEXT_COLOUR = "getComputedStyle(document.querySelector('#plot-front .xtitle')).fill"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("needs chromium")
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 class Visit:
