@@ -11,7 +11,6 @@ leaves many more pairs to look at closely.
 
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
@@ -19,7 +18,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +29,7 @@ from scipy.stats import norm
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.figures import keep, machine  # noqa: E402
 from fakeface_bench.data.duplicates import similar_pairs  # noqa: E402
 from fakeface_bench.data.images import decode_bytes  # noqa: E402
 from fakeface_bench.data.signature import HASH_BYTES, SIGNATURE_BYTES, signature  # noqa: E402
@@ -225,15 +224,7 @@ def main(
     if task:
         click.echo(json.dumps(TASKS[task[0]](task[1])))
         return
-    libraries = ("pillow", "imagehash", "numpy", "pandas", "scikit-learn")
-    machine = {
-        "cores": os.cpu_count(),
-        "machine": platform.processor() or platform.machine(),
-        **{name: version(name) for name in libraries},
-        "seed": 0,
-    }
-    click.echo(json.dumps(machine))
-    figures: dict[str, Any] = {"machine": machine}
+    figures: dict[str, Any] = {"seed": 0}
     figures["audit"] = in_own_process("audit", str(images))
     for kind in ("search, random hashes", "search, hashes like faces"):
         figures[kind] = in_own_process(kind, str(hashes))
@@ -244,9 +235,9 @@ def main(
         figures["recall, embedded faces"] = in_own_process("recall", folder)
     if faces:
         figures[f"recall, {faces.name}"] = in_own_process("recall", str(faces))
-    if output:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(figures, indent=1) + "\n")
+    told = machine("pillow", "imagehash", "numpy", "pandas", "scikit-learn")
+    click.echo(json.dumps(told))
+    keep({"machine": told, **figures}, output)
 
 
 if __name__ == "__main__":

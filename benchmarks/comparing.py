@@ -12,13 +12,11 @@ serves, stand apart).
 import functools
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,8 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+from benchmarks.figures import keep, machine  # noqa: E402
 
 STUDIES, IMAGES = 20, 20_000
 
@@ -187,24 +187,16 @@ def measure_default_study() -> dict[str, float]:
 @click.option("--output", type=click.Path(path_type=Path), help="Also write the figures as JSON.")
 def main(seeds: int, study: bool, output: Path | None) -> None:
     """Measure comparison, ledger and logging on this machine."""
-    figures: dict[str, Any] = {
-        "machine": {
-            "cores": os.cpu_count(),
-            "machine": platform.processor() or platform.machine(),
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("mlflow", "numpy", "pandas", "plotly")},
-        },
-    }
+    figures: dict[str, Any] = {}
     target = output.resolve() if output else None
     for count in (1, seeds):  # first: a child's peak memory begins at that of its parent
         name = f"{STUDIES} studies, {IMAGES} predictions, seeds: {count}"
         figures[name] = measure_comparison(count)
     if study:
         figures["default study"] = measure_default_study()
+    figures = {"machine": machine("mlflow", "numpy", "pandas", "plotly"), **figures}
     click.echo(json.dumps(figures, indent=1))
-    if target:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(json.dumps(figures, indent=1) + "\n")
+    keep(figures, target)
 
 
 if __name__ == "__main__":

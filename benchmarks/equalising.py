@@ -10,11 +10,8 @@ chooses.
 """
 
 import io
-import json
-import os
 import sys
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +22,8 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from fakeface_bench.runtime import hardware_facts, start_tensorflow  # noqa: E402
+from benchmarks.figures import keep, machine  # noqa: E402
+from fakeface_bench.runtime import start_tensorflow  # noqa: E402
 
 MODEL = "mobilenetv3_small"
 SIZE, SIDE = 160, 192
@@ -109,11 +107,7 @@ def main(faces: str, weights: str, images: int, seed: int, output: Path | None) 
     files = sorted(Path(faces).rglob("*.jpg"))
     chosen = np.random.default_rng(seed).permutation(len(files))[:images]
     figures: dict[str, Any] = {
-        "machine": {
-            "cores": os.cpu_count(),
-            "cpu": hardware_facts()["hardware_cpu"],
-            **{name: version(name) for name in ("tensorflow", "keras", "pillow", "scikit-learn")},
-        },
+        "machine": machine("tensorflow", "keras", "pillow", "scikit-learn"),
         "faces": Path(faces).name,
         "images": len(chosen),
         "seed": seed,
@@ -121,8 +115,7 @@ def main(faces: str, weights: str, images: int, seed: int, output: Path | None) 
     for name, found in measured([files[number] for number in chosen], weights, seed):
         click.echo(f"{name}: chosen {found['chosen']}, {found['roc_auc_by_quality']}")
         figures[name] = found
-    if output:
-        output.write_text(json.dumps(figures, indent=1) + "\n")
+    keep(figures, output)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,10 @@ Every study starts with an empty store; features that an earlier one extracted a
 
 import json
 import os
-import platform
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +23,9 @@ import click
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.figures import keep, machine  # noqa: E402
 from fakeface_bench.config import StudyConfig  # noqa: E402
-from fakeface_bench.runtime import hardware_facts, start_tensorflow  # noqa: E402
+from fakeface_bench.runtime import start_tensorflow  # noqa: E402
 
 MODEL = "mobilenetv3_small"
 #: Of each study: its model, `fine_tune`, trials and epochs.
@@ -150,14 +149,6 @@ def main(faces: str, weights: str, seed: int, only: tuple[str, ...], output: Pat
     """Run the studies on this machine and compare them."""
     target = output.resolve() if output else None
     start_tensorflow()
-    machine = {
-        "cores": os.cpu_count(),
-        "machine": platform.processor() or platform.machine(),
-        "cpu": hardware_facts()["hardware_cpu"],
-        **{name: version(name) for name in ("tensorflow", "keras", "optuna", "numpy")},
-        "faces": Path(faces).name,
-        "seed": seed,
-    }
     base = {"data": str(Path(faces).resolve()), "weights": str(Path(weights).resolve())}
     results: dict[str, Result] = {}
     with tempfile.TemporaryDirectory() as cache:
@@ -167,14 +158,14 @@ def main(faces: str, weights: str, seed: int, only: tuple[str, ...], output: Pat
             for key, result in results.items():
                 click.echo(f"{key}: {json.dumps(result.figures)}")
     figures = {
-        "machine": machine,
+        "machine": machine("tensorflow", "keras", "optuna", "numpy"),
+        "faces": Path(faces).name,
+        "seed": seed,
         "studies": {name: result.figures for name, result in results.items()},
         "differences of test ROC AUC (low, high: 95 %)": compare(results),
     }
     click.echo(json.dumps(figures["differences of test ROC AUC (low, high: 95 %)"], indent=1))
-    if target:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(json.dumps(figures, indent=1) + "\n")
+    keep(figures, target)
 
 
 if __name__ == "__main__":

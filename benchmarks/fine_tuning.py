@@ -11,12 +11,10 @@ of those after the first, which compiles.
 
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,8 @@ import click
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+from benchmarks.figures import keep, machine  # noqa: E402
 
 EPOCHS = 3
 BATCH = 32
@@ -184,19 +184,15 @@ def main(faces: str, part: str | None, output: Path | None) -> None:
             click.echo(f"{name}: {json.dumps(measured[name])}")
     lines = judge(measured)
     click.echo("\n".join(lines))
-    machine = {
-        "cores": os.cpu_count(),
-        "machine": platform.processor() or platform.machine(),
-        **{name: version(name) for name in ("tensorflow", "keras", "pillow", "numpy")},
+    figures = {
+        "machine": machine("tensorflow", "keras", "pillow", "numpy"),
         "faces": Path(faces).name,
         "batch_size": BATCH,
         "seed": 0,
+        **measured,
+        "told": lines,
     }
-    if output:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(
-            json.dumps({"machine": machine, **measured, "told": lines}, indent=1) + "\n"
-        )
+    keep(figures, output)
 
 
 if __name__ == "__main__":

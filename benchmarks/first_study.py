@@ -11,7 +11,6 @@ one process, the variants in turn, and quoted as the median of the rounds.
 
 import json
 import os
-import platform
 import re
 import statistics
 import subprocess
@@ -19,13 +18,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import click
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.figures import keep, machine  # noqa: E402
+
 IMAGES = 256
 SIZE = 224
 BATCH = 32
@@ -135,16 +137,7 @@ def main(
     simple_cnn: bool, faces: Path | None, weights: str, rounds: int, output: Path | None
 ) -> None:
     """Measure a first study on this machine."""
-    sys.path.insert(0, str(ROOT))
-    machine = {
-        "cores": os.cpu_count(),
-        "machine": platform.processor() or platform.machine(),
-        **{name: version(name) for name in ("tensorflow", "keras", "mlflow", "optuna", "numpy")},
-        "seed": 0,
-        "images": 2000,
-    }
-    click.echo(json.dumps(machine))
-    figures: dict[str, Any] = {"machine": machine}
+    figures: dict[str, Any] = {"seed": 0, "images": 2000}
     studies: dict[str, tuple[str, ...]] = {"mobilenetv3": ("mobilenetv3",)}
     if simple_cnn:
         studies["simple_cnn"] = ("simple_cnn",)
@@ -162,9 +155,9 @@ def main(
     start_tensorflow()
     for model in ("mobilenetv3_small", "mobilenetv3_large"):
         figures[f"extraction {model}"] = report_extraction(model, rounds)
-    if output:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(figures, indent=1) + "\n")
+    told = machine("tensorflow", "keras", "mlflow", "optuna", "numpy")
+    click.echo(json.dumps(told))
+    keep({"machine": told, **figures}, output)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """What hostile pictures do to decoding: in processes of their own, where no harm is done.
 
-A process that answers no more, or is gone, is seen and named by the picture that it had.
+    python benchmarks/fuzzing.py --images 10000 --output RESULT.json
+
+Damaged pictures by seed, then every bomb. A process that answers no more, or is gone, is seen and
+named by the picture that it had. The exit code is 1 where any did harm.
 """
 
 import json
 import os
-import resource
 import selectors
 import signal
 import subprocess
@@ -16,28 +18,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+
+import click
 
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-import numpy as np  # noqa: E402
-
-from benchmarks.fuzzed_images import fuzzed_image, whole_pictures  # noqa: E402
+from benchmarks.figures import keep, machine  # noqa: E402
 from benchmarks.image_bombs import bombs  # noqa: E402
-from fakeface_bench.data.facts import FACTS, read_facts  # noqa: E402
-from fakeface_bench.data.images import fit_image, load_image  # noqa: E402
-from fakeface_bench.data.listing import IMAGE_SUFFIXES  # noqa: E402
-from fakeface_bench.errors import DataError  # noqa: E402
-from fakeface_bench.serving.pictures import read_picture  # noqa: E402
 
-SIZE = 224
+_DECODING = Path(__file__).with_name("decoding.py")
 #: Longer than this no picture may keep a processor busy.
 LONGEST_SECONDS = 5.0
 #: After this a process that does not answer is killed: its picture hangs.
 PATIENCE_SECONDS = 60.0
-_MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +136,7 @@ def _answers(asked: Sequence[_Asked]) -> Iterator[Handled]:
     left = list(asked)
     while left:
         with subprocess.Popen(
-            [sys.executable, __file__],
+            [sys.executable, str(_DECODING)],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -180,79 +175,26 @@ def _noise(process: subprocess.Popen[bytes]) -> str:
     return said if ".py" in said else ""
 
 
-def _worker(asked: IO[str], answers: IO[str]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        for suffix, content in whole_pictures():  # whatever decoders load once is loaded
-            path = _placed(Path(folder), suffix, content)
-            for use in (_facts, _trained_on, _served):
-                use(path, content)
-        before = _largest_mib()
-        for line in asked:
-            answers.write(f"{json.dumps(_handled(line.strip(), Path(folder), before))}\n")
-            answers.flush()
-
-
-def _handled(told: str, folder: Path, before: float) -> dict[str, Any]:
-    if told == "crash":
-        os.kill(os.getpid(), signal.SIGSEGV)
-    if told == "hang":
-        time.sleep(10 * PATIENCE_SECONDS)
-    bomb = Path(told)
-    suffix, content = (
-        fuzzed_image(int(told)) if told.isdecimal() else (bomb.suffix, bomb.read_bytes())
-    )
-    path = _placed(folder, suffix, content)
-    defect, said = "", ""
-    seconds = 0.0
-    for use in (_facts, _trained_on, _served):
-        started = time.process_time()
-        try:
-            use(path, content)
-        except DataError as error:
-            said = str(error)
-            defect = defect or ("" if "\n" not in said else f"several lines: {said!r}")
-        except Exception as error:  # whatever it is, it is what is looked for
-            defect = f"{type(error).__name__}: {error}"
-        seconds = max(seconds, time.process_time() - started)
-    peak = max(0.0, _largest_mib() - before)
-    return {"seconds": seconds, "peak_mib": peak, "said": said, "defect": defect}
-
-
-def _placed(folder: Path, suffix: str, content: bytes) -> Path:
-    """Write a file as a dataset may hold it: what no dataset reads is there under a wrong name."""
-    path = folder / f"picture{suffix if suffix in IMAGE_SUFFIXES else '.jpg'}"
-    path.write_bytes(content)
-    return path
-
-
-def _facts(path: Path, content: bytes) -> None:
-    """Survey a file, as every command does with a dataset."""
-    facts = read_facts(path)
-    assert facts.keys() == FACTS.keys(), f"other facts: {facts.keys()}"
-    if facts["error"]:
-        raise DataError(facts["error"])
-
-
-def _trained_on(path: Path, content: bytes) -> None:
-    pixels = load_image(path, SIZE, "crop")
-    assert pixels.shape == (SIZE, SIZE, 3), f"shape {pixels.shape}"
-    assert pixels.dtype == np.uint8, f"dtype {pixels.dtype}"
-
-
-def _served(path: Path, content: bytes) -> None:
-    picture = read_picture(content)
-    assert picture.mode == "RGB", f"mode {picture.mode}"
-    assert fit_image(picture, SIZE, "crop").size == (SIZE, SIZE)
-
-
-def _largest_mib() -> float:
-    """Return the most memory that this process has held; `getrusage` tells its parent's as well."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / _MIB
-    (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) * 1024 / _MIB
+@click.command()
+@click.option("--images", default=10_000, show_default=True, help="Damaged pictures.")
+@click.option("--seed", default=0, show_default=True, help="Of the first; the next has the next.")
+@click.option("--output", type=click.Path(path_type=Path), help="Also write the figures as JSON.")
+def main(images: int, seed: int, output: Path | None) -> None:
+    """Hand damaged pictures and bombs to the decoders of this machine."""
+    found = {"damaged pictures": fuzz(range(seed, seed + images)), "bombs": explode()}
+    figures = {name: fuzzing.figures() for name, fuzzing in found.items()}
+    for name, counted in figures.items():
+        click.echo(
+            f"{counted['images']:>8,} {name}: {counted['decoded']:,} decoded, "
+            f"{counted['refused']:,} refused, {counted['defects']:,} did harm; the slowest took "
+            f"{counted['slowest_seconds']:.2f} s, growth {counted['peak_mib']:,.0f} MiB at most"
+        )
+    defects = [image for fuzzing in found.values() for image in fuzzing.defects]
+    for image in defects:
+        click.echo(f"{image.name}: {image.seconds:.2f} s {image.defect}")
+    keep({"machine": machine("numpy", "pillow"), "seed": seed, **figures}, output)
+    sys.exit(1 if defects else 0)
 
 
 if __name__ == "__main__":
-    _worker(sys.stdin, sys.stdout)
+    main()

@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +25,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.figures import keep, machine  # noqa: E402
 from fakeface_bench.config import EvaluateConfig, GeneraliseConfig, StudyConfig  # noqa: E402
-from fakeface_bench.runtime import (  # noqa: E402
-    hardware_facts,
-    peak_memory_gb,
-    start_tensorflow,
-)
+from fakeface_bench.runtime import peak_memory_gb, start_tensorflow  # noqa: E402
 
 MODEL = "mobilenetv3_small"
 _SHOWN = ("roc_auc", "accuracy", "recall_fake", "false_alarm_rate", "recall_at_5pct_fpr", "ece")
@@ -208,23 +204,14 @@ def main(
         os.environ["PYTHONPATH"] = str(ROOT)
         os.chdir(folder)
         figures = {
-            "machine": {
-                "cores": os.cpu_count(),
-                "cpu": hardware_facts()["hardware_cpu"],
-                **{
-                    name: version(name)
-                    for name in ("tensorflow", "keras", "optuna", "mlflow", "pillow", "numpy")
-                },
-            },
+            "machine": machine("tensorflow", "keras", "optuna", "mlflow", "pillow", "numpy"),
             "seed": seed,
             "trials": trials,
             **all_figures(*folders, base, kept),
         }
         os.chdir(ROOT)
-    shown = json.dumps(figures, indent=1)
-    click.echo(shown)
-    if target:
-        target.write_text(shown + "\n")
+    click.echo(json.dumps(figures, indent=1))
+    keep(figures, target)
 
 
 if __name__ == "__main__":

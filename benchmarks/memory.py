@@ -18,7 +18,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
+from benchmarks.figures import keep, machine  # noqa: E402
 from fakeface_bench.config import StudyConfig  # noqa: E402
 from fakeface_bench.progress import Advance  # noqa: E402
 
@@ -144,16 +144,14 @@ def main(
         click.echo(json.dumps(run_here(child, str(faces), trials)))
         return
     from fakeface_bench.data.synthetic import write_synthetic
-    from fakeface_bench.runtime import machine_facts
 
-    libraries = ("tensorflow", "keras", "mlflow", "optuna", "numpy")
     with tempfile.TemporaryDirectory() as folder:
         if faces is None:
             faces = Path(folder) / "synthetic"
             write_synthetic(faces, images=IMAGES, seed=SEED)
         studies = {name: watched_study(name, faces, trials) for name in only or STUDIES}
     figures = {
-        "machine": {**machine_facts(), **{name: version(name) for name in libraries}},
+        "machine": machine("tensorflow", "keras", "mlflow", "optuna", "numpy"),
         "faces": faces.name,
         "trials": trials,
         "epochs": EPOCHS,
@@ -168,9 +166,7 @@ def main(
         },
     }
     click.echo(json.dumps(figures, indent=1))
-    if output:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(figures, indent=1) + "\n")
+    keep(figures, output)
 
 
 if __name__ == "__main__":

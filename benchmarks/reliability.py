@@ -6,11 +6,9 @@ Each test says what it does to a study, a store or a decoder and how often; what
 failed counts as not survived. With --quick the bounded forms alone, which every change must pass.
 """
 
-import json
 import sys
 import time
 from collections import Counter
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
+
+from benchmarks.figures import keep, machine  # noqa: E402
 
 LIBRARIES = ("tensorflow", "keras", "mlflow", "optuna", "sqlalchemy", "pillow")
 
@@ -71,10 +71,8 @@ def main(quick: bool, processes: int, output: Path | None) -> None:
     folder = str(ROOT / "tests" / "reliability")
     code = pytest.main(["-q", "-m", chosen, *shared_out, folder], plugins=[tally])
     seconds = time.perf_counter() - began
-    from fakeface_bench.runtime import machine_facts
-
     figures = {
-        "machine": {**machine_facts(), **{name: version(name) for name in LIBRARIES}},
+        "machine": machine(*LIBRARIES),
         "forms": "bounded" if quick else "whole",
         "processes": processes,
         "seconds": round(seconds, 1),
@@ -84,9 +82,7 @@ def main(quick: bool, processes: int, output: Path | None) -> None:
     for name, count in figures["done"].items():
         click.echo(f"{name:<32}{count:>8,}   survived {figures['survived'][name]:>8,}")
     click.echo(f"tests: {dict(tally.outcomes)}, {seconds:.0f} s")
-    if output:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(figures, indent=1) + "\n")
+    keep(figures, output)
     sys.exit(code)
 
 

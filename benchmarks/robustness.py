@@ -9,13 +9,11 @@ images and once with a few, to see whether memory stays where it is.
 
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,8 @@ import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+from benchmarks.figures import keep, machine  # noqa: E402
 
 MODEL = "mobilenetv3_small"
 LIBRARIES = ("tensorflow", "keras", "pillow", "scipy", "numpy")
@@ -98,15 +98,11 @@ def main(faces: str, weights: str, trials: int, seed: int, output: Path | None) 
         few = asked(folder / "few", FEW, seed)
         whole = asked(folder / "all", 0, seed)
         os.chdir(ROOT)
-    from fakeface_bench.runtime import machine_facts, start_tensorflow
+    from fakeface_bench.runtime import start_tensorflow
 
     start_tensorflow()
     figures = {
-        "machine": {
-            **machine_facts(),
-            "python": platform.python_version(),
-            **{library: version(library) for library in LIBRARIES},
-        },
+        "machine": machine(*LIBRARIES),
         "model": f"{MODEL}, frozen, {trials} trials",
         "faces": Path(faces).name,
         "seed": seed,
@@ -123,9 +119,7 @@ def main(faces: str, weights: str, trials: int, seed: int, output: Path | None) 
         "memory grows by less than a tenth": whole["peak_memory_gb"] < 1.1 * few["peak_memory_gb"],
     }
     click.echo(json.dumps(figures, indent=1))
-    if target:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(json.dumps(figures, indent=1) + "\n")
+    keep(figures, target)
 
 
 if __name__ == "__main__":

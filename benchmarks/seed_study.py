@@ -11,15 +11,12 @@ as measured on cached features and as it is through the backbone. FOLDER gets th
 the weights are at hand: mobilenetv3_small:5:FILE.
 """
 
-import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +25,7 @@ import click
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.figures import keep, machine  # noqa: E402
 from fakeface_bench.cli.console import ConsoleProgress  # noqa: E402
 from fakeface_bench.compare import run_comparison  # noqa: E402
 from fakeface_bench.config import CompareConfig  # noqa: E402
@@ -126,17 +124,6 @@ def cells(result: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def machine() -> dict[str, Any]:
-    """Return hardware and versions."""
-    names = ("tensorflow", "keras", "mlflow", "optuna", "numpy", "pillow")
-    return {
-        "cores": os.cpu_count(),
-        "machine": platform.processor() or platform.machine(),
-        "python": platform.python_version(),
-        **{name: version(name) for name in names},
-    }
-
-
 @click.command()
 @click.option("--data", default="synthetic", show_default=True, help="As in a study.")
 @click.option("--limit", default=0, show_default=True, help="Most images per split and class.")
@@ -166,10 +153,11 @@ def main(data: str, limit: int, seeds: int, also: tuple[str, ...], output: Path)
     standings = {s.study.identity.run_id: s for s in compared.comparison.standings}
     results = [row(standings[run], network) for run, network in runs.items()]
     n = {"test": compared.comparison.images, "seeds": seeds}
-    content = {"machine": machine(), "data": Path(data).name, "n": n, "networks": results}
-    (output / "seed_study.json").write_text(json.dumps(content, indent=1) + "\n")
+    told = machine("tensorflow", "keras", "mlflow", "optuna", "numpy", "pillow")
+    content = {"machine": told, "data": Path(data).name, "n": n, "networks": results}
+    keep(content, output / "seed_study.json")
     shown = table(HEADER, [cells(result) for result in results])
-    facts = ", ".join(f"{key} {value}" for key, value in content["machine"].items())
+    facts = ", ".join(f"{key} {value}" for key, value in told.items())
     about = f"{Path(data).name}: n = {n['test']} test images, {seeds} seeds from 0. {facts}."
     (output / "seed_study.md").write_text(f"{about}\n\n{shown}\n")
     click.echo(shown)

@@ -16,7 +16,6 @@ import base64
 import http.client
 import json
 import os
-import platform
 import signal
 import socket
 import statistics
@@ -27,7 +26,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +34,8 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+from benchmarks.figures import keep, machine  # noqa: E402
 
 MODEL, SIZE, BATCH, SEED = "mobilenetv3_small", 224, 32, 0
 ADDRESS = "models:/fakeface@champion"
@@ -336,20 +336,15 @@ def main(
     faces: Path | None, weights: str, rounds: int, count: int, requests: int, output: Path | None
 ) -> None:
     """Measure serving on this machine."""
-    from fakeface_bench.runtime import machine_facts, start_tensorflow
+    from fakeface_bench.runtime import start_tensorflow
 
     start_tensorflow()
-    libraries = ("tensorflow", "keras", "mlflow", "numpy", "pandas", "pillow")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = pictures(faces, folder)
         store = log_small_model(weights, files[0], folder)
         figures: dict[str, Any] = {
-            "machine": {
-                **machine_facts(),
-                "python": platform.python_version(),
-                **{library: version(library) for library in libraries},
-            },
+            "machine": machine("tensorflow", "keras", "mlflow", "numpy", "pandas", "pillow"),
             "model": f"{MODEL} at {SIZE} px, {Path(weights).name} weights",
             "faces": faces.name if faces else "synthetic",
             "images": len(files),
@@ -363,9 +358,7 @@ def main(
         }
     figures["targets"] = targets(figures)
     click.echo(json.dumps(figures, indent=1))
-    if output:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(figures, indent=1) + "\n")
+    keep(figures, output)
 
 
 if __name__ == "__main__":

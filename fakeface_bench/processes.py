@@ -7,6 +7,9 @@ from typing import Any
 
 import psutil
 
+#: Why a run or a trial failed that a kill, an interrupt or a full disk cut off.
+CUT_OFF = "its process ended before it did"
+
 
 def this_process() -> dict[str, Any]:
     """Return what tells this process from any other, as JSON can hold it."""

@@ -327,7 +327,7 @@ def test_a_trial_whose_process_was_killed_is_failed_and_replaced(
     resumed, _ = place.run(trials=2)
     states = [trial.state for trial in resumed.record.search.trials]
     assert states == ["complete", "failed", "complete"]
-    assert resumed.record.search.trials[1].reason == "its process was killed"
+    assert resumed.record.search.trials[1].reason == "its process ended before it did"
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,6 @@ def evaluate(**options: object) -> None:
     """
     # TensorFlow and MLflow take seconds to import, so a wrong request is told before.
     from fakeface_bench.cli.console import ConsoleProgress
-    from fakeface_bench.tracking.model_safety import WARNING
     from fakeface_bench.transfer_request import check_evaluate
 
     config = EvaluateConfig(**options)  # type: ignore[arg-type]  # click has checked each option
@@ -52,6 +51,4 @@ def evaluate(**options: object) -> None:
     from fakeface_bench.evaluate import run_evaluation
 
     progress = ConsoleProgress()
-    if config.allow_unsafe_model:
-        progress.warn(WARNING)
     print_evaluation(run_evaluation(config, progress), progress.console)

@@ -32,14 +32,11 @@ def explain(
     from fakeface_bench.data.named_files import named_files
     from fakeface_bench.request import check_explain
     from fakeface_bench.tracking.model_address import model_folder
-    from fakeface_bench.tracking.model_safety import WARNING
 
     model_folder(model)
     check_explain(output)
     files = named_files(paths)
     progress = ConsoleProgress()
-    if allow_unsafe_model:
-        progress.warn(WARNING)
     from fakeface_bench.tracking.model_source import fetched_model
 
     with fetched_model(model, allow_unsafe_model) as folder:

@@ -12,8 +12,19 @@ _HELP = (
     "runs with your rights."
 )
 
+
+def _warned(context: click.Context, _: click.Parameter, allowed: bool) -> bool:
+    """Tell who allows it what that means, before anything is fetched."""
+    if allowed and not context.resilient_parsing:
+        from fakeface_bench.cli.console import ConsoleProgress
+        from fakeface_bench.tracking.model_safety import WARNING
+
+        ConsoleProgress().warn(WARNING)
+    return allowed
+
+
 #: Where what follows on the command line may be a path.
-allow_unsafe_flag = click.option("--allow-unsafe-model", is_flag=True, help=_HELP)
+allow_unsafe_flag = click.option("--allow-unsafe-model", is_flag=True, callback=_warned, help=_HELP)
 #: Where MLproject gives a value.
 allow_unsafe_option = click.option(
     "--allow-unsafe-model",
@@ -21,5 +32,6 @@ allow_unsafe_option = click.option(
     is_flag=False,
     flag_value=True,
     default=False,
+    callback=_warned,
     help=_HELP,
 )

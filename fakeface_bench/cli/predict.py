@@ -36,14 +36,11 @@ def predict(context: click.Context, /, **options: object) -> None:
     from fakeface_bench.data.listing import printable
     from fakeface_bench.data.named_files import named_files
     from fakeface_bench.tracking.model_address import model_folder
-    from fakeface_bench.tracking.model_safety import WARNING
 
     config = PredictConfig(**options)  # type: ignore[arg-type]  # click has checked each option
     model_folder(config.model)
     files = named_files(config.paths)
     progress = ConsoleProgress()
-    if config.allow_unsafe_model:
-        progress.warn(WARNING)
     try:
         with rows_stream(config.output) as stream:
             from fakeface_bench.tracking.model_source import fetched_model

@@ -45,7 +45,6 @@ def robustness(**options: object) -> None:
     """
     # TensorFlow takes seconds to import, so a wrong request is told before.
     from fakeface_bench.cli.console import ConsoleProgress
-    from fakeface_bench.tracking.model_safety import WARNING
     from fakeface_bench.transfer_request import check_robustness
 
     config = RobustnessConfig(**options)  # type: ignore[arg-type]  # click has checked each option
@@ -57,6 +56,4 @@ def robustness(**options: object) -> None:
     from fakeface_bench.robustness import run_robustness
 
     progress = ConsoleProgress()
-    if config.allow_unsafe_model:
-        progress.warn(WARNING)
     print_robustness(run_robustness(config, progress), progress.console)

@@ -4,10 +4,9 @@ Much of the work is remembered file by file, so that no single run can be named 
 """
 
 import json
-import os
 from pathlib import Path
 
-from fakeface_bench.folders import SMALL_FILE_BYTES, cache_folder, locked, room_for
+from fakeface_bench.folders import SMALL_FILE_BYTES, cache_folder, locked, replaced_whole, room_for
 
 
 def longest_effort(digest: str, seconds: float) -> float:
@@ -22,8 +21,8 @@ def longest_effort(digest: str, seconds: float) -> float:
         with locked(file.with_suffix(".lock")), room_for(file.parent, SMALL_FILE_BYTES):
             if seconds > _kept(file):
                 draft = file.with_suffix(".draft")
-                draft.write_text(json.dumps({"seconds": seconds}))
-                os.replace(draft, file)
+                with replaced_whole(file, draft):
+                    draft.write_text(json.dumps({"seconds": seconds}))
     return max(seconds, _kept(file))
 
 

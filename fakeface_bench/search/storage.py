@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from fakeface_bench.config import TrialConfig
 from fakeface_bench.credentials import without_credentials
 from fakeface_bench.errors import StudyError
+from fakeface_bench.processes import CUT_OFF
 from fakeface_bench.records import EpochRecord, TrialRecord
 from fakeface_bench.search.patience import (
     PatientStorage,
@@ -51,7 +52,7 @@ _STATES = {
 
 
 def open_study(storage: str, name: str, definition: Mapping[str, Any]) -> Study:
-    """Open a study, or create it; trials whose process was killed are marked failed.
+    """Open a study, or create it; trials whose process has ended are marked failed.
 
     Args:
         storage: SQLAlchemy URL; not MLflow's database, both keep a table `alembic_version`.
@@ -157,12 +158,12 @@ def keep_reason(trial: optuna.Trial, reason: str) -> None:
 
 
 def failed_by_itself(trial: FrozenTrial) -> bool:
-    """Tell a trial that failed by its options from one whose process was killed."""
+    """Tell a trial that failed by its options from one that its process cut off."""
     return _REASON in trial.user_attrs
 
 
 def was_killed(trial: FrozenTrial) -> bool:
-    """Tell a trial whose process was killed or interrupted."""
+    """Tell a trial whose process was killed, interrupted, or could not write down its end."""
     return trial.state == TrialState.FAIL and not failed_by_itself(trial)
 
 
@@ -188,7 +189,7 @@ def trial_record(trial: FrozenTrial) -> TrialRecord:
         epochs=epochs,
         seconds=seconds,
         finished_at=began + seconds,
-        reason=facts.get(_REASON, "its process was killed" if state == "failed" else ""),
+        reason=facts.get(_REASON, CUT_OFF if state == "failed" else ""),
     )
 
 

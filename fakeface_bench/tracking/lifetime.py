@@ -63,7 +63,7 @@ def tracked_run(kind: str, name: str, params: Mapping[str, Any]) -> Iterator[Tra
     except BaseException as error:
         _cut_short(run, machine, "FAILED", str(error) or type(error).__name__)
         raise
-    machine.finish()
+    _stop_watching(machine)
     if run.status == "FINISHED":
         run.outbox.send(Succession(run.run_id, run.experiment_id, kind, request, run.study))
     _end(run, PATIENCE_SECONDS)
@@ -85,7 +85,7 @@ def _open(kind: str, name: str, request: str) -> TrackedRun:
 
 def _cut_short(run: TrackedRun, machine: MachineMetrics, status: str, reason: str) -> None:
     """End a run that did not end well; what the store has against it is not the reason."""
-    machine.finish()
+    _stop_watching(machine, reason)
     run.status = status
     try:
         run.tag({names.FAILURE: reason})
@@ -95,6 +95,14 @@ def _cut_short(run: TrackedRun, machine: MachineMetrics, status: str, reason: st
         if str(error) != reason:  # else it is told already
             log = logging.getLogger(__name__)
             log.warning("The MLflow run is not marked %s: %s", status, error)
+
+
+def _stop_watching(machine: MachineMetrics, told: str = "") -> None:
+    """Let the watch end; tell why it had before, unless that is told already."""
+    machine.finish()
+    if machine.failure not in ("", told):
+        log = logging.getLogger(__name__)
+        log.warning("The machine was watched no longer: %s", machine.failure)
 
 
 def _end(run: TrackedRun, patience_seconds: float) -> None:

@@ -1,6 +1,5 @@
 """The load of the machine while a run is open: measured by MLflow, sent like all the rest."""
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 
@@ -18,11 +17,15 @@ class MachineMetrics(SystemMetricsMonitor):  # type: ignore[misc]  # MLflow has 
     Args:
         run_id: Of the run.
         send: Takes what is to be written.
+
+    Attributes:
+        failure: What the store had against a sample, after which none was taken; else empty.
     """
 
     def __init__(self, run_id: str, send: Callable[[Entry], None]) -> None:
         super().__init__(run_id)
         self._send = send
+        self.failure = ""
 
     def monitor(self) -> None:
         """Sample until the run ends."""
@@ -34,7 +37,7 @@ class MachineMetrics(SystemMetricsMonitor):  # type: ignore[misc]  # MLflow has 
             try:
                 self.publish_metrics(self.aggregate_metrics())
             except FakefaceError as error:
-                logging.getLogger(__name__).warning("The machine is not watched: %s", error)
+                self.failure = str(error)
                 return
 
     def publish_metrics(self, metrics: Mapping[str, float]) -> None:

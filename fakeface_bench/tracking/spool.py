@@ -9,7 +9,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from fakeface_bench.folders import SMALL_FILE_BYTES, bytes_of, full_disk_told
+from fakeface_bench.folders import SMALL_FILE_BYTES, bytes_of, full_disk_told, replaced_whole
 
 _ENTRIES = "entries.jsonl"
 _SENT = "sent.json"
@@ -94,9 +94,9 @@ class Spool:
             DiskError: If there is no room for it.
         """
         draft = self.folder / f"{_SENT}.draft"
-        with full_disk_told(self.folder, lambda: SMALL_FILE_BYTES, REMEDY):
+        told = full_disk_told(self.folder, lambda: SMALL_FILE_BYTES, REMEDY)
+        with told, replaced_whole(self.folder / _SENT, draft):
             draft.write_text(json.dumps({"count": count, "ids": dict(ids)}))
-            os.replace(draft, self.folder / _SENT)
 
     def __len__(self) -> int:
         """Return how many entries are still to be sent."""

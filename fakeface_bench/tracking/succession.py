@@ -8,7 +8,7 @@ from pathlib import Path
 import mlflow
 from mlflow.entities import Run
 
-from fakeface_bench.processes import is_dead
+from fakeface_bench.processes import CUT_OFF, is_dead
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.entries import Entry, Recipient
 from fakeface_bench.tracking.logged_model import models_of
@@ -88,7 +88,7 @@ class Succession(Entry):
         run_id = run.info.run_id
         client.set_tag(run_id, names.SUPERSEDED_BY, self.run)
         if run.info.status == "RUNNING":
-            client.set_tag(run_id, names.FAILURE, "its process was killed")
+            client.set_tag(run_id, names.FAILURE, CUT_OFF)
             client.set_terminated(run_id, "KILLED")
         for model in models_of(client, run_id):
             client.delete_logged_model(model.model_id)

@@ -6,6 +6,7 @@ import re
 import shutil
 import sqlite3
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -23,7 +24,9 @@ from fakeface_bench.search.patience import _PATIENT
 from fakeface_bench.search.sharing import ask
 from fakeface_bench.search.storage import Study, claim, open_study
 from fakeface_bench.tracking.entries import Artifacts, Batch
+from fakeface_bench.tracking.lifetime import tracked_run
 from fakeface_bench.tracking.outbox import Outbox
+from fakeface_bench.tracking.runs import TrackedRun
 from fakeface_bench.tracking.spool import Spool
 from fakeface_bench.tracking.store import open_store
 from tests.reliability.commands import Launcher, Place, Running, assert_same_study
@@ -310,6 +313,50 @@ def test_mlflows_database_is_made_whole_or_not_at_all(
             free(disk)
             assert [path.name for path in disk.iterdir()] == ["mlflow.db.lock"]
         open_store()
+
+
+@contextmanager
+def watched_run(disk: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TrackedRun]:
+    """Yield a run whose machine was watched until its disk was full."""
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
+    open_store()
+    with tracked_run("study", "watched", {}) as run:
+        (watcher,) = (t for t in threading.enumerate() if t.name == "SystemMetricsMonitor")
+        fill(disk)
+        watcher.join(60)
+        assert not watcher.is_alive()
+        yield run
+
+
+def test_a_full_disk_that_ends_a_run_is_told_once_though_its_machine_was_watched(
+    tmp_path: Path,
+    local_store: Callable[[Path], None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with small_disk(tmp_path / "disk", 2**22) as disk:
+        local_store(disk)
+        with (
+            pytest.raises(DiskError, match=f"no room for MLflow's database in {disk} {FULL}"),
+            watched_run(disk, monkeypatch) as run,
+        ):
+            run.tag({"more": "than there is room for"})
+        assert caplog.messages == []
+
+
+def test_a_machine_that_is_no_longer_watched_is_told_of(
+    tmp_path: Path,
+    local_store: Callable[[Path], None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with small_disk(tmp_path / "disk", 2**22) as disk:
+        local_store(disk)
+        with watched_run(disk, monkeypatch) as run:
+            free(disk)
+        (told,) = caplog.messages
+        assert told.startswith("The machine was watched no longer: no room for MLflow's database")
+        assert mlflow.get_run(run.run_id).info.status == "FINISHED"
 
 
 def test_no_artifact_is_there_by_half(tmp_path: Path, local_store: Callable[[Path], None]) -> None:

@@ -84,7 +84,7 @@ def test_what_harms_would_be_seen() -> None:
 def test_a_process_that_is_lost_is_named_by_its_picture(
     seed: str, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchmarks.fuzzing.PATIENCE_SECONDS", 2.0)
+    monkeypatch.setattr("benchmarks.fuzzing.PATIENCE_SECONDS", 5.0)
     first, lost, last = fuzz(["1", seed, "2"], processes=1).images
     assert (first.defect, last.defect) == ("", "")
     assert lost.name == seed

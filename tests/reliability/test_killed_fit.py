@@ -53,6 +53,6 @@ def test_a_fit_killed_in_its_second_stage_ends_with_the_same_figures(
 
     assert_same_study(killed, undisturbed, trials)
     dead, repeated = killed.trials()[:2]
-    assert dead.data.tags["fakeface.failure"] == "its process was killed"
+    assert dead.data.tags["fakeface.failure"] == "its process ended before it did"
     assert repeated.data.params == dead.data.params
     assert len(fits_of(killed)) == 1, "only the winner's fit is kept"

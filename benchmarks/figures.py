@@ -1,0 +1,27 @@
+"""What every benchmark tells of its machine, and how its figures are kept."""
+
+import json
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+
+def machine(*libraries: str) -> dict[str, Any]:
+    """Return the hardware, and the versions of Python and of some libraries.
+
+    TensorFlow is imported, which looks for GPUs: called after any child whose memory is measured,
+    whose peak would begin at that of its parent.
+    """
+    from fakeface_bench.runtime import machine_facts
+
+    versions = {name: version(name) for name in libraries}
+    return {**machine_facts(), "python": platform.python_version(), **versions}
+
+
+def keep(figures: Mapping[str, Any], output: Path | None) -> None:
+    """Write figures as JSON where a file is named for them."""
+    if output:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(figures, indent=1) + "\n")
