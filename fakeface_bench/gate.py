@@ -12,7 +12,8 @@ from fakeface_bench.records import ComparedStudy, Finding
 from fakeface_bench.report.comparison.steps import SIGNIFICANT
 from fakeface_bench.tracking.reload import reloaded_scores
 
-#: Most that a reloaded model's score may differ from the logged one.
+#: Most that a reloaded model's score may differ from the logged one: features are rounded to
+#: float16, and one at a tie falls to the other side in another batch.
 TOLERANCE = 1e-4
 FEWEST_IMAGES = 64
 CHECKED_IMAGES = 128

@@ -1,11 +1,12 @@
 """Tops a study up to its number of trials, beside whoever else runs trials of it."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from fakeface_bench.config import TrialConfig
 from fakeface_bench.errors import (
@@ -45,6 +46,8 @@ PRUNER_STARTUP_TRIALS = 4
 PRUNER_WARMUP_EPOCHS = 1
 #: Between two looks at the trials that other processes run.
 OTHERS_SECONDS = 1.0
+#: States of the trials that a study is asked for.
+_USEFUL = (TrialState.COMPLETE, TrialState.PRUNED)
 #: What ends a study, since no other options would do better.
 _NOT_OF_THE_OPTIONS = (DataError, DiskError, OutageError)
 
@@ -95,7 +98,7 @@ def optimise(
     study.pruner = optuna.pruners.MedianPruner(PRUNER_STARTUP_TRIALS, PRUNER_WARMUP_EPOCHS)
     deadline = time.monotonic() + task.timeout_seconds if task.timeout_seconds else None
     failures = 0
-    useful = _useful(study)
+    useful = _count(study.get_trials(), *_USEFUL)
     if useful >= task.trials:
         progress.say(f"all {task.trials} trials were run before")
         return search_record(study)
@@ -113,7 +116,7 @@ def optimise(
                 failures = failures + 1 if ended.state == "failed" else 0
             if failures == MAX_FAILURES_IN_A_ROW:
                 raise StudyError(f"{failures} trials in a row failed, the last: {ended.reason}")
-            before, useful = useful, _useful(study)
+            before, useful = useful, _count(study.get_trials(), *_USEFUL)
             advance(useful - before)
     return search_record(study)
 
@@ -122,13 +125,13 @@ def _begin_trial(study: optuna.Study, task: SearchTask) -> tuple[optuna.Trial, s
     """Start a trial and return it with its uid; None where those that run now may suffice."""
     with turn(study):
         fail_dead(study, has_options, anew=False)
-        if _useful(study) + len(study.get_trials(states=[TrialState.RUNNING])) >= task.trials:
+        trials = study.get_trials()  # at one moment: others end theirs meanwhile
+        if _count(trials, *_USEFUL, TrialState.RUNNING) >= task.trials:
             return None
-        if not _counted(study) and not study.get_trials(
-            states=[TrialState.WAITING, TrialState.RUNNING]
-        ):
+        counted = _counted(trials, given_up(study))
+        if not counted and not _count(trials, TrialState.WAITING, TrialState.RUNNING):
             study.enqueue_trial(task.space.baseline_params())
-        study.sampler = _sampler(task.seed, _counted(study))
+        study.sampler = _sampler(task.seed, counted)
         trial = ask(study)
         return trial, claim(trial)
 
@@ -138,15 +141,15 @@ def _sampler(seed: int, trials_before: int) -> optuna.samplers.TPESampler:
     return optuna.samplers.TPESampler(seed=int(state), n_startup_trials=SAMPLER_STARTUP_TRIALS)
 
 
-def _useful(study: optuna.Study) -> int:
-    return len(study.get_trials(states=[TrialState.COMPLETE, TrialState.PRUNED]))
+def _count(trials: Sequence[FrozenTrial], *states: TrialState) -> int:
+    return sum(trial.state in states for trial in trials)
 
 
-def _counted(study: optuna.Study) -> int:
+def _counted(trials: Sequence[FrozenTrial], left: Sequence[int]) -> int:
     """Return how many trials ran to an end of their own: a killed one is simply run again."""
-    failed, left = study.get_trials(states=[TrialState.FAIL]), given_up(study)
+    failed = [trial for trial in trials if trial.state == TrialState.FAIL]
     ended = [trial for trial in failed if failed_by_itself(trial) or trial.number in left]
-    return _useful(study) + len(ended)
+    return _count(trials, *_USEFUL) + len(ended)
 
 
 def _run_trial(

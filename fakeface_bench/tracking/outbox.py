@@ -15,6 +15,7 @@ import mlflow
 import requests
 from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import IntegrityError
 
 from fakeface_bench.config import UNSENT_FOLDER
 from fakeface_bench.credentials import without_credentials
@@ -175,12 +176,17 @@ def deliver(entry: Entry, files: Path | None, recipient: Recipient, again: bool 
             return True
         except (MlflowException, OSError) as error:  # errors of requests are OSErrors
             failure = error
-        if not is_remote():
-            break
-        if not answers():
+        if is_remote() and not answers():
             return False
+        if not is_remote() and not _lost_a_race(failure):
+            break
     assert failure is not None
     raise failure_of_store(failure, files) from failure
+
+
+def _lost_a_race(failure: Exception) -> bool:
+    """Whether another process wrote a row between MLflow's look and its own: tried again, it is."""
+    return isinstance(failure.__cause__, IntegrityError)
 
 
 def is_remote() -> bool:

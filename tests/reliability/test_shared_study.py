@@ -1,11 +1,17 @@
 """Several processes on one study: each trial once, the dead ones' too, whatever the database."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import mlflow
 import optuna
 import pytest
+from mlflow.entities import Dataset
 
+from fakeface_bench.tracking.entries import Input
+from fakeface_bench.tracking.outbox import Outbox
 from tests.reliability.commands import Launcher, Place, Running
 from tests.reliability.conftest import Count
 from tests.reliability.databases import Database
@@ -71,6 +77,30 @@ def test_processes_share_the_trials_of_a_study(
     assert_shared(storage, workers, place)
     pids = {trial.user_attrs["process"]["pid"] for trial in trials_of(storage)}
     assert len(pids) > 1, "one process ran them all"
+
+
+def test_a_dataset_that_several_log_at_once_is_an_input_of_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow looks whether it has it, and writes it; another may have between the two."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    client, writers, datasets = mlflow.MlflowClient(), 4, 20
+    outboxes = [Outbox(client.create_run("0").info.run_id) for _ in range(writers)]
+    together = threading.Barrier(writers)
+
+    def write(outbox: Outbox, run_id: str) -> None:
+        for number in range(datasets):
+            dataset = Dataset(f"faces {number}", "digest", "local", "{}")
+            together.wait(30)
+            outbox.send(Input(run_id, dict(dataset), "training"))
+
+    runs = [run.info.run_id for run in client.search_runs(["0"])]
+    with ThreadPoolExecutor(writers) as pool:
+        for done in [pool.submit(write, *each) for each in zip(outboxes, runs, strict=True)]:
+            done.result()
+    for run_id in runs:
+        inputs = client.get_run(run_id).inputs.dataset_inputs
+        assert {i.dataset.name for i in inputs} == {f"faces {n}" for n in range(datasets)}
 
 
 def test_a_dead_process_of_another_machine_is_missed_and_its_trial_repeated_once(

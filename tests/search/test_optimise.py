@@ -1,9 +1,11 @@
 """A study goes on after failures, kills and interruptions as if they had not been."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from optuna.trial import FrozenTrial, TrialState
 
 from fakeface_bench.config import TrialConfig
 from fakeface_bench.errors import StudyError
@@ -12,8 +14,9 @@ from fakeface_bench.models.networks import FrozenNetwork
 from fakeface_bench.records import EpochRecord, FitRecord, SearchRecord, TrialRecord
 from fakeface_bench.search import optimise as module
 from fakeface_bench.search.optimise import SearchTask, TrialListener, optimise
+from fakeface_bench.search.sharing import ask
 from fakeface_bench.search.space import Space
-from fakeface_bench.search.storage import open_study
+from fakeface_bench.search.storage import Study, claim, keep_config, open_study
 from fakeface_bench.training.task import FitTask
 from tests.conftest import RecordedProgress
 
@@ -54,11 +57,17 @@ class Search:
 
     def run(self, trials: int, fit: object = planted_fit, timeout: float = 0.0) -> SearchRecord:
         self._patch.setattr(module, "fit", fit)
+        return optimise(
+            self.opened(), self.task(trials, timeout), self.listener, RecordedProgress()
+        )
+
+    def opened(self) -> Study:
+        return open_study(self._file, "a", {"model": "b"})
+
+    def task(self, trials: int, timeout: float = 0.0) -> SearchTask:
         nothing = Samples({}, np.zeros(0, np.uint8))
         task = FitTask(Poolings(None), nothing, nothing, 1, 0, lambda y, m: 0.5)
-        study = open_study(self._file, "a", {"model": "b"})
-        search = SearchTask(task, trials, 0, Space(task.network, 0, "search"), timeout)
-        return optimise(study, search, self.listener, RecordedProgress())
+        return SearchTask(task, trials, 0, Space(task.network, 0, "search"), timeout)
 
 
 @pytest.fixture
@@ -141,6 +150,28 @@ def test_a_trial_that_goes_on_costs_what_it_ran_itself(search: Search) -> None:
     killed_again = search.listener.ended_trials[-1]
     assert killed_again.epochs[0].seconds == 500.0
     assert killed_again.seconds < 1
+
+
+def test_a_trial_that_ends_while_trials_are_counted_is_counted_once(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ran in another process, and was all that was asked for."""
+    search.run(1)
+    study = search.opened()
+    elsewhere = ask(study)
+    claim(elsewhere)
+    keep_config(elsewhere, TrialConfig())
+    read = study.get_trials
+
+    def ending(*args: Any, states: Any = None, **kwargs: Any) -> list[FrozenTrial]:
+        found = read(*args, states=states, **kwargs)
+        if states is None or TrialState.COMPLETE in states:
+            monkeypatch.setattr(study, "get_trials", read)
+            study.tell(elsewhere, 0.5)
+        return found
+
+    monkeypatch.setattr(study, "get_trials", ending)
+    assert module._begin_trial(study, search.task(2)) is None
 
 
 def test_three_failures_in_a_row_end_the_study(search: Search) -> None:
