@@ -15,6 +15,13 @@ _NO_ROOM = "Make room; the same command goes on."
 #: How SQLite says that there is no room, and that a file is not what it wrote.
 _FULL = "database or disk is full"
 _DAMAGED = ("database disk image is malformed", "file is not a database")
+#: How SQLite and PostgreSQL say that a row of that key is there already.
+_TAKEN = ("IntegrityError", "UniqueViolation")
+
+
+def lost_a_race(error: BaseException) -> bool:
+    """Whether another process wrote a row after MLflow had found none; tried again, it finds it."""
+    return any(words in _reason(error) for words in _TAKEN)
 
 
 def failure_of_store(error: BaseException, files: Path | None = None) -> FakefaceError:
@@ -24,14 +31,13 @@ def failure_of_store(error: BaseException, files: Path | None = None) -> Fakefac
         error: MLflow's, or the operating system's.
         files: Folder that was to be written.
     """
-    said = str(getattr(error, "message", None) or error)
     if isinstance(error, OSError) and is_full(error):
         needed = bytes_of(files) or DATABASE_BYTES
         return DiskError(
             f"no room for MLflow's files in {_folder_of(error)}: {needed:,} bytes are still to be "
             f"written there. {_NO_ROOM}"
         )
-    reason = said.partition("[SQL:")[0]  # what follows quotes what was to be written
+    reason = _reason(error)
     if _FULL in reason:
         return DiskError(
             f"no room for MLflow's database in {_database_folder()} ({_FULL}): at least "
@@ -40,7 +46,7 @@ def failure_of_store(error: BaseException, files: Path | None = None) -> Fakefac
     found = [words for words in _DAMAGED if words in reason]
     if found and mlflow.get_tracking_uri().startswith(SQLITE):
         return damaged(database_of(mlflow.get_tracking_uri()), found[0])
-    return OutageError(f"the MLflow store failed: {hide_credentials(shortened(said))}")
+    return OutageError(f"the MLflow store failed: {hide_credentials(shortened(_said(error)))}")
 
 
 def damaged(file: str, found: str) -> OutageError:
@@ -50,6 +56,15 @@ def damaged(file: str, found: str) -> OutageError:
         "copy of it; or move it away, or let MLFLOW_TRACKING_URI name another, and one is begun "
         "anew, without the runs of this one."
     )
+
+
+def _said(error: BaseException) -> str:
+    return str(getattr(error, "message", None) or error)
+
+
+def _reason(error: BaseException) -> str:
+    """Return what it says before it quotes what was to be written."""
+    return _said(error).partition("[SQL:")[0]
 
 
 def _database_folder() -> str:

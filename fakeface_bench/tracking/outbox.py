@@ -15,7 +15,6 @@ import mlflow
 import requests
 from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES
 from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import IntegrityError
 
 from fakeface_bench.config import UNSENT_FOLDER
 from fakeface_bench.credentials import without_credentials
@@ -33,7 +32,7 @@ from fakeface_bench.tracking.entries import (
     as_json,
 )
 from fakeface_bench.tracking.logged_model import LogModel
-from fakeface_bench.tracking.obstacles import failure_of_store
+from fakeface_bench.tracking.obstacles import failure_of_store, lost_a_race
 from fakeface_bench.tracking.queries import is_deleted
 from fakeface_bench.tracking.spool import REMEDY, Spool
 from fakeface_bench.tracking.succession import Succession
@@ -178,15 +177,10 @@ def deliver(entry: Entry, files: Path | None, recipient: Recipient, again: bool 
             failure = error
         if is_remote() and not answers():
             return False
-        if not is_remote() and not _lost_a_race(failure):
+        if not is_remote() and not lost_a_race(failure):
             break
     assert failure is not None
     raise failure_of_store(failure, files) from failure
-
-
-def _lost_a_race(failure: Exception) -> bool:
-    """Whether another process wrote a row between MLflow's look and its own: tried again, it is."""
-    return isinstance(failure.__cause__, IntegrityError)
 
 
 def is_remote() -> bool:
