@@ -1,5 +1,6 @@
 """Ctrl-C, and the end that a cluster gives notice of: the work stops within seconds."""
 
+import logging
 import os
 import signal
 import threading
@@ -25,6 +26,8 @@ def listen(give_up: Callable[[], None]) -> None:
         timer = threading.Timer(GIVE_UP_SECONDS, _end, [give_up])
         timer.daemon = True
         timer.start()
+        # A connection in whose midst this is raised tells of it with a traceback.
+        logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
         raise KeyboardInterrupt
 
     for signal_number in (signal.SIGINT, signal.SIGTERM):

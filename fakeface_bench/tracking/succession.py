@@ -81,8 +81,11 @@ class Succession(Entry):
 
     def _retire_cut_off(self, client: mlflow.MlflowClient, found: Iterable[Run]) -> None:
         for run in found:
-            if run.info.run_id != self.run and _was_cut_off(run):
-                self._retire(client, run)
+            if run.info.run_id == self.run or not _was_cut_off(run):
+                continue
+            now = client.get_run(run.info.run_id)  # its process may have ended it before it died
+            if _was_cut_off(now):
+                self._retire(client, now)
 
     def _retire(self, client: mlflow.MlflowClient, run: Run) -> None:
         run_id = run.info.run_id

@@ -76,6 +76,25 @@ def test_of_two_that_finish_at_once_one_stays(
     assert client.get_run(trial).data.tags[names.PARENT] == stays
 
 
+def test_one_that_ends_after_it_was_seen_to_run_is_not_taken_for_cut_off(
+    client: mlflow.MlflowClient, experiment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process ends with it, before anybody looks whether that lives."""
+    first, last = (opened(client, experiment, "study", began) for began in (1, 2))
+    client.set_tag(last, names.PROCESS, "{}")
+    client.set_tag(last, names.CONCLUDED, "true")
+
+    def ended(process: object) -> bool:
+        client.set_terminated(last, "FINISHED")
+        return True
+
+    monkeypatch.setattr(succession, "is_dead", ended)
+    ends(client, experiment, first)
+    stays = client.get_run(last)
+    assert (stays.info.lifecycle_stage, stays.info.status) == ("active", "FINISHED")
+    assert [superseded_by(client, run) for run in (first, last)] == [last, None]
+
+
 def test_what_is_kept_of_a_deleted_run_stays_and_is_told(
     client: mlflow.MlflowClient, experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
