@@ -98,7 +98,7 @@ def optimise(
     study.pruner = optuna.pruners.MedianPruner(PRUNER_STARTUP_TRIALS, PRUNER_WARMUP_EPOCHS)
     deadline = time.monotonic() + task.timeout_seconds if task.timeout_seconds else None
     failures = 0
-    useful = _count(study.get_trials(), *_USEFUL)
+    useful = _count(study.get_trials(deepcopy=False), *_USEFUL)
     if useful >= task.trials:
         progress.say(f"all {task.trials} trials were run before")
         return search_record(study)
@@ -116,7 +116,7 @@ def optimise(
                 failures = failures + 1 if ended.state == "failed" else 0
             if failures == MAX_FAILURES_IN_A_ROW:
                 raise StudyError(f"{failures} trials in a row failed, the last: {ended.reason}")
-            before, useful = useful, _count(study.get_trials(), *_USEFUL)
+            before, useful = useful, _count(study.get_trials(deepcopy=False), *_USEFUL)
             advance(useful - before)
     return search_record(study)
 
@@ -125,7 +125,7 @@ def _begin_trial(study: optuna.Study, task: SearchTask) -> tuple[optuna.Trial, s
     """Start a trial and return it with its uid; None where those that run now may suffice."""
     with turn(study):
         fail_dead(study, has_options, anew=False)
-        trials = study.get_trials()  # at one moment: others end theirs meanwhile
+        trials = study.get_trials(deepcopy=False)  # at one moment: others end theirs meanwhile
         if _count(trials, *_USEFUL, TrialState.RUNNING) >= task.trials:
             return None
         counted = _counted(trials, given_up(study))

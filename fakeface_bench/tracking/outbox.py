@@ -175,9 +175,10 @@ def deliver(entry: Entry, files: Path | None, recipient: Recipient, again: bool 
             return True
         except (MlflowException, OSError) as error:  # errors of requests are OSErrors
             failure = error
-        if is_remote() and not answers():
-            return False
-        if not is_remote() and not lost_a_race(failure):
+        if is_remote():
+            if not answers():
+                return False
+        elif not lost_a_race(failure):
             break
     assert failure is not None
     raise failure_of_store(failure, files) from failure

@@ -315,11 +315,21 @@ def test_mlflows_database_is_made_whole_or_not_at_all(
         open_store()
 
 
-@contextmanager
-def watched_run(disk: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TrackedRun]:
-    """Yield a run whose machine was watched until its disk was full."""
+@pytest.fixture
+def store_disk(
+    tmp_path: Path, local_store: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """A small disk with MLflow's database, into which a machine's load is written at once."""
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
-    open_store()
+    with small_disk(tmp_path / "disk", 2**22) as disk:
+        local_store(disk)
+        open_store()
+        yield disk
+
+
+@contextmanager
+def watched_run(disk: Path) -> Iterator[TrackedRun]:
+    """Yield a run whose machine was watched until its disk was full."""
     with tracked_run("study", "watched", {}) as run:
         (watcher,) = (t for t in threading.enumerate() if t.name == "SystemMetricsMonitor")
         fill(disk)
@@ -329,34 +339,24 @@ def watched_run(disk: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tracked
 
 
 def test_a_full_disk_that_ends_a_run_is_told_once_though_its_machine_was_watched(
-    tmp_path: Path,
-    local_store: Callable[[Path], None],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    store_disk: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with small_disk(tmp_path / "disk", 2**22) as disk:
-        local_store(disk)
-        with (
-            pytest.raises(DiskError, match=f"no room for MLflow's database in {disk} {FULL}"),
-            watched_run(disk, monkeypatch) as run,
-        ):
-            run.tag({"more": "than there is room for"})
-        assert caplog.messages == []
+    with (
+        pytest.raises(DiskError, match=f"no room for MLflow's database in {store_disk} {FULL}"),
+        watched_run(store_disk) as run,
+    ):
+        run.tag({"more": "than there is room for"})
+    assert caplog.messages == []
 
 
 def test_a_machine_that_is_no_longer_watched_is_told_of(
-    tmp_path: Path,
-    local_store: Callable[[Path], None],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    store_disk: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with small_disk(tmp_path / "disk", 2**22) as disk:
-        local_store(disk)
-        with watched_run(disk, monkeypatch) as run:
-            free(disk)
-        (told,) = caplog.messages
-        assert told.startswith("The machine was watched no longer: no room for MLflow's database")
-        assert mlflow.get_run(run.run_id).info.status == "FINISHED"
+    with watched_run(store_disk) as run:
+        free(store_disk)
+    (told,) = caplog.messages
+    assert told.startswith("The machine was watched no longer: no room for MLflow's database")
+    assert mlflow.get_run(run.run_id).info.status == "FINISHED"
 
 
 def test_no_artifact_is_there_by_half(tmp_path: Path, local_store: Callable[[Path], None]) -> None:
