@@ -12,7 +12,7 @@ import click
 from fakeface_bench.cli import cli
 from fakeface_bench.credentials import hide_credentials
 from fakeface_bench.errors import INTERRUPTED, FakefaceError
-from fakeface_bench.interruption import listen
+from fakeface_bench.interruption import as_interruption, listen
 from fakeface_bench.visible import visible
 
 #: Commands that go on where they were interrupted; any other begins anew.
@@ -24,7 +24,8 @@ def main() -> None:
     sys.excepthook = _tell_unexpected
     listen(_give_up)
     try:
-        code = cli.main(standalone_mode=False)
+        with as_interruption():
+            code = cli.main(standalone_mode=False)
     except click.ClickException as error:
         usage = io.StringIO()
         error.show(usage)

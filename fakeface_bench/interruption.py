@@ -4,13 +4,15 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 from fakeface_bench.errors import INTERRUPTED
 
 #: A step of a library may not hear of an interruption for long; what is kept is safe by then.
 GIVE_UP_SECONDS = 4.0
+_ASKED = threading.Event()
 
 
 def listen(give_up: Callable[[], None]) -> None:
@@ -23,6 +25,7 @@ def listen(give_up: Callable[[], None]) -> None:
     def interrupt(number: int, frame: FrameType | None) -> None:
         for signal_number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(signal_number, signal.SIG_IGN)  # once is enough
+        _ASKED.set()
         timer = threading.Timer(GIVE_UP_SECONDS, _end, [give_up])
         timer.daemon = True
         timer.start()
@@ -32,6 +35,24 @@ def listen(give_up: Callable[[], None]) -> None:
 
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, interrupt)
+
+
+@contextmanager
+def as_interruption() -> Iterator[None]:
+    """Take whatever goes wrong within the block after an interruption for the interruption.
+
+    Code in C in whose midst `KeyboardInterrupt` is raised may make another error of it, as
+    TensorFlow does while it traces a function.
+
+    Raises:
+        KeyboardInterrupt: In place of that error.
+    """
+    try:
+        yield
+    except Exception as error:
+        if _ASKED.is_set():
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _end(give_up: Callable[[], None]) -> None:

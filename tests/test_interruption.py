@@ -1,7 +1,11 @@
-"""Ctrl-C: what libraries say of a call that it cut short is nobody's news."""
+"""Ctrl-C: what libraries make of a call that it cut short is nobody's news."""
 
 import subprocess
 import sys
+from pathlib import Path
+
+import mlflow
+import pytest
 
 from fakeface_bench.errors import INTERRUPTED
 from tests.command import ROOT
@@ -24,9 +28,42 @@ except KeyboardInterrupt:
     sys.exit({INTERRUPTED})
 """
 
+MADE_ANOTHER_ERROR_OF = """
+import os, signal, threading
+from fakeface_bench import __main__
+from fakeface_bench.cli import cli
+from fakeface_bench.tracking.lifetime import tracked_run
+
+
+@cli.command()
+def job():
+    with tracked_run("study", "interrupted", {}):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            threading.Event().wait(30)
+        except KeyboardInterrupt:
+            raise SystemError("bad argument to internal function") from None
+
+
+__main__.main()
+"""
+
 
 def test_what_a_connection_says_that_was_cut_short_is_not_shown() -> None:
     command = [sys.executable, "-c", CUT_SHORT]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == INTERRUPTED
     assert done.stderr == "before\n"
+
+
+def test_an_error_that_a_library_makes_of_an_interruption_is_taken_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    command = [sys.executable, "-W", "ignore", "-c", MADE_ANOTHER_ERROR_OF, "job"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == INTERRUPTED, done.stderr
+    assert "Traceback" not in done.stderr
+    (run,) = mlflow.MlflowClient(store).search_runs(["0"])
+    assert (run.info.status, run.data.tags["fakeface.failure"]) == ("KILLED", "interrupted")

@@ -17,6 +17,7 @@ from fakeface_bench.errors import (
     StudyError,
 )
 from fakeface_bench.features.graphs import models_let_go
+from fakeface_bench.interruption import as_interruption
 from fakeface_bench.progress import Progress
 from fakeface_bench.records import EpochRecord, SearchRecord, TrialRecord
 from fakeface_bench.search.results import best_trial, search_record
@@ -174,7 +175,7 @@ def _run_trial(
     value: float | None = None
     state = TrialState.COMPLETE
     try:
-        with heartbeat(trial):
+        with heartbeat(trial), as_interruption():
             _, fitted = fit(task.fit, config, on_epoch)
         value = fitted.best.val_roc_auc
     except optuna.TrialPruned:

@@ -14,6 +14,7 @@ from mlflow.exceptions import MlflowException
 
 from fakeface_bench.credentials import hide_credentials
 from fakeface_bench.errors import DiskError, OutageError, UnsentError
+from fakeface_bench.interruption import as_interruption
 from fakeface_bench.processes import this_process
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.entries import End
@@ -51,8 +52,9 @@ def tracked_run(kind: str, name: str, params: Mapping[str, Any]) -> Iterator[Tra
     machine = MachineMetrics(run.run_id, run.outbox.send)
     machine.start()
     try:
-        run.log_params(params)
-        yield run
+        with as_interruption():
+            run.log_params(params)
+            yield run
     except KeyboardInterrupt:
         _cut_short(run, machine, "KILLED", "interrupted")
         raise

@@ -73,7 +73,7 @@ def test_an_interrupted_study_stops_at_once_and_says_how_to_go_on(
     asked = time.monotonic()
     record_property("processes interrupted", 1)
     running.signal(number)
-    assert running.finish() == 130
+    assert running.finish() == 130, running.printed
     assert time.monotonic() - asked < SECONDS_TO_STOP
     assert "The same command goes on where this one stopped." in running.printed
     assert "Traceback" not in running.printed

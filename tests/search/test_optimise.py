@@ -1,12 +1,14 @@
 """A study goes on after failures, kills and interruptions as if they had not been."""
 
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
+from fakeface_bench import interruption
 from fakeface_bench.config import TrialConfig
 from fakeface_bench.errors import StudyError
 from fakeface_bench.features.samples import Samples
@@ -116,20 +118,30 @@ def test_a_failure_by_the_options_is_not_drawn_again(search: Search) -> None:
     assert record.trials[0].config == baseline
 
 
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemError])
 @pytest.mark.parametrize("number", [0, 2])
 def test_an_interrupted_trial_is_told_and_run_again(
-    search: Search, undisturbed: list[TrialConfig], number: int
+    search: Search,
+    undisturbed: list[TrialConfig],
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    raised: type[BaseException],
 ) -> None:
+    """Whether the library that was interrupted says so or makes an error of its own of it."""
+    asked = Event()
+    monkeypatch.setattr(interruption, "_ASKED", asked)
     calls = iter(range(100))
 
     def interrupted(task: FitTask, config: TrialConfig, on_epoch: object = None) -> object:
         result = planted_fit(task, config, on_epoch)
         if next(calls) == number:
-            raise KeyboardInterrupt
+            asked.set()
+            raise raised
         return result
 
     with pytest.raises(KeyboardInterrupt):
         search.run(8, interrupted)
+    asked.clear()
     stopped = search.listener.ended_trials[-1]
     assert (stopped.number, stopped.state) == (number, "failed")
     assert 0 < stopped.seconds < 1, "a killed trial costs what it ran, not the time it lay dead"
