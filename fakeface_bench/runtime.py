@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, cast
 
 import psutil
@@ -23,6 +24,8 @@ _LIBRARIES = (
     "numpy",
     "pillow",
 )
+
+_PROCESSORS = Path("/proc/cpuinfo")
 
 
 def start_tensorflow() -> None:
@@ -50,6 +53,15 @@ def gpus() -> list[str]:
     import tensorflow as tf
 
     return [device.name for device in tf.config.list_physical_devices("GPU")]
+
+
+def may_have_bfloat16() -> bool:
+    """Return whether processors may compute bfloat16 in hardware; False where they cannot.
+
+    Linux tells it among their features (`avx512_bf16`, `amx_bf16`; `bf16` on ARM).
+    """
+    features = _of_processor("flags", "Features")
+    return not features or any("bf16" in name for name in features[0].split())
 
 
 def out_of_memory() -> type[Exception]:
@@ -125,12 +137,17 @@ def peak_gpu_memory_gb() -> float:
 
 
 def _cpu_name() -> str:
-    try:
-        with open("/proc/cpuinfo") as lines:
-            names = [line.partition(":")[2].strip() for line in lines if "model name" in line]
-    except OSError:
-        names = []
+    names = _of_processor("model name")
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def _of_processor(*keys: str) -> list[str]:
+    """Return what Linux says of each processor under one of the keys; elsewhere nothing."""
+    try:
+        told = [line.partition(":") for line in _PROCESSORS.read_text().splitlines()]
+    except OSError:
+        return []
+    return [value.strip() for key, _, value in told if key.strip() in keys]
 
 
 @contextmanager

@@ -337,7 +337,10 @@ def tuned_place(tmp_path_factory: pytest.TempPathFactory, tiny_faces: Path) -> W
 
 @pytest.fixture(scope="module")
 def tuned(tuned_place: Workplace) -> tuple[StudyOutcome, RecordedProgress]:
-    return tuned_place.run(fine_tune="last_block", trials=2)
+    """Of a machine that has bfloat16, whatever this one has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fakeface_bench.training.precision.may_have_bfloat16", lambda: True)
+        return tuned_place.run(fine_tune="last_block", trials=2)
 
 
 def test_a_tuned_study_says_what_it_trained_and_on_what(tuned_place: Workplace, tuned) -> None:

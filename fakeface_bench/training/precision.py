@@ -8,7 +8,7 @@ from typing import cast
 
 from fakeface_bench.config import AUTO, PRECISIONS, TrialConfig
 from fakeface_bench.models.networks import TrainedNetwork
-from fakeface_bench.runtime import gpus, out_of_memory
+from fakeface_bench.runtime import gpus, may_have_bfloat16, out_of_memory
 from fakeface_bench.training.layers import (
     compiled_layers,
     step_settings,
@@ -20,7 +20,9 @@ from fakeface_bench.training.task import FitTask
 #: A lower precision must be at least this many times faster than float32 to be taken: within it
 #: machines are noisy, and float32 is what the weights were made in.
 WORTH_IT = 1.1
-_TIMED_STEPS = 3
+#: The shortest round counts: what else runs on the machine makes rounds longer, none shorter.
+_ROUNDS = 3
+_ROUND_STEPS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,9 @@ def choose_precision(asked: str, task: FitTask, config: TrialConfig) -> Precisio
     """
     if asked != AUTO:
         return Precision(asked, {})
-    # float16's range needs a GPU's hardware; CPUs have bfloat16 at best.
-    candidates = PRECISIONS if gpus() else PRECISIONS[:2]
+    candidates = _in_hardware()
+    if len(candidates) == 1:
+        return Precision(candidates[0], {})
     seconds = {name: _step_seconds(replace(task, precision=name), config) for name in candidates}
     full = candidates[0]
     fastest = min(seconds, key=lambda name: seconds[name])
@@ -64,8 +67,15 @@ def choose_precision(asked: str, task: FitTask, config: TrialConfig) -> Precisio
     return Precision(fastest if worth_it else full, seconds)
 
 
+def _in_hardware() -> tuple[str, ...]:
+    """Return what this machine does not merely emulate, which is never worth it."""
+    if gpus():
+        return PRECISIONS
+    return PRECISIONS[:2] if may_have_bfloat16() else PRECISIONS[:1]
+
+
 def _step_seconds(task: FitTask, config: TrialConfig) -> float:
-    """Return the time of a step, after one that compiles; infinite where memory does not do."""
+    """Return the least time of a step, after one that compiles; infinite without the memory."""
     network = cast(TrainedNetwork, task.network)
     start = untrained_start(task, network, config)
     batch_size = min(step_settings(config).batch_size, len(task.train))
@@ -74,8 +84,11 @@ def _step_seconds(task: FitTask, config: TrialConfig) -> float:
         with training_epochs(task, network, config, batch_size).epoch(0) as batches:
             step = batches.take(1).cache()
             model.fit(step, shuffle=False, verbose=0)
-            started = time.perf_counter()
-            model.fit(step.repeat(_TIMED_STEPS), shuffle=False, verbose=0)
-            return (time.perf_counter() - started) / _TIMED_STEPS
+            seconds = []
+            for _ in range(_ROUNDS):
+                started = time.perf_counter()
+                model.fit(step.repeat(_ROUND_STEPS), shuffle=False, verbose=0)
+                seconds.append((time.perf_counter() - started) / _ROUND_STEPS)
+            return min(seconds)
     except out_of_memory():
         return math.inf
