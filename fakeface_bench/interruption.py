@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,8 +30,9 @@ def listen(give_up: Callable[[], None]) -> None:
         timer = threading.Timer(GIVE_UP_SECONDS, _end, [give_up])
         timer.daemon = True
         timer.start()
-        # A connection in whose midst this is raised tells of it with a traceback.
+        # A connection or a finaliser in whose midst this is raised tells of it with a traceback.
         logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+        sys.unraisablehook = _say_nothing
         raise KeyboardInterrupt
 
     for signal_number in (signal.SIGINT, signal.SIGTERM):
@@ -53,6 +55,10 @@ def as_interruption() -> Iterator[None]:
         if _ASKED.is_set():
             raise KeyboardInterrupt from error
         raise
+
+
+def _say_nothing(unraisable: object) -> None:
+    """Let go of an interruption that nothing can hear of; the process is ended all the same."""
 
 
 def _end(give_up: Callable[[], None]) -> None:

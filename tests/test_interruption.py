@@ -28,6 +28,24 @@ except KeyboardInterrupt:
     sys.exit({INTERRUPTED})
 """
 
+IN_A_FINALISER = """
+import os, signal, threading
+from fakeface_bench import interruption
+
+interruption.GIVE_UP_SECONDS = 0.5
+interruption.listen(lambda: os.write(1, b"given up"))
+
+
+class Held:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000):
+            pass  # a signal is heard between two steps of Python
+
+
+Held()
+threading.Event().wait(30)
+"""
 MADE_ANOTHER_ERROR_OF = """
 import os, signal, threading
 from fakeface_bench import __main__
@@ -54,6 +72,12 @@ def test_what_a_connection_says_that_was_cut_short_is_not_shown() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == INTERRUPTED
     assert done.stderr == "before\n"
+
+
+def test_a_finaliser_that_was_interrupted_says_nothing_and_the_process_ends() -> None:
+    command = [sys.executable, "-c", IN_A_FINALISER]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (INTERRUPTED, "given up", "")
 
 
 def test_an_error_that_a_library_makes_of_an_interruption_is_taken_for_it(
