@@ -30,7 +30,7 @@ def listen(give_up: Callable[[], None]) -> None:
         timer = threading.Timer(GIVE_UP_SECONDS, _end, [give_up])
         timer.daemon = True
         timer.start()
-        # A connection or a finaliser in whose midst this is raised tells of it with a traceback.
+        # A connection, a finaliser or a function in C that this is raised in tells a traceback.
         logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
         sys.unraisablehook = _say_nothing
         raise KeyboardInterrupt
