@@ -12,7 +12,7 @@ from types import FrameType
 from fakeface_bench.errors import INTERRUPTED
 
 #: A step of a library may not hear of an interruption for long; what is kept is safe by then.
-GIVE_UP_SECONDS = 4.0
+GIVE_UP_SECONDS = 3.0
 _ASKED = threading.Event()
 
 
