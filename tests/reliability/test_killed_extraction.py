@@ -39,7 +39,8 @@ def kill_in_extraction(command: Command, faces: Path) -> Path:
     )
     try:
         while process.poll() is None:
-            found = list((command.cache / "features").glob(f"*/.part-*/{JOURNAL_FILE}"))
+            journals = (command.cache / "features").glob(f"*/.part-*/{JOURNAL_FILE}")
+            found = [file for file in journals if file.stat().st_size]  # its line follows the file
             if found:
                 break
             time.sleep(0.005)
