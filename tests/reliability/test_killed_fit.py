@@ -8,6 +8,7 @@ import pytest
 from tests.reliability.commands import Launcher, Place, assert_same_study
 from tests.reliability.conftest import Count
 
+TRIALS = 2
 ARGUMENTS = (
     "run --model mobilenetv3_small --weights random --image-size 64 --fine-tune last_block "
     "--augment light --precision float32 --batch-size 8"
@@ -26,19 +27,14 @@ def kept_epochs(place: Place) -> int:
     return 0
 
 
-@pytest.mark.parametrize(
-    ("trials", "epochs"), [pytest.param(2, 8, marks=pytest.mark.slow), pytest.param(1, 3, id="one")]
-)
+@pytest.mark.slow
 def test_a_fit_killed_in_its_second_stage_ends_with_the_same_figures(
     launcher: Launcher,
     tmp_path: Path,
     tiny_faces: Path,
-    trials: int,
-    epochs: int,
     record_property: Count,
 ) -> None:
-    asked = [*ARGUMENTS, "--trials", str(trials), "--epochs", str(epochs)]
-    study = [*asked, "--data", str(tiny_faces)]
+    study = [*ARGUMENTS, "--trials", str(TRIALS), "--epochs", "8", "--data", str(tiny_faces)]
     undisturbed, killed = Place(tmp_path / "undisturbed"), Place(tmp_path / "killed")
     whole = launcher.start(undisturbed, *study)
     assert whole.finish() == 0, whole.printed
@@ -51,7 +47,7 @@ def test_a_fit_killed_in_its_second_stage_ends_with_the_same_figures(
     again = launcher.start(killed, *study)
     assert again.finish() == 0, again.printed
 
-    assert_same_study(killed, undisturbed, trials)
+    assert_same_study(killed, undisturbed, TRIALS)
     dead, repeated = killed.trials()[:2]
     assert dead.data.tags["fakeface.failure"] == "its process ended before it did"
     assert repeated.data.params == dead.data.params
