@@ -9,6 +9,8 @@ from pathlib import Path
 import mlflow
 
 ROOT = Path(__file__).resolve().parents[1]
+#: How long a command may take to end after Ctrl-C.
+SECONDS_TO_STOP = 5.0
 #: Puts a stop to the import of TensorFlow, so that a test fails that would load it.
 NO_TENSORFLOW = "raise SystemExit('TensorFlow was loaded')"
 

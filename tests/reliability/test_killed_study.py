@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.command import SECONDS_TO_STOP
 from tests.reliability.commands import Launcher, Place, assert_same_study
 from tests.reliability.conftest import TRIALS, Count
 
@@ -18,7 +19,6 @@ PHASES = {
     "refit": ("refitting trial", 1.0),
     "logging": ("recording results", 4.0),
 }
-SECONDS_TO_STOP = 5.0
 
 
 def kill_in_each_phase(
