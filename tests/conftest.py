@@ -2,13 +2,12 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 
 from fakeface_bench import energy
 from fakeface_bench.data.synthetic import write_synthetic
@@ -82,26 +81,10 @@ def no_energy_meter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.fixture(scope="session")
-def of_all_processes(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A folder that every process of pytest-xdist works in."""
-    own = tmp_path_factory.getbasetemp()
-    return own if worker_id == "master" else own.parent
-
-
-def made_once(folder: Path, make: Callable[[], None]) -> None:
-    """Let the first of these processes make what lies in a folder, while the others wait."""
-    made = folder.with_name(f"{folder.name}.made")
-    with FileLock(f"{folder}.lock"):
-        if not made.exists():
-            make()
-            made.touch()
-
-
-@pytest.fixture(scope="session")
-def tiny_faces(of_all_processes: Path) -> Path:
+def tiny_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eighty drawn faces in the 140k layout; not to be written to."""
-    folder = of_all_processes / "tiny_faces"
-    made_once(folder, lambda: write_synthetic(folder, images=TINY_IMAGES, seed=0))
+    folder = tmp_path_factory.mktemp("tiny_faces")
+    write_synthetic(folder, images=TINY_IMAGES, seed=0)
     return folder
 
 

@@ -227,10 +227,10 @@ def raw_pictures(record: StudyRecord) -> pd.DataFrame:
 
 @pytest.mark.slow  # tests/search holds the sampler to it, in seconds
 def test_topping_up_adds_trials_as_if_never_stopped(
-    place: Workplace, second, tmp_path: Path, tiny_faces: Path
+    place: Workplace, second, tmp_path: Path, tiny_faces: Path, session_cache: Path
 ) -> None:
     topped, _ = place.run(trials=5)
-    straight, _ = workplace(tmp_path, tiny_faces).run(trials=5)
+    straight, _ = workplace(tmp_path, tiny_faces, session_cache).run(trials=5)
     assert len(place.trials_of(topped.run_id)) == 5
     assert [t.value for t in topped.record.search.trials] == [
         t.value for t in straight.record.search.trials
@@ -239,7 +239,7 @@ def test_topping_up_adds_trials_as_if_never_stopped(
 
 
 def test_nothing_reads_test_before_the_last_fit_and_then_once(
-    tmp_path: Path, tiny_faces: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tiny_faces: Path, session_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events: list[str] = []
     read, fit_winner, fit_trial = SplitReader.read, detector.fit, optimise.fit
@@ -256,12 +256,14 @@ def test_nothing_reads_test_before_the_last_fit_and_then_once(
     monkeypatch.setattr(detector, "fit", counted_fit)
     monkeypatch.setattr(optimise, "fit", counted_fit)
     assert fit_trial is fit_winner
-    workplace(tmp_path, tiny_faces).run(trials=2)
+    workplace(tmp_path, tiny_faces, session_cache).run(trials=2)
     assert events == ["read train", "read valid", "fit", "fit", "fit", "read test"]
 
 
-def test_a_lost_mlflow_store_gets_its_trials_back(tmp_path: Path, tiny_faces: Path) -> None:
-    place = workplace(tmp_path, tiny_faces)
+def test_a_lost_mlflow_store_gets_its_trials_back(
+    tmp_path: Path, tiny_faces: Path, session_cache: Path
+) -> None:
+    place = workplace(tmp_path, tiny_faces, session_cache)
     first, _ = place.run(trials=2)
     place.store_file = "another.db"
     second, _ = place.run(trials=2)
@@ -275,7 +277,7 @@ def test_a_lost_mlflow_store_gets_its_trials_back(tmp_path: Path, tiny_faces: Pa
 
 
 def test_a_failing_trial_says_why_and_the_study_goes_on(
-    tmp_path: Path, tiny_faces: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tiny_faces: Path, session_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fit, calls = optimise.fit, []
 
@@ -286,7 +288,7 @@ def test_a_failing_trial_says_why_and_the_study_goes_on(
         return fit(*args, **kwargs)
 
     monkeypatch.setattr(optimise, "fit", failing_first)
-    place = workplace(tmp_path, tiny_faces)
+    place = workplace(tmp_path, tiny_faces, session_cache)
     outcome, _ = place.run(trials=2)
     trials = place.trials_of(outcome.run_id)
     assert [trial.info.status for trial in trials] == ["FAILED", "FINISHED", "FINISHED"]
@@ -294,13 +296,13 @@ def test_a_failing_trial_says_why_and_the_study_goes_on(
 
 
 def test_a_study_that_always_fails_fails_its_run(
-    tmp_path: Path, tiny_faces: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tiny_faces: Path, session_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(*args: object, **kwargs: object) -> object:
         raise MemoryError("no memory left")
 
     monkeypatch.setattr(optimise, "fit", failing)
-    place = workplace(tmp_path, tiny_faces)
+    place = workplace(tmp_path, tiny_faces, session_cache)
     with pytest.raises(StudyError, match=r"3 trials in a row failed.*no memory left"):
         place.run(trials=5)
     run = place.client.search_runs(["0"], "tags.`fakeface.kind` = 'study'")[0]
@@ -315,9 +317,9 @@ def test_the_same_name_with_another_definition_is_refused(place: Workplace, seco
 
 
 def test_a_trial_whose_process_was_killed_is_failed_and_replaced(
-    tmp_path: Path, tiny_faces: Path
+    tmp_path: Path, tiny_faces: Path, session_cache: Path
 ) -> None:
-    place = workplace(tmp_path, tiny_faces)
+    place = workplace(tmp_path, tiny_faces, session_cache)
     outcome, _ = place.run(trials=1)
     file = f"sqlite:///{tmp_path / 'fakeface_studies.db'}"
     killed = optuna.load_study(study_name=outcome.record.study, storage=file).ask()
@@ -383,15 +385,14 @@ def test_a_tuned_study_run_again_trains_nothing_and_says_the_same(
 
 @pytest.mark.slow
 def test_another_store_pays_for_its_own_trials(
-    tuned_place: Workplace, tuned, tmp_path: Path, tiny_faces: Path
+    tuned_place: Workplace, tuned, tmp_path: Path, tiny_faces: Path, session_cache: Path
 ) -> None:
     """What one study kept of its fits is not taken by another, even with the same definition."""
-    other = workplace(tmp_path, tiny_faces)
-    (tmp_path / "cache").symlink_to(tuned_place.folder / "cache")
+    other = workplace(tmp_path, tiny_faces, tuned_place.cache)
     outcome, _ = other.run(fine_tune="last_block", trials=1)
     (trial,) = outcome.record.search.trials
     assert trial.seconds > 0.8 * sum(epoch.seconds for epoch in trial.epochs)
-    assert len(list((tmp_path / "cache/fits").iterdir())) == 2
+    assert len(list((tuned_place.cache / "fits").iterdir())) == 2
 
 
 def test_the_logged_model_of_a_tuned_study_scores_as_it_did(
@@ -411,8 +412,10 @@ def test_layers_that_are_not_there_fail_the_run_in_a_line(tuned_place: Workplace
     assert any("157 layers" in run.data.tags["fakeface.failure"] for run in runs)
 
 
-def test_from_scratch_network_runs_the_same_way(tmp_path: Path, tiny_faces: Path) -> None:
-    place = workplace(tmp_path, tiny_faces)
+def test_from_scratch_network_runs_the_same_way(
+    tmp_path: Path, tiny_faces: Path, session_cache: Path
+) -> None:
+    place = workplace(tmp_path, tiny_faces, session_cache)
     outcome, progress = place.run(model="simple_cnn_pool", weights="auto", trials=2, image_size=64)
     again, _ = place.run(model="simple_cnn_pool", weights="auto", trials=2, image_size=64)
     assert ("decoding images", 56) in progress.stages

@@ -179,7 +179,7 @@ def test_every_picture_passes_the_backbone_once_whatever_it_stands_in(
     extracted = [total for title, total in filled[1].stages if title.startswith("extracting")]
     third = next(cell for cell in filled[0].record.cells if cell.data == "third")
     assert sum(extracted) == third.images == 6
-    folders = (place.folder / "cache" / "features").glob(f"*/*/{store.CONTENTS_FILE}")
+    folders = (place.cache / "features").glob(f"*/*/{store.CONTENTS_FILE}")
     contents = [digest for file in folders for digest in file.read_text().split()]
     assert len(set(contents)) == TINY_IMAGES + OTHERS + 28 + 4 + 6
 

@@ -20,10 +20,11 @@ SIZE = 96
 
 @dataclass
 class Workplace:
-    """A folder with its own MLflow store, study file and cache."""
+    """A folder with its own MLflow store and study file, and a cache."""
 
     folder: Path
     config: StudyConfig
+    cache: Path
     store_file: str = "mlflow.db"
 
     @property
@@ -53,7 +54,7 @@ class Workplace:
     def here(self) -> Iterator[pytest.MonkeyPatch]:
         """Work in this folder, with its store and cache."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("FAKEFACE_CACHE", str(self.folder / "cache"))
+            patch.setenv("FAKEFACE_CACHE", str(self.cache))
             patch.setenv("MLFLOW_TRACKING_URI", self.store)
             patch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
             patch.chdir(self.folder)
@@ -66,7 +67,8 @@ class Workplace:
         return sorted(runs, key=lambda run: int(run.data.tags["fakeface.trial"]))
 
 
-def workplace(folder: Path, faces: Path) -> Workplace:
+def workplace(folder: Path, faces: Path, cache: Path | None = None) -> Workplace:
+    """Return a place whose cache is its own, and cold, unless another is given."""
     config = StudyConfig(
         model="mobilenetv3_small",
         data=str(faces),
@@ -75,4 +77,4 @@ def workplace(folder: Path, faces: Path) -> Workplace:
         image_size=SIZE,
         weights="random",
     )
-    return Workplace(folder, config)
+    return Workplace(folder, config, cache or folder / "cache")

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import made_once
 from tests.reliability.commands import Launcher, Place
 
 #: pytest's `record_property`: what a test did, and how often, for benchmarks/reliability.py.
@@ -32,13 +31,11 @@ def study(tiny_faces: Path) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(launcher: Launcher, study: list[str], of_all_processes: Path) -> Place:
+def undisturbed(
+    launcher: Launcher, study: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> Place:
     """The study as it ends where nothing happens to it."""
-    place = Place(of_all_processes / "undisturbed")
-
-    def run_study() -> None:
-        running = launcher.start(place, *study)
-        assert running.finish() == 0, running.printed
-
-    made_once(place.folder, run_study)
+    place = Place(tmp_path_factory.mktemp("undisturbed"))
+    running = launcher.start(place, *study)
+    assert running.finish() == 0, running.printed
     return place
