@@ -385,7 +385,7 @@ def test_a_tuned_study_run_again_trains_nothing_and_says_the_same(
 
 @pytest.mark.slow
 def test_another_store_pays_for_its_own_trials(
-    tuned_place: Workplace, tuned, tmp_path: Path, tiny_faces: Path, session_cache: Path
+    tuned_place: Workplace, tuned, tmp_path: Path, tiny_faces: Path
 ) -> None:
     """What one study kept of its fits is not taken by another, even with the same definition."""
     other = workplace(tmp_path, tiny_faces, tuned_place.cache)
@@ -412,10 +412,8 @@ def test_layers_that_are_not_there_fail_the_run_in_a_line(tuned_place: Workplace
     assert any("157 layers" in run.data.tags["fakeface.failure"] for run in runs)
 
 
-def test_from_scratch_network_runs_the_same_way(
-    tmp_path: Path, tiny_faces: Path, session_cache: Path
-) -> None:
-    place = workplace(tmp_path, tiny_faces, session_cache)
+def test_from_scratch_network_runs_the_same_way(tmp_path: Path, tiny_faces: Path) -> None:
+    place = workplace(tmp_path, tiny_faces)
     outcome, progress = place.run(model="simple_cnn_pool", weights="auto", trials=2, image_size=64)
     again, _ = place.run(model="simple_cnn_pool", weights="auto", trials=2, image_size=64)
     assert ("decoding images", 56) in progress.stages

@@ -141,10 +141,8 @@ def test_training_and_serving_see_the_same_pixels(planted: pd.DataFrame) -> None
 
 
 @pytest.fixture(scope="module")
-def place(
-    tmp_path_factory: pytest.TempPathFactory, tiny_faces: Path, session_cache: Path
-) -> Workplace:
-    return workplace(tmp_path_factory.mktemp("equalised"), tiny_faces, session_cache)
+def place(tmp_path_factory: pytest.TempPathFactory, tiny_faces: Path) -> Workplace:
+    return workplace(tmp_path_factory.mktemp("equalised"), tiny_faces)
 
 
 def test_a_study_tells_what_equalising_takes_off_its_score(place: Workplace) -> None:

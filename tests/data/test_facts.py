@@ -309,9 +309,9 @@ def test_a_bomb_is_refused_at_once_and_never_decoded(
     monkeypatch.setattr(ImageFile.ImageFile, "load", decoded.append)
     make, error = BAD[what]
     content = make()
-    started = time.process_time()
+    started = time.perf_counter()
     assert_refused(tmp_path / "face.png", content, error)
-    assert time.process_time() - started < 1
+    assert time.perf_counter() - started < 1
     assert decoded == []
 
 
