@@ -13,6 +13,7 @@ from fakeface_bench.cli import cli
 from fakeface_bench.credentials import hide_credentials
 from fakeface_bench.errors import INTERRUPTED, FakefaceError
 from fakeface_bench.interruption import as_interruption, listen
+from fakeface_bench.processes import work_where_called
 from fakeface_bench.visible import visible
 
 #: Commands that go on where they were interrupted; any other begins anew.
@@ -23,6 +24,8 @@ def main() -> None:
     """Run the command line and exit: 0, 2 for a wrong request, 1 for any other obstacle."""
     sys.excepthook = _tell_unexpected
     listen(_give_up)
+    if obstacle := work_where_called():
+        click.echo(f"Warning: {_told(obstacle)}", err=True)
     try:
         with as_interruption():
             code = cli.main(standalone_mode=False)

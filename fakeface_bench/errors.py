@@ -1,5 +1,6 @@
 """What can go wrong by a user's hand, each said in one line: what arrived, what to do."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -10,7 +11,9 @@ SOME_UNREADABLE = 3
 #: Exit code of a job that is finished, but for what its MLflow server is still to be sent.
 UNSENT = 4
 #: Of what a library says of a failure, within an error of ours.
-_LONGEST_REASON = 200
+_LONGEST_REASON = 300
+_ELLIPSIS = "…"
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z'`])")
 
 
 class FakefaceError(Exception):
@@ -67,9 +70,30 @@ class DiskError(FakefaceError):
     """A folder that cannot be written to: its disk is full, or it may only be read."""
 
 
-def shortened(reason: object) -> str:
-    """Return what a library says on one line, and no more of it: some quote a page."""
-    return " ".join(str(reason).split())[:_LONGEST_REASON]
+def shortened(reason: object, most: int = _LONGEST_REASON) -> str:
+    """Return what somebody says on one line, and no more of it: some quote a page.
+
+    Words stay whole, and so does the last sentence, which says what to do; `…` stands for what is
+    left out before it. Where that sentence alone is too long, its beginning is kept.
+
+    Args:
+        reason: A text, or an error.
+        most: Characters of the result, at least 20.
+    """
+    said = " ".join(str(reason).split())
+    if len(said) <= most:
+        return said
+    last = _SENTENCE_END.split(said)[-1]
+    room = most - len(last) - 3
+    if room < most // 4:
+        return f"{_whole_words(said, most - 2)} {_ELLIPSIS}"
+    return f"{_whole_words(said, room)} {_ELLIPSIS} {last}"
+
+
+def _whole_words(text: str, most: int) -> str:
+    """Return the beginning of a text, cut between words; one without any is cut where it is."""
+    head = text[: most + 1].rpartition(" ")[0]
+    return head or text[:most]
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:

@@ -63,9 +63,15 @@ def _data_tags(plan: Plan, index: ImageIndex) -> dict[str, str]:
     }
 
 
-def open_study_of(plan: Plan, subject: Subject) -> Study:
-    """Open the study's storage, before anything long is done for a study that is refused."""
-    storage = storage_beside_store(plan.config.storage)
+def open_study_of(plan: Plan, subject: Subject, experiment_id: str) -> Study:
+    """Open the study's storage, before anything long is done for a study that is refused.
+
+    Args:
+        plan: Of the study.
+        subject: What it is of.
+        experiment_id: Of the experiment that shows it.
+    """
+    storage = storage_beside_store(plan.config.storage, experiment_id)
     return open_study(storage, plan.study_name(subject.index), plan.definition(subject.index))
 
 

@@ -1,14 +1,19 @@
-"""Which process this is, and whether one that was written down still lives."""
+"""Which process this is, who started it and where, and whether one that was written down lives."""
 
 import os
 import platform
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 #: Why a run or a trial failed that a kill, an interrupt or a full disk cut off.
 CUT_OFF = "its process ended before it did"
+#: By this MLflow tells the process that `mlflow run` starts which run it opened for it.
+_RUN_VARIABLE = "MLFLOW_RUN_ID"
+#: Holds the package where it is not installed.
+_PROJECT = Path(__file__).resolve().parents[1]
 
 
 def this_process() -> dict[str, Any]:
@@ -27,3 +32,32 @@ def is_dead(process: Mapping[str, Any]) -> bool:
         return bool(ended or found.create_time() != process["started"])
     except psutil.Error:
         return True
+
+
+def work_where_called() -> str:
+    """Go to the folder in which `mlflow run` was called, whose relative paths a user means.
+
+    MLflow starts a project in the project's own folder, or in a clone of it that will be gone.
+    Anything else is left where it is. What this process starts finds the package all the same.
+
+    Returns:
+        What to warn of; empty where there is nothing.
+    """
+    if _RUN_VARIABLE not in os.environ or Path.cwd() != _PROJECT:
+        return ""
+    try:
+        folder = _folder_of_caller(os.environ[_RUN_VARIABLE])
+        os.chdir(folder)
+    except (psutil.Error, OSError) as error:
+        return f"relative paths are taken from {_PROJECT}: where 'mlflow run' was called is {error}"
+    paths = [str(_PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+    return ""
+
+
+def _folder_of_caller(run_id: str) -> str:
+    """Return where the nearest ancestor works that was not itself started for this run."""
+    for ancestor in psutil.Process().parents():
+        if ancestor.environ().get(_RUN_VARIABLE) != run_id:
+            return str(ancestor.cwd())
+    raise psutil.NoSuchProcess(0, msg="not known")

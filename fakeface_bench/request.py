@@ -19,6 +19,12 @@ from fakeface_bench.config import (
 )
 from fakeface_bench.data.sources import check_data
 from fakeface_bench.errors import UsageError
+from fakeface_bench.search.storage_address import check_storage
+from fakeface_bench.tracking.refusals import (
+    check_storage_apart,
+    check_store_address,
+    check_store_is_there,
+)
 
 #: Below this no `keras.applications` network keeps a map of more than one position.
 MIN_IMAGE_SIZE = 32
@@ -33,6 +39,9 @@ def check_request(config: StudyConfig) -> None:
     Raises:
         UsageError: With what arrived, what is allowed, and what to do.
     """
+    check_store_address()
+    check_storage(config.storage)
+    check_storage_apart(config.storage)
     architecture = architecture_named(config.model)
     check_weights_spec(config.weights, architecture)
     _check_tuning(config, unfrozen_part(config.fine_tune, architecture))
@@ -78,6 +87,8 @@ def check_register(config: RegisterConfig) -> None:
         raise UsageError(f"run is empty; give the id of a study's MLflow run, or {BEST!r}.")
     if config.data_digest and config.run != BEST:
         raise UsageError("data_digest chooses among studies, and run names one; give one of them.")
+    check_store_address()
+    check_store_is_there()
 
 
 def _check_model_name(parameter: str, name: str) -> None:
@@ -112,6 +123,7 @@ def check_audit(config: AuditConfig) -> None:
     Raises:
         UsageError: With what arrived and what is allowed.
     """
+    check_store_address()
     check_data(config.data)
     check_output(config.output)
 
@@ -126,6 +138,8 @@ def check_compare(config: CompareConfig) -> None:
         raise UsageError("data and runs both choose the studies; give one of them.")
     if config.runs and not config.run_ids:
         raise UsageError(f"runs {config.runs!r} names none; give ids of MLflow runs.")
+    check_store_address()
+    check_store_is_there()
     check_output(config.output)
 
 

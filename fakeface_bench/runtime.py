@@ -13,6 +13,7 @@ from typing import Any, cast
 import psutil
 
 from fakeface_bench import __version__
+from fakeface_bench.backend import settle_keras
 
 _LIBRARIES = (
     "tensorflow",
@@ -34,9 +35,8 @@ def start_tensorflow() -> None:
     Everything that imports Keras or TensorFlow comes after this call. What is written to standard
     error meanwhile is shown only if the import fails.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     with _silent_standard_error():
+        settle_keras()
         import keras
         import tensorflow as tf
 

@@ -109,7 +109,7 @@ def _studied(
     config = plan.config
     subject, tags = open_subject(plan, run, progress)
     plan = subject.plan
-    study = open_study_of(plan, subject)
+    study = open_study_of(plan, subject, run.experiment_id)
     task = fit_task(plan, subject, study, run, progress)
     runs = TrialRuns(run, tags)
     earlier = frozenset(trial_record(trial).uid for trial in finished_trials(study))

@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fakeface_bench.config import EvaluateConfig, GeneraliseConfig, RobustnessConfig, StudyConfig
+from fakeface_bench.config import (
+    BEST,
+    EvaluateConfig,
+    GeneraliseConfig,
+    RobustnessConfig,
+    StudyConfig,
+)
 from fakeface_bench.data.sources import (
     JOINT,
     check_data,
@@ -15,6 +21,8 @@ from fakeface_bench.errors import UsageError
 from fakeface_bench.folders import existing_path
 from fakeface_bench.request import check_output, check_request
 from fakeface_bench.suite_request import check_models, study_of
+from fakeface_bench.tracking.model_address import model_folder
+from fakeface_bench.tracking.refusals import check_store_address, check_store_is_there
 
 
 def check_evaluate(config: EvaluateConfig) -> None:
@@ -25,6 +33,7 @@ def check_evaluate(config: EvaluateConfig) -> None:
     """
     if not config.model:
         raise UsageError("model is empty; give its address, the id of its run, or 'best'.")
+    _check_models([config.model])
     _check_sets("data", config.data, config.test_sets)
     _check_names(config.test_sets)
     check_output(config.output)
@@ -42,9 +51,17 @@ def check_robustness(config: RobustnessConfig) -> None:
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise UsageError(f"models names {twice[0]!r} twice; name each model once.")
+    _check_models(names)
     if config.data:
         check_data(config.data)
     check_output(config.output)
+
+
+def _check_models(names: Sequence[str]) -> None:
+    """Refuse what names no model, and a store to take one from, or to write to, that is none."""
+    check_store_address()
+    if [name for name in names if name == BEST or model_folder(name) is None]:
+        check_store_is_there()
 
 
 def check_generalise(config: GeneraliseConfig) -> None:

@@ -56,6 +56,7 @@ class Command:
             **{k: v for k, v in os.environ.items() if k not in ("MLFLOW_RUN_ID", "COLUMNS")},
             "MLFLOW_TRACKING_URI": self.store,
             "FAKEFACE_CACHE": str(self.cache),
+            "FAKEFACE_STUDIES": str(self.folder.parent / "studies"),
             "PYTHONPATH": os.pathsep.join(paths),
             **self._environment,
         }

@@ -54,6 +54,7 @@ def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cache(session_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keep every test out of the user's cache; what is expensive is shared by the session."""
     monkeypatch.setenv("FAKEFACE_CACHE", str(session_cache))
+    monkeypatch.setenv("FAKEFACE_STUDIES", str(session_cache / "studies"))
     return session_cache
 
 

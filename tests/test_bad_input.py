@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
@@ -41,6 +42,9 @@ def command(tmp_path: Path) -> Command:
         (["--study", "x' or '1'='1"], "is no name: letters, digits,"),
         (["--sutdy", "a"], "No such option '--sutdy'"),
         (["--fine-tune", "last"], "fine_tune 'last' is none of frozen, last_block, last_2_blocks"),
+        (["--fine-tune", "last_two_blocks"], "did you mean 'last_2_blocks'?"),
+        (["--fine-tune", "last-block"], "did you mean 'last_block'?"),
+        (["--fine-tune", "All"], "did you mean 'all'?"),
         (["--fine-tune", "last_99_blocks"], "mobilenetv3_large has 15 blocks, not 99; 'all'"),
         (
             ["--model", "simple_cnn", "--fine-tune", "last_block"],
@@ -105,13 +109,71 @@ def test_a_folder_with_one_class_fails_its_run_with_the_reason(
     assert_failed(command, process, f"{folder} holds one class only ('real')")
 
 
-def test_weights_that_cannot_be_read_fail_the_run_with_the_reason(
-    command: Command, tmp_path: Path
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"not HDF5 at all", "weights 'other.weights.h5' is no Keras weights file (HDF5)"),
+        (
+            None,
+            "does not hold weights of mobilenetv3_small: 14,714,688 values, and it has 939,120; "
+            "they look like those of vgg16.",
+        ),
+    ],
+    ids=["no weights", "of another network"],
+)
+def test_weights_of_nothing_or_another_are_told_before_anything_heavy_is_loaded(
+    command: Command, content: bytes | None, says: str
 ) -> None:
-    folder, weights = tmp_path / "faces", tmp_path / "other.weights.h5"
-    for seed, name in enumerate(("real", "fake")):
-        paint(folder / name, images=8, seed=seed)
-    weights.write_bytes(b"not HDF5 at all")
-    options = ["--model", "mobilenetv3_small", "--image-size", "32", "--weights", str(weights)]
-    process = command("run", "--data", str(folder), *options, tensorflow=True)
-    assert_failed(command, process, f"{weights} is no Keras weights file (HDF5)")
+    weights = command.folder / "other.weights.h5"
+    if content is not None:
+        weights.write_bytes(content)
+    else:
+        with h5py.File(weights, "w") as file:
+            file["layers/all/vars/0"] = np.zeros(14_714_688, np.float16)
+    process = command("run", "--model", "mobilenetv3_small", "--weights", weights.name)
+    assert process.returncode == 2
+    assert says in words(process.stderr)
+    assert process.stderr.count("\n") == 1
+    assert list(command.folder.iterdir()) == [weights]
+
+
+@pytest.mark.parametrize(
+    ("store", "arguments", "says"),
+    [
+        ("./mlruns", ["run"], "is MLflow's old store of files"),
+        ("127.0.0.1:5055", ["suite"], "did you mean 'http://127.0.0.1:5055'?"),
+        ("127.0.0.1:5055", ["generalise"], "did you mean 'http://127.0.0.1:5055'?"),
+        ("127.0.0.1:5055", ["audit", "synthetic"], "did you mean 'http://127.0.0.1:5055'?"),
+        ("postgres://db/x", ["evaluate"], "did you mean 'postgresql://db/x'?"),
+        ("sqlite:///absent.db", ["evaluate"], "there is no MLflow store "),
+        ("sqlite:///absent.db", ["robustness"], "there is no MLflow store "),
+        ("sqlite:///absent.db", ["compare"], "there is no MLflow store "),
+        ("sqlite:///absent.db", ["register"], "there is no MLflow store "),
+        ("sqlite:///absent.db", ["run", "--storage", "sqlite:///absent.db"], "MLflow's own data"),
+        ("sqlite:///absent.db", ["run", "--storage", "optuna.db"], "did you mean 'sqlite:///opt"),
+        ("sqlite:///absent.db", ["suite", "--storage", "redis://x"], "is of kind 'redis', which"),
+        ("sqlite:///absent.db", ["generalise", "--storage", "mysql://x/y"], "is of kind 'mysql'"),
+    ],
+)
+def test_a_store_that_cannot_be_is_told_before_anything_heavy_is_loaded(
+    tmp_path: Path, store: str, arguments: list[str], says: str
+) -> None:
+    command = Command(tmp_path, {"MLFLOW_TRACKING_URI": store})
+    process = command(*arguments)
+    assert process.returncode == 2
+    assert says in words(process.stderr)
+    assert process.stderr.count("\n") == 1
+    assert list(command.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["predict"], ["explain"]])
+def test_a_model_of_a_store_that_is_not_there_names_the_store_and_makes_none(
+    command: Command, arguments: list[str]
+) -> None:
+    face = command.folder / "face.png"
+    Image.new("RGB", (40, 40)).save(face)
+    process = command(*arguments, "models:/fakeface@champion", "face.png", mlflow=True)
+    assert process.returncode == 2
+    assert "Error: there is no MLflow store " in words(process.stderr)
+    assert list(command.folder.iterdir()) == [face]
+    assert not (command.folder.parent / "mlflow.db").exists()

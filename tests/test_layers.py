@@ -78,6 +78,7 @@ LAYERS = (
         "clock",
         "energy",
         "runtime",
+        "backend",
         "__init__",
     ),
 )
@@ -104,10 +105,22 @@ HEAVY = {
         "features",
         "architectures",
         "runtime",
+        "backend",
     },
-    "tensorflow": {"explanation", "features", "data.pipeline", "data.augment", "runtime"},
+    "tensorflow": {
+        "explanation",
+        "features",
+        "data.pipeline",
+        "data.augment",
+        "runtime",
+        "backend",
+    },
     "codecarbon": {"energy"},
-    "h5py": {"architectures.weights", "architectures.weights_file"},
+    "h5py": {
+        "architectures.weights",
+        "architectures.weights_file",
+        "architectures.weights_spec",
+    },
     "kagglehub": {"data.kaggle", "data.kaggle_client"},
     "requests": {"data.kaggle", "tracking.outbox"},
     "click": {"cli", "__main__"},
@@ -133,6 +146,7 @@ LAZY = {
     "__main__",
     "cli",
     "runtime",
+    "backend",
     "energy",
     "training.losses",
     "architectures.preprocessing",
@@ -140,7 +154,7 @@ LAZY = {
     "data.kaggle_client",
 }
 
-MAX_MODULE_LINES = 220
+MAX_MODULE_LINES = 500
 MAX_FUNCTION_LINES = 60
 MAX_PARAMETERS = 7
 

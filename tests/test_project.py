@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -24,6 +25,7 @@ from fakeface_bench.config import (
     StudyConfig,
     SuiteConfig,
 )
+from fakeface_bench.tracking.logged_model import _REQUIREMENTS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -98,6 +100,15 @@ def test_conda_pins_what_pyproject_allows() -> None:
         assert only.operator == "=="
         assert Version(only.version) in bounds[name].specifier, name
     assert conda[0] == "python=3.11"
+
+
+def test_there_is_one_set_of_versions_for_what_a_logged_model_is_made_with() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    conda = yaml.safe_load((ROOT / "conda.yaml").read_text())["dependencies"][-1]["pip"]
+    for name in _REQUIREMENTS:
+        pinned = f"{name}=={version(name)}"
+        assert pinned in project["dependencies"], "this environment is of other versions"
+        assert pinned in conda
 
 
 @pytest.mark.parametrize(

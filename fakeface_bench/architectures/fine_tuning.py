@@ -5,6 +5,7 @@ Importing it needs no TensorFlow.
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from fakeface_bench.architectures.architecture import Architecture
 from fakeface_bench.config import FROZEN
@@ -12,6 +13,7 @@ from fakeface_bench.errors import UsageError
 
 ALL = "all"
 _LAST_BLOCKS = re.compile(r"last_([1-9][0-9]{0,2})_blocks?")
+_NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _LAYERS = re.compile(r"[1-9][0-9]{0,3}")
 
 
@@ -64,9 +66,18 @@ def unfrozen_part(spec: str, architecture: Architecture) -> Unfrozen:
     if not named:
         raise UsageError(
             f"fine_tune {spec!r} is none of {FROZEN}, last_block, last_2_blocks and so on, {ALL}, "
-            "or a number of last layers."
+            f"or a number of last layers{_nearest(spec, len(architecture.frozen_ends))}"
         )
     return _last_blocks(int(named[1]), architecture)
+
+
+def _nearest(spec: str, most: int) -> str:
+    """Return a question about what was meant, if anything is near."""
+    words = re.split(r"[\s_-]+", spec.strip().lower())
+    digits = [str(_NUMBERS.index(word)) if word in _NUMBERS else word for word in words]
+    known = [FROZEN, ALL, "last_block", *(f"last_{count}_blocks" for count in range(2, most + 1))]
+    near = get_close_matches("_".join(digits), known, n=1, cutoff=0.8)
+    return f"; did you mean {near[0]!r}?" if near else "."
 
 
 def _last_blocks(count: int, architecture: Architecture) -> Unfrozen:

@@ -12,12 +12,8 @@ import h5py
 import keras
 
 from fakeface_bench.architectures.architecture import Architecture
-from fakeface_bench.architectures.weights_file import (
-    check_configuration,
-    first_difference,
-    shapes_in,
-)
-from fakeface_bench.architectures.weights_spec import check_weights_spec, file_label
+from fakeface_bench.architectures.weights_file import check_configuration, first_difference
+from fakeface_bench.architectures.weights_spec import check_weights_spec, file_label, shapes_in
 from fakeface_bench.errors import WeightsError
 
 #: Where `keras.applications` downloads from.

@@ -2,13 +2,12 @@
 
 import click
 
-from fakeface_bench.config import UNSENT_FOLDER
 from fakeface_bench.errors import UnsentError
 
 
 @click.command(context_settings={"show_default": True})
 @click.option(
-    "--folder", default=UNSENT_FOLDER, help="Folder in which studies have kept what is unsent."
+    "--folder", default="", help="Folder of unsent records; empty for all on this machine."
 )
 def sync(folder: str) -> None:
     """Send MLflow's server what it did not take while it was away."""

@@ -22,7 +22,6 @@ from fakeface_bench.config.names import (
     PRECISIONS,
     REAL,
     SEARCHED,
-    UNSENT_FOLDER,
     UNTOUCHED,
     listed,
 )
@@ -68,7 +67,6 @@ __all__ = [
     "STORAGE_VARIABLE",
     "STUDY_VERSION",
     "TUNING_VERSION",
-    "UNSENT_FOLDER",
     "UNTOUCHED",
     "AuditConfig",
     "CompareConfig",

@@ -21,8 +21,6 @@ AUTO = "auto"
 BEST = "best"
 #: Of `HOLD_OUTS`: what leaves a matrix alone.
 NOTHING = "none"
-#: In the working folder: what MLflow's server did not take, a folder a run.
-UNSENT_FOLDER = "fakeface_unsent"
 #: Digits of a digest that are shown to people.
 DIGEST_DIGITS = 12
 #: The layers of a backbone that are trained: see `architectures.fine_tuning`.

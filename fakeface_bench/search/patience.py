@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import tenacity
@@ -19,42 +18,20 @@ from sqlalchemy.exc import (
 )
 
 from fakeface_bench.credentials import hide_credentials, without_credentials
-from fakeface_bench.errors import DiskError, FakefaceError, StorageError, StudyError
+from fakeface_bench.errors import DiskError, FakefaceError, StorageError
 from fakeface_bench.folders import DATABASE_BYTES, replaced_whole
-from fakeface_bench.search.database_file import LOCKED_SECONDS, damage_of
+from fakeface_bench.search.database_file import damage_of
+from fakeface_bench.search.storage_address import sqlite_file
 
 #: How long a database may be away before a study that is under way gives up.
 PATIENCE_SECONDS = 300.0
 #: Between two tries, at most.
 _LONGEST_PAUSE_SECONDS = 5.0
-_SQLITE = "sqlite"
 #: How SQLite says that a file is not what it wrote.
 _DAMAGED = ("malformed", "not a database")
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-def sqlite_file(url: str) -> Path | None:
-    """Return the file of a SQLite URL; None for any other database."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != _SQLITE or not parsed.database:
-        return None
-    return Path(parsed.database).resolve()
-
-
-def engine_options(url: str) -> dict[str, Any]:
-    """Return how SQLAlchemy is to open a database.
-
-    Raises:
-        StudyError: If it is of a kind on which several processes cannot agree.
-    """
-    kind = make_url(url).get_backend_name()
-    if kind == _SQLITE:
-        return {"connect_args": {"timeout": LOCKED_SECONDS}}
-    if kind == "postgresql":
-        return {"pool_pre_ping": True}  # a connection may date from before a restart
-    raise StudyError(f"storage is of kind {kind!r}; 'sqlite:///FILE' or 'postgresql://HOST/NAME'.")
 
 
 def check_whole(url: str) -> None:

@@ -18,12 +18,8 @@ from sqlalchemy.exc import DBAPIError
 
 from fakeface_bench.errors import FakefaceError
 from fakeface_bench.processes import is_dead, this_process
-from fakeface_bench.search.patience import (
-    PatientStorage,
-    engine_options,
-    patiently,
-    sqlite_file,
-)
+from fakeface_bench.search.patience import PatientStorage, patiently
+from fakeface_bench.search.storage_address import engine_options, sqlite_file
 
 #: A process that runs a trial says so this often, and counts as dead after so long a silence.
 HEARTBEAT_SECONDS = 30

@@ -22,7 +22,6 @@ from fakeface_bench.search.patience import (
     PatientStorage,
     check_whole,
     damaged,
-    engine_options,
     first_line,
     make_whole,
     obstacle,
@@ -36,6 +35,7 @@ from fakeface_bench.search.sharing import (
     opening,
     turn,
 )
+from fakeface_bench.search.storage_address import check_storage, engine_options
 
 _DEFINITION = "definition"
 _UID = "uid"
@@ -60,11 +60,13 @@ def open_study(storage: str, name: str, definition: Mapping[str, Any]) -> Study:
         definition: What defines its results.
 
     Raises:
+        UsageError: As `check_storage`.
         StudyError: If the storage cannot be opened, is damaged, or holds another definition by
             that name.
         DiskError: If there is no room for it.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    check_storage(storage)
     try:
         check_whole(storage)
         with opening(storage):

@@ -22,6 +22,9 @@ from fakeface_bench.errors import DataError, NotAnImageError
 
 #: What browsers put before the base64 of a file.
 _DATA_URI = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,")
+_NOT_BASE64 = "not base64 text: an image file's bytes in base64 are expected"
+#: To base64's usual alphabet from the one that URLs and file names take.
+_URL_SAFE = str.maketrans("-_", "+/")
 _CHANNELS = (1, 3, 4)
 #: Array dimensions of a grey picture, and of one with channels.
 _GREY, _COLOUR = 2, 3
@@ -82,7 +85,7 @@ def read_picture(
         case bytes() | bytearray() | memoryview():
             return _decoded(bytes(given), admit)
         case str():
-            return _decoded(_from_base64(given), admit)
+            return _from_text(given, admit)
         case np.ndarray():
             return _from_array(given)
         case Path() if allow_paths:
@@ -120,15 +123,24 @@ def _from_file(path: Path, admit: Admit) -> Image.Image:
         raise DataError(f"cannot be opened: {error.strerror}") from error
 
 
-def _from_base64(text: str) -> bytes:
+def _from_text(text: str, admit: Admit) -> Image.Image:
+    """Decode base64 in either alphabet, with line breaks, padded or not.
+
+    Words and paths may pass for base64 that lacks its padding, so what holds no picture then was
+    none.
+    """
     begun = _DATA_URI.match(text)
+    given = "".join(text[begun.end() if begun else 0 :].split())
+    digits = given.translate(_URL_SAFE).rstrip("=")
+    padded = digits + "=" * (-len(digits) % 4)
     try:
-        # Line breaks are what the command base64 puts in.
-        return base64.b64decode("".join(text[begun.end() if begun else 0 :].split()), validate=True)
+        return _decoded(base64.b64decode(padded, validate=True), admit)
+    except NotAnImageError as error:
+        if padded == given:
+            raise
+        raise NotAnImageError(_NOT_BASE64) from error
     except (binascii.Error, ValueError) as error:
-        raise NotAnImageError(
-            "not base64 text: an image file's bytes in base64 are expected"
-        ) from error
+        raise NotAnImageError(_NOT_BASE64) from error
 
 
 def _from_array(pixels: npt.NDArray[np.uint8]) -> Image.Image:

@@ -12,7 +12,6 @@ from typing import Any
 import mlflow
 from mlflow.exceptions import MlflowException
 
-from fakeface_bench.credentials import hide_credentials
 from fakeface_bench.errors import DiskError, OutageError, UnsentError
 from fakeface_bench.interruption import as_interruption
 from fakeface_bench.processes import this_process
@@ -79,10 +78,7 @@ def _open(kind: str, name: str, request: str) -> TrackedRun:
         _OPEN_RUNS.append(active.info.run_id)
         return TrackedRun(active.info.run_id, active.info.experiment_id, active.data.params)
     except MlflowException as error:
-        failure = failure_of_store(error)
-        if isinstance(failure, DiskError):
-            raise failure from error
-        raise OutageError(f"MLflow opens no run: {hide_credentials(error.message)}") from error
+        raise failure_of_store(error) from error
 
 
 def _cut_short(run: TrackedRun, machine: MachineMetrics, status: str, reason: str) -> None:

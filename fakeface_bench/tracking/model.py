@@ -21,6 +21,7 @@ from fakeface_bench.tracking.model_files import DETECTOR
 #: Modules and packages that `served_model` imports of this package, with all that they import.
 BUNDLED = (
     "__init__.py",
+    "backend.py",
     "errors.py",
     "config",
     "data/__init__.py",

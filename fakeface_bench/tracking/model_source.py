@@ -9,11 +9,14 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
+from fakeface_bench.credentials import without_credentials
 from fakeface_bench.errors import ModelError, UsageError, shortened
 from fakeface_bench.folders import draft_folder
+from fakeface_bench.tracking.database import database_of
 from fakeface_bench.tracking.model_address import ADDRESSES, model_folder
 from fakeface_bench.tracking.model_files import MODEL_NAME, is_detector
 from fakeface_bench.tracking.model_safety import ALLOW_UNSAFE, unsafe_part
+from fakeface_bench.tracking.refusals import check_store_is_there, refusal
 from fakeface_bench.tracking.store import open_store
 
 
@@ -65,6 +68,7 @@ def _fetched(model: str, draft: Path) -> Path:
 
 
 def _downloaded(address: str, draft: Path) -> Path:
+    check_store_is_there()
     open_store()
     try:
         return Path(mlflow.artifacts.download_artifacts(address, dst_path=str(draft)))
@@ -76,11 +80,13 @@ def _downloaded(address: str, draft: Path) -> Path:
 
 def _obstacle(address: str, error: MlflowException) -> UsageError | ModelError:
     """Tell what there is not from what cannot be reached."""
-    where = mlflow.get_registry_uri()
+    where = without_credentials(database_of(mlflow.get_registry_uri()))
     unknown = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST), "INVALID_PARAMETER_VALUE", "NOT_FOUND"
     said = shortened(error.message)
     if error.error_code in unknown:
         return UsageError(f"no model {address!r} in {where}: {said}")
+    if known := refusal(mlflow.get_registry_uri(), error):
+        return ModelError(f"the model {address!r} cannot be had: {known}")
     return ModelError(
         f"the model {address!r} cannot be had from {where}: {said} MLFLOW_TRACKING_URI names "
         "another store, MLFLOW_REGISTRY_URI another registry."

@@ -10,6 +10,7 @@ from fakeface_bench.credentials import hide_credentials, without_credentials
 from fakeface_bench.errors import DiskError, FakefaceError, OutageError, shortened
 from fakeface_bench.folders import DATABASE_BYTES, bytes_of, is_full
 from fakeface_bench.tracking.database import SQLITE, database_of
+from fakeface_bench.tracking.refusals import refusal
 
 _NO_ROOM = "Make room; the same command goes on."
 #: How SQLite says that there is no room, and that a file is not what it wrote.
@@ -46,7 +47,13 @@ def failure_of_store(error: BaseException, files: Path | None = None) -> Fakefac
     found = [words for words in _DAMAGED if words in reason]
     if found and mlflow.get_tracking_uri().startswith(SQLITE):
         return damaged(database_of(mlflow.get_tracking_uri()), found[0])
-    return OutageError(f"the MLflow store failed: {hide_credentials(shortened(_said(error)))}")
+    uri = mlflow.get_tracking_uri()
+    if known := refusal(uri, error):
+        return known
+    return OutageError(
+        f"the MLflow store {without_credentials(uri)} failed: "
+        f"{hide_credentials(shortened(_reason(error)))}"
+    )
 
 
 def damaged(file: str, found: str) -> OutageError:

@@ -16,7 +16,6 @@ import requests
 from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES
 from mlflow.exceptions import MlflowException
 
-from fakeface_bench.config import UNSENT_FOLDER
 from fakeface_bench.credentials import without_credentials
 from fakeface_bench.errors import DiskError
 from fakeface_bench.folders import SMALL_FILE_BYTES, full_disk_told
@@ -33,6 +32,7 @@ from fakeface_bench.tracking.entries import (
 )
 from fakeface_bench.tracking.logged_model import LogModel
 from fakeface_bench.tracking.obstacles import failure_of_store, lost_a_race
+from fakeface_bench.tracking.places import unsent_folder
 from fakeface_bench.tracking.queries import is_deleted
 from fakeface_bench.tracking.spool import REMEDY, Spool
 from fakeface_bench.tracking.succession import Succession
@@ -59,7 +59,7 @@ class Outbox:
 
     def __init__(self, run_id: str) -> None:
         self.recipient = Recipient({})
-        self._folder = Path.cwd() / UNSENT_FOLDER / run_id
+        self._folder = unsent_folder() / run_id
         self._spool: Spool | None = None
         self._lock = threading.RLock()
         self._look_at = 0.0
@@ -92,8 +92,8 @@ class Outbox:
                     return (
                         f"{count} of its records could not be sent, for the MLflow server "
                         f"{without_credentials(mlflow.get_tracking_uri())} does not answer. They "
-                        f"are kept in {self._folder}; 'fakeface-bench sync' sends them from "
-                        f"{Path.cwd()} once it does."
+                        f"are kept in {self._folder}; 'fakeface-bench sync' sends them once it "
+                        "does."
                     )
                 time.sleep(_LOOK_AGAIN_SECONDS)
         return ""

@@ -15,8 +15,10 @@ from mlflow.protos.databricks_pb2 import (
 )
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
+from fakeface_bench.credentials import hide_credentials, without_credentials
 from fakeface_bench.errors import ModelError, UsageError, shortened
 from fakeface_bench.tracking.model_files import is_detector
+from fakeface_bench.tracking.refusals import refusal
 from fakeface_bench.tracking.studies import StudyRun
 
 CHAMPION = "champion"
@@ -185,8 +187,10 @@ def _reached() -> Iterator[None]:
     try:
         yield
     except (MlflowException, OSError) as error:
-        said = shortened(getattr(error, "message", error))
+        uri = without_credentials(mlflow.get_registry_uri())
+        if known := refusal(uri, error):
+            raise ModelError(f"the model registry is not to be had: {known}") from error
+        said = hide_credentials(shortened(getattr(error, "message", error)))
         raise ModelError(
-            f"the model registry {mlflow.get_registry_uri()} does not do its part: {said} "
-            "MLFLOW_REGISTRY_URI names another."
+            f"the model registry {uri} failed: {said} MLFLOW_REGISTRY_URI names another."
         ) from error

@@ -5,7 +5,6 @@ study; what it imports of this package lies beside it (`tracking.model`).
 """
 
 import math
-import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -16,12 +15,14 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
+from fakeface_bench.backend import settle_keras
 
-from fakeface_bench.errors import DataError, NotAnImageError
-from fakeface_bench.serving.classifier import FaceClassifier, Verdict
-from fakeface_bench.serving.pictures import PixelBudget, read_picture
-from fakeface_bench.tracking.model_files import DETECTOR, model_version
+settle_keras()  # what follows imports Keras
+
+from fakeface_bench.errors import DataError, NotAnImageError  # noqa: E402
+from fakeface_bench.serving.classifier import FaceClassifier, Verdict  # noqa: E402
+from fakeface_bench.serving.pictures import PixelBudget, read_picture  # noqa: E402
+from fakeface_bench.tracking.model_files import DETECTOR, model_version  # noqa: E402
 
 COLUMN = "image"
 

@@ -9,15 +9,15 @@ from uuid import uuid4
 import mlflow
 from filelock import FileLock
 
-from fakeface_bench.credentials import hide_credentials, without_credentials
-from fakeface_bench.errors import DiskError, StudyError, shortened
+from fakeface_bench.credentials import without_credentials
 from fakeface_bench.folders import replaced_whole
 from fakeface_bench.search.database_file import damage_of
 from fakeface_bench.tracking.database import SQLITE, database_of
 from fakeface_bench.tracking.obstacles import damaged, failure_of_store
 from fakeface_bench.tracking.outbox import few_retries
+from fakeface_bench.tracking.places import studies_file
+from fakeface_bench.tracking.refusals import check_storage_apart, check_store_address
 
-STUDIES_FILE = "fakeface_studies.db"
 _CHATTER = (
     "alembic",
     "mlflow.store.db.utils",
@@ -31,26 +31,22 @@ def open_store() -> None:
     """Reach MLflow's store, creating a local one; its log and bars are silenced.
 
     Raises:
-        StudyError: If the store does not answer, or its file is damaged.
+        UsageError: If its address is none.
+        OutageError: If the store does not answer or lets nobody in, or its file is damaged.
         DiskError: If there is no room for it.
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # we print our own
     for name in _CHATTER:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what fails is told in one line
+    check_store_address(mlflow.get_tracking_uri())
     _check_whole()
     try:
         with few_retries():
             _make_whole()
             mlflow.MlflowClient().search_experiments(max_results=1)
     except Exception as error:  # MLflow passes on whatever its database's driver raises
-        failure = failure_of_store(error)
-        if isinstance(failure, DiskError):
-            raise failure from error
-        raise StudyError(
-            f"the MLflow store {without_credentials(mlflow.get_tracking_uri())} does not answer: "
-            f"{hide_credentials(shortened(error))}. MLFLOW_TRACKING_URI names another."
-        ) from error
+        raise failure_of_store(error) from error
 
 
 def _check_whole() -> None:
@@ -78,24 +74,23 @@ def _make_whole() -> None:
             mlflow.MlflowClient(f"{SQLITE}{draft}").search_experiments(max_results=1)
 
 
-def storage_beside_store(asked: str) -> str:
-    """Return the Optuna storage URL: the one asked for, else a SQLite file beside MLflow's.
+def storage_beside_store(asked: str, experiment_id: str) -> str:
+    """Return the Optuna storage URL: the one asked for, else the file that goes with the store.
 
-    Where MLflow's store is a server, the file lies in the working folder.
+    Args:
+        asked: May be empty.
+        experiment_id: Of the experiment that shows the study.
 
     Raises:
-        StudyError: If it is MLflow's own database; both keep a table `alembic_version`.
+        UsageError: If it is MLflow's own database.
+        OSError: If the file's folder cannot be made.
     """
-    uri = mlflow.get_tracking_uri()
+    check_storage_apart(asked, mlflow.get_tracking_uri())
     if asked:
-        if database_of(asked) == database_of(uri):
-            raise StudyError(
-                "storage is MLflow's own database; Optuna needs one of its own, for instance "
-                f"{SQLITE}{STUDIES_FILE}."
-            )
         return asked
-    folder = Path(database_of(uri)).parent if uri.startswith(SQLITE) else Path.cwd()
-    return f"{SQLITE}{folder / STUDIES_FILE}"
+    file = studies_file(experiment_id)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return f"{SQLITE}{file}"
 
 
 def ui_command(experiment_id: str, run_id: str) -> tuple[str, str]:

@@ -160,6 +160,7 @@ class Place:
             **kept,
             "MLFLOW_TRACKING_URI": self.store,
             "FAKEFACE_CACHE": str(self.folder / "cache"),
+            "FAKEFACE_STUDIES": str(self.folder / "studies"),
             "PYTHONPATH": str(ROOT),
             **self.further,
         }

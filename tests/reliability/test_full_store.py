@@ -26,6 +26,7 @@ from fakeface_bench.search.storage import Study, claim, open_study
 from fakeface_bench.tracking.entries import Artifacts, Batch
 from fakeface_bench.tracking.lifetime import tracked_run
 from fakeface_bench.tracking.outbox import Outbox
+from fakeface_bench.tracking.places import unsent_folder
 from fakeface_bench.tracking.runs import TrackedRun
 from fakeface_bench.tracking.spool import Spool
 from fakeface_bench.tracking.store import open_store
@@ -393,8 +394,8 @@ def test_what_is_kept_for_a_server_that_is_away_is_whole_where_the_disk_fills_up
     (files / "a.bin").write_bytes(b"a" * 30_000)
     (files / "b.bin").write_bytes(b"b" * 30_000)
     with small_disk(tmp_path / "disk", 2**20) as disk, monkeypatch.context() as there:
-        there.chdir(disk)
-        outbox, kept = Outbox("run"), disk / "fakeface_unsent" / "run"
+        there.setenv("FAKEFACE_STUDIES", str(disk))
+        outbox, kept = Outbox("run"), unsent_folder() / "run"
         full = rf"bytes are still to be written in {kept}, and [\d,]+ are free there; make room"
         fill(disk)
         with pytest.raises(DiskError, match=full):

@@ -50,10 +50,16 @@ def test_a_picture_is_upright_and_on_white() -> None:
         f"data:image/jpeg;base64,{text(JPEG)}",
         f"data:image/svg+xml;base64,{text(JPEG)}",
         base64.encodebytes(JPEG).decode(),
+        text(JPEG).rstrip("="),
+        base64.urlsafe_b64encode(JPEG).decode(),
+        base64.urlsafe_b64encode(JPEG).decode().rstrip("="),
         text(JPEG).replace("A", "A\r\n"),
         f"  {text(JPEG)}\n",
     ],
-    ids=["data URI", "data URI of another type", "lines", "Windows lines", "spaces"],
+    ids=[
+        *("data URI", "data URI of another type", "lines", "unpadded"),
+        *("URL-safe", "URL-safe, unpadded", "Windows lines", "spaces"),
+    ],
 )
 def test_base64_may_be_wrapped_as_browsers_and_tools_wrap_it(wrapped: str) -> None:
     np.testing.assert_array_equal(seen(wrapped), seen(JPEG))

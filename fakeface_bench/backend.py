@@ -1,0 +1,63 @@
+"""Keras as this project needs it: on TensorFlow, in float32, channels last, and quiet.
+
+It travels inside every logged model, so that one is served the same wherever it is loaded.
+"""
+
+import ctypes
+import mmap
+import os
+import re
+import sys
+from pathlib import Path
+
+from fakeface_bench.errors import ModelError
+
+_BACKEND = "tensorflow"
+#: Of the C++ libraries: errors alone.
+_ERRORS = 2
+#: What sets it, as C++ compilers spell it; its namespace carries Abseil's version.
+_SET_LEVEL = re.compile(rb"_ZN4absl\d+lts_\d+14SetMinLogLevel\w+")
+
+
+def settle_keras() -> None:
+    """Import Keras on TensorFlow, whatever `KERAS_BACKEND` or a `keras.json` says.
+
+    Every module that imports Keras comes after this call.
+
+    Raises:
+        ModelError: If Keras was imported before, on another backend.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = _BACKEND
+    import keras
+
+    if keras.config.backend() != _BACKEND:
+        raise ModelError(
+            f"Keras runs on {keras.config.backend()} in this process, and the detectors of this "
+            f"project on {_BACKEND}: set KERAS_BACKEND={_BACKEND} before anything imports Keras."
+        )
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    silence_tensorflow()
+
+
+def silence_tensorflow() -> None:
+    """Let TensorFlow's C++ code print errors alone.
+
+    Its variable `TF_CPP_MIN_LOG_LEVEL` does not reach the logger that most of it uses since
+    version 2.20, and Python has no other way to it than the function in the library itself.
+    """
+    import tensorflow as tf
+
+    for library in Path(tf.sysconfig.get_lib()).glob("libtensorflow_framework*"):
+        with open(library, "rb") as file:
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            found = _SET_LEVEL.search(content)
+            name = found[0].decode() if found else ""
+            del found  # it holds the file open
+            content.close()
+        if name:
+            getattr(ctypes.CDLL(str(library)), name)(_ERRORS)
+            return

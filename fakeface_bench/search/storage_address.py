@@ -1,0 +1,102 @@
+"""Which database a study's storage is; one that can be none is told before it is used."""
+
+import re
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from fakeface_bench.credentials import without_credentials
+from fakeface_bench.errors import UsageError
+from fakeface_bench.search.database_file import LOCKED_SECONDS
+
+SQLITE = "sqlite"
+POSTGRESQL = "postgresql"
+_KINDS = (SQLITE, POSTGRESQL)
+_FORMS = "'sqlite:///FILE' or 'postgresql://HOST/NAME'"
+_SCHEME = re.compile(r"[A-Za-z][\w.-]*(?:\+\w+)?://")
+#: Suffixes of files that Optuna keeps in another way.
+_JOURNALS = (".log", ".journal", ".jsonl")
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of a SQLite URL; None for any other database."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != SQLITE or not parsed.database:
+        return None
+    return Path(parsed.database).resolve()
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Return how SQLAlchemy is to open a database."""
+    if make_url(url).get_backend_name() == SQLITE:
+        return {"connect_args": {"timeout": LOCKED_SECONDS}}
+    return {"pool_pre_ping": True}  # a connection may date from before a restart
+
+
+def check_storage(url: str) -> None:
+    """Refuse what no study can be kept in; nothing is opened, and the default passes.
+
+    Args:
+        url: What was asked for; empty for the default.
+
+    Raises:
+        UsageError: With the right spelling.
+    """
+    if not url:
+        return
+    shown = without_credentials(url)
+    if not _SCHEME.match(url):
+        raise UsageError(_told_of_a_path(shown))
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise UsageError(f"storage {shown!r} cannot be read as a URL; it is {_FORMS}.") from error
+    _check_kind(parsed.drivername.partition("+")[0], shown)
+    if parsed.get_backend_name() == SQLITE:
+        _check_file(parsed, shown)
+    elif not parsed.database:
+        raise UsageError(f"storage {shown!r} names no database; it is 'postgresql://HOST/NAME'.")
+
+
+def _check_kind(kind: str, shown: str) -> None:
+    """Refuse databases on which several processes cannot agree."""
+    if kind in _KINDS:
+        return
+    near = get_close_matches(kind, _KINDS, n=1, cutoff=0.7)
+    hint = f"did you mean '{near[0]}{shown[len(kind) :]}'?" if near else f"it is {_FORMS}."
+    raise UsageError(f"storage {shown!r} is of kind {kind!r}, which holds no study; {hint}")
+
+
+def _check_file(parsed: URL, shown: str) -> None:
+    name = parsed.database or ""
+    if parsed.host or name in ("", ":memory:"):
+        asked = "/".join(filter(None, (parsed.host, name)))
+        meant = "fakeface_studies.db" if asked in ("", ":memory:") else asked
+        raise UsageError(
+            f"storage {shown!r} names no file, so no study could be gone on with; did you mean "
+            f"'sqlite:///{meant}'?"
+        )
+    file = Path(name).resolve()
+    if not file.parent.is_dir():
+        raise UsageError(
+            f"storage {shown!r} lies in {file.parent}, which is no folder; make it, or name a file "
+            "in another."
+        )
+    if file.is_dir():
+        raise UsageError(
+            f"storage {shown!r} is a folder; name a file in it, such as "
+            f"'sqlite:///{Path(name) / 'fakeface_studies.db'}'."
+        )
+
+
+def _told_of_a_path(shown: str) -> str:
+    if Path(shown).suffix in _JOURNALS:
+        meant = Path(shown).with_suffix(".db")
+        return (
+            f"storage {shown!r} is a journal file, which Optuna keeps and this project does not; a "
+            f"study is kept in a database, such as 'sqlite:///{meant}'."
+        )
+    return f"storage {shown!r} is no URL of a database; did you mean 'sqlite:///{shown}'?"
