@@ -5,13 +5,14 @@ import io
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from types import TracebackType
 
 import click
 
 from fakeface_bench.cli import cli
 from fakeface_bench.credentials import hide_credentials
-from fakeface_bench.errors import INTERRUPTED, FakefaceError
+from fakeface_bench.errors import INTERRUPTED, FakefaceError, UsageError
 from fakeface_bench.interruption import as_interruption, listen
 from fakeface_bench.processes import work_where_called
 from fakeface_bench.visible import visible
@@ -28,6 +29,7 @@ def main() -> None:
         click.echo(f"Warning: {_told(obstacle)}", err=True)
     try:
         with as_interruption():
+            _check_once(sys.argv[1:])
             code = cli.main(standalone_mode=False)
     except click.ClickException as error:
         usage = io.StringIO()
@@ -48,6 +50,28 @@ def main() -> None:
         code = INTERRUPTED
     gc.freeze()  # else the last collection walks all that TensorFlow holds: two seconds for nothing
     sys.exit(code)
+
+
+def _check_once(words: Sequence[str]) -> None:
+    """Refuse a parameter under two spellings.
+
+    `mlflow run` hands on a `-P` that MLproject does not know (`image-size`) as an option of that
+    name, after the one that it does know, and logs both.
+
+    Raises:
+        UsageError: With the spelling that MLproject has.
+    """
+    if "MLFLOW_RUN_ID" not in os.environ:
+        return
+    options = [word.partition("=")[0] for word in words if word.startswith("--")]
+    twice = [option for option in options if options.count(option) > 1]
+    if twice:
+        name = twice[0].removeprefix("--")
+        known = name.replace("-", "_")
+        raise UsageError(
+            f"{known} arrived twice, since MLproject has no parameter {name!r}: write -P "
+            f"{known}=VALUE."
+        )
 
 
 def _told(error: object) -> str:
