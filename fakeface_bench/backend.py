@@ -8,6 +8,9 @@ import mmap
 import os
 import re
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fakeface_bench.errors import ModelError
@@ -22,7 +25,8 @@ _SET_LEVEL = re.compile(rb"_ZN4absl\d+lts_\d+14SetMinLogLevel\w+")
 def settle_keras() -> None:
     """Import Keras on TensorFlow, whatever `KERAS_BACKEND` or a `keras.json` says.
 
-    Every module that imports Keras comes after this call.
+    Every module that imports Keras comes after this call. What is written to standard error
+    meanwhile is shown only if it fails.
 
     Raises:
         ModelError: If Keras was imported before, on another backend.
@@ -30,28 +34,31 @@ def settle_keras() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = _BACKEND
-    import keras
+    with _silent_standard_error():
+        import keras
 
-    if keras.config.backend() != _BACKEND:
-        raise ModelError(
-            f"Keras runs on {keras.config.backend()} in this process, and the detectors of this "
-            f"project on {_BACKEND}: set KERAS_BACKEND={_BACKEND} before anything imports Keras."
-        )
+        if keras.config.backend() != _BACKEND:
+            raise ModelError(
+                f"Keras runs on {keras.config.backend()} in this process, and the detectors of "
+                f"this project on {_BACKEND}: set KERAS_BACKEND={_BACKEND} before anything "
+                "imports Keras."
+            )
+        import tensorflow as tf
+
+        tf.config.list_logical_devices()  # the first look at the devices is what talks most
     keras.config.set_image_data_format("channels_last")
     keras.config.set_floatx("float32")
     keras.config.set_dtype_policy("float32")
-    silence_tensorflow()
+    _silence(Path(tf.sysconfig.get_lib()))
 
 
-def silence_tensorflow() -> None:
+def _silence(libraries: Path) -> None:
     """Let TensorFlow's C++ code print errors alone.
 
     Its variable `TF_CPP_MIN_LOG_LEVEL` does not reach the logger that most of it uses since
     version 2.20, and Python has no other way to it than the function in the library itself.
     """
-    import tensorflow as tf
-
-    for library in Path(tf.sysconfig.get_lib()).glob("libtensorflow_framework*"):
+    for library in libraries.glob("libtensorflow_framework*"):
         with open(library, "rb") as file:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             found = _SET_LEVEL.search(content)
@@ -61,3 +68,23 @@ def silence_tensorflow() -> None:
         if name:
             getattr(ctypes.CDLL(str(library)), name)(_ERRORS)
             return
+
+
+@contextmanager
+def _silent_standard_error() -> Iterator[None]:
+    """Hold back file descriptor 2, which C++ libraries write to, and Python's stderr with it."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            held.seek(0)
+            sys.stderr.write(held.read().decode(errors="replace"))
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)

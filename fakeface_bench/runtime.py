@@ -3,9 +3,7 @@
 import os
 import platform
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -32,20 +30,17 @@ _PROCESSORS = Path("/proc/cpuinfo")
 def start_tensorflow() -> None:
     """Import TensorFlow without its start-up chatter and make its operations deterministic.
 
-    Everything that imports Keras or TensorFlow comes after this call. What is written to standard
-    error meanwhile is shown only if the import fails.
+    Everything that imports Keras or TensorFlow comes after this call.
     """
-    with _silent_standard_error():
-        settle_keras()
-        import keras
-        import tensorflow as tf
+    settle_keras()
+    import keras
+    import tensorflow as tf
 
-        keras.config.disable_interactive_logging()
-        tf.get_logger().setLevel("ERROR")  # each trial traces its own graph, and it warns of that
-        tf.config.experimental.enable_op_determinism()
-        tf.config.list_logical_devices()  # the first look at the devices is what talks most
-        tf.random.set_seed(0)
-        tf.random.uniform([1])
+    keras.config.disable_interactive_logging()
+    tf.get_logger().setLevel("ERROR")  # each trial traces its own graph, and it warns of that
+    tf.config.experimental.enable_op_determinism()
+    tf.random.set_seed(0)
+    tf.random.uniform([1])
 
 
 def gpus() -> list[str]:
@@ -148,23 +143,3 @@ def _of_processor(*keys: str) -> list[str]:
     except OSError:
         return []
     return [value.strip() for key, _, value in told if key.strip() in keys]
-
-
-@contextmanager
-def _silent_standard_error() -> Iterator[None]:
-    """Hold back file descriptor 2, which C++ libraries write to, and Python's stderr with it."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            os.dup2(kept, 2)
-            held.seek(0)
-            sys.stderr.write(held.read().decode(errors="replace"))
-            raise
-        finally:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
