@@ -183,8 +183,8 @@ def print_comparison(outcome: "ComparisonOutcome", console: Console) -> None:
 
 def print_registration(registration: "Registration", console: Console) -> None:
     """Print what the gate found, and how the champion is served."""
-    for line in registration.lines:
-        console.print(plain(line), highlight=False)
+    for line in (*registration.choice, *registration.lines):
+        console.print(plain(line), soft_wrap="'fakeface-bench " in line, highlight=False)
     if registration.is_champion:
         champion = f"models:/{registration.name}@champion"
         command = f"mlflow models serve -m {shlex.quote(champion)} --env-manager local"
