@@ -15,6 +15,7 @@ from mlflow.entities import LoggedModelOutput
 from fakeface_bench.compare import run_comparison
 from fakeface_bench.config import CompareConfig
 from fakeface_bench.errors import UsageError
+from fakeface_bench.folders import unused_folder
 from fakeface_bench.records import (
     STAGES,
     Ledger,
@@ -154,6 +155,31 @@ def test_studies_of_a_limit_stand_apart_from_whole_ones(keep: Keep) -> None:
     )
     outcome = compare(output="", data=OTHER[:8])
     assert [s.study.identity.run_id for s in outcome.comparison.standings] == [part]
+
+
+def test_a_second_report_lies_beside_the_first(keep: Keep, tmp_path: Path) -> None:
+    keep("vgg16")
+    first = compare()
+    assert first.folder == Path("comparison")
+    kept = {path.name: path.read_bytes() for path in first.folder.iterdir()}
+    keep("simple_cnn")
+    progress = RecordedProgress()
+    second = run_comparison(CompareConfig(), progress)
+    assert second.folder == Path("comparison-2")
+    assert {path.name: path.read_bytes() for path in first.folder.iterdir()} == kept
+    assert "simple_cnn" in (second.folder / "leaderboard.md").read_text()
+    assert progress.lines == [
+        "comparison holds files already, which are kept; this report is in comparison-2"
+    ]
+    assert compare(output=str(tmp_path / "new" / "folder")).folder == tmp_path / "new" / "folder"
+
+
+def test_a_folder_that_is_empty_is_filled_and_a_file_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert unused_folder(tmp_path / "empty") == tmp_path / "empty"
+    (tmp_path / "empty" / "mine.txt").touch()
+    (tmp_path / "empty-2").touch()
+    assert unused_folder(tmp_path / "empty") == tmp_path / "empty-3"
 
 
 @pytest.mark.parametrize("data", ["other", OTHER[:8]])
