@@ -40,5 +40,5 @@ def run_audit(config: AuditConfig, progress: Progress) -> AuditOutcome:
         run.log_dataset(audit.name, audit.digest, audit.used, audit.folders)
         run.log_figures(audit_metrics(audit))
         run.tag({names.NOTE: audit_markdown(audit)})
-        publish(run, config.output, lambda draft: write_audit_report(audit, draft))
+        publish(run, config.output, lambda draft: write_audit_report(audit, draft), progress)
     return AuditOutcome(audit, run.run_id, run.experiment_id)

@@ -21,13 +21,18 @@ class Chosen:
     left_out: tuple[LeftOut, ...]
 
 
-def newest_studies(studies: Sequence[StudyRun], data: str) -> Chosen:
+def newest_studies(
+    studies: Sequence[StudyRun], data: str, others: str = "data= chooses it"
+) -> Chosen:
     """Choose the newest finished study per model, layers trained and weights, of one test split.
+
+    Studies of a part of a dataset (`limit`, `leave_out`) stand apart from those of all of it.
 
     Args:
         studies: To choose from, the newest first.
         data: The dataset as in `StudyConfig`, or the first digits of its digest; when empty, that
             of the newest finished study that leaves nothing of its dataset out, if there is one.
+        others: How studies of another dataset are chosen.
 
     Raises:
         UsageError: If no study has finished, or none of the dataset.
@@ -36,14 +41,14 @@ def newest_studies(studies: Sequence[StudyRun], data: str) -> Chosen:
     of_data = [study for study in finished if _is_of(study, data)]
     if not of_data:
         raise UsageError(_nothing(studies, finished, data))
-    whole = [study for study in of_data if not study.params.get("leave_out")]
+    whole = [study for study in of_data if not (study.limit or study.params.get("leave_out"))]
     newest = (whole or of_data)[0]
     of_data = [s for s in of_data if newest.dataset == s.dataset or newest.digest == s.digest]
     chosen: dict[StudyKey, StudyRun] = {}
     left_out = []
     for study in of_data:
         if study.digest != newest.digest:
-            why = f"its dataset has another digest ({study.digest[:DIGEST_DIGITS]})."
+            why = _other_images(study, newest)
         elif study.test_digest != newest.test_digest:
             why = "its test split is another one, drawn with another seed."
         elif study.key in chosen:
@@ -53,7 +58,8 @@ def newest_studies(studies: Sequence[StudyRun], data: str) -> Chosen:
             continue
         left_out.append(LeftOut(study.name, study.run_id, why))
     left_out += _unfinished(studies, chosen, newest)
-    return Chosen(tuple(chosen.values()), (*left_out, *_of_others(finished, of_data)))
+    apart = _of_others(finished, of_data, others)
+    return Chosen(tuple(chosen.values()), (*left_out, *apart))
 
 
 def of_one_dataset(studies: Sequence[StudyRun], left_out: Sequence[LeftOut] = ()) -> Chosen:
@@ -95,13 +101,28 @@ def _unfinished(
             yield LeftOut(study.name, study.run_id, why)
 
 
-def _of_others(finished: Sequence[StudyRun], of_data: Sequence[StudyRun]) -> Iterator[LeftOut]:
+def images_told(limit: int) -> str:
+    """Say how many images a study used, by its `limit`."""
+    return f"at most {limit:,} images of each split and class" if limit else "all images"
+
+
+def _other_images(study: StudyRun, newest: StudyRun) -> str:
+    """Say why a study used other images of the dataset than the newest."""
+    if study.limit != newest.limit:
+        used, others = images_told(study.limit), images_told(newest.limit)
+        return f"it used {used} (limit={study.limit}), not {others}."
+    return f"its dataset has another digest ({study.digest[:DIGEST_DIGITS]})."
+
+
+def _of_others(
+    finished: Sequence[StudyRun], of_data: Sequence[StudyRun], how: str
+) -> Iterator[LeftOut]:
     """Tell of other datasets, in one line each."""
     others = [study.dataset for study in finished if study not in of_data]
     for dataset in sorted(set(others)):
         count = others.count(dataset)
         studies = f"{count} {'study' if count == 1 else 'studies'}"
-        yield LeftOut(f"{studies} of {dataset}", "", "of another dataset; data= chooses it.")
+        yield LeftOut(f"{studies} of {dataset}", "", f"of another dataset; {how}.")
 
 
 def _nothing(studies: Sequence[StudyRun], finished: Sequence[StudyRun], data: str) -> str:

@@ -70,7 +70,9 @@ def record_comparison(
             names.NOTE: comparison_markdown(comparison),
         }
     )
-    folder = publish(run, config.output, lambda draft: write_comparison_report(comparison, draft))
+    folder = publish(
+        run, config.output, lambda draft: write_comparison_report(comparison, draft), progress
+    )
     return ComparisonOutcome(comparison, run.run_id, run.experiment_id, folder)
 
 

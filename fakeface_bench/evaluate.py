@@ -69,7 +69,7 @@ def run_evaluation(config: EvaluateConfig, progress: Progress) -> EvaluationOutc
         )
         run.log_figures(dict(_figures(scores)))
         _tell_registry(model.run_id, elsewhere, progress)
-        folder = publish(run, config.output, lambda draft: _write(scores, draft))
+        folder = publish(run, config.output, lambda draft: _write(scores, draft), progress)
     return EvaluationOutcome(scores, run.run_id, run.experiment_id, folder)
 
 

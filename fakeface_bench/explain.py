@@ -2,7 +2,6 @@
 
 import csv
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -12,6 +11,7 @@ from fakeface_bench.errors import DataError
 from fakeface_bench.explanation.study import explain_pictures
 from fakeface_bench.folders import draft_folder
 from fakeface_bench.progress import Progress
+from fakeface_bench.publishing import copied_beside
 from fakeface_bench.report import JudgedImage, write_evidence_picture
 from fakeface_bench.serving.classifier import FaceClassifier, Verdict
 from fakeface_bench.serving.pictures import read_picture
@@ -32,8 +32,8 @@ def explain_files(
     """Draw each file beside the evidence in it; return how many could not be read.
 
     The folder gets a picture a file, named by its number and name, and `evidence.csv`, with the
-    verdicts and why a file could not be read. It is filled when all is done; what it held before
-    stays, but for files of the same names.
+    verdicts and why a file could not be read. It is filled when all is done; one that holds files
+    stays as it is, and another is made beside it.
 
     Args:
         classifier: What a study has trained.
@@ -52,8 +52,10 @@ def explain_files(
             table = csv.DictWriter(stream, _COLUMNS)
             table.writeheader()
             table.writerows(rows)
-        shutil.copytree(draft, output, dirs_exist_ok=True)
-    return sum(row.get("error") is not None for row in rows)
+        folder = copied_beside(draft, output, progress)
+    unreadable = sum(row.get("error") is not None for row in rows)
+    progress.say(f"{len(files) - unreadable:,} pictures and {TABLE} are in {folder}")
+    return unreadable
 
 
 def _explained(

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from filelock import FileLock
@@ -147,6 +148,17 @@ def existing_path(name: str) -> Path | None:
         return path if path.exists() else None
     except (OSError, RuntimeError):  # longer than a name may be; the home of nobody
         return None
+
+
+def unused_folder(wanted: Path) -> Path:
+    """Make a folder and return it, or one beside it with a number where files are in it already."""
+    for number in count(1):
+        folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        if not folder.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            if not any(folder.iterdir()):
+                return folder
+    raise AssertionError("numbers do not end")
 
 
 @contextmanager

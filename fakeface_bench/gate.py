@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fakeface_bench.errors import DataError, ModelError
+from fakeface_bench.evaluation.intervals import Interval, roc_auc_interval
 from fakeface_bench.evaluation.paired import difference_interval, mcnemar, resampled_figures
 from fakeface_bench.records import ComparedStudy, Finding
 from fakeface_bench.report.comparison.steps import SIGNIFICANT
@@ -20,6 +21,10 @@ CHECKED_IMAGES = 128
 #: As accurate is what is behind by less than this, shown by the paired 95 % interval: else a row of
 #: cheaper models, each a little worse, would lead down to chance.
 MARGIN = 0.01
+#: Clearly better than chance is a model whose whole 95 % interval of ROC AUC lies above this. Not
+#: above 0.5: next to nothing does as soon as the test images are many, and luck does now and then
+#: where the best of several studies is taken.
+CLEAR_ROC_AUC = 0.55
 #: Cheaper is what saves at least this share: seconds vary from run to run.
 SAVING = 0.1
 
@@ -56,6 +61,25 @@ def comes_back(address: str, study: ComparedStudy) -> Finding:
             "since)",
         )
     return Finding(True, f"{told} equal the logged ones ({furthest:.0e} apart at most)")
+
+
+def clearly_beats_chance(roc_auc: Interval) -> bool:
+    """Whether a 95 % interval of ROC AUC lies clearly above 0.5."""
+    return roc_auc.low > CLEAR_ROC_AUC
+
+
+def can_lead(study: ComparedStudy) -> Finding:
+    """Whether a model may be a first champion, with none before it to be compared with."""
+    interval = roc_auc_interval(study.y_true, study.kept.y_score)
+    beats = clearly_beats_chance(interval)
+    told = f"95 % {interval.low:.3f} to {interval.high:.3f}, n = {len(study.y_true):,} test images"
+    if beats:
+        return Finding(True, f"clearly better than chance, whose ROC AUC is 0.5: {told}")
+    return Finding(
+        False,
+        f"not shown to be clearly better than chance: of its ROC AUC all that interval ({told}) "
+        f"must lie above {CLEAR_ROC_AUC:g}",
+    )
 
 
 def deserves(challenger: ComparedStudy, champion: ComparedStudy) -> Finding:

@@ -67,7 +67,7 @@ def run_generalisation(config: GeneraliseConfig, progress: Progress) -> Generali
             }
         )
         run.log_figures(dict(_figures(record)))
-        folder = publish(run, config.output, lambda draft: _write(record, draft))
+        folder = publish(run, config.output, lambda draft: _write(record, draft), progress)
         if failure:
             run.fail(failure)
     return GeneralisationOutcome(record, failure, run.run_id, run.experiment_id, folder)

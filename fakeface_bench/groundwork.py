@@ -8,6 +8,7 @@ from fakeface_bench.evaluation.metrics import roc_auc
 from fakeface_bench.folders import cache_folder
 from fakeface_bench.models.networks import Network
 from fakeface_bench.plan import Plan
+from fakeface_bench.preparation import PreparedDataset
 from fakeface_bench.progress import Progress
 from fakeface_bench.runtime import hardware_facts
 from fakeface_bench.search.space import Space
@@ -26,14 +27,23 @@ from fakeface_bench.training.precision import choose_precision
 from fakeface_bench.training.task import FitTask
 
 
-def open_subject(plan: Plan, run: TrackedRun, progress: Progress) -> tuple[Subject, dict[str, str]]:
-    """Prepare what is studied, and tell the run; return it with the tags of its trials."""
+def open_subject(
+    plan: Plan, run: TrackedRun, progress: Progress, dataset: PreparedDataset | None = None
+) -> tuple[Subject, dict[str, str]]:
+    """Prepare what is studied, and tell the run; return it with the tags of its trials.
+
+    Args:
+        plan: What is asked.
+        run: Of the study.
+        progress: Told how far it is.
+        dataset: Where it has been made ready already.
+    """
     versions = {"version_figures": FIGURES_VERSION}
     run.log_params(hardware_facts() | versions)
     if plan.weights.warning:
         progress.warn(plan.weights.warning)
     run.tag(_tags(plan))
-    subject = prepare_subject(plan, progress)
+    subject = prepare_subject(plan, progress, dataset)
     tags = _tags(plan) | _data_tags(plan, subject.index)
     run.tag(tags)
     inputs = {"image_size_px": plan.image_size, "trained_on": subject.inputs.told}

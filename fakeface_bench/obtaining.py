@@ -5,7 +5,8 @@ a process's.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from fakeface_bench import __version__
 from fakeface_bench.architectures.catalogue import architecture_named
@@ -35,7 +36,7 @@ from fakeface_bench.tracking.studies import (
 #: moves no figure.
 _MAY_DIFFER = (
     *("model", "data", "leave_out", "limit", "trials", "seeds", "study"),
-    *("cache_gb", "storage", "timeout_minutes", "dollars_per_hour", "register"),
+    *("cache_gb", "storage", "timeout_minutes", "dollars_per_hour", "register", "again"),
 )
 
 
@@ -66,20 +67,32 @@ def _finished_before(
     run: TrackedRun, study: StudyConfig, index: ImageIndex, progress: Progress, as_long: bool
 ) -> StudyRun | None:
     """Return the newest finished study that answers the same request; None where there is none."""
-    model = architecture_named(study.model).key
-    digests = (index.digest, index.split_digest("test"))
-    for earlier in find_studies(run.experiment_id):
-        same_data = (earlier.digest, earlier.test_digest) == digests
-        same = earlier.status == FINISHED and earlier.model == model and same_data
-        if same and answered(study, earlier, as_long) and _is_whole(earlier, progress):
+    for earlier in finished_studies(study, run.experiment_id):
+        same = answered(study, earlier, as_long) and is_of_images(earlier, index)
+        if same and is_whole(earlier, progress):
             weights = f"{earlier.weights} weights"
             progress.say(f"{study.model} was finished before ({weights}, run {earlier.run_id})")
             return earlier
     return None
 
 
+def finished_studies(study: StudyConfig, experiment_id: str) -> Iterator[StudyRun]:
+    """Yield the finished studies of the network that is asked for, the newest first."""
+    model = architecture_named(study.model).key
+    for earlier in find_studies(experiment_id):
+        if earlier.status == FINISHED and earlier.model == model:
+            yield earlier
+
+
+def is_of_images(study: StudyRun, index: ImageIndex) -> bool:
+    """Whether a study used just these images, and tested on the same of them."""
+    return (study.digest, study.test_digest) == (index.digest, index.split_digest("test"))
+
+
 def answered(study: StudyConfig, earlier: StudyRun, as_long: bool = False) -> bool:
     """Whether a finished study holds all that is asked for, by the same version of the suite.
+
+    Neither network nor images are compared: see `finished_studies` and `is_of_images`.
 
     Args:
         study: The request.
@@ -92,6 +105,8 @@ def answered(study: StudyConfig, earlier: StudyRun, as_long: bool = False) -> bo
     if study.balance == "sources":  # which images come together counts then, not only which
         asked["data"] = study.data
     file = existing_path(study.weights)
+    if file:  # whose values count, not where it lies
+        asked.pop("weights")
     same_weights = file is None or earlier.weights == file_label(file)
     held = {key: float(params.get(key, 0)) for key in ("trials", "seeds")}
     enough = all(held[key] >= getattr(study, key) for key in held)
@@ -101,7 +116,7 @@ def answered(study: StudyConfig, earlier: StudyRun, as_long: bool = False) -> bo
     return same and same_weights and enough and in_time
 
 
-def _is_whole(study: StudyRun, progress: Progress) -> bool:
+def is_whole(study: StudyRun, progress: Progress) -> bool:
     """Whether a comparison could read a finished study; if not, it is to be run again."""
     try:
         with draft_folder() as folder:
@@ -114,9 +129,10 @@ def _is_whole(study: StudyRun, progress: Progress) -> bool:
 
 def _run_study(run: TrackedRun, study: StudyConfig, index: ImageIndex) -> StudyRun | LeftOut:
     """Run a study in a process of its own; one that fails leaves its reason."""
+    # That it is not finished has been found out here, by what this job takes for it.
     options = [
         word
-        for key, value in study.as_params().items()
+        for key, value in replace(study, again=True).as_params().items()
         if key != "storage"  # it may hold a password, which a command line shows to everybody
         for word in (f"--{key.replace('_', '-')}", str(value))
     ]

@@ -4,25 +4,35 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from fakeface_bench.folders import draft_folder
+from fakeface_bench.folders import draft_folder, unused_folder
+from fakeface_bench.progress import Progress
 from fakeface_bench.tracking.runs import TrackedRun
 
 
-def publish(run: TrackedRun, output: str, write: Callable[[Path], None]) -> Path | None:
-    """Log what is written as artifacts of a run, and copy it; files of the same names are replaced.
+def publish(
+    run: TrackedRun, output: str, write: Callable[[Path], None], progress: Progress
+) -> Path | None:
+    """Log what is written as artifacts of a run, and copy it; nothing that is there is replaced.
 
     Args:
         run: Of the job.
         output: Folder to copy to, made where it is missing; none when empty.
         write: Called with an empty folder to fill.
+        progress: Told where the report is, if there were files in that folder.
 
     Returns:
-        The folder that was asked for.
+        The folder that was asked for, or one beside it where files were in it.
     """
-    folder = Path(output).expanduser() if output else None
     with draft_folder() as draft:
         write(draft)
         run.log_folder(draft)
-        if folder:
-            shutil.copytree(draft, folder, dirs_exist_ok=True)
+        return copied_beside(draft, Path(output).expanduser(), progress) if output else None
+
+
+def copied_beside(draft: Path, wanted: Path, progress: Progress) -> Path:
+    """Copy what a job wrote to the folder asked for, or to one beside it where files are in it."""
+    folder = unused_folder(wanted)
+    if folder != wanted:
+        progress.say(f"{wanted} holds files already, which are kept; this report is in {folder}")
+    shutil.copytree(draft, folder, dirs_exist_ok=True)
     return folder

@@ -181,7 +181,9 @@ def log_bias(run: TrackedRun, record: StudyRecord, ledger: Ledger, bias: Bias) -
 def _command(config: StudyConfig) -> str:
     """Return the command that asks for the same study, without what is of this place alone."""
     default, asked = StudyConfig().as_params(), config.as_params()
-    of_this_place = ("model", "storage", "study", "register", "dollars_per_hour", "cache_gb")
+    of_this_place = (
+        *("model", "storage", "study", "register", "again", "dollars_per_hour", "cache_gb"),
+    )
     options = [
         f"--{key.replace('_', '-')} {shlex.quote(str(value))}"
         for key, value in asked.items()

@@ -1,13 +1,15 @@
 """Registers the model of a study, and makes it the champion where it passes the gate."""
 
+from dataclasses import replace
+
 from fakeface_bench.best import best_study
 from fakeface_bench.config import BEST, DIGEST_DIGITS, RegisterConfig
 from fakeface_bench.errors import FakefaceError
-from fakeface_bench.gate import comes_back, deserves
+from fakeface_bench.gate import can_lead, comes_back, deserves
 from fakeface_bench.progress import Progress
 from fakeface_bench.reading import model_card_of, read_studies
 from fakeface_bench.records import ComparedStudy, Finding, Registration
-from fakeface_bench.report import with_elsewhere
+from fakeface_bench.report import compare_studies, figures_told, with_elsewhere
 from fakeface_bench.request import check_register
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.lifetime import tracked_run
@@ -46,18 +48,22 @@ def run_registration(config: RegisterConfig, progress: Progress) -> Registration
     open_store()
     check_registry()
     with tracked_run("registration", f"register {config.name}", config.as_params()) as run:
+        choice: tuple[str, ...] = ()
         if config.run == BEST:
-            study = best_study(run.experiment_id, config.data_digest, progress)
+            how = "data_digest= chooses it"
+            best = best_study(run.experiment_id, config.data_digest, progress, how)
+            study, choice = best.study, best.told
         else:
             study = study_named(config.run)
         registration = register_study(study, config.name, config.force, progress)
+        registration = replace(registration, choice=choice)
         run.tag(
             {
                 names.REGISTERED: registration.address,
                 names.MODEL: study.model,
                 names.DATASET: study.dataset,
                 names.DATASET_DIGEST: study.digest,
-                names.NOTE: "\n\n".join(registration.lines),
+                names.NOTE: "\n\n".join((*choice, *registration.lines)),
             }
         )
     return registration
@@ -95,6 +101,7 @@ def register_study(study: StudyRun, name: str, force: bool, progress: Progress) 
         findings=findings,
         former=former.number if former else "",
         forced=force and not all(finding.holds for finding in findings),
+        tested=_tested(study, saved),
     )
     if not stays:
         if registration.is_champion:
@@ -114,7 +121,8 @@ def _against(
 ) -> Finding:
     """Compare with the champion, where there is another one."""
     if former is None:
-        return Finding(True, f"{version.name} has no champion yet")
+        able = can_lead(saved)
+        return Finding(able.holds, f"{version.name} has no champion yet, and it is {able.reason}")
     if former.number == version.number:
         return Finding(True, "it is the champion already")
     try:
@@ -131,6 +139,11 @@ def _against(
             f"{study.test_digest[:DIGEST_DIGITS]}), so neither can be shown to be better",
         )
     return deserves(saved, theirs)
+
+
+def _tested(study: StudyRun, saved: ComparedStudy) -> str:
+    figures = figures_told(compare_studies([saved]).recommended)
+    return f"Tested on {study.dataset}, n = {len(saved.y_true):,} images: {figures}."
 
 
 def _facts(study: StudyRun) -> dict[str, str]:

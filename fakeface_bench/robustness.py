@@ -60,7 +60,7 @@ def run_robustness(config: RobustnessConfig, progress: Progress) -> RobustnessOu
         robustness = _robustness(models, overlaps, test_set, rows, config.seed, progress)
         _record(run, robustness)
         folder = publish(
-            run, config.output, lambda draft: write_robustness_report(robustness, draft)
+            run, config.output, lambda draft: write_robustness_report(robustness, draft), progress
         )
     return RobustnessOutcome(robustness, run.run_id, run.experiment_id, folder)
 

@@ -13,6 +13,7 @@ from fakeface_bench.energy import EnergyMeter, energy_meter
 from fakeface_bench.errors import FakefaceError, ModelError, UnsentError
 from fakeface_bench.groundwork import fit_task, open_study_of, open_subject, space_of
 from fakeface_bench.plan import Plan, make_plan
+from fakeface_bench.preparation import PreparedDataset
 from fakeface_bench.progress import Progress
 from fakeface_bench.recording import (
     log_bias,
@@ -65,7 +66,12 @@ class StudyOutcome:
     unsent: str = ""
 
 
-def run_study(config: StudyConfig, progress: Progress, clock: Clock | None = None) -> StudyOutcome:
+def run_study(
+    config: StudyConfig,
+    progress: Progress,
+    clock: Clock | None = None,
+    dataset: PreparedDataset | None = None,
+) -> StudyOutcome:
     """Run a study, or top an earlier one up, and record it in MLflow.
 
     The test split is read after search, last fit and threshold are done, and once.
@@ -74,6 +80,7 @@ def run_study(config: StudyConfig, progress: Progress, clock: Clock | None = Non
         config: What to study.
         progress: Told how far it is.
         clock: Of all that the study is charged; it begins now unless the caller began earlier.
+        dataset: Where the caller has made it ready already, within that time.
 
     Raises:
         FakefaceError: For whatever a user can mend; an opened MLflow run is then FAILED and says
@@ -91,7 +98,7 @@ def run_study(config: StudyConfig, progress: Progress, clock: Clock | None = Non
             tracked_run("study", plan.title, config.shown_params()) as run,
             energy_meter() as meter,
         ):
-            outcome = _studied(plan, run, meter, clock, progress)
+            outcome = _studied(plan, run, meter, clock, progress, dataset)
     except UnsentError as error:
         if outcome is None:
             raise
@@ -103,11 +110,16 @@ def run_study(config: StudyConfig, progress: Progress, clock: Clock | None = Non
 
 
 def _studied(
-    plan: Plan, run: TrackedRun, meter: EnergyMeter, clock: Clock, progress: Progress
+    plan: Plan,
+    run: TrackedRun,
+    meter: EnergyMeter,
+    clock: Clock,
+    progress: Progress,
+    dataset: PreparedDataset | None,
 ) -> StudyOutcome:
     """Search, conclude and record a study in an open run."""
     config = plan.config
-    subject, tags = open_subject(plan, run, progress)
+    subject, tags = open_subject(plan, run, progress, dataset)
     plan = subject.plan
     study = open_study_of(plan, subject, run.experiment_id)
     task = fit_task(plan, subject, study, run, progress)

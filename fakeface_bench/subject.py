@@ -73,9 +73,11 @@ class Subject:
         return Pictures(files, size, self.plan.config.fit, size, digests=digests).load(0)
 
 
-def prepare_subject(plan: Plan, progress: Progress) -> Subject:
+def prepare_subject(
+    plan: Plan, progress: Progress, dataset: PreparedDataset | None = None
+) -> Subject:
     """Read the dataset's index and build the network; its splits are read when asked for."""
-    dataset = prepare_dataset(plan.config.data, plan.config.seed, progress)
+    dataset = dataset or prepare_dataset(plan.config.data, plan.config.seed, progress)
     index = dataset.index(plan.config.limit, progress, plan.config.left_out)
     if plan.equalises:
         plan = replace(plan, jpeg_quality=_quality(plan, dataset, progress))

@@ -114,7 +114,7 @@ def open_trained(
             what it saw.
         ModelError: If it is damaged, or cannot be reached.
     """
-    address = best_study(experiment_id, "", progress).run_id if model == BEST else model
+    address = _best(experiment_id, progress) if model == BEST else model
     with fetched_model(address, allow_unsafe) as folder:
         run_id, noted = model_facts(folder)
         seen = _seen(detector_folder(folder) / SEEN_FILE, address)
@@ -125,6 +125,14 @@ def open_trained(
         seen=seen,
         parts=detector_parts(classifier.network),
     )
+
+
+def _best(experiment_id: str, progress: Progress) -> str:
+    """Return the run of the best study, and tell how it was chosen."""
+    best = best_study(experiment_id, "", progress)
+    for line in best.told:
+        progress.say(line)
+    return best.study.run_id
 
 
 def _seen(file: Path, address: str) -> SeenImages:

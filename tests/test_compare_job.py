@@ -2,9 +2,10 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import mlflow
 import numpy as np
@@ -14,6 +15,7 @@ from mlflow.entities import LoggedModelOutput
 from fakeface_bench.compare import run_comparison
 from fakeface_bench.config import CompareConfig
 from fakeface_bench.errors import UsageError
+from fakeface_bench.folders import unused_folder
 from fakeface_bench.records import (
     STAGES,
     Ledger,
@@ -59,7 +61,13 @@ def keep(store: mlflow.MlflowClient, tmp_path: Path) -> Keep:
     """Log a made-up finished study; return its run."""
     clock = iter(range(1_000_000, 2_000_000, 1000))
 
-    def keep_study(model: str, distance: float = 2.0, cost: float = 60.0, **changes: str) -> str:
+    def keep_study(
+        model: str,
+        distance: float = 2.0,
+        cost: float = 60.0,
+        params: Mapping[str, object] = MappingProxyType({}),
+        **changes: str,
+    ) -> str:
         record = study_record(model, distance)
         tags = {
             "fakeface.kind": "study",
@@ -73,6 +81,8 @@ def keep(store: mlflow.MlflowClient, tmp_path: Path) -> Keep:
         }
         began = next(clock)
         run = store.create_run(here(), start_time=began, tags=tags).info.run_id
+        for key, value in params.items():
+            store.log_param(run, key, value)
         folder = tmp_path / f"study-{run}"
         (folder / "test").mkdir(parents=True)
         write_study_json(record, folder)
@@ -131,6 +141,45 @@ def test_the_newest_of_each_is_compared_and_the_rest_is_named(keep: Keep, store,
     assert {"report.html", "leaderboard.csv", "front.png"} <= files
     assert files == {path.name for path in (tmp_path / "comparison").iterdir()}
     assert all(path.stat().st_mode & 0o044 for path in (tmp_path / "comparison").iterdir())
+
+
+def test_studies_of_a_limit_stand_apart_from_whole_ones(keep: Keep) -> None:
+    whole = keep("vgg16")
+    part = keep("simple_cnn", params={"limit": 150}, dataset_digest=OTHER, test_digest=OTHER)
+    outcome = compare(output="")
+    assert [s.study.identity.run_id for s in outcome.comparison.standings] == [whole]
+    (left_out,) = outcome.comparison.left_out
+    assert left_out.run_id == part
+    assert left_out.reason == (
+        "it used at most 150 images of each split and class (limit=150), not all images."
+    )
+    outcome = compare(output="", data=OTHER[:8])
+    assert [s.study.identity.run_id for s in outcome.comparison.standings] == [part]
+
+
+def test_a_second_report_lies_beside_the_first(keep: Keep, tmp_path: Path) -> None:
+    keep("vgg16")
+    first = compare()
+    assert first.folder == Path("comparison")
+    kept = {path.name: path.read_bytes() for path in first.folder.iterdir()}
+    keep("simple_cnn")
+    progress = RecordedProgress()
+    second = run_comparison(CompareConfig(), progress)
+    assert second.folder == Path("comparison-2")
+    assert {path.name: path.read_bytes() for path in first.folder.iterdir()} == kept
+    assert "simple_cnn" in (second.folder / "leaderboard.md").read_text()
+    assert progress.lines == [
+        "comparison holds files already, which are kept; this report is in comparison-2"
+    ]
+    assert compare(output=str(tmp_path / "new" / "folder")).folder == tmp_path / "new" / "folder"
+
+
+def test_a_folder_that_is_empty_is_filled_and_a_file_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert unused_folder(tmp_path / "empty") == tmp_path / "empty"
+    (tmp_path / "empty" / "mine.txt").touch()
+    (tmp_path / "empty-2").touch()
+    assert unused_folder(tmp_path / "empty") == tmp_path / "empty-3"
 
 
 @pytest.mark.parametrize("data", ["other", OTHER[:8]])

@@ -36,6 +36,7 @@ LAYERS = (
         "trained",
         "test_sets",
         "obtaining",
+        "again",
         "publishing",
         "transfer_request",
         "suite_request",

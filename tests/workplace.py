@@ -62,7 +62,7 @@ class Workplace:
 
     def trials_of(self, run_id: str) -> list[Run]:
         """Return the child runs of a run, by trial number."""
-        query = f"tags.`mlflow.parentRunId` = '{run_id}'"
+        query = f"tags.`mlflow.parentRunId` = '{run_id}' and tags.`fakeface.kind` = 'trial'"
         runs = self.client.search_runs(["0"], query)
         return sorted(runs, key=lambda run: int(run.data.tags["fakeface.trial"]))
 

@@ -1,8 +1,5 @@
 """Where a backbone's weights come from, and what to say when they cannot be had."""
 
-import os
-import socket
-import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,12 +10,16 @@ import keras
 
 from fakeface_bench.architectures.architecture import Architecture
 from fakeface_bench.architectures.weights_file import check_configuration, first_difference
-from fakeface_bench.architectures.weights_spec import check_weights_spec, file_label, shapes_in
+from fakeface_bench.architectures.weights_spec import (
+    IMAGENET_HOST,
+    REACHABLE_WITHIN_SECONDS,
+    answers,
+    check_weights_spec,
+    file_label,
+    imagenet_file,
+    shapes_in,
+)
 from fakeface_bench.errors import WeightsError
-
-#: Where `keras.applications` downloads from.
-IMAGENET_HOST = ("storage.googleapis.com", 443)
-REACHABLE_WITHIN_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,6 @@ def resolve_weights(spec: str, architecture: Architecture, seed: int) -> Weights
     return Weights(file_label(path), path=path, seed=seed)
 
 
-def imagenet_file(architecture: Architecture) -> Path:
-    """Return where Keras keeps, or would keep, the ImageNet weights of an architecture."""
-    return _keras_home() / "models" / architecture.imagenet_file
-
-
 def load_imagenet(
     architecture: Architecture, build: Callable[..., keras.Model], shape: tuple[int, int, int]
 ) -> keras.Model:
@@ -113,16 +109,6 @@ def load_weights_file(network: keras.Model, architecture: Architecture, path: Pa
         raise WeightsError(f"{path} cannot be loaded into {architecture.key}: {error}") from error
 
 
-def _keras_home() -> Path:
-    """Return what `keras.utils.get_file` takes: its home, elsewhere if that cannot be written."""
-    user = os.path.expanduser("~")
-    own = os.path.join(user, ".keras") if os.access(user, os.W_OK) else ""
-    home = os.path.expanduser(os.environ.get("KERAS_HOME", own))
-    if os.access(home, os.W_OK):
-        return Path(home)
-    return Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir()) / ".keras"
-
-
 def _is_whole(path: Path) -> bool:
     """Whether it is an HDF5 file that is not cut short; its values are not looked at."""
     try:
@@ -133,11 +119,7 @@ def _is_whole(path: Path) -> bool:
 
 
 def _host_answers() -> bool:
-    try:
-        with socket.create_connection(IMAGENET_HOST, timeout=REACHABLE_WITHIN_SECONDS):
-            return True
-    except OSError:
-        return False
+    return answers(IMAGENET_HOST, REACHABLE_WITHIN_SECONDS)
 
 
 def _delivers(architecture: Architecture) -> bool:

@@ -2,6 +2,9 @@
 
 import hashlib
 import math
+import os
+import socket
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,43 @@ from fakeface_bench.architectures.unsafe_files import is_keras_model, what_runs_
 from fakeface_bench.errors import UsageError
 from fakeface_bench.folders import existing_path
 
+#: Where `keras.applications` downloads from.
+IMAGENET_HOST = ("storage.googleapis.com", 443)
+REACHABLE_WITHIN_SECONDS = 3.0
 WEIGHT_WORDS = ("auto", "imagenet", "random")
 VALUES_ALONE = (
     "Weights are values alone, in a file that Keras's model.save_weights('NAME.weights.h5') wrote."
 )
+
+
+def imagenet_file(architecture: Architecture) -> Path:
+    """Return where Keras keeps, or would keep, the ImageNet weights of an architecture."""
+    return _keras_home() / "models" / architecture.imagenet_file
+
+
+def imagenet_may_be_had(architecture: Architecture) -> bool:
+    """Whether Keras has a file of ImageNet weights, be it broken, or their host answers."""
+    there = imagenet_file(architecture).exists()
+    return there or answers(IMAGENET_HOST, REACHABLE_WITHIN_SECONDS)
+
+
+def answers(address: tuple[str, int], within_seconds: float) -> bool:
+    """Whether a host takes connections now."""
+    try:
+        with socket.create_connection(address, timeout=within_seconds):
+            return True
+    except OSError:
+        return False
+
+
+def _keras_home() -> Path:
+    """Return what `keras.utils.get_file` takes: its home, elsewhere if that cannot be written."""
+    user = os.path.expanduser("~")
+    own = os.path.join(user, ".keras") if os.access(user, os.W_OK) else ""
+    home = os.path.expanduser(os.environ.get("KERAS_HOME", own))
+    if os.access(home, os.W_OK):
+        return Path(home)
+    return Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir()) / ".keras"
 
 
 def file_label(path: Path) -> str:

@@ -29,7 +29,6 @@ if TYPE_CHECKING:  # importing them would load TensorFlow
     from fakeface_bench.audit import AuditOutcome
     from fakeface_bench.compare import ComparisonOutcome
     from fakeface_bench.records import Registration
-    from fakeface_bench.study import StudyOutcome
 
 #: Between two plain lines of one stage.
 SECONDS_BETWEEN_LINES = 10.0
@@ -123,43 +122,6 @@ class ConsoleProgress:
         )
 
 
-def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
-    """Print the short table of results and how to open the run in MLflow's UI."""
-    from fakeface_bench.report import PARTS_HEADER, part_rows, summary_rows
-
-    record = outcome.record
-    how = f", {record.trained}" if record.trained else ""
-    title = f"{record.model} on {record.data} ({record.weights.label} weights{how})"
-    table = Table(title=plain(title))
-    for heading in ("metric", "validation", "test (95 % interval)"):
-        table.add_column(heading, justify="left" if heading == "metric" else "right")
-    for row in summary_rows(record):
-        table.add_row(*row)
-    table.add_row("weights", "", record.weights.label, end_section=True)
-    console.print(table)
-    parts = Table(*PARTS_HEADER, title="parts of the test split (95 % intervals)")
-    parts.columns[0].no_wrap = True
-    for part in part_rows(record):
-        parts.add_row(*(plain(cell.replace(" (", "\n(")) for cell in part))
-    if parts.row_count:
-        console.print(parts)
-    if record.weights.warning:
-        console.print(f"[yellow]{plain(record.weights.warning)}[/]", soft_wrap=True)
-    states = [trial.state for trial in record.search.trials]
-    console.print(
-        f"{len(states)} trials ({states.count('pruned')} pruned, {states.count('failed')} failed), "
-        f"{outcome.ledger.figures['extracted_images']:.0f} images extracted or decoded; "
-        f"{outcome.ledger.total_warm_seconds:.0f} s, "
-        f"{outcome.ledger.total_cold_seconds:.0f} s from a cold start; study {record.study}",
-        highlight=False,
-    )
-    if outcome.bias:
-        console.print(plain(outcome.bias.told), highlight=False)
-    print_way_to(outcome.experiment_id, outcome.run_id, console)
-    if outcome.registration:
-        print_registration(outcome.registration, console)
-
-
 def print_comparison(outcome: "ComparisonOutcome", console: Console) -> None:
     """Print the leaderboard, what follows from it, and where the whole report is."""
     from fakeface_bench.report import leaderboard_rows, verdict_of
@@ -183,8 +145,8 @@ def print_comparison(outcome: "ComparisonOutcome", console: Console) -> None:
 
 def print_registration(registration: "Registration", console: Console) -> None:
     """Print what the gate found, and how the champion is served."""
-    for line in registration.lines:
-        console.print(plain(line), highlight=False)
+    for line in (*registration.choice, *registration.lines):
+        console.print(plain(line), soft_wrap="'fakeface-bench " in line, highlight=False)
     if registration.is_champion:
         champion = f"models:/{registration.name}@champion"
         command = f"mlflow models serve -m {shlex.quote(champion)} --env-manager local"

@@ -49,5 +49,4 @@ def explain(
         target = Path(output).expanduser()
         classifier = load_classifier(folder, safe=not allow_unsafe_model)
         unreadable = explain_files(classifier, model, files, target, progress)
-    progress.say(f"{len(files) - unreadable:,} pictures and evidence.csv are in {target}")
     context.exit(SOME_UNREADABLE if unreadable else 0)

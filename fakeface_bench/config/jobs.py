@@ -79,7 +79,7 @@ class RegisterConfig:
 
 
 #: What a suite asks of a study itself: everything else is the same for all of its studies.
-OF_ONE_STUDY = ("model", "study", "register")
+OF_ONE_STUDY = ("model", "study", "register", "again")
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ class StudyConfig:
         timeout_minutes: After this time no new trial starts.
         dollars_per_hour: What the machine costs.
         register: Name under which the winner is registered; it is not when empty.
+        again: Whether a study that is finished is refitted, scored and recorded anew.
     """
 
     model: str = "mobilenetv3"
@@ -109,6 +110,7 @@ class StudyConfig:
     timeout_minutes: float = 0.0
     dollars_per_hour: float = 0.0
     register: str = ""
+    again: bool = False
 
     @property
     def left_out(self) -> list[str]:
@@ -120,5 +122,9 @@ class StudyConfig:
         return asdict(self)
 
     def shown_params(self) -> dict[str, Any]:
-        """Return them as a run shows them: without the storage's credentials."""
-        return self.as_params() | {"storage": without_credentials(self.storage)}
+        """Return them as a run shows them: without the storage's credentials, nor `again`.
+
+        A study asked for again is the same study.
+        """
+        shown = self.as_params() | {"storage": without_credentials(self.storage)}
+        return {key: value for key, value in shown.items() if key != "again"}

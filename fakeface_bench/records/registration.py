@@ -1,5 +1,6 @@
 """What became of a model that was registered: what its gate found, and whether it leads now."""
 
+import shlex
 from dataclasses import dataclass
 
 
@@ -23,6 +24,8 @@ class Registration:
         findings: Of the gate.
         former: Number of the version that was the champion before; empty where none was.
         forced: Whether it became the champion against the gate.
+        tested: On what its study tested it, and how well it did, in a sentence.
+        choice: How its study was chosen, a sentence each; empty where it was named.
     """
 
     study: str
@@ -32,6 +35,8 @@ class Registration:
     findings: tuple[Finding, ...]
     former: str
     forced: bool
+    tested: str = ""
+    choice: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:
@@ -58,7 +63,8 @@ class Registration:
         """What happened, a sentence each."""
         findings = [f"{'Passed' if f.holds else 'Refused'}: {f.reason}." for f in self.findings]
         registered = f"Registered {self.address}: {self.study}, run {self.run_id}."
-        return [registered, *findings, self._verdict]
+        tested = [self.tested] if self.tested else []
+        return [registered, *tested, *findings, self._verdict]
 
     @property
     def _verdict(self) -> str:
@@ -69,7 +75,11 @@ class Registration:
             return "It stays the champion all the same, until another takes its place."
         if not self.passed:
             stays = f"version {self.former} stays" if self.former else "there is no"
-            return f"Not the champion: {stays} champion; --force overrides the gate."
+            command = f"register --run {self.run_id} --name {shlex.quote(self.name)} --force true"
+            return (
+                f"{self.address} is registered, but not the champion: {stays} champion. "
+                f"'fakeface-bench {command}' makes it that against the gate."
+            )
         if self.former == self.number:
             return "It stays the champion."
         former = self.former and f", in place of version {self.former}"

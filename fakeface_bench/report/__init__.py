@@ -10,6 +10,7 @@ from fakeface_bench.report.comparison import (
     Comparison,
     compare_studies,
     comparison_markdown,
+    figures_told,
     leaderboard_rows,
     verdict_of,
     write_comparison_report,
@@ -22,10 +23,16 @@ from fakeface_bench.report.explanation import (
 )
 from fakeface_bench.report.model_card import CARD_FILE, with_elsewhere
 from fakeface_bench.report.parts import PARTS_HEADER, part_rows
+from fakeface_bench.report.results import RESULTS_FILE, Results, read_results
 from fakeface_bench.report.saved_study import SAVED_FILES, identity_of, read_saved_study
 from fakeface_bench.report.set_predictions import write_set_predictions
 from fakeface_bench.report.study_report import write_costs, write_study_report
-from fakeface_bench.report.summary import summary_headline, summary_markdown, summary_rows
+from fakeface_bench.report.summary import (
+    main_rows,
+    summary_headline,
+    summary_markdown,
+    summary_rows,
+)
 from fakeface_bench.report.transfer import (
     evaluation_markdown,
     evaluation_rows,
@@ -40,9 +47,11 @@ from fakeface_bench.report.transfer import (
 __all__ = [
     "CARD_FILE",
     "PARTS_HEADER",
+    "RESULTS_FILE",
     "SAVED_FILES",
     "Comparison",
     "JudgedImage",
+    "Results",
     "audit_markdown",
     "audit_metrics",
     "audit_rows",
@@ -52,12 +61,15 @@ __all__ = [
     "evaluation_markdown",
     "evaluation_rows",
     "evaluation_sentences",
+    "figures_told",
     "generalisation_markdown",
     "generalisation_rows",
     "generalisation_sentences",
     "identity_of",
     "leaderboard_rows",
+    "main_rows",
     "part_rows",
+    "read_results",
     "read_saved_study",
     "summary_headline",
     "summary_markdown",

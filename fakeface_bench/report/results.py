@@ -11,6 +11,8 @@ from fakeface_bench.evaluation.intervals import Interval, roc_auc_interval, wils
 from fakeface_bench.records import ScoredSplit, ShortcutFloor, StudyRecord
 from fakeface_bench.report.curves import confusion_counts
 
+RESULTS_FILE = "results.csv"
+
 
 @dataclass(frozen=True, slots=True)
 class Results:
@@ -78,3 +80,17 @@ def results_table(results: Results) -> pd.DataFrame:
 def write_results_csv(record: StudyRecord, path: Path) -> None:
     """Write the table in full precision."""
     results_table(results_of(record)).to_csv(path)
+
+
+def read_results(path: Path) -> Results:
+    """Return the figures of a table that `write_results_csv` wrote."""
+    table = pd.read_csv(path, index_col="metric")
+    known = table[["test_low_95", "test_high_95"]].dropna()
+    return Results(
+        valid={str(key): float(value) for key, value in table["validation"].dropna().items()},
+        test={str(key): float(value) for key, value in table["test"].dropna().items()},
+        intervals={
+            str(key): Interval(float(low), float(high))
+            for key, (low, high) in zip(known.index, known.to_numpy(), strict=True)
+        },
+    )

@@ -7,7 +7,7 @@ from fakeface_bench.records import Ledger, ModelOrigin, StudyRecord
 from fakeface_bench.report.classification import write_classification
 from fakeface_bench.report.gallery import write_galleries
 from fakeface_bench.report.model_card import CARD_FILE, model_card
-from fakeface_bench.report.results import write_results_csv
+from fakeface_bench.report.results import RESULTS_FILE, write_results_csv
 from fakeface_bench.report.saved_study import (
     LEDGER_FILE,
     write_predictions,
@@ -40,7 +40,7 @@ def write_study_report(record: StudyRecord, folder: Path) -> None:
     write_galleries(record, test)
     write_learning_curves(record, training)
     write_search(record, search)
-    write_results_csv(record, folder / "results.csv")
+    write_results_csv(record, folder / RESULTS_FILE)
     write_study_json(record, folder)
 
 

@@ -39,7 +39,7 @@ def summary_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
 
     The test figure carries its 95 % interval where one is known.
     """
-    return [*_main_rows(results_of(record)), *_further_rows(record)]
+    return [*main_rows(results_of(record)), *_further_rows(record)]
 
 
 def summary_headline(record: StudyRecord) -> str:
@@ -53,7 +53,7 @@ def summary_markdown(record: StudyRecord, ledger: Ledger) -> str:
     A warning about the weights comes first, in bold. Names from outside are escaped.
     """
     results = results_of(record)
-    rows = [*_main_rows(results), *_further_rows(record)]
+    rows = [*main_rows(results), *_further_rows(record)]
     return _markdown(record, ledger, _headline(record, results), rows)
 
 
@@ -132,7 +132,8 @@ def _headline(record: StudyRecord, results: Results) -> str:
     )
 
 
-def _main_rows(results: Results) -> list[tuple[str, str, str]]:
+def main_rows(results: Results) -> list[tuple[str, str, str]]:
+    """Return (metric, validation, test with its interval) of the main metrics as text."""
     return _rows(results, [key for key in MAIN_METRICS if key in results.keys])
 
 

@@ -20,7 +20,7 @@ from fakeface_bench.tracking.entries import End
 from fakeface_bench.tracking.machine import MachineMetrics
 from fakeface_bench.tracking.obstacles import failure_of_store
 from fakeface_bench.tracking.outbox import few_retries
-from fakeface_bench.tracking.runs import TrackedRun, close_run
+from fakeface_bench.tracking.runs import TrackedRun, close_run, log_tags
 from fakeface_bench.tracking.succession import Succession
 
 _RUN_VARIABLE = "MLFLOW_RUN_ID"
@@ -128,6 +128,36 @@ def kill_open_run() -> None:
     for run_id in _OPEN_RUNS:
         with few_retries("0"):
             close_run(run_id, "KILLED", "interrupted")
+
+
+def point_adopted_run(to: str) -> None:
+    """End the run that `mlflow run` opened for this process, if there is one, as a mere pointer.
+
+    It is FINISHED, says which run holds the results, and hangs under that one. It is not deleted:
+    `mlflow run` ends by marking it, and fails if it is gone.
+
+    Args:
+        to: The run of the finished study.
+
+    Raises:
+        OutageError: If the store does not answer.
+    """
+    run_id = os.environ.get(_RUN_VARIABLE)
+    if not run_id:
+        return
+    client = mlflow.MlflowClient()
+    tags = {
+        names.KIND: "pointer",
+        names.RUN_NAME: "asked again, nothing run",
+        names.PARENT: to,
+        names.SUPERSEDED_BY: to,
+        names.NOTE: f"Nothing was run: the same study was finished before, by run {to}.",
+    }
+    try:
+        log_tags(client, run_id, tags)
+        client.set_terminated(run_id, "FINISHED")
+    except MlflowException as error:
+        raise failure_of_store(error) from error
 
 
 def fail_adopted_run(reason: str) -> None:

@@ -29,3 +29,10 @@ def trial_runs(client: mlflow.MlflowClient, experiment_id: str, study: str) -> I
     """Yield the runs of all trials of a study, by its name."""
     query = f"tags.`{names.KIND}` = 'trial' and tags.`{names.STUDY}` = '{study}'"
     return all_runs(client, experiment_id, query)
+
+
+def useful_trials(experiment_id: str, parent: str) -> int:
+    """Return how many trials under a study's run were completed or pruned."""
+    query = f"tags.`{names.KIND}` = 'trial' and tags.`{names.PARENT}` = '{parent}'"
+    runs = all_runs(mlflow.MlflowClient(), experiment_id, query)
+    return sum(run.data.tags.get(names.STATE) in ("complete", "pruned") for run in runs)

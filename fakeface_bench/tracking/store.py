@@ -3,11 +3,14 @@
 import logging
 import os
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 import mlflow
 from filelock import FileLock
+from mlflow.exceptions import MlflowException
 
 from fakeface_bench.credentials import without_credentials
 from fakeface_bench.folders import replaced_whole
@@ -47,6 +50,33 @@ def open_store() -> None:
             mlflow.MlflowClient().search_experiments(max_results=1)
     except Exception as error:  # MLflow passes on whatever its database's driver raises
         raise failure_of_store(error) from error
+
+
+@contextmanager
+def store_asked() -> Iterator[None]:
+    """Tell in one line what keeps MLflow's store from answering within the block.
+
+    Raises:
+        FakefaceError: In place of MLflow's own.
+    """
+    try:
+        yield
+    except MlflowException as error:
+        raise failure_of_store(error) from error
+
+
+def current_experiment() -> str:
+    """Return the id of the experiment that a run opened now lies in; empty if it is still to be.
+
+    MLflow itself would create one that is named and does not exist.
+    """
+    client = mlflow.MlflowClient()
+    if run_id := os.environ.get("MLFLOW_RUN_ID"):
+        return str(client.get_run(run_id).info.experiment_id)
+    if name := os.environ.get("MLFLOW_EXPERIMENT_NAME"):
+        found = client.get_experiment_by_name(name)
+        return str(found.experiment_id) if found else ""
+    return os.environ.get("MLFLOW_EXPERIMENT_ID", "0")
 
 
 def _check_whole() -> None:

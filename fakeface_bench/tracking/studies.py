@@ -59,6 +59,11 @@ class StudyRun:
         return self.params.get("equalise", UNTOUCHED)
 
     @property
+    def limit(self) -> int:
+        """Most images of each split and class that it was to use; 0 for all."""
+        return int(float(self.params.get("limit", 0)))
+
+    @property
     def key(self) -> StudyKey:
         """What a comparison holds once: model, layers trained, weights, what pictures pass."""
         return self.model, self.fine_tune, self.weights, self.equalise

@@ -29,7 +29,8 @@ class Succession(Entry):
 
     One that was killed or interrupted is deleted, with what it logged; `mlflow runs restore` brings
     it back. Of those of one study that have all results, whoever finishes last and whatever was
-    sent when, the one that began last stays; the others are marked, all trials hang under it.
+    sent when, the one that began last stays; the others are marked and hang under it, with all
+    trials.
 
     Attributes:
         run: Id of the run.
@@ -66,6 +67,9 @@ class Succession(Entry):
         *others, newest = concluded
         for run_id in others:
             client.set_tag(run_id, names.SUPERSEDED_BY, newest)
+            above = client.get_run(run_id).data.tags.get(names.PARENT)
+            if above in (None, *others):  # that of a suite stays under the suite's run
+                client.set_tag(run_id, names.PARENT, newest)
         for run in trial_runs(client, self.experiment_id, self.study[names.STUDY]):
             if self._is_same(run) and run.data.tags.get(names.PARENT) != newest:
                 client.set_tag(run.info.run_id, names.PARENT, newest)

@@ -53,6 +53,17 @@ def test_the_newest_of_those_that_finished_stays(
     assert [superseded_by(client, run) for run in runs] == [runs[2], runs[2], None]
     assert superseded_by(client, at_work) is None
     assert client.get_run(trial).data.tags[names.PARENT] == runs[2]
+    above = [client.get_run(run).data.tags.get(names.PARENT) for run in runs]
+    assert above == [runs[2], runs[2], None], "MLflow's table shows one"
+
+
+def test_a_study_of_a_suite_stays_under_it(client: mlflow.MlflowClient, experiment: str) -> None:
+    first, second = (opened(client, experiment, "study", began) for began in (1, 2))
+    client.set_tag(first, names.PARENT, "a suite")
+    for run in (first, second):
+        ends(client, experiment, run)
+    assert superseded_by(client, first) == second
+    assert client.get_run(first).data.tags[names.PARENT] == "a suite"
 
 
 @pytest.mark.parametrize("first", [0, 1])

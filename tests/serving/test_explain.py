@@ -36,6 +36,10 @@ def test_each_file_gets_its_picture_and_a_row(
     assert rows[0]["label"] == ("fake" if score >= facts.threshold else "real")
     assert rows[0]["model_version"] == "7"
     assert progress.stages == [("explaining", 3)]
+    assert progress.lines == [f"2 pictures and evidence.csv are in {output}"]
+    explain_files(classifier, "models:/x/7", files[:1], output, progress)
+    assert (output / "3_c.png").exists()
+    assert [path.name for path in (tmp_path / "explanation-2").glob("*.png")] == ["1_a_b.png"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Registration in a real registry: versions, the gate, the champion and what forces it."""
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -99,9 +100,14 @@ def finish(place: Place, tmp_path: Path) -> Finish:
     clock = iter(range(1_000_000, 2_000_000, 1000))
 
     def finish_study(
-        scores: np.ndarray, cost: float = 60.0, model: str = "vgg16", **changes: str
+        scores: np.ndarray,
+        cost: float = 60.0,
+        model: str = "vgg16",
+        limit: int = 0,
+        y_true: np.ndarray | None = None,
+        **changes: str,
     ) -> str:
-        y_true = labels(IMAGES)
+        y_true = labels(IMAGES) if y_true is None else y_true
         record = study_record(model)
         test = replace(
             record.test,
@@ -135,6 +141,7 @@ def finish(place: Place, tmp_path: Path) -> Finish:
         write_costs(study, ledger(cost), ORIGIN, folder)
         place.client.log_artifacts(run, str(folder))
         place.client.log_metric(run, "test/roc_auc", 0.9)
+        place.client.log_param(run, "limit", limit)
         if changes.get("logs", "model") == "model":
             place.client.log_outputs(run, [LoggedModelOutput(place.model_id, 0)])
         place.client.set_terminated(run)
@@ -176,16 +183,26 @@ def version_of(place: Place, number: str) -> mlflow.entities.model_registry.Mode
 def test_the_first_comes_back_in_a_new_process_and_is_champion(
     place: Place, finish: Finish
 ) -> None:
-    run = finish(place.scores)
+    # The model has learned nothing: what it says is mostly right of labels that follow it.
+    follows = (place.scores > np.median(place.scores)).astype(np.uint8)
+    follows[::10] ^= 1
+    run = finish(place.scores, y_true=follows)
     registration = register(run=run)
     assert registration.is_champion, registration.lines
-    assert registration.lines[1].startswith(
+    tested, comes_back, first, verdict = registration.lines[1:]
+    assert re.fullmatch(
+        r"Tested on faces, n = 70 images: ROC AUC 0\.\d{3} \(95 % 0\.\d{3} to \d\.\d{3}\), "
+        r"accuracy 0\.\d{3} \(95 % 0\.\d{3} to \d\.\d{3}\)\.",
+        tested,
+    )
+    assert comes_back.startswith(
         "Passed: its scores on 70 test images, loaded in a new process, equal the logged ones"
     )
-    assert registration.lines[2:] == [
-        "Passed: fakeface has no champion yet.",
-        "Became the champion.",
-    ]
+    assert first.startswith(
+        "Passed: fakeface has no champion yet, and it is clearly better than chance, whose ROC "
+        "AUC is 0.5: 95 % "
+    )
+    assert verdict == "Became the champion."
     version = place.client.get_model_version_by_alias("fakeface", "champion")
     assert version.run_id == run
     assert version.description.startswith("# Model card: vgg16")
@@ -201,7 +218,7 @@ def test_the_first_comes_back_in_a_new_process_and_is_champion(
 
 @pytest.mark.usefixtures("comes_back")
 def test_a_version_says_what_an_evaluation_found_elsewhere(place: Place, finish: Finish) -> None:
-    run = finish(place.scores)
+    run = finish(accurate(5))
     for status, found in (("FINISHED", "On ciplab, AUC 0.51."), ("FAILED", "On nothing.")):
         tags = {
             "fakeface.kind": "evaluation",
@@ -226,7 +243,9 @@ def test_scores_that_do_not_come_back_are_refused(
     assert not registration.is_champion
     assert "are up to 0.4 off the logged ones" in registration.refused
     assert registration.lines[-1] == (
-        "Not the champion: there is no champion; --force overrides the gate."
+        "models:/fakeface/1 is registered, but not the champion: there is no champion. "
+        f"'fakeface-bench register --run {registration.run_id} --name fakeface --force true' makes "
+        "it that against the gate."
     )
     with pytest.raises(mlflow.exceptions.MlflowException):
         place.client.get_model_version_by_alias("fakeface", "champion")
@@ -241,8 +260,8 @@ def test_a_worse_one_is_refused_and_a_better_one_takes_its_place(
     assert not worse.is_champion
     assert worse.number == "2"
     assert worse.refused.startswith("worse than the champion: accuracy 42.9% against 78.6%")
-    assert worse.lines[-1] == (
-        "Not the champion: version 1 stays champion; --force overrides the gate."
+    assert worse.lines[-1].startswith(
+        "models:/fakeface/2 is registered, but not the champion: version 1 stays champion. "
     )
     assert version_of(place, "2").aliases == []
     assert version_of(place, "2").tags["fakeface.gate"] == f"refused: {worse.refused}"
@@ -304,15 +323,15 @@ def test_best_passes_over_what_has_no_model(place: Place, finish: Finish) -> Non
 
 
 def test_of_a_long_card_the_gate_is_kept_and_whole_sections() -> None:
-    card = "# Card\n\n" + "".join(f"## Part {n}\n\n{'x' * 900}\n\n" for n in range(6))
+    card = "# Card\n\n" + "".join(f"## Part {n}\n\n{'x' * 850}\n\n" for n in range(6))
     finding = Finding(False, "y" * 200)
     registration = Registration("a study", "r1", "x", "2", (finding,), "1", False)
     described = _described(card, registration)
     assert len(described) <= MAX_DESCRIPTION
     assert "## Part 4" in described
     assert "## Part 5" not in described
-    assert f"{'x' * 900}\n\n\nThe rest of this card: model_card.md of run `r1`.\n" in described
-    assert described.endswith("--force overrides the gate.\n")
+    assert f"{'x' * 850}\n\n\nThe rest of this card: model_card.md of run `r1`.\n" in described
+    assert described.endswith("makes it that against the gate.\n")
     assert _described("# Card\n", registration).startswith(
         "# Card\n\n## Registration\n\n- Refused: y"
     )
@@ -342,7 +361,7 @@ def test_a_study_keeps_its_version_and_the_champion_its_place(place: Place, fini
     register(run=run)
     again = register(run=run)
     assert again.number == "1"
-    assert again.lines[2:] == [
+    assert again.lines[3:] == [
         "Passed: it is the champion already.",
         "It stays the champion.",
     ]
@@ -382,6 +401,72 @@ def test_best_is_the_cheapest_not_shown_to_be_worse(place: Place, finish: Finish
     assert run.info.status == "FINISHED"
     assert run.data.params["data_digest"] == DIGEST[:8]
     assert "Passed: " in run.data.tags["mlflow.note.content"]
+
+
+@pytest.mark.usefixtures("comes_back")
+def test_best_tells_what_it_chose_among_and_what_it_left_out(place: Place, finish: Finish) -> None:
+    whole = finish(accurate(6), cost=900.0)
+    part = finish(accurate(0), cost=1.0, limit=150, dataset_digest="d" * 64, test_digest="d" * 64)
+    finish(accurate(0), dataset="ciplab", dataset_digest="e" * 64)
+    newest = finish(accurate(7), cost=800.0, model="vgg19")
+    registration = register()
+    assert registration.run_id == newest
+    assert registration.choice[0] == (
+        f"best is vgg19, run {newest}, chosen among 2 finished studies of faces (digest "
+        "cccccccccccc, n = 70 test images): the cheapest not shown to be less accurate than the "
+        "most accurate."
+    )
+    told = " ".join(registration.choice)
+    assert "Among them vgg16: ROC AUC 0.914 (95 % 0.8" in told
+    assert f"900 s from a cold start (run {whole})." in told
+    assert (
+        f"Left out vgg16 (run {part}): it used at most 150 images of each split and class "
+        "(limit=150), not all images." in told
+    )
+    assert "Left out 1 study of ciplab: of another dataset; data_digest= chooses it." in told
+    runs = place.client.search_runs([os.environ["MLFLOW_EXPERIMENT_ID"]])
+    (note,) = [
+        run.data.tags["mlflow.note.content"]
+        for run in runs
+        if run.data.tags["fakeface.kind"] == "registration"
+    ]
+    assert all(line in note for line in registration.choice)
+
+
+@pytest.mark.usefixtures("comes_back")
+def test_a_study_of_a_limit_is_best_only_if_its_run_is_named(place: Place, finish: Finish) -> None:
+    part = finish(accurate(1), limit=150)
+    for options in ({}, {"data_digest": "faces"}, {"data_digest": DIGEST[:8]}):
+        with pytest.raises(UsageError, match="best chooses among studies of all images") as told:
+            register(**options)
+        assert f"used at most 150 images of each split and class (run {part})" in str(told.value)
+    assert register(run=part).is_champion
+
+
+@pytest.mark.usefixtures("comes_back")
+@pytest.mark.parametrize("wrong", [35, 31, 26])
+def test_a_first_champion_is_clearly_better_than_chance(
+    place: Place, finish: Finish, wrong: int
+) -> None:
+    run = finish(accurate(wrong))
+    registration = register(run=run)
+    assert not registration.is_champion
+    assert "not shown to be clearly better than chance" in registration.refused
+    assert registration.lines[-1].startswith("models:/fakeface/1 is registered, but not the")
+    assert register(run=run, force=True).is_champion
+
+
+@pytest.mark.usefixtures("comes_back")
+def test_a_cheap_study_that_is_at_chance_is_not_best(place: Place, finish: Finish) -> None:
+    few = [*range(0, IMAGES, 3)]
+    guess = finish(calls(labels(IMAGES), few), cost=1.0, model="simple_cnn")
+    able = finish(accurate(15), cost=50.0)
+    registration = register()
+    assert registration.run_id == able
+    assert any(
+        line.startswith(f"Left out simple_cnn (run {guess}): not clearly better than chance: ROC")
+        for line in registration.choice
+    ), registration.choice
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,15 @@ def told(figure: Figure) -> str:
     return with_interval(f"{figure.value:.3f}", figure.interval)
 
 
+def figures_told(standing: Standing) -> str:
+    """Write ROC AUC and accuracy of a study on its test images with their intervals."""
+    figures = (("ROC AUC", standing.roc_auc), ("accuracy", standing.accuracy))
+    return ", ".join(
+        f"{name} {figure.value:.3f} (95 % {figure.interval.low:.3f} to {figure.interval.high:.3f})"
+        for name, figure in figures
+    )
+
+
 def costs_told(ledger: Ledger) -> tuple[str, str]:
     """Write cold and warm seconds in units that suit them."""
     seconds = ledger.total_cold_seconds, ledger.total_warm_seconds
