@@ -75,7 +75,7 @@ class Subject:
 
 def prepare_subject(plan: Plan, progress: Progress) -> Subject:
     """Read the dataset's index and build the network; its splits are read when asked for."""
-    dataset = prepare_dataset(plan.config.data, plan.config.seed, progress)
+    dataset = prepare_dataset(plan.config.data, plan.config.seed, progress, plan.config.classes)
     index = dataset.index(plan.config.limit, progress, plan.config.left_out)
     if plan.equalises:
         plan = replace(plan, jpeg_quality=_quality(plan, dataset, progress))

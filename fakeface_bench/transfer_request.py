@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fakeface_bench.config import EvaluateConfig, GeneraliseConfig, RobustnessConfig, StudyConfig
+from fakeface_bench.data.class_words import named_classes
 from fakeface_bench.data.sources import (
     JOINT,
     check_data,
@@ -25,6 +26,7 @@ def check_evaluate(config: EvaluateConfig) -> None:
     """
     if not config.model:
         raise UsageError("model is empty; give its address, the id of its run, or 'best'.")
+    named_classes(config.classes)
     _check_sets("data", config.data, config.test_sets)
     _check_names(config.test_sets)
     check_output(config.output)
@@ -43,7 +45,12 @@ def check_robustness(config: RobustnessConfig) -> None:
     if twice:
         raise UsageError(f"models names {twice[0]!r} twice; name each model once.")
     if config.data:
-        check_data(config.data)
+        check_data(config.data, config.classes)
+    elif config.classes:
+        raise UsageError(
+            "classes names the folders of data, and data is empty: the first model's own test "
+            "split is read as its study read it; leave classes out, or name a test set."
+        )
     check_output(config.output)
 
 
