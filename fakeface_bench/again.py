@@ -77,7 +77,7 @@ def look_back(config: StudyConfig, progress: Progress) -> LookBack:
         similar = _similar(config)
     if not similar:
         return LookBack()
-    dataset = prepare_dataset(config.data, config.seed, progress)
+    dataset = prepare_dataset(config.data, config.seed, progress, config.classes)
     # What is not used was told when the study ran, and is again if it does.
     index = dataset.index(config.limit, _Unheard(progress), config.left_out)
     for earlier in (study for study in similar if is_of_images(study, index)):

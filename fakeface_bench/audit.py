@@ -35,7 +35,7 @@ def run_audit(config: AuditConfig, progress: Progress) -> AuditOutcome:
     open_store()
     title = f"audit of {'+'.join(source_names(config.data))}"
     with tracked_run("audit", title, config.as_params()) as run:
-        audit = prepare_dataset(config.data, config.seed, progress).audit
+        audit = prepare_dataset(config.data, config.seed, progress, config.classes).audit
         run.tag({names.DATASET: audit.name, names.DATASET_DIGEST: audit.digest})
         run.log_dataset(audit.name, audit.digest, audit.used, audit.folders)
         run.log_figures(audit_metrics(audit))

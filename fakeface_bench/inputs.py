@@ -15,8 +15,8 @@ from fakeface_bench.architectures.backbones import build_backbone
 from fakeface_bench.architectures.cut import cut_backbone
 from fakeface_bench.data.augmentations import AUGMENTATIONS, augments_in_play
 from fakeface_bench.data.canvases import Pictures, canvas_side, on_demand
+from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.index import ImageIndex
-from fakeface_bench.data.layout import SPLITS
 from fakeface_bench.data.pixels import cached_pixels, pixels_folder
 from fakeface_bench.data.publish import missing_bytes
 from fakeface_bench.features.reader import LoadArrays, SplitArrays

@@ -66,7 +66,7 @@ def lay_out(config: GeneraliseConfig, progress: Progress) -> Matrix:
 
     @cache
     def dataset(data: str) -> PreparedDataset:
-        return prepare_dataset(data, shared.seed, progress)
+        return prepare_dataset(data, shared.seed, progress, shared.classes)
 
     @cache
     def index_of(data: str, *left_out: str) -> ImageIndex:
@@ -76,7 +76,7 @@ def lay_out(config: GeneraliseConfig, progress: Progress) -> Matrix:
     columns = []
     for data in test_sets(config):
         if trained.isdisjoint(source_identities(data)):
-            columns.append(whole_set(data, shared.limit, progress))
+            columns.append(whole_set(data, shared.limit, progress, shared.classes))
         else:  # what rows train on is tested on what they do not
             columns.append(held_out(data, dataset(data), index_of(data)))
     rows = []

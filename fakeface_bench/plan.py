@@ -14,8 +14,8 @@ from fakeface_bench.config import (
     UNTOUCHED,
     StudyConfig,
 )
+from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.index import ImageIndex, index_name
-from fakeface_bench.data.layout import SPLITS
 from fakeface_bench.data.publish import content_key
 from fakeface_bench.data.sources import source_names
 

@@ -44,16 +44,17 @@ class PreparedDataset:
         return build_index(self.survey, self.files, limit, progress, left_out)
 
 
-def prepare_dataset(data: str, seed: int, progress: Progress) -> PreparedDataset:
+def prepare_dataset(data: str, seed: int, progress: Progress, classes: str = "") -> PreparedDataset:
     """Make a dataset ready; what has not changed since is not read again, and charged all the same.
 
     Args:
         data: As in `StudyConfig`.
         seed: Of the split, where the dataset has no official one.
         progress: Told how far it is.
+        classes: As in `StudyConfig`.
     """
     started = time.perf_counter()
-    survey = survey_sources(prepare_sources(data, progress), progress)
+    survey = survey_sources(prepare_sources(data, progress, classes), progress)
     files = select_files(survey, seed)
     audit = make_audit(survey, files, shortcut_floors(files))
     spent = time.perf_counter() - started

@@ -50,7 +50,7 @@ def check_request(config: StudyConfig) -> None:
             f"equalise {config.equalise!r} is neither {UNTOUCHED!r}, nor 'jpeg', nor a quality "
             "from 'jpeg1' to 'jpeg100'."
         )
-    check_data(config.data)
+    check_data(config.data, config.classes)
     if config.image_size and config.image_size < MIN_IMAGE_SIZE:
         raise UsageError(
             f"image_size {config.image_size} is too small: at least {MIN_IMAGE_SIZE} pixels, "
@@ -124,7 +124,7 @@ def check_audit(config: AuditConfig) -> None:
         UsageError: With what arrived and what is allowed.
     """
     check_store_address()
-    check_data(config.data)
+    check_data(config.data, config.classes)
     check_output(config.output)
 
 

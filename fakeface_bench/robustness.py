@@ -78,7 +78,7 @@ def _distinct(models: Sequence[Trained]) -> list[Trained]:
 
 def _test_set(config: RobustnessConfig, first: TrainedModel, progress: Progress) -> TestSet:
     if config.data:
-        return whole_set(config.data, 0, progress)  # the limit counts unseen images
+        return whole_set(config.data, 0, progress, config.classes)  # the limit counts the unseen
     if not first.run_id:
         raise UsageError(
             f"the model {first.address!r} does not tell which study it is of, so the test split of "

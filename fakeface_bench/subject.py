@@ -77,7 +77,9 @@ def prepare_subject(
     plan: Plan, progress: Progress, dataset: PreparedDataset | None = None
 ) -> Subject:
     """Read the dataset's index and build the network; its splits are read when asked for."""
-    dataset = dataset or prepare_dataset(plan.config.data, plan.config.seed, progress)
+    config = plan.config
+    if dataset is None:
+        dataset = prepare_dataset(config.data, config.seed, progress, config.classes)
     index = dataset.index(plan.config.limit, progress, plan.config.left_out)
     if plan.equalises:
         plan = replace(plan, jpeg_quality=_quality(plan, dataset, progress))

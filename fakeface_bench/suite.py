@@ -35,7 +35,7 @@ def run_suite(config: SuiteConfig, progress: Progress) -> SuiteOutcome:
     open_store()
     with tracked_run("comparison", "suite", config.shown_params()) as run:
         shared = config.study
-        dataset = prepare_dataset(shared.data, shared.seed, progress)
+        dataset = prepare_dataset(shared.data, shared.seed, progress, shared.classes)
         index = dataset.index(shared.limit, progress, shared.left_out)
         results = []
         studies = suite_studies(config)

@@ -6,13 +6,9 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from fakeface_bench.config import REAL, listed
-from fakeface_bench.data.index import (
-    ImageIndex,
-    indexed,
-    report_skipped,
-    report_unreadable,
-)
+from fakeface_bench.data.index import ImageIndex, indexed
 from fakeface_bench.data.kinds import fake_kinds
+from fakeface_bench.data.left_out import report_skipped, report_unreadable
 from fakeface_bench.data.selection import select_files
 from fakeface_bench.data.sources import prepare_sources
 from fakeface_bench.data.survey import survey_sources
@@ -57,27 +53,31 @@ class TestSet:
         return self.index.split(TEST)
 
 
-def whole_set(data: str, limit: int, progress: Progress) -> TestSet:
+def whole_set(data: str, limit: int, progress: Progress, classes: str = "") -> TestSet:
     """Return the official test split of a dataset that has one, else all its images.
 
     Args:
         data: As in `StudyConfig`; one class suffices.
         limit: At most this many images of each class; 0 for all.
         progress: Told how far it is, and warned of what is left out.
+        classes: As in `StudyConfig`.
 
     Raises:
         DataError: If the labels cannot be told, or nothing is left.
     """
-    survey = survey_sources(prepare_sources(data, progress), progress, one_class=True)
+    sources = prepare_sources(data, progress, classes)
+    survey = survey_sources(sources, progress, one_class=True)
     report_skipped(survey, progress)
     # Of the project's own split, which is not used here, the seed does not matter.
     files = select_files(survey, seed=0)
     report_unreadable(files, progress)
     used = files[files["left_out"] == ""]
     official = survey.files.loc[used.index, "split"]
-    used = used[official.isna() | (official == TEST)]
+    of_source = survey.files["split"].eq(TEST).groupby(survey.files["source"]).any()
+    tested = used["source"].map(of_source)
+    used = used[~tested | (official == TEST)]
     words = {True: "all images", False: "its official test split"}
-    chosen = " and ".join(words[is_all] for is_all in sorted(set(official[used.index].isna())))
+    chosen = " and ".join(words[is_all] for is_all in sorted(set(~tested[used.index])))
     if limit:
         chosen += f", at most {limit:,} a class"
     index = indexed(survey, survey.name, _ordered(used, limit))
@@ -126,7 +126,7 @@ def study_test_set(run_id: str, progress: Progress) -> TestSet:
     seed, limit = (int(float(params[name])) for name in ("seed", "limit"))
     left_out = listed(params.get("leave_out", ""))
     try:
-        dataset = prepare_dataset(params["data"], seed, progress)
+        dataset = prepare_dataset(params["data"], seed, progress, params.get("classes", ""))
     except UsageError as error:
         raise DataError(
             f"the dataset of the study {run_id} cannot be read here: {error}"

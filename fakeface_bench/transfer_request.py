@@ -10,6 +10,7 @@ from fakeface_bench.config import (
     RobustnessConfig,
     StudyConfig,
 )
+from fakeface_bench.data.class_words import named_classes
 from fakeface_bench.data.sources import (
     JOINT,
     check_data,
@@ -34,6 +35,7 @@ def check_evaluate(config: EvaluateConfig) -> None:
     if not config.model:
         raise UsageError("model is empty; give its address, the id of its run, or 'best'.")
     _check_models([config.model])
+    named_classes(config.classes)
     _check_sets("data", config.data, config.test_sets)
     _check_names(config.test_sets)
     check_output(config.output)
@@ -53,7 +55,12 @@ def check_robustness(config: RobustnessConfig) -> None:
         raise UsageError(f"models names {twice[0]!r} twice; name each model once.")
     _check_models(names)
     if config.data:
-        check_data(config.data)
+        check_data(config.data, config.classes)
+    elif config.classes:
+        raise UsageError(
+            "classes names the folders of data, and data is empty: the first model's own test "
+            "split is read as its study read it; leave classes out, or name a test set."
+        )
     check_output(config.output)
 
 

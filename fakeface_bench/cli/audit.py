@@ -2,6 +2,7 @@
 
 import click
 
+from fakeface_bench.cli.model_options import classes_option
 from fakeface_bench.config import AuditConfig
 
 _DEFAULT = AuditConfig()
@@ -9,6 +10,7 @@ _DEFAULT = AuditConfig()
 
 @click.command(context_settings={"show_default": True})
 @click.argument("data", default=_DEFAULT.data)
+@classes_option
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**31 - 1),

@@ -2,7 +2,7 @@
 
 import click
 
-from fakeface_bench.cli.model_options import allow_unsafe_option
+from fakeface_bench.cli.model_options import allow_unsafe_option, classes_option
 from fakeface_bench.config import EvaluateConfig
 
 _DEFAULT = EvaluateConfig()
@@ -20,6 +20,7 @@ _DEFAULT = EvaluateConfig()
     default=_DEFAULT.data,
     help="Test sets by name, or folders of faces, joined by commas; one class suffices.",
 )
+@classes_option
 @click.option(
     "--limit",
     type=click.IntRange(0),

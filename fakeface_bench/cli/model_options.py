@@ -1,4 +1,4 @@
-"""The option of every command that opens a model which others may have made."""
+"""Options that several commands share: a model that others made, the classes of folders."""
 
 from collections.abc import Callable
 from typing import Any
@@ -34,4 +34,9 @@ allow_unsafe_option = click.option(
     default=False,
     callback=_warned,
     help=_HELP,
+)
+classes_option = click.option(
+    "--classes",
+    default="",
+    help="What folders' names mean that are not understood by themselves: real:nature,fake:ai.",
 )

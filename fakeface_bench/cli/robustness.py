@@ -2,7 +2,7 @@
 
 import click
 
-from fakeface_bench.cli.model_options import allow_unsafe_option
+from fakeface_bench.cli.model_options import allow_unsafe_option, classes_option
 from fakeface_bench.config import RobustnessConfig
 
 _DEFAULT = RobustnessConfig()
@@ -19,6 +19,7 @@ _DEFAULT = RobustnessConfig()
     default=_DEFAULT.data,
     help="Test set by name, or a folder of faces; empty for the first model's own test split.",
 )
+@classes_option
 @click.option(
     "--limit",
     type=click.IntRange(0),

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from fakeface_bench.cli.model_options import classes_option
 from fakeface_bench.config import (
     AUGMENTS,
     AUTO,
@@ -63,6 +64,7 @@ _OPTIONS: Mapping[str, Callable[[Command], Command]] = {
         default=_DEFAULT.data,
         help="Dataset by name, or a folder of faces; several are joined by '+'.",
     ),
+    "classes": classes_option,
     "trials": click.option(
         "--trials",
         type=click.IntRange(1, 10_000),

@@ -13,11 +13,13 @@ class AuditConfig:
 
     Attributes:
         data: As in `StudyConfig`.
+        classes: As in `StudyConfig`.
         seed: Of the split, where the dataset has no official one.
         output: Folder to write the report to as well; none when empty.
     """
 
     data: str = "synthetic"
+    classes: str = ""
     seed: int = 0
     output: str = ""
 

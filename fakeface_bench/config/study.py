@@ -58,6 +58,8 @@ class StudyConfig:
     Attributes:
         model: Key or alias of a row of `ARCHITECTURES`.
         data: Key of a row of `DATASETS`, or a folder; several are joined by `+`.
+        classes: Names of folders, or values of a table, that mean real or fake besides the known
+            ones: `real:nature,fake:ai`.
         trials: Finished trials that the study shall hold in the end, at least 1.
         epochs: Most epochs of one fit, at least 1.
         image_size: Side of the network's square input in pixels.
@@ -89,6 +91,7 @@ class StudyConfig:
 
     model: str = "mobilenetv3"
     data: str = "synthetic"
+    classes: str = ""
     trials: int = 20
     epochs: int = 10
     image_size: int = 0

@@ -18,6 +18,7 @@ class EvaluateConfig:
     Attributes:
         model: Address in the registry, id of a run, folder of an MLflow model, or `best`.
         data: Test sets, joined by commas; each as in `StudyConfig`.
+        classes: As in `StudyConfig`, for all of them.
         limit: At most this many images per class of each set; 0 for all.
         output: Folder to write the report to as well; none when empty.
         allow_unsafe_model: Whether a model may hold what could run code of whoever made it.
@@ -25,6 +26,7 @@ class EvaluateConfig:
 
     model: str = BEST
     data: str = "synthetic"
+    classes: str = ""
     limit: int = 0
     output: str = "evaluation"
     allow_unsafe_model: bool = False
@@ -48,6 +50,7 @@ class RobustnessConfig:
             joined by commas.
         data: Test set as in `StudyConfig`; the test split that the first model was studied on
             when empty.
+        classes: As in `StudyConfig`.
         limit: At most this many images per class; 0 for all.
         seed: Of the noise.
         output: Folder to write the report to as well; none when empty.
@@ -56,6 +59,7 @@ class RobustnessConfig:
 
     models: str = BEST
     data: str = ""
+    classes: str = ""
     limit: int = 0
     seed: int = 0
     output: str = "robustness"

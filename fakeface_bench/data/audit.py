@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fakeface_bench.data.index import content_digest
+from fakeface_bench.data.selection import drawn_splits
 from fakeface_bench.data.survey import Survey
 from fakeface_bench.records import ShortcutFloor
 
@@ -25,8 +26,9 @@ class Audit:
             where the file was left out before the project made the split, or its source is too
             small for one), `place` (the source, with its official split where it has one:
             `140k/train`), `group` (shared by all files that show one picture, copy by copy),
-            `tier` (str, empty where the name states none), `size` (bytes, int), `error` (str,
-            empty where the image decodes), `left_out` (str: empty, `unreadable`, `both labels` or
+            `category` (str, mostly empty), `tier` (str, empty where the name states none), `size`
+            (bytes, int), `error` (str, empty where the image decodes), `left_out` (str: empty,
+            `unreadable`, `both labels` or
             `copy of a held-out image`), and, for readable ones, `format` (Pillow's: JPEG, PNG,
             WEBP, ...), `width`, `height` (int pixels), `mode` (Pillow's, of the file: RGB, L,
             CMYK, P, RGBA, I;16, ...), `quantisation` (12 hex digits naming a JPEG's quantisation
@@ -35,14 +37,17 @@ class Audit:
             `icc` (bool), `frames` (int, above 1 for an animation, of which the first is used),
             `wrong_extension` (bool). Of an unreadable file the numbers are 0 and the texts empty.
         pairs: One row a pair of duplicates: `first`, `second` (row numbers of `files`), `kind`
-            (`identical` bytes, `similar`, `mirrored`), `distance` (of the perceptual hashes, in
-            bits of 256), `across_splits` (bool), `opposite_labels` (bool). A picture of which k
+            (`identical` bytes or pixels, `similar`, `mirrored`), `distance` (of the perceptual
+            hashes, in bits of 256), `across_splits` (bool), `opposite_labels` (bool): of identical
+            ones an error, of others a manipulation and its original. A picture of which k
             identical copies exist stands in k - 1 pairs of that kind.
         skipped: One row a path that was not read as an image: `source`, `path`, `reason` (`.gif is
             not read; JPEG, PNG and WebP are`, `cannot be listed: Permission denied`, ...).
         own_split: Names of the sources whose split the project made.
         floor: What a classifier without pixels scores; None where there are too few images.
         source_floors: The same of each of several sources that has enough images, by its name.
+        drawn: Of sources with a part of an official split: each other split, and from which
+            official one the project drew it.
     """
 
     name: str
@@ -54,6 +59,7 @@ class Audit:
     own_split: tuple[str, ...]
     floor: ShortcutFloor | None
     source_floors: Mapping[str, ShortcutFloor] = field(default_factory=dict)
+    drawn: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def used(self) -> pd.DataFrame:
@@ -74,7 +80,7 @@ def make_audit(survey: Survey, files: pd.DataFrame, floors: Mapping[str, Shortcu
         name=survey.name,
         folders={source.name: source.folder for source in survey.sources},
         digest=content_digest(used[["digest", "label"]]),
-        files=files.drop(columns=["signature", "mtime_ns"]),
+        files=files.drop(columns=["signature", "pixels", "mtime_ns"]),
         pairs=_pairs(files, survey.alike),
         skipped=survey.skipped,
         own_split=tuple(
@@ -82,13 +88,14 @@ def make_audit(survey: Survey, files: pd.DataFrame, floors: Mapping[str, Shortcu
         ),
         floor=floors.get(""),
         source_floors={name: floor for name, floor in floors.items() if name},
+        drawn=drawn_splits(files),
     )
 
 
 def _pairs(files: pd.DataFrame, alike: pd.DataFrame) -> pd.DataFrame:
-    """Return pairs of files: each copy with the first of its bytes, and those that look alike."""
+    """Return pairs of files: each copy with the first of its pixels, and those that look alike."""
     readable = files[files["error"] == ""]
-    numbers = pd.Series(readable.index, index=readable["digest"])
+    numbers = pd.Series(readable.index, index=readable["pixels"])
     first = numbers.groupby(level=0).transform("first")
     copies = pd.DataFrame({"first": first.to_numpy(), "second": numbers.to_numpy()})
     copies = copies[copies["first"] < copies["second"]].assign(kind="identical", distance=0)
@@ -98,6 +105,8 @@ def _pairs(files: pd.DataFrame, alike: pd.DataFrame) -> pd.DataFrame:
     for digest, name in (("one", "first"), ("other", "second")):
         held = pd.DataFrame({digest: places["digest"], name: places.index})
         similar = similar.merge(held, on=digest)
+    pixels = files["pixels"].to_numpy(object)
+    similar = similar[pixels[similar["first"]] != pixels[similar["second"]]]
     similar = similar.assign(kind=np.where(similar["mirrored"], "mirrored", "similar"))
     pairs = pd.concat([copies, similar[[*copies.columns]]], ignore_index=True)
     return _described(pairs, files)

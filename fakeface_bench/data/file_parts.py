@@ -1,6 +1,7 @@
 """Counts what a picture's file is made of before it is decoded: small files can be long work."""
 
 import re
+from pathlib import Path
 from typing import IO
 
 from PIL import BmpImagePlugin, Image
@@ -23,6 +24,12 @@ _FRAME_BYTES = 12
 #: A JPEG's marker; within pixels, 255 is followed by 0, or by what restarts the decoder.
 _MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])", re.DOTALL)
 _BEGIN, _END, _SCAN = 0xD8, 0xD9, 0xDA
+#: What the containers of HEIF and of videos call their content.
+_BRANDS = {
+    **dict.fromkeys((b"avif", b"avis"), "AVIF"),
+    **dict.fromkeys((b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"), "HEIC"),
+    **dict.fromkeys((b"isom", b"iso2", b"mp41", b"mp42", b"qt  "), "a video"),
+}
 
 
 def check_parts(file: IO[bytes]) -> IO[bytes]:
@@ -83,3 +90,17 @@ def _check_segments(content: bytes) -> None:
             raise DataError(f"too many segments for a JPEG: more than {MAX_PARTS:,}")
         if code != _BEGIN:
             at += int.from_bytes(content[at : at + 2], "big")
+
+
+def content_of(source: Path | IO[bytes]) -> str:
+    """Say of content that cannot be read what it is, as far as its first bytes tell."""
+    if isinstance(source, Path):
+        with open(source, "rb") as file:
+            begin = file.read(12)
+    else:
+        source.seek(0)
+        begin = source.read(12)
+    name = _BRANDS.get(begin[8:12]) if begin[4:8] == b"ftyp" else None
+    if name is None:
+        return "its content is of no known format"
+    return f"its content is {name}, whatever it is called; convert it to PNG"

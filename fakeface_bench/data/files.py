@@ -22,7 +22,7 @@ from fakeface_bench.folders import (
 from fakeface_bench.progress import Progress
 
 #: Raise it with any change of a fact's meaning, or of what a file is known again by.
-FACTS_VERSION = 2
+FACTS_VERSION = 3
 #: When a file's entry changed: whoever writes to a file may set its other time back, not this.
 _CHANGED = "ctime_ns"
 _KEY = ["path", "size", "mtime_ns", _CHANGED]

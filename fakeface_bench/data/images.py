@@ -12,7 +12,7 @@ import numpy.typing as npt
 import PIL
 from PIL import ExifTags, Image
 
-from fakeface_bench.data.file_parts import check_coding, check_parts
+from fakeface_bench.data.file_parts import check_coding, check_parts, content_of
 from fakeface_bench.data.rgb import upright_rgb
 from fakeface_bench.errors import DataError, NotAnImageError
 
@@ -70,7 +70,7 @@ def opened(source: Path | IO[bytes]) -> Iterator[Image.Image]:
     except MemoryError:  # says nothing of the file
         raise
     except PIL.UnidentifiedImageError as error:
-        raise NotAnImageError("not a readable image: its content is of no known format") from error
+        raise NotAnImageError(f"not a readable image: {content_of(source)}") from error
     except Exception as error:  # a broken file makes Pillow's decoders raise nearly anything
         raise DataError(f"not a readable image: {error}") from error
 

@@ -9,18 +9,20 @@ from pathlib import Path
 import pandas as pd
 
 from fakeface_bench.config import CLASS_NAMES
-from fakeface_bench.data.layout import SPLITS
-from fakeface_bench.data.selection import BOTH_LABELS, HELD_OUT_COPY, UNREADABLE, unreadable_shares
-from fakeface_bench.data.survey import NAMED_PARTS, Survey
+from fakeface_bench.data.class_words import SPLITS
+from fakeface_bench.data.left_out import (
+    report_copies,
+    report_drawn,
+    report_skipped,
+    report_unreadable,
+)
+from fakeface_bench.data.selection import drawn_splits
+from fakeface_bench.data.splits import too_few
+from fakeface_bench.data.survey import DESCRIBED, Survey
 from fakeface_bench.errors import DataError, UsageError
 from fakeface_bench.progress import Progress
 
-#: Above this share of unreadable images a split is taken for broken.
-MAX_UNREADABLE = 0.05
-#: Warnings that name a file each; the rest are counted.
-_NAMED_FILES = 10
-
-_COLUMNS = ["source", "path", "label", "split", "group", "digest", *NAMED_PARTS]
+_COLUMNS = ["source", "path", "label", "split", "group", "digest", *DESCRIBED]
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class ImageIndex:
         name: Of the dataset, for people.
         folders: Absolute folder of each source, by its name.
         frame: Columns `source`, `path` (relative to the source's folder), `label` (fake = 1),
-            `split`, `group`, `digest`, `tier`, `eyes`, `nose`, `mouth`; sorted by split and digest.
+            `split`, `group`, `digest`, `category`, `tier`, `eyes`, `nose`, `mouth`; sorted by split
+            and digest.
     """
 
     name: str
@@ -97,14 +100,15 @@ def build_index(
     """
     report_skipped(survey, progress)
     report_unreadable(files, progress)
-    _report_copies(files, progress)
+    report_drawn(files, progress)
+    report_copies(files, progress)
     frame = _without(files[files["left_out"] == ""], left_out)
     frame = frame.sort_values(["split", "digest", "source", "path"])
     if limit:
         frame = frame.groupby(["split", "label"]).head(limit)
     _require_splits(frame)
     name = index_name(survey.name, left_out)
-    _require_both_classes(frame, name)
+    _require_both_classes(frame, files, name)
     return indexed(survey, name, frame)
 
 
@@ -125,60 +129,31 @@ def _without(files: pd.DataFrame, left_out: Sequence[str]) -> pd.DataFrame:
     return files[~files["source"].isin(left_out) & ~files["tier"].isin(left_out)]
 
 
-def report_skipped(survey: Survey, progress: Progress) -> None:
-    """Name the files that were not read, or how many there are."""
-    for row in survey.skipped.head(_NAMED_FILES).itertuples():
-        progress.warn(f"not read: {row.path!r}: {row.reason}")
-    if len(survey.skipped) > _NAMED_FILES:
-        progress.warn(f"{len(survey.skipped) - _NAMED_FILES} more files were not read")
-
-
-def report_unreadable(files: pd.DataFrame, progress: Progress) -> None:
-    """Name the files that cannot be decoded, or how many there are.
-
-    Raises:
-        DataError: If they are more than 5 % of a split.
-    """
-    broken = files[files["left_out"] == UNREADABLE]
-    for row in broken.head(_NAMED_FILES).itertuples():
-        progress.warn(f"left out {row.path!r} of {row.source}: {row.error}")
-    if len(broken) > _NAMED_FILES:
-        progress.warn(f"left out {len(broken) - _NAMED_FILES} more unreadable images")
-    shares = unreadable_shares(files)
-    for place, share in shares[shares > MAX_UNREADABLE].items():
-        first = broken[broken["place"] == place].iloc[0]["path"]
-        raise DataError(
-            f"{share:.0%} of the images of {place!r} cannot be read (the first: "
-            f"{first!r}); up to {MAX_UNREADABLE:.0%} are left out, more means "
-            "a broken download."
-        )
-
-
-def _report_copies(files: pd.DataFrame, progress: Progress) -> None:
-    counts = files["left_out"].value_counts()
-    if conflicts := counts.get(BOTH_LABELS, 0):
-        progress.warn(f"left out {conflicts} images that were found with both labels")
-    if leaks := counts.get(HELD_OUT_COPY, 0):
-        progress.warn(
-            f"left out {leaks} train or valid images of which test (or valid) holds a copy"
-        )
-
-
 def _require_splits(frame: pd.DataFrame) -> None:
     for source, rows in frame[frame["split"] == ""].groupby("source"):
         raise DataError(
             f"{source} is too small to be split into train, valid and test with both classes in "
-            f"each, no copies divided: its {len(rows)} usable images show "
-            f"{rows['group'].nunique()} different pictures."
+            f"each: {too_few(rows)}. Add pictures, or join another dataset with '+'."
         )
 
 
-def _require_both_classes(frame: pd.DataFrame, name: str) -> None:
+def _require_both_classes(frame: pd.DataFrame, files: pd.DataFrame, name: str) -> None:
     counts = frame.groupby(["split", "label"]).size()
     for split in SPLITS:
         for label, class_name in enumerate(CLASS_NAMES):
             if counts.get((split, label), 0) == 0:
-                raise DataError(f"no usable {class_name} image in {split!r} of {name}.")
+                told = _why_missing(frame, files, split)
+                raise DataError(f"no usable {class_name} image in {split!r} of {name}{told}.")
+
+
+def _why_missing(frame: pd.DataFrame, files: pd.DataFrame, split: str) -> str:
+    """Say of a split that was to be drawn which class of its donor is too small for it."""
+    for source, donors in drawn_splits(files).items():
+        if donor := donors.get(split):
+            here = (frame["source"] == source) & (frame["split"] == donor)
+            parts = 1 + list(donors.values()).count(donor)
+            return f", which is drawn from {donor!r}: {too_few(frame[here], parts)}"
+    return ""
 
 
 def content_digest(rows: pd.DataFrame) -> str:

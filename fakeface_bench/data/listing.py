@@ -5,6 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fakeface_bench.data.class_words import split_of
+from fakeface_bench.errors import DataError
+
 #: Endings of the files that a study reads, each with Pillow's names of what it promises.
 IMAGE_SUFFIXES: Mapping[str, tuple[str, ...]] = {
     ".jpg": ("JPEG", "MPO"),
@@ -16,6 +19,7 @@ IMAGE_SUFFIXES: Mapping[str, tuple[str, ...]] = {
 OTHER_SUFFIXES = frozenset(
     {".jpe", ".jfif", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2", ".jxl"}
 )
+VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,38 @@ class Listing:
     skipped: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedImage:
+    """A picture, and where it belongs.
+
+    Attributes:
+        path: Absolute.
+        split: `train`, `valid` or `test`; None where the dataset has no official split.
+        label: 1 for fake.
+        category: Its generator, or what it shows; mostly empty.
+    """
+
+    path: Path
+    split: str | None
+    label: int
+    category: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The pictures of a dataset.
+
+    Attributes:
+        images: Those whose label is known.
+        skipped: As in `Listing`.
+        told: Where the labels come from, where that is not folder names.
+    """
+
+    images: tuple[PlacedImage, ...]
+    skipped: tuple[tuple[str, str], ...]
+    told: str = ""
+
+
 def list_images(folder: Path) -> Listing:
     """List the files below a class folder, links to folders followed, each folder once."""
     images: list[Path] = []
@@ -43,6 +79,41 @@ def list_images(folder: Path) -> Listing:
         elif path.suffix.lower() in IMAGE_SUFFIXES:
             images.append(path)
     return Listing(tuple(images), tuple(skipped))
+
+
+def require_listable(folder: Path) -> None:
+    """Refuse a folder that cannot be listed.
+
+    Raises:
+        DataError: With the reason.
+    """
+    try:
+        next(folder.iterdir(), None)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be listed: {error.strerror}.") from error
+
+
+def visible_in(folder: Path) -> list[Path]:
+    """Return what is not hidden in a folder; of one that cannot be listed, nothing is known."""
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except (PermissionError, FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Return the folders in a folder that are not hidden."""
+    return [path for path in visible_in(folder) if path.is_dir()]
+
+
+def may_hold_images(path: Path) -> bool:
+    """Whether something in a folder is a picture by its name, or a folder."""
+    return path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def and_joined(names: Sequence[str]) -> str:
+    """Join names as `a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def pictures_outside(root: Path, listed: Sequence[Path]) -> list[tuple[str, str]]:
@@ -60,7 +131,10 @@ def pictures_outside(root: Path, listed: Sequence[Path]) -> list[tuple[str, str]
         pictures = sum(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in files)
         if pictures:
             held = "1 picture" if pictures == 1 else f"{pictures:,} pictures"
-            found.append((printable(Path(place)), f"holds {held} outside of the class folders"))
+            inner = Path(place).relative_to(root).parts
+            split = next(filter(None, map(split_of, inner)), None)
+            where = f"of {split} without a label" if split else "outside of the class folders"
+            found.append((printable(Path(place)), f"holds {held} {where}"))
     return found
 
 
@@ -73,6 +147,8 @@ def _why_skipped(path: Path) -> str:
         return "its name is not UTF-8"
     if suffix in OTHER_SUFFIXES:
         return f"{suffix} is not read; JPEG, PNG and WebP are"
+    if suffix in VIDEO_SUFFIXES:
+        return "a video: save its frames as PNG files first"
     if suffix not in IMAGE_SUFFIXES and _begins_as_picture(path):
         return "a picture whose name does not end in .jpg, .jpeg, .png or .webp"
     return ""
@@ -99,6 +175,11 @@ def _is_text(path: Path) -> bool:
     return printable(path) == str(path)
 
 
+def _holds_pictures(folder: Path) -> bool:
+    names = (name for _, _, files in os.walk(folder) for name in files)
+    return any(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in names)
+
+
 def _files_below(folder: Path) -> Iterator[tuple[Path, str]]:
     """Yield files with an empty reason, and folders that cannot be listed with theirs."""
     obstacles: list[OSError] = []
@@ -109,8 +190,12 @@ def _files_below(folder: Path) -> Iterator[tuple[Path, str]]:
             folders.clear()
             continue
         seen.add(real)
-        folders.sort(key=os.fsencode)  # a folder under two names is listed by its first
         here = Path(place)
+        for name in [name for name in folders if name.startswith(".")]:
+            folders.remove(name)
+            if _holds_pictures(here / name):
+                yield here / name, "a hidden folder, whose pictures are not read"
+        folders.sort(key=os.fsencode)  # a folder under two names is listed by its first
         yield from ((here / name, "") for name in files)
     for obstacle in obstacles:
         yield Path(obstacle.filename), f"cannot be listed: {obstacle.strerror}"

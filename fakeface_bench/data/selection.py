@@ -1,11 +1,13 @@
 """Decides which files a study uses, and in which split: no picture stands on both sides of one."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from fakeface_bench.data.layout import SPLITS
+from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.splits import SplitFractions, split_by_group
 from fakeface_bench.data.survey import Survey
 from fakeface_bench.errors import DataError
@@ -20,11 +22,14 @@ def select_files(survey: Survey, seed: int) -> pd.DataFrame:
     """Return the survey's files with the columns `place`, `group`, `split` and `left_out`.
 
     Files that show one picture, copy by copy, are one `group`: the same bytes, or a chain of
-    contents that look alike. Left out are files that cannot be decoded; groups found with both
-    labels; and of a group that stands in several splits, what is not in the latest (of train,
-    valid, test): in train it would be learned by heart, in valid it would let test choose among
-    the trials. So a group ends with one label and in one split. Where the project makes the split
-    no group is divided, and each source is divided by itself, save what another holds already.
+    contents that look alike. What looks alike and carries opposite labels is taken for a
+    manipulation and its original: both are used, in one split. Left out are files that cannot be
+    decoded; groups in which the very same bytes or pixels carry both labels, for then a label is
+    wrong; and of a group that stands in several official splits, what is not in the latest (of
+    train, valid, test): in train it would be learned by heart, in valid it would let test choose
+    among the trials, and a manipulation shows most of what its original does. So a group ends in
+    one split. Where the project makes the split, or a part of it, no group is divided, and each
+    source is divided by itself, save what another holds already.
 
     Args:
         survey: Its files.
@@ -42,13 +47,64 @@ def select_files(survey: Survey, seed: int) -> pd.DataFrame:
     )
     files.loc[files["error"] != "", "left_out"] = UNREADABLE
     readable = files[files["error"] == ""]
-    both = readable.groupby("group")["label"].transform("nunique") > 1
+    both = contradicted(readable).groupby(readable["group"]).transform("any")
     files.loc[both.index[both], "left_out"] = BOTH_LABELS
     files["split"] = _split_sources(files, seed)
     order = _order(files[files["left_out"] == ""])
     behind = order < order.groupby(files["group"]).transform("max")
     files.loc[behind.index[behind], "left_out"] = HELD_OUT_COPY
     return files
+
+
+def contradicted(readable: pd.DataFrame) -> pd.Series:
+    """Tell of each readable file whether its very bytes, or its pixels, carry both labels."""
+    found = pd.Series(False, index=readable.index)
+    for same in ("digest", "pixels"):
+        found |= readable.groupby(same)["label"].transform("nunique") > 1
+    return found
+
+
+def manipulated(used: pd.DataFrame) -> pd.Series:
+    """Tell of each used file whether its group holds both labels: a manipulation, or its original.
+
+    Args:
+        used: Of the files that `select_files` returns those that are not left out.
+    """
+    return used.groupby("group")["label"].transform("nunique") > 1
+
+
+def drawn_splits(files: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Return by source which splits it lacks, each with the official one it is drawn from.
+
+    Sources without any official split, and those that have all, are absent.
+
+    Args:
+        files: As `select_files` returns them.
+    """
+    found = {}
+    for source, rows in files.groupby("source"):
+        places = set(rows["place"])
+        official = [split for split in SPLITS if f"{source}/{split}" in places]
+        if official and len(official) < len(SPLITS):
+            sizes = {split: int((rows["place"] == f"{source}/{split}").sum()) for split in official}
+            found[str(source)] = _donors(sizes)
+    return found
+
+
+def _donors(sizes: Mapping[str, int]) -> dict[str, str]:
+    """Return which official split each missing one is drawn from.
+
+    Validation comes from training images, as a study without it would take them; test comes from
+    what is held out already, where anything is; training from whichever is largest.
+    """
+    preferred = {"valid": ("train", "test"), "test": ("valid", "train")}
+    return {
+        missing: max(sizes, key=lambda split: sizes[split])
+        if missing == "train"
+        else next(split for split in preferred[missing] if split in sizes)
+        for missing in SPLITS
+        if missing not in sizes
+    }
 
 
 def unreadable_shares(files: pd.DataFrame) -> pd.Series:
@@ -71,24 +127,32 @@ def _groups(survey: Survey) -> pd.Series:
 
 
 def _split_sources(files: pd.DataFrame, seed: int) -> pd.Series:
-    """Return the official splits, and the project's own of sources without one."""
+    """Return the official splits, with what they lack, and the project's own of other sources."""
     usable = files[files["left_out"] == ""]
     official = usable[usable["split"].notna()]
     latest = official.loc[_order(official).sort_values(kind="stable").index]
     placed: dict[str, str] = dict(zip(latest["group"], latest["split"], strict=True))
+    split = files["split"].copy()
+    for source, donors in drawn_splits(files).items():
+        for donor in set(donors.values()):
+            here = (official["source"] == source) & (official["split"] == donor)
+            rows = official[here & (official["group"].map(placed) == donor)]
+            parts = (donor, *(missing for missing in donors if donors[missing] == donor))
+            drawn = _drawn(rows, SplitFractions().among(*parts), seed)
+            split.loc[rows.index] = rows["group"].map(drawn).fillna(donor).astype("str")
+            placed |= drawn
     unsplit = usable[usable["split"].isna()]
     for _, rows in unsplit.groupby("source"):
         # A picture that another source holds too stays where that one has it.
-        placed = _own_split(rows, seed) | placed
-    split = files["split"].copy()
+        placed = _drawn(rows, SplitFractions(), seed) | placed
     split.loc[unsplit.index] = unsplit["group"].map(placed).astype("str")
     return split.fillna("")
 
 
-def _own_split(rows: pd.DataFrame, seed: int) -> dict[str, str]:
-    """Return the split of each group; none of a source too small for it, which an index refuses."""
+def _drawn(rows: pd.DataFrame, fractions: SplitFractions, seed: int) -> dict[str, str]:
+    """Return the split of each group; none where there are too few, which an index refuses."""
     try:
-        made = split_by_group(rows, SplitFractions(), seed)
+        made = split_by_group(rows, fractions, seed)
     except DataError:
         return {}
     return dict(zip(made["group"], made["split"], strict=True))

@@ -1,12 +1,13 @@
 """What a user names as data: rows of the catalogue and folders, one or several joined by `+`."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import count, permutations
 from pathlib import Path
 
 from fakeface_bench.data.catalogue import DATASETS, dataset_named
+from fakeface_bench.data.class_words import named_classes
 from fakeface_bench.data.listing import printable
 from fakeface_bench.errors import UsageError, unknown_name
 from fakeface_bench.folders import existing_path
@@ -20,18 +21,31 @@ _NO_NAME = re.compile(r"[^\w.-]+")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One dataset among those studied together: its name, and its absolute folder."""
+    """One dataset among those studied together.
+
+    Attributes:
+        name: Its own.
+        folder: Absolute.
+        classes: Names of its classes besides the known ones, as `class_words.named_classes`
+            returns them.
+    """
 
     name: str
     folder: Path
+    classes: Mapping[str, int] = field(default_factory=dict)
 
 
-def check_data(data: str) -> None:
+def check_data(data: str, classes: str = "") -> None:
     """Refuse what is neither a row of the catalogue nor a folder, and what is named twice.
+
+    Args:
+        data: As in `StudyConfig`.
+        classes: As in `StudyConfig`.
 
     Raises:
         UsageError: With what is known.
     """
+    named_classes(classes)
     parts = [(part, _folder(part)) for part in split_data(data)]
     for part, folder in parts:
         if part not in _KEYS and folder is None:
@@ -72,16 +86,22 @@ def source_identities(data: str) -> list[str]:
     return [str(_folder(part) or part) for part in split_data(data)]
 
 
-def prepare_sources(data: str, progress: Progress) -> Iterator[Source]:
+def prepare_sources(data: str, progress: Progress, classes: str = "") -> Iterator[Source]:
     """Yield each dataset with its folder, drawn or fetched first where it is a row.
+
+    Args:
+        data: As in `StudyConfig`.
+        progress: Told how far it is.
+        classes: As in `StudyConfig`.
 
     Raises:
         UsageError: As `check_data`.
         DataError: If a dataset cannot be fetched.
     """
-    check_data(data)
+    check_data(data, classes)
+    named = named_classes(classes)
     for name, part in zip(source_names(data), split_data(data), strict=True):
-        yield Source(name, _folder(part) or _prepared(part, progress))
+        yield Source(name, _folder(part) or _prepared(part, progress), named)
 
 
 def _prepared(key: str, progress: Progress) -> Path:
@@ -95,9 +115,26 @@ def _numbered(name: str) -> Iterator[str]:
 
 
 def split_data(data: str) -> list[str]:
-    """Return the datasets that are joined by `+`, save in a folder's own name."""
-    whole = existing_path(data)
-    return [data] if whole and whole.is_dir() else [part.strip() for part in data.split(JOINT)]
+    """Return the datasets that are joined by `+`; a folder that has it in its name is one.
+
+    Of names that could be read both ways the longest that exists is taken.
+    """
+    if _is_folder(data):
+        return [data]
+    pieces = data.split(JOINT)
+    found = []
+    while pieces:
+        ends = range(len(pieces), 1, -1)
+        names = ((end, JOINT.join(pieces[:end]).strip()) for end in ends)
+        end, name = next(filter(lambda named: _is_folder(named[1]), names), (1, pieces[0].strip()))
+        found.append(name)
+        pieces = pieces[end:]
+    return found
+
+
+def _is_folder(name: str) -> bool:
+    path = existing_path(name)
+    return path is not None and path.is_dir()
 
 
 def _folder(part: str) -> Path | None:

@@ -3,18 +3,22 @@
 Nothing is left out yet: `data.selection` decides that, and an audit reports it.
 """
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fakeface_bench.config import FAKE
+from fakeface_bench.data.class_words import is_wrapper
 from fakeface_bench.data.duplicates import cached_pairs
 from fakeface_bench.data.files import inspect_files
-from fakeface_bench.data.layout import find_class_folders
-from fakeface_bench.data.listing import list_images, pictures_outside
+from fakeface_bench.data.label_table import placed_by_table
+from fakeface_bench.data.layout import MAX_DEPTH, ClassFolder, find_class_folders
+from fakeface_bench.data.listing import Placed, PlacedImage, list_images, pictures_outside
 from fakeface_bench.data.signature import SIGNATURE_BYTES
 from fakeface_bench.data.sources import Source
 from fakeface_bench.errors import DataError
@@ -24,6 +28,8 @@ from fakeface_bench.progress import Progress
 _TIERED = re.compile(r"(easy|mid|hard)_\d+_([01])([01])([01])([01])")
 #: Columns that a file's name may state.
 NAMED_PARTS = ("tier", "eyes", "nose", "mouth")
+#: What is told of a file besides its facts; `category` comes from folders or a table.
+DESCRIBED = ("category", *NAMED_PARTS)
 
 
 @dataclass(frozen=True)
@@ -34,9 +40,10 @@ class Survey:
         sources: Where they lie; their names differ.
         files: One row an image file, numbered from 0: `source`; `path`, relative to the source's
             folder; `label` (fake = 1); `split`, missing where the source has no official one;
-            `tier` (`easy`, `mid`, `hard`, else empty), `eyes` (0 to 2 replaced), `nose` and
-            `mouth` (0 or 1), missing where the name does not state them; `size` in bytes,
-            `mtime_ns`; and the facts of `data.facts.FACTS`.
+            `category` (a generator, or what the picture shows; mostly empty); `tier` (`easy`,
+            `mid`, `hard`, else empty), `eyes` (0 to 2 replaced), `nose` and `mouth` (0 or 1),
+            missing where the name does not state them; `size` in bytes, `mtime_ns`; and the facts
+            of `data.facts.FACTS`.
         alike: One row a pair of contents that show the same picture: their digests `first` and
             `second`, `distance` of their hashes in bits of 256, `mirrored`.
         skipped: One row a path that may hold pictures and was not read: `source`, `path`, `reason`.
@@ -82,28 +89,52 @@ def _survey_one(
     source: Source, progress: Progress, one_class: bool
 ) -> tuple[pd.DataFrame, list[tuple[str, str, str]]]:
     """Return the files of one source, and what was skipped."""
-    folders = find_class_folders(source.folder, one_class)
-    listings = [list_images(folder.path) for folder in folders]
-    places = [
-        (path, folder)
-        for folder, listing in zip(folders, listings, strict=True)
-        for path in listing.images
-    ]
-    missed = pictures_outside(source.folder, [folder.path for folder in folders])
-    missed += [row for listing in listings for row in listing.skipped]
-    skipped = [(source.name, path, why) for path, why in missed]
-    if not places:
+    placed = _placed(source, one_class)
+    if placed.told:
+        progress.say(f"{source.name}: {placed.told}")
+    images = placed.images
+    skipped = [(source.name, path, why) for path, why in placed.skipped]
+    if not images:
         raise DataError(
             f"the class folders of {source.folder} hold no JPEG, PNG or WebP image"
             + (f"; {skipped[0][1]}: {skipped[0][2]}." if skipped else ".")
         )
-    files = inspect_files(source.folder, [path for path, _ in places], progress)
+    files = inspect_files(source.folder, [image.path for image in images], progress)
     files.insert(0, "source", source.name)
     files = files.assign(
-        label=[folder.label for _, folder in places],
-        split=pd.Series([folder.split for _, folder in places], dtype="str"),
+        label=[image.label for image in images],
+        split=pd.Series([image.split for image in images], dtype="str"),
+        category=pd.Series([image.category for image in images], dtype="str"),
     )
     return files.assign(**_named_parts(files)), skipped
+
+
+def _placed(source: Source, one_class: bool) -> Placed:
+    """Find the labels in folder names; where they tell less than both classes, in a table."""
+    try:
+        folders = find_class_folders(source.folder, False, source.classes)
+    except DataError:
+        found = placed_by_table(source.folder, MAX_DEPTH, source.classes)
+        if found is not None:
+            return found
+        if not one_class:
+            raise
+        folders = find_class_folders(source.folder, True, source.classes)
+    listings = [list_images(folder.path) for folder in folders]
+    missed = pictures_outside(source.folder, [folder.path for folder in folders])
+    missed += [row for listing in listings for row in listing.skipped]
+    images = (
+        PlacedImage(path, folder.split, folder.label, _category(folder, path))
+        for folder, listing in zip(folders, listings, strict=True)
+        for path in listing.images
+    )
+    return Placed(tuple(images), tuple(missed))
+
+
+def _category(folder: ClassFolder, path: Path) -> str:
+    """Return the category that holds a class folder, else the first one within it."""
+    within = str(path)[len(str(folder.path)) :].split(os.sep)[1:-1]  # quicker than `relative_to`
+    return folder.category or next((name for name in within if not is_wrapper(name)), "")
 
 
 def _named_parts(files: pd.DataFrame) -> dict[str, pd.Series]:

@@ -65,13 +65,14 @@ def shortcut_floor(files: pd.DataFrame) -> ShortcutFloor | None:
     """Return what metadata alone score, cross-validated; None where a class has under 20 pictures.
 
     Two times five folds over the pictures that a study would use, one file of each group of
-    copies, at most 20,000. The result is kept for an unchanged dataset.
+    copies (and label: a manipulation counts beside its original), at most 20,000. The result is
+    kept for an unchanged dataset.
 
     Args:
         files: As `data.selection.select_files` returns them.
     """
     rows = files[files["left_out"] == ""].sort_values(["digest", "label", "source", "path"])
-    rows = rows.drop_duplicates("group")
+    rows = rows.drop_duplicates(["group", "label"])
     rows = rows.iloc[np.linspace(0, len(rows) - 1, min(len(rows), MOST_IMAGES)).astype(int)]
     if np.bincount(rows["label"], minlength=2).min() < LEAST_IMAGES:
         return None

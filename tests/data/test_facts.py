@@ -68,6 +68,9 @@ def test_a_plain_jpeg(tmp_path: Path) -> None:
     assert list(facts) == list(FACTS)
     assert len(facts.pop("quantisation")) == 12
     assert len(facts.pop("signature")) == SIGNATURE_BYTES
+    pixels = images.decode_bytes(path)
+    expected = hashlib.sha256(b"48 40 " + pixels.tobytes()).hexdigest()
+    assert facts.pop("pixels") == expected
     assert facts.pop("quality") == pytest.approx(28.8, abs=0.3)
     assert facts == {
         "digest": hashlib.sha256(path.read_bytes()).hexdigest(),

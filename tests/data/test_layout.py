@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from fakeface_bench.config import FAKE, REAL
-from fakeface_bench.data.layout import SPLITS, class_of, find_class_folders
+from fakeface_bench.data.class_words import SPLITS, class_of
+from fakeface_bench.data.layout import find_class_folders
 from fakeface_bench.errors import DataError
 
 
@@ -164,15 +165,23 @@ def test_a_single_class_in_one_split_is_refused_with_the_split(tmp_path: Path) -
         find_class_folders(tmp_path)
 
 
-def test_a_missing_split_is_named(tmp_path: Path) -> None:
-    make(tmp_path, "train/real", "train/fake", "test/real", "test/fake")
-    with pytest.raises(DataError, match="split train and test but not valid"):
-        find_class_folders(tmp_path)
+@pytest.mark.parametrize("splits", [("train", "test"), ("train", "valid"), ("train",), ("test",)])
+def test_some_splits_alone_are_read_as_they_are(tmp_path: Path, splits: tuple[str, ...]) -> None:
+    """Here `val` and `test` may lie beside them without labels."""
+    make(tmp_path, *(f"{split}/{name}" for split in splits for name in ("real", "fake")))
+    make(tmp_path, *{"val", "test"} - set(splits))
+    assert found(tmp_path) == [
+        (split, label, f"{split}/{('real', 'fake')[label]}")
+        for split in splits
+        for label in (REAL, FAKE)
+    ]
 
 
-def test_two_missing_splits_are_named(tmp_path: Path) -> None:
-    make(tmp_path, "train/real", "train/fake")
-    with pytest.raises(DataError, match="split train but not valid and test"):
+def test_classes_within_and_beside_a_split_are_refused_rather_than_some_left_out(
+    tmp_path: Path,
+) -> None:
+    make(tmp_path, "train/real", "train/fake", "real", "fake")
+    with pytest.raises(DataError, match="class folders both within train and beside; move one"):
         find_class_folders(tmp_path)
 
 

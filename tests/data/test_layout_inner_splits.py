@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from fakeface_bench.config import FAKE, REAL
-from fakeface_bench.data.layout import SPLITS, find_class_folders
+from fakeface_bench.data.class_words import SPLITS
+from fakeface_bench.data.layout import find_class_folders
 from fakeface_bench.errors import DataError
 
 INNER = [f"{name}/{split}" for name in ("real", "fake") for split in SPLITS]
@@ -99,10 +100,20 @@ def test_splits_missing_in_one_class_are_named(
         find_class_folders(tmp_path)
 
 
-def test_a_split_missing_in_both_classes_is_named(tmp_path: Path) -> None:
+def test_a_split_missing_in_both_classes_is_left_to_be_drawn(tmp_path: Path) -> None:
     make(tmp_path, *(f"{name}/{split}" for name in ("real", "fake") for split in ("train", "test")))
-    with pytest.raises(DataError, match="real has the split train and test but not valid"):
-        find_class_folders(tmp_path)
+    assert found(tmp_path) == [
+        (split, label, f"{name}/{split}")
+        for split in ("train", "test")
+        for label, name in ((REAL, "real"), (FAKE, "fake"))
+    ]
+
+
+def test_splits_below_a_folder_that_only_wraps_them_are_official(tmp_path: Path) -> None:
+    make(tmp_path, *(f"{n}/images/{split}" for n in ("real", "fake") for split in SPLITS))
+    assert [(split, path) for split, label, path in found(tmp_path) if label == FAKE] == [
+        (split, f"fake/images/{split}") for split in SPLITS
+    ]
 
 
 def test_two_folders_of_one_inner_split_are_refused_rather_than_one_left_out(

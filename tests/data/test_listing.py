@@ -73,9 +73,26 @@ def test_the_order_of_making_does_not_show(tmp_path: Path) -> None:
 
 
 def test_deeper_folders_are_listed_too(tmp_path: Path) -> None:
-    names = ["a/b/c/d/e/f/g/1.jpg", "a/b/2.jpg", "3.jpg", ".hidden/4.jpg"]
+    names = ["a/b/c/d/e/f/g/1.jpg", "a/b/2.jpg", "3.jpg", "f/4.jpg"]
     touch(tmp_path, *names)
     assert sorted(listed(tmp_path)) == sorted(names)
+
+
+def test_hidden_folders_with_pictures_are_skipped_and_named(tmp_path: Path) -> None:
+    hidden = [".ipynb_checkpoints/1-checkpoint.jpg", "a/.trash/x/2.png", ".empty/notes.txt"]
+    touch(tmp_path, "1.jpg", "a/2.png", *hidden)
+    assert sorted(listed(tmp_path)) == ["1.jpg", "a/2.png"]
+    why = "a hidden folder, whose pictures are not read"
+    assert list_images(tmp_path).skipped == (
+        (str(tmp_path / ".ipynb_checkpoints"), why),
+        (str(tmp_path / "a" / ".trash"), why),
+    )
+
+
+def test_videos_are_skipped_with_what_to_do(tmp_path: Path) -> None:
+    touch(tmp_path, "000_003.mp4", "1.jpg")
+    why = "a video: save its frames as PNG files first"
+    assert list_images(tmp_path).skipped == ((str(tmp_path / "000_003.mp4"), why),)
 
 
 def test_an_empty_folder_lists_nothing(tmp_path: Path) -> None:

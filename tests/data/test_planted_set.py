@@ -25,7 +25,10 @@ from fakeface_bench.data.survey import Survey, survey_sources
 from fakeface_bench.data.synthetic import write_synthetic
 from tests.conftest import RecordedProgress
 
-EXACT, NEAR, CONFLICTS, EACH = 20, 20, 5, 10
+EXACT, NEAR, EACH = 20, 20, 10
+#: Pictures with both labels: the same bytes, and others that look alike, in two splits or in one.
+CONFLICTS, DIVIDED_SWAPS, WHOLE_SWAPS = 2, 2, 1
+SWAPS = DIVIDED_SWAPS + WHOLE_SWAPS
 
 Pair = frozenset[str]
 
@@ -142,6 +145,7 @@ class Planted:
     similar: set[Pair] = field(default_factory=set)
     mirrored: set[Pair] = field(default_factory=set)
     conflicts: set[Pair] = field(default_factory=set)
+    swaps: set[Pair] = field(default_factory=set)
     held_out_copies: set[str] = field(default_factory=set)
     unreadable: dict[str, set[str]] = field(default_factory=dict)
     odd: dict[str, set[str]] = field(default_factory=dict)
@@ -191,16 +195,22 @@ def _plant_copies(planted: Planted, untouched: Untouched) -> None:
 
 
 def _plant_conflicts(planted: Planted, untouched: Untouched) -> None:
-    """Copy pictures into the other class, into the same split and into others."""
+    """Copy pictures into the other class, into the same split and into others.
+
+    One that is only alike is a manipulation: of a pair that a split divides the original leaves.
+    """
     kinds = (None, encoded, mirrored, None, resized)
-    assert len(kinds) == CONFLICTS
+    assert (kinds.count(None), len(kinds)) == (CONFLICTS, CONFLICTS + SWAPS)
     places = ("train", "test", "valid", "test", "train")
     for number, (kind, split) in enumerate(zip(kinds, places, strict=True)):
         original = next(untouched["train", "fake" if number % 2 else "real"])
         other = "real" if number % 2 else "fake"
         copy = original.parents[2] / split / other / f"conflict_{number}.jpg"
         _copy(planted, original, copy, kind)
-        planted.conflicts.add(frozenset({planted.name(original), planted.name(copy)}))
+        pairs = planted.swaps if kind else planted.conflicts
+        pairs.add(frozenset({planted.name(original), planted.name(copy)}))
+        if kind and split != "train":
+            planted.held_out_copies.add(planted.name(original))
 
 
 def _copy(
@@ -276,16 +286,17 @@ def found(
 
 def test_every_file_is_accounted_for(found: Audited) -> None:
     on_disk = sum(len(names) for _, _, names in os.walk(found.planted.root))
-    assert on_disk == found.planted.faces + EXACT + NEAR + CONFLICTS
+    assert on_disk == found.planted.faces + EXACT + NEAR + CONFLICTS + SWAPS
     assert len(found.audit.files) + len(found.audit.skipped) == on_disk
     assert found.audit.files["path"].is_unique
     reasons = Counter(found.audit.files["left_out"])
-    used = on_disk - EACH - len(UNREADABLE_KINDS) * EACH - 2 * CONFLICTS - EXACT - NEAR
+    leaving = EXACT + NEAR + DIVIDED_SWAPS
+    used = on_disk - EACH - len(UNREADABLE_KINDS) * EACH - 2 * CONFLICTS - leaving
     assert reasons == {
         "": used,
         UNREADABLE: len(UNREADABLE_KINDS) * EACH,
         BOTH_LABELS: 2 * CONFLICTS,
-        HELD_OUT_COPY: EXACT + NEAR,
+        HELD_OUT_COPY: leaving,
     }
 
 
@@ -307,13 +318,16 @@ def test_copies_across_splits_leave_the_earlier_one(found: Audited) -> None:
     assert found.left_out(HELD_OUT_COPY) == found.planted.held_out_copies
     across = set(found.pairs(found.audit.pairs["across_splits"]))
     copies = found.planted.identical | found.planted.similar | found.planted.mirrored
-    assert across - found.planted.conflicts == copies - found.planted.conflicts
+    both_labels = found.planted.conflicts | found.planted.swaps
+    assert across - both_labels == copies - both_labels
 
 
 def test_exactly_the_planted_conflicts_of_labels_are_found(found: Audited) -> None:
-    pairs = found.pairs(found.audit.pairs["opposite_labels"])
-    assert set(pairs) == found.planted.conflicts
-    assert len(pairs) == CONFLICTS
+    opposite = found.audit.pairs["opposite_labels"]
+    identical = found.audit.pairs["kind"] == "identical"
+    conflicts, swaps = found.pairs(opposite & identical), found.pairs(opposite & ~identical)
+    assert (set(conflicts), set(swaps)) == (found.planted.conflicts, found.planted.swaps)
+    assert (len(conflicts), len(swaps)) == (CONFLICTS, SWAPS)
     assert found.left_out(BOTH_LABELS) == found.planted.in_both_classes
 
 
@@ -371,7 +385,7 @@ def test_odd_files_take_part_in_a_study(found: Audited) -> None:
     warned = "\n".join(progress.warnings)
     assert warned.count("its name is not UTF-8") == EACH
     assert f"left out {2 * CONFLICTS} images that were found with both labels" in warned
-    assert f"left out {EXACT + NEAR} train or valid images" in warned
+    assert f"left out {EXACT + NEAR + DIVIDED_SWAPS} train or valid images" in warned
     assert len(progress.warnings) == EACH + 2
     for path in index.files(index.frame[index.frame["path"].isin(odd)]):
         assert decode_bytes(path).size == (256, 256)

@@ -12,9 +12,16 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from fakeface_bench.config import FAKE, REAL
+from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.images import decode_bytes
-from fakeface_bench.data.layout import SPLITS
-from fakeface_bench.data.selection import BOTH_LABELS, HELD_OUT_COPY, UNREADABLE, select_files
+from fakeface_bench.data.selection import (
+    BOTH_LABELS,
+    HELD_OUT_COPY,
+    UNREADABLE,
+    drawn_splits,
+    manipulated,
+    select_files,
+)
 from fakeface_bench.data.sources import Source
 from fakeface_bench.data.survey import Survey, survey_sources
 from tests.conftest import RecordedProgress
@@ -125,21 +132,58 @@ def test_near_copies_within_a_split_stay_and_share_a_group(official: Path, split
 
 
 @pytest.mark.usefixtures("fresh_cache")
-@pytest.mark.parametrize("kind", [*KINDS, "identical"])
+@pytest.mark.parametrize("kind", ["same bytes", "same pixels"])
 @pytest.mark.parametrize("other", SPLITS)
 def test_a_picture_in_both_classes_is_left_out_of_both(
     official: Path, kind: str, other: str
 ) -> None:
     original = official / "train" / "real" / "2.png"
-    copy = official / other / "fake" / "c.jpg"
-    if kind == "identical":
+    copy = official / other / "fake" / "c.png"
+    if kind == "same bytes":
         shutil.copy(original, copy)
     else:
-        near_copy(original, copy, kind)
+        write(copy, decode_bytes(original), compress_level=1)
+        assert copy.read_bytes() != original.read_bytes()
     assert left_out(selected(official)) == {
         "official/train/real/2.png": BOTH_LABELS,
-        f"official/{other}/fake/c.jpg": BOTH_LABELS,
+        f"official/{other}/fake/c.png": BOTH_LABELS,
     }
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_pixels_that_show_nothing_are_in_both_classes_too(flat: Path) -> None:
+    """They have no signature, so nothing else pairs them."""
+    for number, name in enumerate(LABELS):
+        write(flat / name / "b.png", Image.new("RGB", (40, 40)), compress_level=9 * number)
+    assert left_out(selected(flat)) == dict.fromkeys(
+        ("flat/real/b.png", "flat/fake/b.png"), BOTH_LABELS
+    )
+
+
+@pytest.mark.usefixtures("fresh_cache")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_manipulation_and_its_original_are_both_used_in_one_split(
+    flat: Path, kind: str, seed: int
+) -> None:
+    for number in range(6):
+        near_copy(flat / "real" / f"{number}.png", flat / "fake" / f"swap{number}.jpg", kind)
+    files = selected(flat, seed=seed)
+    assert left_out(files) == {}
+    for number in range(6):
+        pair = files.loc[[f"flat/real/{number}.png", f"flat/fake/swap{number}.jpg"]]
+        assert pair["split"].nunique() == pair["group"].nunique() == 1
+    assert manipulated(files).sum() == 12
+
+
+@pytest.mark.usefixtures("fresh_cache")
+@pytest.mark.parametrize(("original", "swap"), [("train", "test"), ("test", "train")])
+def test_of_a_manipulation_and_its_original_in_two_official_splits_the_earlier_leaves(
+    official: Path, original: str, swap: str
+) -> None:
+    near_copy(official / original / "real" / "0.png", official / swap / "fake" / "swap.jpg")
+    gone = "train/real/0.png" if original == "train" else "train/fake/swap.jpg"
+    assert left_out(selected(official)) == {f"official/{gone}": HELD_OUT_COPY}
 
 
 @pytest.mark.usefixtures("fresh_cache")
@@ -333,6 +377,7 @@ def table(
     """Return a source and its files: of each `digest, label, split` one."""
     frame = pd.DataFrame(rows, columns=["digest", "label", "split"])
     frame = frame.astype({"split": "str"}).assign(error="", source=source)
+    frame["pixels"] = frame["digest"]
     return Source(source, Path(folder)), frame.assign(path=frame["digest"] + ".jpg")
 
 
@@ -387,26 +432,105 @@ def test_the_seed_moves_groups_as_wholes() -> None:
 
 
 def test_of_a_conflict_the_whole_group_is_left_out() -> None:
-    """`r02` looks like `r00`, which looks like a fake: all three show one picture."""
-    files = by_digest(survey_with([table(people(20))], [("f00", "r00"), ("r00", "r02")]))
-    assert {name for name, row in files.items() if row["left_out"] == BOTH_LABELS} == {
-        "f00",
-        "r00",
-        "r02",
-    }
-    assert {files[name]["group"] for name in ("f00", "r00", "r02")} == {"f00"}
-    assert files["r00"]["split"] == ""
+    """`x` is found with both labels, and `r02` looks like it: nobody knows what it shows."""
+    rows = [*people(20), ("x", REAL, None), ("x", FAKE, None)]
+    files = select_files(survey_with([table(rows)], [("r02", "x")]), 0)
+    gone = files[files["left_out"] == BOTH_LABELS]
+    assert sorted(gone["digest"]) == ["r02", "x", "x"]
+    assert set(gone["group"]) == {"r02"}
+    assert set(gone["split"]) == {""}
 
 
-def test_groups_that_are_used_hold_one_label() -> None:
+def test_a_chain_that_leads_to_the_other_class_is_used_and_never_divided() -> None:
     links = [("f00", "r00"), ("f00", "f01"), ("r03", "r04"), ("f05", "f06"), ("f06", "f07")]
-    files = select_files(survey_with([table(people(20))], links), 0)
-    assert (files["left_out"] == BOTH_LABELS).sum() == 3
+    for seed in range(10):
+        files = select_files(survey_with([table(people(20))], links), seed)
+        assert set(files["left_out"]) == {""}
+        assert (files.groupby("group")["split"].nunique() == 1).all()
+        groups = files.groupby("group")["digest"].apply(sorted).to_dict()
+        assert groups["f00"] == ["f00", "f01", "r00"]
+        assert groups["r03"] == ["r03", "r04"]
+        assert sorted(files.loc[manipulated(files), "digest"]) == ["f00", "f01", "r00"]
+
+
+def test_a_dataset_of_swaps_alone_is_split_near_the_fractions() -> None:
+    links = [(f"f{number:02}", f"r{number:02}") for number in range(40)]
+    files = select_files(survey_with([table(people(40))], links), 0)
+    assert set(files["left_out"]) == {""}
+    counts = files.groupby(["split", "label"]).size().unstack()
+    assert counts.loc[list(SPLITS)].to_numpy().tolist() == [[28, 28], [6, 6], [6, 6]]
+
+
+def test_a_manipulation_in_another_source_is_put_where_its_original_is() -> None:
+    one = table(people(20), "one")
+    two = table([(f"z{name}", label, None) for name, label, _ in people(20)], "two", "/two")
+    links = [("r00", "zf00"), ("r01", "zf01")]
+    for seed in range(6):
+        files = by_digest(survey_with([one, two], links), seed)
+        assert files["r00"]["split"] == files["zf00"]["split"] != ""
+        assert files["r01"]["split"] == files["zf01"]["split"] != ""
+
+
+def official_people(**sizes: int) -> list[tuple[str, int, str | None]]:
+    """Return so many real and as many fake ones of each official split."""
+    return [
+        (f"{split[:2]}{name[0]}{number:03}", LABELS[name], split)
+        for split, images in sizes.items()
+        for name in LABELS
+        for number in range(images)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected", "donors"),
+    [
+        ({"train": 85, "test": 20}, (70, 15, 20), {"valid": "train"}),
+        ({"train": 50, "valid": 20}, (50, 10, 10), {"test": "valid"}),
+        ({"train": 100}, (70, 15, 15), {"valid": "train", "test": "train"}),
+        ({"test": 100}, (70, 15, 15), {"train": "test", "valid": "test"}),
+        ({"valid": 34, "test": 85}, (70, 34, 15), {"train": "test"}),
+        ({"valid": 85, "test": 34}, (70, 15, 34), {"train": "valid"}),
+    ],
+)
+def test_a_missing_official_split_is_drawn(
+    sizes: dict[str, int], expected: tuple[int, int, int], donors: dict[str, str]
+) -> None:
+    survey = survey_with([table(official_people(**sizes))], [])
+    files = select_files(survey, 0)
+    counts = files.groupby(["split", "label"]).size().unstack().loc[list(SPLITS)]
+    assert counts.to_numpy().tolist() == [[size, size] for size in expected]
+    assert drawn_splits(files) == {"one": donors}
+    assert set(files["left_out"]) == {""}
+    again, other = select_files(survey, 0), select_files(survey, 1)
+    assert again["split"].tolist() == files["split"].tolist() != other["split"].tolist()
+    undrawn = files["place"].str.removeprefix("one/").isin(set(SPLITS) - set(donors.values()))
+    assert (files["place"] == "one/" + files["split"])[undrawn].all()
+
+
+def test_no_group_is_divided_where_a_missing_split_is_drawn() -> None:
+    links = [(f"trr{n:03}", f"trr{n + 1:03}") for n in range(0, 40, 2)]
+    links += [("trf000", "tef000"), ("trr050", "trf050")]
+    survey = survey_with([table(official_people(train=85, test=20))], links)
+    for seed in range(8):
+        files = select_files(survey, seed)
+        used = files[files["left_out"] == ""]
+        assert (used.groupby("group")["split"].nunique() == 1).all()
+        assert files.loc[files["left_out"] != "", "digest"].tolist() == ["trf000"]
+
+
+def test_a_split_drawn_beside_a_source_with_all_of_them_leaks_nothing() -> None:
+    one = table(official_people(train=60, test=10), "one")
+    two = table(official_people(train=30, valid=10, test=10), "two", "/two")
+    files = select_files(survey_with([one, two], []), 0)
     used = files[files["left_out"] == ""]
-    assert (used.groupby("group")["label"].nunique() == 1).all()
-    groups = used.groupby("group")["digest"].apply(sorted).to_dict()
-    assert groups["r03"] == ["r03", "r04"]
-    assert groups["f05"] == ["f05", "f06", "f07"]
+    assert (used.groupby("digest")["split"].nunique() == 1).all()
+    assert drawn_splits(files) == {"one": {"valid": "train"}}
+
+
+def test_sources_with_every_split_or_none_draw_nothing() -> None:
+    whole = table(official_people(train=10, valid=5, test=5), "one")
+    none = table([(f"z{name}", label, None) for name, label, _ in people(20)], "two", "/two")
+    assert drawn_splits(select_files(survey_with([whole, none], []), 0)) == {}
 
 
 def test_all_that_leads_to_a_held_out_image_leaves_an_official_split() -> None:

@@ -86,19 +86,68 @@ def test_the_order_of_rows_does_not_matter(seed: int) -> None:
     pd.testing.assert_frame_equal(split(shuffled).sort_index(), split(frame))
 
 
-@pytest.mark.parametrize("per_class", [1, 2, 3])
-def test_too_few_images_are_refused(per_class: int) -> None:
+@pytest.mark.parametrize(
+    ("reals", "fakes", "told"),
+    [
+        (1, 9, "it shows 1 different real picture;"),
+        (9, 2, "it shows 2 different fake pictures;"),
+        (2, 1, "it shows 2 different real pictures and 1 different fake picture;"),
+        (9, 0, "it shows 0 different fake pictures;"),
+    ],
+)
+def test_too_few_pictures_of_a_class_are_refused_with_their_number(
+    reals: int, fakes: int, told: str
+) -> None:
     frame = pd.DataFrame(
-        {"group": [str(n) for n in range(2 * per_class)], "label": [0, 1] * per_class}
+        {"group": [str(n) for n in range(reals + fakes)], "label": [0] * reals + [1] * fakes}
     )
-    with pytest.raises(DataError, match=f"{2 * per_class} images in {2 * per_class} groups are"):
+    with pytest.raises(DataError, match=f"{told} 3 of each class are needed"):
         split(frame)
 
 
 def test_many_copies_of_few_images_are_refused() -> None:
-    frame = pd.DataFrame({"group": ["a", "b"] * 100, "label": [0, 1] * 100})
-    with pytest.raises(DataError, match="200 images in 2 groups are too few"):
+    frame = pd.DataFrame({"group": ["a", "b", "c"] * 100, "label": [0, 1, 1] * 100})
+    with pytest.raises(DataError, match=r"1 different real picture \(in 100 files\) and 2 diff"):
         split(frame)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("copies", [1, 5])
+@pytest.mark.parametrize(("reals", "fakes"), [(3, 3), (3, 4), (5, 3), (3, 40), (4, 5)])
+def test_three_different_pictures_of_a_class_suffice(
+    seed: int, copies: int, reals: int, fakes: int
+) -> None:
+    """Up to five of a class no draw by shares reaches every split."""
+    groups = [f"r{n}" for n in range(reals)] + [f"f{n}" for n in range(fakes)]
+    frame = pd.DataFrame(
+        {"group": groups * copies, "label": [int(g[0] == "f") for g in groups * copies]}
+    )
+    result = split(frame, seed)
+    assert (result.groupby("split")["label"].nunique() == 2).all()
+    assert result["split"].nunique() == 3
+    assert (result.groupby("group")["split"].nunique() == 1).all()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("singles", [0, 1, 30])
+def test_groups_of_both_labels_are_drawn_among_themselves(seed: int, singles: int) -> None:
+    pairs = [(f"m{n:02}", label) for n in range(20 if singles else 3) for label in (0, 1)]
+    rows = [*pairs, *((f"{'rf'[label]}{n}", label) for n in range(singles) for label in (0, 1))]
+    result = split(pd.DataFrame(rows, columns=["group", "label"]), seed)
+    assert (result.groupby("group")["split"].nunique() == 1).all()
+    assert (result.groupby("split")["label"].nunique() == 2).all()
+    if singles == 30:
+        mixed = result[result["group"].str.startswith("m")]
+        assert mixed["split"].value_counts().to_dict() == {"train": 28, "valid": 6, "test": 6}
+
+
+def test_shares_among_some_splits_keep_their_proportion() -> None:
+    halves = SplitFractions().among("valid", "test")
+    assert (halves.train, halves.valid, halves.test) == (0, 0.5, 0.5)
+    assert halves.wanted == ("valid", "test")
+    frame = pd.DataFrame({"group": [f"{n:03}" for n in range(80)], "label": [0, 1] * 40})
+    counts = split_by_group(frame, halves, 0).groupby(["split", "label"]).size()
+    assert counts.unstack().T.to_dict("list") == {"test": [20, 20], "valid": [20, 20]}
 
 
 def test_a_group_larger_than_test_goes_to_train() -> None:

@@ -95,7 +95,7 @@ def test_other_names_state_nothing(tmp_path: Path, name: str, label: str) -> Non
 def test_the_columns_of_a_survey(tiny_faces: Path) -> None:
     survey = survey_of(tiny_faces)
     files = survey.files
-    own = ["source", "path", "label", "split", "size", "mtime_ns", *NAMED_PARTS]
+    own = ["source", "path", "label", "split", "size", "mtime_ns", "category", *NAMED_PARTS]
     assert set(files.columns) == {*own, *FACTS}
     assert len(files) == 80
     assert files.index.tolist() == list(range(80))

@@ -66,6 +66,8 @@ def image_files(splits: dict[str, int] | None = None) -> pd.DataFrame:
             "label": [label for _, label in places],
             "split": [split for split, _ in places],
             "place": [f"faces/{split}" for split, _ in places],
+            "group": [f"{n:064x}" for n in number],
+            "category": "",
             "tier": "",
             "size": 20_000 + 100 * (number % 7),
             "error": "",
@@ -368,13 +370,16 @@ def test_the_split_of_one_dataset_is_its_own() -> None:
 
 def test_a_source_too_small_to_be_split_is_not_fit(tmp_path: Path) -> None:
     files = two_sources()
-    files.loc[files["source"] == "own", "split"] = ""
+    own = files["source"] == "own"
+    files.loc[own, "split"] = ""
+    files.loc[own & (files["label"] == 1), "group"] = "one face"
     audit = a_mix(files=files)
     findings = find(audit)
     assert findings.verdict == "Not fit for a study: own could not be split"
     assert said(audit, "Images")[0] == (
-        "own could not be split: its 8 real and 8 fake images show too few different pictures for "
-        "train, valid and test to hold both classes."
+        "own could not be split into train, valid and test: of 8 real and 8 fake images it shows "
+        "1 different fake picture (in 8 files); 3 of each class are needed, and copies of one "
+        "picture count once."
     )
     assert ("no split for own, real / fake", "8 / 8") in audit_rows(audit)
     assert ("images not left out", "32") in audit_rows(audit)
@@ -443,25 +448,44 @@ def test_pairs_within_a_split_do_not_leak() -> None:
 def test_opposite_labels_are_told_apart_by_kind() -> None:
     files = changed(left_out={0: "both labels", 8: "both labels"})
     audit = an_audit(pairs=((0, 8, "identical", 0), (1, 9, "similar", 20)), files=files)
-    identical, near = said(audit, "Duplicates")[1:3]
-    assert identical.startswith("1 pair of identical images carries both labels, so nobody")
-    assert identical.endswith(" 2 images are left out for it.")
-    assert near.startswith("1 pair looks alike but carries opposite labels: a fake made from")
-    assert near.endswith("a look at them tells.")
+    assert said(audit, "Duplicates")[1:3] == [
+        "1 pair of identical images carries both labels, so nobody knows which is right. 2 images "
+        "are left out for it.",
+        "1 pair looks alike but carries opposite labels: taken for a manipulation and its "
+        "original, not for an error. Both are used, in one split. A look at them tells.",
+    ]
+    assert find(audit).verdict == "Fit, after 2 images were left out"
 
 
-def test_images_with_both_labels_are_counted_by_kind_and_add_up() -> None:
-    """A third copy of the same bytes has no opposite pair of its own, but leaves with them."""
-    reals, fakes = (0, 1, 2, 3, 4, 5, 6), (8, 9, 10, 11, 12, 13)
-    pairs: list[Pair] = [(0, 8, "identical", 0), (0, 6, "identical", 0)]
-    pairs += [(a, b, "similar", 9) for a, b in zip(reals[1:6], fakes[1:], strict=True)]
-    files = changed(left_out=dict.fromkeys((*reals, *fakes), "both labels"))
-    identical, near = said(an_audit(pairs=tuple(pairs), files=files), "Duplicates")[1:3]
-    assert identical.endswith(" 3 images are left out for it.")
-    assert near.startswith("5 pairs look alike but carry")
-    assert near.endswith(" 10 further images are left out for it.")
-    near_only = an_audit(pairs=tuple(pairs[2:]), files=changed(left_out={1: "both labels"}))
-    assert said(near_only, "Duplicates")[1].endswith(" 1 image is left out for it.")
+def test_manipulations_that_leave_are_not_said_to_be_used() -> None:
+    pairs: tuple[Pair, ...] = ((0, 8, "similar", 9), (1, 9, "mirrored", 9), (2, 28, "similar", 9))
+    audit = an_audit(pairs=pairs, files=changed(left_out={2: COPY}))
+    (told,) = [line for line in said(audit, "Duplicates") if "opposite labels" in line]
+    assert told.startswith("3 pairs look alike but carry opposite labels: taken for a manip")
+    assert "Both are used of 2 such pairs, in one split." in told
+    assert audit_metrics(audit)["data/manipulated_pairs"] == 3
+    assert audit_metrics(audit)["data/conflicting_images"] == 0
+
+
+@pytest.mark.parametrize(
+    ("donors", "told"),
+    [
+        (
+            {"valid": "train"},
+            ["faces has no labelled valid split: it is drawn from train, copies kept together."],
+        ),
+        (
+            {"test": "valid"},
+            [
+                "faces has no labelled test split: it is drawn from valid, copies kept together; "
+                "test figures are not those of a published protocol."
+            ],
+        ),
+    ],
+)
+def test_splits_that_were_drawn_are_told(donors: dict[str, str], told: list[str]) -> None:
+    audit = an_audit(drawn={"faces": donors})
+    assert [line for line in said(audit, "Images") if "drawn" in line] == told
 
 
 def test_a_copy_of_a_copy_that_leaves_is_told() -> None:
@@ -651,6 +675,7 @@ def test_metrics() -> None:
         "data/near_duplicate_pairs": 2.0,
         "data/near_duplicates_across_splits": 1.0,
         "data/identical_across_splits": 1.0,
+        "data/manipulated_pairs": 0.0,
         "data/conflicting_images": 2.0,
         "data/leaks_removed": 1.0,
         "data/train_real_images": 5.0,
@@ -684,7 +709,7 @@ def test_markdown_starts_with_the_verdict_in_bold_and_escapes_names() -> None:
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Audit:
-    """Images on disk, 14 pairs across splits, one within, two of opposite labels."""
+    """Images on disk, 14 pairs across splits, one within, one of opposite labels."""
     files = image_files({"train": 20, "valid": 4, "test": 20})
     files.loc[3, "width"] = 70
     across = tuple((n, 48 + n, "similar", 30 - n) for n in range(13))
@@ -709,7 +734,7 @@ def test_all_files_are_written(full: Audit, written: Path) -> None:
     found = {p.relative_to(written).as_posix() for p in written.rglob("*") if p.is_file()}
     pictures = {
         *("dimensions", "duplicates_across_splits", "duplicates_within_splits", "file_sizes"),
-        *("opposite_labels", "quantisation", "shortcut"),
+        *("manipulated_pairs", "quantisation", "shortcut"),
     }
     others = {"audit.html", "audit.md", "files.parquet", *TABLES}
     assert found == {*others, *(f"pictures/{name}.png" for name in pictures)}
@@ -723,7 +748,7 @@ def test_all_files_are_written(full: Audit, written: Path) -> None:
 
 def test_pictures_of_what_is_no_longer_found_go(full: Audit, tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
-    for name in ("shortcut", "opposite_labels"):
+    for name in ("shortcut", "opposite_labels", "manipulated_pairs"):
         (tmp_path / f"pictures/{name}.png").write_bytes(b"of an earlier report")
     write_audit_report(replace(full, pairs=full.pairs[:0], floor=None), tmp_path)
     left = {path.stem for path in (tmp_path / "pictures").iterdir()}
@@ -735,11 +760,11 @@ def test_pairs_are_at_most_twelve_identical_then_most_alike(full: Audit) -> None
     across = groups["duplicates_across_splits"]
     assert (across.total, len(across.pairs)) == (14, 12)
     words = [pair.words for pair in across.pairs]
-    assert words[:3] == ["identical bytes", "18 of 256 bits differ", "19 of 256 bits differ"]
+    assert words[:3] == ["identical", "18 of 256 bits differ", "19 of 256 bits differ"]
     assert [pair.words for pair in groups["duplicates_within_splits"].pairs] == [
-        "1 of 256 bits differ",
         "mirrored, 5 of 256 bits differ",
     ]
+    assert [pair.words for pair in groups["manipulated_pairs"].pairs] == ["1 of 256 bits differ"]
     tile = across.pairs[1].first
     assert (tile.split, tile.label, tile.name) == ("train", 0, "012.jpg")
 
@@ -748,8 +773,8 @@ def test_pairs_are_at_most_twelve_identical_then_most_alike(full: Audit) -> None
     ("name", "pairs"),
     [
         ("duplicates_across_splits", 12),
-        ("duplicates_within_splits", 2),
-        ("opposite_labels", 1),
+        ("duplicates_within_splits", 1),
+        ("manipulated_pairs", 1),
     ],
 )
 def test_a_picture_of_pairs_shows_both_images_of_each(written: Path, name: str, pairs: int) -> None:
@@ -761,7 +786,7 @@ def test_a_picture_of_pairs_shows_both_images_of_each(written: Path, name: str, 
 
 def test_the_page_shows_the_same_pairs(written: Path) -> None:
     page = Page(written / "audit.html")
-    assert (page.count("figure", "pair"), page.count("div", "tile")) == (15, 30)
+    assert (page.count("figure", "pair"), page.count("div", "tile")) == (14, 28)
     assert page.count("img", "chart") == 4 - 1  # a single quantisation table needs no picture
 
 
@@ -792,9 +817,10 @@ def test_tables_count_what_a_study_would_use(tmp_path: Path) -> None:
     )
     write_audit_report(an_audit(files=files), tmp_path)
     read = {name: pd.read_csv(tmp_path / name) for name in TABLES}
-    balance = read["balance.csv"].fillna("")
-    assert balance.columns.tolist() == ["source", "split", "class", "tier", "images", "left_out"]
-    assert balance.iloc[0].tolist() == ["faces", "train", "fake", "", 6, 0]
+    balance = pd.read_csv(tmp_path / "balance.csv", keep_default_na=False)
+    keys = ["source", "split", "class", "category", "tier"]
+    assert balance.columns.tolist() == [*keys, "images", "left_out"]
+    assert balance.iloc[0].tolist() == ["faces", "train", "fake", "", "", 6, 0]
     assert balance["images"].sum() == 30
     assert balance["left_out"].sum() == 2
     formats = read["formats.csv"]

@@ -9,9 +9,9 @@ import pandas as pd
 
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.audit import Audit
+from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.duplicates import MOST_PAIRS
-from fakeface_bench.data.layout import SPLITS
-from fakeface_bench.data.selection import BOTH_LABELS, HELD_OUT_COPY, UNREADABLE
+from fakeface_bench.data.selection import HELD_OUT_COPY, UNREADABLE
 
 Mask = npt.NDArray[np.bool_]
 
@@ -46,16 +46,14 @@ class Counts:
         wrong_extensions: Files whose name promises another format.
         animated: Files of several frames.
         skipped: Paths that were not read as images.
-        identical: Pairs of equal bytes.
+        identical: Pairs of equal bytes, or at least pixels.
         identical_within: Those in one split.
         identical_across: Those in two splits.
         near: Similar or mirrored pairs.
         near_within: Those in one split.
         near_across: Those in two splits.
-        opposite_identical: Pairs of equal bytes with both labels.
-        opposite_near: Similar or mirrored pairs of a real and a fake image.
-        conflicting_identical: Images with both labels left out for equal bytes; the others are
-            left out for a likeness.
+        contradicting: Pairs of equal pixels with both labels.
+        manipulated: Similar or mirrored pairs of a real and a fake image.
         leaving_otherwise: Copies of held-out images left out that stand in no pair across splits:
             a chain of copies leads there.
     """
@@ -74,9 +72,8 @@ class Counts:
     near: PairCounts
     near_within: PairCounts
     near_across: PairCounts
-    opposite_identical: PairCounts
-    opposite_near: PairCounts
-    conflicting_identical: int
+    contradicting: PairCounts
+    manipulated: PairCounts
     leaving_otherwise: int
 
     @property
@@ -110,8 +107,8 @@ def count(audit: Audit) -> Counts:
         "near": ~identical,
         "near_within": ~identical & within,
         "near_across": ~identical & across,
-        "opposite_identical": identical & opposite,
-        "opposite_near": ~identical & opposite,
+        "contradicting": identical & opposite,
+        "manipulated": ~identical & opposite,
     }
     return Counts(
         found=len(files),
@@ -122,7 +119,6 @@ def count(audit: Audit) -> Counts:
         wrong_extensions=int(files["wrong_extension"].sum()),
         animated=int((files["frames"] > 1).sum()),
         skipped=len(audit.skipped),
-        conflicting_identical=_conflicting(audit, identical, opposite),
         leaving_otherwise=_leaving_otherwise(audit, across),
         **{name: _pair_counts(audit, mask, of_many) for name, mask in chosen.items()},
     )
@@ -175,15 +171,6 @@ def _are_of_many(audit: Audit, identical: Mask) -> Mask:
         times = np.bincount(ends.ravel(), minlength=len(audit.files))
         of_many[kind] = (times[ends] >= MOST_PAIRS).any(axis=1)
     return of_many
-
-
-def _conflicting(audit: Audit, identical: Mask, opposite: Mask) -> int:
-    """Count images left out for both labels whose very bytes are found with both."""
-    opposed = np.unique(_ends(audit, identical & opposite))
-    copies = _ends(audit, identical)  # each with the first of its bytes, so one step is enough
-    touched = copies[np.isin(copies, opposed).any(axis=1)]
-    reasons = audit.files["left_out"].to_numpy(dtype=object)
-    return int((reasons[np.unique(touched)] == BOTH_LABELS).sum())
 
 
 def _leaving_otherwise(audit: Audit, across: Mask) -> int:

@@ -83,30 +83,29 @@ def _stand(pairs: int) -> str:
 
 
 def _opposite(counts: Counts) -> Iterator[Finding]:
-    identical, near = counts.opposite_identical, counts.opposite_near
-    both = counts.left_out.get(BOTH_LABELS, 0)
-    if identical.pairs:
-        number = counts.conflicting_identical if near.pairs else both
-        carry = "carries" if identical.pairs == 1 else "carry"
+    wrong, made = counts.contradicting, counts.manipulated
+    if wrong.pairs:
+        carry = "carries" if wrong.pairs == 1 else "carry"
         yield Finding(
             "care",
-            f"{_pairs(identical)} of identical images {carry} both labels, so nobody "
-            f"knows which is right.{_for_it(number)}",
+            f"{_pairs(wrong)} of identical images {carry} both labels, so nobody knows which is "
+            f"right.{_left_out(counts.left_out.get(BOTH_LABELS, 0))}",
         )
-    if near.pairs:
-        number = both - counts.conflicting_identical
-        what = "looks alike but carries" if near.pairs == 1 else "look alike but carry"
+    if made.pairs:
+        what = "looks alike but carries" if made.pairs == 1 else "look alike but carry"
+        some = made.both_used < made.pairs
+        used = "Both are used" + (f" of {made.both_used:,} such pairs" if some else "")
+        used += ", in one split."
         yield Finding(
-            "care",
-            f"{_pairs(near)} {what} opposite labels: a fake made from that very "
-            "photograph, or a wrong label; a look at them tells."
-            f"{_for_it(number, 'further ' if counts.conflicting_identical else '')}",
+            "note",
+            f"{_pairs(made)} {what} opposite labels: taken for a manipulation and its original, "
+            f"not for an error. {used} A look at them tells.",
         )
 
 
-def _for_it(number: int, further: str = "") -> str:
-    """Say how many images are left out for a conflict; nothing where none is."""
+def _left_out(number: int) -> str:
+    """Say how many images are left out for a contradiction; nothing where none is."""
     if not number:
         return ""
     is_are = "is" if number == 1 else "are"
-    return f" {counted(number, f'{further}image')} {is_are} left out for it."
+    return f" {counted(number, 'image')} {is_are} left out for it."

@@ -6,9 +6,10 @@ from statistics import NormalDist
 
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.audit import Audit
-from fakeface_bench.data.index import MAX_UNREADABLE
-from fakeface_bench.data.layout import SPLITS
-from fakeface_bench.data.selection import unreadable_shares
+from fakeface_bench.data.class_words import SPLITS
+from fakeface_bench.data.left_out import MAX_UNREADABLE
+from fakeface_bench.data.selection import UNREADABLE, unreadable_shares
+from fakeface_bench.data.splits import too_few
 from fakeface_bench.report.audit.counts import Counts
 from fakeface_bench.report.audit.finding import Finding, listed
 from fakeface_bench.report.wording import counted, percent, shortened
@@ -25,12 +26,13 @@ _UNEVEN = 0.1
 def image_findings(audit: Audit, counts: Counts) -> Iterator[Finding]:
     """Yield what is to be said of the classes' sizes and of files that make trouble."""
     if counts.unsplit:
-        yield _unsplit(counts)
+        yield _unsplit(audit, counts)
     if not counts.unsplit or any(counts.cells.values()):
         yield _classes(counts)
     if all(counts.cells.values()) and not counts.unsplit:
         yield _balance(counts)
         yield _resolution(*counts.of_split("test"))
+    yield from _drawn(audit)
     yield _unreadable(audit, counts)
     yield from _odd_files(audit, counts)
 
@@ -51,16 +53,17 @@ def half_width_95(real: int, fake: int, roc_auc: float = 0.8) -> float:
     return NormalDist().inv_cdf(0.975) * sqrt(variance)
 
 
-def _unsplit(counts: Counts) -> Finding:
-    """Say which sources hold too few different pictures for a split of their own."""
+def _unsplit(audit: Audit, counts: Counts) -> Finding:
+    """Say which sources hold too few different pictures for a split of their own, and of what."""
     names = listed([shortened(source, _LONGEST_PLACE) for source in counts.unsplit])
     reals, fakes = (sum(sizes) for sizes in zip(*counts.unsplit.values(), strict=True))
-    its = "its" if len(counts.unsplit) == 1 else "their"
     words = f"{names} could not be split"
+    files = audit.used
+    told = [too_few(files[files["source"] == source]) for source in counts.unsplit]
     return Finding(
         "bad",
-        f"{words}: {its} {reals:,} real and {fakes:,} fake images show too few different pictures "
-        "for train, valid and test to hold both classes.",
+        f"{words} into train, valid and test: of {reals:,} real and {fakes:,} fake images "
+        f"{'; '.join(dict.fromkeys(told))}.",
         f"Not fit for a study: {words}",
     )
 
@@ -114,6 +117,21 @@ def _resolution(real: int, fake: int) -> Finding:
     return Finding("care", f"{text}; smaller differences between networks cannot be told.")
 
 
+def _drawn(audit: Audit) -> Iterator[Finding]:
+    """Say which splits are missing in an official one, and what they are drawn from."""
+    for source, donors in audit.drawn.items():
+        for missing, donor in donors.items():
+            text = (
+                f"{shortened(source, _LONGEST_PLACE)} has no labelled {missing} split: it is drawn "
+                f"from {donor}, copies kept together"
+            )
+            if missing != "test":
+                yield Finding("note", f"{text}.")
+            else:
+                more = "test figures are not those of a published protocol"
+                yield Finding("care", f"{text}; {more}.")
+
+
 def _unreadable(audit: Audit, counts: Counts) -> Finding:
     if not counts.unreadable:
         return Finding("good", "Every image can be read.")
@@ -123,10 +141,15 @@ def _unreadable(audit: Audit, counts: Counts) -> Finding:
     if share > MAX_UNREADABLE:
         words = f"{100 * share:.1f} % of the images of {worst} cannot be read"
         text = (
-            f"{words}, more than {percent(MAX_UNREADABLE)}: a broken download? ({number} in all.)"
+            f"{words}, more than {percent(MAX_UNREADABLE)}: fetch or convert them anew. ({number} "
+            f"in all; the first: {visible(_first_error(audit))}.)"
         )
         return Finding("bad", text, f"Not fit for a study: {words}")
     return Finding("care", f"{number} cannot be read, and {_is(counts.unreadable)} left out.")
+
+
+def _first_error(audit: Audit) -> str:
+    return str(audit.files.loc[audit.files["left_out"] == UNREADABLE, "error"].iloc[0])
 
 
 def _is(number: int) -> str:

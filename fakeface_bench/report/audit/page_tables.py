@@ -6,8 +6,8 @@ from dataclasses import replace
 import pandas as pd
 
 from fakeface_bench.config import CLASS_NAMES
+from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.duplicates import MOST_PAIRS
-from fakeface_bench.data.layout import SPLITS
 from fakeface_bench.report.audit.comparison_findings import kilobytes, shares_told
 from fakeface_bench.report.audit.verdict import Findings
 from fakeface_bench.report.page import PageTable
@@ -33,7 +33,11 @@ def overview_tables(findings: Findings, tables: dict[str, pd.DataFrame]) -> list
     balance = tables["balance.csv"]
     by_key = [
         _counted(balance, key, title)
-        for key, title in (("source", "Images by source"), ("tier", "Images by tier"))
+        for key, title in (
+            ("source", "Images by source"),
+            ("category", "Images by category"),
+            ("tier", "Images by tier"),
+        )
         if balance[key].nunique() > 1
     ]
     return [_splits(findings), *by_key, _compared(findings, tables["file_sizes.csv"])]

@@ -79,7 +79,8 @@ class PairGroup:
 
 PAIR_PICTURES = {
     "duplicates_across_splits": "Duplicates in different splits",
-    "opposite_labels": "Duplicates with opposite labels",
+    "opposite_labels": "Identical pictures with opposite labels",
+    "manipulated_pairs": "Alike, with opposite labels: a manipulation and its original",
     "duplicates_within_splits": "Duplicates within one split, or in none",
 }
 
@@ -88,7 +89,9 @@ def pair_groups(audit: Audit) -> tuple[PairGroup, ...]:
     """Read the images of each kind of pair that exists."""
     across = audit.pairs["across_splits"].to_numpy(dtype=bool)
     opposite = audit.pairs["opposite_labels"].to_numpy(dtype=bool)
-    chosen = dict(zip(PAIR_PICTURES, (across, opposite, ~across), strict=True))
+    same = (audit.pairs["kind"] == "identical").to_numpy(dtype=bool)
+    masks = (across, opposite & same, opposite & ~same, ~across & ~opposite)
+    chosen = dict(zip(PAIR_PICTURES, masks, strict=True))
     return tuple(_group(audit, key, mask) for key, mask in chosen.items() if mask.any())
 
 
@@ -122,7 +125,7 @@ def _shown_pairs(audit: Audit, mask: Mask) -> Iterator[ShownPair]:
 
 def _words(kind: str, distance: int) -> str:
     bits = f"{distance} of 256 bits differ"
-    return {"identical": "identical bytes", "mirrored": f"mirrored, {bits}"}.get(kind, bits)
+    return {"identical": "identical", "mirrored": f"mirrored, {bits}"}.get(kind, bits)
 
 
 def _tile(audit: Audit, number: int) -> Tile:

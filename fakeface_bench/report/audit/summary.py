@@ -2,7 +2,7 @@
 
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.audit import Audit
-from fakeface_bench.data.layout import SPLITS
+from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.selection import BOTH_LABELS, HELD_OUT_COPY
 from fakeface_bench.records import ShortcutFloor
 from fakeface_bench.report.audit.counts import Counts, PairCounts, cell_name, count
@@ -28,6 +28,7 @@ def audit_metrics(audit: Audit) -> dict[str, float]:
         "data/near_duplicate_pairs": counts.near.pairs,
         "data/near_duplicates_across_splits": counts.near_across.pairs,
         "data/identical_across_splits": counts.identical_across.pairs,
+        "data/manipulated_pairs": counts.manipulated.pairs,
         "data/conflicting_images": counts.left_out.get(BOTH_LABELS, 0),
         "data/leaks_removed": counts.left_out.get(HELD_OUT_COPY, 0),
     }
@@ -120,8 +121,12 @@ def _rows(audit: Audit, counts: Counts) -> list[tuple[str, str]]:
             _of(counts.near_across, counts.near),
         ),
         (
-            "pairs with opposite labels",
-            _together(counts.opposite_identical, counts.opposite_near),
+            "identical pairs with both labels",
+            found(counts.contradicting.pairs, counts.contradicting.at_least),
+        ),
+        (
+            "manipulations with their originals",
+            found(counts.manipulated.pairs, counts.manipulated.at_least),
         ),
         ("wrong extensions", f"{counts.wrong_extensions:,}"),
         ("animations", f"{counts.animated:,}"),

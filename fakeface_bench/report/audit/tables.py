@@ -8,7 +8,7 @@ import pandas as pd
 
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.audit import Audit
-from fakeface_bench.data.layout import SPLITS
+from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.records import ShortcutFloor
 from fakeface_bench.report.audit.class_comparison import Fact
 from fakeface_bench.report.wording import counted
@@ -19,15 +19,15 @@ _CLASSES = dict(enumerate(CLASS_NAMES))
 
 
 def balance(audit: Audit) -> pd.DataFrame:
-    """Count images per source, split, class and tier: those used, and those left out."""
+    """Count images per source, split, class, category and tier: those used, and those left out."""
     files = audit.files
-    keys = ["source", "split", "class", "tier"]
+    keys = ["source", "split", "class", "category", "tier"]
     table = files.assign(**{"class": _classes(files["label"]), "used": files["left_out"] == ""})
     sizes = table.groupby(keys)["used"].agg(images="sum", left_out="size").reset_index()
     sizes["left_out"] -= sizes["images"]
     order = sizes["split"].map({split: number for number, split in enumerate(SPLITS)}).fillna(9)
-    sizes = sizes.assign(order=order).sort_values(["source", "order", "class", "tier"])
-    return _shown(sizes.drop(columns="order"), "source", "tier")
+    sizes = sizes.assign(order=order).sort_values(["source", "order", *keys[2:]])
+    return _shown(sizes.drop(columns="order"), "source", "category", "tier")
 
 
 def formats(facts: tuple[Fact, ...]) -> pd.DataFrame:
