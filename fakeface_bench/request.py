@@ -18,6 +18,7 @@ from fakeface_bench.config import (
     equalising_quality,
 )
 from fakeface_bench.data.sources import check_data
+from fakeface_bench.data.survey import check_layouts
 from fakeface_bench.errors import UsageError
 from fakeface_bench.search.storage_address import check_storage
 from fakeface_bench.tracking.refusals import (
@@ -38,6 +39,7 @@ def check_request(config: StudyConfig) -> None:
 
     Raises:
         UsageError: With what arrived, what is allowed, and what to do.
+        DataError: If a folder holds no labels that are understood.
     """
     check_store_address()
     check_storage(config.storage)
@@ -63,6 +65,7 @@ def check_request(config: StudyConfig) -> None:
         )
     if config.register:
         _check_model_name("register", config.register)
+    check_layouts(config.data, config.classes)
 
 
 def check_explain(output: str) -> None:
@@ -126,6 +129,7 @@ def check_audit(config: AuditConfig) -> None:
     check_store_address()
     check_data(config.data, config.classes)
     check_output(config.output)
+    check_layouts(config.data, config.classes)
 
 
 def check_compare(config: CompareConfig) -> None:

@@ -18,6 +18,7 @@ from fakeface_bench.data.sources import (
     source_names,
     split_data,
 )
+from fakeface_bench.data.survey import check_layouts
 from fakeface_bench.errors import UsageError
 from fakeface_bench.folders import existing_path
 from fakeface_bench.request import check_output, check_request
@@ -39,6 +40,8 @@ def check_evaluate(config: EvaluateConfig) -> None:
     _check_sets("data", config.data, config.test_sets)
     _check_names(config.test_sets)
     check_output(config.output)
+    for data in config.test_sets:
+        check_layouts(data, config.classes, one_class=True)
 
 
 def check_robustness(config: RobustnessConfig) -> None:
@@ -62,6 +65,8 @@ def check_robustness(config: RobustnessConfig) -> None:
             "split is read as its study read it; leave classes out, or name a test set."
         )
     check_output(config.output)
+    if config.data:
+        check_layouts(config.data, config.classes, one_class=True)
 
 
 def _check_models(names: Sequence[str]) -> None:
@@ -84,6 +89,8 @@ def check_generalise(config: GeneraliseConfig) -> None:
     check_models(config.model_names, config.study.weights)
     for study in row_studies(config):
         check_request(study)
+    for data in test_sets(config):
+        check_layouts(data, config.study.classes, one_class=True)
     several = any(len(split_data(data)) > 1 for data in config.training_sets)
     if config.hold_out == "source" and not several:
         raise UsageError(

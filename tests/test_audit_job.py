@@ -123,9 +123,10 @@ def test_an_audit_of_nothing_is_told_before_mlflow_is_loaded(tmp_path: Path) -> 
 
 def test_an_audit_that_cannot_read_its_folder_fails_its_run(tmp_path: Path) -> None:
     command = Command(tmp_path)
-    (tmp_path / "empty").mkdir()
+    for name in ("real", "fake"):
+        (tmp_path / "empty" / name).mkdir(parents=True)
     process = command("audit", str(tmp_path / "empty"), mlflow=True)
-    assert_failed(command, process, "no folders named real and fake")
+    assert_failed(command, process, "hold no JPEG, PNG or WebP image")
 
 
 @pytest.fixture(scope="module")

@@ -104,6 +104,13 @@ def prepare_sources(data: str, progress: Progress, classes: str = "") -> Iterato
         yield Source(name, _folder(part) or _prepared(part, progress), named)
 
 
+def local_sources(data: str, classes: str = "") -> list[Source]:
+    """Return those datasets that are folders, which need no preparing; arguments as there."""
+    named = named_classes(classes)
+    parts = zip(source_names(data), map(_folder, split_data(data)), strict=True)
+    return [Source(name, folder, named) for name, folder in parts if folder]
+
+
 def _prepared(key: str, progress: Progress) -> Path:
     row = dataset_named(key)
     return row.prepare(row, progress)

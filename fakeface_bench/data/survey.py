@@ -20,7 +20,7 @@ from fakeface_bench.data.label_table import placed_by_table
 from fakeface_bench.data.layout import MAX_DEPTH, ClassFolder, find_class_folders
 from fakeface_bench.data.listing import Placed, PlacedImage, list_images, pictures_outside
 from fakeface_bench.data.signature import SIGNATURE_BYTES
-from fakeface_bench.data.sources import Source
+from fakeface_bench.data.sources import Source, local_sources
 from fakeface_bench.errors import DataError
 from fakeface_bench.progress import Progress
 
@@ -109,17 +109,39 @@ def _survey_one(
     return files.assign(**_named_parts(files)), skipped
 
 
-def _placed(source: Source, one_class: bool) -> Placed:
+def check_layouts(data: str, classes: str, one_class: bool = False) -> None:
+    """Refuse folders in which no labels are found, before any file of them is read.
+
+    Args:
+        data: As in `StudyConfig`; what is no folder passes.
+        classes: As in `StudyConfig`.
+        one_class: Whether a folder may hold one class only.
+
+    Raises:
+        DataError: As `survey_sources`.
+    """
+    for source in local_sources(data, classes):
+        _labels_of(source, one_class)
+
+
+def _labels_of(source: Source, one_class: bool) -> Placed | list[ClassFolder]:
     """Find the labels in folder names; where they tell less than both classes, in a table."""
     try:
-        folders = find_class_folders(source.folder, False, source.classes)
+        return find_class_folders(source.folder, False, source.classes)
     except DataError:
         found = placed_by_table(source.folder, MAX_DEPTH, source.classes)
         if found is not None:
             return found
         if not one_class:
             raise
-        folders = find_class_folders(source.folder, True, source.classes)
+        return find_class_folders(source.folder, True, source.classes)
+
+
+def _placed(source: Source, one_class: bool) -> Placed:
+    """Return the files of a source with their labels."""
+    folders = _labels_of(source, one_class)
+    if isinstance(folders, Placed):
+        return folders
     listings = [list_images(folder.path) for folder in folders]
     missed = pictures_outside(source.folder, [folder.path for folder in folders])
     missed += [row for listing in listings for row in listing.skipped]

@@ -48,6 +48,22 @@ def test_what_names_no_part_is_refused(spec: str) -> None:
         unfrozen_part(spec, SMALL)
 
 
+@pytest.mark.parametrize(
+    ("spec", "meant"),
+    [
+        ("last_two_blocks", "last_2_blocks"),
+        ("last 3 blocks", "last_3_blocks"),
+        ("last-block", "last_block"),
+        ("last_blocks", "last_block"),
+        ("All", "all"),
+        ("freeze", "frozen"),
+    ],
+)
+def test_what_is_nearly_a_part_is_asked_about(spec: str, meant: str) -> None:
+    with pytest.raises(UsageError, match=rf"; did you mean '{meant}'\?$"):
+        unfrozen_part(spec, SMALL)
+
+
 def test_more_blocks_than_there_are_are_refused() -> None:
     with pytest.raises(UsageError, match=r"vgg16 has 5 blocks, not 9; 'all' trains them all"):
         unfrozen_part("last_9_blocks", architecture_named("vgg16"))
