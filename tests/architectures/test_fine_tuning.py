@@ -56,7 +56,7 @@ def test_what_names_no_part_is_refused(spec: str) -> None:
         ("last-block", "last_block"),
         ("last_blocks", "last_block"),
         ("All", "all"),
-        ("freeze", "frozen"),
+        ("frozn", "frozen"),
     ],
 )
 def test_what_is_nearly_a_part_is_asked_about(spec: str, meant: str) -> None:
