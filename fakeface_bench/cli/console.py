@@ -128,7 +128,8 @@ def print_comparison(outcome: "ComparisonOutcome", console: Console) -> None:
 
     comparison = outcome.comparison
     header, rows = leaderboard_rows(comparison)
-    table = Table(title="what accuracy costs (95 % intervals)")
+    images = f"n = {comparison.images:,} test images"
+    table = Table(title=f"what accuracy costs ({images}, 95 % intervals)")
     for number, heading in enumerate(header):
         table.add_column(plain(heading), justify="right" if number else "left")
     for row in rows:
