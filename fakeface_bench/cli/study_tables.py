@@ -5,9 +5,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
 
-from fakeface_bench.cli.console import plain, print_registration, print_way_to
+from fakeface_bench.cli.console import plain, print_registration, print_table, print_way_to
 
 if TYPE_CHECKING:  # importing them would load TensorFlow
     from fakeface_bench.again import FinishedStudy
@@ -24,12 +23,8 @@ def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
     images = len(record.valid.y_true), len(record.test.y_true)
     rows = [*summary_rows(record), ("weights", "", record.weights.label)]
     _print_metrics(title, images, rows, record.test.threshold, console)
-    parts = Table(*PARTS_HEADER, title="parts of the test split (95 % intervals)")
-    parts.columns[0].no_wrap = True
-    for part in part_rows(record):
-        parts.add_row(*(plain(cell.replace(" (", "\n(")) for cell in part))
-    if parts.row_count:
-        console.print(parts)
+    if parts := part_rows(record):
+        print_table("parts of the test split (95 % intervals)", PARTS_HEADER, parts, console)
     if record.weights.warning:
         console.print(f"[yellow]{plain(record.weights.warning)}[/]", soft_wrap=True)
     states = [trial.state for trial in record.search.trials]
@@ -82,12 +77,7 @@ def _print_metrics(
     """Print the table of metrics of both splits, and what to mind of it."""
     from fakeface_bench.report import few_images_told, results_header, threshold_told
 
-    table = Table(title=plain(title))
-    for number, heading in enumerate(results_header(*images)):
-        table.add_column(heading, justify="right" if number else "left")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
+    print_table(title, results_header(*images), rows, console)
     console.print(threshold_told(threshold), highlight=False)
     if few := few_images_told(images[1]):
         console.print(f"[yellow]Warning:[/] {few}", highlight=False)
