@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from fakeface_bench.config import DIGEST_DIGITS
+from fakeface_bench.config import DIGEST_DIGITS, TOLD_OPTIONS
 from fakeface_bench.data.sources import source_names
 from fakeface_bench.errors import UsageError
 from fakeface_bench.records import LeftOut
@@ -52,7 +52,7 @@ def newest_studies(
         elif study.test_digest != newest.test_digest:
             why = "its test split is another one, drawn with another seed."
         elif study.key in chosen:
-            why = "an older study of the same."
+            why = _older(study, chosen[study.key])
         else:
             chosen[study.key] = study
             continue
@@ -74,7 +74,8 @@ def of_one_dataset(studies: Sequence[StudyRun], left_out: Sequence[LeftOut] = ()
     ):
         if len(set(digests)) > 1:
             told = "; ".join(
-                f"{study.name} ({study.run_id}): {digest[:DIGEST_DIGITS]}"
+                f"{study.name} ({study.run_id}) used {images_told(study.limit)}: "
+                f"{digest[:DIGEST_DIGITS]}"
                 for study, digest in zip(studies, digests, strict=True)
             )
             raise UsageError(
@@ -104,6 +105,13 @@ def _unfinished(
 def images_told(limit: int) -> str:
     """Say how many images a study used, by its `limit`."""
     return f"at most {limit:,} images of each split and class" if limit else "all images"
+
+
+def _older(study: StudyRun, newer: StudyRun) -> str:
+    """Say that a study is not compared, and by what it differs from the one that is."""
+    told, others = study.settings, newer.settings
+    apart = [told[key] for key in TOLD_OPTIONS if told[key] != others[key]]
+    return f"an older study of the same{', with ' * bool(apart)}{', '.join(apart)}."
 
 
 def _other_images(study: StudyRun, newest: StudyRun) -> str:

@@ -60,7 +60,7 @@ def record_comparison(
     first = chosen.studies[0]
     run.tag(
         {
-            names.RUN_NAME: f"comparison on {first.dataset}",
+            names.RUN_NAME: f"comparison of {len(studies)} on {first.dataset}",
             names.DATASET: first.dataset,
             names.DATASET_DIGEST: first.digest,
             names.TEST_DIGEST: first.test_digest,

@@ -52,10 +52,11 @@ def run_evaluation(config: EvaluateConfig, progress: Progress) -> EvaluationOutc
         trained = open_trained(config.model, run.experiment_id, progress, config.allow_unsafe_model)
         model = trained.model
         run.tag({names.MODEL: model.label, names.EVALUATED: model.run_id})
-        run.tag({names.RUN_NAME: f"{model.label}, trained on {model.data}, elsewhere"})
         sets = [
             whole_set(data, config.limit, progress, config.classes) for data in config.test_sets
         ]
+        tested = ", ".join(test_set.name for test_set in sets)
+        run.tag({names.RUN_NAME: f"{model.label}, trained on {model.data}, on {tested}"})
         scores = tuple(score_set(trained, test_set, progress) for test_set in sets)
         told = zip(scores, evaluation_sentences(scores), strict=True)
         elsewhere = [text for cell, text in told if not cell.is_own and not cell.is_part]

@@ -1,5 +1,6 @@
 """A request with every choice made: which architecture, size, weights, and what defines it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,11 @@ from fakeface_bench.architectures.weights import Weights, resolve_weights
 from fakeface_bench.config import (
     SPACE_VERSION,
     STUDY_VERSION,
+    TOLD_OPTIONS,
     TUNING_VERSION,
     UNTOUCHED,
     StudyConfig,
+    option_told,
 )
 from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.index import ImageIndex, index_name
@@ -42,11 +45,25 @@ class Plan:
 
     @property
     def title(self) -> str:
-        """Name of the parent run."""
+        """Name of the parent run: model, dataset, and what is not as usual."""
         trained = self.architecture.pretrained and self.unfrozen.anything
         how = f" ({self.unfrozen.label})" if trained else ""
         passed = f", {self.config.equalise}" if self.equalises else ""
-        return f"{self.architecture.key}{how} on {self.data_name}{passed}"
+        apart = "".join(f", {told}" for told in self._unusual())
+        return f"{self.architecture.key}{how} on {self.data_name}{passed}{apart}"
+
+    def _unusual(self) -> Iterator[str]:
+        """Tell the options that are not the usual ones; of `auto`, what weights it came to."""
+        usual = StudyConfig()
+        for key in TOLD_OPTIONS:
+            value = getattr(self.config, key)
+            if key == "weights":
+                if self.architecture.pretrained and self.weights.label != "imagenet":
+                    yield option_told(key, self.weights.short_name)
+            elif value != getattr(usual, key):
+                yield option_told(key, value)
+        if self.config.study:
+            yield f"study {self.config.study}"
 
     @property
     def data_name(self) -> str:

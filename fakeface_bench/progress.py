@@ -2,10 +2,25 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 #: Called with the number of units done since the last call.
 Advance = Callable[[int], None]
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """An `Advance` of a stage that is shown with a few words beside it."""
+
+    def tell(self, words: str) -> None:
+        """Show these words from now on, in place of earlier ones."""
+        ...
+
+
+def tell_beside(advance: Advance, words: str) -> None:
+    """Let a few words stand beside a stage, where whoever shows it has a place for them."""
+    if isinstance(advance, Telling):
+        advance.tell(words)
 
 
 class Progress(Protocol):

@@ -28,7 +28,7 @@ def read_studies(studies: Sequence[StudyRun], progress: Progress) -> Iterator[Co
                         f"the files of the study of {study.name} cannot be read ({error!r}). Run "
                         f"it again, or compare others with runs=. (run {study.run_id})"
                     ) from error
-            yield saved
+            yield replace(saved, settings=study.settings)
             advance(1)
 
 

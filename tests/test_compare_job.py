@@ -143,6 +143,23 @@ def test_the_newest_of_each_is_compared_and_the_rest_is_named(keep: Keep, store,
     assert all(path.stat().st_mode & 0o044 for path in (tmp_path / "comparison").iterdir())
 
 
+def test_what_an_older_study_was_asked_otherwise_is_told(keep: Keep) -> None:
+    sized = keep("vgg16", params={"image_size": "96", "trials": "5"})
+    same = keep("vgg16")
+    newest = keep("vgg16")
+    outcome = compare(output="")
+    assert [s.study.identity.run_id for s in outcome.comparison.standings] == [newest]
+    assert {study.run_id: study.reason for study in outcome.comparison.left_out} == {
+        same: "an older study of the same.",
+        sized: "an older study of the same, with 96 px, 5 trials.",
+    }
+    both = compare(output="", runs=f"{sized},{newest}").comparison
+    assert {standing.label for standing in both.standings} == {
+        "vgg16, 96 px, 5 trials",
+        "vgg16, usual size, 20 trials",
+    }
+
+
 def test_studies_of_a_limit_stand_apart_from_whole_ones(keep: Keep) -> None:
     whole = keep("vgg16")
     part = keep("simple_cnn", params={"limit": 150}, dataset_digest=OTHER, test_digest=OTHER)

@@ -21,6 +21,9 @@ from fakeface_bench.architectures.weights_spec import (
 )
 from fakeface_bench.errors import WeightsError
 
+#: Of a file, within a run's name.
+_LONGEST_NAME = 24
+
 
 @dataclass(frozen=True, slots=True)
 class Weights:
@@ -43,6 +46,14 @@ class Weights:
     def identity(self) -> str:
         """All that the values depend on."""
         return f"random:{self.seed}" if self.label == "random" else self.label
+
+    @property
+    def short_name(self) -> str:
+        """What people know them by: `random`, `imagenet`, or the file's name without its ending."""
+        if self.path is None:
+            return self.label
+        stem = self.path.name.removesuffix(".h5").removesuffix(".weights")
+        return stem if len(stem) <= _LONGEST_NAME else f"{stem[: _LONGEST_NAME - 1]}…"
 
 
 def resolve_weights(spec: str, architecture: Architecture, seed: int) -> Weights:

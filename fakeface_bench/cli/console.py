@@ -1,26 +1,17 @@
 """What a person sees: bars on a terminal, plain lines elsewhere, and the table at the end."""
 
 import shlex
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress
 from rich.table import Table
-from rich.text import Text
 
+from fakeface_bench.cli.bars import Bar, Lines, bar_columns
 from fakeface_bench.credentials import hide_credentials
 from fakeface_bench.progress import Advance
 from fakeface_bench.visible import visible
@@ -30,26 +21,10 @@ if TYPE_CHECKING:  # importing them would load TensorFlow
     from fakeface_bench.compare import ComparisonOutcome
     from fakeface_bench.records import Registration
 
-#: Between two plain lines of one stage.
-SECONDS_BETWEEN_LINES = 10.0
+#: Below this a table's first column, which names the rows, is not folded.
+_LEAST_NAMES = 12
 #: Lines of a width that logs keep whole where no terminal tells one.
 PLAIN_WIDTH = 120
-
-
-class _Rate(ProgressColumn):
-    """Units a second, or seconds a unit where they are slow."""
-
-    def render(self, task: Task) -> Text:
-        return Text(rate(task.finished_speed or task.speed or 0.0, task.fields["unit"]))
-
-
-def rate(per_second: float, unit: str) -> str:
-    """Say a speed in the way round that reads well: `183 images/s`, `4.2 s/trial`."""
-    if not per_second:
-        return ""
-    if per_second < 1:
-        return f"{1 / per_second:.1f} s/{unit.removesuffix('s')}"
-    return f"{per_second:.0f} {unit}/s" if per_second >= 10 else f"{per_second:.1f} {unit}/s"
 
 
 def plain(text: str) -> str:
@@ -89,37 +64,14 @@ class ConsoleProgress:
 
     @contextmanager
     def _bar(self, title: str, total: int, unit: str) -> Iterator[Advance]:
-        columns = (
-            TextColumn("{task.description:<40}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            _Rate(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=self._messages) as bars:
-            task = bars.add_task(title, total=total, unit=unit)
-            yield lambda units: bars.advance(task, units)
+        with Progress(*bar_columns(self._messages.width, total), console=self._messages) as bars:
+            yield Bar(bars, title, total, unit)
 
     @contextmanager
     def _lines(self, title: str, total: int, unit: str) -> Iterator[Advance]:
-        started = told = time.monotonic()
-        done = 0
-
-        def advance(units: int) -> None:
-            nonlocal done, told
-            done += units
-            now = time.monotonic()
-            if now - told >= SECONDS_BETWEEN_LINES and done < total:
-                told = now
-                left = (total - done) * (now - started) / max(done, 1)
-                self.say(f"{title}: {done} of {total} {unit}, about {left:.0f} s left")
-
-        yield advance
-        seconds = time.monotonic() - started
-        self.say(
-            f"{title}: {done} {unit} in {seconds:.1f} s ({rate(done / max(seconds, 1e-9), unit)})"
-        )
+        lines = Lines(self.say, title, total, unit)
+        yield lines
+        lines.end()
 
 
 def print_comparison(outcome: "ComparisonOutcome", console: Console) -> None:
@@ -128,12 +80,8 @@ def print_comparison(outcome: "ComparisonOutcome", console: Console) -> None:
 
     comparison = outcome.comparison
     header, rows = leaderboard_rows(comparison)
-    table = Table(title="what accuracy costs (95 % intervals)")
-    for number, heading in enumerate(header):
-        table.add_column(plain(heading), justify="right" if number else "left")
-    for row in rows:
-        table.add_row(*map(plain, row))
-    console.print(table)
+    images = f"n = {comparison.images:,} test images"
+    print_table(f"what accuracy costs ({images}, 95 % intervals)", header, rows, console)
     console.print(plain(verdict_of(comparison).paragraph), highlight=False)
     for study in comparison.left_out:
         console.print(f"Left out: {plain(study.name)}: {plain(study.reason)}", highlight=False)
@@ -141,6 +89,52 @@ def print_comparison(outcome: "ComparisonOutcome", console: Console) -> None:
         page = outcome.folder / "report.html"
         console.print(f"Report: {plain(str(page))}", soft_wrap=True, highlight=False)
     print_way_to(outcome.experiment_id, outcome.run_id, console)
+
+
+def print_table(
+    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], console: Console
+) -> None:
+    """Print a table whose first column names the rows, and whose figures are never cut.
+
+    Where there is no room, intervals stand below their figures; where that does not do either,
+    each row is a list.
+    """
+    named = _widest([header[0], *(row[0] for row in rows)])
+    for broken in (False, True):
+        cells = [[cell.replace(" (", "\n(") if broken else cell for cell in row] for row in rows]
+        widths = [
+            max(_widest(column), max(map(len, heading.split())))
+            for heading, *column in list(zip(header, *cells, strict=True))[1:]
+        ]
+        room = console.width - sum(widths) - 3 * len(header) - 1
+        if room >= min(named, _LEAST_NAMES):
+            _print_columns(title, header, cells, [min(named, room), *widths], console)
+            return
+    console.print(f"[italic]{plain(title)}[/]", highlight=False)
+    for name, *figures in rows:
+        console.print(plain(name), highlight=False)
+        for heading, figure in zip(header[1:], figures, strict=True):
+            console.print(f"  {plain(heading)}: {plain(figure)}", highlight=False)
+
+
+def _widest(cells: Iterable[str]) -> int:
+    return max(cell_len(visible(line)) for cell in cells for line in cell.split("\n"))
+
+
+def _print_columns(
+    title: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    widths: Sequence[int],
+    console: Console,
+) -> None:
+    table = Table(title=plain(title))
+    for number, (heading, width) in enumerate(zip(header, widths, strict=True)):
+        justify: JustifyMethod = "right" if number else "left"
+        table.add_column(plain(heading), justify=justify, width=width, overflow="fold")
+    for row in rows:
+        table.add_row(*("\n".join(map(plain, cell.split("\n"))) for cell in row))
+    console.print(table)
 
 
 def print_registration(registration: "Registration", console: Console) -> None:

@@ -1,12 +1,12 @@
 """The tables that end a study, run now or finished before."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
 
-from fakeface_bench.cli.console import plain, print_registration, print_way_to
+from fakeface_bench.cli.console import plain, print_registration, print_table, print_way_to
 
 if TYPE_CHECKING:  # importing them would load TensorFlow
     from fakeface_bench.again import FinishedStudy
@@ -20,19 +20,11 @@ def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
     record = outcome.record
     how = f", {record.trained}" if record.trained else ""
     title = f"{record.model} on {record.data} ({record.weights.label} weights{how})"
-    table = Table(title=plain(title))
-    for heading in ("metric", "validation", "test (95 % interval)"):
-        table.add_column(heading, justify="left" if heading == "metric" else "right")
-    for row in summary_rows(record):
-        table.add_row(*row)
-    table.add_row("weights", "", record.weights.label, end_section=True)
-    console.print(table)
-    parts = Table(*PARTS_HEADER, title="parts of the test split (95 % intervals)")
-    parts.columns[0].no_wrap = True
-    for part in part_rows(record):
-        parts.add_row(*(plain(cell.replace(" (", "\n(")) for cell in part))
-    if parts.row_count:
-        console.print(parts)
+    images = len(record.valid.y_true), len(record.test.y_true)
+    rows = [*summary_rows(record), ("weights", "", record.weights.label)]
+    _print_metrics(title, images, rows, record.test.threshold, console)
+    if parts := part_rows(record):
+        print_table("parts of the test split (95 % intervals)", PARTS_HEADER, parts, console)
     if record.weights.warning:
         console.print(f"[yellow]{plain(record.weights.warning)}[/]", soft_wrap=True)
     states = [trial.state for trial in record.search.trials]
@@ -56,13 +48,10 @@ def print_finished(finished: "FinishedStudy", console: Console) -> None:
 
     saved, run = finished.saved, finished.run
     how = f", {saved.identity.trained}" if saved.identity.trained else ""
-    table = Table(title=plain(f"{run.model} on {run.dataset} ({run.weights} weights{how})"))
-    for heading in ("metric", "validation", "test (95 % interval)"):
-        table.add_column(heading, justify="left" if heading == "metric" else "right")
-    for row in main_rows(finished.results):
-        table.add_row(*row)
-    table.add_row("weights", "", run.weights)
-    console.print(table)
+    title = f"{run.model} on {run.dataset} ({run.weights} weights{how})"
+    images = int(run.figures.get("data/valid_images", 0)), len(saved.y_true)
+    rows = [*main_rows(finished.results), ("weights", "", run.weights)]
+    _print_metrics(title, images, rows, saved.kept.threshold, console)
     if saved.warning:
         console.print(f"[yellow]{plain(saved.warning)}[/]", soft_wrap=True)
     when = datetime.fromtimestamp(run.began / 1000).strftime("%Y-%m-%d %H:%M")
@@ -76,3 +65,19 @@ def print_finished(finished: "FinishedStudy", console: Console) -> None:
     print_way_to(run.experiment_id, run.run_id, console)
     if finished.registration:
         print_registration(finished.registration, console)
+
+
+def _print_metrics(
+    title: str,
+    images: tuple[int, int],
+    rows: Sequence[tuple[str, str, str]],
+    threshold: float,
+    console: Console,
+) -> None:
+    """Print the table of metrics of both splits, and what to mind of it."""
+    from fakeface_bench.report import few_images_told, results_header, threshold_told
+
+    print_table(title, results_header(*images), rows, console)
+    console.print(threshold_told(threshold), highlight=False)
+    if few := few_images_told(images[1]):
+        console.print(f"[yellow]Warning:[/] {few}", highlight=False)

@@ -1,21 +1,17 @@
 """What a person sees at the end of a test elsewhere: a table, sentences, and where the rest is."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console, JustifyMethod
-from rich.table import Table
+from rich.console import Console
 
-from fakeface_bench.cli.console import plain, print_way_to
+from fakeface_bench.cli.console import plain, print_table, print_way_to
 
 if TYPE_CHECKING:  # importing them would load TensorFlow
     from fakeface_bench.evaluate import EvaluationOutcome
     from fakeface_bench.generalise import GeneralisationOutcome
     from fakeface_bench.robustness import RobustnessOutcome
-
-#: Heads of the columns, and the rows.
-Content = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 
 def print_evaluation(outcome: "EvaluationOutcome", console: Console) -> None:
@@ -24,7 +20,7 @@ def print_evaluation(outcome: "EvaluationOutcome", console: Console) -> None:
 
     model = outcome.scores[0].model
     title = f"{model.label}, trained on {model.data} (95 % intervals)"
-    print_table(title, evaluation_rows(outcome.scores), console)
+    print_table(title, *evaluation_rows(outcome.scores), console)
     print_end(evaluation_sentences(outcome.scores), outcome.folder, console)
     print_way_to(outcome.experiment_id, outcome.run_id, console)
 
@@ -34,7 +30,7 @@ def print_generalisation(outcome: "GeneralisationOutcome", console: Console) -> 
     from fakeface_bench.report import generalisation_rows, generalisation_sentences
 
     title = f"ROC AUC of {', '.join(outcome.record.models)} (95 % intervals)"
-    print_table(title, generalisation_rows(outcome.record), console)
+    print_table(title, *generalisation_rows(outcome.record), console)
     print_end(generalisation_sentences(outcome.record), outcome.folder, console)
     print_way_to(outcome.experiment_id, outcome.run_id, console)
 
@@ -44,21 +40,9 @@ def print_robustness(outcome: "RobustnessOutcome", console: Console) -> None:
     from fakeface_bench.report.robustness import robustness_rows, robustness_verdict
 
     verdict = robustness_verdict(outcome.robustness)
-    print_table(verdict.headline, robustness_rows(outcome.robustness), console)
+    print_table(verdict.headline, *robustness_rows(outcome.robustness), console)
     print_end([*verdict.paragraphs, *verdict.others], outcome.folder, console)
     print_way_to(outcome.experiment_id, outcome.run_id, console)
-
-
-def print_table(title: str, content: Content, console: Console) -> None:
-    """Print a table, its first column to the left."""
-    header, rows = content
-    table = Table(title=plain(title))
-    for number, heading in enumerate(header):
-        place: JustifyMethod = "right" if number else "left"
-        table.add_column(plain(heading), justify=place, overflow="fold")
-    for row in rows:
-        table.add_row(*map(plain, row))
-    console.print(table)
 
 
 def print_end(sentences: Iterable[str], folder: Path | None, console: Console) -> None:

@@ -27,9 +27,11 @@ from fakeface_bench.config.names import (
 )
 from fakeface_bench.config.study import (
     STORAGE_VARIABLE,
+    TOLD_OPTIONS,
     StudyConfig,
     equalising_quality,
     holds_password,
+    option_told,
     without_credentials,
 )
 from fakeface_bench.config.transfer import (
@@ -66,6 +68,7 @@ __all__ = [
     "SPACE_VERSION",
     "STORAGE_VARIABLE",
     "STUDY_VERSION",
+    "TOLD_OPTIONS",
     "TUNING_VERSION",
     "UNTOUCHED",
     "AuditConfig",
@@ -83,5 +86,6 @@ __all__ = [
     "equalising_quality",
     "holds_password",
     "listed",
+    "option_told",
     "without_credentials",
 ]

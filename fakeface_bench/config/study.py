@@ -24,6 +24,43 @@ SECRET_FIELD = re.compile(
 )
 
 
+#: How an option is told where studies differ by it, in the order in which names hold them; what its
+#: default is called.
+_TOLD = {
+    "limit": ("limit {}", "all images"),
+    "image_size": ("{} px", "usual size"),
+    "weights": ("{} weights", ""),
+    "fit": ("{}d", "cropped"),
+    "balance": ("balanced {}", "not balanced"),
+    "batch_size": ("batches of {}", "usual batches"),
+    "augment": ("augment {}", "augment searched"),
+    "precision": ("{}", "precision measured"),
+    "trials": ("{} trials", ""),
+    "epochs": ("{} epochs", ""),
+    "timeout_minutes": ("{} minutes", "no time limit"),
+    "seed": ("seed {}", ""),
+    "seeds": ("{} seeds", "1 seed"),
+}
+TOLD_OPTIONS = tuple(_TOLD)
+
+
+def option_told(key: str, value: object) -> str:
+    """Say an option of a study in words, as a name holds it: `limit 150`, `96 px`, `seed 3`.
+
+    Args:
+        key: One of `TOLD_OPTIONS`.
+        value: As it was asked, or as a run holds it, in text.
+    """
+    words, usual = _TOLD[key]
+    default = getattr(StudyConfig(), key)
+    if isinstance(default, str):
+        shown, is_default = str(value), value == default
+    else:
+        number = float(str(value))
+        shown, is_default = f"{number:g}", number == default
+    return usual if usual and is_default else words.format(shown)
+
+
 def equalising_quality(equalise: str) -> int | None:
     """Return the quality of the JPEG that `equalise` names, from 1 to 100.
 

@@ -1,7 +1,7 @@
 """A finished study as a comparison reads it back: its figures, costs and every test prediction."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -83,6 +83,8 @@ class ComparedStudy:
         ledger: What it cost.
         machine: What it ran on, in words; empty where that is not known.
         trials: Number of trials that its search holds.
+        settings: How it was asked, in words, by each of `TOLD_OPTIONS`, and `image_size_px`; empty
+            where that is not known.
     """
 
     identity: StudyIdentity
@@ -97,6 +99,7 @@ class ComparedStudy:
     ledger: Ledger
     machine: str = ""
     trials: int = 0
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:

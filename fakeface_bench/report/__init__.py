@@ -23,7 +23,14 @@ from fakeface_bench.report.explanation import (
 )
 from fakeface_bench.report.model_card import CARD_FILE, with_elsewhere
 from fakeface_bench.report.parts import PARTS_HEADER, part_rows
-from fakeface_bench.report.results import RESULTS_FILE, Results, read_results
+from fakeface_bench.report.results import (
+    RESULTS_FILE,
+    Results,
+    few_images_told,
+    read_results,
+    results_header,
+    threshold_told,
+)
 from fakeface_bench.report.saved_study import SAVED_FILES, identity_of, read_saved_study
 from fakeface_bench.report.set_predictions import write_set_predictions
 from fakeface_bench.report.study_report import write_costs, write_study_report
@@ -61,6 +68,7 @@ __all__ = [
     "evaluation_markdown",
     "evaluation_rows",
     "evaluation_sentences",
+    "few_images_told",
     "figures_told",
     "generalisation_markdown",
     "generalisation_rows",
@@ -71,9 +79,11 @@ __all__ = [
     "part_rows",
     "read_results",
     "read_saved_study",
+    "results_header",
     "summary_headline",
     "summary_markdown",
     "summary_rows",
+    "threshold_told",
     "verdict_of",
     "with_elsewhere",
     "write_audit_report",

@@ -11,6 +11,8 @@ from fakeface_bench.evaluation.intervals import Interval, roc_auc_interval, wils
 from fakeface_bench.records import ScoredSplit, ShortcutFloor, StudyRecord
 from fakeface_bench.report.curves import confusion_counts
 
+#: Fewer test images than this tell little.
+FEWEST_IMAGES = 100
 RESULTS_FILE = "results.csv"
 
 
@@ -46,6 +48,33 @@ def results_of(record: StudyRecord) -> Results:
 def with_interval(figure: str, interval: Interval) -> str:
     """Write a figure with its interval: `0.842 (0.806 to 0.878)`."""
     return f"{figure} ({interval.low:.3f} to {interval.high:.3f})"
+
+
+def results_header(valid_images: int, test_images: int) -> tuple[str, str, str]:
+    """Return the heading of a table of metrics, with the number of images."""
+    return (
+        "metric",
+        f"validation (n = {valid_images:,})",
+        f"test (n = {test_images:,}; 95 % interval)",
+    )
+
+
+def threshold_told(threshold: float) -> str:
+    """Say at which threshold the table's calls are, and that those of the curves differ."""
+    return (
+        f"Accuracy and F1 are at threshold {threshold:.3f}, chosen on validation; epoch by epoch "
+        "(learning curves, val/accuracy by step) accuracy is at 0.5."
+    )
+
+
+def few_images_told(test_images: int) -> str:
+    """Warn of a test split that is too small to tell much; empty where it is not."""
+    if test_images >= FEWEST_IMAGES:
+        return ""
+    return (
+        f"{test_images:,} test images are few (under {FEWEST_IMAGES}): mind how wide the intervals "
+        "are."
+    )
 
 
 def floor_told(floor: ShortcutFloor) -> str:

@@ -82,9 +82,10 @@ def legend(axes: Axes, place: Place = "best", columns: int = 1) -> None:
     axes.legend(loc=place, ncols=columns, fontsize=SMALL_POINTS, framealpha=0.9)
 
 
-def whole_numbers(axes: Axes, count: int) -> None:
-    """Tick the x axis at whole numbers from 0, with room for a single one."""
-    axes.set_xlim(-0.5 if count < 5 else -0.03 * count, max(count - 1, 0) * 1.03 + 0.5)
+def whole_numbers(axes: Axes, count: int, first: int = 0) -> None:
+    """Tick the x axis at whole numbers from the first, with room for a single one."""
+    low, high = -0.5 if count < 5 else -0.03 * count, max(count - 1, 0) * 1.03 + 0.5
+    axes.set_xlim(first + low, first + high)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True, min_n_ticks=1))
 
 

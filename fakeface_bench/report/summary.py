@@ -6,7 +6,15 @@ from fakeface_bench.evaluation.intervals import Interval
 from fakeface_bench.records import Ledger, StudyRecord
 from fakeface_bench.report.markdown import escaped, table
 from fakeface_bench.report.parts import PARTS_HEADER, part_rows
-from fakeface_bench.report.results import Results, floor_told, results_of, with_interval
+from fakeface_bench.report.results import (
+    Results,
+    few_images_told,
+    floor_told,
+    results_header,
+    results_of,
+    threshold_told,
+    with_interval,
+)
 
 #: What the short table shows, in this order: rows of `METRICS`, and the threshold.
 MAIN_METRICS = (
@@ -73,7 +81,9 @@ def _markdown(
         *warning,
         escaped(headline),
         "### Results",
-        table(("metric", "validation", "test (95 % interval)"), metrics),
+        table(results_header(len(record.valid.y_true), len(record.test.y_true)), metrics),
+        threshold_told(record.test.threshold),
+        *(f"**{told}**" for told in (few_images_told(len(record.test.y_true)),) if told),
         *_parts(record),
         "### Cost",
         table(("stage", "seconds, cold", "seconds, this run"), _cost_rows(ledger)),

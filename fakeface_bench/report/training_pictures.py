@@ -8,6 +8,11 @@ from matplotlib.axes import Axes
 from fakeface_bench.records import EpochRecord, FitRecord, StudyRecord
 from fakeface_bench.report import style
 
+#: In the course of a fit a picture is called fake from here on: the study's own threshold is chosen
+#: when it is over.
+CURVE_THRESHOLD = 0.5
+#: What its epochs have in MLflow as steps from 0.
+_FIRST_EPOCH = 1
 #: Each panel: its axis, then the lines as (attribute of the epoch, name, colour).
 _PANELS = (
     (
@@ -18,7 +23,7 @@ _PANELS = (
         ),
     ),
     (
-        "Accuracy",
+        f"Accuracy at {CURVE_THRESHOLD}",
         (
             ("train_accuracy", "train", style.TRAIN_COLOUR),
             ("val_accuracy", "validation", style.VALID_COLOUR),
@@ -38,14 +43,14 @@ def write_learning_curves(record: StudyRecord, folder: Path) -> None:
     panels = figure.subplots(len(_PANELS), 1, sharex=True)
     for axes, (name, lines) in zip(panels, _PANELS, strict=True):
         _draw_panel(axes, fit.epochs, lines)
-        axes.axvline(fit.best_epoch, linestyle=":", color=style.INK, linewidth=1.5)
+        axes.axvline(_FIRST_EPOCH + fit.best_epoch, linestyle=":", color=style.INK, linewidth=1.5)
         _mark_stages(axes, fit)
         style.dress(axes, "", name)
-        style.whole_numbers(axes, count)
+        style.whole_numbers(axes, count, _FIRST_EPOCH)
     best = fit.best
-    label = f"kept: epoch {best.epoch}, ROC AUC {best.val_roc_auc:.3f}"
+    label = f"kept: epoch {_FIRST_EPOCH + best.epoch}, ROC AUC {best.val_roc_auc:.3f}"
     panels[-1].plot(
-        [fit.best_epoch],
+        [_FIRST_EPOCH + fit.best_epoch],
         [best.val_roc_auc],
         "*",
         color=style.INK,
@@ -53,7 +58,7 @@ def write_learning_curves(record: StudyRecord, folder: Path) -> None:
         label=label,
         linestyle="none",
     )
-    panels[-1].set_xlabel("Epoch (counted from 0)", fontsize=style.LABEL_POINTS)
+    panels[-1].set_xlabel("Epoch (counted from 1; MLflow's step 0)", fontsize=style.LABEL_POINTS)
     for axes in panels:
         style.legend(axes)
     style.save(figure, folder / "learning_curves.png")
@@ -64,9 +69,14 @@ def _mark_stages(axes: Axes, fit: FitRecord) -> None:
     alone = len(fit.epochs) - len(fit.last_stage)
     if alone:
         axes.axvspan(
-            -0.5, alone - 0.5, color=style.PALE_INK, alpha=0.15, linewidth=0, label="head alone"
+            _FIRST_EPOCH - 0.5,
+            _FIRST_EPOCH + alone - 0.5,
+            color=style.PALE_INK,
+            alpha=0.15,
+            linewidth=0,
+            label="head alone",
         )
-        axes.set_xlim(-0.5, len(fit.epochs) - 0.5)
+        axes.set_xlim(_FIRST_EPOCH - 0.5, _FIRST_EPOCH + len(fit.epochs) - 0.5)
 
 
 def _draw_panel(
@@ -74,5 +84,5 @@ def _draw_panel(
 ) -> None:
     for attribute, name, colour in lines:
         values = [getattr(epoch, attribute) for epoch in epochs]
-        numbers = [epoch.epoch for epoch in epochs]
+        numbers = [_FIRST_EPOCH + epoch.epoch for epoch in epochs]
         axes.plot(numbers, values, "o-", color=colour, linewidth=2, markersize=4.5, label=name)

@@ -18,7 +18,7 @@ from fakeface_bench.errors import (
 )
 from fakeface_bench.features.graphs import models_let_go
 from fakeface_bench.interruption import as_interruption
-from fakeface_bench.progress import Progress
+from fakeface_bench.progress import Progress, tell_beside
 from fakeface_bench.records import EpochRecord, SearchRecord, TrialRecord
 from fakeface_bench.search.results import best_trial, search_record
 from fakeface_bench.search.sharing import ask, fail_dead, given_up, heartbeat, turn
@@ -118,6 +118,8 @@ def optimise(
             if failures == MAX_FAILURES_IN_A_ROW:
                 raise StudyError(f"{failures} trials in a row failed, the last: {ended.reason}")
             before, useful = useful, _count(study.get_trials(deepcopy=False), *_USEFUL)
+            if best := best_trial([trial_record(trial) for trial in finished_trials(study)]):
+                tell_beside(advance, f"best validation ROC AUC {best.value:.3f}")
             advance(useful - before)
     return search_record(study)
 

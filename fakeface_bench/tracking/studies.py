@@ -8,7 +8,7 @@ import mlflow
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from fakeface_bench.config import UNTOUCHED
+from fakeface_bench.config import TOLD_OPTIONS, UNTOUCHED, StudyConfig, option_told
 from fakeface_bench.errors import UsageError
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.queries import all_runs
@@ -62,6 +62,18 @@ class StudyRun:
     def limit(self) -> int:
         """Most images of each split and class that it was to use; 0 for all."""
         return int(float(self.params.get("limit", 0)))
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """How it was asked, in words, by each of `TOLD_OPTIONS`; of weights, what they were.
+
+        Beside them stands the side of the network's input, `image_size_px`.
+        """
+        usual = StudyConfig()
+        asked = {key: self.params.get(key, str(getattr(usual, key))) for key in TOLD_OPTIONS}
+        kind = "a file's" if self.weights.startswith("file:") else self.weights
+        told = {key: option_told(key, value) for key, value in (asked | {"weights": kind}).items()}
+        return told | {"image_size_px": self.params.get("image_size_px", "")}
 
     @property
     def key(self) -> StudyKey:

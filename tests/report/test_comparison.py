@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from fakeface_bench.evaluation.intervals import wilson_interval
+from fakeface_bench.config import TOLD_OPTIONS, StudyConfig, option_told
+from fakeface_bench.evaluation.intervals import roc_auc_interval, wilson_interval
 from fakeface_bench.records import ComparedStudy, LeftOut
 from fakeface_bench.report.comparison import (
     Comparison,
@@ -165,11 +166,65 @@ def test_names_that_collide_are_told_apart() -> None:
     assert max(map(len, names)) < 50
 
 
-@pytest.mark.parametrize("wrong", [range(0), range(IMAGES), range(0, IMAGES, 2)])
-def test_accuracy_that_resamples_cannot_vary_has_the_wilson_interval(wrong: range) -> None:
-    found = compare_studies([planted("one", wrong, 1.0)]).best.accuracy.interval
-    assert found == wilson_interval(IMAGES - len(wrong), IMAGES)
-    assert found.low < found.high
+@pytest.mark.parametrize("wrong", [range(0), range(IMAGES), range(0, IMAGES, 2), range(40)])
+def test_intervals_of_one_seed_are_those_of_its_own_table(wrong: range) -> None:
+    study = planted("one", wrong, 1.0)
+    best = compare_studies([study]).best
+    assert best.accuracy.interval == wilson_interval(IMAGES - len(wrong), IMAGES)
+    assert best.accuracy.interval.low < best.accuracy.interval.high
+    assert best.roc_auc.interval == roc_auc_interval(study.y_true, study.kept.y_score)
+
+
+def asked(study: ComparedStudy, **options: object) -> ComparedStudy:
+    """A study as it was asked; of what is not named, as usual."""
+    given = StudyConfig().as_params() | {"weights": study.identity.weights} | options
+    told = {key: option_told(key, given[key]) for key in TOLD_OPTIONS}
+    size = str(given["image_size"] or 224)
+    return replace(study, settings=told | {"image_size_px": size})
+
+
+def test_names_hold_whatever_differs_among_the_compared() -> None:
+    small, tuned = planted("small", range(1), 1.0), planted("small", range(2), 1.0)
+    large = planted("large", range(3), 1.0, weights="random")
+    assert unique_labels([asked(small), asked(large)]) == [
+        "small, imagenet weights",
+        "large, random weights",
+    ]
+    assert unique_labels([asked(small), asked(tuned, image_size=96, trials=5)]) == [
+        "small, usual size, 20 trials",
+        "small, 96 px, 5 trials",
+    ]
+    assert unique_labels([asked(small, seed=1), asked(small, seed=2)]) == [
+        "small, seed 1",
+        "small, seed 2",
+    ]
+    assert unique_labels([asked(small, limit=150), asked(tuned, limit=150)]) == [
+        "small, imagenet, 1",
+        "small, imagenet, 2",
+    ]
+    scratch = planted("cnn", range(3), 1.0, weights="random", trained="trained from scratch")
+    assert unique_labels([asked(small), asked(scratch)]) == ["small", "cnn"]
+
+
+def test_limits_and_sizes_are_warned_of_in_words() -> None:
+    usual = paragraph(asked(SMALL), asked(MIDDLE))
+    assert "Mind" not in usual
+    assert (
+        "Mind the data: the studies used 150 images of each split and class (limit), not the whole "
+        "dataset." in paragraph(asked(SMALL, limit=150), asked(MIDDLE, limit=150))
+    )
+    text = paragraph(asked(SMALL), asked(MIDDLE, image_size=96))
+    assert (
+        "Mind the sizes: the networks saw the pictures at different ones, middle at 96 px and "
+        "small at 224 px." in text
+    )
+
+
+def test_few_test_images_are_warned_of() -> None:
+    few = study("few", calls(labels(80), range(9)), 1.0)
+    assert "Mind the test images: 80 test images are few (under 100)" in paragraph(few)
+    assert "Mind the test images" not in paragraph(study("more", calls(labels(100), range(9)), 1.0))
+    assert "Leaderboard (n = 80 test images)" in comparison_markdown(compare_studies([few]))
 
 
 def test_seeds_that_are_all_right_keep_their_resampled_interval() -> None:
@@ -230,7 +285,7 @@ def test_one_study_has_nothing_to_be_compared_with() -> None:
     assert (verdict.headline, verdict.weight) == ("One study: middle", "note")
     assert verdict.paragraph == (
         "There is one study and nothing to compare it with: middle is right on 95.0 % of n = 200 "
-        "test images (95 % 91.5 to 97.5) and cost 10 minutes from a cold start."
+        "test images (95 % 91.0 to 97.3) and cost 10 minutes from a cold start."
     )
     assert found.steps == found.rivals == ()
 
@@ -258,7 +313,7 @@ def test_missing_evidence_is_no_tie() -> None:
     assert "large is ahead by 12.5 points (95 % 2.5 to 22.5; McNemar's test p = 0.062)" in (
         verdict.paragraph
     )
-    assert verdict.paragraph.endswith("ahead by up to 22.5 points is not ruled out.")
+    assert "ahead by up to 22.5 points is not ruled out. Mind the test images" in verdict.paragraph
 
 
 def test_the_same_rightness_leaves_room_for_a_difference() -> None:
@@ -435,8 +490,8 @@ def test_rows_for_the_terminal(three: Comparison) -> None:
     assert header == ("model", "accuracy (95 %)", "ROC AUC (95 %)", "cold", "warm")
     assert rows[1] == (
         "middle",
-        "0.950 (0.915 to 0.975)",
-        "0.950 (0.915 to 0.975)",
+        "0.950 (0.910 to 0.973)",
+        "0.950 (0.920 to 0.980)",
         "10 min",
         "10 min",
     )

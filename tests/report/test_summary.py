@@ -1,6 +1,7 @@
 """The short texts say the figures, the cost, and first of all the warning."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -8,7 +9,16 @@ import pytest
 from fakeface_bench.evaluation.metrics import METRICS
 from fakeface_bench.evaluation.parts import part_metrics
 from fakeface_bench.records import Ledger, RepeatRecord, ShortcutFloor, StudyRecord
-from fakeface_bench.report import part_rows, summary_headline, summary_markdown, summary_rows
+from fakeface_bench.report import (
+    few_images_told,
+    main_rows,
+    part_rows,
+    read_results,
+    summary_headline,
+    summary_markdown,
+    summary_rows,
+)
+from fakeface_bench.report.results import results_of, write_results_csv
 from fakeface_bench.report.summary import MAIN_METRICS, results_markdown
 
 
@@ -32,6 +42,28 @@ def test_rows_hold_the_main_metrics_and_the_threshold(record: StudyRecord) -> No
         f"{record.test.metrics['average_precision']:.3f}",
     )
     assert " to " in rows[0][2]
+
+
+def test_the_table_says_n_and_at_which_threshold_its_calls_are(
+    record: StudyRecord, ledger: Ledger
+) -> None:
+    text = summary_markdown(record, ledger)
+    assert "| metric | validation (n = 80) | test (n = 60; 95 % interval) |" in text
+    assert "Accuracy and F1 are at threshold 0.470, chosen on validation" in text
+    assert "accuracy is at 0.5." in text
+    assert "**60 test images are few (under 100): mind how wide the intervals are.**" in text
+    assert few_images_told(99)
+    assert not few_images_told(100)
+
+
+def test_figures_come_back_from_their_table(record: StudyRecord, tmp_path: Path) -> None:
+    write_results_csv(record, tmp_path / "results.csv")
+    back, written = read_results(tmp_path / "results.csv"), results_of(record)
+    assert back.keys == written.keys
+    assert back.test == pytest.approx(dict(written.test))
+    assert back.valid == pytest.approx(dict(written.valid))
+    assert back.intervals.keys() == written.intervals.keys()
+    assert main_rows(back) == summary_rows(record)
 
 
 def test_a_metric_that_is_not_defined_is_a_dash(record: StudyRecord) -> None:

@@ -2,7 +2,12 @@
 
 from collections.abc import Sequence
 
+from fakeface_bench.config import StudyConfig, option_told
 from fakeface_bench.report.comparison.comparison import Comparison
+from fakeface_bench.report.comparison.units import listed
+from fakeface_bench.report.results import few_images_told
+
+ALL_IMAGES = option_told("limit", StudyConfig().limit)
 
 
 def cost_cautions(comparison: Comparison) -> list[str]:
@@ -23,6 +28,30 @@ def cost_cautions(comparison: Comparison) -> list[str]:
         f"Mind the costs: {sentence}" if place == 0 else f"{sentence[0].upper()}{sentence[1:]}"
         for place, sentence in enumerate(found)
     ]
+
+
+def data_cautions(comparison: Comparison) -> list[str]:
+    """Say what part of the data was used, and at what sizes, where that is not as usual."""
+    found = []
+    if few := few_images_told(comparison.images):
+        found.append(f"Mind the test images: {few}")
+    limits = {study.settings.get("limit", ALL_IMAGES) for study in comparison.studies}
+    if limits != {ALL_IMAGES}:
+        told = " and ".join(sorted(limits)).replace("limit ", "")
+        found.append(
+            f"Mind the data: the studies used {told} images of each split and class (limit), not "
+            "the whole dataset."
+        )
+    asked = {study.settings.get("image_size", "") for study in comparison.studies}
+    if len(asked) > 1:
+        sizes = listed(
+            [
+                f"{study.label} at {study.settings.get('image_size_px') or '?'} px"
+                for study in comparison.studies
+            ]
+        )
+        found.append(f"Mind the sizes: the networks saw the pictures at different ones, {sizes}.")
+    return found
 
 
 def _span(counts: Sequence[int]) -> str:

@@ -121,7 +121,7 @@ def _ranked(studies: Sequence[ComparedStudy]) -> list[tuple[Standing, dict[str, 
     leading = on_front([costs[n] for n in order], [accuracies[n] for n in order])
     resampled = resampled_figures(y_true, [study.seeds for study in chosen])
     joined = [
-        figures_with_intervals(figures[n], values, len(y_true))
+        figures_with_intervals(studies[n], figures[n], values)
         for n, values in zip(order, resampled, strict=True)
     ]
     rows = zip(chosen, unique_labels(chosen), joined, leading, resampled, strict=True)

@@ -38,7 +38,7 @@ def leaderboard_markdown(comparison: Comparison) -> str:
     """Return the whole leaderboard: figures and costs, times to target, sizes and speeds."""
     verdict = verdict_of(comparison)
     parts = [
-        "# Leaderboard",
+        f"# Leaderboard (n = {comparison.images:,} test images)",
         f"**{escaped(verdict.headline)}.**",
         escaped(verdict.paragraph),
         table(*quality_rows(comparison)),
@@ -56,7 +56,7 @@ def _cut(comparison: Comparison, most: int) -> str:
         *_warnings(comparison, most),
         f"**{escaped(verdict.headline)}.**",
         escaped(verdict.paragraph),
-        "### Leaderboard",
+        f"### Leaderboard (n = {comparison.images:,} test images)",
         table(header, rows[:most]),
         *_more(len(rows) - most, "leaderboard.csv"),
         *_steps(comparison, most),

@@ -34,7 +34,8 @@ _FRONT = (
     "is the front; what another study beats in both is pale."
 )
 _CURVES = (
-    "Of the fit that was tested. Elapsed time counts from a cold start and holds preparation, "
+    "Of the fit that was tested, at threshold 0.5; the tables' accuracy is at each study's own "
+    "threshold. Epochs count from 1. Elapsed time counts from a cold start and holds preparation, "
     "extraction and epochs, not the search."
 )
 _HOLLOW = " Hollow marks are epochs that trained the head alone, before layers were trained too."

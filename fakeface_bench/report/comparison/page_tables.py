@@ -29,11 +29,13 @@ TERMS = (
      "done is not in them, so they are no cold cost."),
     ("Amortised", "The part of the cold cost that earlier runs spent."),
     ("95 % interval", "The middle 95 % of 1,000 stratified bootstrap resamples of the test images, "
-     "the same for all models; of a study with several seeds, the seeds are drawn anew too. It "
-     "covers neither another dataset nor, of a study with one seed, another training run. Where "
-     "every resample agrees, as where all calls are right, the accuracy of one seed has the "
-     "Wilson interval in its place; other figures shrink to a point: that is the method's limit, "
-     "not certainty."),
+     "the same for all models; of a study with several seeds, the seeds are drawn anew too. "
+     "Accuracy of one seed has the Wilson interval, as in the study's own table. It covers neither "
+     "another dataset nor, of a study with one seed, another training run. Where every resample "
+     "agrees, as where all calls are right, other figures shrink to a point: that is the method's "
+     "limit, not certainty."),
+    ("Validation accuracy", "In the curves it is at threshold 0.5, epoch by epoch; in the tables "
+     "every accuracy is at the study's own threshold, chosen on validation."),
     ("Difference", "Of two models on the same resamples, so that images hard for both do not "
      "count as a difference. One point is one per cent of the test images."),
     ("McNemar's test", "Exact and two-sided, on the images that one of two kept models alone "

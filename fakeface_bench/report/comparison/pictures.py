@@ -48,7 +48,7 @@ def draw_curves(comparison: Comparison, path: Path) -> None:
     """Draw validation accuracy by epoch, and below by elapsed time, of every final fit."""
     standings = comparison.standings
     curves = [accuracy_curve(study) for study in comparison.studies]
-    title = "Validation accuracy of the final fits"
+    title = "Validation accuracy of the final fits, at threshold 0.5"
     words = "hollow: the head alone, before layers were trained with it"
     more = [words] if any(curve.is_head_alone.any() for curve in curves) else []
     lines = "\n".join([_of_data(comparison), *more])
@@ -57,11 +57,10 @@ def draw_curves(comparison: Comparison, path: Path) -> None:
     for standing, curve in zip(standings, curves, strict=True):
         _draw_curve(by_epoch, standing, curve, by_time=False)
         _draw_curve(by_time, standing, curve, by_time=True)
-    style.dress(by_epoch, "Epoch (counted from 1)", "Validation accuracy")
+    style.dress(by_epoch, "Epoch (counted from 1)", "Validation accuracy at 0.5")
     by_epoch.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True, min_n_ticks=1))
-    style.dress(
-        by_time, "Elapsed from a cold start, without the search (log scale)", "Validation accuracy"
-    )
+    elapsed = "Elapsed from a cold start, without the search (log scale)"
+    style.dress(by_time, elapsed, "Validation accuracy at 0.5")
     _log_time(by_time, [float(time) for curve in curves for time in curve.elapsed])
     _explain(figure, standings, lines=True)
     style.save(figure, path)

@@ -66,7 +66,7 @@ def curve_plot(comparison: Comparison, key: str) -> Plot:
     curves = [accuracy_curve(study) for study in comparison.studies]
     by_time = key == "elapsed"
     name = "Elapsed time (log scale)" if by_time else "Epoch"
-    ground = layout(name, "Validation accuracy")
+    ground = layout(name, "Validation accuracy at 0.5")
     ground["xaxis"] |= (
         log_time([float(time) for curve in curves for time in curve.elapsed])
         if by_time

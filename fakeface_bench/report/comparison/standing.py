@@ -5,7 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fakeface_bench.evaluation.intervals import Interval, percentile_interval, wilson_interval
+from fakeface_bench.evaluation.intervals import (
+    Interval,
+    percentile_interval,
+    roc_auc_interval,
+    wilson_interval,
+)
 from fakeface_bench.evaluation.paired import RESAMPLED
 from fakeface_bench.records import ComparedStudy, FloatArray
 
@@ -16,8 +21,8 @@ class Figure:
 
     Attributes:
         value: Mean over its seeds.
-        interval: 95 %, over test images, and over seeds where there are several. Resampled, but
-            Wilson's for the accuracy of one seed that no resample varies.
+        interval: 95 %, over test images, and over seeds where there are several. Of one seed,
+            accuracy and ROC AUC have the very intervals of the study's own table.
         of_seeds: Of each seed, the kept model's first.
     """
 
@@ -71,7 +76,9 @@ class Standing:
 
 
 def figures_with_intervals(
-    of_seeds: Mapping[str, tuple[float, ...]], resampled: Mapping[str, FloatArray], images: int
+    study: ComparedStudy,
+    of_seeds: Mapping[str, tuple[float, ...]],
+    resampled: Mapping[str, FloatArray],
 ) -> dict[str, Figure]:
     """Join each figure of a study's seeds with its interval."""
     figures = {
@@ -80,8 +87,10 @@ def figures_with_intervals(
         )
         for key in RESAMPLED
     }
-    accuracy = figures["accuracy"]
-    if len(accuracy.of_seeds) == 1 and np.ptp(resampled["accuracy"]) == 0:
-        right = round(accuracy.value * images)
-        figures["accuracy"] = replace(accuracy, interval=wilson_interval(right, images))
+    if len(study.seeds) == 1:
+        own = {
+            "accuracy": wilson_interval(int(study.right.sum()), len(study.right)),
+            "roc_auc": roc_auc_interval(study.y_true, study.kept.y_score),
+        }
+        figures |= {key: replace(figures[key], interval=own[key]) for key in own}
     return figures

@@ -5,7 +5,7 @@ Every sentence follows from the numbers by a rule.
 
 from dataclasses import dataclass
 
-from fakeface_bench.report.comparison.cautions import cost_cautions
+from fakeface_bench.report.comparison.cautions import cost_cautions, data_cautions
 from fakeface_bench.report.comparison.comparison import Comparison
 from fakeface_bench.report.comparison.nearest import beside_the_best, cost_told, not_shown
 from fakeface_bench.report.comparison.units import (
@@ -39,6 +39,7 @@ def verdict_of(comparison: Comparison) -> Verdict:
         *_seeds(comparison),
         *_chance(comparison),
         *_weights(comparison),
+        *data_cautions(comparison),
         *cost_cautions(comparison),
     ]
     return Verdict(_headline(comparison), " ".join(sentences), _weight(comparison))
