@@ -48,6 +48,7 @@ def score_set(trained: Trained, test_set: TestSet, progress: Progress) -> SetSco
             paths=tuple(rows["path"]),
             sources=tuple(rows["source"]),
             tiers=tuple(rows["tier"]),
+            categories=tuple(rows["category"]),
             threshold=threshold,
             metrics={key: figure.value for key, figure in figures.items()},
         ),

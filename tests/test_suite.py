@@ -177,6 +177,7 @@ def test_a_network_is_not_asked_what_it_has_no_use_for() -> None:
         ({"weights": __file__}, False),
         ({"timeout_minutes": 5.0}, True),
         ({"data": "other"}, True),
+        ({"classes": "real:nature"}, True),
         ({"data": "other", "balance": "sources"}, False),
     ],
 )

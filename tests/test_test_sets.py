@@ -46,6 +46,34 @@ def test_any_other_is_tested_on_all_its_images(unsplit: Path, progress: Recorded
     assert found.floor is not None
 
 
+def test_a_set_whose_official_splits_lack_a_test_is_tested_on_all_its_images(
+    tiny_faces: Path, tmp_path: Path, progress: RecordedProgress
+) -> None:
+    shutil.copytree(tiny_faces / SPLITS / "train", tmp_path / "faces" / "train")
+    shutil.copytree(tiny_faces / SPLITS / "valid", tmp_path / "faces" / "val")
+    found = whole_set(str(tmp_path / "faces"), 0, progress)
+    assert (found.chosen, len(found.rows)) == ("all images", 68)
+
+
+def test_a_set_with_named_classes_is_tested_as_they_say(
+    tiny_faces: Path, tmp_path: Path, progress: RecordedProgress
+) -> None:
+    for label, name in (("real", "echt"), ("fake", "ki")):
+        shutil.copytree(tiny_faces / SPLITS / "test" / label, tmp_path / "faces" / name)
+    found = whole_set(str(tmp_path / "faces"), 0, progress, "real:echt,fake:ki")
+    assert found.rows["label"].eq(found.rows["path"].str.startswith("ki/")).all()
+    alone = whole_set(str(tmp_path / "faces" / "ki"), 0, progress, "fake:ki")
+    assert set(alone.rows["label"]) == {1}
+
+
+@pytest.mark.parametrize("below", ["real", "real/images"])
+def test_a_folder_that_wraps_the_pictures_of_one_class_is_of_that_class(
+    tiny_faces: Path, tmp_path: Path, progress: RecordedProgress, below: str
+) -> None:
+    shutil.copytree(tiny_faces / SPLITS / "test" / "real", tmp_path / below)
+    assert set(whole_set(str(tmp_path / below), 0, progress).rows["label"]) == {0}
+
+
 @pytest.mark.parametrize("label", ["real", "fake"])
 def test_one_class_suffices_in_its_folder_or_as_it(
     unsplit: Path, progress: RecordedProgress, label: str

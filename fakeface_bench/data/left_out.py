@@ -60,8 +60,8 @@ def report_copies(files: pd.DataFrame, progress: Progress) -> None:
     used = files[files["left_out"] == ""]
     if manipulations := int(manipulated(used).sum()):
         progress.say(
-            f"{manipulations:,} images look alike but for a manipulation, by their labels: each is "
-            "in one split with its original"
+            f"{manipulations:,} images are manipulations and their originals, by their looks and "
+            "labels: what belongs together is in one split"
         )
 
 

@@ -1,8 +1,10 @@
 """Decides which files a study uses, and in which split: no picture stands on both sides of one."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -11,6 +13,9 @@ from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.splits import SplitFractions, split_by_group
 from fakeface_bench.data.survey import Survey
 from fakeface_bench.errors import DataError
+
+Names = npt.NDArray[np.object_]
+Numbers = npt.NDArray[np.signedinteger[Any]]
 
 #: Why a file is left out.
 UNREADABLE = "unreadable"
@@ -23,9 +28,10 @@ def select_files(survey: Survey, seed: int) -> pd.DataFrame:
 
     Files that show one picture, copy by copy, are one `group`: the same bytes, or a chain of
     contents that look alike. What looks alike and carries opposite labels is taken for a
-    manipulation and its original: both are used, in one split. Left out are files that cannot be
-    decoded; groups in which the very same bytes or pixels carry both labels, for then a label is
-    wrong; and of a group that stands in several official splits, what is not in the latest (of
+    manipulation and its original: both are used, in one split. Frames of one video, and of videos
+    that share a face, are one group too. Left out are files that cannot be decoded; pictures of
+    which the very same bytes or pixels carry both labels, with all their copies, for then a label
+    is wrong; and of a group that stands in several official splits, what is not in the latest (of
     train, valid, test): in train it would be learned by heart, in valid it would let test choose
     among the trials, and a manipulation shows most of what its original does. So a group ends in
     one split. Where the project makes the split, or a part of it, no group is divided, and each
@@ -49,6 +55,7 @@ def select_files(survey: Survey, seed: int) -> pd.DataFrame:
     readable = files[files["error"] == ""]
     both = contradicted(readable).groupby(readable["group"]).transform("any")
     files.loc[both.index[both], "left_out"] = BOTH_LABELS
+    files["group"] = _with_videos(files)
     files["split"] = _split_sources(files, seed)
     order = _order(files[files["left_out"] == ""])
     behind = order < order.groupby(files["group"]).transform("max")
@@ -120,10 +127,38 @@ def _groups(survey: Survey) -> pd.Series:
     first, second = (
         known.get_indexer(survey.alike[name].to_numpy(object)) for name in ("first", "second")
     )
-    graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(len(names),) * 2)
+    joined = _joined(names, first, second, len(names))[number]
+    return pd.Series(joined, index=survey.files.index, dtype="str")
+
+
+def _with_videos(files: pd.DataFrame) -> pd.Series:
+    """Join the groups of all frames of a video, and those of videos that share a face."""
+    shown = files["videos"][files["videos"] != ""]
+    videos = shown.str.split("|").explode()
+    videos = files["source"][videos.index] + "/" + videos
+    if videos.empty:
+        return files["group"]
+    number, groups = pd.factorize(files["group"], sort=True)
+    video, known = pd.factorize(videos)
+    frames = pd.Series(number, index=files.index)[videos.index].to_numpy()
+    names = np.asarray(groups, dtype=object)
+    joined = _joined(names, frames, video + len(names), len(names) + len(known))
+    return pd.Series(joined[number], index=files.index, dtype="str")
+
+
+def _joined(names: Names, first: Numbers, second: Numbers, nodes: int) -> Names:
+    """Return the smallest name that links lead to from each name.
+
+    Args:
+        names: In order, of the first nodes; further ones only link these.
+        first: Nodes that links begin at.
+        second: Nodes that they end at.
+        nodes: Their number.
+    """
+    graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(nodes, nodes))
     _, component = connected_components(graph, directed=False)
     _, smallest = np.unique(component, return_index=True)
-    return pd.Series(names[smallest[component]][number], index=survey.files.index, dtype="str")
+    return np.asarray(names[smallest[component[: len(names)]]], dtype=object)
 
 
 def _split_sources(files: pd.DataFrame, seed: int) -> pd.Series:
@@ -139,7 +174,7 @@ def _split_sources(files: pd.DataFrame, seed: int) -> pd.Series:
             rows = official[here & (official["group"].map(placed) == donor)]
             parts = (donor, *(missing for missing in donors if donors[missing] == donor))
             drawn = _drawn(rows, SplitFractions().among(*parts), seed)
-            split.loc[rows.index] = rows["group"].map(drawn).fillna(donor).astype("str")
+            split.loc[rows.index] = [drawn.get(group, donor) for group in rows["group"]]
             placed |= drawn
     unsplit = usable[usable["split"].isna()]
     for _, rows in unsplit.groupby("source"):

@@ -26,6 +26,11 @@ from fakeface_bench.progress import Progress
 
 #: Of ciplab's fakes: `mid_161_0110` is of the middle tier, with the right eye and nose replaced.
 _TIERED = re.compile(r"(easy|mid|hard)_\d+_([01])([01])([01])([01])")
+#: Above the frames of a FaceForensics++ tree.
+_MANIPULATED = "manipulated_sequences"
+_SEQUENCES = ("original_sequences", _MANIPULATED)
+#: `000`, `000_003`, `000_003_0012` and, of actors, `01_02__walking__ABC`.
+_VIDEO = re.compile(r"(\d{3}|\d{2}(?=_))(?:_(\d{3}|\d{2}(?=__)))?(?![0-9A-Za-z])")
 #: Columns that a file's name may state.
 NAMED_PARTS = ("tier", "eyes", "nose", "mouth")
 #: What is told of a file besides its facts; `category` comes from folders or a table.
@@ -42,7 +47,8 @@ class Survey:
             folder; `label` (fake = 1); `split`, missing where the source has no official one;
             `category` (a generator, or what the picture shows; mostly empty); `tier` (`easy`,
             `mid`, `hard`, else empty), `eyes` (0 to 2 replaced), `nose` and `mouth` (0 or 1),
-            missing where the name does not state them; `size` in bytes, `mtime_ns`; and the facts
+            missing where the name does not state them; `videos` (as `videos_of` returns them);
+            `size` in bytes, `mtime_ns`; and the facts
             of `data.facts.FACTS`.
         alike: One row a pair of contents that show the same picture: their digests `first` and
             `second`, `distance` of their hashes in bits of 256, `mirrored`.
@@ -106,7 +112,7 @@ def _survey_one(
         split=pd.Series([image.split for image in images], dtype="str"),
         category=pd.Series([image.category for image in images], dtype="str"),
     )
-    return files.assign(**_named_parts(files)), skipped
+    return files.assign(**_named_parts(files), videos=files["path"].map(videos_of)), skipped
 
 
 def check_layouts(data: str, classes: str, one_class: bool = False) -> None:
@@ -157,6 +163,24 @@ def _category(folder: ClassFolder, path: Path) -> str:
     """Return the category that holds a class folder, else the first one within it."""
     within = str(path)[len(str(folder.path)) :].split(os.sep)[1:-1]  # quicker than `relative_to`
     return folder.category or next((name for name in within if not is_wrapper(name)), "")
+
+
+def videos_of(path: str) -> str:
+    """Return what names the videos that a frame of a FaceForensics++ tree is of, joined by `|`.
+
+    A manipulated one bears two names, `000_003`: of the video whose face is replaced, and of the
+    one whose face is put there. Empty for files of other trees. Where no folder or file bears such
+    a name, a folder counts as a video. Source: https://github.com/ondyari/FaceForensics.
+    """
+    parts = re.split(r"[/\\]", path)
+    trees = [part.lower() for part in parts if part.lower() in _SEQUENCES]
+    if not trees:
+        return ""
+    for name in (*reversed(parts[:-1]), parts[-1]):
+        if found := _VIDEO.match(name):
+            names = found.groups() if trees[0] == _MANIPULATED else found.groups()[:1]
+            return "|".join(filter(None, names))
+    return "/".join(parts[:-1])
 
 
 def _named_parts(files: pd.DataFrame) -> dict[str, pd.Series]:

@@ -53,6 +53,7 @@ class Detector:
             paths=tuple(rows["path"]),
             sources=tuple(rows["source"]),
             tiers=tuple(rows["tier"]),
+            categories=tuple(rows["category"]),
             threshold=self.threshold,
             metrics=figures,
             parts=part_metrics(y_true, y_score, self.threshold, rows),

@@ -32,6 +32,7 @@ class ScoredSplit:
         parts: Figures of one source (its name) or tier (`tier/` and its name) alone, by key;
             empty where there is one source and no tier.
         seconds: Spent on predicting, from what was read of the pictures; 0 where not measured.
+        categories: Generator, or what each image shows, length n; none where that is not known.
     """
 
     y_true: LabelArray
@@ -43,6 +44,7 @@ class ScoredSplit:
     metrics: Mapping[str, float]
     parts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     seconds: float = 0.0
+    categories: tuple[str, ...] = ()
 
 
 def part_members(

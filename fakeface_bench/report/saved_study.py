@@ -66,6 +66,7 @@ def write_predictions(record: StudyRecord, folder: Path) -> None:
     columns: dict[str, Any] = {
         "source": list(split.sources),
         "path": list(split.paths),
+        "category": list(split.categories) or "",
         "tier": list(split.tiers),
         "y_true": split.y_true,
     }

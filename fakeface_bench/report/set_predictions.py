@@ -21,6 +21,7 @@ def write_set_predictions(scores: Sequence[SetScores], folder: Path) -> None:
                 "data": cell.data,
                 "source": list(cell.scored.sources),
                 "path": list(cell.scored.paths),
+                "category": list(cell.scored.categories) or "",
                 "tier": list(cell.scored.tiers),
                 "digest": list(cell.digests),
                 "y_true": cell.scored.y_true,

@@ -377,7 +377,7 @@ def table(
     """Return a source and its files: of each `digest, label, split` one."""
     frame = pd.DataFrame(rows, columns=["digest", "label", "split"])
     frame = frame.astype({"split": "str"}).assign(error="", source=source)
-    frame["pixels"] = frame["digest"]
+    frame = frame.assign(pixels=frame["digest"], videos="")
     return Source(source, Path(folder)), frame.assign(path=frame["digest"] + ".jpg")
 
 

@@ -8,7 +8,14 @@ import pytest
 
 from fakeface_bench.data.catalogue import DATASETS, dataset_named
 from fakeface_bench.data.embedded import SYNTHETIC_SEED, SYNTHETIC_VERSION
-from fakeface_bench.data.sources import Source, check_data, prepare_sources, source_names
+from fakeface_bench.data.sources import (
+    Source,
+    check_data,
+    prepare_sources,
+    source_identities,
+    source_names,
+    split_data,
+)
 from fakeface_bench.errors import UsageError
 
 KEYS = [row.key for row in DATASETS]
@@ -116,6 +123,37 @@ def test_a_joint_in_a_folders_own_name_is_part_of_it(here: Path, progress: Any) 
     make("real+fake", "real")
     check_data("real+fake")
     assert list(prepare_sources("real+fake", progress)) == [Source("real_fake", here / "real+fake")]
+
+
+@pytest.mark.parametrize(
+    ("data", "parts"),
+    [
+        ("a+b", ["a+b"]),
+        ("a+b+140k", ["a+b", "140k"]),
+        ("140k + a+b", ["140k", "a+b"]),
+        ("a+b+c+d", ["a+b", "c+d"]),
+        ("c+d+a+b+synthetic", ["c+d", "a+b", "synthetic"]),
+        ("x++140k", ["x+", "140k"]),
+        ("sub/a+b+c", ["sub/a+b", "c"]),
+        ("c+nowhere", ["c", "nowhere"]),
+        ("~/h+o+140k+~/h", ["~/h+o", "140k", "~/h"]),
+    ],
+)
+def test_a_joint_in_a_folders_own_name_is_part_of_it_among_others_too(
+    here: Path, monkeypatch: pytest.MonkeyPatch, data: str, parts: list[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(here / "home"))
+    make("a+b", "c", "c+d", "x+", "sub/a+b", "home/h+o", "home/h")
+    assert split_data(data) == parts
+    if "nowhere" not in data:
+        check_data(data)
+        assert len(set(source_names(data))) == len(parts)
+
+
+def test_home_folders_are_understood_joined(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(here))
+    make("faces", "more")
+    assert source_identities("~/faces+~/more") == [str(here / "faces"), str(here / "more")]
 
 
 def test_a_row_comes_before_a_folder_of_its_name(here: Path) -> None:

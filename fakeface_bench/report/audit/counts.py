@@ -50,10 +50,11 @@ class Counts:
         identical_within: Those in one split.
         identical_across: Those in two splits.
         near: Similar or mirrored pairs.
-        near_within: Those in one split.
+        near_within: Those in one split with one label.
         near_across: Those in two splits.
         contradicting: Pairs of equal pixels with both labels.
         manipulated: Similar or mirrored pairs of a real and a fake image.
+        unplaced: Pairs of which an image is in no split.
         leaving_otherwise: Copies of held-out images left out that stand in no pair across splits:
             a chain of copies leads there.
     """
@@ -74,6 +75,7 @@ class Counts:
     near_across: PairCounts
     contradicting: PairCounts
     manipulated: PairCounts
+    unplaced: int
     leaving_otherwise: int
 
     @property
@@ -105,7 +107,7 @@ def count(audit: Audit) -> Counts:
         "identical_within": identical & within,
         "identical_across": identical & across,
         "near": ~identical,
-        "near_within": ~identical & within,
+        "near_within": ~identical & within & ~opposite,
         "near_across": ~identical & across,
         "contradicting": identical & opposite,
         "manipulated": ~identical & opposite,
@@ -119,6 +121,7 @@ def count(audit: Audit) -> Counts:
         wrong_extensions=int(files["wrong_extension"].sum()),
         animated=int((files["frames"] > 1).sum()),
         skipped=len(audit.skipped),
+        unplaced=int((~across & ~within).sum()),
         leaving_otherwise=_leaving_otherwise(audit, across),
         **{name: _pair_counts(audit, mask, of_many) for name, mask in chosen.items()},
     )

@@ -70,9 +70,7 @@ def _within(some: PairCounts, what: str) -> Finding:
 
 def _unplaced(counts: Counts) -> Iterator[Finding]:
     """Say how many pairs are left that stand neither in two splits nor in one."""
-    identical = counts.identical_within.pairs + counts.identical_across.pairs
-    number = counts.pairs - identical - counts.near_within.pairs - counts.near_across.pairs
-    if number:
+    if number := counts.unplaced:
         which = "has" if number == 1 else "have"
         text = f"{counted(number, 'listed pair')} {which} an image that is in no split."
         yield Finding("note", text)
