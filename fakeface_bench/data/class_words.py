@@ -4,7 +4,7 @@ Names are those of folders, and the values of a table of labels.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fakeface_bench.config import CLASS_NAMES, FAKE, REAL
 from fakeface_bench.errors import UsageError
@@ -89,6 +89,11 @@ def named_classes(text: str) -> dict[str, int]:
         if found.setdefault(_word(name), label) != label:
             raise UsageError(f"classes {text!r} gives {name!r} to both classes; keep one of them.")
     return found
+
+
+def and_joined(names: Sequence[str]) -> str:
+    """Join names as `a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _word(name: str) -> str:

@@ -12,11 +12,10 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from fakeface_bench.config import FAKE, REAL
-from fakeface_bench.data.class_words import class_of, split_of
+from fakeface_bench.data.class_words import and_joined, class_of, split_of
 from fakeface_bench.data.listing import (
     Placed,
     PlacedImage,
-    and_joined,
     list_images,
     printable,
     subfolders,

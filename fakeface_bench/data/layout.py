@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fakeface_bench.config import CLASS_NAMES
-from fakeface_bench.data.class_words import SPLITS, class_of, is_wrapper, split_of
+from fakeface_bench.data.class_words import SPLITS, and_joined, class_of, is_wrapper, split_of
 from fakeface_bench.data.listing import (
-    and_joined,
     may_hold_images,
+    only_folder_in,
     require_listable,
     subfolders,
     visible_in,
@@ -185,11 +185,9 @@ def _with_inner_splits(folders: list[ClassFolder]) -> list[ClassFolder]:
 
 def _unwrapped(folder: Path) -> Path:
     """Go down through folders such as `images` that are all their parent holds."""
-    while True:
-        held = [path for path in visible_in(folder) if may_hold_images(path)]
-        if len(held) != 1 or not held[0].is_dir() or not is_wrapper(held[0].name):
-            return folder
-        folder = held[0]
+    while (only := only_folder_in(folder)) and is_wrapper(only.name):
+        folder = only
+    return folder
 
 
 def _require_classes(folder: Path, labelled: Sequence[tuple[int, Path]], reading: _Reading) -> None:

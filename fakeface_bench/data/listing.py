@@ -106,14 +106,29 @@ def subfolders(folder: Path) -> list[Path]:
     return [path for path in visible_in(folder) if path.is_dir()]
 
 
+def only_folder_in(folder: Path) -> Path | None:
+    """Return the folder that lies alone in a folder, besides what is no picture; None for others.
+
+    It looks no further than it must: class folders hold very many files.
+    """
+    only: Path | None = None
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                path = Path(entry)
+                if path.name.startswith(".") or not may_hold_images(path):
+                    continue
+                if only or not path.is_dir():
+                    return None
+                only = path
+    except PermissionError:
+        return None
+    return only
+
+
 def may_hold_images(path: Path) -> bool:
     """Whether something in a folder is a picture by its name, or a folder."""
     return path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES
-
-
-def and_joined(names: Sequence[str]) -> str:
-    """Join names as `a`, `a and b`, `a, b and c`."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def pictures_outside(root: Path, listed: Sequence[Path]) -> list[tuple[str, str]]:

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fakeface_bench.config import CLASS_NAMES
-from fakeface_bench.data.class_words import class_of, is_wrapper, split_of
+from fakeface_bench.data.class_words import and_joined, class_of, is_wrapper, split_of
 from fakeface_bench.data.listing import (
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
-    and_joined,
     list_images,
     printable,
     subfolders,

@@ -46,6 +46,8 @@ def found(root: Path) -> list[tuple[str | None, int, str]]:
         "original",
         "pristine",
         "true",
+        "nature",
+        "original_sequences",
     ],
 )
 def test_a_synonym_of_real_is_real(name: str) -> None:
@@ -68,6 +70,8 @@ def test_a_synonym_of_real_is_real(name: str) -> None:
         "deepfake",
         "deepfakes",
         "false",
+        "AI-Generated Images",
+        "manipulated_sequences",
     ],
 )
 def test_a_synonym_of_fake_is_fake(name: str) -> None:

@@ -14,6 +14,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from fakeface_bench.config import FAKE, REAL
 from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.images import decode_bytes
+from fakeface_bench.data.index import build_index
 from fakeface_bench.data.selection import (
     BOTH_LABELS,
     HELD_OUT_COPY,
@@ -24,7 +25,7 @@ from fakeface_bench.data.selection import (
 )
 from fakeface_bench.data.sources import Source
 from fakeface_bench.data.survey import Survey, survey_sources
-from tests.conftest import RecordedProgress
+from tests.conftest import RecordedProgress, shared
 
 LABELS = {"real": REAL, "fake": FAKE}
 
@@ -563,3 +564,27 @@ def test_two_official_splits_that_disagree_keep_the_later() -> None:
         ("two", "y"),
     }
     assert set(files["left_out"]) == {"", HELD_OUT_COPY}
+
+
+def test_no_swap_among_faces_by_generator_is_left_out() -> None:
+    """54 of these look like one of the other class: photographs, and swaps made of them."""
+    files = select_files(survey_of(shared("data/generators_subset")), 0)
+    assert len(files) == 950
+    assert set(files["left_out"]) == {""}
+    pairs = files[manipulated(files)]
+    assert set(pairs["category"]) == {"ffhq", "inswapper"}
+    assert len(pairs) == 54
+    assert (pairs.groupby("group")["split"].nunique() == 1).all()
+
+
+def test_real_faces_without_swaps_are_used_as_ever() -> None:
+    """What a study uses of them is part of its name, and of every figure published on them."""
+    survey = survey_of(shared("data/140k_subset"))
+    index = build_index(survey, select_files(survey, 0), 0, RecordedProgress())
+    digests = [index.digest, *map(index.split_digest, SPLITS)]
+    assert [digest[:12] for digest in digests] == [
+        "ae4a5f4692ad",
+        "3c7a34fd35e5",
+        "35157e071551",
+        "c4442c67072f",
+    ]

@@ -12,7 +12,7 @@ from PIL import Image
 from fakeface_bench.config import FAKE, REAL
 from fakeface_bench.data.facts import FACTS
 from fakeface_bench.data.sources import Source
-from fakeface_bench.data.survey import DESCRIBED, Survey, survey_sources
+from fakeface_bench.data.survey import DESCRIBED, NAMED_PARTS, Survey, survey_sources
 from fakeface_bench.errors import DataError
 from tests.conftest import RecordedProgress, shared
 
@@ -45,7 +45,7 @@ def parts_of(folder: Path, name: str, label: str) -> dict[str, Any]:
     paint(folder / "fake" / "f.png", 2)
     paint(folder / label / name, 3)
     files = survey_of(folder).files
-    row = files.loc[files["path"] == f"{label}/{name}", list(DESCRIBED)].iloc[0]
+    row = files.loc[files["path"] == f"{label}/{name}", list(NAMED_PARTS)].iloc[0]
     return {key: None if pd.isna(value) else value for key, value in row.items()}
 
 

@@ -9,13 +9,25 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fakeface_bench.config import FAKE, REAL
+from fakeface_bench.config import (
+    FAKE,
+    REAL,
+    AuditConfig,
+    EvaluateConfig,
+    GeneraliseConfig,
+    RobustnessConfig,
+    StudyConfig,
+    SuiteConfig,
+)
 from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.index import ImageIndex, build_index
 from fakeface_bench.data.selection import select_files
 from fakeface_bench.data.sources import prepare_sources
 from fakeface_bench.data.survey import survey_sources
 from fakeface_bench.errors import DataError, UsageError
+from fakeface_bench.request import check_audit, check_request
+from fakeface_bench.suite_request import check_suite
+from fakeface_bench.transfer_request import check_evaluate, check_generalise, check_robustness
 from tests.conftest import RecordedProgress
 
 pytestmark = pytest.mark.usefixtures("fresh_cache")
@@ -459,3 +471,27 @@ def test_a_table_that_cannot_be_read_is_named(tree: Tree, read: Read) -> None:
     (tree.root / "labels.csv").write_bytes(b"\xff\xfe\x00image,label\n")
     with pytest.raises(DataError, match=r"labels\.csv cannot be read as a table: "):
         read()
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        lambda classes: check_request(StudyConfig(classes=classes)),
+        lambda classes: check_audit(AuditConfig(classes=classes)),
+        lambda classes: check_evaluate(EvaluateConfig(classes=classes)),
+        lambda classes: check_robustness(RobustnessConfig(data="synthetic", classes=classes)),
+        lambda classes: check_generalise(GeneraliseConfig(study=StudyConfig(classes=classes))),
+        lambda classes: check_suite(SuiteConfig(study=StudyConfig(classes=classes))),
+    ],
+)
+def test_every_job_refuses_classes_that_are_not_understood_before_it_begins(
+    check: Callable[[str], None],
+) -> None:
+    check("real:nature,fake:ai")
+    with pytest.raises(UsageError, match="classes 'nature' is not understood at 'nature'"):
+        check("nature")
+
+
+def test_classes_without_data_are_refused() -> None:
+    with pytest.raises(UsageError, match="classes names the folders of data, and data is empty"):
+        check_robustness(RobustnessConfig(classes="real:a"))

@@ -486,6 +486,9 @@ def test_manipulations_that_leave_are_not_said_to_be_used() -> None:
 def test_splits_that_were_drawn_are_told(donors: dict[str, str], told: list[str]) -> None:
     audit = an_audit(drawn={"faces": donors})
     assert [line for line in said(audit, "Images") if "drawn" in line] == told
+    (missing,) = donors
+    whose = f"the split is the dataset's own, save {missing}, made by the project."
+    assert whose in audit_markdown(audit)
 
 
 def test_a_copy_of_a_copy_that_leaves_is_told() -> None:

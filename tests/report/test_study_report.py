@@ -123,7 +123,7 @@ def test_confusion_matrix_says_what_it_counts(record: StudyRecord, written: Path
 
 def test_predictions_come_back_unchanged(record: StudyRecord, written: Path) -> None:
     table = pd.read_parquet(written / "test/predictions.parquet")
-    assert table.columns.tolist() == ["source", "path", "tier", "y_true", "y_score"]
+    assert table.columns.tolist() == ["source", "path", "category", "tier", "y_true", "y_score"]
     assert table["path"].tolist() == list(record.test.paths)
     np.testing.assert_array_equal(table["y_true"], record.test.y_true)
     np.testing.assert_array_equal(table["y_score"], record.test.y_score)

@@ -86,7 +86,7 @@ def test_training_figures_are_means_over_the_images_of_an_epoch(
 @pytest.mark.parametrize("loss", ["hinge", "categorical_crossentropy"])
 def test_scores_of_any_loss_are_probabilities_of_fake(task: FitTask, loss: str) -> None:
     detector, _ = train_detector(task, TrialConfig(HeadConfig(loss=loss, learning_rate=3e-3)))
-    rows = pd.DataFrame({"path": ["x"] * 120, "source": "faces", "tier": ""})
+    rows = pd.DataFrame({"path": ["x"] * 120, "source": "faces", "category": "", "tier": ""})
     scored = detector.score(task.valid, rows)
     assert ((scored.y_score > 0) & (scored.y_score < 1)).all()
     assert scored.metrics["roc_auc"] > 0.8

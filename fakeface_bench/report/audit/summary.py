@@ -67,14 +67,20 @@ def described(audit: Audit, counts: Counts) -> str:
         f"{shortened(audit.name, _LONGEST_NAME)}: {counts.images:,} of {counts.found:,} images "
         f"{would}",
         *([out] if out else []),
-        f"the split {_whose(audit, counts, in_sentence=True)}",
+        f"the split {_whose(audit, counts, in_sentence=True)}{_drawn(audit)}",
     ]
     return f"{'; '.join(parts)}."
 
 
 def split_told(audit: Audit, counts: Counts) -> str:
     """Say whose split it is: `made by the project for ciplab, official for 140k`."""
-    return _whose(audit, counts, in_sentence=False)
+    return f"{_whose(audit, counts, in_sentence=False)}{_drawn(audit)}"
+
+
+def _drawn(audit: Audit) -> str:
+    """Say which splits are not official where others are."""
+    names = {missing: None for donors in audit.drawn.values() for missing in donors}
+    return f", save {listed(list(names))}, made by the project" if names else ""
 
 
 def _whose(audit: Audit, counts: Counts, in_sentence: bool) -> str:
