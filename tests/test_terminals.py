@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from fakeface_bench.cli.bars import rate
 from tests.command import ROOT
 
 SIZES = [(80, 24), (120, 40)]
@@ -54,6 +55,24 @@ def shown(script: str, size: tuple[int, int], folder: Path) -> str:
 
 def lines_of(text: str) -> list[str]:
     return [line.rstrip() for line in re.split(r"[\r\n]+", _ESCAPES.sub("", text))]
+
+
+@pytest.mark.parametrize(
+    ("per_second", "told"),
+    [
+        (0.0, ""),
+        (0.24, "4.2 s/image"),
+        (3.14, "3.1 images/s"),
+        (183.2, "183 images/s"),
+        (9999.0, "9999 images/s"),
+        (25808.0, "26k images/s"),
+        (999_400.0, "999k images/s"),
+        (12e6, "12M images/s"),
+    ],
+)
+def test_a_speed_has_its_unit_in_whatever_room_a_bar_leaves(per_second: float, told: str) -> None:
+    assert rate(per_second, "images") == told
+    assert len(told) <= 13
 
 
 BARS = """

@@ -106,9 +106,12 @@ def print_table(
             max(_widest(column), max(map(len, heading.split())))
             for heading, *column in list(zip(header, *cells, strict=True))[1:]
         ]
-        room = console.width - sum(widths) - 3 * len(header) - 1
+        frame = 3 * len(header) + (-3 if broken else 1)  # without its edge where room is short
+        room = console.width - sum(widths) - frame
         if room >= min(named, _LEAST_NAMES):
-            _print_columns(title, header, cells, [min(named, room), *widths], console)
+            table = Table(title=plain(title), show_edge=not broken, pad_edge=not broken)
+            _fill(table, header, cells, [min(named, room), *widths])
+            console.print(table)
             return
     console.print(f"[italic]{plain(title)}[/]", highlight=False)
     for name, *figures in rows:
@@ -121,20 +124,14 @@ def _widest(cells: Iterable[str]) -> int:
     return max(cell_len(visible(line)) for cell in cells for line in cell.split("\n"))
 
 
-def _print_columns(
-    title: str,
-    header: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    widths: Sequence[int],
-    console: Console,
+def _fill(
+    table: Table, header: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]
 ) -> None:
-    table = Table(title=plain(title))
     for number, (heading, width) in enumerate(zip(header, widths, strict=True)):
         justify: JustifyMethod = "right" if number else "left"
         table.add_column(plain(heading), justify=justify, width=width, overflow="fold")
     for row in rows:
         table.add_row(*("\n".join(map(plain, cell.split("\n"))) for cell in row))
-    console.print(table)
 
 
 def print_registration(registration: "Registration", console: Console) -> None:
