@@ -35,11 +35,11 @@ def check_evaluate(config: EvaluateConfig) -> None:
     """
     if not config.model:
         raise UsageError("model is empty; give its address, the id of its run, or 'best'.")
-    _check_models([config.model])
     named_classes(config.classes)
     _check_sets("data", config.data, config.test_sets)
     _check_names(config.test_sets)
     check_output(config.output)
+    _check_models([config.model])
     for data in config.test_sets:
         check_layouts(data, config.classes, one_class=True)
 
@@ -56,7 +56,6 @@ def check_robustness(config: RobustnessConfig) -> None:
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise UsageError(f"models names {twice[0]!r} twice; name each model once.")
-    _check_models(names)
     if config.data:
         check_data(config.data, config.classes)
     elif config.classes:
@@ -65,6 +64,7 @@ def check_robustness(config: RobustnessConfig) -> None:
             "split is read as its study read it; leave classes out, or name a test set."
         )
     check_output(config.output)
+    _check_models(names)
     if config.data:
         check_layouts(config.data, config.classes, one_class=True)
 

@@ -154,7 +154,9 @@ def test_a_model_of_high_frequencies_falls_with_smoothing_and_is_recorded(
     print_robustness(outcome, console)
     shown = console.file.getvalue()
     assert "mean of all corruptions" in shown
-    assert "Report: out/report.html" in shown
+    assert f"Report: {tmp_path}/out/report.html" in shown
+    assert "grainy: " in shown
+    assert "test images are few (under 100)" in shown
     assert f"/runs/{outcome.run_id}" in shown
 
     files = {file.path for file in store.list_artifacts(outcome.run_id)}

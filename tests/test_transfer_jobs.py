@@ -144,7 +144,9 @@ def test_an_evaluation_is_a_run_with_figures_pages_and_every_score(
         print_evaluation(outcome, console)
     shown = words(console.export_text())
     assert "Trained on first, tested on second" in shown
-    assert "Report: evaluation/report.html" in shown
+    assert f"Report: {place.folder}/evaluation/report.html" in shown
+    few = f"second: {outcome.scores[1].images} test images are few (under 100)"
+    assert few in shown
 
 
 @pytest.fixture(scope="module")
@@ -290,6 +292,7 @@ def test_a_matrix_is_a_run_with_figures_and_a_page(place: Workplace, filled) -> 
         print_generalisation(outcome, console)
     shown = words(console.export_text())
     assert "Training on first+second in place of first alone, tested on second" in shown
+    assert "test images are few (under 100)" in shown
 
 
 def test_a_study_that_fails_leaves_its_cells_blank_and_the_run_failed(

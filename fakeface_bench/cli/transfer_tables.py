@@ -1,6 +1,6 @@
 """What a person sees at the end of a test elsewhere: a table, sentences, and where the rest is."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ def print_evaluation(outcome: "EvaluationOutcome", console: Console) -> None:
     model = outcome.scores[0].model
     title = f"{model.label}, trained on {model.data} (95 % intervals)"
     print_table(title, *evaluation_rows(outcome.scores), console)
+    _warn_of_few({cell.data: cell.images for cell in outcome.scores}, console)
     print_end(evaluation_sentences(outcome.scores), outcome.folder, console)
     print_way_to(outcome.experiment_id, outcome.run_id, console)
 
@@ -31,6 +32,7 @@ def print_generalisation(outcome: "GeneralisationOutcome", console: Console) -> 
 
     title = f"ROC AUC of {', '.join(outcome.record.models)} (95 % intervals)"
     print_table(title, *generalisation_rows(outcome.record), console)
+    _warn_of_few({cell.data: cell.images for cell in outcome.record.cells}, console)
     print_end(generalisation_sentences(outcome.record), outcome.folder, console)
     print_way_to(outcome.experiment_id, outcome.run_id, console)
 
@@ -41,8 +43,18 @@ def print_robustness(outcome: "RobustnessOutcome", console: Console) -> None:
 
     verdict = robustness_verdict(outcome.robustness)
     print_table(verdict.headline, *robustness_rows(outcome.robustness), console)
+    _warn_of_few({outcome.robustness.data: outcome.robustness.images}, console)
     print_end([*verdict.paragraphs, *verdict.others], outcome.folder, console)
     print_way_to(outcome.experiment_id, outcome.run_id, console)
+
+
+def _warn_of_few(images: Mapping[str, int], console: Console) -> None:
+    """Warn of test sets that are too small to tell much; `images` is their size by name."""
+    from fakeface_bench.report import few_images_told
+
+    for name, count in images.items():
+        if few := few_images_told(count):
+            console.print(f"[yellow]Warning:[/] {plain(f'{name}: {few}')}", highlight=False)
 
 
 def print_end(sentences: Iterable[str], folder: Path | None, console: Console) -> None:
