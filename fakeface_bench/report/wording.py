@@ -1,5 +1,6 @@
 """How every page words names, numbers and shares: one line, nothing too long, nothing invisible."""
 
+from fakeface_bench import errors
 from fakeface_bench.visible import visible
 
 #: Of a path in a table of the page; the CSV tables hold it whole.
@@ -18,6 +19,16 @@ def shortened(text: str, most: int = LONGEST_SHOWN) -> str:
         return shown
     head = (most - 1) // 3
     return f"{shown[:head]}…{shown[len(shown) - (most - 1 - head) :]}"
+
+
+def prose(text: str, most: int) -> str:
+    """Return visible sentences of at most so many characters, as `errors.shortened` does.
+
+    Args:
+        text: Why something was left out, or a warning.
+        most: At least 20.
+    """
+    return errors.shortened(visible(" ".join(text.split())), most)
 
 
 def percent(share: float) -> str:

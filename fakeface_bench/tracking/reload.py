@@ -9,7 +9,7 @@ from pathlib import Path
 
 import mlflow
 
-from fakeface_bench.errors import DataError, ModelError
+from fakeface_bench.errors import DataError, ModelError, shortened
 from fakeface_bench.folders import draft_folder
 
 #: It names nothing of this package, so what runs is the code that the model brings.
@@ -26,7 +26,6 @@ pathlib.Path(answer).write_text(json.dumps(said))
 #: Of this process's variables, what would lead the new one to code or a run of this one.
 _NOT_PASSED_ON = ("PYTHONPATH", "MLFLOW_RUN_ID")
 _LONGEST_SECONDS = 900
-_LONGEST_REASON = 300
 
 
 def reloaded_scores(address: str, files: Sequence[Path]) -> list[float]:
@@ -67,7 +66,7 @@ def reloaded_scores(address: str, files: Sequence[Path]) -> list[float]:
             raise ModelError(f"it did not answer within {_LONGEST_SECONDS} s") from error
         if process.returncode:
             said = process.stderr.strip().splitlines() or [f"exit code {process.returncode}"]
-            raise ModelError(said[-1][:_LONGEST_REASON])
+            raise ModelError(shortened(said[-1]))
         rows = json.loads(answer.read_text(encoding="utf-8"))
     for file, (score, reason) in zip(files, rows, strict=True):
         if score is None:

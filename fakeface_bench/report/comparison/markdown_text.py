@@ -15,7 +15,7 @@ from fakeface_bench.report.comparison.rows import (
 from fakeface_bench.report.comparison.units import listed, sentence_end
 from fakeface_bench.report.comparison.verdict import verdict_of, warnings_of
 from fakeface_bench.report.markdown import escaped, table
-from fakeface_bench.report.wording import shortened
+from fakeface_bench.report.wording import prose, shortened
 
 #: MLflow shows this much of a description.
 MOST_CHARACTERS = 5000
@@ -68,13 +68,13 @@ def _cut(comparison: Comparison, most: int) -> str:
 def _shortest(comparison: Comparison) -> str:
     """Return the paragraph alone, for names so long that nothing else fits."""
     text = escaped(verdict_of(comparison).paragraph)
-    return f"{shortened(text, MOST_CHARACTERS - 100)}\n\nThe rest is in report.html.\n"
+    return f"{prose(text, MOST_CHARACTERS - 100)}\n\nThe rest is in report.html.\n"
 
 
 def _warnings(comparison: Comparison, most: int) -> list[str]:
     found = warnings_of(comparison)
     lines = [
-        f"**{escaped(f'{listed(labels)}: {shortened(warning, _LONGEST_SENTENCE)}')}**"
+        f"**{escaped(f'{listed(labels)}: {prose(warning, _LONGEST_SENTENCE)}')}**"
         for warning, labels in list(found.items())[:most]
     ]
     return [*lines, *_more(len(found) - most, "report.html")]
@@ -94,7 +94,7 @@ def _left_out(left_out: Sequence[LeftOut], most: int) -> list[str]:
         return []
     lines = [
         f"- {escaped(shortened(study.name, 80))}: "
-        f"{escaped(sentence_end(shortened(study.reason, _LONGEST_SENTENCE)))}"
+        f"{escaped(sentence_end(prose(study.reason, _LONGEST_SENTENCE)))}"
         for study in left_out[:most]
     ]
     return ["### Left out", "\n".join(lines), *_more(len(left_out) - most, "report.html")]

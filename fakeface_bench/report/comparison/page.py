@@ -25,7 +25,7 @@ from fakeface_bench.report.comparison.units import listed
 from fakeface_bench.report.comparison.verdict import verdict_of, warnings_of
 from fakeface_bench.report.gallery import MOST_IMAGES, thumbnail
 from fakeface_bench.report.page import page_environment
-from fakeface_bench.report.wording import counted, shortened
+from fakeface_bench.report.wording import counted, prose, shortened
 
 _PACKAGE = "fakeface_bench.report.comparison"
 _LONGEST_DATA = 60
@@ -91,7 +91,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
     hollow = any(accuracy_curve(study).is_head_alone.any() for study in comparison.studies)
     return {
         "verdict": verdict_of(comparison),
-        "warnings": [(shortened(words, 400), listed(labels)) for words, labels in warned],
+        "warnings": [(prose(words, 400), listed(labels)) for words, labels in warned],
         "figures": tables.key_figures(comparison),
         "quality": tables.quality_table(comparison),
         "costs": tables.cost_table(comparison),

@@ -16,7 +16,7 @@ from fakeface_bench.report.comparison.rows import (
 from fakeface_bench.report.comparison.steps import Step
 from fakeface_bench.report.comparison.units import UNKNOWN, cost, percent_right, sentence_end
 from fakeface_bench.report.page import PageTable
-from fakeface_bench.report.wording import shortened
+from fakeface_bench.report.wording import prose, shortened
 
 _LONGEST_REASON = 300
 #: What each word means, on the page.
@@ -81,7 +81,7 @@ def left_out_table(comparison: Comparison) -> PageTable:
     rows = [
         (
             shortened(out.name),
-            sentence_end(shortened(out.reason, _LONGEST_REASON)),
+            sentence_end(prose(out.reason, _LONGEST_REASON)),
             shortened(out.run_id) or UNKNOWN,
         )
         for out in comparison.left_out

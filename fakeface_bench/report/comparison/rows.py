@@ -19,7 +19,7 @@ from fakeface_bench.report.comparison.units import (
     signed,
 )
 from fakeface_bench.report.results import with_interval
-from fakeface_bench.report.wording import shortened
+from fakeface_bench.report.wording import prose
 
 Rows = list[tuple[str, ...]]
 
@@ -116,7 +116,7 @@ def unmeasured_told(comparison: Comparison) -> list[str]:
         for key, why in sorted(standing.study.ledger.unmeasured.items()):
             reasons.setdefault((heads.get(key, key), why), []).append(standing.label)
     return [
-        f"{what}: {shortened(why, _LONGEST_REASON).rstrip('.')} ({_whose(comparison, labels)})."
+        f"{what}: {prose(why, _LONGEST_REASON).rstrip('.')} ({_whose(comparison, labels)})."
         for (what, why), labels in reasons.items()
     ]
 

@@ -6,7 +6,7 @@ from fakeface_bench.report.comparison.markdown_text import MOST_CHARACTERS
 from fakeface_bench.report.comparison.verdict import Verdict
 from fakeface_bench.report.markdown import escaped, table
 from fakeface_bench.report.transfer.rows import Table
-from fakeface_bench.report.wording import shortened
+from fakeface_bench.report.wording import prose
 
 #: How many rows and sentences each list may have, tried in turn until the text is short enough.
 _CUTS = (64, 40, 25, 16, 10, 7, 5, 3, 2, 1)
@@ -52,7 +52,7 @@ def _cut(
 
 def _shortest(verdict: Verdict) -> str:
     text = escaped(verdict.paragraph)
-    return f"{shortened(text, MOST_CHARACTERS - 100)}\n\nThe rest is in report.html.\n"
+    return f"{prose(text, MOST_CHARACTERS - 100)}\n\nThe rest is in report.html.\n"
 
 
 def _more(number: int, file: str) -> list[str]:

@@ -9,7 +9,7 @@ from fakeface_bench.report.page import PageTable, page_environment
 from fakeface_bench.report.transfer.effect_rows import overlap_rows
 from fakeface_bench.report.transfer.rows import Table
 from fakeface_bench.report.transfer.told import named
-from fakeface_bench.report.wording import counted, shortened
+from fakeface_bench.report.wording import counted, prose, shortened
 
 _PACKAGE = "fakeface_bench.report.transfer"
 _LONGEST_REASON = 300
@@ -73,7 +73,7 @@ def failed_table(left_out: Sequence[LeftOut]) -> PageTable:
     rows = tuple(
         (
             named(out.name),
-            sentence_end(shortened(out.reason, _LONGEST_REASON)),
+            sentence_end(prose(out.reason, _LONGEST_REASON)),
             shortened(out.run_id) or UNKNOWN,
         )
         for out in left_out

@@ -17,7 +17,7 @@ from fakeface_bench.report.comparison.units import sentence_end
 from fakeface_bench.report.transfer.cell_sentences import cell_sentence, overlap_sentence
 from fakeface_bench.report.transfer.rules import home_of
 from fakeface_bench.report.transfer.told import change_told, images_told, named, told
-from fakeface_bench.report.wording import shortened
+from fakeface_bench.report.wording import prose
 
 _LONGEST_REASON = 300
 _EFFECTS = {"roc_auc": "ROC AUC", "recall_fake": "recall of fakes", "accuracy": "accuracy"}
@@ -61,7 +61,7 @@ def failed_sentences(left_out: Sequence[LeftOut]) -> list[str]:
     """Return which studies failed, and why."""
     return [
         f"{named(out.name)} failed, its cells are blank: "
-        f"{sentence_end(shortened(out.reason, _LONGEST_REASON))}"
+        f"{sentence_end(prose(out.reason, _LONGEST_REASON))}"
         for out in left_out
     ]
 
@@ -69,7 +69,7 @@ def failed_sentences(left_out: Sequence[LeftOut]) -> list[str]:
 def unscored_sentences(unscored: Sequence[LeftOut]) -> list[str]:
     """Return which cells of finished studies are blank, and why."""
     return [
-        f"{named(out.name)} is not scored: {sentence_end(shortened(out.reason, _LONGEST_REASON))}"
+        f"{named(out.name)} is not scored: {sentence_end(prose(out.reason, _LONGEST_REASON))}"
         for out in unscored
     ]
 
