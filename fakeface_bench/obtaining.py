@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from fakeface_bench import __version__
 from fakeface_bench.architectures.catalogue import architecture_named
-from fakeface_bench.architectures.weights_spec import file_label
+from fakeface_bench.architectures.weights_file import file_label
 from fakeface_bench.child import wait_for
 from fakeface_bench.config import FIGURES_VERSION, STORAGE_VARIABLE, StudyConfig
 from fakeface_bench.data.index import ImageIndex

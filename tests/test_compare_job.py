@@ -177,16 +177,18 @@ def test_studies_of_a_limit_stand_apart_from_whole_ones(keep: Keep) -> None:
 def test_a_second_report_lies_beside_the_first(keep: Keep, tmp_path: Path) -> None:
     keep("vgg16")
     first = compare()
-    assert first.folder == Path("comparison")
+    here = Path.cwd()
+    assert first.folder == here / "comparison"
     kept = {path.name: path.read_bytes() for path in first.folder.iterdir()}
     keep("simple_cnn")
     progress = RecordedProgress()
     second = run_comparison(CompareConfig(), progress)
-    assert second.folder == Path("comparison-2")
+    assert second.folder == here / "comparison-2"
     assert {path.name: path.read_bytes() for path in first.folder.iterdir()} == kept
     assert "simple_cnn" in (second.folder / "leaderboard.md").read_text()
     assert progress.lines == [
-        "comparison holds files already, which are kept; this report is in comparison-2"
+        f"{here / 'comparison'} holds files already, which are kept; this report is in "
+        f"{here / 'comparison-2'}"
     ]
     assert compare(output=str(tmp_path / "new" / "folder")).folder == tmp_path / "new" / "folder"
 

@@ -117,11 +117,7 @@ HEAVY = {
         "backend",
     },
     "codecarbon": {"energy"},
-    "h5py": {
-        "architectures.weights",
-        "architectures.weights_file",
-        "architectures.weights_spec",
-    },
+    "h5py": {"architectures.weights", "architectures.weights_file"},
     "kagglehub": {"data.kaggle", "data.kaggle_client"},
     "requests": {"data.kaggle", "tracking.outbox"},
     "click": {"cli", "__main__"},

@@ -9,15 +9,13 @@ import h5py
 import keras
 
 from fakeface_bench.architectures.architecture import Architecture
-from fakeface_bench.architectures.weights_file import check_configuration, first_difference
+from fakeface_bench.architectures.weights_file import file_label, shapes_in
 from fakeface_bench.architectures.weights_spec import (
     IMAGENET_HOST,
     REACHABLE_WITHIN_SECONDS,
     answers,
     check_weights_spec,
-    file_label,
     imagenet_file,
-    shapes_in,
 )
 from fakeface_bench.errors import WeightsError
 
@@ -75,7 +73,6 @@ def resolve_weights(spec: str, architecture: Architecture, seed: int) -> Weights
             return Weights("imagenet", seed=seed)
         return Weights("random", seed=seed, warning=_random_warning(architecture))
     path = Path(spec).expanduser()
-    check_configuration(path)
     return Weights(file_label(path), path=path, seed=seed)
 
 
@@ -109,7 +106,7 @@ def load_weights_file(network: keras.Model, architecture: Architecture, path: Pa
     """
     try:
         with h5py.File(path) as file:
-            difference = first_difference(network, shapes_in(file))
+            difference = _first_difference(network, shapes_in(file))
     except OSError as error:
         raise WeightsError(f"{path} is no Keras weights file (HDF5): {error}") from error
     if difference:
@@ -158,3 +155,18 @@ def _how_to_get(architecture: Architecture) -> str:
         f"To get them, run once with a network, or copy {architecture.imagenet_file} into "
         f"{imagenet_file(architecture).parent}, or pass a file with weights=PATH."
     )
+
+
+def _first_difference(network: keras.Model, found: dict[str, list[tuple[int, ...]]]) -> str:
+    """Return in words where a file of as many values differs from a network; empty if nowhere."""
+    remaining = [shape for shapes in found.values() for shape in shapes]
+    for layer in network.layers:
+        for variable in layer.weights:
+            shape = tuple(variable.shape)
+            if shape not in remaining:
+                return (
+                    f"layer {layer.name!r} needs {variable.name} of shape {shape}, which no layer "
+                    "of the file has left"
+                )
+            remaining.remove(shape)
+    return ""

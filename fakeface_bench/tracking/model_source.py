@@ -85,7 +85,7 @@ def _obstacle(address: str, error: MlflowException) -> UsageError | ModelError:
     said = shortened(error.message)
     if error.error_code in unknown:
         return UsageError(f"no model {address!r} in {where}: {said}")
-    if known := refusal(mlflow.get_registry_uri(), error):
+    if known := refusal(mlflow.get_registry_uri(), error, registry=True):
         return ModelError(f"the model {address!r} cannot be had: {known}")
     return ModelError(
         f"the model {address!r} cannot be had from {where}: {said} MLFLOW_TRACKING_URI names "

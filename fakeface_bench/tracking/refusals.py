@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from fakeface_bench.credentials import hide_credentials, without_credentials
-from fakeface_bench.errors import FakefaceError, OutageError, UsageError, shortened
+from fakeface_bench.errors import OutageError, UsageError, shortened
 from fakeface_bench.tracking.database import SQLITE, database_of
 
 STORE_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -154,15 +154,19 @@ def _told_of_files(uri: str, named: str) -> str:
     )
 
 
-def refusal(uri: str, error: BaseException) -> FakefaceError | None:
+def refusal(
+    uri: str, error: BaseException, registry: bool = False
+) -> UsageError | OutageError | None:
     """Return what to tell of a store that did not let us in; None where the cause is not known.
 
     Args:
         uri: Of the store.
         error: What MLflow, or a driver of its database, raised.
+        registry: Whether it is asked for models.
     """
     said = " ".join(str(getattr(error, "message", None) or error).split())
-    store = f"the MLflow store {without_credentials(uri)}"
+    store = f"the {'model registry' if registry else 'MLflow store'} {without_credentials(uri)}"
+    variable = _REGISTRY_VARIABLE if registry else STORE_VARIABLE
     if "filesystem tracking backend" in said:
         return UsageError(_told_of_files(uri, os.environ.get(STORE_VARIABLE, "")))
     if "out-of-date database schema" in said:
@@ -173,10 +177,10 @@ def refusal(uri: str, error: BaseException) -> FakefaceError | None:
         )
     if isinstance(error, ModuleNotFoundError):
         return OutageError(f"{store} needs a driver that is missing: pip install {error.name}.")
-    return _of_experiment(said) or _of_server(store, said)
+    return _of_experiment(said) or _of_server(store, said, variable)
 
 
-def _of_experiment(said: str) -> FakefaceError | None:
+def _of_experiment(said: str) -> OutageError | None:
     if found := _DELETED.search(said):
         return OutageError(
             f"the experiment {found[1]} was deleted: 'mlflow experiments restore --experiment-id "
@@ -190,7 +194,7 @@ def _of_experiment(said: str) -> FakefaceError | None:
     return None
 
 
-def _of_server(store: str, said: str) -> FakefaceError | None:
+def _of_server(store: str, said: str, variable: str) -> OutageError | None:
     status = _STATUS.search(said)
     code = status[1] if status else ""
     if code == "401":
@@ -206,8 +210,8 @@ def _of_server(store: str, said: str) -> FakefaceError | None:
         )
     if code == "404" or "not in a valid JSON format" in said or code.startswith("3"):
         return OutageError(
-            f"what answers at {store.removeprefix('the MLflow store ')} is no MLflow server; let "
-            f"{STORE_VARIABLE} name one ('mlflow server' prints its address)."
+            f"what answers at {store.split()[-1]} is no MLflow server; let {variable} name one "
+            "('mlflow server' prints its address)."
         )
     if "CERTIFICATE_VERIFY_FAILED" in said or "WRONG_VERSION_NUMBER" in said:
         return OutageError(
@@ -217,7 +221,5 @@ def _of_server(store: str, said: str) -> FakefaceError | None:
     if _ONLY_ERRORS in said:
         return OutageError(f"{store} answers with errors alone: look at its log, and try again.")
     if any(words in said for words in _NOBODY):
-        return OutageError(
-            f"{store} does not answer: start it, or let {STORE_VARIABLE} name another."
-        )
+        return OutageError(f"{store} does not answer: start it, or let {variable} name another.")
     return None

@@ -188,8 +188,8 @@ def _reached() -> Iterator[None]:
         yield
     except (MlflowException, OSError) as error:
         uri = without_credentials(mlflow.get_registry_uri())
-        if known := refusal(uri, error):
-            raise ModelError(f"the model registry is not to be had: {known}") from error
+        if known := refusal(uri, error, registry=True):
+            raise ModelError(str(known)) from error
         said = hide_credentials(shortened(getattr(error, "message", error)))
         raise ModelError(
             f"the model registry {uri} failed: {said} MLFLOW_REGISTRY_URI names another."
