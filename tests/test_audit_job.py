@@ -126,7 +126,8 @@ def test_an_audit_that_cannot_read_its_folder_fails_its_run(tmp_path: Path) -> N
     for name in ("real", "fake"):
         (tmp_path / "empty" / name).mkdir(parents=True)
     process = command("audit", str(tmp_path / "empty"), mlflow=True)
-    assert_failed(command, process, "hold no JPEG, PNG or WebP image")
+    says = f"the class folders of {tmp_path / 'empty'} hold no JPEG, PNG or WebP image"
+    assert_failed(command, process, says)
 
 
 @pytest.fixture(scope="module")

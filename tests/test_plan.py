@@ -7,7 +7,7 @@ import pytest
 
 from fakeface_bench.config import StudyConfig
 from fakeface_bench.plan import make_plan
-from tests.architectures.test_weights import SMALL, saved, toy
+from tests.architectures.test_weights import SMALL, mobilenet, saved
 
 ASKED = StudyConfig(model="mobilenetv3_small", weights="imagenet")
 
@@ -36,7 +36,8 @@ def test_what_is_not_as_usual_is_in_the_name(changes: dict[str, object], title: 
 
 
 def test_weights_of_a_file_are_called_by_its_name(tmp_path: Path) -> None:
+    network = mobilenet()
     for name, told in (("faces.weights.h5", "faces"), (f"{'x' * 40}.h5", f"{'x' * 23}…")):
-        path = saved(toy(), tmp_path, name)
+        path = saved(network, tmp_path, name)
         title = make_plan(replace(ASKED, weights=str(path))).title
         assert title == f"{SMALL.key} on synthetic, {told} weights"
