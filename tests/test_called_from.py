@@ -110,7 +110,7 @@ def test_a_project_from_git_goes_on_with_its_study_and_leaves_one_parent(
             process = run_fetched(address, repository, caller, server.address, "main", asked)
             assert process.returncode == 0, process.stderr
             if again:
-                assert "finished before" in words(process.stdout + process.stderr)
+                assert "Finished before: the run of" in words(process.stdout)
         process = run_fetched(address, repository, caller, server.address, "compare", {})
         assert process.returncode == 0, process.stderr
         assert f"Report: {caller / 'comparison' / 'report.html'}" in process.stdout

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +161,22 @@ def test_a_table_is_aligned() -> None:
         "faces/a.jpg  fake   0.9877            0.5000     3\n"
         "faces/b.jpg                           0.5000     3              no image, at all\n"
     )
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_table_too_wide_for_a_terminal_tells_once_what_all_rows_share(width: int) -> None:
+    deep = replace(ROW, path=f"{'faces/' * 20}a.jpg", model_version=f"m-{'0' * 32}")
+    stream = io.StringIO()
+    write = row_writer("table", stream, len(deep.path), width)
+    for row in (deep, replace(BROKEN, path="b.jpg")):
+        write(row)
+    first, header, *rows = stream.getvalue().splitlines()
+    assert first == f"model m-{'0' * 32}, threshold 0.5000"
+    assert header.split() == ["path", "label", "probability_fake"]
+    assert rows[0].startswith("…")
+    assert rows[0].endswith("faces/a.jpg  fake   0.9877")
+    assert rows[1].split(maxsplit=1) == ["b.jpg", "no image, at all"]
+    assert all(len(line) < width for line in (first, header, *rows))
 
 
 def test_a_name_cannot_steer_the_terminal() -> None:

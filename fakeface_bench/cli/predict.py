@@ -1,5 +1,7 @@
 """`fakeface-bench predict`: what a trained model says of pictures."""
 
+from shutil import get_terminal_size
+
 import click
 
 from fakeface_bench.cli.model_options import allow_unsafe_flag
@@ -52,7 +54,8 @@ def predict(context: click.Context, /, **options: object) -> None:
                 from fakeface_bench.predict import run_prediction
 
                 longest = max(len(printable(path)) for path in files)
-                write = row_writer(config.format, stream, longest)
+                width = get_terminal_size().columns if stream.isatty() else 0
+                write = row_writer(config.format, stream, longest, width)
                 shown = RowsAsProgress() if stream.isatty() else progress
                 counts = run_prediction(
                     folder, files, write, shown, safe=not config.allow_unsafe_model

@@ -15,6 +15,9 @@ from fakeface_bench.visible import visible
 COLUMNS = tuple(field.name for field in fields(Prediction))
 #: Longer paths push their own row's other columns to the right.
 _WIDEST_PATH = 100
+#: What a table takes beside the paths, with the id of a model; and a narrow one, a space left over.
+_BESIDE_PATH = 85
+_NARROW_BESIDE_PATH = 26
 
 #: Writes one row; every row is a line of its own.
 WriteRow = Callable[[Prediction], object]
@@ -29,19 +32,24 @@ class RowsAsProgress(ConsoleProgress):
         yield lambda units: None
 
 
-def row_writer(form: str, stream: IO[str], longest_path: int) -> WriteRow:
+def row_writer(form: str, stream: IO[str], longest_path: int, width: int = 0) -> WriteRow:
     """Return what writes rows, and the columns' names before the first.
 
     Args:
         form: One of `config.PREDICTION_FORMS`.
         stream: Written to as the rows come.
         longest_path: Characters of the longest path; a table's first column has as many.
+        width: Of the terminal that shows them; a table that is wider leaves out what all rows
+            share. 0 where there is none.
     """
     if form == "csv":
         return _csv_rows(stream)
     if form == "jsonl":
         return _json_rows(stream)
-    return _table_rows(stream, min(longest_path, _WIDEST_PATH))
+    path_width = min(longest_path, _WIDEST_PATH)
+    if width and path_width + _BESIDE_PATH > width:
+        return _narrow_rows(stream, min(path_width, width - _NARROW_BESIDE_PATH))
+    return _table_rows(stream, path_width)
 
 
 def _csv_rows(stream: IO[str]) -> WriteRow:
@@ -73,5 +81,25 @@ def _table_rows(stream: IO[str], path_width: int) -> WriteRow:
         score = "" if row.probability_fake is None else f"{row.probability_fake:.4f}"
         told = (row.path, row.label or "", score, f"{row.threshold:.4f}", row.model_version)
         write(*map(visible, (*told, row.error or "")))
+
+    return write_row
+
+
+def _narrow_rows(stream: IO[str], path_width: int) -> WriteRow:
+    """Tell model and threshold once, and of each path its end, which tells files apart."""
+    begun = False
+
+    def write_row(row: Prediction) -> None:
+        nonlocal begun
+        if not begun:
+            stream.write(f"model {visible(row.model_version)}, threshold {row.threshold:.4f}\n")
+            stream.write(f"{'path':{path_width}}  label  {COLUMNS[2]}\n")
+            begun = True
+        path = visible(row.path)
+        shown = path if len(path) <= path_width else f"…{path[1 - path_width :]}"
+        if row.probability_fake is None:
+            stream.write(f"{shown:{path_width}}  {visible(row.error or '')}\n")
+        else:
+            stream.write(f"{shown:{path_width}}  {row.label:5}  {row.probability_fake:.4f}\n")
 
     return write_row
