@@ -26,6 +26,7 @@ from fakeface_bench.config import (
     SuiteConfig,
 )
 from fakeface_bench.tracking.logged_model import _REQUIREMENTS
+from fakeface_bench.tracking.store import ui_command
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -129,6 +130,15 @@ def test_every_parameter_used_in_readme_is_one() -> None:
     used = set(re.findall(r"-P ([a-z_]+)=", README))
     assert used
     assert used <= {name for entry in ENTRY_POINTS.values() for name in entry["parameters"]}
+
+
+def test_whoever_names_mlflows_ui_gives_the_address_of_the_training_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert re.search(r"^mlflow ui$\n```\n\nand open <.*/runs\?workflowType=machine_", README, re.M)
+    for uri in ("sqlite:///mlflow.db", "http://127.0.0.1:5000"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        assert ui_command("3", "a1")[1].endswith("3/runs/a1?workflowType=machine_learning")
 
 
 def test_links_in_the_documents_lead_somewhere() -> None:
