@@ -31,10 +31,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    work = tmp_path / "work"
-    work.mkdir()
-    monkeypatch.chdir(work)
-    return work
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    return here
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("redis://db", "is of no kind that MLflow has; it is 'sqlite:///FILE', 'http://HOST:PORT'"),
         ("sqlite://mlflow.db", "names no file; did you mean 'sqlite:///mlflow.db'?"),
         ("sqlite:///absent/mlflow.db", "absent, which is no folder; make it, or name a file in"),
-        ("sqlite:///.", "is a folder; name a file in it, such as 'sqlite:////.*/work/mlflow.db'"),
+        ("sqlite:///.", "is a folder; name a file in it, such as 'sqlite:////.*/here/mlflow.db'"),
     ],
 )
 def test_an_address_that_is_none_is_told_before_anything_is_made(
@@ -77,7 +77,7 @@ def test_an_address_that_may_be_passes(uri: str) -> None:
 def test_the_old_store_of_a_folder_is_told_where_nobody_named_it(folder: Path) -> None:
     (folder / "mlruns" / "0").mkdir(parents=True)
     (folder / "mlruns" / "0" / "meta.yaml").touch()
-    with pytest.raises(UsageError, match=r"the folder .*/work/mlruns is MLflow's old store of"):
+    with pytest.raises(UsageError, match=r"the folder .*/here/mlruns is MLflow's old store of"):
         open_store()
     with pytest.raises(UsageError, match="to begin a new one; or set MLFLOW_ALLOW"):
         open_store()
