@@ -14,7 +14,7 @@ from fakeface_bench.cli import cli
 from fakeface_bench.credentials import hide_credentials
 from fakeface_bench.errors import INTERRUPTED, FakefaceError, UsageError
 from fakeface_bench.interruption import as_interruption, listen
-from fakeface_bench.processes import work_where_called
+from fakeface_bench.processes import RUN_VARIABLE, work_where_called
 from fakeface_bench.visible import visible
 
 #: Commands that go on where they were interrupted; any other begins anew.
@@ -61,7 +61,7 @@ def _check_once(words: Sequence[str]) -> None:
     Raises:
         UsageError: With the spelling that MLproject has.
     """
-    if "MLFLOW_RUN_ID" not in os.environ:
+    if RUN_VARIABLE not in os.environ:
         return
     options = [word.partition("=")[0] for word in words if word.startswith("--")]
     twice = [option for option in options if options.count(option) > 1]
@@ -104,7 +104,7 @@ def _give_up() -> None:
 
 def _fail(reason: str) -> None:
     """Tell the MLflow run that `mlflow run` opened for this process, if there is one."""
-    if "MLFLOW_RUN_ID" in os.environ:
+    if RUN_VARIABLE in os.environ:
         from fakeface_bench.tracking.lifetime import fail_adopted_run
 
         try:

@@ -69,7 +69,7 @@ def _finished_before(
     """Return the newest finished study that answers the same request; None where there is none."""
     for earlier in finished_studies(study, run.experiment_id):
         same = answered(study, earlier, as_long) and is_of_images(earlier, index)
-        if same and is_whole(earlier, progress):
+        if same and _is_whole(earlier, progress):
             weights = f"{earlier.weights} weights"
             progress.say(f"{study.model} was finished before ({weights}, run {earlier.run_id})")
             return earlier
@@ -116,7 +116,7 @@ def answered(study: StudyConfig, earlier: StudyRun, as_long: bool = False) -> bo
     return same and same_weights and enough and in_time
 
 
-def is_whole(study: StudyRun, progress: Progress) -> bool:
+def _is_whole(study: StudyRun, progress: Progress) -> bool:
     """Whether a comparison could read a finished study; if not, it is to be run again."""
     try:
         with draft_folder() as folder:

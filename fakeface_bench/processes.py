@@ -11,7 +11,7 @@ import psutil
 #: Why a run or a trial failed that a kill, an interrupt or a full disk cut off.
 CUT_OFF = "its process ended before it did"
 #: By this MLflow tells the process that `mlflow run` starts which run it opened for it.
-_RUN_VARIABLE = "MLFLOW_RUN_ID"
+RUN_VARIABLE = "MLFLOW_RUN_ID"
 #: Holds the package where it is not installed.
 _PROJECT = Path(__file__).resolve().parents[1]
 
@@ -43,10 +43,10 @@ def work_where_called() -> str:
     Returns:
         What to warn of; empty where there is nothing.
     """
-    if _RUN_VARIABLE not in os.environ or Path.cwd() != _PROJECT:
+    if RUN_VARIABLE not in os.environ or Path.cwd() != _PROJECT:
         return ""
     try:
-        folder = _folder_of_caller(os.environ[_RUN_VARIABLE])
+        folder = _folder_of_caller(os.environ[RUN_VARIABLE])
         os.chdir(folder)
     except (psutil.Error, OSError) as error:
         return f"relative paths are taken from {_PROJECT}: where 'mlflow run' was called is {error}"
@@ -58,6 +58,6 @@ def work_where_called() -> str:
 def _folder_of_caller(run_id: str) -> str:
     """Return where the nearest ancestor works that was not itself started for this run."""
     for ancestor in psutil.Process().parents():
-        if ancestor.environ().get(_RUN_VARIABLE) != run_id:
+        if ancestor.environ().get(RUN_VARIABLE) != run_id:
             return str(ancestor.cwd())
     raise psutil.NoSuchProcess(0, msg="not known")

@@ -26,9 +26,9 @@ def publish(
     with draft_folder() as draft:
         write(draft)
         run.log_folder(draft)
-        return (
-            copied_beside(draft, Path(output).expanduser().absolute(), progress) if output else None
-        )
+        if not output:
+            return None
+        return copied_beside(draft, Path(output).expanduser().absolute(), progress)
 
 
 def copied_beside(draft: Path, wanted: Path, progress: Progress) -> Path:

@@ -181,12 +181,11 @@ def log_bias(run: TrackedRun, record: StudyRecord, ledger: Ledger, bias: Bias) -
 def _command(config: StudyConfig) -> str:
     """Return the command that asks for the same study, without what is of this place alone."""
     default, asked = StudyConfig().as_params(), config.as_params()
-    of_this_place = (
-        *("model", "storage", "study", "register", "again", "dollars_per_hour", "cache_gb"),
-    )
+    of_this_place = ("storage", "cache_gb", "dollars_per_hour", "study", "register", "again")
+    left_out = ("model", *of_this_place)
     options = [
         f"--{key.replace('_', '-')} {shlex.quote(str(value))}"
         for key, value in asked.items()
-        if value != default[key] and key not in of_this_place
+        if value != default[key] and key not in left_out
     ]
     return " \\\n  ".join([f"fakeface-bench run --model {shlex.quote(config.model)}", *options])

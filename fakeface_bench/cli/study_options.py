@@ -21,6 +21,7 @@ from fakeface_bench.config import (
     holds_password,
 )
 from fakeface_bench.errors import UsageError
+from fakeface_bench.processes import RUN_VARIABLE
 
 Command = Callable[..., Any]
 
@@ -34,7 +35,7 @@ def _storage(context: click.Context, parameter: click.Parameter, given: str) -> 
         UsageError: If a password is where everybody sees it, or would not be told from the rest.
     """
     if holds_password(given):
-        run_id = os.environ.get("MLFLOW_RUN_ID", "")
+        run_id = os.environ.get(RUN_VARIABLE, "")
         raise UsageError(
             "storage holds a password, and a command line and MLflow's params show it to "
             f"everybody: put the URL into the variable {STORAGE_VARIABLE}, or the password into "

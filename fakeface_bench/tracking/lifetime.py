@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 
 from fakeface_bench.errors import DiskError, OutageError, UnsentError
 from fakeface_bench.interruption import as_interruption
-from fakeface_bench.processes import this_process
+from fakeface_bench.processes import RUN_VARIABLE, this_process
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.entries import End
 from fakeface_bench.tracking.machine import MachineMetrics
@@ -23,7 +23,6 @@ from fakeface_bench.tracking.outbox import few_retries
 from fakeface_bench.tracking.runs import TrackedRun, close_run, log_tags
 from fakeface_bench.tracking.succession import Succession
 
-_RUN_VARIABLE = "MLFLOW_RUN_ID"
 #: How long a finished job waits for a server that is away.
 PATIENCE_SECONDS = 60.0
 #: MLflow knows them too, by thread.
@@ -142,7 +141,7 @@ def point_adopted_run(to: str) -> None:
     Raises:
         OutageError: If the store does not answer.
     """
-    run_id = os.environ.get(_RUN_VARIABLE)
+    run_id = os.environ.get(RUN_VARIABLE)
     if not run_id:
         return
     client = mlflow.MlflowClient()
@@ -162,6 +161,6 @@ def point_adopted_run(to: str) -> None:
 
 def fail_adopted_run(reason: str) -> None:
     """Mark the run that `mlflow run` opened for this process FAILED, if there is one."""
-    run_id = os.environ.get(_RUN_VARIABLE)
+    run_id = os.environ.get(RUN_VARIABLE)
     if run_id:
         close_run(run_id, "FAILED", reason)

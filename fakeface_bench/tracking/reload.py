@@ -11,6 +11,7 @@ import mlflow
 
 from fakeface_bench.errors import DataError, ModelError, shortened
 from fakeface_bench.folders import draft_folder
+from fakeface_bench.processes import RUN_VARIABLE
 
 #: It names nothing of this package, so what runs is the code that the model brings.
 _PROGRAM = """
@@ -24,7 +25,7 @@ said = rows[["probability_fake", "error"]].values.tolist()
 pathlib.Path(answer).write_text(json.dumps(said))
 """
 #: Of this process's variables, what would lead the new one to code or a run of this one.
-_NOT_PASSED_ON = ("PYTHONPATH", "MLFLOW_RUN_ID")
+_NOT_PASSED_ON = ("PYTHONPATH", RUN_VARIABLE)
 _LONGEST_SECONDS = 900
 
 

@@ -14,6 +14,7 @@ from mlflow.exceptions import MlflowException
 
 from fakeface_bench.credentials import without_credentials
 from fakeface_bench.folders import replaced_whole
+from fakeface_bench.processes import RUN_VARIABLE
 from fakeface_bench.search.database_file import damage_of
 from fakeface_bench.tracking.database import SQLITE, database_of
 from fakeface_bench.tracking.obstacles import damaged, failure_of_store
@@ -71,7 +72,7 @@ def current_experiment() -> str:
     MLflow itself would create one that is named and does not exist.
     """
     client = mlflow.MlflowClient()
-    if run_id := os.environ.get("MLFLOW_RUN_ID"):
+    if run_id := os.environ.get(RUN_VARIABLE):
         return str(client.get_run(run_id).info.experiment_id)
     if name := os.environ.get("MLFLOW_EXPERIMENT_NAME"):
         found = client.get_experiment_by_name(name)

@@ -10,6 +10,7 @@ from mlflow.exceptions import MlflowException
 
 from fakeface_bench.config import TOLD_OPTIONS, UNTOUCHED, StudyConfig, option_told
 from fakeface_bench.errors import UsageError
+from fakeface_bench.processes import RUN_VARIABLE
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.queries import all_runs
 from fakeface_bench.tracking.runs import TrackedRun, close_run
@@ -183,7 +184,7 @@ def environment_of(run_id: str, experiment_id: str) -> dict[str, str]:
     return {
         "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri(),
         "MLFLOW_EXPERIMENT_ID": experiment_id,
-        "MLFLOW_RUN_ID": run_id,
+        RUN_VARIABLE: run_id,
     }
 
 
