@@ -1,6 +1,7 @@
 """Reads every image file once: all that an index and an audit need to know of it, remembered."""
 
 import hashlib
+import io
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,9 @@ from fakeface_bench.progress import Progress
 FACTS_VERSION = 3
 #: When a file's entry changed: whoever writes to a file may set its other time back, not this.
 _CHANGED = "ctime_ns"
+#: A memory ends in the SHA-256 of its table: Parquet's own checksums leave out its footer, where
+#: names and types stand.
+_DIGEST_BYTES = 32
 _KEY = ["path", "size", "mtime_ns", _CHANGED]
 _PANDAS_TYPES = {bool: "bool", int: "int64", float: "float64", str: "str", bytes: "object"}
 _TYPES = {name: _PANDAS_TYPES[type(absent)] for name, absent in FACTS.items()}
@@ -64,10 +68,14 @@ def _remembered(stats: pd.DataFrame, memory: Path) -> tuple[pd.DataFrame, str]:
     if not memory.exists():
         return nothing, ""
     try:
-        known = pd.read_parquet(memory, page_checksum_verification=True)
-        return stats.merge(known[[*_KEY, *FACTS]], how="left", on=_KEY), ""
-    except (OSError, ValueError, KeyError) as error:
+        kept = memory.read_bytes()
+    except OSError as error:
         return nothing, shortened(error)
+    table, digest = kept[:-_DIGEST_BYTES], kept[-_DIGEST_BYTES:]
+    if hashlib.sha256(table).digest() != digest:
+        return nothing, "it is not as it was written"
+    known = pd.read_parquet(io.BytesIO(table))
+    return stats.merge(known[[*_KEY, *FACTS]], how="left", on=_KEY), ""
 
 
 def _joined(
@@ -86,7 +94,7 @@ def _nothing_known(stats: pd.DataFrame) -> pd.DataFrame:
 def _memory_of(root: Path) -> Path:
     """Name the file that remembers a folder's facts, as these versions read them."""
     read_by = f"{root}|{DECODER}|{SIGNATURE_VERSION}|{FACTS_VERSION}"
-    return cache_folder("files") / f"{hashlib.sha256(read_by.encode()).hexdigest()[:16]}.parquet"
+    return cache_folder("files") / f"{hashlib.sha256(read_by.encode()).hexdigest()[:16]}.facts"
 
 
 def _remember(table: pd.DataFrame, memory: Path) -> None:
@@ -96,7 +104,8 @@ def _remember(table: pd.DataFrame, memory: Path) -> None:
         full_disk_told(memory.parent, lambda: SMALL_FILE_BYTES),
         replaced_whole(memory, draft),
     ):
-        table[table["digest"] != NOT_OPENED].to_parquet(draft, write_page_checksum=True)
+        written = table[table["digest"] != NOT_OPENED].to_parquet()
+        draft.write_bytes(written + hashlib.sha256(written).digest())
 
 
 def _read(paths: Sequence[Path], progress: Progress) -> pd.DataFrame:

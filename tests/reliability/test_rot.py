@@ -240,9 +240,12 @@ def test_remembered_facts_that_rotted_are_told_and_read_again(
 ) -> None:
     files = list(own_faces["file"])
     inspect_files(files[0].parent, files, progress)
-    (memory,) = (fresh_cache / "files").glob("*.parquet")
+    (memory,) = (fresh_cache / "files").glob("*.facts")
     whole = memory.read_bytes()
-    for place in range(0, len(whole), len(whole) // 40):
+    for place in (
+        *range(0, len(whole), len(whole) // 20),
+        *range(len(whole) - 3000, len(whole), 100),
+    ):
         memory.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
         again = inspect_files(files[0].parent, files, progress)
         assert again["digest"].tolist() == own_faces["digest"].tolist(), f"byte {place}"
