@@ -18,8 +18,8 @@ from fakeface_bench.config import (
     STORAGE_VARIABLE,
     GeneraliseConfig,
     StudyConfig,
-    holds_password,
 )
+from fakeface_bench.credentials import holds_password
 from fakeface_bench.errors import UsageError
 from fakeface_bench.processes import RUN_VARIABLE
 

@@ -30,9 +30,7 @@ from fakeface_bench.config.study import (
     TOLD_OPTIONS,
     StudyConfig,
     equalising_quality,
-    holds_password,
     option_told,
-    without_credentials,
 )
 from fakeface_bench.config.transfer import (
     HOLD_OUTS,
@@ -84,8 +82,6 @@ __all__ = [
     "TrialConfig",
     "TuningConfig",
     "equalising_quality",
-    "holds_password",
     "listed",
     "option_told",
-    "without_credentials",
 ]

@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fakeface_bench.config.names import BEST, listed
-from fakeface_bench.config.study import StudyConfig, without_credentials
+from fakeface_bench.config.study import StudyConfig
+from fakeface_bench.credentials import without_credentials
 
 
 @dataclass(frozen=True, slots=True)

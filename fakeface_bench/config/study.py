@@ -5,24 +5,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fakeface_bench.config.names import AUTO, FROZEN, SEARCHED, UNTOUCHED, listed
+from fakeface_bench.credentials import without_credentials
 
 #: Names the study's storage, for a process whose command line is not to show a password.
 STORAGE_VARIABLE = "FAKEFACE_STORAGE"
 
 _EQUALISE = re.compile(r"jpeg(\d{0,3})")
-#: What may stand for a user, then a password, an at sign.
-_OF_DATABASE = re.compile(r"""^((?!file:)[\w+.-]+://)[^\s:/?#@["'<>]*(?::.*)?@""", re.DOTALL)
-_USER_ALONE = re.compile(r"^([\w+.-]+://)[^\s:/?#@]*@(?!.*@)", re.DOTALL)
-_OF_WEB = re.compile(
-    r"""^(https?://)[^\s:/?#@["'<>]*(?::(?!\d{0,5}(?:[/?#\s"'<>),;]|$)).*)?@""", re.I | re.DOTALL
-)
-#: A field of a query, or of a PostgreSQL connection, that keeps a secret; percent-encoded too.
-SECRET_FIELD = re.compile(
-    r"(\b[\w-]{0,30}(?:password|passwd|pwd|passphrase|secret|token|signature|api_?key)(?:=|%3D))"
-    r"(?:(?!%26)[^\s&\"'#])+",
-    re.IGNORECASE,
-)
-
 
 #: How an option is told where studies differ by it, in the order in which names hold them; what its
 #: default is called.
@@ -71,21 +59,6 @@ def equalising_quality(equalise: str) -> int | None:
     found = _EQUALISE.fullmatch(equalise)
     quality = int(found[1]) if found else 0
     return quality if 1 <= quality <= 100 else None
-
-
-def without_credentials(url: str) -> str:
-    """Return a URL without user and password, and with its query's passwords blanked.
-
-    SQLAlchemy takes passwords with slashes and at signs in them, so all up to the last at sign
-    counts. In a web address a port or a path ends it sooner.
-    """
-    shown = (_OF_WEB if url.lower().startswith("http") else _OF_DATABASE).sub(r"\1", url)
-    return SECRET_FIELD.sub(r"\1***", shown)
-
-
-def holds_password(url: str) -> bool:
-    """Whether a database's URL has more than a user's name that is not to be shown."""
-    return without_credentials(url) not in (url, _USER_ALONE.sub(r"\1", url))
 
 
 @dataclass(frozen=True, slots=True)

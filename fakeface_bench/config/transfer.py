@@ -5,7 +5,8 @@ from typing import Any
 
 from fakeface_bench.config.jobs import OF_ONE_STUDY
 from fakeface_bench.config.names import BEST, NOTHING, listed
-from fakeface_bench.config.study import StudyConfig, without_credentials
+from fakeface_bench.config.study import StudyConfig
+from fakeface_bench.credentials import without_credentials
 
 #: What is left out of training in turn.
 HOLD_OUTS = (NOTHING, "source", "tier")

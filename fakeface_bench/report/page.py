@@ -13,7 +13,7 @@ import numpy.typing as npt
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from fakeface_bench.report.wording import shortened
+from fakeface_bench.visible import elided
 
 _THUMBNAIL_QUALITY = 88
 
@@ -53,7 +53,7 @@ def page_environment(package: str) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["thumbnail"] = _thumbnail_uri
-    environment.filters["shortened"] = shortened
+    environment.filters["elided"] = elided
     environment.filters["tied"] = _tied
     return environment
 

@@ -3,23 +3,6 @@
 from fakeface_bench import errors
 from fakeface_bench.visible import visible
 
-#: Of a path in a table of the page; the CSV tables hold it whole.
-LONGEST_SHOWN = 96
-
-
-def shortened(text: str, most: int = LONGEST_SHOWN) -> str:
-    """Return visible text of at most so many characters, both ends kept: an end tells files apart.
-
-    Args:
-        text: A name or a path.
-        most: At least 5.
-    """
-    shown = visible(text)
-    if len(shown) <= most:
-        return shown
-    head = (most - 1) // 3
-    return f"{shown[:head]}…{shown[len(shown) - (most - 1 - head) :]}"
-
 
 def prose(text: str, most: int) -> str:
     """Return visible sentences of at most so many characters, as `errors.shortened` does.

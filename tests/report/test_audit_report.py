@@ -29,8 +29,7 @@ from fakeface_bench.report.audit.counts import count
 from fakeface_bench.report.audit.image_findings import half_width_95
 from fakeface_bench.report.audit.pairs import GROUND, pair_groups
 from fakeface_bench.report.audit.verdict import find
-from fakeface_bench.report.wording import shortened
-from fakeface_bench.visible import visible
+from fakeface_bench.visible import elided, visible
 
 TABLES = (
     *("balance.csv", "duplicates.csv", "file_sizes.csv", "formats.csv"),
@@ -957,8 +956,8 @@ def test_hostile_names_keep_markdown_in_shape(hostile: Path) -> None:
     ],
 )
 def test_names_are_shortened_in_their_middle(text: str, most: int, expected: str) -> None:
-    assert shortened(text, most) == expected
-    assert len(shortened(text * 50, most)) <= most
+    assert elided(text, most) == expected
+    assert len(elided(text * 50, most)) <= most
     assert visible(text).isprintable()
 
 

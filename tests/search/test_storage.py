@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from fakeface_bench.config import StudyConfig, without_credentials
+from fakeface_bench.config import StudyConfig
+from fakeface_bench.credentials import without_credentials
 from fakeface_bench.errors import StudyError, UsageError
 from fakeface_bench.request import check_request
 from fakeface_bench.search.storage import open_study

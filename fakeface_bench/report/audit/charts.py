@@ -13,7 +13,7 @@ from fakeface_bench.records import FloatArray, ShortcutFloor
 from fakeface_bench.report import style
 from fakeface_bench.report.audit.class_comparison import Fact
 from fakeface_bench.report.audit.tables import strongest_first
-from fakeface_bench.report.wording import shortened
+from fakeface_bench.visible import elided
 
 MOST_TABLES = 12
 _BINS = 48
@@ -114,7 +114,7 @@ def draw_shortcut(
 ) -> None:
     """Draw the floor with its interval, each group of facts alone, and each source alone."""
     whole = {"all together": floor}
-    whole |= {f"{shortened(name, _LONGEST_SOURCE)} alone": of for name, of in source_floors.items()}
+    whole |= {f"{elided(name, _LONGEST_SOURCE)} alone": of for name, of in source_floors.items()}
     alone = strongest_first(floor)
     bars = [("all together", floor.roc_auc), *alone, *((n, whole[n].roc_auc) for n in [*whole][1:])]
     figure = style.new_figure(

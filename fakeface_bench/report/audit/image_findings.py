@@ -12,8 +12,8 @@ from fakeface_bench.data.selection import UNREADABLE, unreadable_shares
 from fakeface_bench.data.splits import too_few
 from fakeface_bench.report.audit.counts import Counts
 from fakeface_bench.report.audit.finding import Finding, listed
-from fakeface_bench.report.wording import counted, percent, shortened
-from fakeface_bench.visible import visible
+from fakeface_bench.report.wording import counted, percent
+from fakeface_bench.visible import elided, visible
 
 #: Half-width of the test interval above which two studies will rarely be told apart.
 _WIDE = 0.05
@@ -55,7 +55,7 @@ def half_width_95(real: int, fake: int, roc_auc: float = 0.8) -> float:
 
 def _unsplit(audit: Audit, counts: Counts) -> Finding:
     """Say which sources hold too few different pictures for a split of their own, and of what."""
-    names = listed([shortened(source, _LONGEST_PLACE) for source in counts.unsplit])
+    names = listed([elided(source, _LONGEST_PLACE) for source in counts.unsplit])
     reals, fakes = (sum(sizes) for sizes in zip(*counts.unsplit.values(), strict=True))
     words = f"{names} could not be split"
     files = audit.used
@@ -122,7 +122,7 @@ def _drawn(audit: Audit) -> Iterator[Finding]:
     for source, donors in audit.drawn.items():
         for missing, donor in donors.items():
             text = (
-                f"{shortened(source, _LONGEST_PLACE)} has no labelled {missing} split: it is drawn "
+                f"{elided(source, _LONGEST_PLACE)} has no labelled {missing} split: it is drawn "
                 f"from {donor}, copies kept together"
             )
             if missing != "test":
@@ -136,7 +136,7 @@ def _unreadable(audit: Audit, counts: Counts) -> Finding:
     if not counts.unreadable:
         return Finding("good", "Every image can be read.")
     shares = unreadable_shares(audit.files)
-    worst, share = shortened(str(shares.idxmax()), _LONGEST_PLACE), float(shares.max())
+    worst, share = elided(str(shares.idxmax()), _LONGEST_PLACE), float(shares.max())
     number = counted(counts.unreadable, "image")
     if share > MAX_UNREADABLE:
         words = f"{100 * share:.1f} % of the images of {worst} cannot be read"

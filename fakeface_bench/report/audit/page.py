@@ -17,8 +17,7 @@ from fakeface_bench.report.audit.pairs import PairGroup
 from fakeface_bench.report.audit.summary import described, key_figures, split_told
 from fakeface_bench.report.audit.verdict import Findings
 from fakeface_bench.report.page import data_uri, page_environment
-from fakeface_bench.report.wording import shortened
-from fakeface_bench.visible import visible
+from fakeface_bench.visible import elided, visible
 
 #: What each picture shows, for those who cannot see it; in the order of the page.
 CHARTS = {
@@ -77,7 +76,7 @@ def write_page(
 def _about(audit: Audit, findings: Findings) -> Sequence[tuple[str, str]]:
     folders = [
         (
-            f"Folder of {shortened(source)}" if len(audit.folders) > 1 else "Folder",
+            f"Folder of {elided(source)}" if len(audit.folders) > 1 else "Folder",
             visible(str(folder)),
         )
         for source, folder in audit.folders.items()

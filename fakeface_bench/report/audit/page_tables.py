@@ -11,7 +11,7 @@ from fakeface_bench.data.duplicates import MOST_PAIRS
 from fakeface_bench.report.audit.comparison_findings import kilobytes, shares_told
 from fakeface_bench.report.audit.verdict import Findings
 from fakeface_bench.report.page import PageTable
-from fakeface_bench.report.wording import shortened
+from fakeface_bench.visible import elided
 
 MOST_ROWS = 50
 #: Title, what an empty one says, of the tables that name single files.
@@ -78,7 +78,7 @@ def _counted(balance: pd.DataFrame, key: str, title: str) -> PageTable:
     names = list(images.index)
     rows = tuple(
         (
-            shortened(name) or "none",
+            elided(name) or "none",
             *(f"{number:,}" for number in images.loc[name]),
             f"{out[name]:,}",
         )
@@ -124,7 +124,7 @@ def _detail(table: pd.DataFrame, file: str, title: str, empty: str) -> PageTable
         return PageTable(title, heads, rows, numbers, long, note=_more(len(table), file))
     columns = tuple(name.capitalize() for name in shown.columns)
     rows = tuple(
-        tuple(shortened(str(cell), _LONG_PATH) or "-" for cell in row)
+        tuple(elided(str(cell), _LONG_PATH) or "-" for cell in row)
         for row in shown.itertuples(index=False)
     )
     long = frozenset(place for place, name in enumerate(shown.columns) if name in _LONG)
@@ -134,7 +134,7 @@ def _detail(table: pd.DataFrame, file: str, title: str, empty: str) -> PageTable
 def _duplicate_rows(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
     for row in table.to_dict(orient="records"):
         yield (
-            *(shortened(str(row[f"{side}_path"]), _LONG_PATH) for side in ("first", "second")),
+            *(elided(str(row[f"{side}_path"]), _LONG_PATH) for side in ("first", "second")),
             str(row["kind"]),
             f"{row['distance']:,}",
             _both([row[f"{side}_split"] or "none" for side in ("first", "second")]),

@@ -15,7 +15,8 @@ from fakeface_bench.data.images import decode_bytes
 from fakeface_bench.errors import DataError
 from fakeface_bench.report import style
 from fakeface_bench.report.audit.counts import Mask, pairs_of_many
-from fakeface_bench.report.wording import counted, shortened
+from fakeface_bench.report.wording import counted
+from fakeface_bench.visible import elided
 
 MOST_SHOWN = 12
 THUMBNAIL_PX = 160
@@ -160,7 +161,7 @@ def _draw_tile(axes: Axes, tile: Tile, words: str) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set(color=style.CLASS_COLOURS[tile.label], linewidth=3)
-    name = shortened(tile.name, _CAPTION_CHARACTERS)
+    name = elided(tile.name, _CAPTION_CHARACTERS)
     caption = f"{tile.split}, {CLASS_NAMES[tile.label]}\n{name}\n{words}"
     axes.set_xlabel(style.plain(caption), fontsize=_CAPTION_POINTS, color=style.INK, labelpad=4)
     axes.xaxis.label.set(parse_math=False, family=style.FONT)

@@ -17,7 +17,7 @@ from fakeface_bench.report.audit.page import CHARTS, Pictures, write_page
 from fakeface_bench.report.audit.pairs import PAIR_PICTURES, PairGroup, draw_pairs, pair_groups
 from fakeface_bench.report.audit.summary import findings_markdown
 from fakeface_bench.report.audit.verdict import Findings, find
-from fakeface_bench.report.wording import shortened
+from fakeface_bench.visible import elided
 
 #: Of a dataset's name in a picture's subtitle.
 _LONGEST_NAME = 34
@@ -58,7 +58,7 @@ def _tables(audit: Audit, findings: Findings) -> dict[str, pd.DataFrame]:
 def _draw(audit: Audit, findings: Findings, folder: Path) -> Pictures:
     for name in (*CHARTS, *PAIR_PICTURES):
         (folder / f"{name}.png").unlink(missing_ok=True)
-    dataset = shortened(audit.name, _LONGEST_NAME)
+    dataset = elided(audit.name, _LONGEST_NAME)
     charts = _draw_files(audit, findings.facts, dataset, folder)
     if audit.floor is not None:
         charts["shortcut"] = folder / "shortcut.png"

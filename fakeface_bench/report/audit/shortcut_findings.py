@@ -6,7 +6,7 @@ from fakeface_bench.data.audit import Audit
 from fakeface_bench.records import ShortcutFloor
 from fakeface_bench.report.audit.finding import Finding, listed
 from fakeface_bench.report.audit.tables import strongest_first
-from fakeface_bench.report.wording import shortened
+from fakeface_bench.visible import elided
 
 #: From here on metadata discriminates "acceptably" and "outstandingly": Hosmer, Lemeshow &
 #: Sturdivant (2013), "Applied logistic regression", chapter 5.
@@ -27,7 +27,7 @@ def shortcut_findings(audit: Audit) -> Iterator[Finding]:
         yield Finding("note", "There are too few images to measure what file metadata gives away.")
     else:
         yield from _of_all(floor)
-    names = {source: shortened(source, _LONGEST_SOURCE) for source in audit.folders}
+    names = {source: elided(source, _LONGEST_SOURCE) for source in audit.folders}
     measured = [source for source in names if source in audit.source_floors]
     yield from (_of_source(names[source], audit.source_floors[source]) for source in measured)
     if measured and (few := [names[source] for source in names if source not in measured]):

@@ -9,7 +9,8 @@ from fakeface_bench.report.audit.counts import Counts, PairCounts, cell_name, co
 from fakeface_bench.report.audit.finding import listed
 from fakeface_bench.report.audit.verdict import Findings, find, left_out_told, reasons_told
 from fakeface_bench.report.markdown import escaped, table
-from fakeface_bench.report.wording import found, shortened
+from fakeface_bench.report.wording import found
+from fakeface_bench.visible import elided
 
 #: A name of a dataset longer than this is cut in running text.
 _LONGEST_NAME = 80
@@ -64,7 +65,7 @@ def described(audit: Audit, counts: Counts) -> str:
     out = left_out_told(counts)
     would = "are not left out" if counts.unsplit else "would be used"
     parts = [
-        f"{shortened(audit.name, _LONGEST_NAME)}: {counts.images:,} of {counts.found:,} images "
+        f"{elided(audit.name, _LONGEST_NAME)}: {counts.images:,} of {counts.found:,} images "
         f"{would}",
         *([out] if out else []),
         f"the split {_whose(audit, counts, in_sentence=True)}{_drawn(audit)}",
@@ -103,7 +104,7 @@ def _whose(audit: Audit, counts: Counts, in_sentence: bool) -> str:
 
 
 def _names(sources: list[str]) -> str:
-    return listed([shortened(source, _LONGEST_NAME) for source in sources])
+    return listed([elided(source, _LONGEST_NAME) for source in sources])
 
 
 def _rows(audit: Audit, counts: Counts) -> list[tuple[str, str]]:

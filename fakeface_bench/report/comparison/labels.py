@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fakeface_bench.config import TOLD_OPTIONS
 from fakeface_bench.records import ComparedStudy
 from fakeface_bench.records.study import FROM_SCRATCH
-from fakeface_bench.report.wording import shortened
+from fakeface_bench.visible import elided
 
 LONGEST_LABEL = 44
 #: The same with what a study differs by.
@@ -21,14 +21,12 @@ def unique_labels(studies: Sequence[ComparedStudy]) -> list[str]:
     apart = [key for key in TOLD_OPTIONS if len(_asked(studies, key)) > 1]
     most = LONGEST_APART if apart else LONGEST_LABEL
     labels = [
-        shortened(
-            ", ".join([shortened(study.label, LONGEST_LABEL), *_settings(study, apart)]), most
-        )
+        elided(", ".join([elided(study.label, LONGEST_LABEL), *_settings(study, apart)]), most)
         for study in studies
     ]
     alike = Counter(labels)
     labels = [
-        shortened(f"{label}, {study.identity.weights}", most) if alike[label] > 1 else label
+        elided(f"{label}, {study.identity.weights}", most) if alike[label] > 1 else label
         for label, study in zip(labels, studies, strict=True)
     ]
     return _numbered(labels)

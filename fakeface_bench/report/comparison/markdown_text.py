@@ -15,7 +15,8 @@ from fakeface_bench.report.comparison.rows import (
 from fakeface_bench.report.comparison.units import listed, sentence_end
 from fakeface_bench.report.comparison.verdict import verdict_of, warnings_of
 from fakeface_bench.report.markdown import escaped, table
-from fakeface_bench.report.wording import prose, shortened
+from fakeface_bench.report.wording import prose
+from fakeface_bench.visible import elided
 
 #: MLflow shows this much of a description.
 MOST_CHARACTERS = 5000
@@ -93,7 +94,7 @@ def _left_out(left_out: Sequence[LeftOut], most: int) -> list[str]:
     if not left_out:
         return []
     lines = [
-        f"- {escaped(shortened(study.name, 80))}: "
+        f"- {escaped(elided(study.name, 80))}: "
         f"{escaped(sentence_end(prose(study.reason, _LONGEST_SENTENCE)))}"
         for study in left_out[:most]
     ]

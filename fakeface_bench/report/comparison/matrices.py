@@ -12,7 +12,7 @@ from fakeface_bench.report import style
 from fakeface_bench.report.comparison.agreement import CountArray
 from fakeface_bench.report.comparison.comparison import Comparison
 from fakeface_bench.report.comparison.pictures import described
-from fakeface_bench.report.wording import shortened
+from fakeface_bench.visible import elided
 
 _COLUMNS = 4
 _ROW_INCHES = 2.15
@@ -64,7 +64,7 @@ def draw_agreement(comparison: Comparison, path: Path) -> None:
         colour = "white" if shares[row, column] > middle and row != column else style.INK
         told = "–" if row == column else f"{100 * shares[row, column]:.{digits}f}"
         axes.text(column, row, told, ha="center", va="center", fontsize=points, color=colour)
-    names = [f"{s.rank}  {shortened(s.label, _LONGEST_ROW)}" for s in comparison.standings]
+    names = [f"{s.rank}  {elided(s.label, _LONGEST_ROW)}" for s in comparison.standings]
     axes.set_yticks(range(count), [style.plain(name) for name in names], parse_math=False)
     axes.set_xticks(range(count), [str(standing.rank) for standing in comparison.standings])
     axes.tick_params(labelsize=9, colors=style.INK, length=0)
@@ -107,7 +107,7 @@ def _on_lines(label: str) -> str:
         return label
     head, _, tail = label.partition(" (")
     if tail and len(head) <= _LONGEST_NAME:
-        return f"{head}\n{shortened(f'({tail}', _LONGEST_NAME)}"
+        return f"{head}\n{elided(f'({tail}', _LONGEST_NAME)}"
     start = label[:_LONGEST_NAME]
     end = max(start.rfind("_"), start.rfind(" "), start.rfind("-")) + 1 or _LONGEST_NAME
-    return f"{label[:end].rstrip()}\n{shortened(label[end:], _LONGEST_NAME)}"
+    return f"{label[:end].rstrip()}\n{elided(label[end:], _LONGEST_NAME)}"

@@ -25,7 +25,8 @@ from fakeface_bench.report.comparison.units import listed
 from fakeface_bench.report.comparison.verdict import verdict_of, warnings_of
 from fakeface_bench.report.gallery import MOST_IMAGES, thumbnail
 from fakeface_bench.report.page import page_environment
-from fakeface_bench.report.wording import counted, prose, shortened
+from fakeface_bench.report.wording import counted, prose
+from fakeface_bench.visible import elided
 
 _PACKAGE = "fakeface_bench.report.comparison"
 _LONGEST_DATA = 60
@@ -74,7 +75,7 @@ def write_pages(comparison: Comparison, folder: Path, files: list[str]) -> None:
 
 
 def _shared(comparison: Comparison) -> dict[str, Any]:
-    names = sorted({shortened(study.identity.data, _LONGEST_DATA) for study in comparison.studies})
+    names = sorted({elided(study.identity.data, _LONGEST_DATA) for study in comparison.studies})
     return {
         "title": listed(names),
         "standings": comparison.standings,

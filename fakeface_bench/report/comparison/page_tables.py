@@ -16,7 +16,8 @@ from fakeface_bench.report.comparison.rows import (
 from fakeface_bench.report.comparison.steps import Step
 from fakeface_bench.report.comparison.units import UNKNOWN, cost, percent_right, sentence_end
 from fakeface_bench.report.page import PageTable
-from fakeface_bench.report.wording import prose, shortened
+from fakeface_bench.report.wording import prose
+from fakeface_bench.visible import elided
 
 _LONGEST_REASON = 300
 #: What each word means, on the page.
@@ -80,9 +81,9 @@ def left_out_table(comparison: Comparison) -> PageTable:
     """Return what was not compared, and why."""
     rows = [
         (
-            shortened(out.name),
+            elided(out.name),
             sentence_end(prose(out.reason, _LONGEST_REASON)),
-            shortened(out.run_id) or UNKNOWN,
+            elided(out.run_id) or UNKNOWN,
         )
         for out in comparison.left_out
     ]
@@ -99,10 +100,10 @@ def runs_table(comparison: Comparison) -> PageTable:
     rows = [
         (
             standing.label,
-            *(shortened(getattr(standing.study.identity, key)) or UNKNOWN for key in keys),
+            *(elided(getattr(standing.study.identity, key)) or UNKNOWN for key in keys),
             ", ".join(str(scores.seed) for scores in standing.study.seeds),
             f"{standing.study.trials:,}" if standing.study.trials else UNKNOWN,
-            shortened(standing.study.machine) or UNKNOWN,
+            elided(standing.study.machine) or UNKNOWN,
         )
         for standing in comparison.standings
     ]

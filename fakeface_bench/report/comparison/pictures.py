@@ -15,7 +15,7 @@ from fakeface_bench.report.comparison.curves import AccuracyCurve, accuracy_curv
 from fakeface_bench.report.comparison.palette import mark
 from fakeface_bench.report.comparison.plots import PALE
 from fakeface_bench.report.comparison.standing import Standing
-from fakeface_bench.report.wording import shortened
+from fakeface_bench.visible import elided
 
 _LEGEND_POINTS = 9.5
 _LEGEND_ROW_INCHES = 0.2
@@ -74,7 +74,7 @@ def described(comparison: Comparison) -> str:
 
 
 def _of_data(comparison: Comparison) -> str:
-    names = sorted({shortened(study.identity.data, _LONGEST_DATA) for study in comparison.studies})
+    names = sorted({elided(study.identity.data, _LONGEST_DATA) for study in comparison.studies})
     return names[0] if len(names) == 1 else f"{names[0]} and others"
 
 
@@ -142,7 +142,7 @@ def _explain(figure: Figure, standings: Sequence[Standing], lines: bool) -> None
     for text, standing in zip(legend.get_texts(), standings, strict=True):
         text.set_parse_math(False)
         text.set_fontfamily(style.FONT)
-        text.set_text(style.plain(shortened(standing.label, _LONGEST_NAME)))
+        text.set_text(style.plain(elided(standing.label, _LONGEST_NAME)))
 
 
 def _handle(standing: Standing, lines: bool) -> Line2D:

@@ -9,8 +9,7 @@ from fakeface_bench.report.page import PageTable
 from fakeface_bench.report.robustness.tables import robustness_rows
 from fakeface_bench.report.robustness.told import LONGEST_LABEL, estimate, label_of
 from fakeface_bench.report.robustness.verdict import at_chance, named
-from fakeface_bench.report.wording import shortened
-from fakeface_bench.visible import visible
+from fakeface_bench.visible import elided, visible
 
 TERMS = (
     (
@@ -121,7 +120,7 @@ def about(robustness: Robustness) -> Sequence[tuple[str, str]]:
 
 def _model_row(model: ModelRobustness) -> tuple[str, ...]:
     behind = UNKNOWN if model.behind is None else estimate(model.behind)
-    trained_on = shortened(model.model.data, LONGEST_LABEL) or UNKNOWN
+    trained_on = elided(model.model.data, LONGEST_LABEL) or UNKNOWN
     figures = (estimate(model.roc_auc), estimate(model.mean_roc_auc))
     return (label_of(model), trained_on, *figures, behind, f"{model.overlap.images:,}")
 

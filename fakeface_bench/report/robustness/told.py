@@ -3,7 +3,8 @@
 from fakeface_bench.records import Estimate
 from fakeface_bench.records.robustness import ModelRobustness, Robustness
 from fakeface_bench.report.comparison.units import signed
-from fakeface_bench.report.wording import counted, shortened
+from fakeface_bench.report.wording import counted
+from fakeface_bench.visible import elided
 
 LONGEST_LABEL = 44
 _LONGEST_DATA = 44
@@ -21,12 +22,12 @@ def estimate_told(figure: Estimate) -> str:
 
 def label_of(model: ModelRobustness) -> str:
     """Return a model's name, short and visible."""
-    return shortened(model.model.label, LONGEST_LABEL)
+    return elided(model.model.label, LONGEST_LABEL)
 
 
 def data_of(robustness: Robustness) -> str:
     """Return the name of the test set, short and visible."""
-    return shortened(robustness.data, _LONGEST_DATA)
+    return elided(robustness.data, _LONGEST_DATA)
 
 
 def images_told(robustness: Robustness) -> str:

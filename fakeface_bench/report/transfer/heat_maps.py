@@ -21,7 +21,7 @@ from fakeface_bench.report.transfer.matrix_cells import (
     roc_auc_square,
 )
 from fakeface_bench.report.transfer.told import named
-from fakeface_bench.report.wording import shortened
+from fakeface_bench.visible import elided
 
 _CELL_INCHES = (1.1, 0.86)
 _LABEL_INCHES = 1.75
@@ -169,7 +169,7 @@ def _is_dark(colour: str | tuple[float, ...]) -> bool:
 
 def broken(name: str, letters: int, most: int) -> str:
     """Break a name into at most so many lines, where it has a joint, keeping both of its ends."""
-    rest = shortened(name, letters * most - most)
+    rest = elided(name, letters * most - most)
     lines: list[str] = []
     while len(rest) > letters and len(lines) < most - 1:
         start = rest[:letters]
@@ -177,4 +177,4 @@ def broken(name: str, letters: int, most: int) -> str:
         end = joint + 1 if joint > letters // 3 else letters
         lines.append(rest[:end].rstrip())
         rest = rest[end:]
-    return "\n".join([*lines, rest if len(rest) <= letters else shortened(rest, letters)])
+    return "\n".join([*lines, rest if len(rest) <= letters else elided(rest, letters)])

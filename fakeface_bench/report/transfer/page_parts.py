@@ -9,7 +9,8 @@ from fakeface_bench.report.page import PageTable, page_environment
 from fakeface_bench.report.transfer.effect_rows import overlap_rows
 from fakeface_bench.report.transfer.rows import Table
 from fakeface_bench.report.transfer.told import named
-from fakeface_bench.report.wording import counted, prose, shortened
+from fakeface_bench.report.wording import counted, prose
+from fakeface_bench.visible import elided
 
 _PACKAGE = "fakeface_bench.report.transfer"
 _LONGEST_REASON = 300
@@ -74,7 +75,7 @@ def failed_table(left_out: Sequence[LeftOut]) -> PageTable:
         (
             named(out.name),
             sentence_end(prose(out.reason, _LONGEST_REASON)),
-            shortened(out.run_id) or UNKNOWN,
+            elided(out.run_id) or UNKNOWN,
         )
         for out in left_out
     )

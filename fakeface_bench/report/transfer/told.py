@@ -5,14 +5,14 @@ from math import isnan
 from fakeface_bench.config import FAKE, REAL
 from fakeface_bench.records import TIER_PART, Estimate, SetScores, ShortcutFloor, part_members
 from fakeface_bench.report.comparison.units import UNKNOWN, signed
-from fakeface_bench.report.wording import shortened
+from fakeface_bench.visible import elided
 
 _LONGEST_NAME = 48
 
 
 def named(name: str) -> str:
     """Return a dataset's or model's name on one line, both ends kept."""
-    return shortened(name, _LONGEST_NAME)
+    return elided(name, _LONGEST_NAME)
 
 
 def told(estimate: Estimate | None, first: bool = False) -> str:
