@@ -30,10 +30,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.figures import keep, machine  # noqa: E402
+from fakeface_bench.data.decode import decode_bytes  # noqa: E402
 from fakeface_bench.data.duplicates import similar_pairs  # noqa: E402
-from fakeface_bench.data.images import decode_bytes  # noqa: E402
-from fakeface_bench.data.signature import HASH_BYTES, SIGNATURE_BYTES, signature  # noqa: E402
-from fakeface_bench.data.synthetic import write_synthetic  # noqa: E402
+from fakeface_bench.data.facts import HASH_BYTES, SIGNATURE_BYTES, signature  # noqa: E402
+from fakeface_bench.data.synthetic.dataset import write_synthetic  # noqa: E402
 
 RECALL_IMAGES = 300
 
@@ -52,7 +52,7 @@ class Silence:
 
 def measure_audit(images: int) -> dict[str, float]:
     """Audit newly drawn faces twice; the library's work, without MLflow and the report."""
-    from fakeface_bench.preparation import prepare_dataset
+    from fakeface_bench.study.preparation import prepare_dataset
 
     with tempfile.TemporaryDirectory() as folder:
         os.environ["FAKEFACE_CACHE"] = f"{folder}/cache"

@@ -35,7 +35,7 @@ def write_study(folder: Path, number: int, seeds: int) -> None:
     """Write the files of a made-up study, as accurate as its number is high."""
     import pandas as pd
 
-    from fakeface_bench.records import STAGES, Ledger, StageCost
+    from fakeface_bench.records.ledger import STAGES, Ledger, StageCost
 
     rng = np.random.default_rng(number)
     y_true = (np.arange(IMAGES) % 2).astype(np.uint8)
@@ -138,14 +138,15 @@ class Account:
 
 def watch_study(account: Account) -> None:
     """Watch all that a study calls for its ledger, its logging and its report."""
-    from fakeface_bench import recording, study
+    from fakeface_bench.study import record
+    from fakeface_bench.study import run as study
 
     account.watch(study, "close_ledger", "ledger")
-    for owner, name in ((recording, "write_model"), (study.TrackedRun, "log_model")):
+    for owner, name in ((record, "write_model"), (study.TrackedRun, "log_model")):
         account.watch(owner, name, "model")
     for name in ("explain_study", "write_explanation"):
-        account.watch(recording, name, "explanation")
-    account.watch(recording, "write_study_report", "report")
+        account.watch(record, name, "explanation")
+    account.watch(record, "write_study_report", "report")
     for name in ("open_store", "log_costs"):
         account.watch(study, name, "logging")
     for owner in (study.TrackedRun, study.TrialRuns):
@@ -157,13 +158,12 @@ def watch_study(account: Account) -> None:
 def measure_default_study() -> dict[str, float]:
     """Run the default study in this process, in an empty cache; return its shares."""
     from fakeface_bench.cli.console import ConsoleProgress
-    from fakeface_bench.clock import Clock
     from fakeface_bench.config import StudyConfig
-    from fakeface_bench.runtime import start_tensorflow
+    from fakeface_bench.support.machine import Clock, start_tensorflow
 
     clock = Clock()
     start_tensorflow()
-    from fakeface_bench.study import run_study
+    from fakeface_bench.study.run import run_study
 
     account = Account()
     watch_study(account)

@@ -20,11 +20,11 @@ if str(ROOT) not in sys.path:
 import numpy as np  # noqa: E402
 
 from benchmarks.fuzzed_images import fuzzed_image, whole_pictures  # noqa: E402
+from fakeface_bench.data.decode import fit_image, load_image  # noqa: E402
 from fakeface_bench.data.facts import FACTS, read_facts  # noqa: E402
-from fakeface_bench.data.images import fit_image, load_image  # noqa: E402
 from fakeface_bench.data.listing import IMAGE_SUFFIXES  # noqa: E402
-from fakeface_bench.errors import DataError  # noqa: E402
 from fakeface_bench.serving.pictures import read_picture  # noqa: E402
+from fakeface_bench.support.errors import DataError  # noqa: E402
 
 SIZE = 224
 #: For how long it sleeps where it is told to hang.

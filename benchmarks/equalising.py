@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.figures import keep, machine  # noqa: E402
-from fakeface_bench.runtime import start_tensorflow  # noqa: E402
+from fakeface_bench.support.machine import start_tensorflow  # noqa: E402
 
 MODEL = "mobilenetv3_small"
 SIZE, SIDE = 160, 192
@@ -66,13 +66,11 @@ def measured(files: list[Path], weights: str, seed: int) -> Iterator[tuple[str, 
     import pandas as pd
     import tensorflow as tf
 
-    from fakeface_bench.architectures.backbones import build_backbone
-    from fakeface_bench.architectures.catalogue import architecture_named
-    from fakeface_bench.architectures.weights import resolve_weights
-    from fakeface_bench.data.compression import common_quality
-    from fakeface_bench.data.images import decode_bytes, fit_image, reencoded
-    from fakeface_bench.features.extractor import frozen_graph
-    from fakeface_bench.features.statistics import feature_model
+    from fakeface_bench.backbones.building import build_backbone
+    from fakeface_bench.backbones.catalogue import architecture_named
+    from fakeface_bench.backbones.weights import resolve_weights
+    from fakeface_bench.data.decode import common_quality, decode_bytes, fit_image, reencoded
+    from fakeface_bench.features.engine import feature_model, frozen_graph
 
     row = architecture_named(MODEL)
     backbone = build_backbone(row, SIZE, resolve_weights(weights, row, seed))

@@ -14,7 +14,7 @@ def machine(*libraries: str) -> dict[str, Any]:
     TensorFlow is imported, which looks for GPUs: called after any child whose memory is measured,
     whose peak would begin at that of its parent.
     """
-    from fakeface_bench.runtime import machine_facts
+    from fakeface_bench.support.machine import machine_facts
 
     versions = {name: version(name) for name in libraries}
     return {**machine_facts(), "python": platform.python_version(), **versions}

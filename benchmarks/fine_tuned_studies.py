@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.figures import keep, machine  # noqa: E402
 from fakeface_bench.config import StudyConfig  # noqa: E402
-from fakeface_bench.runtime import start_tensorflow  # noqa: E402
+from fakeface_bench.support.machine import start_tensorflow  # noqa: E402
 
 MODEL = "mobilenetv3_small"
 #: Of each study: its model, `fine_tune`, trials and epochs.
@@ -51,7 +51,7 @@ class Result:
 
 def told(record: Any, config: Any, fit: Any, test: Any) -> dict[str, Any]:
     """Return the figures of one way of training."""
-    from fakeface_bench.evaluation.intervals import roc_auc_interval, wilson_interval
+    from fakeface_bench.evaluation.bootstrap import roc_auc_interval, wilson_interval
 
     auc = roc_auc_interval(test.y_true, test.y_score)
     right = int(sum((test.y_score >= test.threshold) == test.y_true))
@@ -74,7 +74,7 @@ def told(record: Any, config: Any, fit: Any, test: Any) -> dict[str, Any]:
 def study(name: str, base: dict[str, Any]) -> dict[str, Result]:
     """Run one study in a store of its own; return its results by the name they are told under."""
     from fakeface_bench.cli.console import ConsoleProgress
-    from fakeface_bench.study import run_study
+    from fakeface_bench.study.run import run_study
 
     model, fine_tune, trials, epochs = STUDIES[name]
     weights = base["weights"] if model == MODEL else "auto"
@@ -104,9 +104,9 @@ def frozen_ends(config: StudyConfig, record: Any, seconds: float) -> dict[str, R
     from fakeface_bench.cli.console import ConsoleProgress
     from fakeface_bench.evaluation.detector import train_detector
     from fakeface_bench.evaluation.metrics import roc_auc
-    from fakeface_bench.plan import make_plan
-    from fakeface_bench.subject import prepare_subject
-    from fakeface_bench.training.task import FitTask
+    from fakeface_bench.resolve import make_plan
+    from fakeface_bench.study.setup import prepare_subject
+    from fakeface_bench.training.networks import FitTask
 
     subject = prepare_subject(make_plan(config), ConsoleProgress())
     train, valid = subject.reader.read("train"), subject.reader.read("valid")

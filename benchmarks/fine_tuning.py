@@ -40,15 +40,15 @@ PARTS = (
 
 def measure_epoch(faces: str, model: str, how: str) -> dict[str, float]:
     """Fit for a few epochs and return the time of one."""
-    from fakeface_bench.architectures.cut import cut_backbone
+    from fakeface_bench.backbones.cut import cut_backbone
     from fakeface_bench.config import StudyConfig, TrialConfig, TuningConfig
     from fakeface_bench.evaluation.metrics import roc_auc
-    from fakeface_bench.features.reader import SplitReader
-    from fakeface_bench.inputs import feature_source, map_inputs, pixel_inputs, read_features
-    from fakeface_bench.models.tuned import TunedNetwork
-    from fakeface_bench.plan import make_plan
+    from fakeface_bench.features.samples import SplitReader
+    from fakeface_bench.resolve import make_plan
+    from fakeface_bench.study.inputs import feature_source, map_inputs, pixel_inputs, read_features
     from fakeface_bench.training.fit import fit
-    from fakeface_bench.training.task import FitTask
+    from fakeface_bench.training.networks import FitTask
+    from fakeface_bench.training.tuned import TunedNetwork
 
     spec = "all" if how == "all" else "last_block"
     config = StudyConfig(
@@ -93,7 +93,7 @@ def measure_pipeline(faces: str, augment: str) -> dict[str, float]:
     The second of two epochs counts; the files are in the system's cache by then.
     """
     from fakeface_bench.config import StudyConfig
-    from fakeface_bench.data.canvases import Pictures, canvas_side, on_demand
+    from fakeface_bench.data.pictures import Pictures, canvas_side, on_demand
     from fakeface_bench.features.epochs import EpochPlan, Epochs
     from fakeface_bench.features.samples import EVERYTHING, Samples
 
@@ -170,7 +170,7 @@ def judge(figures: dict[str, Any]) -> list[str]:
 def main(faces: str, part: str | None, output: Path | None) -> None:
     """Measure the training of layers on this machine."""
     if part:
-        from fakeface_bench.runtime import start_tensorflow
+        from fakeface_bench.support.machine import start_tensorflow
 
         start_tensorflow()
         kind, *what = part.split()

@@ -86,11 +86,10 @@ def extraction_rates(model: str, rounds: int) -> dict[str, float]:
     import numpy as np
     import tensorflow as tf
 
-    from fakeface_bench.architectures.backbones import build_backbone
-    from fakeface_bench.architectures.catalogue import architecture_named
-    from fakeface_bench.architectures.weights import Weights
-    from fakeface_bench.features.extractor import frozen_graph
-    from fakeface_bench.features.statistics import feature_model
+    from fakeface_bench.backbones.building import build_backbone
+    from fakeface_bench.backbones.catalogue import architecture_named
+    from fakeface_bench.backbones.weights import Weights
+    from fakeface_bench.features.engine import feature_model, frozen_graph
 
     backbone = build_backbone(architecture_named(model), SIZE, Weights("random"))
     last = keras.Model(backbone.inputs[0], [backbone.outputs[-1]])
@@ -150,7 +149,7 @@ def main(
         click.echo(f"default study of {name}: {json.dumps(figures[name])}")
     figures["help_seconds"] = help_seconds(rounds)
     click.echo(f"fakeface-bench --help: {figures['help_seconds']:.2f} s (under 0.7)")
-    from fakeface_bench.runtime import start_tensorflow
+    from fakeface_bench.support.machine import start_tensorflow
 
     start_tensorflow()
     for model in ("mobilenetv3_small", "mobilenetv3_large"):

@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.figures import keep, machine  # noqa: E402
 from fakeface_bench.config import EvaluateConfig, GeneraliseConfig, StudyConfig  # noqa: E402
-from fakeface_bench.runtime import peak_memory_gb, start_tensorflow  # noqa: E402
+from fakeface_bench.support.machine import peak_memory_gb, start_tensorflow  # noqa: E402
 
 MODEL = "mobilenetv3_small"
 _SHOWN = ("roc_auc", "accuracy", "recall_fake", "false_alarm_rate", "recall_at_5pct_fpr", "ece")
@@ -71,8 +71,8 @@ def cached_images() -> int:
 def nearest(folders: Iterable[str]) -> dict[str, Any]:
     """Return how near the hashes of different pictures come to one another."""
     from fakeface_bench.cli.console import ConsoleProgress
+    from fakeface_bench.data.facts import HASH_BYTES
     from fakeface_bench.data.seen import SIMILAR_BITS
-    from fakeface_bench.data.signature import HASH_BYTES
     from fakeface_bench.data.sources import prepare_sources
     from fakeface_bench.data.survey import survey_sources
 
@@ -101,7 +101,7 @@ def nearest(folders: Iterable[str]) -> dict[str, Any]:
 def matrix(base: Mapping[str, Any], first: str, second: str, report: str) -> dict[str, Any]:
     """Fill the matrix; return its cells, what it cost, and how many pictures were extracted."""
     from fakeface_bench.cli.console import ConsoleProgress
-    from fakeface_bench.generalise import run_generalisation
+    from fakeface_bench.jobs.transfer import run_generalisation
 
     sets = f"{first},{second},{first}+{second}"
     config = GeneraliseConfig(
@@ -129,7 +129,7 @@ def matrix(base: Mapping[str, Any], first: str, second: str, report: str) -> dic
 def tiers(base: Mapping[str, Any], second: str) -> list[dict[str, Any]]:
     """Hold out each tier of a dataset in turn."""
     from fakeface_bench.cli.console import ConsoleProgress
-    from fakeface_bench.generalise import run_generalisation
+    from fakeface_bench.jobs.transfer import run_generalisation
 
     study = StudyConfig(**base)
     config = GeneraliseConfig(MODEL, second, "", "tier", "", study)
@@ -150,7 +150,7 @@ def elsewhere(first: str, second: str) -> dict[str, Any]:
     import mlflow
 
     from fakeface_bench.cli.console import ConsoleProgress
-    from fakeface_bench.evaluate import run_evaluation
+    from fakeface_bench.jobs.evaluate import run_evaluation
 
     runs = mlflow.MlflowClient().search_runs(["0"], "tags.`fakeface.kind` = 'study'")
     name = Path(first).name
@@ -163,7 +163,7 @@ def elsewhere(first: str, second: str) -> dict[str, Any]:
 def equalised(base: Mapping[str, Any], first: str) -> dict[str, Any]:
     """Run the equalised study beside the untouched one."""
     from fakeface_bench.cli.console import ConsoleProgress
-    from fakeface_bench.study import run_study
+    from fakeface_bench.study.run import run_study
 
     config = StudyConfig(**{**base, "model": MODEL, "data": first, "equalise": "jpeg"})
     bias = run_study(config, ConsoleProgress()).bias

@@ -30,7 +30,7 @@ if str(ROOT) not in sys.path:
 
 from benchmarks.figures import keep, machine  # noqa: E402
 from fakeface_bench.config import StudyConfig  # noqa: E402
-from fakeface_bench.progress import Advance  # noqa: E402
+from fakeface_bench.support.progress import Advance  # noqa: E402
 
 TRIALS, EPOCHS, SIZE, IMAGES, SEED = 50, 2, 64, 80, 0
 #: Trials that warm a process up, and how much it may grow after them.
@@ -111,10 +111,10 @@ def watched_study(name: str, faces: Path, trials: int) -> dict[str, Any]:
 
 def run_here(name: str, faces: str, trials: int) -> dict[str, Any]:
     """Run a study in this process; return what it held at the end of each trial."""
-    from fakeface_bench.runtime import start_tensorflow
+    from fakeface_bench.support.machine import start_tensorflow
 
     start_tensorflow()
-    from fakeface_bench.study import run_study
+    from fakeface_bench.study.run import run_study
 
     watch = Watch()
     options = {"data": faces, "image_size": SIZE, "epochs": EPOCHS, "seed": SEED}
@@ -143,7 +143,7 @@ def main(
     if child:
         click.echo(json.dumps(run_here(child, str(faces), trials)))
         return
-    from fakeface_bench.data.synthetic import write_synthetic
+    from fakeface_bench.data.synthetic.dataset import write_synthetic
 
     with tempfile.TemporaryDirectory() as folder:
         if faces is None:

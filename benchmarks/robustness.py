@@ -98,7 +98,7 @@ def main(faces: str, weights: str, trials: int, seed: int, output: Path | None) 
         few = asked(folder / "few", FEW, seed)
         whole = asked(folder / "all", 0, seed)
         os.chdir(ROOT)
-    from fakeface_bench.runtime import start_tensorflow
+    from fakeface_bench.support.machine import start_tensorflow
 
     start_tensorflow()
     figures = {

@@ -26,12 +26,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.figures import keep, machine  # noqa: E402
+from fakeface_bench.analysis.comparison import Standing  # noqa: E402
 from fakeface_bench.cli.console import ConsoleProgress  # noqa: E402
-from fakeface_bench.compare import run_comparison  # noqa: E402
 from fakeface_bench.config import CompareConfig  # noqa: E402
-from fakeface_bench.records import ComparedStudy  # noqa: E402
-from fakeface_bench.report.comparison.standing import Standing  # noqa: E402
-from fakeface_bench.report.markdown import table  # noqa: E402
+from fakeface_bench.jobs.compare import run_comparison  # noqa: E402
+from fakeface_bench.records.study import ComparedStudy  # noqa: E402
+from fakeface_bench.report.format import table  # noqa: E402
 
 #: The report's networks and epochs, and the validation accuracy it gives (of 140k, whole).
 NETWORKS = (

@@ -53,21 +53,21 @@ def log_small_model(weights: str, example: Path, folder: Path) -> str:
     import keras
     import mlflow
 
-    from fakeface_bench.architectures.backbones import build_backbone
-    from fakeface_bench.architectures.catalogue import architecture_named
-    from fakeface_bench.architectures.weights import resolve_weights
+    from fakeface_bench.backbones.building import build_backbone
+    from fakeface_bench.backbones.catalogue import architecture_named
+    from fakeface_bench.backbones.weights import resolve_weights
     from fakeface_bench.config import HeadConfig
-    from fakeface_bench.data.images import load_image
+    from fakeface_bench.data.decode import load_image
     from fakeface_bench.data.seen import SeenImages
+    from fakeface_bench.features.engine import feature_model
     from fakeface_bench.features.samples import Samples
-    from fakeface_bench.features.statistics import feature_model
-    from fakeface_bench.folders import draft_folder
-    from fakeface_bench.models.head import Calibration
-    from fakeface_bench.models.networks import FrozenNetwork
     from fakeface_bench.serving.classifier import DetectorFacts
+    from fakeface_bench.support.disk import draft_folder
     from fakeface_bench.tracking.entries import Recipient
     from fakeface_bench.tracking.logged_model import LogModel
     from fakeface_bench.tracking.model import write_model
+    from fakeface_bench.training.head import Calibration
+    from fakeface_bench.training.networks import FrozenNetwork
 
     keras.utils.set_random_seed(SEED)
     rng = np.random.default_rng(SEED)
@@ -194,14 +194,14 @@ def over_http(server: Server, bodies: Sequence[bytes], clients: int) -> int:
 
 def offline_ways(files: Sequence[Path], weights: str, store: str) -> dict[str, Callable[[], Any]]:
     """Return extraction as a study does it, and the job behind `fakeface-bench predict`."""
-    from fakeface_bench.architectures.backbones import build_backbone
-    from fakeface_bench.architectures.catalogue import architecture_named
-    from fakeface_bench.architectures.weights import resolve_weights
+    from fakeface_bench.backbones.building import build_backbone
+    from fakeface_bench.backbones.catalogue import architecture_named
+    from fakeface_bench.backbones.weights import resolve_weights
     from fakeface_bench.cli.console import ConsoleProgress
     from fakeface_bench.cli.predictions import row_writer
     from fakeface_bench.features.source import BackboneSource
     from fakeface_bench.features.store import extract_to
-    from fakeface_bench.predict import load_classifier, predict_files
+    from fakeface_bench.jobs.predict import load_classifier, predict_files
     from fakeface_bench.tracking.model_source import fetched_model
 
     architecture = architecture_named(MODEL)
@@ -316,8 +316,8 @@ def targets(figures: dict[str, Any]) -> dict[str, bool]:
 
 def pictures(faces: Path | None, folder: Path) -> list[Path]:
     """Return the files to classify: the given ones, else the embedded faces, drawn now."""
-    from fakeface_bench.data.named_files import named_files
-    from fakeface_bench.data.synthetic import write_synthetic
+    from fakeface_bench.data.listing import named_files
+    from fakeface_bench.data.synthetic.dataset import write_synthetic
 
     if faces is None:
         faces = folder / "synthetic"
@@ -336,7 +336,7 @@ def main(
     faces: Path | None, weights: str, rounds: int, count: int, requests: int, output: Path | None
 ) -> None:
     """Measure serving on this machine."""
-    from fakeface_bench.runtime import start_tensorflow
+    from fakeface_bench.support.machine import start_tensorflow
 
     start_tensorflow()
     with tempfile.TemporaryDirectory() as name:

@@ -29,7 +29,7 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fakeface_bench.data.synthetic import LABELS, ROOT, SPLITS, write_synthetic
+from fakeface_bench.data.synthetic.dataset import LABELS, ROOT, SPLITS, write_synthetic
 
 PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 

@@ -11,11 +11,14 @@ from types import TracebackType
 import click
 
 from fakeface_bench.cli import cli
-from fakeface_bench.credentials import hide_credentials
-from fakeface_bench.errors import INTERRUPTED, FakefaceError, UsageError
-from fakeface_bench.interruption import as_interruption, listen
-from fakeface_bench.processes import RUN_VARIABLE, work_where_called
-from fakeface_bench.visible import visible
+from fakeface_bench.support.errors import INTERRUPTED, FakefaceError, UsageError
+from fakeface_bench.support.processes import (
+    RUN_VARIABLE,
+    as_interruption,
+    listen,
+    work_where_called,
+)
+from fakeface_bench.support.text import hide_credentials, visible
 
 #: Commands that go on where they were interrupted; any other begins anew.
 _RESUMED = ("run", "suite", "generalise", "fetch")

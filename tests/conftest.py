@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from fakeface_bench import energy
-from fakeface_bench.data.synthetic import write_synthetic
-from fakeface_bench.progress import Advance
-from fakeface_bench.runtime import start_tensorflow
+from fakeface_bench.data.synthetic.dataset import write_synthetic
+from fakeface_bench.support import machine as energy
+from fakeface_bench.support.machine import start_tensorflow
+from fakeface_bench.support.progress import Advance
 
 start_tensorflow()
 

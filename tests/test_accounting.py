@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from fakeface_bench.accounting import epoch_ends
 from fakeface_bench.config import TrialConfig
-from fakeface_bench.records import EpochRecord, TrialRecord
+from fakeface_bench.records.study import EpochRecord, TrialRecord
+from fakeface_bench.study.cost import epoch_ends
 
 
 def trial(uid: str, seconds: float, finished_at: float, *scores: float) -> TrialRecord:

@@ -10,10 +10,11 @@ import mlflow
 import pytest
 from mlflow.entities import ViewType
 
-from fakeface_bench import __version__, again
-from fakeface_bench.again import look_back
+from fakeface_bench import __version__
 from fakeface_bench.config import FIGURES_VERSION, StudyConfig
-from fakeface_bench.errors import UsageError
+from fakeface_bench.study import find_or_run
+from fakeface_bench.study.find_or_run import look_back
+from fakeface_bench.support.errors import UsageError
 from fakeface_bench.tracking.studies import StudyRun
 from tests.command import ROOT, Command, run_mlflow, words
 from tests.conftest import RecordedProgress
@@ -143,7 +144,7 @@ def test_a_study_whose_files_are_gone_is_run_again(
     def gone(*arguments: object) -> None:
         raise UsageError("the study has no study.json in MLflow.")
 
-    monkeypatch.setattr(again, "read_studies", gone)
+    monkeypatch.setattr(find_or_run, "read_studies", gone)
     progress = RecordedProgress()
     assert look_back(here, progress).finished is None
     assert progress.warnings == ["the study has no study.json in MLflow. It is run again."]
@@ -202,19 +203,19 @@ def earlier(weights: str = "imagenet", **params: str) -> StudyRun:
 def test_the_same_is_what_was_asked_and_holds_as_much(
     study: StudyRun, config: StudyConfig, same: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(again, "useful_trials", lambda experiment_id, parent: 7)
-    assert again._is_same(config, study) is same
+    monkeypatch.setattr(find_or_run, "useful_trials", lambda experiment_id, parent: 7)
+    assert find_or_run._is_same(config, study) is same
 
 
 @pytest.mark.parametrize(("to_be_had", "same"), [(True, False), (False, True)])
 def test_random_weights_do_where_no_others_are_to_be_had(
     to_be_had: bool, same: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(again, "imagenet_may_be_had", lambda architecture: to_be_had)
-    assert again._is_same(CONFIG, earlier("random")) is same
-    assert again._is_same(CONFIG, earlier("imagenet"))
+    monkeypatch.setattr(find_or_run, "imagenet_may_be_had", lambda architecture: to_be_had)
+    assert find_or_run._is_same(CONFIG, earlier("random")) is same
+    assert find_or_run._is_same(CONFIG, earlier("imagenet"))
     study = replace(earlier("random"), params=PARAMS | {"weights": "random"})
-    assert again._is_same(replace(CONFIG, weights="random"), study)
+    assert find_or_run._is_same(replace(CONFIG, weights="random"), study)
 
 
 def test_an_experiment_still_to_be_made_holds_nothing_and_is_not_made(

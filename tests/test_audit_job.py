@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fakeface_bench.audit import AuditOutcome, run_audit
 from fakeface_bench.config import AuditConfig, StudyConfig
-from fakeface_bench.data.synthetic import write_synthetic
-from fakeface_bench.study import StudyOutcome, run_study
+from fakeface_bench.data.synthetic.dataset import write_synthetic
+from fakeface_bench.jobs.audit import AuditOutcome, run_audit
+from fakeface_bench.study.run import StudyOutcome, run_study
 from tests.command import Command, assert_failed, only_run, words
 from tests.conftest import RecordedProgress
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import keras
 import pytest
 
-from fakeface_bench.backend import settle_keras
-from fakeface_bench.errors import ModelError
+from fakeface_bench.support.backend import settle_keras
+from fakeface_bench.support.errors import ModelError
 from tests.command import ROOT
 
 #: Settings of somebody who uses Keras for something else.
@@ -18,10 +18,10 @@ OTHERS = {"backend": "jax", "floatx": "float16", "image_data_format": "channels_
 #: Freezing a graph is what made TensorFlow talk.
 PROGRAM = """
 import json
-from fakeface_bench.runtime import start_tensorflow
+from fakeface_bench.support.machine import start_tensorflow
 start_tensorflow()
 import keras, numpy as np
-from fakeface_bench.features.extractor import frozen_forward
+from fakeface_bench.features.engine import frozen_forward
 pixels = keras.Input((8, 6, 3))
 network = keras.Model(pixels, keras.layers.Conv2D(2, 3)(pixels))
 (out,) = frozen_forward(network)(np.zeros((1, 8, 6, 3), np.uint8))

@@ -23,7 +23,7 @@ sys.exit(subprocess.run(command, cwd=folder, env=environment).returncode)
 #: Says where it works, and starts another that says the same, as a suite starts its studies.
 WORKS = """
 import json, os, subprocess, sys
-from fakeface_bench.processes import work_where_called
+from fakeface_bench.support.processes import work_where_called
 warned = work_where_called()
 again = subprocess.run([sys.executable, "-c", sys.argv[1], ""], capture_output=True, text=True) \\
     if sys.argv[1] else None

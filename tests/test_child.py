@@ -23,7 +23,7 @@ time.sleep(60)
 """
 PARENT = """
 import sys
-from fakeface_bench.child import wait_for
+from fakeface_bench.support.processes import wait_for
 try:
     print('code', wait_for([sys.executable, '-c', sys.argv[1], sys.argv[2]], {'SAID': 'yes'}))
 except KeyboardInterrupt:

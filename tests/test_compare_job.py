@@ -12,17 +12,13 @@ import numpy as np
 import pytest
 from mlflow.entities import LoggedModelOutput
 
-from fakeface_bench.compare import run_comparison
 from fakeface_bench.config import CompareConfig
-from fakeface_bench.errors import UsageError
-from fakeface_bench.folders import unused_folder
-from fakeface_bench.records import (
-    STAGES,
-    Ledger,
-    StageCost,
-)
-from fakeface_bench.report import write_costs
+from fakeface_bench.jobs.compare import run_comparison
+from fakeface_bench.records.ledger import STAGES, Ledger, StageCost
 from fakeface_bench.report.saved_study import write_predictions, write_study_json
+from fakeface_bench.report.study_report import write_costs
+from fakeface_bench.support.disk import unused_folder
+from fakeface_bench.support.errors import UsageError
 from tests.conftest import RecordedProgress
 from tests.report.conftest import ORIGIN, study_record
 

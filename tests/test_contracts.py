@@ -7,26 +7,26 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fakeface_bench.architectures.architecture import Architecture
-from fakeface_bench.architectures.backbones import build_backbone, build_scratch_network
-from fakeface_bench.architectures.catalogue import ARCHITECTURES, architecture_named
-from fakeface_bench.architectures.cut import cut_backbone
-from fakeface_bench.architectures.fine_tuning import unfrozen_part
-from fakeface_bench.architectures.macs import count_macs
-from fakeface_bench.architectures.preprocessing import PREPROCESSINGS
-from fakeface_bench.architectures.weights import Weights
+from fakeface_bench.backbones.building import build_backbone, build_scratch_network, count_macs
+from fakeface_bench.backbones.catalogue import (
+    ARCHITECTURES,
+    PREPROCESSINGS,
+    Architecture,
+    architecture_named,
+)
+from fakeface_bench.backbones.cut import cut_backbone
+from fakeface_bench.backbones.fine_tuning import unfrozen_part
+from fakeface_bench.backbones.weights import Weights
 from fakeface_bench.config import HeadConfig
 from fakeface_bench.data.catalogue import DATASETS
 from fakeface_bench.evaluation.metrics import METRICS, score_metrics
+from fakeface_bench.features.engine import feature_model, layout_of
 from fakeface_bench.features.samples import Samples
-from fakeface_bench.features.statistics import feature_model, layout_of
-from fakeface_bench.models.head import Calibration
-from fakeface_bench.models.networks import FrozenNetwork, Network
-from fakeface_bench.models.parts import detector_parts
-from fakeface_bench.models.poolings import ACTIVATIONS, FEATURES, POOLINGS
-from fakeface_bench.models.scratch import ScratchNetwork
-from fakeface_bench.models.tuned import TunedNetwork
+from fakeface_bench.training.head import Calibration
 from fakeface_bench.training.losses import LOSSES, Loss, accuracy_metric
+from fakeface_bench.training.networks import FrozenNetwork, Network, ScratchNetwork, detector_parts
+from fakeface_bench.training.poolings import ACTIVATIONS, FEATURES, POOLINGS
+from fakeface_bench.training.tuned import TunedNetwork
 
 #: Small enough to be quick, large enough for every row (Xception needs 71).
 SIZE = 80

@@ -5,9 +5,9 @@ import pytest
 from fakeface_bench.config import StudyConfig, TrialConfig
 from fakeface_bench.evaluation.detector import train_detector
 from fakeface_bench.evaluation.metrics import roc_auc
-from fakeface_bench.plan import make_plan
-from fakeface_bench.subject import Subject, prepare_subject
-from fakeface_bench.training.task import FitTask
+from fakeface_bench.resolve import make_plan
+from fakeface_bench.study.setup import Subject, prepare_subject
+from fakeface_bench.training.networks import FitTask
 from tests.conftest import RecordedProgress
 
 

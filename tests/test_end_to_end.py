@@ -11,16 +11,15 @@ import optuna
 import pandas as pd
 import pytest
 
-from fakeface_bench import study
 from fakeface_bench.config import HeadConfig
-from fakeface_bench.errors import StudyError, UsageError
 from fakeface_bench.evaluation import detector
 from fakeface_bench.evaluation.metrics import METRICS
-from fakeface_bench.features.reader import SplitReader
-from fakeface_bench.features.samples import Samples
-from fakeface_bench.records import StudyRecord
+from fakeface_bench.features.samples import Samples, SplitReader
+from fakeface_bench.records.study import StudyRecord
 from fakeface_bench.search import optimise
-from fakeface_bench.study import StudyOutcome
+from fakeface_bench.study import run as study
+from fakeface_bench.study.run import StudyOutcome
+from fakeface_bench.support.errors import StudyError, UsageError
 from tests.conftest import RecordedProgress
 from tests.workplace import Workplace, workplace
 

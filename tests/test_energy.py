@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from fakeface_bench import energy
-from fakeface_bench.energy import energy_meter
+from fakeface_bench.support import machine
+from fakeface_bench.support.machine import energy_meter
 
 
 def test_the_energy_of_a_second_is_small_and_not_nothing() -> None:
@@ -17,6 +17,6 @@ def test_the_energy_of_a_second_is_small_and_not_nothing() -> None:
 
 
 def test_without_codecarbon_the_way_to_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(energy, "find_spec", lambda name: None)
+    monkeypatch.setattr(machine, "find_spec", lambda name: None)
     with energy_meter() as meter:
-        assert meter.read() == (0.0, energy.NOT_INSTALLED)
+        assert meter.read() == (0.0, machine.NOT_INSTALLED)

@@ -10,10 +10,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fakeface_bench.data.compression import common_quality, more_compressed, quality_of
-from fakeface_bench.data.images import load_image, reencoded
+from fakeface_bench.data.decode import (
+    common_quality,
+    load_image,
+    more_compressed,
+    quality_of,
+    reencoded,
+)
 from fakeface_bench.evaluation.metrics import roc_auc
-from fakeface_bench.records import Bias, Estimate
+from fakeface_bench.records.transfer import Bias, Estimate
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
 from tests.workplace import Workplace, workplace
 

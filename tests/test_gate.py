@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from fakeface_bench import gate
-from fakeface_bench.errors import DataError, ModelError
-from fakeface_bench.gate import comes_back, deserves
-from fakeface_bench.records import ComparedStudy, Finding
+from fakeface_bench.records.study import ComparedStudy, Finding
+from fakeface_bench.study import register
+from fakeface_bench.study.register import comes_back, deserves
+from fakeface_bench.support.errors import DataError, ModelError
 from tests.report.compared_studies import calls, labels
 from tests.report.compared_studies import study as compared_study
 
@@ -75,7 +75,7 @@ def answers(
         logged = [float(of.kept.y_score[int(file.stem)]) for file in files]
         return [*logged[:-1], logged[-1] + apart]
 
-    monkeypatch.setattr(gate, "reloaded_scores", scores)
+    monkeypatch.setattr(register, "reloaded_scores", scores)
     return asked
 
 
@@ -130,5 +130,5 @@ def test_what_keeps_a_model_from_coming_back_is_told(
     def scores(address: str, files: Sequence[Path]) -> list[float]:
         raise obstacle
 
-    monkeypatch.setattr(gate, "reloaded_scores", scores)
+    monkeypatch.setattr(register, "reloaded_scores", scores)
     assert comes_back("models:/x/1", on_disk) == Finding(False, says)

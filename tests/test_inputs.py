@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fakeface_bench import inputs as module
 from fakeface_bench.config import StudyConfig
-from fakeface_bench.data.canvases import DecodedOnDemand
-from fakeface_bench.data.images import load_image
+from fakeface_bench.data.decode import load_image
 from fakeface_bench.data.index import ImageIndex
-from fakeface_bench.features import speed
-from fakeface_bench.features.reader import SplitArrays
-from fakeface_bench.inputs import GB, Inputs, cache_budget, prepare_inputs
-from fakeface_bench.models.networks import FrozenNetwork
-from fakeface_bench.models.tuned import TunedNetwork
-from fakeface_bench.plan import make_plan
-from fakeface_bench.subject import prepare_subject
+from fakeface_bench.data.pictures import DecodedOnDemand
+from fakeface_bench.features import source
+from fakeface_bench.features.samples import SplitArrays
+from fakeface_bench.resolve import make_plan
+from fakeface_bench.study import inputs as module
+from fakeface_bench.study.inputs import GB, Inputs, cache_budget, prepare_inputs
+from fakeface_bench.study.setup import prepare_subject
+from fakeface_bench.training.networks import FrozenNetwork
+from fakeface_bench.training.tuned import TunedNetwork
 from tests.conftest import RecordedProgress
 
 SIZE = 64
@@ -61,7 +61,7 @@ def test_a_picture_s_time_is_known_from_an_extraction_large_enough_else_measured
     assert measured.seconds_per_image == again.seconds_per_image > 0
     assert measured.amortised_seconds == 0
     assert again.amortised_seconds > 256 * measured.seconds_per_image * 0.99
-    monkeypatch.setattr(speed, "SAMPLE_IMAGES", 10)
+    monkeypatch.setattr(source, "SAMPLE_IMAGES", 10)
     known = inputs.speed()
     assert known.amortised_seconds == 0
     assert known.seconds_per_image not in (0, measured.seconds_per_image)

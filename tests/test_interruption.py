@@ -7,12 +7,12 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from fakeface_bench.errors import INTERRUPTED
+from fakeface_bench.support.errors import INTERRUPTED
 from tests.command import ROOT, SECONDS_TO_STOP
 
 CUT_SHORT = f"""
 import logging, os, signal, sys, threading
-from fakeface_bench.interruption import listen
+from fakeface_bench.support.processes import listen
 
 listen(lambda: None)
 pool = logging.getLogger("sqlalchemy.pool.impl.QueuePool")
@@ -30,7 +30,7 @@ except KeyboardInterrupt:
 
 IN_A_FINALISER = """
 import os, signal, threading, time
-from fakeface_bench.interruption import listen
+from fakeface_bench.support.processes import listen
 
 listen(lambda: os.write(1, f"given up after {time.monotonic() - asked:.2f} s".encode()))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fakeface_bench.config import StudyConfig
-from fakeface_bench.plan import make_plan
+from fakeface_bench.resolve import make_plan
 from tests.architectures.test_weights import SMALL, mobilenet, saved
 
 ASKED = StudyConfig(model="mobilenetv3_small", weights="imagenet")

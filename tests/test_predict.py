@@ -16,15 +16,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fakeface_bench.cli.output_file import rows_stream
-from fakeface_bench.cli.predictions import COLUMNS, row_writer
-from fakeface_bench.data.named_files import named_files
-from fakeface_bench.errors import UsageError
-from fakeface_bench.gate import TOLERANCE
-from fakeface_bench.predict import load_classifier, predict_files
-from fakeface_bench.records.prediction import Prediction, PredictionCounts
+from fakeface_bench.cli.predictions import COLUMNS, row_writer, rows_stream
+from fakeface_bench.data.listing import named_files
+from fakeface_bench.jobs.predict import load_classifier, predict_files
+from fakeface_bench.records.explanation import Prediction, PredictionCounts
 from fakeface_bench.serving.classifier import FaceClassifier, Verdict
 from fakeface_bench.serving.pictures import read_picture
+from fakeface_bench.study.register import TOLERANCE
+from fakeface_bench.support.errors import UsageError
 from tests.command import Command, words
 from tests.conftest import RecordedProgress
 from tests.serving.drawn import drawn, encoded, every_kind

@@ -13,7 +13,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from fakeface_bench.architectures.catalogue import ARCHITECTURES
+from fakeface_bench.backbones.catalogue import ARCHITECTURES
 from fakeface_bench.cli import cli
 from fakeface_bench.config import (
     AuditConfig,

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from fakeface_bench.config import StudyConfig
-from fakeface_bench.evaluation.intervals import roc_auc_interval
-from fakeface_bench.study import run_study
+from fakeface_bench.evaluation.bootstrap import roc_auc_interval
+from fakeface_bench.study.run import run_study
 from tests.conftest import RecordedProgress, shared
 
 WEIGHTS = "weights/mobilenetv3_small_imagenet_notop.weights.h5"

@@ -13,17 +13,16 @@ import pytest
 from PIL import Image, ImageFilter
 from rich.console import Console
 
-from fakeface_bench import robustness as job
-from fakeface_bench.cli.transfer_tables import print_robustness
+from fakeface_bench.cli.tables import print_robustness
 from fakeface_bench.config import RobustnessConfig
-from fakeface_bench.corrupted_scores import corrupted_scores
 from fakeface_bench.data.corruptions import CONDITIONS, pictures_of
-from fakeface_bench.data.images import load_image
+from fakeface_bench.data.decode import load_image
 from fakeface_bench.data.seen import SeenImages
-from fakeface_bench.errors import DataError, ModelError, UsageError
-from fakeface_bench.robustness import RobustnessOutcome, run_robustness
+from fakeface_bench.jobs import robustness as job
+from fakeface_bench.jobs.robustness import RobustnessOutcome, corrupted_scores, run_robustness
+from fakeface_bench.jobs.test_sets import whole_set
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
-from fakeface_bench.test_sets import whole_set
+from fakeface_bench.support.errors import DataError, ModelError, UsageError
 from tests.conftest import RecordedProgress
 from tests.serving.small_model import log_model
 
@@ -268,7 +267,7 @@ def test_a_few_pictures_are_held_at_once_however_many_there_are(
         begun.append(file)
         return content
 
-    monkeypatch.setattr("fakeface_bench.corrupted_scores.indexed_bytes", read)
+    monkeypatch.setattr("fakeface_bench.jobs.robustness.indexed_bytes", read)
     files = [Path(f"{number}.png") for number in range(60)]
     watched = Watched(grain_detector(), FACTS, "1")
     corrupted_scores(watched, files, ["00"] * len(files), 0, progress)

@@ -15,10 +15,10 @@ import pytest
 
 from fakeface_bench import __version__
 from fakeface_bench.config import FIGURES_VERSION, StudyConfig, SuiteConfig
-from fakeface_bench.errors import UsageError
-from fakeface_bench.obtaining import answered
-from fakeface_bench.records import Ledger
-from fakeface_bench.suite_request import check_suite, named_weights, suite_studies
+from fakeface_bench.records.ledger import Ledger
+from fakeface_bench.resolve import check_suite, named_weights, suite_studies
+from fakeface_bench.study.find_or_run import answered
+from fakeface_bench.support.errors import UsageError
 from fakeface_bench.tracking.studies import StudyRun
 from tests.command import Command, words
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fakeface_bench.cli.bars import rate
+from fakeface_bench.cli.console import rate
 from tests.command import ROOT
 
 SIZES = [(80, 24), (120, 40)]
@@ -78,7 +78,7 @@ def test_a_speed_has_its_unit_in_whatever_room_a_bar_leaves(per_second: float, t
 BARS = """
 import time
 from fakeface_bench.cli.console import ConsoleProgress
-from fakeface_bench.progress import tell_beside
+from fakeface_bench.support.progress import tell_beside
 for title, total, unit in (
     ("reading files", 2200, "images"),
     ("extracting features (mobilenetv3_small)", 140000, "images"),

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from fakeface_bench.data.kinds import COMPOSITE
-from fakeface_bench.errors import DataError, UsageError
-from fakeface_bench.preparation import prepare_dataset
-from fakeface_bench.test_sets import held_out, whole_set
+from fakeface_bench.data.index import COMPOSITE
+from fakeface_bench.jobs.test_sets import held_out, whole_set
+from fakeface_bench.study.preparation import prepare_dataset
+from fakeface_bench.support.errors import DataError, UsageError
 from tests.conftest import TINY_IMAGES, RecordedProgress
 
 SPLITS = "real_vs_fake/real-vs-fake"

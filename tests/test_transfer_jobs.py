@@ -12,20 +12,26 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from fakeface_bench.cli.transfer_tables import print_evaluation, print_generalisation
+from fakeface_bench.cli.tables import print_evaluation, print_generalisation
 from fakeface_bench.config import EvaluateConfig, GeneraliseConfig, StudyConfig
 from fakeface_bench.data.index import ImageIndex
-from fakeface_bench.data.synthetic import write_synthetic
-from fakeface_bench.errors import DataError, UsageError
-from fakeface_bench.evaluate import EvaluationOutcome, run_evaluation
+from fakeface_bench.data.synthetic.dataset import write_synthetic
 from fakeface_bench.features import store
-from fakeface_bench.generalise import GeneralisationOutcome, hold_outs_of, run_generalisation
-from fakeface_bench.matrix import Row, lay_out
-from fakeface_bench.obtaining import obtain_study
-from fakeface_bench.reading import model_card_of
-from fakeface_bench.records import LeftOut, Overlap, SetScores
-from fakeface_bench.study import StudyOutcome
-from fakeface_bench.test_sets import study_test_set
+from fakeface_bench.jobs.evaluate import EvaluationOutcome, run_evaluation
+from fakeface_bench.jobs.test_sets import study_test_set
+from fakeface_bench.jobs.transfer import (
+    GeneralisationOutcome,
+    Row,
+    hold_outs_of,
+    lay_out,
+    run_generalisation,
+)
+from fakeface_bench.records.study import LeftOut
+from fakeface_bench.records.transfer import Overlap, SetScores
+from fakeface_bench.study.find_or_run import obtain_study
+from fakeface_bench.study.finished import model_card_of
+from fakeface_bench.study.run import StudyOutcome
+from fakeface_bench.support.errors import DataError, UsageError
 from fakeface_bench.tracking.registry import (
     describe_version,
     descriptions_of,
@@ -309,7 +315,7 @@ def test_a_study_that_fails_leaves_its_cells_blank_and_the_run_failed(
         return obtain_study(run, study, index, progress)
 
     with place.here() as patch:
-        patch.setattr("fakeface_bench.generalise.obtain_study", only_first)
+        patch.setattr("fakeface_bench.jobs.transfer.obtain_study", only_first)
         outcome = run_generalisation(config, RecordedProgress())
     assert outcome.failure.startswith("1 of 2 studies failed. mobilenetv3_small on second: it")
     run = place.client.get_run(outcome.run_id)

@@ -10,9 +10,9 @@ import pytest
 from mlflow.entities import Run
 from mlflow.models import utils as mlflow_checks
 
-from fakeface_bench import study
 from fakeface_bench.config import StudyConfig
-from fakeface_bench.study import StudyOutcome, run_study
+from fakeface_bench.study import run as study
+from fakeface_bench.study.run import StudyOutcome, run_study
 from tests.conftest import RecordedProgress
 
 SIZE = 96

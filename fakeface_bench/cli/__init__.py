@@ -3,20 +3,22 @@
 import click
 
 from fakeface_bench import __version__
-from fakeface_bench.cli.audit import audit
-from fakeface_bench.cli.catalogue import list_tables
-from fakeface_bench.cli.compare import compare
-from fakeface_bench.cli.datasets import datasets
-from fakeface_bench.cli.evaluate import evaluate
-from fakeface_bench.cli.explain import explain
-from fakeface_bench.cli.fetch import fetch
-from fakeface_bench.cli.generalise import generalise
-from fakeface_bench.cli.predict import predict
-from fakeface_bench.cli.register import register
-from fakeface_bench.cli.robustness import robustness
-from fakeface_bench.cli.run import run
-from fakeface_bench.cli.suite import suite
-from fakeface_bench.cli.sync import sync
+from fakeface_bench.cli.commands import (
+    audit,
+    compare,
+    datasets,
+    evaluate,
+    explain,
+    fetch,
+    generalise,
+    list_tables,
+    predict,
+    register,
+    robustness,
+    run,
+    suite,
+    sync,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

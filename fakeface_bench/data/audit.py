@@ -10,7 +10,7 @@ import pandas as pd
 from fakeface_bench.data.index import content_digest
 from fakeface_bench.data.selection import drawn_splits
 from fakeface_bench.data.survey import Survey
-from fakeface_bench.records import ShortcutFloor
+from fakeface_bench.records.study import ShortcutFloor
 
 
 @dataclass(frozen=True)

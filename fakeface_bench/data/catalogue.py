@@ -1,9 +1,9 @@
 """The datasets known by name, as a literal table; any folder of faces works beside it."""
 
 from fakeface_bench.data.dataset import Dataset
-from fakeface_bench.data.embedded import prepare_synthetic
 from fakeface_bench.data.kaggle import fetch_kaggle
-from fakeface_bench.errors import unknown_name
+from fakeface_bench.data.synthetic.dataset import prepare_synthetic
+from fakeface_bench.support.errors import unknown_name
 
 DATASETS: tuple[Dataset, ...] = (
     Dataset(

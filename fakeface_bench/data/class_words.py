@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from fakeface_bench.config import CLASS_NAMES, FAKE, REAL
-from fakeface_bench.errors import UsageError
+from fakeface_bench.support.errors import UsageError
 
 SPLITS = ("train", "valid", "test")
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fakeface_bench.progress import Progress
+from fakeface_bench.support.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)

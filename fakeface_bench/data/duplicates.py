@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fakeface_bench.data.publish import cached_arrays, content_key
-from fakeface_bench.data.signature import HASH_BYTES, HASH_SIDE, SIGNATURE_BYTES
-from fakeface_bench.folders import cache_folder
-from fakeface_bench.progress import Progress
+from fakeface_bench.data.array_store import cached_arrays, content_key
+from fakeface_bench.data.facts import HASH_BYTES, HASH_SIDE, SIGNATURE_BYTES
+from fakeface_bench.support.disk import cache_folder
+from fakeface_bench.support.progress import Progress
 
 #: Hashes that differ in at most this many of 256 bits are of one picture, whatever its colours.
 SAME_BITS = 20
@@ -89,7 +89,7 @@ def similar_pairs(signatures: npt.NDArray[np.uint8], progress: Progress) -> Simi
     """Compare all images with one another, each once, and each with the others' mirror images.
 
     Args:
-        signatures: As `data.signature` makes them, shape (n, `SIGNATURE_BYTES`).
+        signatures: As `data.facts` makes them, shape (n, `SIGNATURE_BYTES`).
         progress: Told of the rows compared.
     """
     if signatures.shape[1:] != (SIGNATURE_BYTES,):

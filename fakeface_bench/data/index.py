@@ -9,18 +9,20 @@ from pathlib import Path
 import pandas as pd
 
 from fakeface_bench.config import CLASS_NAMES
+from fakeface_bench.data.catalogue import DATASETS
 from fakeface_bench.data.class_words import SPLITS
-from fakeface_bench.data.left_out import (
+from fakeface_bench.data.selection import (
+    drawn_splits,
     report_copies,
     report_drawn,
     report_skipped,
     report_unreadable,
+    too_few,
 )
-from fakeface_bench.data.selection import drawn_splits
-from fakeface_bench.data.splits import too_few
+from fakeface_bench.data.sources import source_names, split_data
 from fakeface_bench.data.survey import DESCRIBED, Survey
-from fakeface_bench.errors import DataError, UsageError
-from fakeface_bench.progress import Progress
+from fakeface_bench.support.errors import DataError, UsageError
+from fakeface_bench.support.progress import Progress
 
 _COLUMNS = ["source", "path", "label", "split", "group", "digest", *DESCRIBED]
 
@@ -160,3 +162,27 @@ def content_digest(rows: pd.DataFrame) -> str:
     """SHA-256 over the columns `digest` and `label`, in no order."""
     lines = sorted(f"{row.digest} {row.label}" for row in rows.itertuples())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+#: What names such as `mid_161_0110` are made for: parts of a face replaced by hand.
+COMPOSITE = "composite (Photoshop)"
+
+
+def fake_kinds(data: str, index: ImageIndex) -> dict[str, str]:
+    """Return how the fakes of each source were made, by its name; empty where that is not known.
+
+    Args:
+        data: As in `StudyConfig`: a folder may bear a known dataset's name and be something else.
+        index: Of its images.
+    """
+    rows = {row.key: row.kind for row in DATASETS}
+    named = {
+        name: rows[part]
+        for name, part in zip(source_names(data), split_data(data), strict=True)
+        if part in rows
+    }
+    tiered = set(index.frame.loc[index.frame["tier"] != "", "source"])
+    return {
+        source: named.get(source) or (COMPOSITE if source in tiered else "")
+        for source in map(str, index.frame["source"].unique())
+    }

@@ -1,30 +1,393 @@
-"""Datasets fetched from Kaggle by name, once, with each obstacle told in a line of its own."""
+"""Datasets fetched from Kaggle by name, once, with each obstacle told in a line of its own.
+
+kagglehub unpacks whatever arrives, waits for a silent server for ever, draws a bar of its own and
+writes to standard output. It offers no way to ask otherwise, so the three names in it that decide
+are replaced while a download runs; `kagglehub` is pinned for their sake.
+"""
 
 import errno
 import gzip
+import logging
 import shutil
+import stat
+import sys
 import tarfile
+import threading
 import time
 import zipfile
 import zlib
-from collections.abc import Callable
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from types import ModuleType
+from typing import Any
 
 from filelock import FileLock
 
-from fakeface_bench.data.archive import check_archive, check_room
+from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.dataset import Dataset
-from fakeface_bench.data.expected import differences
-from fakeface_bench.data.kaggle_client import (
-    Download,
-    cache_of,
-    complete_version,
-    held_bytes,
-    megabytes,
-)
-from fakeface_bench.data.kaggle_obstacles import by_hand, connection_obstacle, damaged
-from fakeface_bench.errors import DataError
-from fakeface_bench.progress import Progress
+from fakeface_bench.data.decode import opened
+from fakeface_bench.data.layout import find_class_folders
+from fakeface_bench.data.listing import list_images
+from fakeface_bench.support.errors import DataError
+from fakeface_bench.support.progress import Advance, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveContents:
+    """How much an archive unpacks to."""
+
+    files: int
+    unpacked_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    name: str
+    kind: str
+    unpacked_bytes: int
+
+
+def check_archive(path: Path) -> ArchiveContents:
+    """Read the table of a zip or tar archive and refuse what could write outside its folder.
+
+    Nothing is unpacked. Plain files and folders with relative names are all that may be in it.
+
+    Raises:
+        DataError: If an entry has an absolute path or a `..` part, or is a link or a device; the
+            message names it.
+        zipfile.BadZipFile, tarfile.TarError: If its table is damaged, or it is neither.
+    """
+    files = unpacked_bytes = 0
+    for entry in _entries(path):
+        wrong = _why_unsafe(entry)
+        if wrong:
+            raise DataError(
+                f"the archive {path.name} holds {entry.name!r}, {wrong}; only plain files and "
+                "folders below its own folder are unpacked, and nothing of it was."
+            )
+        files += entry.kind == "file"
+        unpacked_bytes += entry.unpacked_bytes
+    return ArchiveContents(files, unpacked_bytes)
+
+
+def check_room(needed_bytes: int, folder: Path) -> None:
+    """Refuse to write more than the disk of a folder has room for.
+
+    Args:
+        needed_bytes: What is about to be written.
+        folder: Where; it need not exist yet.
+
+    Raises:
+        DataError: With the bytes needed, the bytes free, and the folder.
+    """
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    free_bytes = shutil.disk_usage(existing).free
+    if needed_bytes > free_bytes:
+        raise DataError(
+            f"{folder} needs {needed_bytes:,} bytes and its disk has {free_bytes:,} free; make "
+            "room there and try again."
+        )
+
+
+def _entries(path: Path) -> Iterator[_Entry]:
+    if tarfile.is_tarfile(path):
+        with tarfile.open(path) as archive:
+            for member in archive:
+                yield _Entry(member.name, _tar_kind(member), member.size)
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                # `orig_filename`: `filename` has lost whatever follows a null byte.
+                yield _Entry(info.orig_filename, _zip_kind(info), info.file_size)
+    else:
+        raise zipfile.BadZipFile("it is neither a zip nor a tar archive")
+
+
+def _tar_kind(member: tarfile.TarInfo) -> str:
+    if member.isdir():
+        return "folder"
+    if member.issym() or member.islnk():
+        return "link"
+    return "file" if member.isreg() else "device"
+
+
+def _zip_kind(info: zipfile.ZipInfo) -> str:
+    mode = info.external_attr >> 16  # 0 where the archive was made on Windows
+    if stat.S_ISLNK(mode):
+        return "link"
+    if info.is_dir():
+        return "folder"
+    return "file" if stat.S_IFMT(mode) in (0, stat.S_IFREG) else "device"
+
+
+def _why_unsafe(entry: _Entry) -> str:
+    """Return what is wrong with an entry, read as any system would read it, or an empty text."""
+    windows = PureWindowsPath(entry.name)
+    if PurePosixPath(entry.name).is_absolute() or windows.root or windows.drive:
+        return "an absolute path"
+    if ".." in windows.parts:  # splits at both slashes
+        return "a path out of its folder"
+    if "\0" in entry.name:
+        return "a name with a null byte"
+    return {"link": "a link", "device": "a device"}.get(entry.kind, "")
+
+
+_REFUSALS = {
+    401: "Kaggle wants to know who asks (401): set KAGGLE_API_TOKEN or put kaggle.json in place",
+    403: "Kaggle refuses it (403): sign in with KAGGLE_API_TOKEN or kaggle.json, and accept the "
+    "terms on the dataset's page",
+    404: "Kaggle has no such dataset any more (404)",
+}
+#: Found in what requests raises, in this order, and said instead of it.
+_CONNECTION_WORDS = {
+    "NameResolutionError": "its name cannot be resolved",
+    "ProxyError": "the proxy does not let it through",
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted",
+    "timed out": "no answer in time",
+    "refused": "connection refused",
+    "IncompleteRead": "connection cut",
+    "Connection broken": "connection cut",
+    "Connection aborted": "connection cut",
+    "JSONDecodeError": "the answer was not Kaggle's",
+}
+#: HTTP statuses that another attempt may not meet.
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+
+
+def connection_obstacle(row: Dataset, error: Exception) -> str:
+    """Say in a few words why the connection failed, where another attempt may help.
+
+    Args:
+        row: What was asked for.
+        error: What requests raised.
+
+    Raises:
+        DataError: If no other attempt would end otherwise: Kaggle refuses.
+    """
+    response = getattr(error, "response", None)
+    if response is None:
+        seen = repr(error)
+        words = (words for sign, words in _CONNECTION_WORDS.items() if sign in seen)
+        return next(words, type(error).__name__)
+    status = response.status_code
+    if status in _PASSING:
+        return f"HTTP status {status}"
+    said = _REFUSALS.get(status, f"Kaggle answered with HTTP status {status}")
+    raise DataError(f"{row.key} cannot be fetched: {said}. {by_hand(row)}") from error
+
+
+def damaged(row: Dataset, why: str) -> DataError:
+    """Say that an archive was damaged and is gone, so that the next attempt is a fresh one."""
+    return DataError(
+        f"the archive of {row.key} arrived damaged ({' '.join(why.split())}) and was removed; "
+        f"the same command fetches it anew. {by_hand(row)}"
+    )
+
+
+def by_hand(row: Dataset) -> str:
+    """Say how to do without the download."""
+    return (
+        f"By hand: download it from {row.url}, unpack it and pass the folder: "
+        "-P data=path/to/folder"
+    )
+
+
+#: Images of one class and split whose headers are read for their size.
+SAMPLE = 100
+
+
+def differences(row: Dataset, folder: Path) -> list[str]:
+    """Compare a folder with what its row says: classes, splits, number and size of images.
+
+    Returns:
+        One plain line for each difference; none where all agrees.
+    """
+    files: dict[tuple[str | None, str], list[Path]] = {}
+    try:
+        for place in find_class_folders(folder):
+            key = (place.split, CLASS_NAMES[place.label])
+            files.setdefault(key, []).extend(list_images(place.path).images)
+    except DataError as error:
+        return [str(error)]
+    return [
+        *_count_differences(row, Counter({key: len(paths) for key, paths in files.items()})),
+        *(line for key, paths in files.items() for line in _size_differences(row, key, paths)),
+    ]
+
+
+def _count_differences(row: Dataset, found: Counter[tuple[str | None, str]]) -> list[str]:
+    keys = dict.fromkeys((*row.counts, *found))
+    return [
+        f"{_place(key)} holds {found[key]:,} images, {row.counts.get(key, 0):,} expected"
+        for key in keys
+        if found[key] != row.counts.get(key, 0)
+    ]
+
+
+def _size_differences(row: Dataset, key: tuple[str | None, str], paths: list[Path]) -> list[str]:
+    sample = paths[:: max(1, -(-len(paths) // SAMPLE))]  # rounded up: never more than SAMPLE
+    side = row.image_size_px
+    other = {path: size for path in sample if (size := _size(path)) != f"{side}×{side}"}
+    if not other:
+        return []
+    first, size = next(iter(other.items()))
+    return [
+        f"{_place(key)} has {len(other)} of {len(sample)} sampled images that are not "
+        f"{side}×{side} px, such as {first.name} ({size})"
+    ]
+
+
+def _size(path: Path) -> str:
+    try:
+        with opened(path) as image:
+            return f"{image.width}×{image.height}"
+    except DataError:
+        return "not a readable image"
+
+
+def _place(key: tuple[str | None, str]) -> str:
+    return "/".join(part for part in key if part)
+
+
+#: Seconds to connect, and of a server's silence, until a download counts as cut.
+TIMEOUTS = (10.0, 30.0)
+MEGABYTE = 1_000_000
+
+#: The replaced names are the whole process's.
+_ONE_AT_A_TIME = threading.Lock()
+
+#: Takes the archive, the folder for it, and kagglehub's own function that unpacks the one there.
+Unpack = Callable[[Path, Path, Callable[[str, str], None]], None]
+
+
+def cache_of(handle: str) -> Path:
+    """Return the folder of a dataset in kagglehub's cache, there or not."""
+    from kagglehub.cache import Cache
+    from kagglehub.handle import parse_dataset_handle
+
+    return Path(Cache().get_path(parse_dataset_handle(handle)))
+
+
+def complete_version(handle: str) -> Path | None:
+    """Return the newest version of a dataset that lies complete in kagglehub's cache.
+
+    kagglehub itself would first ask the server which version is current.
+    """
+    from kagglehub.cache import Cache
+    from kagglehub.handle import parse_dataset_handle
+
+    dataset = parse_dataset_handle(handle)
+    names = [folder.name for folder in (cache_of(handle) / "versions").glob("[1-9]*")]
+    for version in sorted((int(name) for name in names if name.isdecimal()), reverse=True):
+        found = Cache().load_from_cache(dataset.with_version(version))
+        if found:
+            return Path(found)
+    return None
+
+
+def held_bytes(handle: str) -> int:
+    """Return the size of the archive that an attempt has begun, 0 for none."""
+    return max((path.stat().st_size for path in cache_of(handle).glob("*.archive")), default=0)
+
+
+def megabytes(size: int) -> int:
+    """Return whole megabytes, rounded up."""
+    return -(-size // MEGABYTE)
+
+
+class Download:
+    """One dataset's way from Kaggle into kagglehub's cache, as often as it is tried.
+
+    Attributes:
+        total_bytes: Size of the archive, 0 until the server has told.
+    """
+
+    def __init__(self, handle: str, unpack: Unpack, progress: Progress) -> None:
+        self.handle = handle
+        self.total_bytes = 0
+        self._unpack = unpack
+        self._progress = progress
+
+    def attempt(self) -> Path:
+        """Download, resuming where an archive was begun; unpack it; return the folder.
+
+        Raises:
+            Exception: Whatever kagglehub, requests, `unpack` and the disk raise.
+        """
+        from kagglehub import clients, dataset_download, http_resolver
+
+        extract, client = http_resolver._extract_archive, http_resolver.build_kaggle_client
+
+        def unpack(archive: str, folder: str) -> None:
+            self._unpack(Path(archive), Path(folder), extract)
+
+        with _ONE_AT_A_TIME, ExitStack() as stack:
+            stack.enter_context(_quiet())
+            _replace(clients, "tqdm", self._bar, stack)
+            _replace(http_resolver, "_extract_archive", unpack, stack)
+            _replace(http_resolver, "build_kaggle_client", lambda: _patient(client(), stack), stack)
+            return Path(dataset_download(self.handle))
+
+    @contextmanager
+    def _bar(self, total: int, initial: int = 0, **_looks: Any) -> Iterator["_Bar"]:
+        """Stand in for tqdm; what is about to arrive must have room on the disk."""
+        self.total_bytes = total
+        check_room(total - initial, cache_of(self.handle))
+        title = f"downloading {self.handle.partition('/')[2]}"
+        with self._progress.stage(title, megabytes(total), "MB") as advance:
+            bar = _Bar(advance)
+            bar.update(initial)
+            yield bar
+
+
+class _Bar:
+    """Takes bytes as tqdm does, and tells whole megabytes."""
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance = advance
+        self._bytes = 0
+
+    def update(self, count: int) -> None:
+        told = megabytes(self._bytes)
+        self._bytes += count
+        self._advance(megabytes(self._bytes) - told)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep standard output for results: kagglehub's lines there repeat what is told here."""
+    logger = logging.getLogger("kagglehub")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _replace(module: ModuleType, name: str, mine: Any, stack: ExitStack) -> None:
+    stack.callback(setattr, module, name, getattr(module, name))  # a name gone fails here, loudly
+    setattr(module, name, mine)
+
+
+def _patient(client: Any, stack: ExitStack) -> Any:
+    """Give a client of Kaggle time limits, and close what it leaves open of a cut download."""
+    http = client.http_client()
+    http._init_session()
+    send = http._session.send
+
+    def send_in_time(request: Any, **settings: Any) -> Any:
+        response = send(request, **{"timeout": TIMEOUTS, **settings})
+        stack.callback(response.close)
+        return response
+
+    http._session.send = send_in_time
+    return client
+
 
 #: Seconds to wait after each cut but the last.
 PAUSES = (1.0, 3.0, 9.0)

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fakeface_bench.data.facts import HASH_BYTES
 from fakeface_bench.data.index import ImageIndex
-from fakeface_bench.data.signature import HASH_BYTES
-from fakeface_bench.errors import ModelError, shortened
+from fakeface_bench.support.errors import ModelError, shortened
 
 SEEN_FILE = "seen.npz"
 #: Hashes that differ in at most this many of 256 bits are taken for one picture. Where the search
@@ -88,7 +88,7 @@ class SeenImages:
         """Return which pictures look like one that was seen, or like its mirror image.
 
         Args:
-            signatures: As `data.signature` makes them; empty for pictures that show nothing.
+            signatures: As `data.facts` makes them; empty for pictures that show nothing.
         """
         found = np.zeros(len(signatures), bool)
         shown = np.flatnonzero(signatures.str.len() > 0)

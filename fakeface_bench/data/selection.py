@@ -1,6 +1,7 @@
-"""Decides which files a study uses, and in which split: no picture stands on both sides of one."""
+"""Decides which files a study uses, in which split, and says what it leaves out."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,133 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.class_words import SPLITS
-from fakeface_bench.data.splits import SplitFractions, split_by_group
 from fakeface_bench.data.survey import Survey
-from fakeface_bench.errors import DataError
+from fakeface_bench.support.errors import DataError
+from fakeface_bench.support.progress import Progress
+
+#: Numbers the draw of groups that hold both labels, after those of one label each.
+_BOTH = len(CLASS_NAMES)
+#: Numbers the order in which groups are moved to a split that lacks them.
+_MOVED = _BOTH + 1
+#: The order in which splits get what they lack.
+_FILLED = ("test", "valid", "train")
+
+
+@dataclass(frozen=True, slots=True)
+class SplitFractions:
+    """Requested shares of the splits, adding up to 1; a split of no share is not made."""
+
+    train: float = 0.70
+    valid: float = 0.15
+    test: float = 0.15
+
+    def among(self, *splits: str) -> "SplitFractions":
+        """Return the shares of some splits alone, in the same proportion."""
+        shares = {split: getattr(self, split) for split in splits}
+        return SplitFractions(
+            **{split: shares.get(split, 0.0) / sum(shares.values()) for split in SPLITS}
+        )
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The splits that are made."""
+        return tuple(split for split in SPLITS if getattr(self, split))
+
+
+def split_by_group(index: pd.DataFrame, fractions: SplitFractions, seed: int) -> pd.DataFrame:
+    """Label each image train, valid or test, never dividing a group between two splits.
+
+    Whole groups are drawn within each label, and those that hold both labels among themselves, so
+    realised fractions are close to, not equal to, the request; a group of copies larger than the
+    share of test goes to train. A split that would lack a label gets a small group from where
+    others remain. The result depends on groups, labels and seed, not on the order of rows.
+
+    Args:
+        index: Columns `label` and `group`.
+        fractions: Requested shares.
+        seed: Of the draw.
+
+    Returns:
+        A copy with the column `split` set.
+
+    Raises:
+        DataError: If any split would hold a single class.
+    """
+    labels = index.groupby("group")["label"].nunique()
+    drawn_with = index["label"].where(index["group"].map(labels) == 1, _BOTH)
+    split = pd.Series("", index=index.index, dtype="str")
+    for stratum, rows in index.groupby(drawn_with):
+        rng = np.random.default_rng([seed, int(str(stratum))])
+        split.loc[rows.index] = rows["group"].map(_draw_groups(rows["group"], fractions, rng))
+    result = _filled(index.assign(split=split), fractions.wanted, seed)
+    counts = result.groupby("split")["label"].nunique()
+    for name in fractions.wanted:
+        if counts.get(name, 0) < len(CLASS_NAMES):
+            wanted = len(fractions.wanted)
+            raise DataError(f"split {name!r} would lack a class: {too_few(index, wanted)}.")
+    return result
+
+
+def too_few(index: pd.DataFrame, splits: int = len(SPLITS)) -> str:
+    """Say which classes show too few different pictures for so many splits, and what is needed.
+
+    Args:
+        index: Columns `label` and `group`.
+        splits: How many have to hold both classes.
+    """
+    needed = f"{splits} of each class are needed, and copies of one picture count once"
+    short = []
+    for label, name in enumerate(CLASS_NAMES):
+        rows = index[index["label"] == label]
+        if (pictures := rows["group"].nunique()) < splits:
+            what = "picture" if pictures == 1 else "pictures"
+            files = "" if len(rows) == pictures else f" (in {len(rows):,} files)"
+            short.append(f"{pictures:,} different {name} {what}{files}")
+    if short:
+        return f"it shows {' and '.join(short)}; {needed}"
+    return f"its copies hang together in {index['group'].nunique():,} groups; {needed}"
+
+
+def _draw_groups(
+    groups: pd.Series, fractions: SplitFractions, rng: np.random.Generator
+) -> Mapping[str, str]:
+    """Draw the split of each group, by the groups of all images that are drawn together."""
+    sizes = groups.groupby(groups).size().sort_index()
+    rest = "train" if fractions.train else "valid"
+    least = min(getattr(fractions, split) for split in fractions.wanted if split != "train")
+    too_large = (sizes > 1) & (sizes > least * len(groups))
+    large = dict.fromkeys(sizes.index[too_large], rest)
+    sizes = sizes[~too_large]
+    sizes = sizes.iloc[rng.permutation(len(sizes))]
+    middle = (sizes.cumsum() - sizes / 2) / sizes.sum()
+    held_out = np.where(middle < fractions.test + fractions.valid, "valid", rest)
+    names = np.where(middle < fractions.test, "test", held_out)
+    return large | dict(zip(sizes.index, names, strict=True))
+
+
+def _filled(index: pd.DataFrame, wanted: tuple[str, ...], seed: int) -> pd.DataFrame:
+    """Move groups to splits that lack a label, from splits where others have it."""
+    there = index.groupby("split")["label"].nunique()
+    if all(there.get(name, 0) == len(CLASS_NAMES) for name in wanted):
+        return index
+    holds = pd.crosstab(index["group"], index["label"]) > 0
+    sizes = index.groupby("group").size()
+    placed = index.groupby("group")["split"].first()
+    ranks = np.random.default_rng([seed, _MOVED]).permutation(len(sizes))
+    for name in (split for split in _FILLED if split in wanted):
+        for label in holds.columns:
+            if holds.loc[placed == name, label].any():
+                continue
+            # Of each group: how many of its split hold each label.
+            beside = holds.groupby(placed).sum().loc[placed].set_axis(placed.index)
+            spare = holds[label] & ((beside > 1) | ~holds).all(axis=1)
+            free = pd.DataFrame({"beside": -beside[label], "size": sizes, "rank": ranks})[spare]
+            if len(free):
+                placed[free.sort_values(["beside", "size", "rank"]).index[0]] = name
+    return index.assign(split=index["group"].map(placed).astype("str"))
+
 
 Names = npt.NDArray[np.object_]
 Numbers = npt.NDArray[np.signedinteger[Any]]
@@ -196,3 +320,70 @@ def _drawn(rows: pd.DataFrame, fractions: SplitFractions, seed: int) -> dict[str
 def _order(files: pd.DataFrame) -> pd.Series:
     """Number the splits of files; none comes before train."""
     return files["split"].map({split: number for number, split in enumerate(SPLITS)}).fillna(-1)
+
+
+#: Above this share of unreadable images a split is taken for broken.
+MAX_UNREADABLE = 0.05
+#: Warnings that name a file each; the rest are counted.
+_NAMED_FILES = 10
+
+
+def report_skipped(survey: Survey, progress: Progress) -> None:
+    """Name the files that were not read, or how many there are."""
+    for row in survey.skipped.head(_NAMED_FILES).itertuples():
+        progress.warn(f"not read: {row.path!r}: {row.reason}")
+    if len(survey.skipped) > _NAMED_FILES:
+        progress.warn(f"{len(survey.skipped) - _NAMED_FILES} more files were not read")
+
+
+def report_unreadable(files: pd.DataFrame, progress: Progress) -> None:
+    """Name the files that cannot be decoded, or how many there are.
+
+    Raises:
+        DataError: If they are more than 5 % of a split.
+    """
+    broken = files[files["left_out"] == UNREADABLE]
+    for row in broken.head(_NAMED_FILES).itertuples():
+        progress.warn(f"left out {row.path!r} of {row.source}: {row.error}")
+    if len(broken) > _NAMED_FILES:
+        progress.warn(f"left out {len(broken) - _NAMED_FILES} more unreadable images")
+    shares = unreadable_shares(files)
+    for place, share in shares[shares > MAX_UNREADABLE].items():
+        first = broken[broken["place"] == place].iloc[0]
+        raise DataError(
+            f"{share:.0%} of the images of {place!r} cannot be read (the first: "
+            f"{first['path']!r}: {first['error']}); up to {MAX_UNREADABLE:.0%} are left out: "
+            "fetch or convert them anew."
+        )
+
+
+def report_copies(files: pd.DataFrame, progress: Progress) -> None:
+    counts = files["left_out"].value_counts()
+    if conflicts := counts.get(BOTH_LABELS, 0):
+        progress.warn(f"left out {conflicts} images that were found with both labels")
+    if leaks := counts.get(HELD_OUT_COPY, 0):
+        progress.warn(
+            f"left out {leaks} train or valid images of which test (or valid) holds a copy"
+        )
+    used = files[files["left_out"] == ""]
+    if manipulations := int(manipulated(used).sum()):
+        progress.say(
+            f"{manipulations:,} images are manipulations and their originals, by their looks and "
+            "labels: what belongs together is in one split"
+        )
+
+
+def report_drawn(files: pd.DataFrame, progress: Progress) -> None:
+    """Warn of official splits that are missing, and say from which one each was drawn."""
+    for source, donors in drawn_splits(files).items():
+        of_source = files[(files["source"] == source) & (files["left_out"] == "")]
+        for missing, donor in donors.items():
+            images = int((of_source["split"] == missing).sum())
+            of = int((of_source["place"] == f"{source}/{donor}").sum())
+            told = (
+                f"{source} has no labelled {missing} split: {images:,} of the {of:,} images of its "
+                f"{donor} are drawn for it, copies kept together"
+            )
+            if missing == "test":
+                told += "; test figures are not those of a published protocol"
+            progress.warn(told)

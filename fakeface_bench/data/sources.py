@@ -9,9 +9,9 @@ from pathlib import Path
 from fakeface_bench.data.catalogue import DATASETS, dataset_named
 from fakeface_bench.data.class_words import named_classes
 from fakeface_bench.data.listing import printable
-from fakeface_bench.errors import UsageError, unknown_name
-from fakeface_bench.folders import existing_path
-from fakeface_bench.progress import Progress
+from fakeface_bench.support.disk import existing_path
+from fakeface_bench.support.errors import UsageError, unknown_name
+from fakeface_bench.support.progress import Progress
 
 JOINT = "+"
 _KEYS = [row.key for row in DATASETS]

@@ -15,14 +15,12 @@ import pandas as pd
 from fakeface_bench.config import FAKE
 from fakeface_bench.data.class_words import is_wrapper
 from fakeface_bench.data.duplicates import cached_pairs
-from fakeface_bench.data.files import inspect_files
-from fakeface_bench.data.label_table import placed_by_table
-from fakeface_bench.data.layout import MAX_DEPTH, ClassFolder, find_class_folders
+from fakeface_bench.data.facts import SIGNATURE_BYTES, inspect_files
+from fakeface_bench.data.layout import MAX_DEPTH, ClassFolder, find_class_folders, placed_by_table
 from fakeface_bench.data.listing import Placed, PlacedImage, list_images, pictures_outside
-from fakeface_bench.data.signature import SIGNATURE_BYTES
 from fakeface_bench.data.sources import Source, local_sources
-from fakeface_bench.errors import DataError
-from fakeface_bench.progress import Progress
+from fakeface_bench.support.errors import DataError
+from fakeface_bench.support.progress import Progress
 
 #: Of ciplab's fakes: `mid_161_0110` is of the middle tier, with the right eye and nose replaced.
 _TIERED = re.compile(r"(easy|mid|hard)_\d+_([01])([01])([01])([01])")

@@ -7,17 +7,17 @@ from typing import Self
 import numpy as np
 
 from fakeface_bench.data.corruptions import CONDITIONS, CORRUPTIONS, Corruption
-from fakeface_bench.evaluation.intervals import percentile_interval
+from fakeface_bench.evaluation.bootstrap import percentile_interval
 from fakeface_bench.evaluation.paired import figures_of, resampled_figures
-from fakeface_bench.records import (
+from fakeface_bench.records.study import FloatArray, LabelArray, SeedScores
+from fakeface_bench.records.transfer import (
+    CurvePoint,
     Estimate,
-    FloatArray,
-    LabelArray,
+    ModelRobustness,
     Overlap,
-    SeedScores,
+    SeverityCurve,
     TrainedModel,
 )
-from fakeface_bench.records.robustness import CurvePoint, ModelRobustness, SeverityCurve
 
 _UNTOUCHED = "untouched"
 

@@ -17,10 +17,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
 from threadpoolctl import threadpool_limits
 
-from fakeface_bench.data.publish import cached_arrays, content_key
-from fakeface_bench.evaluation.intervals import cross_validated_interval
-from fakeface_bench.folders import cache_folder
-from fakeface_bench.records import FloatArray, ShortcutFloor
+from fakeface_bench.data.array_store import cached_arrays, content_key
+from fakeface_bench.evaluation.bootstrap import cross_validated_interval
+from fakeface_bench.records.study import FloatArray, ShortcutFloor
+from fakeface_bench.support.disk import cache_folder
 
 #: Facts by what a reader calls them.
 FACT_GROUPS: Mapping[str, tuple[str, ...]] = {

@@ -4,18 +4,251 @@ HiResCAM (Draelos & Carin 2020, arXiv:2011.08891): the gradient of the logit by 
 map, summed over channels. Every map that the head reads is an input of its own, so nothing counts
 twice. Averages, maxima and deviations are of degree one in their map, so for a head without hidden
 layer the sum is exactly what the map adds to the logit.
+
+Keras builds a model between two tensors only where both are of one graph; a detector nests
+backbone, features and classifier, and what its head reads lies inside them, so it is made flat
+first. What lies below the maps is run once; what lies above is small, so gradients of a whole batch
+cost little.
+
+Maps that look the same with random weights tell of edges in the picture, not of the model (Adebayo
+et al. 2018, arXiv:1810.03292): the same evidence is asked of a shuffled head.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from scipy.stats import rankdata
 
-from fakeface_bench.explanation.cut import CutDetector, cut_detector
-from fakeface_bench.explanation.graph import PIXELS
+#: Where the pixels stand among the values.
+PIXELS = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call of a layer or operation.
+
+    Attributes:
+        node: Keras's record of the call, which holds its arguments.
+        reads: Numbers of the values that are its tensors, in the order of the arguments.
+        writes: Numbers of the values it makes.
+    """
+
+    node: Any
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
+
+    @property
+    def operation(self) -> Any:
+        """The layer or operation that is called."""
+        return self.node.operation
+
+    @property
+    def rounds(self) -> bool:
+        """Whether it only rounds to float16, as the cache of features does."""
+        is_layer = isinstance(self.operation, keras.layers.Layer)
+        before = [tensor.dtype for tensor in self.node.input_tensors]
+        return not is_layer and before == ["float32"] and self.node.outputs[0].dtype == "float16"
+
+    def run(self, values: Sequence[Any]) -> list[Any]:
+        """Call it on tensors in place of the symbolic ones, as for prediction."""
+        if self.rounds:
+            return [_rounded(values[0])]
+        symbols = {id(t): v for t, v in zip(self.node.input_tensors, values, strict=True)}
+        args, kwargs = self.node.arguments.fill_in(symbols)
+        return list(keras.tree.flatten(self.operation(*args, **kwargs)))
+
+
+@dataclass(frozen=True)
+class FlatGraph:
+    """All steps from pixels to a model's only output, nested models taken apart.
+
+    Attributes:
+        steps: In an order in which they can run; value 0 is the pixels.
+        shapes: Of each value, the number of images first.
+        output: Number of the model's output.
+    """
+
+    steps: tuple[Step, ...]
+    shapes: tuple[tuple[int | None, ...], ...]
+    output: int
+
+    def maker(self, value: int) -> Step | None:
+        """Return the step that makes a value; None for the pixels."""
+        return next((step for step in self.steps if value in step.writes), None)
+
+    def needed(self, known: Sequence[int], wanted: Sequence[int]) -> list[Step]:
+        """Return the steps from known values to wanted ones."""
+        missing = set(wanted).difference(known)
+        chosen = []
+        for step in reversed(self.steps):
+            if missing.intersection(step.writes):
+                chosen.append(step)
+                missing.difference_update(step.writes)
+                missing.update(set(step.reads).difference(known))
+        return chosen[::-1]
+
+    def run(self, known: Mapping[int, Any], wanted: Sequence[int]) -> list[Any]:
+        """Compute wanted values from known ones; a value is let go after its last use."""
+        steps = self.needed(list(known), wanted)
+        last = {value: number for number, step in enumerate(steps) for value in step.reads}
+        values = dict(known)
+        for number, step in enumerate(steps):
+            made = step.run([values[value] for value in step.reads])
+            values.update(zip(step.writes, made, strict=True))
+            for value in set(step.reads).difference(wanted):
+                if last[value] == number:
+                    del values[value]
+        return [values[value] for value in wanted]
+
+
+def flat_graph(model: keras.Model) -> FlatGraph:
+    """Take a functional model of one input and one output apart."""
+    steps: list[Step] = []
+    shapes = [tuple(model.inputs[0].shape)]
+
+    def inline(function: Any, given: Sequence[int]) -> list[int]:
+        numbers = {id(t): n for t, n in zip(function.inputs, given, strict=True)}
+        for node in _calls(function):
+            reads = [numbers[id(tensor)] for tensor in node.input_tensors]
+            if isinstance(node.operation, keras.Function):
+                made = inline(node.operation, reads)
+            else:
+                made = list(range(len(shapes), len(shapes) + len(node.outputs)))
+                shapes.extend(tuple(tensor.shape) for tensor in node.outputs)
+                steps.append(Step(node, tuple(reads), tuple(made)))
+            numbers.update({id(t): n for t, n in zip(node.outputs, made, strict=True)})
+        return [numbers[id(tensor)] for tensor in function.outputs]
+
+    (output,) = inline(model, [PIXELS])
+    return FlatGraph(tuple(steps), tuple(shapes), output)
+
+
+def _calls(function: Any) -> list[Any]:
+    """Return a model's calls in the order in which Keras itself runs them."""
+    by_depth = function._nodes_by_depth
+    return [
+        n for depth in sorted(by_depth, reverse=True) for n in by_depth[depth] if not n.is_input
+    ]
+
+
+def _rounded(values: Any) -> Any:
+    """Round to float16 in float32, and let gradients pass.
+
+    A cast would round the gradients too: those of a feature that hardly varies exceed float16.
+    """
+    rounded = tf.cast(tf.cast(values, tf.float16), tf.float32)
+    return values + tf.stop_gradient(rounded - values)
+
+
+#: Layer that ends every detector; its input is the logit.
+_PROBABILITY = "probability_fake"
+
+
+@dataclass(frozen=True)
+class CutDetector:
+    """A complete detector, cut at the maps that its head reads.
+
+    Attributes:
+        graph: All of it.
+        logit: Number of the value that the last sigmoid reads, shape (n, 1).
+        maps: Numbers of the maps nearest to the logit, each (n, height, width, channels) with
+            more than one position. A standard deviation reads a map less its average; that is a
+            map of its own here.
+    """
+
+    graph: FlatGraph
+    logit: int
+    maps: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """Side of its input in pixels."""
+        return int(self.graph.shapes[PIXELS][1] or 0)
+
+    @property
+    def are_levels(self) -> list[bool]:
+        """Which maps are as a network gives them, and not less their average."""
+        return [value not in self._squared for value in self.maps]
+
+    @property
+    def dense_layers(self) -> list[keras.layers.Dense]:
+        """The layers of the head that weigh features, each once."""
+        found = [s.operation for s in self.graph.needed(self.maps, [self.logit])]
+        dense = [layer for layer in found if isinstance(layer, keras.layers.Dense)]
+        return list(dict.fromkeys(dense))
+
+    @cached_property
+    def standardised(self) -> tuple[int, Any] | None:
+        """Number of the features that the head standardises, and their average over train.
+
+        None where it standardises none, or not all that it reads.
+        """
+        for step in self.graph.needed(self.maps, [self.logit]):
+            is_scale = isinstance(step.operation, keras.layers.Normalization)
+            if is_scale and len(self.graph.shapes[step.reads[0]]) == 2:
+                features = step.reads[0]
+                reads_all = not nearest_maps(self.graph, self.logit, beyond=features)
+                return (features, step.operation.mean) if reads_all else None
+        return None
+
+    @cached_property
+    def _squared(self) -> set[int]:
+        return {value for s in self.graph.steps if _is_square(s) for value in s.reads}
+
+
+def cut_detector(model: keras.Model) -> CutDetector:
+    """Cut a model from pixels to the probability of fake, as `Network.complete` returns it.
+
+    Raises:
+        ValueError: If it does not end in the sigmoid of one logit.
+    """
+    graph = flat_graph(model)
+    last = graph.maker(graph.output)
+    if last is None or last.operation.name != _PROBABILITY:
+        raise ValueError(f"{model.name} does not end in {_PROBABILITY!r}, so it has no logit")
+    (logit,) = last.reads
+    return CutDetector(graph, logit, nearest_maps(graph, logit))
+
+
+def nearest_maps(graph: FlatGraph, value: int, beyond: int | None = None) -> tuple[int, ...]:
+    """Return the maps that are met first on every way back from a value.
+
+    Args:
+        graph: Of all values.
+        value: Where the ways start.
+        beyond: Ways end here too.
+    """
+    makers = {made: step for step in graph.steps for made in step.writes}
+    found: list[int] = []
+    seen = {beyond}
+    ways = [value]
+    while ways:
+        at = ways.pop()
+        if at in seen:
+            continue
+        seen.add(at)
+        if at == PIXELS or (_is_map(graph.shapes[at]) and not _is_square(makers[at])):
+            found.append(at)
+        else:
+            ways.extend(makers[at].reads)
+    return tuple(sorted(found))
+
+
+def _is_map(shape: Sequence[int | None]) -> bool:
+    return len(shape) == 4 and (shape[1] or 0) * (shape[2] or 0) > 1
+
+
+def _is_square(step: Any) -> bool:
+    """Whether a step squares a map for its variance; Keras exports no name of that class."""
+    return type(step.operation).__name__ == "Square"
+
 
 FloatMaps = npt.NDArray[np.float32]
 
@@ -125,3 +358,62 @@ def _gains(cut: CutDetector, maps: Sequence[tf.Tensor], number: int) -> tf.Tenso
         )
         total = tf.add_n([tf.reduce_sum(part) for part in back])
     return outer.gradient(total, weights, unconnected_gradients="zero")
+
+
+#: Places a side at which two maps are compared; they are smooth in between.
+_PLACES = 56
+
+
+@contextmanager
+def shuffled_head(model: keras.Model, seed: int) -> Iterator[None]:
+    """Shuffle the weights of a detector's Dense layers for the time of the block."""
+    with _shuffled(cut_detector(model), seed):
+        yield
+
+
+def head_dependence(model: keras.Model, pixels: npt.NDArray[Any], seed: int = 0) -> float:
+    """Return how alike evidence is with the head as it is and shuffled.
+
+    Args:
+        model: A complete detector; it is left as it was.
+        pixels: 0 to 255, shape (n, size, size, 3), n ≥ 1.
+        seed: Of the shuffling.
+
+    Returns:
+        Spearman's correlation of how far evidence lies from the picture's mean, averaged over the
+        pictures. 1 means that the head does not matter.
+    """
+    cut = cut_detector(model)
+    alike: list[float] = []
+    for start in range(0, len(pixels), BATCH):
+        maps = read_maps(cut, pixels[start : start + BATCH])
+        with _shuffled(cut, seed):
+            shuffled = evidence_of(cut, maps)
+        alike += map(_rank_correlation, evidence_of(cut, maps), shuffled)
+    return float(np.mean(alike))
+
+
+@contextmanager
+def _shuffled(cut: CutDetector, seed: int) -> Iterator[None]:
+    kernels = [layer.kernel for layer in cut.dense_layers]
+    before = [keras.ops.convert_to_numpy(kernel) for kernel in kernels]
+    rng = np.random.default_rng(seed)
+    try:
+        for kernel, values in zip(kernels, before, strict=True):
+            kernel.assign(rng.permutation(values.ravel()).reshape(values.shape))
+        yield
+    finally:
+        for kernel, values in zip(kernels, before, strict=True):
+            kernel.assign(values)
+
+
+def _rank_correlation(one: FloatMaps, other: FloatMaps) -> float:
+    """Compare two maps; one without any difference in it is no evidence of a dependence."""
+    step = max(1, len(one) // _PLACES)
+    ranks = [
+        rankdata(np.abs(evidence - evidence.mean())[::step, ::step].ravel())
+        for evidence in (one, other)
+    ]
+    if min(np.ptp(rank) for rank in ranks) == 0:
+        return 1.0
+    return float(np.corrcoef(ranks)[0, 1])

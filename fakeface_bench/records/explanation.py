@@ -1,4 +1,4 @@
-"""What a trained detector looked at, as data that pictures are drawn from."""
+"""What a detector says of a file, and what it looked at."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,56 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fakeface_bench.records.scores import FloatArray
+from fakeface_bench.records.study import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One row of what `predict` tells.
+
+    Attributes:
+        path: Of the file, as it was named.
+        label: `real` or `fake`; None where the file could not be read.
+        probability_fake: Within 0 and 1; None where the file could not be read.
+        threshold: Probability from which a picture is called fake.
+        model_version: Version in the registry, else MLflow's id of the model.
+        error: Why the file could not be read; None where it was.
+    """
+
+    path: str
+    label: str | None
+    probability_fake: float | None
+    threshold: float
+    model_version: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionCounts:
+    """How a prediction ended.
+
+    Attributes:
+        real: Files called real.
+        fake: Files called fake.
+        unreadable: Files that could not be read.
+        seconds: Of reading and classifying, without loading the model.
+    """
+
+    real: int
+    fake: int
+    unreadable: int
+    seconds: float
+
+    @property
+    def line(self) -> str:
+        """All of it in words."""
+        files = self.real + self.fake + self.unreadable
+        unreadable = f", {self.unreadable:,} could not be read" if self.unreadable else ""
+        return (
+            f"{files:,} {'file' if files == 1 else 'files'} in {self.seconds:.1f} s: "
+            f"{self.real:,} real, {self.fake:,} fake{unreadable}."
+        )
+
 
 #: Kinds of examples that are shown.
 EXAMPLE_KINDS = ("right", "wrong", "uncertain")

@@ -1,14 +1,233 @@
-"""Everything that a finished study reports."""
+"""What a study found: its trials, fits, scores and what they came from."""
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import mean, stdev
 
-from fakeface_bench.config import FROZEN, UNTOUCHED, TrialConfig
-from fakeface_bench.records.fits import FitRecord
-from fakeface_bench.records.scores import ScoredSplit
-from fakeface_bench.records.search import SearchRecord
-from fakeface_bench.records.shortcut import ShortcutFloor
+import numpy as np
+import numpy.typing as npt
+
+from fakeface_bench.config import FAKE, FROZEN, UNTOUCHED, TrialConfig
+from fakeface_bench.records.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class ShortcutFloor:
+    """What a small classifier scores that sees a file's metadata and not one pixel.
+
+    Attributes:
+        roc_auc: Cross-validated, of all facts together.
+        low_95: Lower end of its 95 % interval, over folds (Nadeau & Bengio 2003).
+        high_95: Upper end.
+        images: Number of pictures it was measured on, copies counted once.
+        alone: Cross-validated ROC AUC of each group of facts alone: `file size`, `dimensions`,
+            `mode and format`, `JPEG quantisation`, `EXIF and ICC`; at least 0.5, for a fact that
+            tells nothing scores below that in cross-validation.
+    """
+
+    roc_auc: float
+    low_95: float
+    high_95: float
+    images: int
+    alone: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """One epoch of one fit.
+
+    Attributes:
+        epoch: Counted from 0; the `step` of its MLflow metrics.
+        train_loss: Mean over the epoch's batches, while the weights move.
+        train_accuracy: Share of the epoch's images on the right side of probability 0.5.
+        val_loss: Of the whole validation split after the epoch.
+        val_accuracy: Share of the validation split on the right side of probability 0.5.
+        val_roc_auc: Of the whole validation split.
+        seconds: Training time, without validation.
+        val_seconds: Validation time.
+        stage: What was trained: `head` on cached features, `fine_tune` (unfrozen layers and head),
+            or `scratch` (everything).
+        batch_size: Images per training step; smaller than asked for where memory did not
+            suffice. 0 in records that do not tell.
+    """
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    val_roc_auc: float
+    seconds: float
+    val_seconds: float
+    stage: str = "head"
+    batch_size: int = 0
+
+    def as_metrics(self) -> dict[str, float]:
+        """Return the epoch under its MLflow names."""
+        return {
+            "train/loss": self.train_loss,
+            "train/accuracy": self.train_accuracy,
+            "val/loss": self.val_loss,
+            "val/accuracy": self.val_accuracy,
+            "val/roc_auc": self.val_roc_auc,
+            "cost/epoch_seconds": self.seconds,
+            "cost/epoch_val_seconds": self.val_seconds,
+            "train/batch_size": float(self.batch_size),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FitRecord:
+    """One fit: its epochs, and the one whose weights were kept.
+
+    Attributes:
+        epochs: Of all stages, one after another.
+        best_epoch: Of the last stage, the one with the highest validation objective.
+    """
+
+    epochs: tuple[EpochRecord, ...]
+    best_epoch: int
+
+    @property
+    def best(self) -> EpochRecord:
+        """The epoch whose weights the model ended with."""
+        return self.epochs[self.best_epoch]
+
+    @property
+    def last_stage(self) -> tuple[EpochRecord, ...]:
+        """The epochs of the last stage, the one that costs."""
+        return last_stage(self.epochs)
+
+
+def last_stage(epochs: Sequence[EpochRecord]) -> tuple[EpochRecord, ...]:
+    """Return those of some epochs that trained what the last of them did."""
+    return tuple(epoch for epoch in epochs if epoch.stage == epochs[-1].stage)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """One trial as the study's storage holds it.
+
+    Attributes:
+        uid: Unlike any other trial's, in this study and every other.
+        number: Optuna's number of the trial.
+        state: `complete`, `pruned` or `failed`.
+        config: The options tried.
+        value: Best validation ROC AUC; for a pruned trial the one it was stopped at.
+        epochs: Epochs run.
+        seconds: Wall time of the trial.
+        finished_at: Unix time of its end, in seconds.
+        reason: Why it failed; empty otherwise.
+    """
+
+    uid: str
+    number: int
+    state: str
+    config: TrialConfig
+    value: float | None
+    epochs: tuple[EpochRecord, ...]
+    seconds: float
+    finished_at: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRecord:
+    """All trials of a study, and which options mattered.
+
+    Attributes:
+        trials: In order of their numbers.
+        best: The complete trial with the highest validation ROC AUC.
+        importances: Share of the variation in validation ROC AUC per option, adding up to 1;
+            empty where too few trials tell.
+    """
+
+    trials: tuple[TrialRecord, ...]
+    best: TrialRecord
+    importances: Mapping[str, float]
+
+
+FloatArray = npt.NDArray[np.float64]
+LabelArray = npt.NDArray[np.uint8]
+
+#: Bins of equal width of the probability, in which calibration is judged.
+ECE_BINS = 15
+#: Begins the name of a part that is a tier; no source's name holds a slash.
+TIER_PART = "tier/"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredSplit:
+    """One split as the finished model sees it.
+
+    Attributes:
+        y_true: 1 for fake, shape (n,).
+        y_score: Probability of fake, within 0 and 1, shape (n,).
+        paths: Of the images, relative to their source's folder, length n.
+        sources: Name of the dataset that each image comes from, length n.
+        tiers: Tier that each image's name states, else empty, length n.
+        threshold: Score from which an image is called fake.
+        metrics: Rows of `METRICS` by key.
+        parts: Figures of one source (its name) or tier (`tier/` and its name) alone, by key;
+            empty where there is one source and no tier.
+        seconds: Spent on predicting, from what was read of the pictures; 0 where not measured.
+        categories: Generator, or what each image shows, length n; none where that is not known.
+    """
+
+    y_true: LabelArray
+    y_score: FloatArray
+    paths: tuple[str, ...]
+    sources: tuple[str, ...]
+    tiers: tuple[str, ...]
+    threshold: float
+    metrics: Mapping[str, float]
+    parts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    seconds: float = 0.0
+    categories: tuple[str, ...] = ()
+
+
+def part_members(
+    y_true: LabelArray, sources: Iterable[str], tiers: Iterable[str]
+) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return which of n images are in each part, the parts named as in MLflow's metrics.
+
+    Parts are the sources, where there are several, and the tiers of fakes, each `tier/` and its
+    name.
+    """
+    source = np.array(list(sources), dtype=object)
+    tier = np.where(y_true == FAKE, np.array(list(tiers), dtype=object), "")
+    names = sorted(set(source)) if len(set(source)) > 1 else []
+    of_tiers = {f"{TIER_PART}{name}": tier == name for name in sorted(set(tier) - {""})}
+    return {name: source == name for name in names} | of_tiers
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOrigin:
+    """What a study knows of its model besides its results.
+
+    Attributes:
+        run_id: MLflow run of the study.
+        digest: Of the dataset: SHA-256 over contents and labels.
+        test_digest: Likewise of its test split.
+        kinds: How the fakes of each source were made, by its name; absent where not known.
+        image_size_px: Side of the network's input.
+        fit: How a picture meets it, one of `config.FITS`.
+        calibrated: Whether probabilities went through Platt's map; else the loss calibrates them.
+        command: Runs the study again.
+        versions: Of Python and the libraries, by name.
+    """
+
+    run_id: str
+    digest: str
+    test_digest: str
+    kinds: Mapping[str, str]
+    image_size_px: int
+    fit: str
+    calibrated: bool
+    command: str
+    versions: Mapping[str, str]
+
 
 #: How a network was trained whose layers had nothing to start from.
 FROM_SCRATCH = "trained from scratch"
@@ -123,3 +342,204 @@ class StudyRecord:
             values = [scored.metrics[key] for scored in fits]
             figures |= {f"test/{key}_mean": mean(values), f"test/{key}_std": stdev(values)}
         return figures
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One condition of the gate: whether it holds, and why, in words without a full stop."""
+
+    holds: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What became of a model.
+
+    Attributes:
+        study: That logged it, in words.
+        run_id: Of that study.
+        name: Of the registered model.
+        number: Of its version.
+        findings: Of the gate.
+        former: Number of the version that was the champion before; empty where none was.
+        forced: Whether it became the champion against the gate.
+        tested: On what its study tested it, and how well it did, in a sentence.
+        choice: How its study was chosen, a sentence each; empty where it was named.
+    """
+
+    study: str
+    run_id: str
+    name: str
+    number: str
+    findings: tuple[Finding, ...]
+    former: str
+    forced: bool
+    tested: str = ""
+    choice: tuple[str, ...] = ()
+
+    @property
+    def address(self) -> str:
+        """Under which MLflow loads it."""
+        return f"models:/{self.name}/{self.number}"
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate let it through."""
+        return all(finding.holds for finding in self.findings)
+
+    @property
+    def is_champion(self) -> bool:
+        """Whether it leads now."""
+        return self.passed or self.forced or self.former == self.number
+
+    @property
+    def refused(self) -> str:
+        """Why the gate refused it, in sentences; empty where it did not."""
+        return " ".join(f"{finding.reason}." for finding in self.findings if not finding.holds)
+
+    @property
+    def lines(self) -> list[str]:
+        """What happened, a sentence each."""
+        findings = [f"{'Passed' if f.holds else 'Refused'}: {f.reason}." for f in self.findings]
+        registered = f"Registered {self.address}: {self.study}, run {self.run_id}."
+        tested = [self.tested] if self.tested else []
+        return [registered, *tested, *findings, self._verdict]
+
+    @property
+    def _verdict(self) -> str:
+        if self.forced:
+            former = self.former and f", in place of version {self.former}"
+            return f"Became the champion{former}, forced against the gate."
+        if not self.passed and self.is_champion:
+            return "It stays the champion all the same, until another takes its place."
+        if not self.passed:
+            stays = f"version {self.former} stays" if self.former else "there is no"
+            command = f"register --run {self.run_id} --name {shlex.quote(self.name)} --force true"
+            return (
+                f"{self.address} is registered, but not the champion: {stays} champion. "
+                f"'fakeface-bench {command}' makes it that against the gate."
+            )
+        if self.former == self.number:
+            return "It stays the champion."
+        former = self.former and f", in place of version {self.former}"
+        return f"Became the champion{former}."
+
+
+@dataclass(frozen=True, slots=True)
+class SeedScores:
+    """The test scores of the winning options, fitted with one seed.
+
+    Attributes:
+        seed: Of the fit.
+        y_score: Probability of fake, shape (n,).
+        threshold: From which an image is called fake, chosen on validation.
+    """
+
+    seed: int
+    y_score: FloatArray
+    threshold: float
+
+    @property
+    def called_fake(self) -> npt.NDArray[np.bool_]:
+        """Which images are called fake, shape (n,)."""
+        return self.y_score >= self.threshold
+
+
+@dataclass(frozen=True, slots=True)
+class StudyIdentity:
+    """What tells one compared study from another.
+
+    Attributes:
+        run_id: Of its MLflow run.
+        model: Key of the architecture.
+        fine_tune: As in `StudyRecord`.
+        weights: Label of the weights that it started from.
+        trained: Which layers were trained, in words; empty where the head alone was.
+        study: Name of the study.
+        data: Name of the dataset.
+        equalise: As in `StudyConfig`.
+    """
+
+    run_id: str
+    model: str
+    fine_tune: str
+    weights: str
+    trained: str
+    study: str
+    data: str
+    equalise: str = UNTOUCHED
+
+    @property
+    def label(self) -> str:
+        """Name in tables and pictures: the model, the layers trained, what pictures pass first."""
+        tuned = self.fine_tune != FROZEN and self.trained != FROM_SCRATCH
+        apart = [self.fine_tune] * tuned + [self.equalise] * (self.equalise != UNTOUCHED)
+        return f"{self.model} ({', '.join(apart)})" if apart else self.model
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedStudy:
+    """One finished study.
+
+    Attributes:
+        identity: Which study it is.
+        warning: What a reader must know of its weights; empty when nothing.
+        y_true: Test labels, 1 for fake, shape (n,); the same of all studies compared.
+        paths: Of the test images, relative to their source's folder, length n.
+        sources: Name of the dataset that each image comes from, length n.
+        data_folders: Absolute folder of each source, on the machine that ran the study.
+        seeds: At least one; the first is the model that was kept.
+        epochs: Of the final fit.
+        epochs_began_seconds: Cold seconds that were needed before its first epoch: to prepare the
+            data and to extract train and validation.
+        ledger: What it cost.
+        machine: What it ran on, in words; empty where that is not known.
+        trials: Number of trials that its search holds.
+        settings: How it was asked, in words, by each of `TOLD_OPTIONS`, and `image_size_px`; empty
+            where that is not known.
+    """
+
+    identity: StudyIdentity
+    warning: str
+    y_true: LabelArray
+    paths: tuple[str, ...]
+    sources: tuple[str, ...]
+    data_folders: Mapping[str, str]
+    seeds: tuple[SeedScores, ...]
+    epochs: tuple[EpochRecord, ...]
+    epochs_began_seconds: float
+    ledger: Ledger
+    machine: str = ""
+    trials: int = 0
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """Name in tables and pictures."""
+        return self.identity.label
+
+    @property
+    def kept(self) -> SeedScores:
+        """The scores of the model that was kept."""
+        return self.seeds[0]
+
+    @property
+    def right(self) -> npt.NDArray[np.bool_]:
+        """Which test images the kept model called rightly, shape (n,)."""
+        return np.asarray(self.kept.called_fake == (self.y_true == 1))
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A study that a comparison left out.
+
+    Attributes:
+        name: What it is called: model, layers trained, weights.
+        run_id: Of its MLflow run; empty where it never had one.
+        reason: Why, with its full stop.
+    """
+
+    name: str
+    run_id: str
+    reason: str

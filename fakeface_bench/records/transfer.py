@@ -1,4 +1,4 @@
-"""How a finished model does on images that its study never selected on: one cell, and a matrix."""
+"""How finished models do elsewhere: on other datasets, and on pictures made worse."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from fakeface_bench.records.compared import LeftOut
-from fakeface_bench.records.scores import ScoredSplit
-from fakeface_bench.records.shortcut import ShortcutFloor
+from fakeface_bench.records.study import LeftOut, ScoredSplit, ShortcutFloor
 
 #: Figures of a model on a set with both classes: the rows of `METRICS`, and one more.
 FIGURES = (
@@ -200,3 +198,179 @@ class Generalisation:
             if (cell.model.label, cell.model.data, cell.data) == (model, trained, tested):
                 return cell
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Bias:
+    """A study of equalised pictures against the same study of untouched ones.
+
+    Attributes:
+        jpeg_quality: Of the JPEG that every picture passed.
+        images: Test images, the same of both.
+        untouched_auc: Test ROC AUC of the untouched study.
+        equalised_auc: Of the equalised one.
+        delta_auc: The first less the second, paired.
+        untouched_run: MLflow run of the untouched study.
+        outlasting: Files of the dataset that were compressed more strongly, whose traces remain.
+    """
+
+    jpeg_quality: int
+    images: int
+    untouched_auc: float
+    equalised_auc: float
+    delta_auc: Estimate
+    untouched_run: str
+    outlasting: int = 0
+
+    def metrics(self) -> dict[str, float]:
+        """Return the figures under their MLflow names."""
+        return {
+            "bias/delta_auc": self.delta_auc.value,
+            "bias/delta_auc_low": self.delta_auc.low,
+            "bias/delta_auc_high": self.delta_auc.high,
+            "bias/untouched_auc": self.untouched_auc,
+        }
+
+    @property
+    def told(self) -> str:
+        """In a sentence, by the interval: what is shown, and what is not."""
+        delta = self.delta_auc
+        figures = (
+            f"test ROC AUC {self.untouched_auc:.3f} untouched, {self.equalised_auc:.3f} after one "
+            f"JPEG of quality {self.jpeg_quality} for all, a difference of {delta.value:.3f} (95 % "
+            f"{delta.low:.3f} to {delta.high:.3f}; n = {self.images:,})"
+        )
+        if delta.low > 0:
+            begin = "That much was read from what one JPEG wipes out, compression history or fine "
+            begin += "detail"
+        elif delta.high < 0:
+            begin = "It does better equalised, so it read no compression history"
+        else:
+            begin = "Not shown to read compression history"
+        remain = f" Of {self.outlasting:,} files, compressed more strongly, traces remain."
+        return f"{begin}: {figures}.{remain * bool(self.outlasting)}"
+
+
+#: ROC AUC of a detector that cannot tell the classes.
+CHANCE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """One severity of one corruption.
+
+    Attributes:
+        label: Its severity on the axis.
+        told: The same in a sentence.
+        step: Place on the axis, 0 for the untouched pictures; what is further away is worse.
+        roc_auc: On all test images under it.
+        accuracy: Likewise, at the model's own threshold.
+    """
+
+    label: str
+    told: str
+    step: int
+    roc_auc: Estimate
+    accuracy: Estimate
+
+    @property
+    def is_at_chance(self) -> bool:
+        """Whether the model is not shown to beat chance: the interval reaches down to it."""
+        return self.roc_auc.low <= CHANCE
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityCurve:
+    """One model under every severity of one corruption.
+
+    Attributes:
+        key: Of the corruption.
+        title: For people.
+        axis: What its severities are, with their unit.
+        points: In the axis's order, the untouched pictures among them (step 0).
+        roc_auc: Mean over the severities, the untouched pictures not counted.
+        cost: By how much that lies below the untouched pictures' ROC AUC, paired.
+    """
+
+    key: str
+    title: str
+    axis: str
+    points: tuple[CurvePoint, ...]
+    roc_auc: Estimate
+    cost: Estimate
+
+    @property
+    def corrupted(self) -> tuple[CurvePoint, ...]:
+        """The points without that of the untouched pictures."""
+        return tuple(point for point in self.points if point.step)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRobustness:
+    """One model under all corruptions.
+
+    Attributes:
+        model: Which model.
+        overlap: Images of the test set that are left out because this model saw them.
+        roc_auc: On the untouched pictures.
+        accuracy: On the untouched pictures, at the model's own threshold.
+        curves: One a corruption, in the table's order.
+        mean_roc_auc: Mean over the corruptions of each one's mean over its severities.
+        behind: By how much that lies below the best model's, paired; None for the best.
+    """
+
+    model: TrainedModel
+    overlap: Overlap
+    roc_auc: Estimate
+    accuracy: Estimate
+    curves: tuple[SeverityCurve, ...]
+    mean_roc_auc: Estimate
+    behind: Estimate | None = None
+
+    @property
+    def costliest(self) -> SeverityCurve:
+        """The corruption under which ROC AUC falls most."""
+        return max(self.curves, key=lambda curve: curve.cost.value)
+
+    @property
+    def points(self) -> tuple[CurvePoint, ...]:
+        """Every corrupted point, in the table's order."""
+        return tuple(point for curve in self.curves for point in curve.corrupted)
+
+
+@dataclass(frozen=True, slots=True)
+class Robustness:
+    """Models under all corruptions, every one on the same images.
+
+    Attributes:
+        data: Name of the test set.
+        chosen: Which of its images, in words: `its test split`, `all images`.
+        digest: SHA-256 over contents and labels of the scored images.
+        real: Number of real images that were scored.
+        fake: Number of fakes.
+        seed: Of the noise.
+        models: In the order asked for.
+    """
+
+    data: str
+    chosen: str
+    digest: str
+    real: int
+    fake: int
+    seed: int
+    models: tuple[ModelRobustness, ...]
+
+    @property
+    def images(self) -> int:
+        """Number of images that were scored."""
+        return self.real + self.fake
+
+    @property
+    def best(self) -> ModelRobustness:
+        """The model with the highest mean; the first of those alike."""
+        return max(self.models, key=lambda model: model.mean_roc_auc.value)
+
+    @property
+    def larger_class(self) -> float:
+        """Accuracy of calling every image by the more frequent class."""
+        return max(self.real, self.fake) / self.images

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from fakeface_bench.analysis.curves import confusion_counts
 from fakeface_bench.config import CLASS_NAMES, DIGEST_DIGITS, FAKE, REAL
-from fakeface_bench.evaluation.intervals import Interval, roc_auc_interval, wilson_interval
-from fakeface_bench.records import Ledger, ModelOrigin, StudyRecord, part_members
-from fakeface_bench.report.curves import confusion_counts
-from fakeface_bench.report.markdown import escaped
-from fakeface_bench.report.parts import part_rows
-from fakeface_bench.report.results import floor_told, split_intervals, with_interval
+from fakeface_bench.evaluation.bootstrap import Interval, roc_auc_interval, wilson_interval
+from fakeface_bench.records.ledger import Ledger
+from fakeface_bench.records.study import ModelOrigin, StudyRecord, part_members
+from fakeface_bench.report.format import escaped
+from fakeface_bench.report.results import floor_told, part_rows, split_intervals, with_interval
 
 CARD_FILE = "model_card.md"
 #: Begin the lines that say how it did on other datasets, and that nobody knows.

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from fakeface_bench.visible import elided
+from fakeface_bench.support.text import elided
 
 _THUMBNAIL_QUALITY = 88
 
@@ -43,10 +43,10 @@ class PageTable:
     name: str = ""
 
 
-def page_environment(package: str) -> Environment:
-    """Return the templates of a package of reports, and those that all share."""
+def page_environment() -> Environment:
+    """Return the templates of all pages."""
     environment = Environment(
-        loader=ChoiceLoader([PackageLoader(name) for name in (package, "fakeface_bench.report")]),
+        loader=PackageLoader("fakeface_bench.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -1,15 +1,17 @@
-"""The figures of a study side by side: validation, test, and how sure the test ones are."""
+"""The results of a study side by side: validation, test, its parts, and how sure they are."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from fakeface_bench.evaluation.intervals import Interval, roc_auc_interval, wilson_interval
-from fakeface_bench.records import ScoredSplit, ShortcutFloor, StudyRecord
-from fakeface_bench.report.curves import confusion_counts
+from fakeface_bench.analysis.curves import confusion_counts
+from fakeface_bench.config import FAKE
+from fakeface_bench.evaluation.bootstrap import Interval, roc_auc_interval, wilson_interval
+from fakeface_bench.records.study import ScoredSplit, ShortcutFloor, StudyRecord, part_members
 
 #: Fewer test images than this tell little.
 FEWEST_IMAGES = 100
@@ -123,3 +125,43 @@ def read_results(path: Path) -> Results:
             for key, (low, high) in zip(known.index, known.to_numpy(), strict=True)
         },
     )
+
+
+PARTS_HEADER = ("part", "images", "ROC AUC", "accuracy", "recall of fakes", "metadata alone")
+_NONE = "-"
+
+
+def part_rows(record: StudyRecord) -> list[tuple[str, ...]]:
+    """Return `PARTS_HEADER` of each part of the test split as text; none where it has no parts.
+
+    The last column is the ROC AUC of a classifier that sees the source's files but no picture.
+    """
+    test, floors = record.test, record.source_floors
+    members = part_members(test.y_true, test.sources, test.tiers)
+    return [
+        (
+            part,
+            *_cells(test, part, members[part]),
+            floor_told(floors[part]) if part in floors else _NONE,
+        )
+        for part in test.parts
+    ]
+
+
+def _cells(split: ScoredSplit, part: str, of: npt.NDArray[np.bool_]) -> tuple[str, ...]:
+    figures = split.parts[part]
+    right = ((split.y_score >= split.threshold) == split.y_true)[of]
+    fakes = split.y_true[of] == FAKE
+    recall = accuracy = roc_auc = _NONE
+    if fakes.any():
+        recall = with_interval(f"{right[fakes].mean():.3f}", _wilson(right[fakes]))
+    if "accuracy" in figures:
+        accuracy = with_interval(f"{figures['accuracy']:.3f}", _wilson(right))
+    if "roc_auc" in figures:
+        interval = roc_auc_interval(split.y_true[of], split.y_score[of])
+        roc_auc = with_interval(f"{figures['roc_auc']:.3f}", interval)
+    return f"{len(right):,}", roc_auc, accuracy, recall
+
+
+def _wilson(right: npt.NDArray[np.bool_]) -> Interval:
+    return wilson_interval(int(right.sum()), len(right))

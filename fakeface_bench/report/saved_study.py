@@ -1,7 +1,7 @@
 """A finished study as files, so that a comparison reads back what the study knew."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,42 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fakeface_bench.records import (
+from fakeface_bench.records.ledger import Ledger
+from fakeface_bench.records.study import (
     ComparedStudy,
     EpochRecord,
-    Ledger,
     SeedScores,
     StudyIdentity,
     StudyRecord,
 )
+from fakeface_bench.records.transfer import SetScores
+
+SET_PREDICTIONS_FILE = "predictions.parquet"
+
+
+def write_set_predictions(scores: Sequence[SetScores], folder: Path) -> None:
+    """Write a row for every model, test set and image."""
+    tables = [
+        pd.DataFrame(
+            {
+                "model": cell.model.label,
+                "trained_on": cell.model.data,
+                "run_id": cell.model.run_id,
+                "data": cell.data,
+                "source": list(cell.scored.sources),
+                "path": list(cell.scored.paths),
+                "category": list(cell.scored.categories) or "",
+                "tier": list(cell.scored.tiers),
+                "digest": list(cell.digests),
+                "y_true": cell.scored.y_true,
+                "y_score": cell.scored.y_score,
+                "threshold": cell.scored.threshold,
+            }
+        )
+        for cell in scores
+    ]
+    pd.concat(tables).to_parquet(folder / SET_PREDICTIONS_FILE, index=False)
+
 
 STUDY_FILE = "study.json"
 PREDICTIONS_FILE = "test/predictions.parquet"

@@ -1,22 +1,327 @@
-"""All files of a finished study's report, in the folders they have as MLflow artifacts."""
+"""A finished study as files and in a few lines: for MLflow, a terminal, a description."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
-from fakeface_bench.records import Ledger, ModelOrigin, StudyRecord
-from fakeface_bench.report.classification import write_classification
-from fakeface_bench.report.gallery import write_galleries
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+
+from fakeface_bench.evaluation.bootstrap import Interval
+from fakeface_bench.records.ledger import Ledger
+from fakeface_bench.records.study import ModelOrigin, StudyRecord, TrialRecord
+from fakeface_bench.report import plotting
+from fakeface_bench.report.format import escaped, table
 from fakeface_bench.report.model_card import CARD_FILE, model_card
-from fakeface_bench.report.results import RESULTS_FILE, write_results_csv
-from fakeface_bench.report.saved_study import (
-    LEDGER_FILE,
-    write_predictions,
-    write_study_json,
+from fakeface_bench.report.results import (
+    PARTS_HEADER,
+    RESULTS_FILE,
+    Results,
+    few_images_told,
+    floor_told,
+    part_rows,
+    results_header,
+    results_of,
+    threshold_told,
+    with_interval,
+    write_results_csv,
 )
-from fakeface_bench.report.score_pictures import write_score_pictures
-from fakeface_bench.report.search_report import write_search
-from fakeface_bench.report.summary import results_markdown
-from fakeface_bench.report.training_pictures import write_learning_curves
+from fakeface_bench.report.saved_study import LEDGER_FILE, write_predictions, write_study_json
+from fakeface_bench.report.study_plots import (
+    write_classification,
+    write_galleries,
+    write_learning_curves,
+    write_score_pictures,
+)
+
+#: What the short table shows, in this order: rows of `METRICS`, and the threshold.
+MAIN_METRICS = (
+    "roc_auc",
+    "average_precision",
+    "accuracy",
+    "balanced_accuracy",
+    "f1_fake",
+    "log_loss",
+    "ece",
+    "threshold",
+)
+#: Told over several seeds.
+_SEED_METRICS = ("roc_auc", "accuracy")
+_STAGES = {
+    "preparation": "dataset preparation",
+    "extraction": "features (or decoding)",
+    "search_complete": "search, complete trials",
+    "search_pruned": "search, pruned trials",
+    "search_failed": "search, failed trials",
+    "final_fit": "final fit",
+    "repeats": "the same with further seeds",
+    "evaluation": "evaluation",
+    "overhead": "overhead",
+}
+
+
+def summary_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
+    """Return (metric, validation, test) of the main metrics as text.
+
+    The test figure carries its 95 % interval where one is known.
+    """
+    return [*main_rows(results_of(record)), *_further_rows(record)]
+
+
+def summary_headline(record: StudyRecord) -> str:
+    """Say in one sentence which model, weights and dataset, and how well it did on test."""
+    return _headline(record, results_of(record))
+
+
+def summary_markdown(record: StudyRecord, ledger: Ledger) -> str:
+    """Return headline, main metrics, cost and winning options as markdown.
+
+    A warning about the weights comes first, in bold. Names from outside are escaped.
+    """
+    results = results_of(record)
+    rows = [*main_rows(results), *_further_rows(record)]
+    return _markdown(record, ledger, _headline(record, results), rows)
+
+
+def results_markdown(record: StudyRecord, ledger: Ledger) -> str:
+    """Return the same text with every metric."""
+    results = results_of(record)
+    rows = [*_rows(results, results.keys), *_further_rows(record)]
+    return _markdown(record, ledger, _headline(record, results), rows)
+
+
+def _markdown(
+    record: StudyRecord, ledger: Ledger, headline: str, metrics: Sequence[Sequence[str]]
+) -> str:
+    options = [(key, _option(value)) for key, value in record.config.as_params().items()]
+    warning = [f"**{escaped(record.weights.warning)}**"] if record.weights.warning else []
+    parts = [
+        *warning,
+        escaped(headline),
+        "### Results",
+        table(results_header(len(record.valid.y_true), len(record.test.y_true)), metrics),
+        threshold_told(record.test.threshold),
+        *(f"**{told}**" for told in (few_images_told(len(record.test.y_true)),) if told),
+        *_parts(record),
+        "### Cost",
+        table(("stage", "seconds, cold", "seconds, this run"), _cost_rows(ledger)),
+        *_prices(ledger),
+        "### Winning options",
+        table(("option", "value"), options),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _parts(record: StudyRecord) -> list[str]:
+    rows = part_rows(record)
+    return (
+        ["### Parts of the test split (95 % intervals)", table(PARTS_HEADER, rows)] if rows else []
+    )
+
+
+def _further_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
+    return [*_floor_rows(record), *_seed_rows(record)]
+
+
+def _seed_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
+    """Return how the winner does with several seeds, and how far they lie apart."""
+    fits = 1 + len(record.repeats)
+    figures = record.over_seeds()
+    return [
+        (
+            f"{key}, mean of {fits} seeds ± their deviation",
+            "",
+            f"{figures[f'test/{key}_mean']:.3f} ± {figures[f'test/{key}_std']:.3f}",
+        )
+        for key in _SEED_METRICS
+        if figures
+    ]
+
+
+def _floor_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
+    """Return what a classifier scores that sees no pixel, to read the test figure against."""
+    if record.floor is None:
+        return []
+    seen = f"n = {record.floor.images:,}"
+    return [("roc_auc, file metadata alone", seen, floor_told(record.floor))]
+
+
+def _headline(record: StudyRecord, results: Results) -> str:
+    figures = results.test
+    roc_auc, accuracy = (
+        f"{name} {figures[key]:.3f} (95 % {_range(results.intervals[key])})"
+        for key, name in (("roc_auc", "ROC AUC"), ("accuracy", "accuracy"))
+    )
+    how = f", {record.trained}" if record.trained else ""
+    return (
+        f"{record.model} (from {record.weights.label} weights{how}) on {record.data}: "
+        f"test {roc_auc}, {accuracy} at threshold {record.test.threshold:.3f}, "
+        f"n = {len(record.test.y_true):,} images."
+    )
+
+
+def main_rows(results: Results) -> list[tuple[str, str, str]]:
+    """Return (metric, validation, test with its interval) of the main metrics as text."""
+    return _rows(results, [key for key in MAIN_METRICS if key in results.keys])
+
+
+def _rows(results: Results, keys: Sequence[str]) -> list[tuple[str, str, str]]:
+    return [(key, _figure(results.valid.get(key)), _with_interval(results, key)) for key in keys]
+
+
+def _with_interval(results: Results, key: str) -> str:
+    figure = _figure(results.test.get(key))
+    interval = results.intervals.get(key)
+    return with_interval(figure, interval) if interval else figure
+
+
+def _range(interval: Interval) -> str:
+    return f"{interval.low:.3f} to {interval.high:.3f}"
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None or value != value else f"{value:.3f}"
+
+
+def _cost_rows(ledger: Ledger) -> list[tuple[str, str, str]]:
+    costs = [(_STAGES[c.stage], c.seconds, c.spent_seconds) for c in ledger.stages]
+    costs.append(("total", ledger.total_cold_seconds, ledger.total_warm_seconds))
+    return [(name, f"{cold:,.1f}", f"{warm:,.1f}") for name, cold, warm in costs]
+
+
+def _prices(ledger: Ledger) -> list[str]:
+    if not ledger.dollars_per_hour:
+        return []
+    cold, warm = map(ledger.price, (ledger.total_cold_seconds, ledger.total_warm_seconds))
+    return [
+        f"At {ledger.dollars_per_hour:,.2f} dollars an hour: {cold:,.2f} dollars cold, "
+        f"{warm:,.2f} for this run."
+    ]
+
+
+def _option(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+_STATES = ("complete", "pruned", "failed")
+#: Marker, colour and name of each state.
+_MARKS = {
+    "complete": ("o", plotting.VALID_COLOUR, "complete"),
+    "pruned": ("v", plotting.PALE_INK, "pruned (value when stopped)"),
+    "failed": ("x", "#B00020", "failed"),
+}
+
+
+def trials_table(trials: Sequence[TrialRecord]) -> pd.DataFrame:
+    """Return one row per trial, best first: complete ones, then pruned, then failed.
+
+    A pruned trial's value is of the epoch it was stopped at, so it never ranks among complete
+    ones.
+    """
+    ranked = sorted(trials, key=_rank)
+    return pd.DataFrame(
+        {
+            "number": trial.number,
+            "state": trial.state,
+            "value": trial.value,
+            "seconds": trial.seconds,
+            "epochs": len(trial.epochs),
+            **trial.config.as_params(),
+            "reason": trial.reason,
+        }
+        for trial in ranked
+    )
+
+
+def write_search(record: StudyRecord, folder: Path) -> None:
+    """Write the table of trials and draw history and importances."""
+    trials_table(record.search.trials).to_csv(folder / "trials.csv", index=False)
+    _draw_history(record, folder / "history.png")
+    _draw_importances(record, folder / "importances.png")
+
+
+def _rank(trial: TrialRecord) -> tuple[int, float, int]:
+    value = -np.inf if trial.value is None else trial.value
+    return _STATES.index(trial.state), -value, trial.number
+
+
+def _subtitle(record: StudyRecord) -> str:
+    states = [trial.state for trial in record.search.trials]
+    counts = [f"{states.count(state)} {state}" for state in _STATES if state in states]
+    return plotting.subtitle(record, f"trials: {', '.join(counts)}")
+
+
+def _draw_history(record: StudyRecord, path: Path) -> None:
+    trials = record.search.trials
+    figure = plotting.new_figure("Search history", _subtitle(record))
+    axes = figure.add_subplot()
+    _draw_best_so_far(axes, trials)
+    for state in _STATES:
+        _draw_trials(axes, [trial for trial in trials if trial.state == state], state)
+    best = record.search.best
+    unmeasured = any(trial.value is None for trial in trials)
+    x_label = "Trial number" + " (bottom edge: no value)" * unmeasured
+    plotting.dress(axes, x_label, "Validation ROC AUC")
+    axes.margins(y=0.12)
+    plotting.whole_numbers(axes, max(trial.number for trial in trials) + 1)
+    axes.set_title(
+        f"best: trial {best.number}, {best.value:.4f}", fontsize=plotting.LABEL_POINTS, loc="left"
+    )
+    figure.legend(
+        loc="outside lower center", ncols=4, fontsize=plotting.SMALL_POINTS, frameon=False
+    )
+    plotting.save(figure, path)
+
+
+def _draw_best_so_far(axes: Axes, trials: Sequence[TrialRecord]) -> None:
+    complete = [
+        (t.number, t.value) for t in trials if t.state == "complete" and t.value is not None
+    ]
+    numbers = [number for number, _ in complete] + [trials[-1].number]
+    best = np.maximum.accumulate([value for _, value in complete])
+    axes.step(
+        numbers,
+        [*best, best[-1]],
+        where="post",
+        color=plotting.INK,
+        linewidth=1.5,
+        label="best so far",
+    )
+
+
+def _draw_trials(axes: Axes, trials: Sequence[TrialRecord], state: str) -> None:
+    """Mark the trials of one state; those without a value stand on the bottom edge."""
+    marker, colour, label = _MARKS[state]
+    measured = [(trial.number, trial.value) for trial in trials if trial.value is not None]
+    unmeasured = [(trial.number, 0.03) for trial in trials if trial.value is None]
+    for points, transform in ((measured, axes.transData), (unmeasured, axes.get_xaxis_transform())):
+        if points:
+            x, y = zip(*points, strict=True)
+            marks = axes.scatter(x, y, 60, colour, marker=marker, transform=transform, zorder=3)
+            marks.set(linewidths=1.8, label=label)
+            if state == "pruned":
+                marks.set(edgecolor=colour, facecolor="white")
+            label = "_repeated"
+
+
+def _draw_importances(record: StudyRecord, path: Path) -> None:
+    shares = sorted(record.search.importances.items(), key=lambda item: item[1])
+    figure = plotting.new_figure("Which options mattered", _subtitle(record))
+    axes = figure.add_subplot()
+    if shares:
+        names, values = zip(*shares, strict=True)
+        bars = axes.barh(names, values, color=plotting.VALID_COLOUR)
+        labels = [f"{value:.1%}" for value in values]
+        axes.bar_label(bars, labels, padding=4, fontsize=plotting.SMALL_POINTS, color=plotting.INK)
+        plotting.dress(axes, "Share of the variation in validation ROC AUC", "")
+        axes.grid(visible=False, axis="y")
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.margins(x=0.12)
+    else:
+        plotting.note(axes, "Too few complete trials to tell\nwhich options mattered.")
+    plotting.save(figure, path)
 
 
 def write_study_report(record: StudyRecord, folder: Path) -> None:

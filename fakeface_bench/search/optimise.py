@@ -1,7 +1,7 @@
-"""Tops a study up to its number of trials, beside whoever else runs trials of it."""
+"""Tops a study up to its number of trials, and says what they found."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,34 +9,67 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from fakeface_bench.config import TrialConfig
-from fakeface_bench.errors import (
+from fakeface_bench.features.engine import models_let_go
+from fakeface_bench.records.study import EpochRecord, SearchRecord, TrialRecord
+from fakeface_bench.search.space import Space, suggest
+from fakeface_bench.search.storage import (
+    ask,
+    claim,
+    fail_dead,
+    failed_by_itself,
+    finished_trials,
+    given_up,
+    has_options,
+    heartbeat,
+    keep_config,
+    keep_epochs,
+    keep_reason,
+    trial_record,
+    turn,
+    was_killed,
+)
+from fakeface_bench.support.errors import (
     DataError,
     DiskError,
     OutageError,
     StorageError,
     StudyError,
 )
-from fakeface_bench.features.graphs import models_let_go
-from fakeface_bench.interruption import as_interruption
-from fakeface_bench.progress import Progress, tell_beside
-from fakeface_bench.records import EpochRecord, SearchRecord, TrialRecord
-from fakeface_bench.search.results import best_trial, search_record
-from fakeface_bench.search.sharing import ask, fail_dead, given_up, heartbeat, turn
-from fakeface_bench.search.space import Space, suggest
-from fakeface_bench.search.storage import (
-    claim,
-    failed_by_itself,
-    finished_trials,
-    has_options,
-    keep_config,
-    keep_epochs,
-    keep_reason,
-    trial_record,
-    was_killed,
-)
+from fakeface_bench.support.processes import as_interruption
+from fakeface_bench.support.progress import Progress, tell_beside
 from fakeface_bench.training.checkpoint import forget_fit
 from fakeface_bench.training.fit import fit
-from fakeface_bench.training.task import FitTask
+from fakeface_bench.training.networks import FitTask
+
+
+def search_record(study: optuna.Study) -> SearchRecord:
+    """Return what a study holds.
+
+    Raises:
+        StudyError: If no trial completed.
+    """
+    trials = tuple(trial_record(trial) for trial in finished_trials(study))
+    best = best_trial(trials)
+    if best is None:
+        raise StudyError("no trial completed; ask for more trials.")
+    complete = sum(trial.state == "complete" for trial in trials)
+    return SearchRecord(trials, best, _importances(study, complete))
+
+
+def best_trial(trials: Sequence[TrialRecord]) -> TrialRecord | None:
+    """Return the best of some trials, the earliest of equals; None where none is complete."""
+    complete = [trial for trial in trials if trial.state == "complete"]
+    return max(complete, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)
+
+
+def _importances(study: optuna.Study, complete: int) -> Mapping[str, float]:
+    """Return the importance of each option; empty where too few trials tell."""
+    values = {trial.value for trial in study.get_trials(states=[TrialState.COMPLETE])}
+    if complete < 4 or len(values) < 2:
+        return {}
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+    return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
+
 
 #: After this many failed trials in a row something other than the options is wrong.
 MAX_FAILURES_IN_A_ROW = 3

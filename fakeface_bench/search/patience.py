@@ -17,11 +17,10 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
-from fakeface_bench.credentials import hide_credentials, without_credentials
-from fakeface_bench.errors import DiskError, FakefaceError, StorageError
-from fakeface_bench.folders import DATABASE_BYTES, replaced_whole
-from fakeface_bench.search.database_file import damage_of
-from fakeface_bench.search.storage_address import sqlite_file
+from fakeface_bench.search.storage_address import damage_of, sqlite_file
+from fakeface_bench.support.disk import DATABASE_BYTES, replaced_whole
+from fakeface_bench.support.errors import DiskError, FakefaceError, StorageError
+from fakeface_bench.support.text import hide_credentials, without_credentials
 
 #: How long a database may be away before a study that is under way gives up.
 PATIENCE_SECONDS = 300.0

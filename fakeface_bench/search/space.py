@@ -7,9 +7,9 @@ import optuna
 
 from fakeface_bench.config import HeadConfig, TrialConfig, TuningConfig
 from fakeface_bench.data.augmentations import augments_in_play
-from fakeface_bench.models.networks import SCRATCH_STAGE, TUNING_STAGE, Network
-from fakeface_bench.models.poolings import ACTIVATIONS, FEATURES, POOLINGS
 from fakeface_bench.training.losses import LOSSES
+from fakeface_bench.training.networks import SCRATCH_STAGE, TUNING_STAGE, Network
+from fakeface_bench.training.poolings import ACTIVATIONS, FEATURES, POOLINGS
 
 UNITS = (0, 64, 128, 256, 512)
 BATCH_SIZES = (32, 64, 128, 256)

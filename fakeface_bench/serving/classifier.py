@@ -21,9 +21,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from fakeface_bench.config import CLASS_NAMES
-from fakeface_bench.data.images import DECODING_VERSION, fit_image, reencoded
-from fakeface_bench.errors import DataError, ModelError, shortened
-from fakeface_bench.features.extractor import frozen_forward
+from fakeface_bench.data.decode import DECODING_VERSION, fit_image, reencoded
+from fakeface_bench.features.engine import frozen_forward
+from fakeface_bench.support.errors import DataError, ModelError, shortened
 
 NETWORK_FILE = "detector.keras"
 FACTS_FILE = "detector.json"

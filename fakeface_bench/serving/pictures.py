@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from fakeface_bench.data.images import check_shape, opened
-from fakeface_bench.data.rgb import upright_rgb
-from fakeface_bench.errors import DataError, NotAnImageError
+from fakeface_bench.data.decode import check_shape, opened, upright_rgb
+from fakeface_bench.support.errors import DataError, NotAnImageError
 
 #: What browsers put before the base64 of a file.
 _DATA_URI = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,")

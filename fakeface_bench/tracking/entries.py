@@ -4,6 +4,8 @@ Each may be delivered twice, where MLflow's answer to the first time was lost: w
 there twice is looked for first.
 """
 
+import logging
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -11,11 +13,47 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import mlflow
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModel, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
-from fakeface_bench.folders import is_full
+from fakeface_bench.support.disk import is_full
 from fakeface_bench.tracking import names
-from fakeface_bench.tracking.half_written import drop_half_files
+
+
+def drop_half_files(files: Path, place: str) -> None:
+    """Delete the copies that are shorter than what was copied.
+
+    Args:
+        files: Folder that was to be copied.
+        place: Address to which; nothing is done where that is no local folder.
+    """
+    folder = _local(place)
+    if folder is None:
+        return
+    for file in files.rglob("*"):
+        copy = folder / file.relative_to(files)
+        if file.is_file() and copy.is_file() and copy.stat().st_size != file.stat().st_size:
+            copy.unlink()
+
+
+def drop_model(client: mlflow.MlflowClient, model: LoggedModel) -> None:
+    """Delete a model of which a part is missing, with its files where they lie in a folder."""
+    folder = _local(model.artifact_location)
+    if folder is not None and folder.is_dir():
+        shutil.rmtree(folder)
+    try:
+        client.delete_logged_model(model.model_id)
+    except MlflowException as error:  # the database may lie on the same disk
+        logging.getLogger(__name__).debug("the model %s stays listed: %s", model.model_id, error)
+
+
+def _local(place: str) -> Path | None:
+    repository = get_artifact_repository(place)
+    local = isinstance(repository, LocalArtifactRepository)
+    return Path(repository.artifact_dir) if local else None
+
 
 _CONTEXT_TAG = "mlflow.data.context"
 #: Says what kind of entry is kept; no entry has such a field.

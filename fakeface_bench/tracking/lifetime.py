@@ -1,27 +1,68 @@
-"""The life of a job's run: opened or adopted, and ended as the job ends."""
+"""The life of a job's run: opened or adopted, the machine's load while it is open, and its end."""
 
 import hashlib
 import json
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import mlflow
 from mlflow.exceptions import MlflowException
+from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
-from fakeface_bench.errors import DiskError, OutageError, UnsentError
-from fakeface_bench.interruption import as_interruption
-from fakeface_bench.processes import RUN_VARIABLE, this_process
+from fakeface_bench.support.errors import DiskError, FakefaceError, OutageError, UnsentError
+from fakeface_bench.support.processes import RUN_VARIABLE, as_interruption, this_process
 from fakeface_bench.tracking import names
-from fakeface_bench.tracking.entries import End
-from fakeface_bench.tracking.machine import MachineMetrics
-from fakeface_bench.tracking.obstacles import failure_of_store
+from fakeface_bench.tracking.entries import Batch, End, Entry
+from fakeface_bench.tracking.failures import failure_of_store
 from fakeface_bench.tracking.outbox import few_retries
 from fakeface_bench.tracking.runs import TrackedRun, close_run, log_tags
 from fakeface_bench.tracking.succession import Succession
+
+
+class MachineMetrics(SystemMetricsMonitor):  # type: ignore[misc]  # MLflow has no types
+    """Samples processor, memory, disk, network and GPUs in a thread.
+
+    MLflow's own thread sends them itself, and ends for good when its server is away.
+
+    Args:
+        run_id: Of the run.
+        send: Takes what is to be written.
+
+    Attributes:
+        failure: What the store had against a sample, after which none was taken; else empty.
+    """
+
+    def __init__(self, run_id: str, send: Callable[[Entry], None]) -> None:
+        super().__init__(run_id)
+        self._send = send
+        self.failure = ""
+
+    def monitor(self) -> None:
+        """Sample until the run ends."""
+        while not self._shutdown_event.is_set():
+            for _ in range(self.samples_before_logging):
+                self.collect_metrics()
+                if self._shutdown_event.wait(self.sampling_interval):
+                    return
+            try:
+                self.publish_metrics(self.aggregate_metrics())
+            except FakefaceError as error:
+                self.failure = str(error)
+                return
+
+    def publish_metrics(self, metrics: Mapping[str, float]) -> None:
+        """Send one sample."""
+        figures = {f"{self._metrics_prefix}{key}": float(v) for key, v in metrics.items()}
+        now = int(time.time() * 1000)
+        self._send(Batch(self._run_id, figures=figures, step=self._logging_step, at=now))
+        self._logging_step += 1
+        for monitor in self.monitors:
+            monitor.clear_metrics()
+
 
 #: How long a finished job waits for a server that is away.
 PATIENCE_SECONDS = 60.0

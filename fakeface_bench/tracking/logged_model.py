@@ -15,9 +15,8 @@ from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType
 
 import fakeface_bench
-from fakeface_bench.folders import is_full
-from fakeface_bench.tracking.entries import Entry, Recipient
-from fakeface_bench.tracking.half_written import drop_model
+from fakeface_bench.support.disk import is_full
+from fakeface_bench.tracking.entries import Entry, Recipient, drop_model
 from fakeface_bench.tracking.model_files import DETECTOR, MODEL_NAME
 
 #: What one call may do, unless who loads the model says otherwise; a request cannot.

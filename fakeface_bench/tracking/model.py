@@ -21,16 +21,16 @@ from fakeface_bench.tracking.model_files import DETECTOR
 #: Modules and packages that `served_model` imports of this package, with all that they import.
 BUNDLED = (
     "__init__.py",
-    "backend.py",
-    "errors.py",
-    "config",
+    "config.py",
     "data/__init__.py",
-    "data/file_parts.py",
-    "data/images.py",
-    "data/rgb.py",
+    "data/decode.py",
     "features/__init__.py",
-    "features/extractor.py",
+    "features/engine.py",
     "serving",
+    "support/__init__.py",
+    "support/backend.py",
+    "support/errors.py",
+    "support/text.py",
     "tracking/__init__.py",
     "tracking/model_files.py",
 )

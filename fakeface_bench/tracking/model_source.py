@@ -1,23 +1,54 @@
-"""Where a model comes from: the registry, a run, or a folder; found, downloaded, recognised."""
+"""Where a model comes from: the registry, a run, or a folder; found, checked, downloaded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import mlflow
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
-from fakeface_bench.credentials import without_credentials
-from fakeface_bench.errors import ModelError, UsageError, shortened
-from fakeface_bench.folders import draft_folder
-from fakeface_bench.tracking.database import database_of
-from fakeface_bench.tracking.model_address import ADDRESSES, model_folder
+from fakeface_bench.backbones.unsafe_files import what_runs_code
+from fakeface_bench.support.disk import draft_folder
+from fakeface_bench.support.errors import ModelError, UsageError, shortened
+from fakeface_bench.support.text import without_credentials
+from fakeface_bench.tracking.addresses import (
+    ADDRESSES,
+    check_store_is_there,
+    database_of,
+    model_folder,
+    refusal,
+)
 from fakeface_bench.tracking.model_files import MODEL_NAME, is_detector
-from fakeface_bench.tracking.model_safety import ALLOW_UNSAFE, unsafe_part
-from fakeface_bench.tracking.refusals import check_store_is_there, refusal
 from fakeface_bench.tracking.store import open_store
+
+ALLOW_UNSAFE = "--allow-unsafe-model"
+#: For who gives that option.
+WARNING = f"{ALLOW_UNSAFE}: a model may run code of whoever made it, with all your rights"
+#: MLflow's loader of the models that this project logs, which are code and data.
+_LOADER = "mlflow.pyfunc.loaders.code_model"
+
+
+def unsafe_part(folder: Path, flavors: Mapping[str, Any]) -> str:
+    """Return the first thing that could, in words; empty where nothing could.
+
+    The code that a logged model brings for serving is not meant: no command here runs it.
+
+    Args:
+        folder: Of the model.
+        flavors: As its file `MLmodel` has them.
+    """
+    how = flavors.get("python_function", {})
+    if "python_model" in how:
+        return f"a pickle ({how['python_model']}, as MLmodel says)"
+    if (loader := str(how.get("loader_module", _LOADER))) != _LOADER:
+        return f"a loader of another kind ({loader}, as MLmodel says)"
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        if found := what_runs_code(path):
+            return f"{found} in {path.relative_to(folder).as_posix()}"
+    return ""
 
 
 @contextmanager

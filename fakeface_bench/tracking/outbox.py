@@ -1,24 +1,35 @@
 """Sends what a run writes to MLflow in order, and keeps on disk what a server does not take.
 
+Studies' trials and unsent records must be found again by the same command, from whatever folder,
+or clone of the project, it is started.
+
 A study goes on computing while its server is away: an entry that cannot be sent, and all after it,
 are kept, and sent as soon as the server answers again, at the latest by `fakeface-bench sync`.
 """
 
+import hashlib
+import json
 import os
+import re
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import requests
+from filelock import FileLock, Timeout
 from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES
 from mlflow.exceptions import MlflowException
+from platformdirs import user_data_dir
 
-from fakeface_bench.credentials import without_credentials
-from fakeface_bench.errors import DiskError
-from fakeface_bench.folders import SMALL_FILE_BYTES, full_disk_told
+from fakeface_bench.support.disk import SMALL_FILE_BYTES, bytes_of, full_disk_told, replaced_whole
+from fakeface_bench.support.errors import DiskError
+from fakeface_bench.support.text import without_credentials
+from fakeface_bench.tracking.addresses import SQLITE, STUDIES_FILE, database_of
 from fakeface_bench.tracking.entries import (
     ENTRY,
     Artifacts,
@@ -30,12 +41,180 @@ from fakeface_bench.tracking.entries import (
     Recipient,
     as_json,
 )
+from fakeface_bench.tracking.failures import failure_of_store, lost_a_race
 from fakeface_bench.tracking.logged_model import LogModel
-from fakeface_bench.tracking.obstacles import failure_of_store, lost_a_race
-from fakeface_bench.tracking.places import unsent_folder
 from fakeface_bench.tracking.queries import is_deleted
-from fakeface_bench.tracking.spool import REMEDY, Spool
 from fakeface_bench.tracking.succession import Succession
+
+#: Names another folder than the user's own for data.
+STUDIES_VARIABLE = "FAKEFACE_STUDIES"
+#: Of what an MLflow server did not take, a folder a run.
+UNSENT_FOLDER = "fakeface_unsent"
+_NO_NAME = re.compile(r"[^\w.-]+")
+_DIGITS = 8
+
+
+def studies_file(experiment_id: str) -> Path:
+    """Return the SQLite file of studies where no storage is asked for.
+
+    It lies beside MLflow's own file where that is one. Of a store elsewhere each experiment has
+    its own, in the user's folder for data, or in the one that `FAKEFACE_STUDIES` names.
+
+    Args:
+        experiment_id: Of the experiment that shows the studies.
+    """
+    uri = mlflow.get_tracking_uri()
+    if uri.startswith(SQLITE):
+        return Path(database_of(uri)).parent / STUDIES_FILE
+    if "://" not in uri:  # a folder, if MLflow was told to go on with one
+        return Path(uri.removeprefix("file:")).resolve().parent / STUDIES_FILE
+    return _folder_of_store() / f"experiment_{_NO_NAME.sub('_', experiment_id)}" / STUDIES_FILE
+
+
+def unsent_folder() -> Path:
+    """Return where a folder a run keeps what the MLflow server did not take."""
+    return _folder_of_store() / UNSENT_FOLDER
+
+
+def unsent_folders() -> list[Path]:
+    """Return those of every server for which anything is kept on this machine."""
+    return sorted(_root().glob(f"*/{UNSENT_FOLDER}"))
+
+
+def _folder_of_store() -> Path:
+    """Return the folder of the MLflow store in use; who asks it does not matter."""
+    shown = without_credentials(mlflow.get_tracking_uri()).rstrip("/")
+    digest = hashlib.sha256(shown.encode()).hexdigest()[:_DIGITS]
+    name = _NO_NAME.sub("_", shown.partition("://")[2])[:40].strip("_")
+    return _root() / f"{name}-{digest}"
+
+
+def _root() -> Path:
+    named = os.environ.get(STUDIES_VARIABLE)
+    return Path(named or user_data_dir("fakeface_bench")).expanduser().absolute()
+
+
+_ENTRIES = "entries.jsonl"
+_SENT = "sent.json"
+_FACTS = "facts.json"
+_FILES = "files"
+_LOCK = ".lock"
+#: What to do where there is no room for it, besides making some.
+REMEDY = "or bring MLflow's server back, which takes it"
+
+
+class Spool:
+    """One run's entries, in their order, with the files that go with them.
+
+    A process that writes or sends them holds its lock, which no dead one does.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock: FileLock | None = None
+        self._kept = 0
+
+    def take(self) -> bool:
+        """Lock it; return whether no other process has."""
+        if self._lock is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.folder / _LOCK, timeout=0)
+            try:
+                lock.acquire()
+            except Timeout:
+                return False
+            self._lock = lock
+            self._kept = len(self._lines())
+        return True
+
+    def describe(self, facts: Mapping[str, Any]) -> None:
+        """Write down what it is of."""
+        (self.folder / _FACTS).write_text(json.dumps(dict(facts)))
+
+    def facts(self) -> dict[str, Any]:
+        """Return what it is of."""
+        return dict(json.loads((self.folder / _FACTS).read_text()))
+
+    def keep(self, entry: Mapping[str, Any], files: Path | None) -> None:
+        """Add an entry; its files are copied first, so that none is there without them.
+
+        Raises:
+            DiskError: If there is no room for it; nothing of it stays.
+        """
+        line = (json.dumps(dict(entry)) + "\n").encode()
+        entries, copies = self.folder / _ENTRIES, self._files(self._kept)
+        whole = entries.stat().st_size if entries.exists() else 0
+        with full_disk_told(self.folder, lambda: len(line) + bytes_of(files), REMEDY):
+            try:
+                if files is not None:
+                    shutil.copytree(files, copies, dirs_exist_ok=True)
+                with open(entries, "ab") as lines:
+                    lines.write(line)
+                    lines.flush()
+                    os.fsync(lines.fileno())
+            except OSError:
+                shutil.rmtree(copies, ignore_errors=True)
+                if entries.exists():
+                    os.truncate(entries, whole)  # else the next line would go on with this one
+                raise
+        self._kept += 1
+
+    def unsent(self) -> Iterator[tuple[int, dict[str, Any], Path]]:
+        """Yield number, entry and folder of files of what is still to be sent."""
+        sent, _ = self._sent()
+        for number, line in enumerate(self._lines()):
+            if number >= sent:
+                yield number, json.loads(line), self._files(number)
+
+    def ids(self) -> dict[str, str]:
+        """Return the ids of MLflow that were given to names of entries."""
+        return self._sent()[1]
+
+    def mark_sent(self, count: int, ids: Mapping[str, str]) -> None:
+        """Write down that the first entries are sent, and which ids are known since.
+
+        Raises:
+            DiskError: If there is no room for it.
+        """
+        draft = self.folder / f"{_SENT}.draft"
+        told = full_disk_told(self.folder, lambda: SMALL_FILE_BYTES, REMEDY)
+        with told, replaced_whole(self.folder / _SENT, draft):
+            draft.write_text(json.dumps({"count": count, "ids": dict(ids)}))
+
+    def __len__(self) -> int:
+        """Return how many entries are still to be sent."""
+        return len(list(self.unsent()))
+
+    def release(self) -> None:
+        """Unlock it for whoever sends it; what is sent whole is deleted."""
+        if self._lock is None:
+            return
+        if not len(self):
+            shutil.rmtree(self.folder)
+            parent = self.folder.parent
+            if not any(parent.iterdir()):
+                parent.rmdir()
+        self._lock.release()
+        self._lock = None
+
+    def _files(self, number: int) -> Path:
+        return self.folder / _FILES / f"{number:06d}"
+
+    def _lines(self) -> list[str]:
+        """Return the whole lines: a process may have been killed while it wrote the last."""
+        file = self.folder / _ENTRIES
+        if not file.exists():
+            return []
+        text = file.read_text(encoding="utf-8")
+        return text[: text.rfind("\n") + 1].splitlines()
+
+    def _sent(self) -> tuple[int, dict[str, str]]:
+        file = self.folder / _SENT
+        if not file.exists():
+            return 0, {}
+        sent = json.loads(file.read_text())
+        return int(sent["count"]), dict(sent["ids"])
+
 
 #: Between two looks whether a server that was away is back.
 _LOOK_AGAIN_SECONDS = 2.0

@@ -1,24 +1,26 @@
-"""MLflow's model registry: versions of a model, and which of them is the champion."""
+"""MLflow's model registry: versions, the champion, and a version loaded as anybody would."""
 
 import json
-from collections.abc import Iterator, Mapping
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import mlflow
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import (
-    RESOURCE_ALREADY_EXISTS,
-    RESOURCE_DOES_NOT_EXIST,
-    ErrorCode,
-)
+from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
-from fakeface_bench.credentials import hide_credentials, without_credentials
-from fakeface_bench.errors import ModelError, UsageError, shortened
+from fakeface_bench.support.disk import draft_folder
+from fakeface_bench.support.errors import DataError, ModelError, UsageError, shortened
+from fakeface_bench.support.processes import RUN_VARIABLE
+from fakeface_bench.support.text import hide_credentials, without_credentials
+from fakeface_bench.tracking.addresses import refusal
 from fakeface_bench.tracking.model_files import is_detector
-from fakeface_bench.tracking.refusals import refusal
 from fakeface_bench.tracking.studies import StudyRun
 
 CHAMPION = "champion"
@@ -194,3 +196,65 @@ def _reached() -> Iterator[None]:
         raise ModelError(
             f"the model registry {uri} failed: {said} MLFLOW_REGISTRY_URI names another."
         ) from error
+
+
+#: It names nothing of this package, so what runs is the code that the model brings.
+_PROGRAM = """
+import json, pathlib, sys
+import mlflow, pandas as pd
+address, asked, answer = sys.argv[1:]
+pictures = [pathlib.Path(name) for name in json.loads(pathlib.Path(asked).read_text())]
+model = mlflow.pyfunc.load_model(address, model_config={"allow_paths": True})
+rows = model.predict(pd.DataFrame({"image": pictures}))
+said = rows[["probability_fake", "error"]].values.tolist()
+pathlib.Path(answer).write_text(json.dumps(said))
+"""
+#: Of this process's variables, what would lead the new one to code or a run of this one.
+_NOT_PASSED_ON = ("PYTHONPATH", RUN_VARIABLE)
+_LONGEST_SECONDS = 900
+
+
+def reloaded_scores(address: str, files: Sequence[Path]) -> list[float]:
+    """Return the probability of fake of image files from a model that a new process loads.
+
+    Args:
+        address: Of the model, as MLflow takes it.
+        files: At most as many as one call of a model takes.
+
+    Returns:
+        One a file.
+
+    Raises:
+        DataError: If a file cannot be read; names the first.
+        ModelError: If it cannot be loaded, or does not answer.
+    """
+    variables = {k: v for k, v in os.environ.items() if k not in _NOT_PASSED_ON}
+    variables |= {
+        "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri(),
+        "MLFLOW_REGISTRY_URI": mlflow.get_registry_uri(),
+    }
+    with draft_folder() as folder:
+        asked, answer = folder / "files.json", folder / "scores.json"
+        asked.write_text(json.dumps([str(file.absolute()) for file in files]), encoding="utf-8")
+        # -P: this folder may hold the package, and what runs is to be the model's own copy of it.
+        command = [sys.executable, "-P", "-c", _PROGRAM, address, str(asked), str(answer)]
+        try:
+            process = subprocess.run(
+                command,
+                env=variables,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=_LONGEST_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ModelError(f"it did not answer within {_LONGEST_SECONDS} s") from error
+        if process.returncode:
+            said = process.stderr.strip().splitlines() or [f"exit code {process.returncode}"]
+            raise ModelError(shortened(said[-1]))
+        rows = json.loads(answer.read_text(encoding="utf-8"))
+    for file, (score, reason) in zip(files, rows, strict=True):
+        if score is None:
+            raise DataError(f"{file}: {reason}")
+    return [float(score) for score, _ in rows]

@@ -1,7 +1,8 @@
 """What is written to the run of a job, through an outbox that loses nothing."""
 
+import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from mlflow.entities import RunTag
 from mlflow.exceptions import MlflowException
 
 from fakeface_bench.config import CLASS_NAMES
-from fakeface_bench.credentials import hide_credentials
-from fakeface_bench.records import EpochRecord
+from fakeface_bench.records.study import EpochRecord
+from fakeface_bench.support.disk import draft_folder, unused_folder
+from fakeface_bench.support.progress import Progress
+from fakeface_bench.support.text import hide_credentials
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.entries import Artifacts, Batch, Input
+from fakeface_bench.tracking.failures import failure_of_store
 from fakeface_bench.tracking.logged_model import LogModel
-from fakeface_bench.tracking.obstacles import failure_of_store
 from fakeface_bench.tracking.outbox import Outbox
 
 #: Longest tag and param that every MLflow store takes.
@@ -170,3 +173,34 @@ def tag_run(run_id: str, tags: Mapping[str, str]) -> None:
         log_tags(mlflow.MlflowClient(), run_id, tags)
     except MlflowException as error:
         raise failure_of_store(error) from error
+
+
+def publish(
+    run: TrackedRun, output: str, write: Callable[[Path], None], progress: Progress
+) -> Path | None:
+    """Log what is written as artifacts of a run, and copy it; nothing that is there is replaced.
+
+    Args:
+        run: Of the job.
+        output: Folder to copy to, made where it is missing; none when empty.
+        write: Called with an empty folder to fill.
+        progress: Told where the report is, if there were files in that folder.
+
+    Returns:
+        The folder that was asked for, or one beside it where files were in it.
+    """
+    with draft_folder() as draft:
+        write(draft)
+        run.log_folder(draft)
+        if not output:
+            return None
+        return copied_beside(draft, Path(output).expanduser().absolute(), progress)
+
+
+def copied_beside(draft: Path, wanted: Path, progress: Progress) -> Path:
+    """Copy what a job wrote to the folder asked for, or to one beside it where files are in it."""
+    folder = unused_folder(wanted)
+    if folder != wanted:
+        progress.say(f"{wanted} holds files already, which are kept; this report is in {folder}")
+    shutil.copytree(draft, folder, dirs_exist_ok=True)
+    return folder

@@ -1,7 +1,7 @@
 """What a logged model does when MLflow loads it: pictures in, a table of verdicts out.
 
 MLflow keeps this file with each model and runs it (models from code), so it holds no state of the
-study; what it imports of this package lies beside it (`tracking.model`).
+study; what it imports of this package lies beside it (`tracking.logged_model`).
 """
 
 import math
@@ -15,13 +15,13 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
-from fakeface_bench.backend import settle_keras
+from fakeface_bench.support.backend import settle_keras
 
 settle_keras()  # what follows imports Keras
 
-from fakeface_bench.errors import DataError, NotAnImageError  # noqa: E402
 from fakeface_bench.serving.classifier import FaceClassifier, Verdict  # noqa: E402
 from fakeface_bench.serving.pictures import PixelBudget, read_picture  # noqa: E402
+from fakeface_bench.support.errors import DataError, NotAnImageError  # noqa: E402
 from fakeface_bench.tracking.model_files import DETECTOR, model_version  # noqa: E402
 
 COLUMN = "image"

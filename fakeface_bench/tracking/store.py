@@ -1,10 +1,11 @@
-"""The MLflow store in use: quieting it, naming its place, and a study database beside it."""
+"""The MLflow store in use: opened, named, made quiet, and sent what it did not take before."""
 
 import logging
 import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,15 +13,26 @@ import mlflow
 from filelock import FileLock
 from mlflow.exceptions import MlflowException
 
-from fakeface_bench.credentials import without_credentials
-from fakeface_bench.folders import replaced_whole
-from fakeface_bench.processes import RUN_VARIABLE
-from fakeface_bench.search.database_file import damage_of
-from fakeface_bench.tracking.database import SQLITE, database_of
-from fakeface_bench.tracking.obstacles import damaged, failure_of_store
-from fakeface_bench.tracking.outbox import few_retries
-from fakeface_bench.tracking.places import studies_file
-from fakeface_bench.tracking.refusals import check_storage_apart, check_store_address
+from fakeface_bench.search.storage_address import damage_of
+from fakeface_bench.support.disk import replaced_whole
+from fakeface_bench.support.errors import UsageError
+from fakeface_bench.support.processes import RUN_VARIABLE
+from fakeface_bench.support.progress import Progress
+from fakeface_bench.support.text import without_credentials
+from fakeface_bench.tracking.addresses import (
+    SQLITE,
+    check_storage_apart,
+    check_store_address,
+    database_of,
+)
+from fakeface_bench.tracking.failures import damaged, failure_of_store
+from fakeface_bench.tracking.outbox import (
+    Spool,
+    few_retries,
+    send_spool,
+    studies_file,
+    unsent_folders,
+)
 
 _CHATTER = (
     "alembic",
@@ -132,3 +144,51 @@ def ui_command(experiment_id: str, run_id: str) -> tuple[str, str]:
     if uri.startswith("http"):
         return "", f"{uri.rstrip('/')}/{run}"
     return f"mlflow ui --backend-store-uri {shlex.quote(uri)}", f"http://127.0.0.1:5000/{run}"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncOutcome:
+    """What became of the spools in a folder.
+
+    Attributes:
+        sent: Runs whose records are all sent now.
+        kept: What to tell of each of the others.
+    """
+
+    sent: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+def sync(folder: str, progress: Progress) -> SyncOutcome:
+    """Send what is kept of every run to MLflow's server, each record once.
+
+    Args:
+        folder: That holds a folder a run; every one on this machine when empty.
+        progress: Told how far it is.
+
+    Raises:
+        UsageError: If the folder is no such folder.
+        StudyError: If the store does not answer.
+    """
+    if folder and not Path(folder).expanduser().is_dir():
+        raise UsageError(
+            f"folder {folder!r} is not there; leave it out, and all that is kept on this machine "
+            "is sent."
+        )
+    folders = [Path(folder).expanduser()] if folder else unsent_folders()
+    kept_of = [place for each in folders for place in sorted(each.iterdir()) if place.is_dir()]
+    if not kept_of:
+        progress.say("nothing is kept that was not sent")
+        return SyncOutcome((), ())
+    open_store()
+    spools = list(map(Spool, kept_of))
+    sent, kept = [], []
+    with progress.stage("sending", len(spools), "runs") as advance:
+        for spool in spools:
+            obstacle = send_spool(spool)
+            if obstacle:
+                kept.append(f"run {spool.folder.name}: {obstacle}")
+            else:
+                sent.append(spool.folder.name)
+            advance(1)
+    return SyncOutcome(tuple(sent), tuple(kept))

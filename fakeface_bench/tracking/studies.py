@@ -9,8 +9,8 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from fakeface_bench.config import TOLD_OPTIONS, UNTOUCHED, StudyConfig, option_told
-from fakeface_bench.errors import UsageError
-from fakeface_bench.processes import RUN_VARIABLE
+from fakeface_bench.support.errors import UsageError
+from fakeface_bench.support.processes import RUN_VARIABLE
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.queries import all_runs
 from fakeface_bench.tracking.runs import TrackedRun, close_run

@@ -8,7 +8,7 @@ from pathlib import Path
 import mlflow
 from mlflow.entities import Run
 
-from fakeface_bench.processes import CUT_OFF, is_dead
+from fakeface_bench.support.processes import CUT_OFF, is_dead
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.entries import Entry, Recipient
 from fakeface_bench.tracking.logged_model import models_of

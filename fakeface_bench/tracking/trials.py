@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import mlflow
 
 from fakeface_bench.config import TrialConfig
-from fakeface_bench.records import EpochRecord, TrialRecord, last_stage
+from fakeface_bench.records.study import EpochRecord, TrialRecord, last_stage
 from fakeface_bench.search.optimise import TrialListener
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.entries import Batch, End, OpenTrial

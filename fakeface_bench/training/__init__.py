@@ -1,1 +1,1 @@
-"""Losses, batches and one fit. It takes callbacks, and has never heard of MLflow or Optuna."""
+"""Networks that are trained, losses, batches and one fit; knows neither MLflow nor Optuna."""

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from fakeface_bench.features.extractor import Forward, compiled_forward
+from fakeface_bench.features.engine import Forward, compiled_forward
 from fakeface_bench.features.samples import Part, Samples
-from fakeface_bench.models.networks import HEAD_STAGE, Network
+from fakeface_bench.training.networks import HEAD_STAGE, Network
 
 FEATURE_BATCH = 256
 PICTURE_BATCH = 32

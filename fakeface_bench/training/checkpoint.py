@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fakeface_bench.config import TrialConfig
-from fakeface_bench.data.publish import content_key
-from fakeface_bench.folders import replaced_whole, room_for, writing_told
-from fakeface_bench.records import EpochRecord, last_stage
+from fakeface_bench.data.array_store import content_key
+from fakeface_bench.records.study import EpochRecord, last_stage
+from fakeface_bench.support.disk import replaced_whole, room_for, writing_told
 from fakeface_bench.training.epochs import Course
-from fakeface_bench.training.task import FitTask
+from fakeface_bench.training.networks import FitTask
 
 _FACTS = "facts"
 _VARIABLES = "variables"

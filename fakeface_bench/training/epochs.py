@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from fakeface_bench.features.extractor import Forward
-from fakeface_bench.models.head import margin
-from fakeface_bench.records import EpochRecord, FitRecord
+from fakeface_bench.features.engine import Forward
+from fakeface_bench.records.study import EpochRecord, FitRecord
 from fakeface_bench.training.batches import Batches, predict_logits
-from fakeface_bench.training.task import FitTask, OnEpoch
+from fakeface_bench.training.head import margin
+from fakeface_bench.training.networks import FitTask, OnEpoch
 
 #: Epochs without a better validation objective after which a fit ends.
 PATIENCE = 5
@@ -26,7 +26,7 @@ class Stage:
     """What one stage trains.
 
     Attributes:
-        name: One of `models.networks`' stages.
+        name: One of `training.networks`' stages.
         model: Compiled.
         batch_size: Images per training step.
         train_epoch: Trains the epoch of a number, from 0; returns its mean loss and accuracy.

@@ -1,57 +1,51 @@
-"""Fits a head on cached features: seconds, even for a hundred thousand pictures."""
+"""The searched head: from pooled features to logits, and from logits to a probability of fake."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import keras
 
 from fakeface_bench.config import HeadConfig
-from fakeface_bench.models.networks import HEAD_STAGE, FrozenNetwork
-from fakeface_bench.records import FitRecord
-from fakeface_bench.training.batches import Batches, forward_of, predict_batch
-from fakeface_bench.training.epochs import Course, Stage, run_epochs
-from fakeface_bench.training.losses import LOSSES, accuracy_metric
-from fakeface_bench.training.task import FitTask, OnEpoch
 
 
-def fit_head(
-    task: FitTask, network: FrozenNetwork, head: HeadConfig, on_epoch: OnEpoch | None
-) -> tuple[keras.Model, FitRecord]:
-    """Train a head and return it with the weights of its best epoch."""
-    model = untrained_head(task, network, head)
-    loss = LOSSES[head.loss]
-    model.compile(
-        optimizer=keras.optimizers.AdamW(head.learning_rate, weight_decay=head.weight_decay),
-        loss=loss.build(),
-        metrics=[accuracy_metric(loss)],
-    )
-    train = Batches(task.train, network.parts(head), head.batch_size, task.seed)
-    stage = Stage(
-        name=HEAD_STAGE,
-        model=model,
-        batch_size=head.batch_size,
-        train_epoch=lambda number: _train_epoch(model, train),
-        forward=forward_of(network, model),
-        valid=Batches(task.valid, network.parts(head), predict_batch(network)),
-    )
-    course = Course()
-    run_epochs(task, stage, course, on_epoch)
-    return model, course.record()
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Platt's map from a margin to a probability: sigmoid(scale · margin + offset).
 
-
-def untrained_head(task: FitTask, network: FrozenNetwork, head: HeadConfig) -> keras.Model:
-    """Return the head as every fit of this task starts from it."""
-    keras.utils.set_random_seed(task.seed)
-    return network.classifier(task.train, head, LOSSES[head.loss].outputs)
-
-
-def _train_epoch(model: keras.Model, batches: Batches) -> dict[str, float]:
-    """Train one epoch and return its mean loss and accuracy over the images.
-
-    Batch by batch, not by `Model.fit`, whose own set-up costs more than an epoch of a small head.
+    The margin is the logit of fake, or fake's logit less real's. Scale 1 and offset 0 leave a
+    network's own probability as it is.
     """
-    images, totals = 0, {"loss": 0.0, "accuracy": 0.0}
-    for number in range(len(batches)):
-        x, y, weights = batches[number]
-        of_batch = model.train_on_batch(x, y, sample_weight=weights, return_dict=True)
-        images += len(x)
-        totals = {name: total + len(x) * float(of_batch[name]) for name, total in totals.items()}
-    batches.shuffle()
-    return {name: total / images for name, total in totals.items()}
+
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+def head_logits(features: Any, head: HeadConfig, outputs: int) -> Any:
+    """Apply the head's layers; returns a tensor of shape (n, outputs).
+
+    The output layer starts at zero: with thousands of features and few images a random start is
+    noise that training does not remove.
+    """
+    x = features
+    if head.units:
+        x = keras.layers.Dense(head.units, use_bias=not head.batch_norm)(x)
+    if head.batch_norm:
+        x = keras.layers.BatchNormalization()(x)
+    if head.units:
+        x = keras.layers.Activation(head.activation)(x)
+    x = keras.layers.Dropout(head.dropout)(x)
+    return keras.layers.Dense(outputs, kernel_initializer="zeros", name="logits")(x)
+
+
+def margin(logits: Any) -> Any:
+    """Return how far logits lean to fake, shape (n, 1), from one or two outputs.
+
+    The softmax over two logits is the sigmoid of their difference, so one rule serves all losses.
+    """
+    return logits if logits.shape[-1] == 1 else logits[:, 1:2] - logits[:, 0:1]
+
+
+def probability(logits: Any, calibration: Calibration) -> Any:
+    """Return the probability of fake, shape (n, 1), within 0 and 1."""
+    scaled = keras.layers.Rescaling(calibration.scale, offset=calibration.offset)(margin(logits))
+    return keras.layers.Activation("sigmoid", name="probability_fake")(scaled)

@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from fakeface_bench.config import AUTO, PRECISIONS, TrialConfig
-from fakeface_bench.models.networks import TrainedNetwork
-from fakeface_bench.runtime import gpus, may_have_bfloat16, out_of_memory
-from fakeface_bench.training.layers import (
+from fakeface_bench.support.machine import gpus, may_have_bfloat16, out_of_memory
+from fakeface_bench.training.fit import (
     compiled_layers,
     step_settings,
     training_epochs,
     untrained_start,
 )
-from fakeface_bench.training.task import FitTask
+from fakeface_bench.training.networks import FitTask, TrainedNetwork
 
 #: A lower precision must be at least this many times faster than float32 to be taken: within it
 #: machines are noisy, and float32 is what the weights were made in.

@@ -4,13 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from fakeface_bench.architectures.architecture import Architecture
-from fakeface_bench.architectures.backbones import build_backbone
-from fakeface_bench.architectures.catalogue import ARCHITECTURES, architecture_named
-from fakeface_bench.architectures.cut import CutBackbone, cut_backbone
-from fakeface_bench.architectures.fine_tuning import unfrozen_part
-from fakeface_bench.architectures.weights import Weights
-from fakeface_bench.errors import UsageError
+from fakeface_bench.backbones.building import build_backbone
+from fakeface_bench.backbones.catalogue import ARCHITECTURES, Architecture, architecture_named
+from fakeface_bench.backbones.cut import CutBackbone, cut_backbone
+from fakeface_bench.backbones.fine_tuning import unfrozen_part
+from fakeface_bench.backbones.weights import Weights
+from fakeface_bench.support.errors import UsageError
 
 SIZE = 80
 SMALL = architecture_named("mobilenetv3_small")

@@ -16,12 +16,16 @@ from keras.src.applications import mobilenet_v3
 from keras.src.backend import config as keras_config
 from keras.src.legacy.saving import legacy_h5_format
 
-from fakeface_bench.architectures import weights as under_test
-from fakeface_bench.architectures.backbones import build_backbone
-from fakeface_bench.architectures.catalogue import architecture_named
-from fakeface_bench.architectures.weights import Weights, imagenet_file, resolve_weights
-from fakeface_bench.architectures.weights_spec import check_weights_spec
-from fakeface_bench.errors import UsageError, WeightsError
+from fakeface_bench.backbones import weights as under_test
+from fakeface_bench.backbones.building import build_backbone
+from fakeface_bench.backbones.catalogue import architecture_named
+from fakeface_bench.backbones.weights import (
+    Weights,
+    check_weights_spec,
+    imagenet_file,
+    resolve_weights,
+)
+from fakeface_bench.support.errors import UsageError, WeightsError
 
 SMALL = architecture_named("mobilenetv3_small")
 LARGE = architecture_named("mobilenetv3_large")

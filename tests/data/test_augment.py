@@ -9,8 +9,8 @@ import tensorflow as tf
 from PIL import Image
 
 from fakeface_bench.config import AUGMENTS
-from fakeface_bench.data.augment import Crop, augmented, draw_mirrored
 from fakeface_bench.data.augmentations import AUGMENTATIONS, JPEG_QUALITY, Augmentation
+from fakeface_bench.features.epochs import Crop, augmented, draw_mirrored
 
 SIZE, SIDE = 28, 32
 CANVAS = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)

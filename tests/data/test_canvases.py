@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fakeface_bench.data.canvases import DecodedOnDemand, Pictures, canvas_side
-from fakeface_bench.data.images import fit_image, fitted_size, load_image
-from fakeface_bench.errors import DataError
+from fakeface_bench.data.decode import fit_image, fitted_size, load_image
+from fakeface_bench.data.pictures import DecodedOnDemand, Pictures, canvas_side
+from fakeface_bench.support.errors import DataError
 
 SIZE = 28
 SIDE = canvas_side(SIZE)

@@ -8,8 +8,8 @@ from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.catalogue import DATASETS, dataset_named
 from fakeface_bench.data.dataset import Dataset
 from fakeface_bench.data.sources import check_data
-from fakeface_bench.data.synthetic import split_sizes
-from fakeface_bench.errors import UsageError
+from fakeface_bench.data.synthetic.dataset import split_sizes
+from fakeface_bench.support.errors import UsageError
 
 KAGGLE = [row for row in DATASETS if row.url]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fakeface_bench.data import corrupt
+from fakeface_bench.data import corruptions
 from fakeface_bench.data.corruptions import CONDITIONS, CORRUPTIONS, Corruption, pictures_of
 from tests.serving.drawn import drawn
 
@@ -67,7 +67,7 @@ def test_a_picture_changes_more_with_every_step_and_keeps_its_size(corruption: C
 
 def test_the_crop_is_the_centre_as_it_was() -> None:
     image = textured(200, 100)
-    cropped = corrupt.cropped(image, 0.8, SOURCE)
+    cropped = corruptions.cropped(image, 0.8, SOURCE)
     assert (cropped.size, cropped.mode) == ((160, 80), "RGB")
     assert cropped.tobytes() == image.crop((20, 10, 180, 90)).tobytes()
 
@@ -99,7 +99,7 @@ def test_noise_alone_depends_on_the_digest_and_the_seed() -> None:
 @pytest.mark.parametrize("sigma", [2, 5, 10])
 def test_noise_has_the_stated_deviation(sigma: float) -> None:
     grey = Image.new("RGB", (200, 200), (128, 128, 128))
-    noise = np.asarray(corrupt.noisy(grey, sigma, np.random.default_rng(0)), float) - 128
+    noise = np.asarray(corruptions.noisy(grey, sigma, np.random.default_rng(0)), float) - 128
     assert noise.std() == pytest.approx(np.sqrt(sigma**2 + 1 / 12), rel=0.01)
     assert noise.mean() == pytest.approx(0, abs=0.1)
     channels = np.corrcoef(noise.reshape(-1, 3).T)
@@ -110,37 +110,37 @@ def test_noise_has_the_stated_deviation(sigma: float) -> None:
 def test_a_blurred_line_is_a_gaussian_of_the_stated_width(sigma: float) -> None:
     pixels = np.zeros((41, 41, 3), np.uint8)
     pixels[:, 20] = 250
-    profile = np.asarray(corrupt.blurred(Image.fromarray(pixels), sigma, SOURCE))[20, :, 0]
+    profile = np.asarray(corruptions.blurred(Image.fromarray(pixels), sigma, SOURCE))[20, :, 0]
     weights = np.exp(-((np.arange(41) - 20.0) ** 2) / (2 * sigma**2))
     np.testing.assert_allclose(profile, 250 * weights / weights.sum(), atol=0.75)
 
 
 def test_blur_does_not_mix_the_channels() -> None:
     red = Image.new("RGB", (20, 20), (200, 0, 0))
-    assert corrupt.blurred(red, 2, SOURCE).tobytes() == red.tobytes()
+    assert corruptions.blurred(red, 2, SOURCE).tobytes() == red.tobytes()
 
 
 def test_brightness_contrast_and_gamma_are_those_of_the_field() -> None:
     grey = Image.new("RGB", (8, 8), (100, 100, 100))
-    assert corrupt.lit(grey, 1.5, SOURCE).getpixel((0, 0)) == (150, 150, 150)
-    assert corrupt.lit(grey, 3, SOURCE).getpixel((0, 0)) == (255, 255, 255)
+    assert corruptions.lit(grey, 1.5, SOURCE).getpixel((0, 0)) == (150, 150, 150)
+    assert corruptions.lit(grey, 3, SOURCE).getpixel((0, 0)) == (255, 255, 255)
     value = round(255 * (100 / 255) ** 2)
-    assert corrupt.gamma(grey, 2, SOURCE).getpixel((0, 0)) == (value,) * 3
+    assert corruptions.gamma(grey, 2, SOURCE).getpixel((0, 0)) == (value,) * 3
     halves = Image.fromarray(np.repeat(np.uint8([[50, 150]]), 3).reshape(1, 2, 3))
-    less = np.asarray(corrupt.contrasted(halves, 0.5, SOURCE))[0, :, 0]
+    less = np.asarray(corruptions.contrasted(halves, 0.5, SOURCE))[0, :, 0]
     assert less.tolist() == [75, 125]
 
 
 def test_what_is_shared_is_brought_to_what_networks_hand_out() -> None:
-    assert corrupt.shared(textured(1500, 900), 85, SOURCE).size == (1080, 648)
-    assert corrupt.shared(textured(640, 480), 85, SOURCE).size == (640, 480)
+    assert corruptions.shared(textured(1500, 900), 85, SOURCE).size == (1080, 648)
+    assert corruptions.shared(textured(640, 480), 85, SOURCE).size == (640, 480)
 
 
 def test_the_blocks_of_both_jpegs_of_what_is_shared_lie_half_a_block_apart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(corrupt, "_FIRST_QUALITY", 5)
-    columns = np.asarray(corrupt.shared(textured(), 100, SOURCE).convert("L"), float)
+    monkeypatch.setattr(corruptions, "_FIRST_QUALITY", 5)
+    columns = np.asarray(corruptions.shared(textured(), 100, SOURCE).convert("L"), float)
     jumps = np.abs(np.diff(columns, axis=1)).mean(axis=0)
     of_phase = [jumps[phase::8].mean() for phase in range(8)]
     assert int(np.argmax(of_phase)) == 3  # between the columns 3 and 4, 11 and 12, ...

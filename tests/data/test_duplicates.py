@@ -14,6 +14,7 @@ import pytest
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from fakeface_bench.data import duplicates
+from fakeface_bench.data.decode import decode_bytes
 from fakeface_bench.data.duplicates import (
     SAME_BITS,
     SIMILAR_BITS,
@@ -21,8 +22,7 @@ from fakeface_bench.data.duplicates import (
     cached_pairs,
     similar_pairs,
 )
-from fakeface_bench.data.images import decode_bytes
-from fakeface_bench.data.signature import (
+from fakeface_bench.data.facts import (
     HASH_BYTES,
     HASH_SIDE,
     SIGNATURE_BYTES,
@@ -31,8 +31,8 @@ from fakeface_bench.data.signature import (
 )
 from fakeface_bench.data.sources import Source
 from fakeface_bench.data.survey import survey_sources
-from fakeface_bench.data.synthetic import write_synthetic
-from fakeface_bench.progress import Advance
+from fakeface_bench.data.synthetic.dataset import write_synthetic
+from fakeface_bench.support.progress import Advance
 from tests.conftest import RecordedProgress
 
 FACES = 150

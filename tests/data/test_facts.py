@@ -15,9 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageFile
 
-from fakeface_bench.data import images
-from fakeface_bench.data.facts import FACTS, NOT_OPENED, read_facts
-from fakeface_bench.data.signature import SIGNATURE_BYTES
+from fakeface_bench.data import decode
+from fakeface_bench.data.facts import FACTS, NOT_OPENED, SIGNATURE_BYTES, read_facts
 
 
 def picture(seed: int = 0, size: tuple[int, int] = (48, 40)) -> Image.Image:
@@ -68,7 +67,7 @@ def test_a_plain_jpeg(tmp_path: Path) -> None:
     assert list(facts) == list(FACTS)
     assert len(facts.pop("quantisation")) == 12
     assert len(facts.pop("signature")) == SIGNATURE_BYTES
-    pixels = images.decode_bytes(path)
+    pixels = decode.decode_bytes(path)
     expected = hashlib.sha256(b"48 40 " + pixels.tobytes()).hexdigest()
     assert facts.pop("pixels") == expected
     assert facts.pop("quality") == pytest.approx(28.8, abs=0.3)
@@ -322,7 +321,7 @@ def test_a_bomb_is_refused_at_once_and_never_decoded(
 def test_the_limit_itself_is_allowed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, error: str
 ) -> None:
-    monkeypatch.setattr(images, "MAX_PIXELS", limit)
+    monkeypatch.setattr(decode, "MAX_PIXELS", limit)
     picture().save(tmp_path / "face.png")
     found = read_facts(tmp_path / "face.png")["error"]
     assert (bool(found), found.startswith(error)) == (bool(error), True)

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from fakeface_bench.config import FITS
-from fakeface_bench.data import images
-from fakeface_bench.data.images import decode_bytes, fit_image, load_image
-from fakeface_bench.errors import DataError
+from fakeface_bench.data import decode
+from fakeface_bench.data.decode import decode_bytes, fit_image, load_image
+from fakeface_bench.support.errors import DataError
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -228,7 +228,7 @@ def test_a_picture_beyond_the_limit_is_a_data_error(
 ) -> None:
     path = tmp_path / "face.png"
     Image.fromarray(noise(40, 40)).save(path)
-    monkeypatch.setattr(images, "MAX_PIXELS", 700)
+    monkeypatch.setattr(decode, "MAX_PIXELS", 700)
     with pytest.raises(DataError, match="too large: 40 × 40 pixels, at most 700 in all"):
         load_image(path, 40, "crop")
 

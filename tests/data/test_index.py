@@ -16,15 +16,10 @@ from PIL import Image
 from fakeface_bench.config import FAKE, REAL
 from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.index import ImageIndex, build_index
-from fakeface_bench.data.selection import (
-    BOTH_LABELS,
-    HELD_OUT_COPY,
-    UNREADABLE,
-    select_files,
-)
+from fakeface_bench.data.selection import BOTH_LABELS, HELD_OUT_COPY, UNREADABLE, select_files
 from fakeface_bench.data.sources import Source
 from fakeface_bench.data.survey import survey_sources
-from fakeface_bench.errors import DataError
+from fakeface_bench.support.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("fresh_cache")
 

@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fakeface_bench.data import archive as archive_module
-from fakeface_bench.data import kaggle, kaggle_client
+from fakeface_bench.data import kaggle
+from fakeface_bench.data import kaggle as archive_module
+from fakeface_bench.data import kaggle as kaggle_client
 from fakeface_bench.data.catalogue import dataset_named
 from fakeface_bench.data.dataset import Dataset
 from fakeface_bench.data.kaggle import fetch_kaggle
-from fakeface_bench.errors import DataError
+from fakeface_bench.support.errors import DataError
 from tests.conftest import RecordedProgress
 from tests.data.kaggle_server import VERSION, KaggleServer, serving
 

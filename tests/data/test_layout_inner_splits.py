@@ -7,7 +7,7 @@ import pytest
 from fakeface_bench.config import FAKE, REAL
 from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.layout import find_class_folders
-from fakeface_bench.errors import DataError
+from fakeface_bench.support.errors import DataError
 
 INNER = [f"{name}/{split}" for name in ("real", "fake") for split in SPLITS]
 

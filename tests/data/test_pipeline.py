@@ -13,14 +13,18 @@ import tensorflow as tf
 from PIL import Image
 
 from fakeface_bench.config import FITS
-from fakeface_bench.data import canvases, pixels
-from fakeface_bench.data.canvases import Pictures
-from fakeface_bench.data.images import load_image
-from fakeface_bench.data.indexed import indexed_bytes
-from fakeface_bench.data.pipeline import stream_images, stream_rows
-from fakeface_bench.data.pixels import cached_pixels
-from fakeface_bench.data.publish import CachedArrays
-from fakeface_bench.errors import DataError
+from fakeface_bench.data import pictures as canvases
+from fakeface_bench.data import pictures as pixels
+from fakeface_bench.data.array_store import CachedArrays
+from fakeface_bench.data.decode import load_image
+from fakeface_bench.data.pictures import (
+    Pictures,
+    cached_pixels,
+    indexed_bytes,
+    stream_images,
+    stream_rows,
+)
+from fakeface_bench.support.errors import DataError
 
 IMAGES = 23
 SIZE = 32

@@ -17,12 +17,12 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from fakeface_bench.data.audit import Audit, make_audit
-from fakeface_bench.data.images import decode_bytes
+from fakeface_bench.data.decode import decode_bytes
 from fakeface_bench.data.index import build_index
 from fakeface_bench.data.selection import BOTH_LABELS, HELD_OUT_COPY, UNREADABLE, select_files
 from fakeface_bench.data.sources import Source
 from fakeface_bench.data.survey import Survey, survey_sources
-from fakeface_bench.data.synthetic import write_synthetic
+from fakeface_bench.data.synthetic.dataset import write_synthetic
 from tests.conftest import RecordedProgress
 
 EXACT, NEAR, EACH = 20, 20, 10

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fakeface_bench.data.publish import cached_arrays, content_key, publish_folder
+from fakeface_bench.data.array_store import cached_arrays, content_key, publish_folder
 
 
 class Broken(Exception):

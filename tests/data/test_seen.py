@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageOps
 
+from fakeface_bench.data.facts import signature
 from fakeface_bench.data.index import build_index
 from fakeface_bench.data.seen import SEEN_FILE, SeenImages, seen_images
 from fakeface_bench.data.selection import select_files
-from fakeface_bench.data.signature import signature
 from fakeface_bench.data.sources import Source
 from fakeface_bench.data.survey import Survey, survey_sources
-from fakeface_bench.errors import ModelError
+from fakeface_bench.support.errors import ModelError
 from tests.conftest import RecordedProgress
 
 

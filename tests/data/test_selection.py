@@ -13,7 +13,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from fakeface_bench.config import FAKE, REAL
 from fakeface_bench.data.class_words import SPLITS
-from fakeface_bench.data.images import decode_bytes
+from fakeface_bench.data.decode import decode_bytes
 from fakeface_bench.data.index import build_index
 from fakeface_bench.data.selection import (
     BOTH_LABELS,

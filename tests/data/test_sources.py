@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from fakeface_bench.data.catalogue import DATASETS, dataset_named
-from fakeface_bench.data.embedded import SYNTHETIC_SEED, SYNTHETIC_VERSION
 from fakeface_bench.data.sources import (
     Source,
     check_data,
@@ -16,7 +15,8 @@ from fakeface_bench.data.sources import (
     source_names,
     split_data,
 )
-from fakeface_bench.errors import UsageError
+from fakeface_bench.data.synthetic.dataset import SYNTHETIC_SEED, SYNTHETIC_VERSION
+from fakeface_bench.support.errors import UsageError
 
 KEYS = [row.key for row in DATASETS]
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fakeface_bench.data.splits import SplitFractions, split_by_group
-from fakeface_bench.errors import DataError
+from fakeface_bench.data.selection import SplitFractions, split_by_group
+from fakeface_bench.support.errors import DataError
 
 SEEDS = range(25)
 

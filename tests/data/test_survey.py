@@ -13,7 +13,7 @@ from fakeface_bench.config import FAKE, REAL
 from fakeface_bench.data.facts import FACTS
 from fakeface_bench.data.sources import Source
 from fakeface_bench.data.survey import DESCRIBED, NAMED_PARTS, Survey, survey_sources
-from fakeface_bench.errors import DataError
+from fakeface_bench.support.errors import DataError
 from tests.conftest import RecordedProgress, shared
 
 #: The near-duplicates among the 2,200 images, all fakes; verified by eye.

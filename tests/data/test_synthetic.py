@@ -17,9 +17,9 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fakeface_bench.data import synthetic
-from fakeface_bench.data.synthetic import LABELS, ROOT, SPLITS, split_sizes, write_synthetic
-from fakeface_bench.errors import DataError
+from fakeface_bench.data.synthetic import dataset
+from fakeface_bench.data.synthetic.dataset import LABELS, ROOT, SPLITS, split_sizes, write_synthetic
+from fakeface_bench.support.errors import DataError
 
 PINNED_WITH = ("13.0.0", "3.2.0")
 PINNED = {
@@ -116,7 +116,7 @@ def test_an_image_depends_on_neither_processes_nor_the_number_of_images(
 
 
 def test_several_processes_draw_what_one_draws(tmp_path: Path, small: Path) -> None:
-    written = sum(synthetic._draw_apart(made_folders(tmp_path), 40, 0, workers=3))
+    written = sum(dataset._draw_apart(made_folders(tmp_path), 40, 0, workers=3))
     assert written == 40
     assert digests(tmp_path) == digests(small)
 
@@ -150,7 +150,7 @@ def test_progress_counts_every_image(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_caller_leaves_no_process_drawing(tmp_path: Path) -> None:
-    drawing = synthetic._draw_apart(made_folders(tmp_path), 2000, 0, workers=2)
+    drawing = dataset._draw_apart(made_folders(tmp_path), 2000, 0, workers=2)
     next(drawing)
     drawing.close()  # type: ignore[attr-defined]
     before = len(digests(tmp_path))
@@ -160,7 +160,7 @@ def test_an_interrupted_caller_leaves_no_process_drawing(tmp_path: Path) -> None
 
 def test_a_failing_process_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"(?s)drawing the synthetic set failed: .*No such file"):
-        list(synthetic._draw_apart(tmp_path / "absent", 40, 0, workers=2))
+        list(dataset._draw_apart(tmp_path / "absent", 40, 0, workers=2))
 
 
 @pytest.mark.parametrize("images", [0, 12, 41])
@@ -180,7 +180,7 @@ def test_a_script_without_a_main_guard_may_draw_in_processes(tmp_path: Path) -> 
         "assert 'tensorflow' not in sys.modules\n"
         "print('once')\n"
     )
-    environment = {"PYTHONPATH": str(Path(synthetic.__file__).parents[2])}
+    environment = {"PYTHONPATH": str(Path(dataset.__file__).parents[2])}
     done = subprocess.run(
         [sys.executable, str(script)], capture_output=True, text=True, env=environment, check=True
     )

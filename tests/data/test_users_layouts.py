@@ -24,10 +24,15 @@ from fakeface_bench.data.index import ImageIndex, build_index
 from fakeface_bench.data.selection import select_files
 from fakeface_bench.data.sources import prepare_sources
 from fakeface_bench.data.survey import survey_sources
-from fakeface_bench.errors import DataError, UsageError
-from fakeface_bench.request import check_audit, check_request
-from fakeface_bench.suite_request import check_suite
-from fakeface_bench.transfer_request import check_evaluate, check_generalise, check_robustness
+from fakeface_bench.resolve import (
+    check_audit,
+    check_evaluate,
+    check_generalise,
+    check_request,
+    check_robustness,
+    check_suite,
+)
+from fakeface_bench.support.errors import DataError, UsageError
 from tests.conftest import RecordedProgress
 
 pytestmark = pytest.mark.usefixtures("fresh_cache")

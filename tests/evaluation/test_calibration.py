@@ -7,9 +7,8 @@ import pytest
 from sklearn.calibration import _sigmoid_calibration  # scikit-learn's own Platt scaling
 from sklearn.metrics import balanced_accuracy_score
 
-from fakeface_bench.evaluation.calibration import choose_threshold, platt
-from fakeface_bench.evaluation.detector import to_probability
-from fakeface_bench.models.head import Calibration
+from fakeface_bench.evaluation.detector import choose_threshold, platt, to_probability
+from fakeface_bench.training.head import Calibration
 
 Scored = tuple[np.ndarray, np.ndarray]
 

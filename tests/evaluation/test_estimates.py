@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fakeface_bench.evaluation.effect import paired_effect
-from fakeface_bench.evaluation.estimates import estimates, part_estimates
-from fakeface_bench.evaluation.intervals import roc_auc_interval, wilson_interval
-from fakeface_bench.evaluation.metrics import METRICS, score_metrics
-from fakeface_bench.records import FIGURES, Estimate, SeedScores
+from fakeface_bench.evaluation.bootstrap import roc_auc_interval, wilson_interval
+from fakeface_bench.evaluation.metrics import METRICS, estimates, part_estimates, score_metrics
+from fakeface_bench.evaluation.paired import paired_effect
+from fakeface_bench.records.study import SeedScores
+from fakeface_bench.records.transfer import FIGURES, Estimate
 
 
 def scored(images: int, seed: int, sharpness: float = 1.0) -> tuple[np.ndarray, np.ndarray]:

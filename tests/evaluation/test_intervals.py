@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
-from fakeface_bench.evaluation.intervals import (
+from fakeface_bench.evaluation.bootstrap import (
     cross_validated_interval,
     resampled_roc_auc,
     roc_auc_interval,

@@ -12,7 +12,7 @@ from fakeface_bench.evaluation.metrics import (
     roc_auc,
     score_metrics,
 )
-from fakeface_bench.records import ECE_BINS
+from fakeface_bench.records.study import ECE_BINS
 
 Y_TRUE = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 1], np.uint8)
 Y_SCORE = np.array([0.1, 0.2, 0.6, 0.7, 0.3, 0.65, 0.8, 0.9, 0.95, 0.99])

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
-from fakeface_bench.evaluation.intervals import RESAMPLES, percentile_interval
+from fakeface_bench.evaluation.bootstrap import RESAMPLES, percentile_interval, stratified_resamples
 from fakeface_bench.evaluation.paired import (
     RESAMPLED,
     difference_interval,
@@ -15,8 +15,7 @@ from fakeface_bench.evaluation.paired import (
     resampled_figures,
     roc_auc_difference_interval,
 )
-from fakeface_bench.evaluation.weighted import stratified_resamples
-from fakeface_bench.records import SeedScores
+from fakeface_bench.records.study import SeedScores
 
 IMAGES = 300
 LABELS = (np.arange(IMAGES) % 3 == 0).astype(np.uint8)

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fakeface_bench.evaluation.metrics import METRICS, score_metrics
-from fakeface_bench.evaluation.parts import part_metrics
+from fakeface_bench.evaluation.metrics import METRICS, part_metrics, score_metrics
 
 Y_TRUE = np.array([0, 1, 1, 0, 1, 0, 1, 0], np.uint8)
 Y_SCORE = np.array([0.1, 0.9, 0.4, 0.6, 0.5, 0.2, 0.7, 0.3])

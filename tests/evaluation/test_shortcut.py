@@ -18,7 +18,7 @@ from fakeface_bench.data.sources import Source
 from fakeface_bench.data.survey import survey_sources
 from fakeface_bench.evaluation import shortcut
 from fakeface_bench.evaluation.shortcut import FACT_GROUPS, shortcut_floor
-from fakeface_bench.records import ShortcutFloor
+from fakeface_bench.records.study import ShortcutFloor
 from tests.conftest import RecordedProgress, shared
 
 PER_CLASS = 60

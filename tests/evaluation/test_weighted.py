@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 
-from fakeface_bench.evaluation.intervals import RESAMPLES
+from fakeface_bench.evaluation.bootstrap import (
+    RESAMPLES,
+    Calls,
+    WeightedFigures,
+    stratified_resamples,
+)
 from fakeface_bench.evaluation.metrics import METRICS, score_metrics
-from fakeface_bench.evaluation.weighted import Calls, WeightedFigures, stratified_resamples
 
 IMAGES = 240
 #: With few digits there are many ties; the last has ties alone.

@@ -7,23 +7,26 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fakeface_bench.architectures.architecture import Architecture
-from fakeface_bench.architectures.backbones import build_backbone
-from fakeface_bench.architectures.catalogue import ARCHITECTURES, architecture_named
-from fakeface_bench.architectures.cut import cut_backbone
-from fakeface_bench.architectures.fine_tuning import unfrozen_part
-from fakeface_bench.architectures.weights import Weights
+from fakeface_bench.backbones.building import build_backbone
+from fakeface_bench.backbones.catalogue import ARCHITECTURES, Architecture, architecture_named
+from fakeface_bench.backbones.cut import cut_backbone
+from fakeface_bench.backbones.fine_tuning import unfrozen_part
+from fakeface_bench.backbones.weights import Weights
 from fakeface_bench.config import HeadConfig
-from fakeface_bench.explanation.attribution import attribute, map_evidence, read_maps
-from fakeface_bench.explanation.cut import cut_detector
-from fakeface_bench.explanation.sanity import head_dependence, shuffled_head
+from fakeface_bench.explanation.attribution import (
+    attribute,
+    cut_detector,
+    head_dependence,
+    map_evidence,
+    read_maps,
+    shuffled_head,
+)
+from fakeface_bench.features.engine import feature_model, to_float16
 from fakeface_bench.features.samples import Samples
-from fakeface_bench.features.statistics import feature_model, to_float16
-from fakeface_bench.models.head import Calibration, probability
-from fakeface_bench.models.networks import FrozenNetwork
-from fakeface_bench.models.poolings import POOLINGS
-from fakeface_bench.models.scratch import ScratchNetwork
-from fakeface_bench.models.tuned import TunedNetwork
+from fakeface_bench.training.head import Calibration, probability
+from fakeface_bench.training.networks import FrozenNetwork, ScratchNetwork
+from fakeface_bench.training.poolings import POOLINGS
+from fakeface_bench.training.tuned import TunedNetwork
 
 SIZE = 64
 ROW = architecture_named("mobilenetv3_small")

@@ -5,16 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fakeface_bench.errors import DataError
-from fakeface_bench.explanation.spectrum import (
+from fakeface_bench.explanation.explain import (
     MOST_IMAGES,
     SpectrumSum,
     draw_groups,
+    group_spectra,
     log_power,
     radial_profile,
 )
-from fakeface_bench.explanation.study import group_spectra
-from fakeface_bench.records import ScoredSplit
+from fakeface_bench.records.study import ScoredSplit
+from fakeface_bench.support.errors import DataError
 
 SIZE = 64
 LUMA = np.array([0.299, 0.587, 0.114])

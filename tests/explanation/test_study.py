@@ -4,12 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from fakeface_bench.errors import DataError
-from fakeface_bench.explanation.attribution import attribute
-from fakeface_bench.explanation.sanity import head_dependence
-from fakeface_bench.explanation.study import explain_study
-from fakeface_bench.models.head import Calibration, probability
-from fakeface_bench.records import ScoredSplit
+from fakeface_bench.explanation.attribution import attribute, head_dependence
+from fakeface_bench.explanation.explain import explain_study
+from fakeface_bench.records.study import ScoredSplit
+from fakeface_bench.support.errors import DataError
+from fakeface_bench.training.head import Calibration, probability
 
 SIZE = 16
 PICTURES = np.random.default_rng(0).integers(0, 256, (6, SIZE, SIZE, 3), dtype=np.uint8)

@@ -6,7 +6,7 @@ import pytest
 from sklearn.utils.class_weight import compute_sample_weight
 
 from fakeface_bench.config import BALANCES, FAKE, REAL
-from fakeface_bench.features.balance import sample_weights
+from fakeface_bench.features.samples import sample_weights
 
 
 def rows(*cells: tuple[str, int, int]) -> pd.DataFrame:

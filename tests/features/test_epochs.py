@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fakeface_bench.errors import DataError
 from fakeface_bench.features.epochs import EpochPlan, Epochs
 from fakeface_bench.features.samples import EVERYTHING, Samples
+from fakeface_bench.support.errors import DataError
 
 ROWS, SIZE, SIDE = 53, 6, 8
 LABELS = (np.arange(ROWS) * 7 % 5 < 2).astype(np.uint8)

@@ -12,24 +12,24 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fakeface_bench.architectures.backbones import build_backbone
-from fakeface_bench.architectures.catalogue import architecture_named
-from fakeface_bench.architectures.weights import Weights, resolve_weights
-from fakeface_bench.data.images import load_image
+from fakeface_bench.backbones.building import build_backbone
+from fakeface_bench.backbones.catalogue import architecture_named
+from fakeface_bench.backbones.weights import Weights, resolve_weights
+from fakeface_bench.data.array_store import CachedArrays
+from fakeface_bench.data.decode import load_image
 from fakeface_bench.data.index import ImageIndex, build_index
-from fakeface_bench.data.publish import CachedArrays
 from fakeface_bench.data.selection import select_files
 from fakeface_bench.data.sources import Source
 from fakeface_bench.data.survey import survey_sources
-from fakeface_bench.features.reader import SplitArrays
-from fakeface_bench.features.source import BackboneSource, FeatureSource, LoggedSource
-from fakeface_bench.features.statistics import (
+from fakeface_bench.features.engine import (
     STATISTICS,
     FeatureLayout,
     feature_model,
     layout_of,
     pool_last_2x2,
 )
+from fakeface_bench.features.samples import SplitArrays
+from fakeface_bench.features.source import BackboneSource, FeatureSource, LoggedSource
 from fakeface_bench.features.store import cached_features
 from tests.conftest import RecordedProgress, shared
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from fakeface_bench.features.graphs import models_let_go
+from fakeface_bench.features.engine import models_let_go
 
 X = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
 Y = np.array([0, 1, 0, 1], np.float32)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fakeface_bench.records import STAGES, Ledger, StageCost, first_reached
+from fakeface_bench.records.ledger import STAGES, Ledger, StageCost, first_reached
 
 
 @pytest.fixture

@@ -17,12 +17,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import mlflow.pyfunc  # noqa: F401
 
-import fakeface_bench.study  # imported before the fork
-import fakeface_bench.sync  # noqa: F401
+import fakeface_bench.study.run  # imported before the fork
+import fakeface_bench.tracking.store  # noqa: F401
 from fakeface_bench.__main__ import main
 from fakeface_bench.cli.console import ConsoleProgress
-from fakeface_bench.progress import Advance
-from fakeface_bench.search import sharing
+from fakeface_bench.search import storage as sharing
+from fakeface_bench.support.progress import Advance
 
 _STAGE = ConsoleProgress.stage
 
@@ -62,10 +62,10 @@ def _run(command: dict[str, Any]) -> None:
 
         lifetime.PATIENCE_SECONDS = command["patience"]
     if command["threads"]:
-        from fakeface_bench.data import pipeline
+        from fakeface_bench.data import pictures
         from fakeface_bench.features import epochs
 
-        pipeline.PARALLEL_CALLS = epochs.PARALLEL_CALLS = command["threads"]
+        pictures.PARALLEL_CALLS = epochs.PARALLEL_CALLS = command["threads"]
     sys.argv = ["fakeface-bench", *command["arguments"]]
     main()
 

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fakeface_bench.data import rows as rows_module
-from fakeface_bench.data.publish import CachedArrays, Tell, cached_arrays
-from fakeface_bench.data.rows import RowArrays
+from fakeface_bench.data import array_store
+from fakeface_bench.data.array_store import CachedArrays, RowArrays, Tell, cached_arrays
 
 COUNT, BATCH, SHARD = 50, 4, 8
 LAYOUT = {"wide": np.dtype((np.float16, (3000,))), "spare": np.dtype((np.int32, (2,)))}
@@ -39,7 +38,7 @@ def cached_rows(
                 arrays.add(batch, values_of(batch + start))
         return {"made": arrays.missing.tolist(), "known_seconds": arrays.found_seconds}
 
-    rows_module.SHARD_ROWS = SHARD
+    array_store.SHARD_ROWS = SHARD
     return cached_arrays(folder, make, tell, in_parts=True)
 
 

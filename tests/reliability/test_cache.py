@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from fakeface_bench.data.effort import longest_effort
-from fakeface_bench.data.files import inspect_files
-from fakeface_bench.data.publish import JOURNAL_FILE, part_of
-from fakeface_bench.data.rows import RowArrays
-from fakeface_bench.errors import DiskError
-from fakeface_bench.folders import cache_folder
+from fakeface_bench.data.array_store import JOURNAL_FILE, RowArrays, part_of
+from fakeface_bench.data.facts import inspect_files
+from fakeface_bench.study.preparation import longest_effort
+from fakeface_bench.support.disk import cache_folder
+from fakeface_bench.support.errors import DiskError
 from tests.command import Command, words
 from tests.conftest import RecordedProgress
 from tests.reliability.conftest import Count

@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from fakeface_bench.credentials import hide_credentials, holds_password, without_credentials
+from fakeface_bench.support.text import hide_credentials, holds_password, without_credentials
 from tests.command import ROOT, only_run, run_mlflow
 from tests.reliability.commands import Launcher, Place, Running
 from tests.reliability.databases import Database

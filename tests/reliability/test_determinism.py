@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fakeface_bench.architectures.backbones import build_backbone
-from fakeface_bench.architectures.catalogue import architecture_named
-from fakeface_bench.architectures.weights import Weights
-from fakeface_bench.data import pipeline
-from fakeface_bench.data import rows as rows_module
-from fakeface_bench.data.canvases import Pictures, canvas_side
+from fakeface_bench.backbones.building import build_backbone
+from fakeface_bench.backbones.catalogue import architecture_named
+from fakeface_bench.backbones.weights import Weights
+from fakeface_bench.data import array_store
+from fakeface_bench.data import pictures as pipeline
 from fakeface_bench.data.index import ImageIndex, build_index
-from fakeface_bench.data.pixels import cached_pixels
+from fakeface_bench.data.pictures import Pictures, cached_pixels, canvas_side
 from fakeface_bench.data.selection import select_files
 from fakeface_bench.data.sources import Source
 from fakeface_bench.data.survey import survey_sources
@@ -26,11 +25,9 @@ from fakeface_bench.features import epochs
 from fakeface_bench.features.samples import EVERYTHING, Samples
 from fakeface_bench.features.source import BackboneSource
 from fakeface_bench.features.store import cached_features
-from fakeface_bench.models.networks import FrozenNetwork, Network
-from fakeface_bench.models.scratch import ScratchNetwork
 from fakeface_bench.search.space import Space
 from fakeface_bench.training.fit import fit
-from fakeface_bench.training.task import FitTask
+from fakeface_bench.training.networks import FitTask, FrozenNetwork, Network, ScratchNetwork
 from tests.conftest import RecordedProgress
 from tests.reliability.commands import Launcher, Place
 
@@ -189,7 +186,7 @@ def test_threads_and_caches_change_no_bit_of_a_prediction(
     monkeypatch: pytest.MonkeyPatch,
     progress: RecordedProgress,
 ) -> None:
-    monkeypatch.setattr(rows_module, "SHARD_ROWS", 8)
+    monkeypatch.setattr(array_store, "SHARD_ROWS", 8)
     survey = survey_sources([Source("faces", tiny_faces)], progress)
     faces = build_index(survey, select_files(survey, seed=0), 0, progress)
     found: list[bytes] = []

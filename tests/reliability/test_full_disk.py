@@ -10,22 +10,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fakeface_bench.architectures.backbones import build_backbone
-from fakeface_bench.architectures.catalogue import architecture_named
-from fakeface_bench.architectures.weights import Weights
-from fakeface_bench.data import rows as rows_module
-from fakeface_bench.data.canvases import Pictures
+from fakeface_bench.backbones.building import build_backbone
+from fakeface_bench.backbones.catalogue import architecture_named
+from fakeface_bench.backbones.weights import Weights
+from fakeface_bench.data import array_store
+from fakeface_bench.data.array_store import CachedArrays, cached_arrays, part_of
 from fakeface_bench.data.index import ImageIndex, build_index
-from fakeface_bench.data.pixels import cached_pixels
-from fakeface_bench.data.publish import CachedArrays, cached_arrays, part_of
+from fakeface_bench.data.pictures import Pictures, cached_pixels
 from fakeface_bench.data.selection import select_files
 from fakeface_bench.data.sources import Source
 from fakeface_bench.data.survey import survey_sources
-from fakeface_bench.errors import DiskError
 from fakeface_bench.features.source import BackboneSource
 from fakeface_bench.features.store import cached_features
-from fakeface_bench.folders import check_room, room_for
-from fakeface_bench.progress import Advance
+from fakeface_bench.support.disk import check_room, room_for
+from fakeface_bench.support.errors import DiskError
+from fakeface_bench.support.progress import Advance
 from tests.conftest import RecordedProgress
 from tests.reliability.small_disk import fill, small_disk
 
@@ -68,7 +67,7 @@ def index(tiny_faces: Path, progress: RecordedProgress) -> ImageIndex:
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows_module, "SHARD_ROWS", BATCH)
+    monkeypatch.setattr(array_store, "SHARD_ROWS", BATCH)
 
 
 def features_of(

@@ -18,17 +18,14 @@ import pytest
 from mlflow.entities import Run
 from optuna.storages._cached_storage import _CachedStorage
 
-from fakeface_bench.errors import DiskError
-from fakeface_bench.folders import draft_folder
 from fakeface_bench.search.patience import _PATIENT
-from fakeface_bench.search.sharing import ask
-from fakeface_bench.search.storage import Study, claim, open_study
+from fakeface_bench.search.storage import Study, ask, claim, open_study
+from fakeface_bench.support.disk import draft_folder
+from fakeface_bench.support.errors import DiskError
 from fakeface_bench.tracking.entries import Artifacts, Batch
 from fakeface_bench.tracking.lifetime import tracked_run
-from fakeface_bench.tracking.outbox import Outbox
-from fakeface_bench.tracking.places import unsent_folder
+from fakeface_bench.tracking.outbox import Outbox, Spool, unsent_folder
 from fakeface_bench.tracking.runs import TrackedRun
-from fakeface_bench.tracking.spool import Spool
 from fakeface_bench.tracking.store import open_store
 from tests.reliability.commands import Launcher, Place, Running, assert_same_study
 from tests.reliability.conftest import TRIALS, Count

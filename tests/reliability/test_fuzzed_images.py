@@ -11,8 +11,8 @@ from PIL import Image
 from benchmarks.fuzzed_images import fuzzed_image
 from benchmarks.fuzzing import LONGEST_SECONDS, Fuzzing, Handled, explode, fuzz
 from benchmarks.image_bombs import bombs, jpeg_of_scans, png
-from fakeface_bench.data.images import decode_bytes
-from fakeface_bench.errors import DataError
+from fakeface_bench.data.decode import decode_bytes
+from fakeface_bench.support.errors import DataError
 from tests.reliability.conftest import Count
 
 #: By how much decoding small damaged pictures may let a process grow, in 2²⁰ bytes.

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fakeface_bench.data.publish import FACTS_FILE, JOURNAL_FILE
-from fakeface_bench.data.rows import SHARD_ROWS
-from fakeface_bench.data.synthetic import write_synthetic
+from fakeface_bench.data.array_store import FACTS_FILE, JOURNAL_FILE, SHARD_ROWS
+from fakeface_bench.data.synthetic.dataset import write_synthetic
 from tests.command import Command
 from tests.reliability.conftest import Count
 

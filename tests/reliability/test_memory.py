@@ -8,17 +8,16 @@ import pytest
 from tensorflow.python.framework.func_graph import FuncGraph
 
 from benchmarks.memory import MOST_GROWTH, STUDIES, TRIALS, Watch, growth, watched_study
-from fakeface_bench.architectures.backbones import build_backbone
-from fakeface_bench.architectures.catalogue import architecture_named
-from fakeface_bench.architectures.weights import Weights
+from fakeface_bench.backbones.building import build_backbone
+from fakeface_bench.backbones.catalogue import architecture_named
+from fakeface_bench.backbones.weights import Weights
 from fakeface_bench.evaluation.metrics import roc_auc
+from fakeface_bench.features.engine import layout_of
 from fakeface_bench.features.samples import Samples
-from fakeface_bench.features.statistics import layout_of
-from fakeface_bench.models.networks import FrozenNetwork
 from fakeface_bench.search.optimise import SearchTask, TrialListener, optimise
 from fakeface_bench.search.space import Space
 from fakeface_bench.search.storage import open_study
-from fakeface_bench.training.task import FitTask
+from fakeface_bench.training.networks import FitTask, FrozenNetwork
 
 #: Enough for graphs to count; of memory, fifty trials tell.
 FAST_TRIALS = 16

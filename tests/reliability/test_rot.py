@@ -13,25 +13,28 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fakeface_bench.architectures.backbones import build_backbone
-from fakeface_bench.architectures.catalogue import architecture_named
-from fakeface_bench.architectures.weights import Weights
-from fakeface_bench.corrupted_scores import corrupted_scores
-from fakeface_bench.data.canvases import Pictures, canvas_side, on_demand
-from fakeface_bench.data.checksums import CHECKSUMS_FILE
-from fakeface_bench.data.effort import longest_effort
-from fakeface_bench.data.files import inspect_files
-from fakeface_bench.data.pixels import cached_pixels
-from fakeface_bench.data.publish import FACTS_FILE, JOURNAL_FILE, kept_facts, part_of
-from fakeface_bench.errors import DataError, OutageError, StorageError
+from fakeface_bench.backbones.building import build_backbone
+from fakeface_bench.backbones.catalogue import architecture_named
+from fakeface_bench.backbones.weights import Weights
+from fakeface_bench.data.array_store import (
+    CHECKSUMS_FILE,
+    FACTS_FILE,
+    JOURNAL_FILE,
+    kept_facts,
+    part_of,
+)
+from fakeface_bench.data.facts import inspect_files
+from fakeface_bench.data.pictures import Pictures, cached_pixels, canvas_side, on_demand
 from fakeface_bench.features.source import BackboneSource
 from fakeface_bench.features.store import cached_features
-from fakeface_bench.folders import cache_folder
-from fakeface_bench.search import database_file
-from fakeface_bench.search.database_file import damage_of
-from fakeface_bench.search.sharing import ask
-from fakeface_bench.search.storage import open_study
+from fakeface_bench.jobs.robustness import corrupted_scores
+from fakeface_bench.search import storage_address
+from fakeface_bench.search.storage import ask, open_study
+from fakeface_bench.search.storage_address import damage_of
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
+from fakeface_bench.study.preparation import longest_effort
+from fakeface_bench.support.disk import cache_folder
+from fakeface_bench.support.errors import DataError, OutageError, StorageError
 from fakeface_bench.tracking.store import open_store
 from tests.conftest import RecordedProgress
 from tests.reliability.commands import Launcher, Place
@@ -344,7 +347,7 @@ def test_half_of_mlflows_database_is_refused_and_left_as_it_is(
 def test_a_database_that_another_process_writes_is_not_called_damaged(
     studies: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_file, "LOCKED_SECONDS", 0.1)
+    monkeypatch.setattr(storage_address, "LOCKED_SECONDS", 0.1)
     file = tmp_path / "copy.db"
     shutil.copy(studies, file)
     with closing(sqlite3.connect(file, isolation_level=None)) as writer:

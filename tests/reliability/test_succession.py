@@ -8,8 +8,7 @@ from mlflow.entities import Run
 
 from fakeface_bench.tracking import names, succession
 from fakeface_bench.tracking.entries import Batch, Recipient, as_json
-from fakeface_bench.tracking.outbox import send_spool
-from fakeface_bench.tracking.spool import Spool
+from fakeface_bench.tracking.outbox import Spool, send_spool
 from fakeface_bench.tracking.succession import Succession
 
 STUDY = {names.STUDY: "a study", names.MODEL: "vgg16", names.TEST_DIGEST: "abc"}

@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 import yaml
 
-from fakeface_bench.architectures.backbones import build_backbone
-from fakeface_bench.architectures.catalogue import architecture_named
-from fakeface_bench.architectures.unsafe_files import unsafe_layer, what_runs_code
-from fakeface_bench.architectures.weights import Weights, load_weights_file, resolve_weights
-from fakeface_bench.errors import ModelError, UsageError
+from fakeface_bench.backbones.building import build_backbone
+from fakeface_bench.backbones.catalogue import architecture_named
+from fakeface_bench.backbones.unsafe_files import unsafe_layer, what_runs_code
+from fakeface_bench.backbones.weights import Weights, load_weights_file, resolve_weights
 from fakeface_bench.serving.classifier import FaceClassifier, write_detector
+from fakeface_bench.support.errors import ModelError, UsageError
 from fakeface_bench.tracking.model_files import detector_folder
 from fakeface_bench.tracking.model_source import fetched_model
 from tests.reliability.commands import Launcher, Place

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from fakeface_bench.config import FROZEN
-from fakeface_bench.records import ComparedStudy, EpochRecord, SeedScores, StudyIdentity
 from fakeface_bench.records.ledger import STAGES, Ledger, StageCost
+from fakeface_bench.records.study import ComparedStudy, EpochRecord, SeedScores, StudyIdentity
 
 
 def ledger(cold: float = 100.0, amortised: float = 0.0, **given: Any) -> Ledger:

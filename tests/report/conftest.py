@@ -9,19 +9,18 @@ from PIL import Image
 
 from fakeface_bench.config import HeadConfig, TrialConfig
 from fakeface_bench.evaluation.metrics import score_metrics
-from fakeface_bench.records import (
+from fakeface_bench.records.ledger import Ledger, StageCost
+from fakeface_bench.records.study import (
     EpochRecord,
     FitRecord,
-    Ledger,
     ModelOrigin,
     ScoredSplit,
     SearchRecord,
-    StageCost,
     StudyRecord,
     TrialRecord,
     WeightsRecord,
 )
-from fakeface_bench.report import write_costs, write_study_report
+from fakeface_bench.report.study_report import write_costs, write_study_report
 
 ORIGIN = ModelOrigin(
     run_id="0123456789abcdef0123456789abcdef",

@@ -6,8 +6,8 @@ import numpy as np
 
 from fakeface_bench.data.corruptions import CONDITIONS
 from fakeface_bench.evaluation.robustness import CorruptedScores, robustness_of
-from fakeface_bench.records import LabelArray, Overlap, TrainedModel
-from fakeface_bench.records.robustness import Robustness
+from fakeface_bench.records.study import LabelArray
+from fakeface_bench.records.transfer import Overlap, Robustness, TrainedModel
 
 IMAGES = 200
 #: How strongly each corruption works on the made-up models.

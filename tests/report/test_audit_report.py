@@ -14,22 +14,16 @@ import pytest
 from PIL import Image
 from scipy.ndimage import label
 
+from fakeface_bench.analysis.audit import count, fact_named, facts_of
 from fakeface_bench.data.audit import Audit
 from fakeface_bench.data.duplicates import MOST_PAIRS
 from fakeface_bench.data.selection import HELD_OUT_COPY as COPY
-from fakeface_bench.records import ShortcutFloor
-from fakeface_bench.report.audit import (
-    audit_markdown,
-    audit_metrics,
-    audit_rows,
-    write_audit_report,
-)
-from fakeface_bench.report.audit.class_comparison import fact_named, facts_of
-from fakeface_bench.report.audit.counts import count
-from fakeface_bench.report.audit.image_findings import half_width_95
-from fakeface_bench.report.audit.pairs import GROUND, pair_groups
-from fakeface_bench.report.audit.verdict import find
-from fakeface_bench.visible import elided, visible
+from fakeface_bench.records.study import ShortcutFloor
+from fakeface_bench.report.audit_findings import half_width_95
+from fakeface_bench.report.audit_page import write_audit_report
+from fakeface_bench.report.audit_plots import GROUND, pair_groups
+from fakeface_bench.report.audit_text import audit_markdown, audit_metrics, audit_rows, find
+from fakeface_bench.support.text import elided, visible
 
 TABLES = (
     *("balance.csv", "duplicates.csv", "file_sizes.csv", "formats.csv"),

@@ -8,23 +8,25 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from fakeface_bench.config import TOLD_OPTIONS, StudyConfig, option_told
-from fakeface_bench.evaluation.intervals import roc_auc_interval, wilson_interval
-from fakeface_bench.records import ComparedStudy, LeftOut
-from fakeface_bench.report.comparison import (
+from fakeface_bench.analysis.comparison import (
     Comparison,
+    accuracy_curve,
     compare_studies,
-    comparison_markdown,
-    leaderboard_rows,
-    verdict_of,
+    on_front,
+    unique_labels,
 )
-from fakeface_bench.report.comparison.axes import time_axis
-from fakeface_bench.report.comparison.curves import accuracy_curve
-from fakeface_bench.report.comparison.front import on_front
-from fakeface_bench.report.comparison.labels import unique_labels
-from fakeface_bench.report.comparison.palette import mark
-from fakeface_bench.report.comparison.rows import cost_rows, quality_rows, unmeasured_told
-from fakeface_bench.report.comparison.units import duration, p_value, points
+from fakeface_bench.config import TOLD_OPTIONS, StudyConfig, option_told
+from fakeface_bench.evaluation.bootstrap import roc_auc_interval, wilson_interval
+from fakeface_bench.records.study import ComparedStudy, LeftOut
+from fakeface_bench.report.comparison_plots import mark, time_axis
+from fakeface_bench.report.comparison_tables import (
+    cost_rows,
+    leaderboard_rows,
+    quality_rows,
+    unmeasured_told,
+)
+from fakeface_bench.report.comparison_text import comparison_markdown, verdict_of
+from fakeface_bench.report.format import duration, p_value, points
 from tests.report.compared_studies import calls, epochs, labels, ledger, study
 
 IMAGES = 200

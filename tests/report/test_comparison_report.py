@@ -14,9 +14,10 @@ import plotly.graph_objects as go
 import pytest
 from PIL import Image
 
-from fakeface_bench.records import ComparedStudy, LeftOut
-from fakeface_bench.report.comparison import Comparison, compare_studies, write_comparison_report
-from fakeface_bench.report.comparison.plots import all_plots
+from fakeface_bench.analysis.comparison import Comparison, compare_studies
+from fakeface_bench.records.study import ComparedStudy, LeftOut
+from fakeface_bench.report.comparison_page import write_comparison_report
+from fakeface_bench.report.comparison_plots import all_plots
 from tests.report.compared_studies import epochs, labels, ledger, noisy, study
 
 TABLES = ("agreement.csv", "leaderboard.csv", "steps.csv", "wrong_by_all.csv")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from fakeface_bench.records import StudyRecord
-from fakeface_bench.report.curves import confusion_counts, precision_recall_curve, roc_curve
+from fakeface_bench.analysis.curves import confusion_counts, precision_recall_curve, roc_curve
+from fakeface_bench.records.study import StudyRecord
 
 
 @pytest.fixture(params=["distinct", "tied", "constant"])

@@ -9,8 +9,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fakeface_bench.records import Overlap, SetScores
-from fakeface_bench.report import evaluation_markdown, evaluation_rows, write_evaluation_report
+from fakeface_bench.records.transfer import Overlap, SetScores
+from fakeface_bench.report.transfer_page import (
+    evaluation_markdown,
+    evaluation_rows,
+    write_evaluation_report,
+)
 from tests.report.transferred_models import cell, floor, model
 
 FILES = {"report.html", "evaluation.csv", "evaluation.md", "reliability.png", "roc_auc_by_set.png"}

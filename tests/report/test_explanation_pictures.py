@@ -8,24 +8,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fakeface_bench.records import (
-    EXAMPLE_KINDS,
-    ExplainedImage,
-    Explanation,
-    ScoredSplit,
-    Spectrum,
-    StudyRecord,
-)
+from fakeface_bench.records.explanation import EXAMPLE_KINDS, ExplainedImage, Explanation, Spectrum
+from fakeface_bench.records.study import ScoredSplit, StudyRecord
 from fakeface_bench.report.explanation import (
+    MOST_EXAMPLES,
     JudgedImage,
     choose_examples,
+    overlay,
+    reliability_bins,
+    write_evidence,
     write_evidence_picture,
     write_explanation,
+    write_spectra,
 )
-from fakeface_bench.report.explanation.choice import MOST_EXAMPLES
-from fakeface_bench.report.explanation.evidence import overlay, write_evidence
-from fakeface_bench.report.explanation.reliability import reliability_bins
-from fakeface_bench.report.explanation.spectra import write_spectra
 
 SIZE = 48
 PICTURES = (

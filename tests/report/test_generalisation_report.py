@@ -9,19 +9,23 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fakeface_bench.records import Estimate, Generalisation, LeftOut, Overlap, SetScores
-from fakeface_bench.report import (
+from fakeface_bench.analysis.transfer import is_shown_higher, threshold_fails
+from fakeface_bench.records.study import LeftOut
+from fakeface_bench.records.transfer import Estimate, Generalisation, Overlap, SetScores
+from fakeface_bench.report.transfer_page import (
     generalisation_markdown,
     generalisation_rows,
-    generalisation_sentences,
     write_generalisation_report,
 )
-from fakeface_bench.report.transfer.cell_sentences import cell_sentence, overlap_sentence
-from fakeface_bench.report.transfer.heat_maps import broken
-from fakeface_bench.report.transfer.matrix_cells import panels, recall_square, roc_auc_square
-from fakeface_bench.report.transfer.rules import is_shown_higher, threshold_fails
-from fakeface_bench.report.transfer.sentences import effect_verdict, mixture_sentence
-from fakeface_bench.report.transfer.verdict import matrix_verdict
+from fakeface_bench.report.transfer_plots import broken, panels, recall_square, roc_auc_square
+from fakeface_bench.report.transfer_text import (
+    cell_sentence,
+    effect_verdict,
+    generalisation_sentences,
+    matrix_verdict,
+    mixture_sentence,
+    overlap_sentence,
+)
 from tests.report.transferred_models import (
     cell,
     effect,

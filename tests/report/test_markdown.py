@@ -2,7 +2,7 @@
 
 import pytest
 
-from fakeface_bench.report.markdown import escaped, table
+from fakeface_bench.report.format import escaped, table
 
 
 @pytest.mark.parametrize(

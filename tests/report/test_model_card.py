@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fakeface_bench.records import Ledger, ShortcutFloor, StudyRecord, WeightsRecord
+from fakeface_bench.records.ledger import Ledger
+from fakeface_bench.records.study import ShortcutFloor, StudyRecord, WeightsRecord
 from fakeface_bench.report.model_card import model_card, with_elsewhere
 from fakeface_bench.tracking.registry import MAX_DESCRIPTION
 from tests.report.conftest import ORIGIN, scored_split

@@ -1,6 +1,6 @@
 """The intervals of a study's figures."""
 
-from fakeface_bench.records import StudyRecord
+from fakeface_bench.records.study import StudyRecord
 from fakeface_bench.report.results import split_intervals
 
 

@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 
 from fakeface_bench.data.corruptions import CONDITIONS, CORRUPTIONS
-from fakeface_bench.records.robustness import Robustness
-from fakeface_bench.report.robustness import (
+from fakeface_bench.records.transfer import Robustness
+from fakeface_bench.report.robustness_page import (
     robustness_markdown,
     robustness_rows,
-    robustness_verdict,
     write_robustness_report,
 )
+from fakeface_bench.report.robustness_text import robustness_verdict
 from tests.report.corrupted_models import STRENGTHS, corrupted, robustness
 
 NASTY = "<script>alert(1)</script> $x_1$ \u202e, all"

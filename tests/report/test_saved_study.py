@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fakeface_bench.records import Ledger, RepeatRecord, StudyRecord
-from fakeface_bench.report import SAVED_FILES, read_saved_study, write_costs, write_study_report
+from fakeface_bench.records.ledger import Ledger
+from fakeface_bench.records.study import RepeatRecord, StudyRecord
+from fakeface_bench.report.saved_study import SAVED_FILES, read_saved_study
+from fakeface_bench.report.study_report import write_costs, write_study_report
 from tests.report.conftest import ORIGIN, scored_split
 
 

@@ -13,14 +13,21 @@ import pytest
 from PIL import Image
 from sklearn import metrics
 
-from fakeface_bench.records import FitRecord, Ledger, StudyRecord
-from fakeface_bench.report import write_costs, write_study_report
-from fakeface_bench.report.classification import classification_report
-from fakeface_bench.report.gallery import most_confident, write_galleries
-from fakeface_bench.report.score_pictures import write_score_pictures
-from fakeface_bench.report.search_report import trials_table
-from fakeface_bench.report.summary import results_markdown
-from fakeface_bench.report.training_pictures import write_learning_curves
+from fakeface_bench.records.ledger import Ledger
+from fakeface_bench.records.study import FitRecord, StudyRecord
+from fakeface_bench.report.study_plots import (
+    classification_report,
+    most_confident,
+    write_galleries,
+    write_learning_curves,
+    write_score_pictures,
+)
+from fakeface_bench.report.study_report import (
+    results_markdown,
+    trials_table,
+    write_costs,
+    write_study_report,
+)
 from tests.report.conftest import ORIGIN
 
 PICTURES = (

@@ -6,20 +6,24 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from fakeface_bench.evaluation.metrics import METRICS
-from fakeface_bench.evaluation.parts import part_metrics
-from fakeface_bench.records import Ledger, RepeatRecord, ShortcutFloor, StudyRecord
-from fakeface_bench.report import (
+from fakeface_bench.evaluation.metrics import METRICS, part_metrics
+from fakeface_bench.records.ledger import Ledger
+from fakeface_bench.records.study import RepeatRecord, ShortcutFloor, StudyRecord
+from fakeface_bench.report.results import (
     few_images_told,
-    main_rows,
     part_rows,
     read_results,
+    results_of,
+    write_results_csv,
+)
+from fakeface_bench.report.study_report import (
+    MAIN_METRICS,
+    main_rows,
+    results_markdown,
     summary_headline,
     summary_markdown,
     summary_rows,
 )
-from fakeface_bench.report.results import results_of, write_results_csv
-from fakeface_bench.report.summary import MAIN_METRICS, results_markdown
 
 
 def test_headline_names_model_weights_data_and_figures(record: StudyRecord) -> None:

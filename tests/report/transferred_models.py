@@ -7,19 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from fakeface_bench.evaluation.effect import paired_effect
-from fakeface_bench.evaluation.estimates import estimates, part_estimates
-from fakeface_bench.records import (
+from fakeface_bench.evaluation.metrics import estimates, part_estimates
+from fakeface_bench.evaluation.paired import paired_effect
+from fakeface_bench.records.study import LeftOut, ScoredSplit, SeedScores, ShortcutFloor
+from fakeface_bench.records.transfer import (
     Estimate,
     Generalisation,
     HoldOut,
-    LeftOut,
     MixtureEffect,
     Overlap,
-    ScoredSplit,
-    SeedScores,
     SetScores,
-    ShortcutFloor,
     TrainedModel,
 )
 

@@ -8,18 +8,16 @@ import numpy as np
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
-from fakeface_bench import interruption
 from fakeface_bench.config import TrialConfig
-from fakeface_bench.errors import StudyError
 from fakeface_bench.features.samples import Samples
-from fakeface_bench.models.networks import FrozenNetwork
-from fakeface_bench.records import EpochRecord, FitRecord, SearchRecord, TrialRecord
+from fakeface_bench.records.study import EpochRecord, FitRecord, SearchRecord, TrialRecord
 from fakeface_bench.search import optimise as module
 from fakeface_bench.search.optimise import SearchTask, TrialListener, optimise
-from fakeface_bench.search.sharing import ask
 from fakeface_bench.search.space import Space
-from fakeface_bench.search.storage import Study, claim, keep_config, open_study
-from fakeface_bench.training.task import FitTask
+from fakeface_bench.search.storage import Study, ask, claim, keep_config, open_study
+from fakeface_bench.support import processes
+from fakeface_bench.support.errors import StudyError
+from fakeface_bench.training.networks import FitTask, FrozenNetwork
 from tests.conftest import RecordedProgress
 
 
@@ -129,7 +127,7 @@ def test_an_interrupted_trial_is_told_and_run_again(
 ) -> None:
     """Whether the library that was interrupted says so or makes an error of its own of it."""
     asked = Event()
-    monkeypatch.setattr(interruption, "_ASKED", asked)
+    monkeypatch.setattr(processes, "_ASKED", asked)
     calls = iter(range(100))
 
     def interrupted(task: FitTask, config: TrialConfig, on_epoch: object = None) -> object:

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from fakeface_bench.config import StudyConfig
-from fakeface_bench.credentials import without_credentials
-from fakeface_bench.errors import StudyError, UsageError
-from fakeface_bench.request import check_request
+from fakeface_bench.resolve import check_request
 from fakeface_bench.search.storage import open_study
 from fakeface_bench.search.storage_address import check_storage
+from fakeface_bench.support.errors import StudyError, UsageError
+from fakeface_bench.support.text import without_credentials
 from fakeface_bench.tracking.store import storage_beside_store
 
 

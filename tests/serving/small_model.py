@@ -11,21 +11,21 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from fakeface_bench.architectures.backbones import build_backbone
-from fakeface_bench.architectures.catalogue import architecture_named
-from fakeface_bench.architectures.weights import Weights
+from fakeface_bench.backbones.building import build_backbone
+from fakeface_bench.backbones.catalogue import architecture_named
+from fakeface_bench.backbones.weights import Weights
 from fakeface_bench.config import HeadConfig
-from fakeface_bench.data.images import seen_pixels
+from fakeface_bench.data.decode import seen_pixels
 from fakeface_bench.data.seen import SeenImages
+from fakeface_bench.features.engine import feature_model
 from fakeface_bench.features.samples import Samples
-from fakeface_bench.features.statistics import feature_model
-from fakeface_bench.folders import draft_folder
-from fakeface_bench.models.head import Calibration
-from fakeface_bench.models.networks import FrozenNetwork
 from fakeface_bench.serving.classifier import DetectorFacts
+from fakeface_bench.support.disk import draft_folder
 from fakeface_bench.tracking.entries import Recipient
 from fakeface_bench.tracking.logged_model import LogModel
 from fakeface_bench.tracking.model import write_model
+from fakeface_bench.training.head import Calibration
+from fakeface_bench.training.networks import FrozenNetwork
 from tests.serving.drawn import drawn
 
 SIZE = 96

@@ -15,10 +15,10 @@ import pytest
 import yaml
 
 import fakeface_bench
-from fakeface_bench.errors import ModelError, UsageError
-from fakeface_bench.predict import load_classifier
+from fakeface_bench.jobs.predict import load_classifier
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier, write_detector
 from fakeface_bench.serving.pictures import read_picture
+from fakeface_bench.support.errors import ModelError, UsageError
 from fakeface_bench.tracking.model import BUNDLED
 from fakeface_bench.tracking.model_files import detector_folder, is_detector
 from fakeface_bench.tracking.model_source import fetched_model

@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fakeface_bench.errors import DataError, ModelError
-from fakeface_bench.gate import TOLERANCE
 from fakeface_bench.serving.classifier import (
     BATCH,
     DetectorFacts,
@@ -22,6 +20,8 @@ from fakeface_bench.serving.classifier import (
     write_detector,
 )
 from fakeface_bench.serving.pictures import read_picture
+from fakeface_bench.study.register import TOLERANCE
+from fakeface_bench.support.errors import DataError, ModelError
 from tests.serving.drawn import drawn
 from tests.serving.small_model import SIZE, THRESHOLD
 

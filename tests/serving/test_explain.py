@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from fakeface_bench.explain import TABLE, explain_files
+from fakeface_bench.jobs.predict import TABLE, explain_files
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
 from tests.command import Command, words
 from tests.conftest import RecordedProgress

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fakeface_bench.predict import load_classifier
+from fakeface_bench.jobs.predict import load_classifier
 from fakeface_bench.serving.classifier import BATCH
 from fakeface_bench.serving.pictures import read_picture
 from fakeface_bench.tracking.model_source import fetched_model

@@ -13,17 +13,17 @@ import pytest
 from mlflow.entities import LoggedModelOutput
 from sklearn.linear_model import LogisticRegression
 
-from fakeface_bench import gate
-from fakeface_bench import register as register_module
 from fakeface_bench.config import RegisterConfig
-from fakeface_bench.data.images import load_image
-from fakeface_bench.errors import ModelError, UsageError
-from fakeface_bench.records import Finding, Registration
-from fakeface_bench.register import _described, run_registration
-from fakeface_bench.report import write_costs
+from fakeface_bench.data.decode import load_image
+from fakeface_bench.records.study import Finding, Registration
 from fakeface_bench.report.saved_study import write_predictions, write_study_json
+from fakeface_bench.report.study_report import write_costs
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
 from fakeface_bench.serving.pictures import read_picture
+from fakeface_bench.study import register as gate
+from fakeface_bench.study import register as register_module
+from fakeface_bench.study.register import _described, run_registration
+from fakeface_bench.support.errors import ModelError, UsageError
 from fakeface_bench.tracking.registry import MAX_DESCRIPTION, Version
 from tests.conftest import RecordedProgress
 from tests.report.compared_studies import calls, labels, ledger

@@ -11,12 +11,9 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from fakeface_bench.errors import FakefaceError, OutageError, UsageError, shortened
+from fakeface_bench.support.errors import FakefaceError, OutageError, UsageError, shortened
+from fakeface_bench.tracking.addresses import check_store_address, check_store_is_there
 from fakeface_bench.tracking.lifetime import tracked_run
-from fakeface_bench.tracking.refusals import (
-    check_store_address,
-    check_store_is_there,
-)
 from fakeface_bench.tracking.store import open_store
 from tests.reliability.servers import free_port
 

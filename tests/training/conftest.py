@@ -6,17 +6,17 @@ import keras
 import numpy as np
 import pytest
 
-from fakeface_bench.architectures.backbones import build_backbone
-from fakeface_bench.architectures.catalogue import architecture_named
-from fakeface_bench.architectures.cut import cut_backbone
-from fakeface_bench.architectures.fine_tuning import unfrozen_part
-from fakeface_bench.architectures.weights import Weights
+from fakeface_bench.backbones.building import build_backbone
+from fakeface_bench.backbones.catalogue import architecture_named
+from fakeface_bench.backbones.cut import cut_backbone
+from fakeface_bench.backbones.fine_tuning import unfrozen_part
+from fakeface_bench.backbones.weights import Weights
 from fakeface_bench.config import HeadConfig, TrialConfig, TuningConfig
 from fakeface_bench.evaluation.metrics import roc_auc
+from fakeface_bench.features.engine import feature_model
 from fakeface_bench.features.samples import Samples
-from fakeface_bench.features.statistics import feature_model
-from fakeface_bench.models.tuned import TunedNetwork
-from fakeface_bench.training.task import FitTask
+from fakeface_bench.training.networks import FitTask
+from fakeface_bench.training.tuned import TunedNetwork
 
 SIZE = 48
 ROW = architecture_named("mobilenetv3_small")

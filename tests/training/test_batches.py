@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from fakeface_bench.features.extractor import Forward
+from fakeface_bench.features.engine import Forward
 from fakeface_bench.features.samples import EVERYTHING, Samples
 from fakeface_bench.training.batches import Batch, Batches, predict_logits
 

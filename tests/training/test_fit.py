@@ -8,20 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fakeface_bench.architectures.backbones import build_backbone
-from fakeface_bench.architectures.catalogue import architecture_named
-from fakeface_bench.architectures.weights import Weights
+from fakeface_bench.backbones.building import build_backbone
+from fakeface_bench.backbones.catalogue import architecture_named
+from fakeface_bench.backbones.weights import Weights
 from fakeface_bench.config import HeadConfig, TrialConfig
 from fakeface_bench.evaluation.detector import predict_margins, train_detector
 from fakeface_bench.evaluation.metrics import roc_auc
+from fakeface_bench.features.engine import layout_of
 from fakeface_bench.features.samples import Samples
-from fakeface_bench.features.statistics import layout_of
-from fakeface_bench.models.networks import FrozenNetwork
-from fakeface_bench.records import EpochRecord
+from fakeface_bench.records.study import EpochRecord
 from fakeface_bench.training.batches import forward_of
 from fakeface_bench.training.epochs import PATIENCE
 from fakeface_bench.training.fit import fit
-from fakeface_bench.training.task import FitTask
+from fakeface_bench.training.networks import FitTask, FrozenNetwork
 
 NETWORK = FrozenNetwork(
     build_backbone(architecture_named("mobilenetv3_small"), 32, Weights("random"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fakeface_bench import runtime
+from fakeface_bench.support import machine as runtime
 from fakeface_bench.training import precision
 from fakeface_bench.training.precision import Precision, choose_precision
 

@@ -13,22 +13,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fakeface_bench import folders
-from fakeface_bench.architectures.catalogue import architecture_named
+from fakeface_bench.backbones.catalogue import architecture_named
 from fakeface_bench.config import HeadConfig, TrialConfig, TuningConfig
-from fakeface_bench.errors import DiskError, StudyError
 from fakeface_bench.evaluation.metrics import roc_auc
 from fakeface_bench.features.samples import Samples
-from fakeface_bench.models.head import Calibration
-from fakeface_bench.models.scratch import ScratchNetwork
-from fakeface_bench.models.tuned import TunedNetwork
-from fakeface_bench.records import EpochRecord, FitRecord
-from fakeface_bench.training import layers
+from fakeface_bench.records.study import EpochRecord, FitRecord
+from fakeface_bench.support import disk as folders
+from fakeface_bench.support.errors import DiskError, StudyError
+from fakeface_bench.training import fit as layers
 from fakeface_bench.training.batches import forward_of
 from fakeface_bench.training.checkpoint import checkpoint_file, forget_fit
 from fakeface_bench.training.epochs import PATIENCE
 from fakeface_bench.training.fit import as_served, fit
-from fakeface_bench.training.task import FitTask
+from fakeface_bench.training.head import Calibration
+from fakeface_bench.training.networks import FitTask, ScratchNetwork
+from fakeface_bench.training.tuned import TunedNetwork
 from tests.reliability.small_disk import fill, small_disk
 from tests.training.conftest import CONFIG, ROW, SIZE, Workbench, pictures
 
@@ -396,8 +395,8 @@ from dataclasses import replace
 from pathlib import Path
 from tests.reliability.small_disk import fill, small_disk
 from tests.training.conftest import CONFIG, ROW, SIZE, Workbench, settle
-from fakeface_bench.architectures.backbones import build_backbone
-from fakeface_bench.architectures.weights import Weights
+from fakeface_bench.backbones.backbones import build_backbone
+from fakeface_bench.backbones.weights import Weights
 from fakeface_bench.training.fit import as_served, fit
 from fakeface_bench.training import layers
 seen = []

@@ -1,0 +1,1 @@
+"""Records to numbers, computed once: what tables, sentences and pictures of a report then show."""

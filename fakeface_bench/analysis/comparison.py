@@ -1,0 +1,535 @@
+"""All numbers of a comparison, computed once."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from fakeface_bench.config import TOLD_OPTIONS
+from fakeface_bench.evaluation.bootstrap import (
+    Interval,
+    percentile_interval,
+    roc_auc_interval,
+    wilson_interval,
+)
+from fakeface_bench.evaluation.paired import (
+    RESAMPLED,
+    McNemar,
+    difference_interval,
+    figures_of,
+    holm,
+    mcnemar,
+    resampled_figures,
+)
+from fakeface_bench.records.study import FROM_SCRATCH, ComparedStudy, FloatArray, LeftOut
+from fakeface_bench.support.text import elided
+
+LONGEST_LABEL = 44
+#: The same with what a study differs by.
+LONGEST_APART = 72
+
+
+def unique_labels(studies: Sequence[ComparedStudy]) -> list[str]:
+    """Name each study by its label and by each option that is not the same for all.
+
+    Those alike all the same get their weights too, then a number.
+    """
+    apart = [key for key in TOLD_OPTIONS if len(_asked(studies, key)) > 1]
+    most = LONGEST_APART if apart else LONGEST_LABEL
+    labels = [
+        elided(", ".join([elided(study.label, LONGEST_LABEL), *_settings(study, apart)]), most)
+        for study in studies
+    ]
+    alike = Counter(labels)
+    labels = [
+        elided(f"{label}, {study.identity.weights}", most) if alike[label] > 1 else label
+        for label, study in zip(labels, studies, strict=True)
+    ]
+    return _numbered(labels)
+
+
+def _asked(studies: Sequence[ComparedStudy], key: str) -> set[str]:
+    """Return in how many ways an option was asked, of all studies of which that is known."""
+    return {told for study in studies for told in _settings(study, [key])}
+
+
+def _settings(study: ComparedStudy, keys: Sequence[str]) -> list[str]:
+    """Return options in words; a network without pretrained weights has no choice of them."""
+    if study.identity.trained == FROM_SCRATCH:
+        keys = [key for key in keys if key != "weights"]
+    return [study.settings[key] for key in keys if key in study.settings]
+
+
+def _numbered(labels: Sequence[str]) -> list[str]:
+    alike, taken, names = Counter(labels), set(labels), []
+    for label in labels:
+        name, number = label, 1
+        while alike[label] > 1 and name in taken:
+            name, number = f"{label}, {number}", number + 1
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def on_front(costs: Sequence[float], values: Sequence[float]) -> list[bool]:
+    """Return which of some points no other dominates.
+
+    A point dominates another that costs at least as much and is worth no more, unless both are
+    equal in cost and worth: then neither does, and both stay.
+
+    Args:
+        costs: The lower the better.
+        values: The higher the better.
+    """
+    points = list(zip(costs, values, strict=True))
+    return [
+        not any(
+            other != point and other[0] <= point[0] and other[1] >= point[1] for other in points
+        )
+        for point in points
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure of a study.
+
+    Attributes:
+        value: Mean over its seeds.
+        interval: 95 %, over test images, and over seeds where there are several. Of one seed,
+            accuracy and ROC AUC have the very intervals of the study's own table.
+        of_seeds: Of each seed, the kept model's first.
+    """
+
+    value: float
+    interval: Interval
+    of_seeds: tuple[float, ...]
+
+    @property
+    def std(self) -> float | None:
+        """Sample standard deviation over seeds; None where there is one."""
+        return float(np.std(self.of_seeds, ddof=1)) if len(self.of_seeds) > 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One study among those compared.
+
+    Attributes:
+        study: As it was read.
+        label: Its name here, unlike any other's.
+        rank: From 1, the most accurate.
+        figures: Each of `RESAMPLED` by key.
+        on_front: Whether no other study is as cheap and as accurate, and better in one.
+    """
+
+    study: ComparedStudy
+    label: str
+    rank: int
+    figures: Mapping[str, Figure]
+    on_front: bool
+
+    @property
+    def accuracy(self) -> Figure:
+        """Share of test images called rightly."""
+        return self.figures["accuracy"]
+
+    @property
+    def roc_auc(self) -> Figure:
+        """Area under the ROC curve on test."""
+        return self.figures["roc_auc"]
+
+    @property
+    def cold_seconds(self) -> float:
+        """What the study cost from a cold start."""
+        return self.study.ledger.total_cold_seconds
+
+    @property
+    def is_near_chance(self) -> bool:
+        """Whether its interval of ROC AUC does not lie above 0.5."""
+        return self.roc_auc.interval.low <= 0.5
+
+
+def figures_with_intervals(
+    study: ComparedStudy,
+    of_seeds: Mapping[str, tuple[float, ...]],
+    resampled: Mapping[str, FloatArray],
+) -> dict[str, Figure]:
+    """Join each figure of a study's seeds with its interval."""
+    figures = {
+        key: Figure(
+            float(np.mean(of_seeds[key])), percentile_interval(resampled[key]), of_seeds[key]
+        )
+        for key in RESAMPLED
+    }
+    if len(study.seeds) == 1:
+        own = {
+            "accuracy": wilson_interval(int(study.right.sum()), len(study.right)),
+            "roc_auc": roc_auc_interval(study.y_true, study.kept.y_score),
+        }
+        figures |= {key: replace(figures[key], interval=own[key]) for key in own}
+    return figures
+
+
+CountArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """The kept models' calls on the n test images.
+
+    Attributes:
+        confusions: Images by true class (rows) and class called, of each model, shape (k, 2, 2).
+        same_calls: Share of images that two models call alike, shape (k, k).
+        both_wrong: Images that two models both got wrong, shape (k, k).
+        wrong_by_all: Positions of the images that all got wrong, the most surely wrong first.
+    """
+
+    confusions: CountArray
+    same_calls: FloatArray
+    both_wrong: CountArray
+    wrong_by_all: npt.NDArray[np.int64]
+
+
+def agreement_of(studies: Sequence[ComparedStudy]) -> Agreement:
+    """Count what some studies' kept models call alike and wrongly."""
+    wrong = np.stack([~study.right for study in studies])
+    called = np.stack([study.kept.called_fake for study in studies])
+    n = wrong.shape[1]
+    apart = wrong.astype(np.float64) @ (~wrong).T.astype(np.float64)
+    y_true = studies[0].y_true
+    return Agreement(
+        confusions=np.stack([_confusion(y_true, calls) for calls in called]),
+        same_calls=1 - (apart + apart.T) / n,
+        both_wrong=(wrong.astype(np.float64) @ wrong.T.astype(np.float64)).astype(np.int64),
+        wrong_by_all=_surest_first(studies, np.flatnonzero(wrong.all(axis=0))),
+    )
+
+
+def _confusion(y_true: npt.NDArray[np.uint8], called: npt.NDArray[np.bool_]) -> CountArray:
+    cells = 2 * y_true.astype(np.int64) + called
+    return np.bincount(cells, minlength=4).reshape(2, 2).astype(np.int64)
+
+
+def _surest_first(
+    studies: Sequence[ComparedStudy], positions: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Order images by the mean probability that the models gave to the wrong class."""
+    scores = np.mean([study.kept.y_score[positions] for study in studies], axis=0)
+    sureness = np.where(studies[0].y_true[positions] == 1, 1 - scores, scores)
+    return positions[np.argsort(-sureness, kind="stable")]
+
+
+@dataclass(frozen=True, slots=True)
+class AccuracyCurve:
+    """One study's validation accuracy, epoch by epoch.
+
+    Attributes:
+        epochs: Counted from 1, shape (k,).
+        elapsed: Cold seconds from the start to each epoch's end, without the search, shape (k,).
+        accuracy: On validation, shape (k,).
+        is_head_alone: Which epochs trained the head alone, before layers were, shape (k,).
+    """
+
+    epochs: FloatArray
+    elapsed: FloatArray
+    accuracy: FloatArray
+    is_head_alone: npt.NDArray[np.bool_]
+
+
+def accuracy_curve(study: ComparedStudy) -> AccuracyCurve:
+    """Return the curve of a study's final fit."""
+    took = [epoch.seconds + epoch.val_seconds for epoch in study.epochs]
+    stages = [epoch.stage for epoch in study.epochs]
+    return AccuracyCurve(
+        epochs=np.arange(1, len(stages) + 1, dtype=np.float64),
+        elapsed=study.epochs_began_seconds + np.cumsum(took, dtype=np.float64),
+        accuracy=np.array([epoch.val_accuracy for epoch in study.epochs], dtype=np.float64),
+        is_head_alone=np.array([s == "head" != stages[-1] for s in stages], dtype=np.bool_),
+    )
+
+
+#: Adjusted p values below it show a difference.
+SIGNIFICANT = 0.05
+SHOWN, NOT_SHOWN = "shown", "not shown"
+#: A lead of no more is rounding: means over seeds are not exact.
+_ROUNDING = 1e-12
+
+Resampled = Mapping[str, Mapping[str, FloatArray]]
+#: The lower, then the upper.
+Pair = tuple[Standing, Standing]
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """By how much one study is ahead of another.
+
+    Attributes:
+        value: Of the figure; negative where it is behind.
+        interval: 95 %, paired.
+    """
+
+    value: float
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One study against another on the same images.
+
+    Attributes:
+        lower: The cheaper or less accurate.
+        upper: The other.
+        accuracy: What the upper gains.
+        roc_auc: Likewise.
+        test: Of the kept models, the lower first.
+        adjusted_p: After Holm's adjustment.
+        tests: How many tests were adjusted for together: the pairs of both tables.
+    """
+
+    lower: Standing
+    upper: Standing
+    accuracy: Gain
+    roc_auc: Gain
+    test: McNemar
+    adjusted_p: float
+    tests: int
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the upper is shown to be the more accurate.
+
+        The test is of the kept models; where either has several seeds, the interval of the means
+        must leave 0 out as well.
+        """
+        several = len(self.lower.study.seeds) > 1 or len(self.upper.study.seeds) > 1
+        return self.is_kept_shown and not (several and self.is_tie)
+
+    @property
+    def is_kept_shown(self) -> bool:
+        """Whether the upper's kept model is shown to be the more accurate."""
+        is_ahead = self.test.only_second > self.test.only_first
+        return is_ahead and self.adjusted_p < SIGNIFICANT
+
+    @property
+    def is_tie(self) -> bool:
+        """Whether the interval leaves it open that the upper is not ahead at all."""
+        return self.accuracy.interval.low <= _ROUNDING
+
+    @property
+    def could_be_ahead(self) -> float:
+        """By how much the upper may yet be the more accurate.
+
+        Where the kept models are right on the same n images, the interval knows of no difference;
+        then it is at least what n images without one leave open (95 %, one-sided).
+        """
+        if self.test.only_first + self.test.only_second:
+            return self.accuracy.interval.high
+        unseen: float = 1 - 0.05 ** (1 / len(self.upper.study.y_true))
+        return max(unseen, self.accuracy.interval.high)
+
+    @property
+    def verdict(self) -> str:
+        """`SHOWN` or `NOT_SHOWN`."""
+        return SHOWN if self.is_shown else NOT_SHOWN
+
+    @property
+    def extra_seconds(self) -> float:
+        """What the upper costs more, cold."""
+        return self.upper.cold_seconds - self.lower.cold_seconds
+
+    @property
+    def seconds_per_point(self) -> float | None:
+        """What each further point of accuracy costs; None where there is none."""
+        gain = 100 * self.accuracy.value
+        return self.extra_seconds / gain if gain > 0 else None
+
+    @property
+    def dollars_per_point(self) -> float | None:
+        """The same at the machines' prices; None where one has no price."""
+        ledgers = self.lower.study.ledger, self.upper.study.ledger
+        gain = 100 * self.accuracy.value
+        if gain <= 0 or not all(ledger.dollars_per_hour for ledger in ledgers):
+            return None
+        lower, upper = (ledger.price(ledger.total_cold_seconds) for ledger in ledgers)
+        return (upper - lower) / gain
+
+
+def compare_standings(
+    standings: Sequence[Standing], resampled: Resampled
+) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+    """Compare neighbours along the front, and every study cheaper than the best with it.
+
+    The p values of all pairs are adjusted as one family, so a pair in both has one answer.
+
+    Args:
+        standings: The best first.
+        resampled: Figures in shared resamples, by label.
+
+    Returns:
+        The steps along the front and those to the best, both from cheap to dear.
+    """
+    tables = _along_the_front(standings), _cheaper_than_best(standings)
+    family = {_ranks(pair): pair for pairs in tables for pair in pairs}
+    tests = [mcnemar(lower.study.right, upper.study.right) for lower, upper in family.values()]
+    adjusted = holm([test.p for test in tests])
+    steps = {
+        ranks: Step(
+            *pair,
+            _gain(pair, "accuracy", resampled),
+            _gain(pair, "roc_auc", resampled),
+            test,
+            p,
+            len(family),
+        )
+        for (ranks, pair), test, p in zip(family.items(), tests, adjusted, strict=True)
+    }
+    along, to_best = (tuple(steps[_ranks(pair)] for pair in pairs) for pairs in tables)
+    return along, to_best
+
+
+def _along_the_front(standings: Sequence[Standing]) -> list[Pair]:
+    front = sorted(
+        (standing for standing in standings if standing.on_front),
+        key=lambda standing: (standing.cold_seconds, standing.accuracy.value, standing.label),
+    )
+    return list(pairwise(front))
+
+
+def _cheaper_than_best(standings: Sequence[Standing]) -> list[Pair]:
+    best = standings[0]
+    cheaper = sorted(
+        (standing for standing in standings if standing.cold_seconds < best.cold_seconds),
+        key=lambda standing: (standing.cold_seconds, -standing.accuracy.value, standing.label),
+    )
+    return [(standing, best) for standing in cheaper]
+
+
+def _ranks(pair: Pair) -> tuple[int, int]:
+    return pair[0].rank, pair[1].rank
+
+
+def _gain(pair: Pair, key: str, resampled: Resampled) -> Gain:
+    lower, upper = pair
+    interval = difference_interval(resampled[upper.label][key], resampled[lower.label][key])
+    return Gain(upper.figures[key].value - lower.figures[key].value, interval)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Finished studies on the same test images, side by side.
+
+    Attributes:
+        standings: At least one, the most accurate first; of equals the cheaper.
+        steps: Between neighbours along the front, from cheap to dear.
+        rivals: Every study cheaper than the best against it, from cheap to dear.
+        agreement: What the kept models call alike, in the order of `standings`.
+        left_out: What is not compared.
+    """
+
+    standings: tuple[Standing, ...]
+    steps: tuple[Step, ...]
+    rivals: tuple[Step, ...]
+    agreement: Agreement
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def best(self) -> Standing:
+        """The most accurate study; of equals the cheapest."""
+        return self.standings[0]
+
+    @property
+    def nearest(self) -> Step | None:
+        """The best against the cheapest study not shown to be less accurate, where there is one."""
+        return next((step for step in self.rivals if not step.is_shown), None)
+
+    @property
+    def recommended(self) -> Standing:
+        """The cheapest study whose accuracy is not shown to be worse than that of the best."""
+        return self.best if self.nearest is None else self.nearest.lower
+
+    @property
+    def studies(self) -> tuple[ComparedStudy, ...]:
+        """What is compared, in the order of `standings`."""
+        return tuple(standing.study for standing in self.standings)
+
+    @property
+    def images(self) -> int:
+        """Number of test images."""
+        return len(self.studies[0].y_true)
+
+
+def compare_studies(
+    studies: Sequence[ComparedStudy], left_out: Sequence[LeftOut] = ()
+) -> Comparison:
+    """Compare finished studies; the order in which they come is of no effect.
+
+    Args:
+        studies: At least one, all of the same test images in the same order.
+        left_out: What is to be named as not compared.
+
+    Raises:
+        ValueError: If there is no study, or two differ in their test images or labels.
+    """
+    _check(studies)
+    ranked = _ranked(studies)
+    standings = [standing for standing, _ in ranked]
+    resampled = {standing.label: values for standing, values in ranked}
+    steps, rivals = compare_standings(standings, resampled)
+    return Comparison(
+        standings=tuple(standings),
+        steps=steps,
+        rivals=rivals,
+        agreement=agreement_of([standing.study for standing in standings]),
+        left_out=tuple(left_out),
+    )
+
+
+def _check(studies: Sequence[ComparedStudy]) -> None:
+    if not studies:
+        raise ValueError("no study to compare; at least one is needed")
+    first = studies[0]
+    for other in studies[1:]:
+        for what in ("paths", "sources"):
+            if getattr(first, what) != getattr(other, what):
+                raise ValueError(
+                    f"{_names(first, other)} differ in the {what} of their test images"
+                )
+        if not np.array_equal(first.y_true, other.y_true):
+            raise ValueError(f"{_names(first, other)} differ in the labels of their test images")
+
+
+def _names(first: ComparedStudy, other: ComparedStudy) -> str:
+    return f"{first.label!r} and {other.label!r}"
+
+
+def _ranked(studies: Sequence[ComparedStudy]) -> list[tuple[Standing, dict[str, FloatArray]]]:
+    """Return where each study stands, the most accurate first, with its resampled figures."""
+    y_true = studies[0].y_true
+    scored = [[figures_of(y_true, scores) for scores in study.seeds] for study in studies]
+    figures = [
+        {key: tuple(of_seed[key] for of_seed in of_study) for key in RESAMPLED}
+        for of_study in scored
+    ]
+    # Rounded, since means over seeds are not exact and equals must be equal.
+    accuracies = [round(float(np.mean(of_study["accuracy"])), 12) for of_study in figures]
+    costs = [study.ledger.total_cold_seconds for study in studies]
+    order = sorted(
+        range(len(studies)),
+        key=lambda n: (-accuracies[n], costs[n], studies[n].label, studies[n].identity.run_id),
+    )
+    chosen = [studies[n] for n in order]
+    leading = on_front([costs[n] for n in order], [accuracies[n] for n in order])
+    resampled = resampled_figures(y_true, [study.seeds for study in chosen])
+    joined = [
+        figures_with_intervals(studies[n], figures[n], values)
+        for n, values in zip(order, resampled, strict=True)
+    ]
+    rows = zip(chosen, unique_labels(chosen), joined, leading, resampled, strict=True)
+    return [
+        (Standing(study, label, rank, own, leads), values)
+        for rank, (study, label, own, leads, values) in enumerate(rows, start=1)
+    ]

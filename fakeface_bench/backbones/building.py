@@ -1,0 +1,102 @@
+"""Builds a network up to its last map: pixels in, the output of every block out."""
+
+from math import prod
+
+import keras
+
+from fakeface_bench.backbones.catalogue import PREPROCESSINGS, Architecture
+from fakeface_bench.backbones.cut import SCRATCH_MOMENTUM
+from fakeface_bench.backbones.weights import Weights, load_imagenet, load_weights_file
+from fakeface_bench.config import HeadConfig
+from fakeface_bench.support.errors import UsageError
+
+
+def build_backbone(architecture: Architecture, image_size: int, weights: Weights) -> keras.Model:
+    """Build a frozen backbone, preprocessing inside.
+
+    Its layers are not trainable, so BatchNorm keeps its statistics whatever `fit` does around it.
+
+    Returns:
+        A model from float32 pixels 0 to 255, shape (n, image_size, image_size, 3), to a list of
+        maps: one a block of the row, then the last map.
+
+    Raises:
+        UsageError: If the architecture cannot take that size.
+        WeightsError: If the weights cannot be had or do not fit.
+    """
+    keras.utils.set_random_seed(weights.seed)
+    build = getattr(keras.applications, architecture.application)
+    shape = (image_size, image_size, 3)
+    try:
+        if weights.label == "imagenet":
+            network = load_imagenet(architecture, build, shape)
+        else:
+            network = build(include_top=False, weights=None, input_shape=shape)
+    except ValueError as error:
+        raise UsageError(f"{architecture.key} cannot take {image_size} px: {error}") from error
+    if weights.path is not None:
+        load_weights_file(network, architecture, weights.path)
+    maps = [network.get_layer(name).output for name in architecture.blocks] + [network.output]
+    tapped = keras.Model(network.input, maps, name=architecture.key)
+    tapped.trainable = False
+    pixels = keras.Input(shape, name="pixels")
+    outputs = tapped(PREPROCESSINGS[architecture.preprocessing].apply(pixels))
+    return keras.Model(pixels, outputs, name=f"{architecture.key}_backbone")
+
+
+def build_scratch_network(
+    architecture: Architecture, image_size: int, head: HeadConfig, precision: str = "float32"
+) -> keras.Model:
+    """Build an untrained network whose blocks follow the searched options.
+
+    Each block is a 3×3 convolution that halves the map: by a stride of 2, or by MaxPooling2D
+    after it where the row says so.
+
+    Returns:
+        A model from pixels 0 to 255, shape (n, image_size, image_size, 3), to a list of float32
+        maps, one a block, computed in `precision`.
+    """
+    pixels = keras.Input((image_size, image_size, 3), name="pixels")
+    x = PREPROCESSINGS[architecture.preprocessing].apply(pixels)
+    maps = []
+    stride = 1 if architecture.max_pooling else 2
+    for filters in architecture.filters:
+        x = keras.layers.Conv2D(
+            filters,
+            3,
+            strides=stride,
+            padding="same",
+            use_bias=not head.batch_norm,
+            dtype=precision,
+        )(x)
+        if head.batch_norm:
+            x = keras.layers.BatchNormalization(momentum=SCRATCH_MOMENTUM, dtype=precision)(x)
+        x = keras.layers.Activation(head.activation, dtype=precision)(x)
+        if architecture.max_pooling:
+            x = keras.layers.MaxPooling2D(dtype=precision)(x)
+        maps.append(keras.ops.cast(x, "float32"))
+    return keras.Model(pixels, maps, name=f"{architecture.key}_backbone")
+
+
+def count_macs(model: keras.Model) -> int:
+    """Return the multiply-accumulates of one image through the convolutions and dense layers.
+
+    Normalisation, activation and pooling are not counted, as is usual in the literature
+    (for instance arXiv:1905.02244, table 3).
+    """
+    total = 0
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            total += count_macs(layer)
+        elif isinstance(layer, keras.layers.SeparableConv2D):
+            positions = prod(layer.output.shape[1:3])
+            channels = layer.input.shape[-1]
+            total += positions * channels * (prod(layer.kernel_size) + layer.filters)
+        elif isinstance(layer, keras.layers.DepthwiseConv2D):
+            total += prod(layer.output.shape[1:]) * prod(layer.kernel_size)
+        elif isinstance(layer, keras.layers.Conv2D):
+            inputs = layer.input.shape[-1] // layer.groups
+            total += prod(layer.output.shape[1:]) * prod(layer.kernel_size) * inputs
+        elif isinstance(layer, keras.layers.Dense):
+            total += prod(layer.output.shape[1:]) * layer.input.shape[-1]
+    return total

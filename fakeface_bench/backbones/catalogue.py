@@ -1,0 +1,294 @@
+"""Every architecture the suite can study, as a literal table; importing it needs no TensorFlow.
+
+Pixels arrive as 0 to 255 everywhere; the right range is a fact of the architecture's row, so that
+no caller can rescale twice or not at all.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fakeface_bench.support.errors import unknown_name
+
+#: Mean BGR of ImageNet, subtracted by the original VGG (arXiv:1409.1556, section 2.1).
+CAFFE_MEANS_BGR = (103.939, 116.779, 123.68)
+#: Mean and standard deviation of ImageNet's RGB within 0 to 1, as torchvision's models use them.
+TORCH_MEANS = (0.485, 0.456, 0.406)
+TORCH_DEVIATIONS = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """One row of `PREPROCESSINGS`.
+
+    Attributes:
+        apply: From a Keras tensor of pixels 0 to 255 to what the backbone is called on.
+        low: What pixel 0 becomes, smallest over the channels.
+        high: What pixel 255 becomes, largest over the channels.
+    """
+
+    apply: Callable[[Any], Any]
+    low: float
+    high: float
+
+
+def _inside(pixels: Any) -> Any:
+    return pixels
+
+
+def _unit(pixels: Any) -> Any:
+    import keras
+
+    return keras.layers.Rescaling(1 / 255)(pixels)
+
+
+def _symmetric(pixels: Any) -> Any:
+    import keras
+
+    return keras.layers.Rescaling(1 / 127.5, offset=-1)(pixels)
+
+
+def _torch(pixels: Any) -> Any:
+    import keras
+
+    mean = [255 * m for m in TORCH_MEANS]
+    variance = [(255 * d) ** 2 for d in TORCH_DEVIATIONS]
+    return keras.layers.Normalization(mean=mean, variance=variance)(pixels)
+
+
+def _caffe(pixels: Any) -> Any:
+    import keras
+
+    return keras.layers.Rescaling(1.0, offset=[-m for m in CAFFE_MEANS_BGR])(pixels[..., ::-1])
+
+
+PREPROCESSINGS: Mapping[str, Preprocessing] = {
+    "inside": Preprocessing(_inside, 0.0, 255.0),
+    "unit": Preprocessing(_unit, 0.0, 1.0),
+    "symmetric": Preprocessing(_symmetric, -1.0, 1.0),
+    "torch": Preprocessing(_torch, -0.485 / 0.229, (1 - 0.406) / 0.225),
+    "caffe": Preprocessing(_caffe, -123.68, 255 - 103.939),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """One row of the catalogue.
+
+    Attributes:
+        key: Name on the command line.
+        application: Class in `keras.applications`; empty for a from-scratch network.
+        preprocessing: Key of `PREPROCESSINGS`, applied inside the model to pixels 0 to 255.
+        image_size: Side of the input it was made for, in pixels.
+        parameters: Number of weights without a head.
+        mmacs: Million multiply-accumulates per image at `image_size`, without a head.
+        blocks: Layers whose outputs are its blocks, from the input up; the last map comes
+            after them and is not named.
+        closing_block: Whether what follows the last named block is one more, to be trained as
+            such; otherwise, a single convolution, it goes with that block.
+        filters: Of each convolution block of a from-scratch network.
+        max_pooling: Whether such blocks shrink by MaxPooling2D; by a stride of 2 otherwise.
+        imagenet_file: Name of Keras's own weights file in its cache.
+        cpu_batch: Images a step at which the frozen backbone runs fastest on a CPU.
+        aliases: Further names on the command line.
+    """
+
+    key: str
+    application: str
+    preprocessing: str
+    image_size: int
+    parameters: int
+    mmacs: int
+    blocks: tuple[str, ...] = ()
+    closing_block: bool = True
+    filters: tuple[int, ...] = ()
+    max_pooling: bool = False
+    imagenet_file: str = ""
+    cpu_batch: int = 16
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether it is a frozen backbone that ImageNet weights exist for."""
+        return bool(self.application)
+
+    @property
+    def frozen_ends(self) -> tuple[str, ...]:
+        """Layers at whose output a frozen part may end, from the input up."""
+        return self.blocks if self.closing_block else self.blocks[:-1]
+
+
+def _inverted_residuals(count: int, plain: tuple[int, ...]) -> tuple[str, ...]:
+    """Name MobileNetV3's blocks: the addition, or the projection where there is no shortcut."""
+    stems = ["expanded_conv" if i == 0 else f"expanded_conv_{i}" for i in range(count)]
+    return tuple(f"{stem}_{'project_bn' if i in plain else 'add'}" for i, stem in enumerate(stems))
+
+
+_MOBILENET_V2_PLAIN = (1, 3, 6, 10, 13, 16)
+_EFFICIENTNET_REPEATS = {1: 1, 2: 2, 3: 2, 4: 3, 5: 5, 6: 8}
+_XCEPTION_BLOCKS = (
+    "block1_conv2_act",
+    "block2_pool",
+    "block3_pool",
+    "block4_pool",
+    *(f"block{i}_sepconv3_bn" for i in range(5, 13)),
+    "block13_pool",
+)
+
+ARCHITECTURES: tuple[Architecture, ...] = (
+    Architecture(
+        key="simple_cnn",
+        application="",
+        preprocessing="unit",
+        image_size=176,
+        parameters=23_584,
+        mmacs=21,
+        filters=(16, 32, 64),
+    ),
+    Architecture(
+        key="simple_cnn_pool",
+        application="",
+        preprocessing="unit",
+        image_size=176,
+        parameters=97_440,
+        mmacs=120,
+        filters=(16, 32, 64, 128),
+        max_pooling=True,
+    ),
+    Architecture(
+        key="mobilenetv3_small",
+        application="MobileNetV3Small",
+        preprocessing="inside",
+        image_size=224,
+        parameters=939_120,
+        mmacs=55,
+        blocks=_inverted_residuals(11, plain=(0, 1, 3, 6, 8)),
+        closing_block=False,
+        imagenet_file="weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5",
+        cpu_batch=32,
+    ),
+    Architecture(
+        key="mobilenetv3_large",
+        application="MobileNetV3Large",
+        preprocessing="inside",
+        image_size=224,
+        parameters=2_996_352,
+        mmacs=214,
+        blocks=_inverted_residuals(15, plain=(1, 3, 6, 10, 12)),
+        closing_block=False,
+        imagenet_file="weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5",
+        cpu_batch=8,
+        aliases=("mobilenetv3",),
+    ),
+    Architecture(
+        key="mobilenetv2",
+        application="MobileNetV2",
+        preprocessing="symmetric",
+        image_size=224,
+        parameters=2_257_984,
+        mmacs=299,
+        blocks=(
+            "expanded_conv_project_BN",
+            *(
+                f"block_{i}_{'project_BN' if i in _MOBILENET_V2_PLAIN else 'add'}"
+                for i in range(1, 17)
+            ),
+        ),
+        closing_block=False,
+        imagenet_file="mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+    ),
+    Architecture(
+        key="efficientnetv2b0",
+        application="EfficientNetV2B0",
+        preprocessing="inside",
+        image_size=224,
+        parameters=5_919_312,
+        mmacs=717,
+        blocks=tuple(
+            f"block{stage}{'abcdefgh'[i]}_{'add' if i else 'project_bn'}"
+            for stage, repeats in _EFFICIENTNET_REPEATS.items()
+            for i in range(repeats)
+            if not (stage == 1 and i == 0)
+        ),
+        closing_block=False,
+        imagenet_file="efficientnetv2-b0_notop.h5",
+    ),
+    Architecture(
+        key="resnet50v2",
+        application="ResNet50V2",
+        preprocessing="symmetric",
+        image_size=224,
+        parameters=23_564_800,
+        mmacs=3480,
+        blocks=("conv2_block3_out", "conv3_block4_out", "conv4_block6_out"),
+        imagenet_file="resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    ),
+    Architecture(
+        key="densenet121",
+        application="DenseNet121",
+        preprocessing="torch",
+        image_size=224,
+        parameters=7_037_504,
+        mmacs=2833,
+        blocks=("pool1", "pool2_conv", "pool3_conv", "pool4_conv"),
+        imagenet_file="densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    ),
+    Architecture(
+        key="xception",
+        application="Xception",
+        preprocessing="symmetric",
+        image_size=299,
+        parameters=20_861_480,
+        mmacs=8355,
+        blocks=_XCEPTION_BLOCKS,
+        imagenet_file="xception_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    ),
+    Architecture(
+        key="convnext_tiny",
+        application="ConvNeXtTiny",
+        preprocessing="inside",
+        image_size=224,
+        parameters=27_820_128,
+        mmacs=4455,
+        blocks=(
+            "convnext_tiny_stage_0_block_2_identity",
+            "convnext_tiny_stage_1_block_2_identity",
+            "convnext_tiny_stage_2_block_8_identity",
+        ),
+        imagenet_file="convnext_tiny_notop.h5",
+    ),
+    Architecture(
+        key="vgg16",
+        application="VGG16",
+        preprocessing="caffe",
+        image_size=224,
+        parameters=14_714_688,
+        mmacs=15_347,
+        blocks=tuple(f"block{i}_pool" for i in range(1, 5)),
+        imagenet_file="vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    ),
+    Architecture(
+        key="vgg19",
+        application="VGG19",
+        preprocessing="caffe",
+        image_size=224,
+        parameters=20_024_384,
+        mmacs=19_508,
+        blocks=tuple(f"block{i}_pool" for i in range(1, 5)),
+        imagenet_file="vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    ),
+)
+
+
+def architecture_named(name: str) -> Architecture:
+    """Return the row with this key or alias.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    names: Mapping[str, Architecture] = {
+        known: row for row in ARCHITECTURES for known in (row.key, *row.aliases)
+    }
+    if name not in names:
+        raise unknown_name("architecture", name, names)
+    return names[name]

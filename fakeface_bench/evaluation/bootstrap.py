@@ -1,0 +1,284 @@
+"""How far metrics could lie from the truth: 95 % intervals over images, resampled all at once.
+
+Intervals cover the draw of images alone: neither another training run nor another dataset. A
+resample is a column of counts, shape (n, columns), so that no resample is scored by itself: calls
+and errors are matrix products, ranks are cumulated counts over scores sorted once.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import t as student_t
+
+from fakeface_bench.config import FAKE, REAL
+from fakeface_bench.records.study import ECE_BINS, FloatArray, LabelArray
+
+RESAMPLES = 1000
+#: Two-sided 95 % point of the normal distribution.
+Z_95 = 1.959963984540054
+#: Array elements held at once while resampling, some 100 MB in all.
+ELEMENTS_AT_ONCE = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A 95 % confidence interval."""
+
+    low: float
+    high: float
+
+
+def wilson_interval(successes: int, n: int) -> Interval:
+    """Return the Wilson score interval of a share, sound near 0 and 1 where the normal is not.
+
+    Source: Wilson (1927), "Probable inference, the law of succession, and statistical
+    inference"; recommended by Brown, Cai & DasGupta (2001), "Interval estimation for a
+    binomial proportion".
+    """
+    share = successes / n
+    scale = 1 + Z_95**2 / n
+    centre = (share + Z_95**2 / (2 * n)) / scale
+    half = Z_95 / scale * sqrt(share * (1 - share) / n + Z_95**2 / (4 * n**2))
+    return Interval(max(0.0, centre - half), min(1.0, centre + half))
+
+
+def cross_validated_interval(scores: FloatArray, folds: int) -> Interval:
+    """Return the corrected resampled t interval of a mean over repeated cross-validation.
+
+    Folds share their training images, so their scores vary together: the variance of the mean is
+    (1/k + 1/(folds - 1)) times theirs, k scores in all. Source: Nadeau & Bengio (2003), "Inference
+    for the generalization error", equation 9.
+
+    Args:
+        scores: Of each fold of each repeat, shape (k,).
+        folds: Of one repeat.
+    """
+    spread = float(np.std(scores, ddof=1)) * sqrt(1 / len(scores) + 1 / (folds - 1))
+    half = float(student_t.ppf(0.975, len(scores) - 1)) * spread
+    middle = float(np.mean(scores))
+    return Interval(middle - half, middle + half)
+
+
+def roc_auc_interval(y_true: LabelArray, y_score: FloatArray, seed: int = 0) -> Interval:
+    """Return the percentile interval of ROC AUC over 1000 stratified bootstrap resamples.
+
+    Real and fake images are drawn anew separately, with replacement, each class at its size.
+    Where no pair is misordered every resample agrees, and the interval shrinks to (1, 1): that
+    is the method's limit, not certainty. Source: Efron & Tibshirani (1993), "An introduction
+    to the bootstrap", chapter 13.
+    """
+    return percentile_interval(resampled_roc_auc(y_true, y_score, seed))
+
+
+def percentile_interval(values: FloatArray) -> Interval:
+    """Return what holds the middle 95 % of resampled values, shape (resamples,)."""
+    low, high = np.quantile(values, (0.025, 0.975))
+    return Interval(float(low), float(high))
+
+
+def resampled_roc_auc(y_true: LabelArray, y_score: FloatArray, seed: int) -> FloatArray:
+    """Return the ROC AUC of each resample, shape (1000,).
+
+    ROC AUC is the share of (fake, real) pairs in order, ties counting half. With the real
+    images sorted once, the pairs that a fake image wins in a resample are read off
+    cumulated draws, so that no resample is sorted.
+    """
+    real = np.sort(y_score[y_true == REAL])
+    fake = y_score[y_true == FAKE]
+    below = np.searchsorted(real, fake, side="left")
+    up_to = np.searchsorted(real, fake, side="right")
+    rng = np.random.default_rng(seed)
+    values = np.empty(RESAMPLES)
+    at_once = max(1, ELEMENTS_AT_ONCE // len(y_true))
+    for start in range(0, RESAMPLES, at_once):
+        rows = np.arange(min(at_once, RESAMPLES - start))[:, None]
+        cumulated = _cumulated_draws(rng, len(rows), len(real))
+        drawn = rng.integers(len(fake), size=(len(rows), len(fake)))
+        doubled = cumulated[rows, below[drawn]] + cumulated[rows, up_to[drawn]]
+        values[start : start + len(rows)] = doubled.mean(axis=1) / (2 * len(real))
+    return values
+
+
+def _cumulated_draws(rng: np.random.Generator, rows: int, n: int) -> npt.NDArray[np.int64]:
+    """Draw n of n items in each row, and count the draws among the first 0, 1, ... n items."""
+    drawn = rng.integers(n, size=(rows, n)) + n * np.arange(rows)[:, None]
+    counts = np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)
+    return np.pad(np.cumsum(counts, axis=1), ((0, 0), (1, 0)))
+
+
+Figures = Mapping[str, FloatArray]
+#: Of the metrics of recall, per cent of the real images that may be called fake.
+_FALSE_ALARM_PERCENTS = (1, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Resamples:
+    """A portion of the resamples: which of all, and how often each drew each image."""
+
+    rows: slice
+    counts: FloatArray
+
+
+def stratified_resamples(y_true: LabelArray, seed: int) -> Iterator[Resamples]:
+    """Yield 1000 bootstrap resamples by portions, each class drawn anew at its size.
+
+    Args:
+        y_true: 1 for fake, shape (n,); one class will do.
+        seed: Of the draws.
+    """
+    rng = np.random.default_rng(seed)
+    at_once = max(1, ELEMENTS_AT_ONCE // len(y_true))
+    for start in range(0, RESAMPLES, at_once):
+        counts = _drawn(rng, y_true, min(at_once, RESAMPLES - start))
+        yield Resamples(slice(start, start + counts.shape[1]), counts)
+
+
+def joined(portions: Sequence[Mapping[str, FloatArray]]) -> dict[str, FloatArray]:
+    """Join what was computed portion by portion: each figure in every resample, shape (1000,)."""
+    return {key: np.concatenate([p[key] for p in portions]) for key in portions[0]}
+
+
+def _drawn(rng: np.random.Generator, y_true: LabelArray, columns: int) -> FloatArray:
+    """Count how often each image is drawn, shape (n, columns)."""
+    counts = np.empty((len(y_true), columns))
+    for label in (REAL, FAKE):
+        members = np.flatnonzero(y_true == label)
+        if len(members):
+            evenly = np.full(len(members), 1 / len(members))
+            counts[members] = rng.multinomial(len(members), evenly, columns).T
+    return counts
+
+
+class Calls:
+    """What is called fake and real at a threshold; one class will do."""
+
+    def __init__(self, y_true: LabelArray, y_score: FloatArray, threshold: float) -> None:
+        called, fake = y_score >= threshold, y_true == FAKE
+        rows = (fake, ~fake, fake & called, ~fake & called)
+        self._rows = np.array(rows, dtype=np.float64)
+
+    def figures(self, counts: FloatArray) -> dict[str, FloatArray]:
+        """Return the share of right calls, recalls, precision and F1 in each column of counts.
+
+        As in `METRICS`, and `false_alarm_rate`, the share of real images called fake. A share of
+        nothing is 0.
+        """
+        fakes, reals, true_fake, false_fake = self._rows @ counts
+        true_real, wrong = reals - false_fake, false_fake + fakes - true_fake
+        recall, false_alarms = _share(true_fake, fakes), _share(false_fake, reals)
+        f1_fake, f1_real = (
+            _share(2 * found, 2 * found + wrong) for found in (true_fake, true_real)
+        )
+        return {
+            "accuracy": (true_fake + true_real) / (fakes + reals),
+            "balanced_accuracy": (recall + 1 - false_alarms) / 2,
+            "precision_fake": _share(true_fake, true_fake + false_fake),
+            "recall_fake": recall,
+            "f1_fake": f1_fake,
+            "f1_real": f1_real,
+            "f1_macro": (f1_fake + f1_real) / 2,
+            "false_alarm_rate": false_alarms,
+        }
+
+
+class Ranks:
+    """How real and fake images rank against each other; both classes must be there."""
+
+    def __init__(self, y_true: LabelArray, y_score: FloatArray) -> None:
+        self._real, self._fake = (np.flatnonzero(y_true == label) for label in (REAL, FAKE))
+        order = np.argsort(y_score[self._real], kind="stable")
+        real, fake = y_score[self._real][order], y_score[self._fake]
+        self._ranked = self._real[order]
+        self._below = np.searchsorted(real, fake, side="left")
+        self._up_to = np.searchsorted(real, fake, side="right")
+
+    def roc_auc(self, counts: FloatArray) -> FloatArray:
+        """Return the share of (fake, real) pairs in order, ties half, in each column of counts."""
+        of_fakes = counts[self._fake]
+        up_to = np.zeros((len(self._ranked) + 1, counts.shape[1]))
+        np.cumsum(counts[self._ranked], axis=0, out=up_to[1:])
+        pairs = of_fakes.sum(axis=0) * up_to[-1]
+        won = np.einsum("ij,ij->j", of_fakes, up_to[self._up_to])
+        if not np.array_equal(self._below, self._up_to):
+            won = (won + np.einsum("ij,ij->j", of_fakes, up_to[self._below])) / 2
+        return np.asarray(won / pairs)
+
+
+class _Curves:
+    """What is found as the threshold sinks; both classes must be there."""
+
+    def __init__(self, y_true: LabelArray, y_score: FloatArray) -> None:
+        self._order = np.argsort(-y_score, kind="stable")
+        self._is_fake = (y_true[self._order] == FAKE)[:, None]
+        differs = np.diff(y_score[self._order]) != 0
+        #: Where a threshold may lie: after the last of equal scores.
+        self._ends = np.flatnonzero(np.append(differs, True))
+
+    def figures(self, counts: FloatArray) -> dict[str, FloatArray]:
+        """Return average precision, and recall at each rate of false alarms.
+
+        Average precision sums precision over the steps of recall, without interpolation, as
+        scikit-learn does.
+        """
+        drawn = counts[self._order]
+        called = np.cumsum(drawn, axis=0)[self._ends]
+        found = np.cumsum(drawn * self._is_fake, axis=0)[self._ends]
+        fakes, false_alarms = found[-1], called - found
+        steps = np.diff(found, axis=0, prepend=0)
+        precision = found / np.maximum(called, 1)
+        figures = {"average_precision": np.einsum("ij,ij->j", steps, precision) / fakes}
+        for percent in _FALSE_ALARM_PERCENTS:
+            allowed = 100 * false_alarms <= percent * false_alarms[-1]
+            most = np.where(allowed, found, 0).max(axis=0)
+            figures[f"recall_at_{percent}pct_fpr"] = most / fakes
+        return figures
+
+
+class _Errors:
+    """How far the probabilities are from the labels."""
+
+    def __init__(self, y_true: LabelArray, y_score: FloatArray) -> None:
+        smallest = np.finfo(y_score.dtype).eps
+        of_label = np.clip(np.where(y_true == FAKE, y_score, 1 - y_score), smallest, 1 - smallest)
+        bins = np.minimum((y_score * ECE_BINS).astype(int), ECE_BINS - 1)
+        gaps = (bins == np.arange(ECE_BINS)[:, None]) * (y_score - y_true)
+        self._rows = np.vstack([-np.log(of_label), (y_score - y_true) ** 2, gaps])
+
+    def figures(self, counts: FloatArray) -> dict[str, FloatArray]:
+        """Return log loss, Brier score and expected calibration error in each column of counts."""
+        log_loss, brier, *gaps = self._rows @ counts / counts.sum(axis=0)
+        return {"log_loss": log_loss, "brier": brier, "ece": np.abs(gaps).sum(axis=0)}
+
+
+class WeightedFigures:
+    """Every row of `METRICS`, and `false_alarm_rate`, of one model's scores."""
+
+    def __init__(self, y_true: LabelArray, y_score: FloatArray, threshold: float) -> None:
+        """Sort once; both classes must be there.
+
+        Args:
+            y_true: 1 for fake, shape (n,).
+            y_score: Probability of fake, within 0 and 1, shape (n,).
+            threshold: Score from which an image is called fake.
+        """
+        self._calls = Calls(y_true, y_score, threshold)
+        self._ranks = Ranks(y_true, y_score)
+        self._curves = _Curves(y_true, y_score)
+        self._errors = _Errors(y_true, y_score)
+
+    def figures(self, counts: FloatArray) -> dict[str, FloatArray]:
+        """Return each figure, by key, in each column of counts, shape (n, columns)."""
+        return {
+            **self._calls.figures(counts),
+            "roc_auc": self._ranks.roc_auc(counts),
+            **self._curves.figures(counts),
+            **self._errors.figures(counts),
+        }
+
+
+def _share(part: FloatArray, whole: FloatArray) -> FloatArray:
+    """Divide counts; 0 where there is nothing."""
+    return np.asarray(part / np.maximum(whole, 1))

@@ -1,0 +1,1 @@
+"""The jobs beside a study: compare, suite, evaluate, generalise, robustness, predict, audit."""

@@ -1,0 +1,45 @@
+"""One audit: what is wrong with a dataset, found and recorded before anything is trained on it."""
+
+from dataclasses import dataclass
+
+from fakeface_bench.config import AuditConfig
+from fakeface_bench.data.audit import Audit
+from fakeface_bench.data.sources import source_names
+from fakeface_bench.report.audit_page import write_audit_report
+from fakeface_bench.report.audit_text import audit_markdown, audit_metrics
+from fakeface_bench.resolve import check_audit
+from fakeface_bench.study.preparation import prepare_dataset
+from fakeface_bench.support.progress import Progress
+from fakeface_bench.tracking import names
+from fakeface_bench.tracking.lifetime import tracked_run
+from fakeface_bench.tracking.runs import publish
+from fakeface_bench.tracking.store import open_store
+
+
+@dataclass(frozen=True, slots=True)
+class AuditOutcome:
+    """What a finished audit leaves: its findings, and where MLflow holds them."""
+
+    audit: Audit
+    run_id: str
+    experiment_id: str
+
+
+def run_audit(config: AuditConfig, progress: Progress) -> AuditOutcome:
+    """Audit a dataset and record the findings in MLflow.
+
+    Raises:
+        FakefaceError: For whatever a user can mend; an opened MLflow run is then FAILED and says
+            why.
+    """
+    check_audit(config)
+    open_store()
+    title = f"audit of {'+'.join(source_names(config.data))}"
+    with tracked_run("audit", title, config.as_params()) as run:
+        audit = prepare_dataset(config.data, config.seed, progress, config.classes).audit
+        run.tag({names.DATASET: audit.name, names.DATASET_DIGEST: audit.digest})
+        run.log_dataset(audit.name, audit.digest, audit.used, audit.folders)
+        run.log_figures(audit_metrics(audit))
+        run.tag({names.NOTE: audit_markdown(audit)})
+        publish(run, config.output, lambda draft: write_audit_report(audit, draft), progress)
+    return AuditOutcome(audit, run.run_id, run.experiment_id)

@@ -1,0 +1,165 @@
+"""One evaluation: a finished model on datasets that nothing of it was selected on."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fakeface_bench.config import EvaluateConfig
+from fakeface_bench.evaluation.metrics import estimates, part_estimates
+from fakeface_bench.jobs.test_sets import TestSet, whole_set
+from fakeface_bench.jobs.trained_model import Trained, open_trained
+from fakeface_bench.records.study import ScoredSplit
+from fakeface_bench.records.transfer import Estimate, SetScores
+from fakeface_bench.report.model_card import with_elsewhere
+from fakeface_bench.report.saved_study import write_set_predictions
+from fakeface_bench.report.transfer_page import (
+    evaluation_markdown,
+    evaluation_sentences,
+    write_evaluation_report,
+)
+from fakeface_bench.resolve import check_evaluate
+from fakeface_bench.support.errors import DataError, ModelError
+from fakeface_bench.support.progress import Progress
+from fakeface_bench.tracking import names
+from fakeface_bench.tracking.lifetime import tracked_run
+from fakeface_bench.tracking.registry import MAX_DESCRIPTION, describe_version, descriptions_of
+from fakeface_bench.tracking.runs import publish
+from fakeface_bench.tracking.store import open_store
+
+
+def score_set(trained: Trained, test_set: TestSet, progress: Progress) -> SetScores:
+    """Score a model on a test set, without the images that it saw or copies of them.
+
+    Args:
+        trained: The model.
+        test_set: Images it is scored on.
+        progress: Told how far it is, and warned of images that are left out.
+
+    Raises:
+        DataError: If it saw all of them.
+    """
+    rows, overlap = trained.unseen(test_set, progress)
+    if rows.empty:
+        raise DataError(
+            f"{trained.model.label}, trained on {trained.model.data}, saw every image of "
+            f"{test_set.name} that it was to be tested on, or copies of them: nothing is left."
+        )
+    scores = trained.scores(test_set, progress)[rows.index.to_numpy()]
+    labels = rows["label"].to_numpy(np.uint8)
+    threshold = trained.model.threshold
+    is_own, is_part = trained.seen.share_tested(rows["digest"])
+    figures = estimates(labels, scores, threshold)
+    return SetScores(
+        model=trained.model,
+        data=test_set.name,
+        chosen=test_set.chosen,
+        is_own=is_own,
+        is_part=is_part,
+        kinds=test_set.kinds,
+        digests=tuple(rows["digest"]),
+        scored=ScoredSplit(
+            y_true=labels,
+            y_score=scores,
+            paths=tuple(rows["path"]),
+            sources=tuple(rows["source"]),
+            tiers=tuple(rows["tier"]),
+            categories=tuple(rows["category"]),
+            threshold=threshold,
+            metrics={key: figure.value for key, figure in figures.items()},
+        ),
+        figures=figures,
+        parts=part_estimates(labels, scores, threshold, rows["source"], rows["tier"]),
+        overlap=overlap,
+        floor=test_set.floor,
+        source_floors=test_set.source_floors,
+    )
+
+
+def estimate_metrics(place: str, figures: Mapping[str, Estimate]) -> Iterator[tuple[str, float]]:
+    """Yield figures and the ends of their intervals under MLflow's names.
+
+    Args:
+        place: That the names begin with.
+        figures: By key.
+    """
+    for key, figure in figures.items():
+        yield f"{place}/{key}", figure.value
+        yield f"{place}/{key}_low", figure.low
+        yield f"{place}/{key}_high", figure.high
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationOutcome:
+    """What an evaluation leaves: the figures, and where MLflow and a folder hold them."""
+
+    scores: tuple[SetScores, ...]
+    run_id: str
+    experiment_id: str
+    folder: Path | None
+
+
+def run_evaluation(config: EvaluateConfig, progress: Progress) -> EvaluationOutcome:
+    """Score a finished model on other datasets and record it in MLflow.
+
+    Raises:
+        FakefaceError: For whatever a user can mend; the MLflow run is then FAILED and says why.
+    """
+    check_evaluate(config)
+    open_store()
+    with tracked_run("evaluation", "evaluation", config.as_params()) as run:
+        trained = open_trained(config.model, run.experiment_id, progress, config.allow_unsafe_model)
+        model = trained.model
+        run.tag({names.MODEL: model.label, names.EVALUATED: model.run_id})
+        sets = [
+            whole_set(data, config.limit, progress, config.classes) for data in config.test_sets
+        ]
+        tested = ", ".join(test_set.name for test_set in sets)
+        run.tag({names.RUN_NAME: f"{model.label}, trained on {model.data}, on {tested}"})
+        scores = tuple(score_set(trained, test_set, progress) for test_set in sets)
+        told = zip(scores, evaluation_sentences(scores), strict=True)
+        elsewhere = [text for cell, text in told if not cell.is_own and not cell.is_part]
+        for test_set in sets:
+            index = test_set.index
+            run.log_dataset(index.name, index.digest, index.frame, index.folders, "test")
+        run.tag(
+            {
+                names.DATASET: ", ".join(cell.data for cell in scores),
+                names.ELSEWHERE: "\n".join(elsewhere),
+                names.NOTE: evaluation_markdown(scores),
+            }
+        )
+        run.log_figures(dict(_figures(scores)))
+        _tell_registry(model.run_id, elsewhere, progress)
+        folder = publish(run, config.output, lambda draft: _write(scores, draft), progress)
+    return EvaluationOutcome(scores, run.run_id, run.experiment_id, folder)
+
+
+def _tell_registry(run_id: str, found: Sequence[str], progress: Progress) -> None:
+    """Let the registered versions of a model say how it did elsewhere."""
+    if not run_id:
+        return
+    try:
+        for version, described in descriptions_of(run_id).items():
+            told = with_elsewhere(described, found)[:MAX_DESCRIPTION]
+            describe_version(version, told, {})
+    except ModelError as error:
+        progress.warn(f"the figures stand in MLflow, but not with the registered model: {error}")
+
+
+def _figures(scores: Sequence[SetScores]) -> Iterator[tuple[str, float]]:
+    for cell in scores:
+        place = f"evaluate/{names.metric_part(cell.data)}"
+        yield f"{place}/images", float(cell.images)
+        yield f"{place}/left_out", float(cell.overlap.images)
+        if cell.floor:
+            yield f"{place}/shortcut_auc", cell.floor.roc_auc
+        yield from estimate_metrics(place, cell.figures)
+        for part, figures in cell.parts.items():
+            yield from estimate_metrics(f"{place}/{names.metric_part(part)}", figures)
+
+
+def _write(scores: Sequence[SetScores], folder: Path) -> None:
+    write_evaluation_report(scores, folder)
+    write_set_predictions(scores, folder)

@@ -1,0 +1,164 @@
+"""Test sets that finished models are scored on: nothing is selected, searched or fitted on them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from fakeface_bench.config import REAL, listed
+from fakeface_bench.data.index import ImageIndex, fake_kinds, indexed
+from fakeface_bench.data.selection import report_skipped, report_unreadable, select_files
+from fakeface_bench.data.sources import prepare_sources
+from fakeface_bench.data.survey import survey_sources
+from fakeface_bench.evaluation.shortcut import shortcut_floors
+from fakeface_bench.records.study import ShortcutFloor
+from fakeface_bench.study.preparation import PreparedDataset, prepare_dataset
+from fakeface_bench.support.errors import DataError, UsageError
+from fakeface_bench.support.progress import Progress
+from fakeface_bench.tracking.studies import study_named
+
+TEST = "test"
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Images that models are scored on.
+
+    Attributes:
+        name: For people.
+        chosen: Which images of the dataset they are, in words.
+        index: Of them, every row in the split `test`; it may hold one class only.
+        signatures: What each looks like, in the order of the index, as `data.facts` makes it.
+        kinds: How the fakes of each source were made; empty where that is not known.
+        floor: What the metadata of all the dataset's files would score, where it was measurable.
+        source_floors: The same of each of several sources, by its name.
+    """
+
+    name: str
+    chosen: str
+    index: ImageIndex
+    signatures: pd.Series
+    kinds: Mapping[str, str]
+    floor: ShortcutFloor | None = None
+    source_floors: Mapping[str, ShortcutFloor] = field(default_factory=dict)
+
+    # Its name begins as those of test classes do.
+    __test__ = False
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """Its images, as rows of the index."""
+        return self.index.split(TEST)
+
+
+def whole_set(data: str, limit: int, progress: Progress, classes: str = "") -> TestSet:
+    """Return the official test split of a dataset that has one, else all its images.
+
+    Args:
+        data: As in `StudyConfig`; one class suffices.
+        limit: At most this many images of each class; 0 for all.
+        progress: Told how far it is, and warned of what is left out.
+        classes: As in `StudyConfig`.
+
+    Raises:
+        DataError: If the labels cannot be told, or nothing is left.
+    """
+    sources = prepare_sources(data, progress, classes)
+    survey = survey_sources(sources, progress, one_class=True)
+    report_skipped(survey, progress)
+    # Of the project's own split, which is not used here, the seed does not matter.
+    files = select_files(survey, seed=0)
+    report_unreadable(files, progress)
+    used = files[files["left_out"] == ""]
+    official = survey.files.loc[used.index, "split"]
+    of_source = survey.files["split"].eq(TEST).groupby(survey.files["source"]).any()
+    tested = used["source"].map(of_source)
+    used = used[~tested | (official == TEST)]
+    words = {True: "all images", False: "its official test split"}
+    chosen = " and ".join(words[is_all] for is_all in sorted(set(~tested[used.index])))
+    if limit:
+        chosen += f", at most {limit:,} a class"
+    index = indexed(survey, survey.name, _ordered(used, limit))
+    floors = shortcut_floors(files)
+    return _test_set(data, index, chosen, survey.files, floors)
+
+
+def held_out(
+    data: str, dataset: PreparedDataset, index: ImageIndex, part: Sequence[str] = ()
+) -> TestSet:
+    """Return the test split that a study of a dataset is scored on.
+
+    Args:
+        data: As in `StudyConfig`.
+        dataset: Made ready.
+        index: As the study uses it.
+        part: Names of tiers or sources: only these fakes, and the real images of these sources, or
+            all of them where they are tiers.
+    """
+    rows = index.split(TEST)
+    name = index.name
+    if part:
+        of_tiers = rows["tier"].isin(part) | (rows["label"] == REAL)
+        tiered = bool(rows["tier"].isin(part).any())
+        rows = rows[rows["source"].isin(part) | (of_tiers & tiered)]
+        name = f"{name}: {' and '.join(part)}"
+    chosen = ImageIndex(name, index.folders, rows.reset_index(drop=True))
+    floors = {"": dataset.audit.floor, **dataset.audit.source_floors}
+    known = {key: floor for key, floor in floors.items() if floor is not None}
+    return _test_set(data, chosen, "its held-out test split", dataset.survey.files, known)
+
+
+def study_test_set(run_id: str, progress: Progress) -> TestSet:
+    """Return the very test split that a study was scored on.
+
+    Args:
+        run_id: Of its MLflow run.
+        progress: Told how far it is.
+
+    Raises:
+        UsageError: If it is no finished study.
+        DataError: If its dataset is not on this machine any more, or has changed.
+    """
+    study = study_named(run_id)
+    params = study.params
+    seed, limit = (int(float(params[name])) for name in ("seed", "limit"))
+    left_out = listed(params.get("leave_out", ""))
+    try:
+        dataset = prepare_dataset(params["data"], seed, progress, params.get("classes", ""))
+    except UsageError as error:
+        raise DataError(
+            f"the dataset of the study {run_id} cannot be read here: {error}"
+        ) from error
+    index = dataset.index(limit, progress, left_out)
+    if index.split_digest(TEST) != study.test_digest:
+        raise DataError(
+            f"{params['data']} has other test images than when the study {run_id} was run; name a "
+            "test set with data=."
+        )
+    return held_out(params["data"], dataset, index)
+
+
+def _ordered(files: pd.DataFrame, limit: int) -> pd.DataFrame:
+    rows = files.assign(split=TEST).sort_values(["digest", "source", "path"])
+    return rows.groupby("label").head(limit) if limit else rows
+
+
+def _test_set(
+    data: str,
+    index: ImageIndex,
+    chosen: str,
+    files: pd.DataFrame,
+    floors: Mapping[str, ShortcutFloor],
+) -> TestSet:
+    if index.frame.empty:
+        raise DataError(f"no image of {index.name} is left to test on.")
+    looks = files.drop_duplicates("digest").set_index("digest")["signature"]
+    return TestSet(
+        name=index.name,
+        chosen=chosen,
+        index=index,
+        signatures=looks.loc[index.split(TEST)["digest"]].reset_index(drop=True),
+        kinds=fake_kinds(data, index),
+        floor=floors.get(""),
+        source_floors={name: floor for name, floor in floors.items() if name},
+    )

@@ -1,1 +1,0 @@
-"""Heads, and the models they make with a backbone."""

@@ -1,0 +1,392 @@
+"""A comparison in words: the verdict, what to mind, and markdown for its MLflow run.
+
+Every sentence follows from the numbers by a rule; a tie is said only where the paired interval has
+room for no difference.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fakeface_bench.analysis.comparison import SIGNIFICANT, Comparison, Standing, Step
+from fakeface_bench.config import StudyConfig, option_told
+from fakeface_bench.records.study import LeftOut
+from fakeface_bench.report.comparison_tables import (
+    STEPS_HEADER,
+    cost_rows,
+    leaderboard_rows,
+    quality_rows,
+    step_rows,
+    unmeasured_told,
+)
+from fakeface_bench.report.format import (
+    cost,
+    escaped,
+    listed,
+    p_told,
+    percent_right,
+    points,
+    points_range,
+    prose,
+    sentence_end,
+    table,
+)
+from fakeface_bench.report.results import few_images_told
+from fakeface_bench.support.text import elided
+
+
+def beside_the_best(step: Step) -> str:
+    """Tell in a few words how near it comes, and how much could hide."""
+    if not step.is_tie:
+        return "not shown to be worse than the best, though it may well be"
+    room = f" (it could be ahead by up to {points(step.could_be_ahead)} points)"
+    return f"a tie with the best{room * (step.could_be_ahead > 0)}, and cheaper"
+
+
+def not_shown(step: Step, images: str) -> list[str]:
+    """Tell of the cheapest study that is not shown to be worse than the best."""
+    lower, upper = step.lower, step.upper
+    adjusted = f", {p_told(step.adjusted_p)} adjusted for {step.tests} tests" * (step.tests > 1)
+    return [
+        f"{lower.label} is the cheapest study whose accuracy is not shown to be worse than that of "
+        f"the best, {upper.label}{_how_sure(step)}.",
+        f"Of {images} {lower.label} is right on {percent_right(lower.accuracy.value)} and cost "
+        f"{cost_told(lower)} from a cold start; {upper.label} is right on "
+        f"{percent_right(upper.accuracy.value)} and cost {cost_told(upper)}.",
+        f"{upper.label} is ahead by {points(step.accuracy.value)} points (95 % "
+        f"{points_range(step.accuracy.interval)}; McNemar's test {p_told(step.test.p)}{adjusted}).",
+        *_hidden(step, images),
+        *_off_the_front(lower, upper),
+    ]
+
+
+def _how_sure(step: Step) -> str:
+    if step.is_tie:
+        return ": the two are a tie"
+    beside = " once adjusted" if step.test.p < SIGNIFICANT <= step.adjusted_p else ""
+    return (
+        ", though it may well be: the interval leaves 0 out, and the test"
+        f"{beside} does not confirm it"
+    )
+
+
+def _off_the_front(chosen: Standing, best: Standing) -> list[str]:
+    """Tell of the odd case in which a study shown to be worse is as cheap and as accurate."""
+    if chosen.on_front:
+        return []
+    return [
+        f"{chosen.label} is not on the front: a study as cheap and as accurate, or better, is "
+        f"itself shown to be less accurate than {best.label}."
+    ]
+
+
+def _hidden(step: Step, images: str) -> list[str]:
+    """Tell what difference there is still room for."""
+    name, most = step.upper.label, points(step.could_be_ahead)
+    if not step.test.only_first + step.test.only_second:
+        return [
+            f"The two kept models are right on exactly the same images; with {images}, a true "
+            f"difference of up to {most} points is still not ruled out."
+        ]
+    room = (
+        f"Not shown is not the same as equal: that {name} is ahead by up to {most} points is not "
+        "ruled out."
+        if step.could_be_ahead > 0
+        else f"The interval has no room for {name} being ahead."
+    )
+    luck = f"{name}'s kept model alone is shown to be ahead; its mean over seeds is not."
+    return [room, luck] if step.is_kept_shown else [room]
+
+
+def cost_told(standing: Standing) -> str:
+    """Write what a study cost from a cold start, in a sentence."""
+    return cost(standing.study.ledger, standing.cold_seconds)
+
+
+ALL_IMAGES = option_told("limit", StudyConfig().limit)
+
+
+def cost_cautions(comparison: Comparison) -> list[str]:
+    """Say in what the studies differ that moves costs; what is not known is no difference."""
+    studies = comparison.studies
+    trials = _span([study.trials for study in studies if study.trials])
+    seeds = _span([len(study.seeds) for study in studies])
+    found = []
+    if len({study.machine for study in studies if study.machine}) > 1:
+        found.append("the studies ran on different machines.")
+    if trials:
+        found.append(f"the searches hold different numbers of trials {trials}.")
+    if seeds:
+        found.append(
+            f"the studies have different numbers of seeds {seeds}, and each is charged its own."
+        )
+    return [
+        f"Mind the costs: {sentence}" if place == 0 else f"{sentence[0].upper()}{sentence[1:]}"
+        for place, sentence in enumerate(found)
+    ]
+
+
+def data_cautions(comparison: Comparison) -> list[str]:
+    """Say what part of the data was used, and at what sizes, where that is not as usual."""
+    found = []
+    if few := few_images_told(comparison.images):
+        found.append(f"Mind the test images: {few}")
+    limits = {study.settings.get("limit", ALL_IMAGES) for study in comparison.studies}
+    if limits != {ALL_IMAGES}:
+        told = " and ".join(sorted(limits)).replace("limit ", "")
+        found.append(
+            f"Mind the data: the studies used {told} images of each split and class (limit), not "
+            "the whole dataset."
+        )
+    asked = {study.settings.get("image_size", "") for study in comparison.studies}
+    if len(asked) > 1:
+        sizes = listed(
+            [
+                f"{study.label} at {study.settings.get('image_size_px') or '?'} px"
+                for study in comparison.studies
+            ]
+        )
+        found.append(f"Mind the sizes: the networks saw the pictures at different ones, {sizes}.")
+    return found
+
+
+def _span(counts: Sequence[int]) -> str:
+    """Return the least and the most in brackets; nothing where all are the same."""
+    return f"({min(counts)} to {max(counts)})" if len(set(counts)) > 1 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a comparison comes to.
+
+    Attributes:
+        headline: In a few words.
+        paragraph: In sentences.
+        weight: `good`, `note` or `care`: how a page colours it.
+    """
+
+    headline: str
+    paragraph: str
+    weight: str
+
+
+def verdict_of(comparison: Comparison) -> Verdict:
+    """Say which model to take, how sure that is, and what could still hide."""
+    sentences = [
+        *_choice(comparison),
+        *_seeds(comparison),
+        *_chance(comparison),
+        *_weights(comparison),
+        *data_cautions(comparison),
+        *cost_cautions(comparison),
+    ]
+    return Verdict(_headline(comparison), " ".join(sentences), _weight(comparison))
+
+
+def warnings_of(comparison: Comparison) -> dict[str, list[str]]:
+    """Return the labels of the studies that each warning is of."""
+    found: dict[str, list[str]] = {}
+    for standing in comparison.standings:
+        if standing.study.warning:
+            found.setdefault(standing.study.warning, []).append(standing.label)
+    return found
+
+
+def _headline(comparison: Comparison) -> str:
+    name = comparison.recommended.label
+    if len(comparison.standings) == 1:
+        return f"One study: {name}"
+    if _none_beats_chance(comparison):
+        return "No study is shown to beat chance"
+    if comparison.nearest is not None:
+        return f"Take {name}: {beside_the_best(comparison.nearest)}"
+    if not comparison.rivals:
+        return f"Take {name}: the most accurate, and none is cheaper"
+    return f"Take {name}: every cheaper study is shown to be less accurate"
+
+
+def _weight(comparison: Comparison) -> str:
+    nearest = comparison.nearest
+    is_unsure = nearest is not None and not nearest.is_tie
+    if warnings_of(comparison) or comparison.recommended.is_near_chance or is_unsure:
+        return "care"
+    return "note" if len(comparison.standings) == 1 else "good"
+
+
+def _choice(comparison: Comparison) -> list[str]:
+    best, images = comparison.best, f"n = {comparison.images:,} test images"
+    if len(comparison.standings) == 1:
+        bounds = best.accuracy.interval
+        return [
+            f"There is one study and nothing to compare it with: {best.label} is right on "
+            f"{percent_right(best.accuracy.value)} of {images} (95 % {100 * bounds.low:.1f} to "
+            f"{100 * bounds.high:.1f}) and cost {cost_told(best)} from a cold start."
+        ]
+    if comparison.nearest is not None:
+        return not_shown(comparison.nearest, images)
+    told = (
+        f"{best.label} is right on {percent_right(best.accuracy.value)} of {images}, the most of "
+        f"the {len(comparison.standings)} studies, and cost {cost_told(best)} from a cold start."
+    )
+    return [told, *(_all_shown(comparison) if comparison.rivals else _cheapest(comparison))]
+
+
+def _all_shown(comparison: Comparison) -> list[str]:
+    """Tell that no cheaper study will do, and which comes nearest."""
+    closest = min(
+        comparison.rivals, key=lambda step: (step.accuracy.value, step.lower.cold_seconds)
+    )
+    count, lower = len(comparison.rivals), closest.lower
+    which = (
+        f"Each of the {count} cheaper studies is shown to be less accurate; the closest, "
+        f"{lower.label}, is"
+        if count > 1
+        else f"The only cheaper study is shown to be less accurate: {lower.label} is"
+    )
+    adjusted = ", adjusted" if closest.tests > 1 else ""
+    return [
+        f"{which} right on {percent_right(lower.accuracy.value)} and cost "
+        f"{cost_told(lower)}: {points(closest.accuracy.value)} points behind (95 % "
+        f"{points_range(closest.accuracy.interval)}; McNemar's test "
+        f"{p_told(closest.adjusted_p)}{adjusted})."
+    ]
+
+
+def _cheapest(comparison: Comparison) -> list[str]:
+    """Tell that the choice is clear whether or not the lead is real."""
+    second = comparison.standings[1]
+    return [
+        f"No study is cheaper, so the choice does not hang on whether its lead is real; the "
+        f"next, {second.label}, is right on {percent_right(second.accuracy.value)} and cost "
+        f"{cost_told(second)}."
+    ]
+
+
+def _seeds(comparison: Comparison) -> list[str]:
+    named = {standing.label: standing for standing in (comparison.recommended, comparison.best)}
+    several = [
+        f"{standing.label} over {len(standing.study.seeds)} (the kept model: "
+        f"{percent_right(standing.accuracy.of_seeds[0])})"
+        for standing in named.values()
+        if len(standing.study.seeds) > 1
+    ]
+    if not several:
+        return []
+    test = " McNemar's test compares the models that were kept." * bool(comparison.rivals)
+    return [f"Accuracies are means over seeds: {listed(several)}.{test}"]
+
+
+def _chance(comparison: Comparison) -> list[str]:
+    if len(comparison.standings) > 1 and _none_beats_chance(comparison):
+        return [
+            "Beware: the 95 % interval of ROC AUC of every study reaches down to 0.5, so none is "
+            "shown to tell fakes from real images better than chance."
+        ]
+    chosen = comparison.recommended
+    if chosen.is_near_chance:
+        bounds = chosen.roc_auc.interval
+        return [
+            f"Beware: {chosen.label} is not shown to beat chance: its ROC AUC lies between "
+            f"{bounds.low:.3f} and {bounds.high:.3f} (95 %)."
+        ]
+    return []
+
+
+def _weights(comparison: Comparison) -> list[str]:
+    labels = [label for labels in warnings_of(comparison).values() for label in labels]
+    if not labels:
+        return []
+    return [
+        f"Mind the weights: {listed(labels)} began from random values in place of pretrained "
+        "weights, which says nothing of how good the architecture is with them."
+    ]
+
+
+def _none_beats_chance(comparison: Comparison) -> bool:
+    return all(standing.is_near_chance for standing in comparison.standings)
+
+
+#: MLflow shows this much of a description.
+MOST_CHARACTERS = 5000
+#: How many rows each list may have, tried in turn until the text is short enough.
+_CUTS = (40, 20, 15, 10, 7, 5, 3, 2, 1)
+_LONGEST_SENTENCE = 240
+_STEP_COLUMNS = (0, 1, 2, 4, 5, 8)
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    """Return warnings, paragraph, leaderboard, steps and what was left out, names escaped.
+
+    Lists are cut so that the whole stays under 5,000 characters; a line says where the rest is.
+    """
+    texts = (_cut(comparison, most) for most in _CUTS)
+    return next((text for text in texts if len(text) < MOST_CHARACTERS), _shortest(comparison))
+
+
+def leaderboard_markdown(comparison: Comparison) -> str:
+    """Return the whole leaderboard: figures and costs, times to target, sizes and speeds."""
+    verdict = verdict_of(comparison)
+    parts = [
+        f"# Leaderboard (n = {comparison.images:,} test images)",
+        f"**{escaped(verdict.headline)}.**",
+        escaped(verdict.paragraph),
+        table(*quality_rows(comparison)),
+        "## Time to validation ROC AUC, size and speed",
+        table(*cost_rows(comparison)),
+        *(f"- {escaped(line)}" for line in unmeasured_told(comparison)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _cut(comparison: Comparison, most: int) -> str:
+    header, rows = leaderboard_rows(comparison)
+    verdict = verdict_of(comparison)
+    parts = [
+        *_warnings(comparison, most),
+        f"**{escaped(verdict.headline)}.**",
+        escaped(verdict.paragraph),
+        f"### Leaderboard (n = {comparison.images:,} test images)",
+        table(header, rows[:most]),
+        *_more(len(rows) - most, "leaderboard.csv"),
+        *_steps(comparison, most),
+        *_left_out(comparison.left_out, most),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _shortest(comparison: Comparison) -> str:
+    """Return the paragraph alone, for names so long that nothing else fits."""
+    text = escaped(verdict_of(comparison).paragraph)
+    return f"{prose(text, MOST_CHARACTERS - 100)}\n\nThe rest is in report.html.\n"
+
+
+def _warnings(comparison: Comparison, most: int) -> list[str]:
+    found = warnings_of(comparison)
+    lines = [
+        f"**{escaped(f'{listed(labels)}: {prose(warning, _LONGEST_SENTENCE)}')}**"
+        for warning, labels in list(found.items())[:most]
+    ]
+    return [*lines, *_more(len(found) - most, "report.html")]
+
+
+def _steps(comparison: Comparison, most: int) -> list[str]:
+    if not comparison.steps:
+        return []
+    rows = [tuple(row[n] for n in _STEP_COLUMNS) for row in step_rows(comparison.steps)]
+    header = tuple(STEPS_HEADER[n] for n in _STEP_COLUMNS)
+    more = _more(len(rows) - most, "steps.csv")
+    return ["### Steps along the front", table(header, rows[:most]), *more]
+
+
+def _left_out(left_out: Sequence[LeftOut], most: int) -> list[str]:
+    if not left_out:
+        return []
+    lines = [
+        f"- {escaped(elided(study.name, 80))}: "
+        f"{escaped(sentence_end(prose(study.reason, _LONGEST_SENTENCE)))}"
+        for study in left_out[:most]
+    ]
+    return ["### Left out", "\n".join(lines), *_more(len(left_out) - most, "report.html")]
+
+
+def _more(number: int, file: str) -> list[str]:
+    return [f"{number} more in {file}."] if number > 0 else []

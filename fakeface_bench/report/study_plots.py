@@ -1,0 +1,392 @@
+"""The pictures of a study: its training, what its scores can do, the surest test images."""
+
+import json
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from PIL import Image, ImageOps
+
+from fakeface_bench.analysis.curves import (
+    Curve,
+    confusion_counts,
+    precision_recall_curve,
+    roc_curve,
+)
+from fakeface_bench.config import CLASS_NAMES, FAKE, REAL
+from fakeface_bench.data.decode import decode_bytes
+from fakeface_bench.records.study import (
+    EpochRecord,
+    FitRecord,
+    FloatArray,
+    LabelArray,
+    ScoredSplit,
+    StudyRecord,
+)
+from fakeface_bench.report import plotting
+from fakeface_bench.support.errors import DataError
+
+#: In the course of a fit a picture is called fake from here on: the study's own threshold is chosen
+#: when it is over.
+CURVE_THRESHOLD = 0.5
+#: What its epochs have in MLflow as steps from 0.
+_FIRST_EPOCH = 1
+#: Each panel: its axis, then the lines as (attribute of the epoch, name, colour).
+_PANELS = (
+    (
+        "Loss",
+        (
+            ("train_loss", "train", plotting.TRAIN_COLOUR),
+            ("val_loss", "validation", plotting.VALID_COLOUR),
+        ),
+    ),
+    (
+        f"Accuracy at {CURVE_THRESHOLD}",
+        (
+            ("train_accuracy", "train", plotting.TRAIN_COLOUR),
+            ("val_accuracy", "validation", plotting.VALID_COLOUR),
+        ),
+    ),
+    ("ROC AUC", (("val_roc_auc", "validation", plotting.VALID_COLOUR),)),
+)
+
+
+def write_learning_curves(record: StudyRecord, folder: Path) -> None:
+    """Draw loss, accuracy and ROC AUC of the final fit below one another."""
+    fit = record.final_fit
+    count = len(fit.epochs)
+    counted = f"n = {len(record.valid.y_true):,} validation images"
+    title = f"Learning curves of the final fit, {count} epoch{'s' * (count != 1)}"
+    figure = plotting.new_figure(title, plotting.subtitle(record, counted), height=8.0)
+    panels = figure.subplots(len(_PANELS), 1, sharex=True)
+    for axes, (name, lines) in zip(panels, _PANELS, strict=True):
+        _draw_panel(axes, fit.epochs, lines)
+        axes.axvline(
+            _FIRST_EPOCH + fit.best_epoch, linestyle=":", color=plotting.INK, linewidth=1.5
+        )
+        _mark_stages(axes, fit)
+        plotting.dress(axes, "", name)
+        plotting.whole_numbers(axes, count, _FIRST_EPOCH)
+    best = fit.best
+    label = f"kept: epoch {_FIRST_EPOCH + best.epoch}, ROC AUC {best.val_roc_auc:.3f}"
+    panels[-1].plot(
+        [_FIRST_EPOCH + fit.best_epoch],
+        [best.val_roc_auc],
+        "*",
+        color=plotting.INK,
+        markersize=13,
+        label=label,
+        linestyle="none",
+    )
+    panels[-1].set_xlabel("Epoch (counted from 1; MLflow's step 0)", fontsize=plotting.LABEL_POINTS)
+    for axes in panels:
+        plotting.legend(axes)
+    plotting.save(figure, folder / "learning_curves.png")
+
+
+def _mark_stages(axes: Axes, fit: FitRecord) -> None:
+    """Shade the epochs that trained the head alone, where others follow."""
+    alone = len(fit.epochs) - len(fit.last_stage)
+    if alone:
+        axes.axvspan(
+            _FIRST_EPOCH - 0.5,
+            _FIRST_EPOCH + alone - 0.5,
+            color=plotting.PALE_INK,
+            alpha=0.15,
+            linewidth=0,
+            label="head alone",
+        )
+        axes.set_xlim(_FIRST_EPOCH - 0.5, _FIRST_EPOCH + len(fit.epochs) - 0.5)
+
+
+def _draw_panel(
+    axes: Axes, epochs: Sequence[EpochRecord], lines: Sequence[tuple[str, str, str]]
+) -> None:
+    for attribute, name, colour in lines:
+        values = [getattr(epoch, attribute) for epoch in epochs]
+        numbers = [_FIRST_EPOCH + epoch.epoch for epoch in epochs]
+        axes.plot(numbers, values, "o-", color=colour, linewidth=2, markersize=4.5, label=name)
+
+
+def write_score_pictures(record: StudyRecord, folder: Path) -> None:
+    """Draw the three pictures of the test scores."""
+    _draw_roc(record, folder / "roc_curve.png")
+    _draw_precision_recall(record, folder / "precision_recall_curve.png")
+    _draw_histogram(record, folder / "score_histogram.png")
+
+
+def _draw_roc(record: StudyRecord, path: Path) -> None:
+    figure = plotting.new_figure("ROC curve", _subtitle(record), height=5.6)
+    axes = figure.add_subplot()
+    _draw_splits(axes, record, roc_curve, "AUC")
+    axes.plot(
+        [0, 1], [0, 1], "--", color=plotting.PALE_INK, linewidth=1.2, label="chance, AUC 0.500"
+    )
+    (right_real, wrong_real), (_, right_fake) = confusion_counts(record.test)
+    fakes = record.test.y_true.sum()
+    _mark_threshold(axes, record, wrong_real / (right_real + wrong_real), right_fake / fakes)
+    plotting.dress(
+        axes, "False positive rate (share of real called fake)", "True positive rate (fakes found)"
+    )
+    _finish_square(axes, "lower right")
+    plotting.save(figure, path)
+
+
+def _draw_precision_recall(record: StudyRecord, path: Path) -> None:
+    figure = plotting.new_figure("Precision-recall curve", _subtitle(record), height=5.6)
+    axes = figure.add_subplot()
+    _draw_splits(axes, record, precision_recall_curve, "AP")
+    chance = float(record.test.y_true.mean())
+    label = f"chance, AP {chance:.3f}"
+    axes.axhline(chance, linestyle="--", color=plotting.PALE_INK, linewidth=1.2, label=label)
+    (_, wrong_real), (_, right_fake) = confusion_counts(record.test)
+    called = wrong_real + right_fake
+    if called:
+        _mark_threshold(axes, record, right_fake / record.test.y_true.sum(), right_fake / called)
+    plotting.dress(axes, "Recall (fakes found)", "Precision (share of fake calls that are right)")
+    _finish_square(axes, "lower left")
+    plotting.save(figure, path)
+
+
+def _draw_histogram(record: StudyRecord, path: Path) -> None:
+    test = record.test
+    figure = plotting.new_figure("Scores by true class", _subtitle(record))
+    axes = figure.add_subplot()
+    bins = np.linspace(0, 1, int(np.clip(np.sqrt(len(test.y_true)), 10, 40)) + 1)
+    for label in (REAL, FAKE):
+        scores = test.y_score[test.y_true == label]
+        shares = np.histogram(scores, bins)[0] / len(scores)
+        name = f"{CLASS_NAMES[label]} (n = {len(scores):,})"
+        colour = plotting.CLASS_COLOURS[label]
+        axes.stairs(shares, bins, fill=True, color=colour, alpha=0.35)
+        axes.stairs(shares, bins, color=colour, linewidth=1.8, label=name)
+    label_of_line = f"threshold {test.threshold:.3f}"
+    axes.axvline(
+        test.threshold, linestyle="--", color=plotting.INK, linewidth=1.5, label=label_of_line
+    )
+    plotting.dress(axes, "Score (probability of fake)", "Share of the class's images")
+    top = axes.get_ylim()[1]
+    axes.set_yticks([tick for tick in axes.get_yticks() if tick <= min(top, 1)])
+    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g}%")
+    axes.set_ylim(0, 1.18 * top)
+    axes.set_xlim(-0.01, 1.01)
+    plotting.legend(axes, "upper center", columns=3)
+    plotting.save(figure, path)
+
+
+def _subtitle(record: StudyRecord) -> str:
+    return plotting.subtitle(record, f"n = {len(record.test.y_true):,} test images")
+
+
+def _draw_splits(
+    axes: Axes,
+    record: StudyRecord,
+    curve_of: Callable[[LabelArray, FloatArray], Curve],
+    area_name: str,
+) -> None:
+    """Draw validation pale and test strong; both step where precision does."""
+    steps = "steps-pre" if area_name == "AP" else "default"
+
+    def draw(split: ScoredSplit, name: str, colour: str, width: float) -> None:
+        curve = curve_of(split.y_true, split.y_score)
+        label = f"{name}, {area_name} {curve.area:.3f}"
+        axes.plot(curve.x, curve.y, color=colour, linewidth=width, label=label, drawstyle=steps)
+
+    draw(record.valid, "validation", "#BDB5D5", 1.6)
+    draw(record.test, "test", plotting.TEST_COLOUR, 2.4)
+
+
+def _mark_threshold(axes: Axes, record: StudyRecord, x: float, y: float) -> None:
+    label = f"threshold {record.test.threshold:.3f}"
+    axes.plot(
+        [x],
+        [y],
+        "o",
+        color="white",
+        markeredgecolor=plotting.INK,
+        markeredgewidth=2,
+        markersize=10,
+        label=label,
+        zorder=5,
+        linestyle="none",
+    )
+
+
+def _finish_square(axes: Axes, legend_place: plotting.Place) -> None:
+    """Give both axes the whole range of a share, at one scale, and explain the lines."""
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_aspect("equal")
+    plotting.legend(axes, legend_place)
+
+
+_SHADES = LinearSegmentedColormap.from_list("shades", ["#FFFFFF", plotting.TEST_COLOUR])
+
+
+def confusion_matrix(split: ScoredSplit) -> dict[str, Any]:
+    """Return counts, and shares of each true class, with what rows and columns stand for."""
+    counts = confusion_counts(split)
+    return {
+        "classes": list(CLASS_NAMES),
+        "rows": "true",
+        "columns": "predicted",
+        "threshold": split.threshold,
+        "n": int(counts.sum()),
+        "counts": counts.tolist(),
+        "row_shares": _row_shares(counts).tolist(),
+    }
+
+
+def classification_report(split: ScoredSplit) -> pd.DataFrame:
+    """Return precision, recall, F1 and support of each class and of their averages.
+
+    A class that is never called has precision 0. In the row `accuracy`, precision, recall and
+    F1 are all the accuracy: over both classes pooled they are the same share.
+    """
+    counts = confusion_counts(split)
+    right, support, called = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+    precision = right / np.maximum(called, 1)
+    figures = np.column_stack([precision, right / support, 2 * right / (called + support)])
+    accuracy = right.sum() / support.sum()
+    rows = [*figures, [accuracy] * 3, figures.mean(axis=0), support @ figures / support.sum()]
+    names = [*CLASS_NAMES, "accuracy", "macro_avg", "weighted_avg"]
+    report = pd.DataFrame(rows, columns=["precision", "recall", "f1"], index=names)
+    report["support"] = [*support, *[support.sum()] * 3]
+    return report.rename_axis("class")
+
+
+def write_classification(record: StudyRecord, folder: Path) -> None:
+    """Write confusion matrix and classification report, each as data and where apt drawn."""
+    matrix = confusion_matrix(record.test)
+    _write_json(matrix, folder / "confusion_matrix.json")
+    _draw_confusion(record, folder / "confusion_matrix.png")
+    report = classification_report(record.test)
+    report.to_csv(folder / "classification_report.csv")
+    rows: dict[Hashable, Any] = dict(report.to_dict(orient="index"))
+    rows["accuracy"] = rows["accuracy"]["recall"]
+    _write_json(rows, folder / "classification_report.json")
+
+
+def _row_shares(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    shares: npt.NDArray[np.float64] = counts / counts.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _write_json(content: Mapping[Any, Any], path: Path) -> None:
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _draw_confusion(record: StudyRecord, path: Path) -> None:
+    counts = confusion_counts(record.test)
+    shares = _row_shares(counts)
+    counted = f"n = {counts.sum():,} test images, threshold {record.test.threshold:.3f}"
+    figure = plotting.new_figure("Confusion matrix", plotting.subtitle(record, counted))
+    axes = figure.add_subplot()
+    shown = axes.imshow(shares, cmap=_SHADES, vmin=0, vmax=1)
+    plotting.dress(axes, "Predicted class", "True class")
+    axes.grid(visible=False)
+    axes.set_xticks(range(2), CLASS_NAMES, fontsize=plotting.LABEL_POINTS)
+    axes.set_yticks(range(2), CLASS_NAMES, fontsize=plotting.LABEL_POINTS)
+    for (row, column), count in np.ndenumerate(counts):
+        share = shares[row, column]
+        words = f"{count:,}\n{share:.1%} of {CLASS_NAMES[row]}"
+        ink = "white" if share > 0.5 else plotting.INK
+        axes.text(column, row, words, ha="center", va="center", color=ink, fontsize=13)
+    bar = figure.colorbar(shown, ax=axes, format="{x:.0%}")
+    bar.set_label("Share of the true class (%)", fontsize=plotting.LABEL_POINTS)
+    bar.ax.tick_params(labelsize=plotting.SMALL_POINTS)
+    plotting.save(figure, path)
+
+
+MOST_IMAGES = 12
+_COLUMNS = 4
+_THUMBNAIL_PX = 160
+_ROW_INCHES = 2.05
+
+
+def most_confident(
+    split: ScoredSplit, right: bool, most: int = MOST_IMAGES
+) -> npt.NDArray[np.int64]:
+    """Choose up to `most` images that were called right, or wrong, with the highest probability.
+
+    Returns:
+        Positions in the split, real images before fake ones, surest first.
+    """
+    called = split.y_score >= split.threshold
+    chosen = np.flatnonzero((called == split.y_true) == right)
+    sureness = np.where(called, split.y_score, 1 - split.y_score)[chosen]
+    return in_turns(split, chosen[np.argsort(-sureness, kind="stable")], most)
+
+
+def in_turns(split: ScoredSplit, chosen: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
+    """Keep the first `most` of some positions; the classes take turns while both last.
+
+    Scores pile up at one end, and the surest images alone would often all be of one class.
+
+    Returns:
+        Positions in the split, real images before fake ones, each in the given order.
+    """
+    is_fake = split.y_true[chosen].astype(bool)
+    turn = np.where(is_fake, np.cumsum(is_fake), np.cumsum(~is_fake))
+    shown = np.sort(np.argsort(turn, kind="stable")[:most])
+    by_class = np.argsort(split.y_true[chosen[shown]], kind="stable")
+    return chosen[shown][by_class]
+
+
+def write_galleries(record: StudyRecord, folder: Path) -> None:
+    """Draw the gallery of right and the gallery of wrong calls."""
+    _draw_gallery(record, True, folder / "gallery_right.png")
+    _draw_gallery(record, False, folder / "gallery_wrong.png")
+
+
+def _draw_gallery(record: StudyRecord, right: bool, path: Path) -> None:
+    split = record.test
+    word = "right" if right else "wrong"
+    total = int(np.sum(((split.y_score >= split.threshold) == split.y_true) == right))
+    chosen = most_confident(split, right)
+    title = f"Most confident {word} calls" if total else f"No {word} calls"
+    shown = f"{len(chosen)} of {total:,}" if total else "none"
+    counted = f"{shown} {word} among n = {len(split.y_true):,} test images"
+    rows = max(1, -(-len(chosen) // _COLUMNS))
+    figure = plotting.new_figure(
+        title, plotting.subtitle(record, counted), height=rows * _ROW_INCHES
+    )
+    if not total:
+        plotting.note(figure.add_subplot(), f"Not one test image was called {word}.")
+    for place, position in enumerate(chosen, start=1):
+        _draw_tile(figure.add_subplot(rows, _COLUMNS, place), record, int(position))
+    plotting.save(figure, path)
+
+
+def _draw_tile(axes: Axes, record: StudyRecord, position: int) -> None:
+    """Show one image in a frame of its true class's colour; a grey tile where it is gone."""
+    split = record.test
+    label = int(split.y_true[position])
+    folder = Path(record.data_folders[split.sources[position]])
+    picture = thumbnail(folder / split.paths[position])
+    extent = (0, 1, 0, 1)
+    grey = np.full((1, 1, 3), 215, dtype=np.uint8)
+    axes.imshow(grey if picture is None else picture, extent=extent, interpolation="antialiased")
+    if picture is None:
+        words = "image no\nlonger readable"
+        axes.text(0.5, 0.5, words, ha="center", va="center", fontsize=plotting.SMALL_POINTS)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set(color=plotting.CLASS_COLOURS[label], linewidth=4)
+    caption = f"true: {CLASS_NAMES[label]}\nscore {split.y_score[position]:.3f}"
+    axes.set_xlabel(caption, fontsize=plotting.SMALL_POINTS, color=plotting.INK, labelpad=5)
+
+
+def thumbnail(path: Path) -> npt.NDArray[np.uint8] | None:
+    """Return the centre square as RGB pixels, or nothing where the image cannot be read."""
+    try:
+        image = decode_bytes(path)
+    except DataError:
+        return None
+    size = (_THUMBNAIL_PX, _THUMBNAIL_PX)
+    return np.asarray(ImageOps.fit(image, size, Image.Resampling.LANCZOS), dtype=np.uint8)

@@ -1,0 +1,475 @@
+"""From a request to what is run: every refusal of a request, and every choice left to us."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fakeface_bench.backbones.catalogue import Architecture, architecture_named
+from fakeface_bench.backbones.fine_tuning import Unfrozen, unfrozen_part
+from fakeface_bench.backbones.weights import Weights, check_weights_spec, resolve_weights
+from fakeface_bench.config import (
+    AUTO,
+    BEST,
+    FROZEN,
+    SEARCHED,
+    SPACE_VERSION,
+    STUDY_VERSION,
+    TOLD_OPTIONS,
+    TUNING_VERSION,
+    UNTOUCHED,
+    AuditConfig,
+    CompareConfig,
+    EvaluateConfig,
+    GeneraliseConfig,
+    RegisterConfig,
+    RobustnessConfig,
+    StudyConfig,
+    SuiteConfig,
+    equalising_quality,
+    option_told,
+)
+from fakeface_bench.data.array_store import content_key
+from fakeface_bench.data.class_words import SPLITS, named_classes
+from fakeface_bench.data.index import ImageIndex, index_name
+from fakeface_bench.data.sources import (
+    JOINT,
+    check_data,
+    source_identities,
+    source_names,
+    split_data,
+)
+from fakeface_bench.data.survey import check_layouts
+from fakeface_bench.search.storage_address import check_storage
+from fakeface_bench.support.disk import existing_path
+from fakeface_bench.support.errors import UsageError
+from fakeface_bench.tracking.addresses import (
+    check_storage_apart,
+    check_store_address,
+    check_store_is_there,
+    model_folder,
+)
+
+#: Below this no `keras.applications` network keeps a map of more than one position.
+MIN_IMAGE_SIZE = 32
+#: MLflow forbids slashes and colons, which its addresses are made of; so is the at sign.
+_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9. _-]{0,99}")
+_STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def check_request(config: StudyConfig) -> None:
+    """Refuse names that nothing answers to, and sizes out of range.
+
+    Raises:
+        UsageError: With what arrived, what is allowed, and what to do.
+        DataError: If a folder holds no labels that are understood.
+    """
+    check_store_address()
+    check_storage(config.storage)
+    check_storage_apart(config.storage)
+    architecture = architecture_named(config.model)
+    check_weights_spec(config.weights, architecture)
+    _check_tuning(config, unfrozen_part(config.fine_tune, architecture))
+    if equalising_quality(config.equalise) is None:
+        raise UsageError(
+            f"equalise {config.equalise!r} is neither {UNTOUCHED!r}, nor 'jpeg', nor a quality "
+            "from 'jpeg1' to 'jpeg100'."
+        )
+    check_data(config.data, config.classes)
+    if config.image_size and config.image_size < MIN_IMAGE_SIZE:
+        raise UsageError(
+            f"image_size {config.image_size} is too small: at least {MIN_IMAGE_SIZE} pixels, "
+            "or 0 for the architecture's own."
+        )
+    if config.study and not _STUDY_NAME.fullmatch(config.study):
+        raise UsageError(
+            f"study {config!r} is no name: letters, digits, '.', '_' and '-', "
+            "at most 100 of them, the first a letter or digit."
+        )
+    if config.register:
+        _check_model_name("register", config.register)
+    check_layouts(config.data, config.classes)
+
+
+def check_explain(output: str) -> None:
+    """Refuse a folder that cannot be written to before a model is loaded.
+
+    Raises:
+        UsageError: With what arrived and what is allowed.
+    """
+    if not output:
+        raise UsageError("output is empty; name a folder for the pictures.")
+    check_output(output)
+
+
+def check_register(config: RegisterConfig) -> None:
+    """Refuse what can be told wrong with a request before MLflow is asked.
+
+    Raises:
+        UsageError: With what arrived and what is allowed.
+    """
+    _check_model_name("name", config.name)
+    if not config.run:
+        raise UsageError(f"run is empty; give the id of a study's MLflow run, or {BEST!r}.")
+    if config.data_digest and config.run != BEST:
+        raise UsageError("data_digest chooses among studies, and run names one; give one of them.")
+    check_store_address()
+    check_store_is_there()
+
+
+def _check_model_name(parameter: str, name: str) -> None:
+    if not _MODEL_NAME.fullmatch(name):
+        raise UsageError(
+            f"{parameter} {name!r} is no name of a model: letters, digits, spaces, '.', '_' and "
+            "'-', at most 100 of them, the first a letter or digit."
+        )
+
+
+def _check_tuning(config: StudyConfig, unfrozen: Unfrozen) -> None:
+    if not unfrozen.anything:
+        for name, value, default in (
+            ("augment", config.augment, SEARCHED),
+            ("precision", config.precision, AUTO),
+        ):
+            if value != default:
+                raise UsageError(
+                    f"{name} {value!r} is for layers that are trained, and fine_tune is "
+                    f"{unfrozen.label!r}: name layers with fine_tune, or leave {name} out."
+                )
+    elif config.augment == "strong" and not unfrozen.everything:
+        raise UsageError(
+            f"augment 'strong' needs fine_tune 'all': with {unfrozen.label!r} the layers below are "
+            "frozen and run once an image; 'none', 'light' (mirroring) or 'search'."
+        )
+
+
+def check_audit(config: AuditConfig) -> None:
+    """Refuse what can be told wrong with a request before anything is read.
+
+    Raises:
+        UsageError: With what arrived and what is allowed.
+    """
+    check_store_address()
+    check_data(config.data, config.classes)
+    check_output(config.output)
+    check_layouts(config.data, config.classes)
+
+
+def check_compare(config: CompareConfig) -> None:
+    """Refuse what can be told wrong with a request before MLflow is asked.
+
+    Raises:
+        UsageError: With what arrived and what is allowed.
+    """
+    if config.data and config.runs:
+        raise UsageError("data and runs both choose the studies; give one of them.")
+    if config.runs and not config.run_ids:
+        raise UsageError(f"runs {config.runs!r} names none; give ids of MLflow runs.")
+    check_store_address()
+    check_store_is_there()
+    check_output(config.output)
+
+
+def check_output(name: str) -> None:
+    """Refuse a folder to write to that is a file.
+
+    Raises:
+        UsageError: With what arrived.
+    """
+    try:
+        output = Path(name).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"output {name!r} is no folder: {error}") from error
+    if name and output.exists() and not output.is_dir():
+        raise UsageError(f"output {name!r} is a file; name a folder.")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A `StudyConfig` resolved on this machine.
+
+    `jpeg_quality` is of the JPEG that every picture passes first, 0 for none; where the dataset
+    decides it, it is known as soon as that is prepared.
+    """
+
+    config: StudyConfig
+    architecture: Architecture
+    image_size: int
+    weights: Weights
+    unfrozen: Unfrozen
+    jpeg_quality: int = 0
+
+    @property
+    def equalises(self) -> bool:
+        """Whether every picture passes a JPEG first."""
+        return self.config.equalise != UNTOUCHED
+
+    @property
+    def title(self) -> str:
+        """Name of the parent run: model, dataset, and what is not as usual."""
+        trained = self.architecture.pretrained and self.unfrozen.anything
+        how = f" ({self.unfrozen.label})" if trained else ""
+        passed = f", {self.config.equalise}" if self.equalises else ""
+        apart = "".join(f", {told}" for told in self._unusual())
+        return f"{self.architecture.key}{how} on {self.data_name}{passed}{apart}"
+
+    def _unusual(self) -> Iterator[str]:
+        """Tell the options that are not the usual ones; of `auto`, what weights it came to."""
+        usual = StudyConfig()
+        for key in TOLD_OPTIONS:
+            value = getattr(self.config, key)
+            if key == "weights":
+                if self.architecture.pretrained and self.weights.label != "imagenet":
+                    yield option_told(key, self.weights.short_name)
+            elif value != getattr(usual, key):
+                yield option_told(key, value)
+        if self.config.study:
+            yield f"study {self.config.study}"
+
+    @property
+    def data_name(self) -> str:
+        """Name of the dataset, as its index has it."""
+        return index_name("+".join(source_names(self.config.data)), self.config.left_out)
+
+    def definition(self, index: ImageIndex) -> dict[str, Any]:
+        """Return all that the study's results depend on, besides its number of trials."""
+        return {
+            "model": self.architecture.key,
+            "weights": self.weights.identity,
+            "dataset_digest": index.digest,
+            **{f"{split}_digest": index.split_digest(split) for split in SPLITS},
+            "image_size": self.image_size,
+            "fit": self.config.fit,
+            "balance": self.config.balance,
+            **({"jpeg_quality": self.jpeg_quality} if self.jpeg_quality else {}),
+            **({"sources": index.source_digests} if self.config.balance == "sources" else {}),
+            **(self._tuning() if self.unfrozen.anything else {}),
+            "batch_size": self.config.batch_size,
+            "epochs": self.config.epochs,
+            "seed": self.config.seed,
+            "space": SPACE_VERSION,
+            "version": STUDY_VERSION,
+        }
+
+    def _tuning(self) -> dict[str, Any]:
+        return {
+            "fine_tune": self.unfrozen.label,
+            "augment": self.config.augment,
+            "precision": self.config.precision,
+            "tuning": TUNING_VERSION,
+        }
+
+    def study_name(self, index: ImageIndex) -> str:
+        """Return the name asked for, else one derived from the definition."""
+        derived = f"{self.architecture.key}-{content_key(self.definition(index))[:8]}"
+        return self.config.study or derived
+
+
+def make_plan(config: StudyConfig) -> Plan:
+    """Resolve a request's names, weights and sizes.
+
+    Raises:
+        UsageError: If a name is unknown.
+    """
+    architecture = architecture_named(config.model)
+    return Plan(
+        config=config,
+        architecture=architecture,
+        image_size=config.image_size or architecture.image_size,
+        weights=resolve_weights(config.weights, architecture, config.seed),
+        unfrozen=unfrozen_part(config.fine_tune, architecture),
+    )
+
+
+def check_suite(config: SuiteConfig) -> None:
+    """Refuse a suite of which any study could not begin.
+
+    Raises:
+        UsageError: With what arrived, what is allowed, and what to do.
+    """
+    check_output(config.output)
+    check_models(config.model_names, config.study.weights)
+    for study in suite_studies(config):
+        check_request(study)
+
+
+def check_models(names: Sequence[str], weights: str) -> None:
+    """Refuse architectures that do not exist or stand there twice, and weights of others.
+
+    Args:
+        names: Keys or aliases.
+        weights: For all of them, or `MODEL=FILE` pairs.
+
+    Raises:
+        UsageError: With what arrived and what is allowed.
+    """
+    if not names:
+        raise UsageError("models is empty; name architectures, joined by commas.")
+    known = [architecture_named(name).key for name in names]
+    twice = [key for key in known if known.count(key) > 1]
+    if twice:
+        raise UsageError(f"models names {twice[0]!r} twice; name each architecture once.")
+    strangers = sorted(set(named_weights(weights)) - {*known, *names})
+    if strangers:
+        raise UsageError(
+            f"weights are given for {strangers[0]!r}, which is not among models "
+            f"{','.join(names)!r}."
+        )
+    for name, file in named_weights(weights).items():
+        check_weights_spec(file, architecture_named(name))
+
+
+def suite_studies(config: SuiteConfig) -> list[StudyConfig]:
+    """Return the studies of a suite, in the order of its models."""
+    return [study_of(config.study, name) for name in config.model_names]
+
+
+def named_weights(weights: str) -> dict[str, str]:
+    """Return the file of each model in `model=FILE,model=FILE`; nothing of other weights."""
+    if existing_path(weights):
+        return {}
+    pairs = [part.partition("=") for part in weights.split(",")]
+    if not all(equals for _, equals, _ in pairs):
+        return {}
+    return {model.strip(): file.strip() for model, _, file in pairs}
+
+
+def study_of(shared: StudyConfig, model: str) -> StudyConfig:
+    """Return the study of one model among several that share a request.
+
+    What a network has no use for it is not asked: weights and fine-tuning where it trains from
+    scratch, augmentation and precision where only its head trains.
+
+    Args:
+        shared: The request; its `weights` may be `MODEL=FILE` pairs.
+        model: Key or alias of the architecture.
+    """
+    architecture = architecture_named(model)
+    study = replace(shared, model=model)
+    if not architecture.pretrained:
+        return replace(study, weights=AUTO, fine_tune=FROZEN)
+    if study.fine_tune == FROZEN:
+        study = replace(study, augment=SEARCHED, precision=AUTO)
+    named = named_weights(shared.weights)
+    if not named:
+        return study
+    return replace(study, weights=named.get(model) or named.get(architecture.key) or AUTO)
+
+
+def check_evaluate(config: EvaluateConfig) -> None:
+    """Refuse an evaluation that cannot begin.
+
+    Raises:
+        UsageError: With what arrived and what is allowed.
+    """
+    if not config.model:
+        raise UsageError("model is empty; give its address, the id of its run, or 'best'.")
+    named_classes(config.classes)
+    _check_sets("data", config.data, config.test_sets)
+    _check_names(config.test_sets)
+    check_output(config.output)
+    _check_models([config.model])
+    for data in config.test_sets:
+        check_layouts(data, config.classes, one_class=True)
+
+
+def check_robustness(config: RobustnessConfig) -> None:
+    """Refuse a test of robustness that cannot begin.
+
+    Raises:
+        UsageError: With what arrived and what is allowed.
+    """
+    names = config.model_names
+    if not names:
+        raise UsageError("models is empty; give addresses, ids of runs, or 'best'.")
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise UsageError(f"models names {twice[0]!r} twice; name each model once.")
+    if config.data:
+        check_data(config.data, config.classes)
+    elif config.classes:
+        raise UsageError(
+            "classes names the folders of data, and data is empty: the first model's own test "
+            "split is read as its study read it; leave classes out, or name a test set."
+        )
+    check_output(config.output)
+    _check_models(names)
+    if config.data:
+        check_layouts(config.data, config.classes, one_class=True)
+
+
+def _check_models(names: Sequence[str]) -> None:
+    """Refuse what names no model, and a store to take one from, or to write to, that is none."""
+    check_store_address()
+    if [name for name in names if name == BEST or model_folder(name) is None]:
+        check_store_is_there()
+
+
+def check_generalise(config: GeneraliseConfig) -> None:
+    """Refuse a matrix of which any study could not begin.
+
+    Raises:
+        UsageError: With what arrived and what is allowed.
+    """
+    _check_sets("train", config.train, config.training_sets)
+    _check_sets("test", config.test, test_sets(config))
+    _check_names([*config.training_sets, *test_sets(config)])
+    check_output(config.output)
+    check_models(config.model_names, config.study.weights)
+    for study in row_studies(config):
+        check_request(study)
+    for data in test_sets(config):
+        check_layouts(data, config.study.classes, one_class=True)
+    several = any(len(split_data(data)) > 1 for data in config.training_sets)
+    if config.hold_out == "source" and not several:
+        raise UsageError(
+            "hold_out 'source' needs several datasets joined by '+' in train; it has "
+            f"{config.train!r}."
+        )
+
+
+def row_studies(config: GeneraliseConfig) -> list[StudyConfig]:
+    """Return the studies of a matrix's rows, model by model."""
+    shared = config.study
+    return [
+        study_of(replace(shared, data=data), model)
+        for model in config.model_names
+        for data in config.training_sets
+    ]
+
+
+def test_sets(config: GeneraliseConfig) -> list[str]:
+    """Return the test sets that are named, else every dataset that any row trains on."""
+    if config.test:
+        return config.named_test_sets
+    return list(dict.fromkeys(part for data in config.training_sets for part in split_data(data)))
+
+
+def _check_sets(parameter: str, text: str, sets: Sequence[str]) -> None:
+    """Refuse what names no dataset, or one twice, or a folder that commas would take apart."""
+    if "," in text and existing_path(text):
+        raise UsageError(
+            f"{parameter} {text!r} is a folder with a comma in its name, which joins datasets: "
+            "rename it."
+        )
+    if not sets:
+        raise UsageError(f"{parameter} is empty; name datasets or folders, joined by commas.")
+    for data in sets:
+        check_data(data)
+    identities = [JOINT.join(sorted(source_identities(data))) for data in sets]
+    for data, identity in zip(sets, identities, strict=True):
+        if identities.count(identity) > 1:
+            raise UsageError(f"{parameter} names {data!r} twice; name each dataset once.")
+
+
+def _check_names(sets: Sequence[str]) -> None:
+    """Refuse different folders of one name, which no table could tell apart."""
+    known: dict[str, str] = {}
+    for data in sets:
+        for name, identity in zip(source_names(data), source_identities(data), strict=True):
+            if known.setdefault(name, identity) != identity:
+                raise UsageError(
+                    f"{known[name]} and {identity} are both called {name!r}, which no table could "
+                    "tell apart; rename one."
+                )

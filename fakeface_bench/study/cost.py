@@ -1,0 +1,176 @@
+"""The cost of a study, closed when all of it is known but what is left: that is overhead."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+from fakeface_bench.backbones.building import count_macs
+from fakeface_bench.features.source import Speed
+from fakeface_bench.records.ledger import Ledger, StageCost, first_reached
+from fakeface_bench.records.study import SearchRecord, TrialRecord
+from fakeface_bench.study.final_fit import Conclusion
+from fakeface_bench.study.setup import Subject
+from fakeface_bench.support.machine import Clock, EnergyMeter, peak_gpu_memory_gb, peak_memory_gb
+
+
+@dataclass(frozen=True, slots=True)
+class Expenses:
+    """What a study has spent besides overhead, and what its other costs follow from.
+
+    Attributes:
+        subject: Data and network, read by now.
+        search: All trials.
+        earlier: Their uids of those that earlier processes ran.
+        search_began: Seconds of the process when the search began.
+        search_began_at: Unix time of that moment, in seconds.
+        conclusion: How the study ended.
+    """
+
+    subject: Subject
+    search: SearchRecord
+    earlier: frozenset[str]
+    search_began: float
+    search_began_at: float
+    conclusion: Conclusion
+
+
+def study_figures(expenses: Expenses, speed: Speed) -> dict[str, float]:
+    """Return the costs that are no stage of time.
+
+    Args:
+        expenses: Of the stages.
+        speed: Of one picture, from its file to what an epoch reads.
+    """
+    detector, fit = expenses.conclusion.detector, expenses.conclusion.final_fit
+    trained = sum(np.prod(weight.shape) for weight in detector.classifier.trainable_weights)
+    epochs = [epoch.seconds for epoch in fit.last_stage]
+    # The first epoch compiles; where it is the only one, it is all there is to know.
+    steady = median(epochs[1:] or epochs)
+    per_image = speed.seconds_per_image
+    test = expenses.conclusion.test
+    figures = {
+        "first_epoch_seconds": epochs[0],
+        "steady_epoch_seconds": steady,
+        "epoch_end_to_end_seconds": steady + per_image * len(expenses.subject.index.split("train")),
+        "predict_images_per_second": 1 / (per_image + test.seconds / len(test.y_true)),
+        "extracted_images": float(expenses.subject.reader.images_made),
+        "mmacs_per_image": count_macs(detector.complete) / 1e6,
+        "parameters": float(detector.complete.count_params()),
+        "parameters_trained": float(trained),
+    }
+    gpu = peak_gpu_memory_gb()
+    return figures | ({"peak_gpu_memory_gb": gpu} if gpu else {})
+
+
+def close_ledger(
+    expenses: Expenses, dollars_per_hour: float, clock: Clock, meter: EnergyMeter
+) -> Ledger:
+    """Return the ledger; what the process does after this call is not in it.
+
+    A speed that was never measured on this machine is measured first.
+
+    Args:
+        expenses: Of the stages.
+        dollars_per_hour: Price of the machine; 0 where none was given.
+        clock: Of the process.
+        meter: Of its energy.
+    """
+    speed = expenses.subject.inputs.speed()
+    figures = study_figures(expenses, speed)
+    kwh, obstacle = meter.read()
+    stages = [
+        expenses.subject.dataset.cost,
+        extraction_cost(expenses.subject),
+        *_search_costs(expenses),
+        *expenses.conclusion.costs,
+    ]
+    images = sum(stage.images for stage in stages)
+    spent = sum(stage.spent_seconds for stage in stages)
+    ends = epoch_ends(
+        expenses.search.trials,
+        expenses.earlier,
+        _cold_search_began(expenses),
+        expenses.search_began_at,
+    )
+    overhead = StageCost("overhead", clock.seconds() - spent, speed.amortised_seconds)
+    return Ledger(
+        stages=(*stages, overhead),
+        figures={
+            **figures,
+            **({} if obstacle else {"energy_kwh": kwh}),
+            "peak_memory_gb": peak_memory_gb(),
+            "processed_images": float(images),
+        },
+        targets=first_reached(list(ends)),
+        dollars_per_hour=dollars_per_hour,
+        unmeasured={"energy_kwh": obstacle} if obstacle else {},
+    )
+
+
+def extraction_cost(subject: Subject, *splits: str) -> StageCost:
+    """Return what reading some splits took; all that were read where none is named."""
+    costs = subject.reader.costs
+    wanted = [costs[split] for split in splits or costs]
+    return StageCost(
+        "extraction",
+        sum(cost.spent_seconds for cost in wanted),
+        sum(cost.amortised_seconds for cost in wanted),
+        sum(cost.images for cost in wanted),
+    )
+
+
+def before_epochs(subject: Subject) -> float:
+    """Return the cold seconds that any fit waits for: the dataset, and what it reads of it."""
+    return subject.dataset.cost.seconds + extraction_cost(subject, "train", "valid").seconds
+
+
+def _search_costs(expenses: Expenses) -> Iterator[StageCost]:
+    index = expenses.subject.index
+    an_epoch = len(index.split("train")) + len(index.split("valid"))
+    for state in ("complete", "pruned", "failed"):
+        trials = [trial for trial in expenses.search.trials if trial.state == state]
+        now = [trial.seconds for trial in trials if trial.uid not in expenses.earlier]
+        before = [trial.seconds for trial in trials if trial.uid in expenses.earlier]
+        images = an_epoch * sum(len(trial.epochs) for trial in trials)
+        yield StageCost(f"search_{state}", sum(now), sum(before), images)
+
+
+def _cold_search_began(expenses: Expenses) -> float:
+    """Return when the search of this process began, in seconds from a cold start."""
+    subject = expenses.subject
+    amortised = extraction_cost(subject, "train", "valid").amortised_seconds
+    return expenses.search_began + subject.dataset.cost.amortised_seconds + amortised
+
+
+def epoch_ends(
+    trials: Sequence[TrialRecord], earlier: Collection[str], began: float, began_at: float
+) -> Iterator[tuple[float, float]]:
+    """Yield when each epoch of a search ended, from a cold start, and its validation ROC AUC.
+
+    Trials of earlier processes stand one after another before those of this one, which stand where
+    they ran. What a trial spent outside its epochs counts as spent before the first, so that
+    nothing is reached too early; an epoch of its killed forerunner is not dated before its own
+    begin.
+
+    Args:
+        trials: In order of their numbers.
+        earlier: Uids of those that earlier processes ran.
+        began: Cold seconds at which this process's search would begin without earlier trials.
+        began_at: Unix time at which it did, in seconds.
+    """
+    for trial in trials:
+        if trial.uid in earlier:
+            yield from _ends_of(trial, began)
+            began += trial.seconds
+    for trial in trials:
+        if trial.uid not in earlier:
+            yield from _ends_of(trial, began + trial.finished_at - trial.seconds - began_at)
+
+
+def _ends_of(trial: TrialRecord, began: float) -> Iterator[tuple[float, float]]:
+    end = began + trial.seconds
+    for epoch in reversed(trial.epochs):
+        yield max(began, end), epoch.val_roc_auc
+        end -= epoch.seconds + epoch.val_seconds

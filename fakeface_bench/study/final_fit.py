@@ -1,0 +1,101 @@
+"""How a study ends: the winner refitted, its threshold chosen on validation, test scored once."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from fakeface_bench.config import TrialConfig
+from fakeface_bench.evaluation.detector import Detector, train_detector
+from fakeface_bench.features.engine import models_let_go
+from fakeface_bench.features.samples import Samples
+from fakeface_bench.records.ledger import StageCost
+from fakeface_bench.records.study import (
+    EpochRecord,
+    FitRecord,
+    RepeatRecord,
+    ScoredSplit,
+    SearchRecord,
+)
+from fakeface_bench.study.setup import Subject
+from fakeface_bench.support.progress import Progress
+from fakeface_bench.training.networks import FitTask
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """The winner, how well it does, and what finding that out took.
+
+    Attributes:
+        detector: The model that is kept.
+        final_fit: How it was fitted.
+        valid: Validation split, on which its threshold was chosen.
+        test: Test split, scored once.
+        repeats: The same options with further seeds.
+        costs: Stages `final_fit`, `repeats` and `evaluation`.
+    """
+
+    detector: Detector
+    final_fit: FitRecord
+    valid: ScoredSplit
+    test: ScoredSplit
+    repeats: tuple[RepeatRecord, ...]
+    costs: tuple[StageCost, ...]
+
+
+def conclude(
+    subject: Subject, task: FitTask, search: SearchRecord, seeds: int, progress: Progress
+) -> Conclusion:
+    """Refit the winner, choose its threshold on validation, and only then read test.
+
+    Args:
+        subject: Data and network.
+        task: What the search fitted.
+        search: All trials.
+        seeds: Fits of the winner; those after the first have seeds that follow the task's.
+        progress: Told how far it is.
+    """
+    config = search.best.config
+    progress.say(f"refitting trial {search.best.number}, then scoring the test split")
+    started = time.perf_counter()
+    run_now: list[EpochRecord] = []
+    detector, final_fit = train_detector(task, config, run_now.append)
+    fitted = time.perf_counter()
+    valid = detector.score(task.valid, subject.index.split("valid"))
+    scored = time.perf_counter()
+    test_samples = subject.reader.read("test")
+    read = time.perf_counter()
+    test = detector.score(test_samples, subject.index.split("test"))
+    evaluated = time.perf_counter()
+    further = [replace(task, seed=task.seed + step) for step in range(1, seeds)]
+    repeats = _repeat(subject, further, config, test_samples, progress) if further else ()
+    an_epoch = len(task.train) + len(task.valid)
+    fit_images = len(run_now) * an_epoch
+    repeat_images = sum(repeat.epochs for repeat in repeats) * an_epoch
+    scored_images = len(task.valid) + len(test_samples)
+    evaluate = (scored - fitted) + (evaluated - read)
+    costs = (
+        StageCost("final_fit", fitted - started, images=fit_images),
+        StageCost("repeats", time.perf_counter() - evaluated, images=repeat_images),
+        StageCost("evaluation", evaluate, images=scored_images),
+    )
+    return Conclusion(detector, final_fit, valid, test, repeats, costs)
+
+
+def _repeat(
+    subject: Subject,
+    tasks: Sequence[FitTask],
+    config: TrialConfig,
+    test_samples: Samples,
+    progress: Progress,
+) -> tuple[RepeatRecord, ...]:
+    """Fit the same options with the seed of each task, from the start, and score test with it."""
+    rows = subject.index.split("test")
+    repeats = []
+    with progress.stage("repeating the final fit", len(tasks), "fits") as advance:
+        for task in tasks:
+            with models_let_go():
+                detector, fit = train_detector(replace(task, checkpoints=None), config)
+                scored = detector.score(test_samples, rows)
+            repeats.append(RepeatRecord(task.seed, scored, len(fit.epochs)))
+            advance(1)
+    return tuple(repeats)

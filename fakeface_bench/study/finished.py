@@ -1,0 +1,193 @@
+"""Finished studies read back from MLflow, and which of them belong in one comparison."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from fakeface_bench.config import DIGEST_DIGITS, TOLD_OPTIONS
+from fakeface_bench.data.sources import source_names
+from fakeface_bench.records.study import ComparedStudy, LeftOut
+from fakeface_bench.report.model_card import CARD_FILE
+from fakeface_bench.report.saved_study import SAVED_FILES, read_saved_study
+from fakeface_bench.support.disk import draft_folder
+from fakeface_bench.support.errors import UsageError
+from fakeface_bench.support.progress import Progress
+from fakeface_bench.tracking.studies import FINISHED, StudyKey, StudyRun, download_study
+
+
+def read_studies(studies: Sequence[StudyRun], progress: Progress) -> Iterator[ComparedStudy]:
+    """Yield each study as it was saved.
+
+    Raises:
+        UsageError: If files of one, or its model, are gone, or cannot be read.
+    """
+    with progress.stage("reading studies", len(studies), "studies") as advance:
+        for study in studies:
+            with draft_folder() as folder:
+                download_study(study, SAVED_FILES, folder)
+                try:
+                    saved = read_saved_study(study.run_id, folder)
+                except (ValueError, KeyError, TypeError) as error:
+                    raise UsageError(
+                        f"the files of the study of {study.name} cannot be read ({error!r}). Run "
+                        f"it again, or compare others with runs=. (run {study.run_id})"
+                    ) from error
+            yield replace(saved, settings=study.settings)
+            advance(1)
+
+
+def under_one_name(studies: Sequence[ComparedStudy]) -> list[ComparedStudy]:
+    """Call the test images what the first study called them.
+
+    Studies of one test digest have the same images in the same order, wherever they lay.
+    """
+    first = studies[0]
+    named = {"paths": first.paths, "sources": first.sources, "data_folders": first.data_folders}
+    return [replace(study, **named) for study in studies]  # type: ignore[arg-type]
+
+
+def model_card_of(study: StudyRun) -> str:
+    """Return a study's model card, in Markdown.
+
+    Raises:
+        UsageError: If it has none.
+    """
+    with draft_folder() as folder:
+        download_study(study, [CARD_FILE], folder)
+        return (folder / CARD_FILE).read_text(encoding="utf-8")
+
+
+#: Of a digest that is asked for.
+FEWEST_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The studies that are compared, and those that are not."""
+
+    studies: tuple[StudyRun, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def newest_studies(
+    studies: Sequence[StudyRun], data: str, others: str = "data= chooses it"
+) -> Chosen:
+    """Choose the newest finished study per model, layers trained and weights, of one test split.
+
+    Studies of a part of a dataset (`limit`, `leave_out`) stand apart from those of all of it.
+
+    Args:
+        studies: To choose from, the newest first.
+        data: The dataset as in `StudyConfig`, or the first digits of its digest; when empty, that
+            of the newest finished study that leaves nothing of its dataset out, if there is one.
+        others: How studies of another dataset are chosen.
+
+    Raises:
+        UsageError: If no study has finished, or none of the dataset.
+    """
+    finished = [study for study in studies if study.status == FINISHED]
+    of_data = [study for study in finished if _is_of(study, data)]
+    if not of_data:
+        raise UsageError(_nothing(studies, finished, data))
+    whole = [study for study in of_data if not (study.limit or study.params.get("leave_out"))]
+    newest = (whole or of_data)[0]
+    of_data = [s for s in of_data if newest.dataset == s.dataset or newest.digest == s.digest]
+    chosen: dict[StudyKey, StudyRun] = {}
+    left_out = []
+    for study in of_data:
+        if study.digest != newest.digest:
+            why = _other_images(study, newest)
+        elif study.test_digest != newest.test_digest:
+            why = "its test split is another one, drawn with another seed."
+        elif study.key in chosen:
+            why = _older(study, chosen[study.key])
+        else:
+            chosen[study.key] = study
+            continue
+        left_out.append(LeftOut(study.name, study.run_id, why))
+    left_out += _unfinished(studies, chosen, newest)
+    apart = _of_others(finished, of_data, others)
+    return Chosen(tuple(chosen.values()), (*left_out, *apart))
+
+
+def of_one_dataset(studies: Sequence[StudyRun], left_out: Sequence[LeftOut] = ()) -> Chosen:
+    """Take the studies that were named, and tell of those that cannot be.
+
+    Raises:
+        UsageError: If they are not of one dataset and test split.
+    """
+    for what, digests in (
+        ("datasets", [study.digest for study in studies]),
+        ("test splits", [study.test_digest for study in studies]),
+    ):
+        if len(set(digests)) > 1:
+            told = "; ".join(
+                f"{study.name} ({study.run_id}) used {images_told(study.limit)}: "
+                f"{digest[:DIGEST_DIGITS]}"
+                for study, digest in zip(studies, digests, strict=True)
+            )
+            raise UsageError(
+                f"these studies are of different {what} and cannot be compared ({told}). Run them "
+                "on the same data, limit and seed, or name others with runs=."
+            )
+    return Chosen(tuple({study.run_id: study for study in studies}.values()), tuple(left_out))
+
+
+def _is_of(study: StudyRun, data: str) -> bool:
+    by_digest = len(data) >= FEWEST_DIGITS and study.digest.startswith(data)
+    return not data or by_digest or study.dataset == "+".join(source_names(data))
+
+
+def _unfinished(
+    studies: Sequence[StudyRun], chosen: Mapping[StudyKey, StudyRun], newest: StudyRun
+) -> Iterator[LeftOut]:
+    """Tell of studies of the same dataset that did not finish, and were not run again since."""
+    for study in studies:
+        finished = chosen.get(study.key)
+        since = finished is not None and finished.began > study.began
+        if study.status != FINISHED and study.dataset == newest.dataset and not since:
+            why = f"it failed: {study.failure}" if study.failure else f"it is {study.status}."
+            yield LeftOut(study.name, study.run_id, why)
+
+
+def images_told(limit: int) -> str:
+    """Say how many images a study used, by its `limit`."""
+    return f"at most {limit:,} images of each split and class" if limit else "all images"
+
+
+def _older(study: StudyRun, newer: StudyRun) -> str:
+    """Say that a study is not compared, and by what it differs from the one that is."""
+    told, others = study.settings, newer.settings
+    apart = [told[key] for key in TOLD_OPTIONS if told[key] != others[key]]
+    return f"an older study of the same{', with ' * bool(apart)}{', '.join(apart)}."
+
+
+def _other_images(study: StudyRun, newest: StudyRun) -> str:
+    """Say why a study used other images of the dataset than the newest."""
+    if study.limit != newest.limit:
+        used, others = images_told(study.limit), images_told(newest.limit)
+        return f"it used {used} (limit={study.limit}), not {others}."
+    return f"its dataset has another digest ({study.digest[:DIGEST_DIGITS]})."
+
+
+def _of_others(
+    finished: Sequence[StudyRun], of_data: Sequence[StudyRun], how: str
+) -> Iterator[LeftOut]:
+    """Tell of other datasets, in one line each."""
+    others = [study.dataset for study in finished if study not in of_data]
+    for dataset in sorted(set(others)):
+        count = others.count(dataset)
+        studies = f"{count} {'study' if count == 1 else 'studies'}"
+        yield LeftOut(f"{studies} of {dataset}", "", f"of another dataset; {how}.")
+
+
+def _nothing(studies: Sequence[StudyRun], finished: Sequence[StudyRun], data: str) -> str:
+    if not finished:
+        count = len(studies)
+        others = f" ({count} failed or still running)" if count else ""
+        return (
+            f"this MLflow experiment holds no finished study{others}. Run some first: "
+            "mlflow run . -e suite, or mlflow run . -P model=…; MLFLOW_TRACKING_URI names the "
+            "store, MLFLOW_EXPERIMENT_NAME the experiment."
+        )
+    known = ", ".join(sorted({f"{s.dataset} ({s.digest[:DIGEST_DIGITS]})" for s in finished}))
+    return f"no finished study of data {data!r}; there are studies of {known}."

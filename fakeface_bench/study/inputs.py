@@ -1,0 +1,229 @@
+"""What a network reads of each picture: features, the map where it is cut, or pixels.
+
+What trained layers read again each epoch is kept on disk where it fits, and made anew where not.
+"""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+
+import pandas as pd
+
+from fakeface_bench.backbones.building import build_backbone
+from fakeface_bench.backbones.cut import cut_backbone
+from fakeface_bench.data.array_store import missing_bytes
+from fakeface_bench.data.augmentations import AUGMENTATIONS, augments_in_play
+from fakeface_bench.data.class_words import SPLITS
+from fakeface_bench.data.index import ImageIndex
+from fakeface_bench.data.pictures import (
+    Pictures,
+    cached_pixels,
+    canvas_side,
+    on_demand,
+    pixels_folder,
+)
+from fakeface_bench.features.samples import LoadArrays, SplitArrays
+from fakeface_bench.features.source import (
+    BackboneSource,
+    FeatureSource,
+    Speed,
+    decoding_speed,
+    extraction_speed,
+)
+from fakeface_bench.features.store import cached_features
+from fakeface_bench.resolve import Plan
+from fakeface_bench.support.disk import cache_folder
+from fakeface_bench.support.machine import gpus
+from fakeface_bench.support.progress import Progress
+from fakeface_bench.training.networks import FrozenNetwork, Network, ScratchNetwork, TrainedNetwork
+from fakeface_bench.training.tuned import TunedNetwork
+
+#: From rows of the index to their features.
+ReadFeatures = Callable[[pd.DataFrame], SplitArrays]
+#: Images a step through a frozen backbone on a GPU.
+GPU_BATCH = 128
+#: Most of the free disk, and of any disk, that is taken without being asked to.
+FREE_SHARE = 0.25
+MOST_GB = 20.0
+GB = 10**9
+_FLOAT16_BYTES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """A network, and how its splits are read.
+
+    Attributes:
+        network: What is trained.
+        load: From the name and rows of a split to its arrays.
+        told: What trained layers read each epoch, and where from, in words.
+        features: Identity of the frozen features that a head alone is trained on; else empty.
+        speed: Measures how long one picture takes from its file to what an epoch reads of it; no
+            time where each epoch begins at the files anyway.
+    """
+
+    network: Network
+    load: LoadArrays
+    told: str
+    features: str
+    speed: Callable[[], Speed]
+
+
+def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
+    """Build the network and decide what its splits are read as; nothing is read yet.
+
+    Raises:
+        UsageError: If the architecture does not have the layers that are to be trained.
+    """
+    if not plan.architecture.pretrained:
+        small = ScratchNetwork(plan.architecture, plan.image_size)
+        return pixel_inputs(plan, index, small, None, progress)
+    source = feature_source(plan)
+    backbone = source.backbone
+    read = read_features(source, index, progress)
+    if not plan.unfrozen.anything:
+        return Inputs(
+            FrozenNetwork(backbone),
+            lambda split, rows: read(rows),
+            "cached features",
+            source.identity,
+            lambda: _speed(source, index),
+        )
+    cut = cut_backbone(backbone, plan.architecture, plan.unfrozen)
+    if cut.below is not None:
+        on_map = TunedNetwork(cut, everything=False)
+        inputs = map_inputs(plan, index, on_map, source, progress)
+        if inputs is not None:
+            return inputs
+    scratch = plan.unfrozen.everything and plan.weights.label == "random"
+    network = TunedNetwork(cut.at_input(), plan.unfrozen.everything, scratch)
+    return pixel_inputs(plan, index, network, None if scratch else read, progress)
+
+
+def cache_budget(cache_gb: float, folder: Path) -> float:
+    """Return how many bytes may be kept: what was asked for, else a share of the free disk."""
+    if cache_gb:
+        return cache_gb * GB
+    return min(FREE_SHARE * shutil.disk_usage(folder).free, MOST_GB * GB)
+
+
+def feature_source(plan: Plan) -> BackboneSource:
+    """Build the frozen backbone, and say how its features are made."""
+    return BackboneSource(
+        title=plan.architecture.key,
+        backbone=build_backbone(plan.architecture, plan.image_size, plan.weights),
+        architecture=plan.architecture,
+        fit=plan.config.fit,
+        jpeg_quality=plan.jpeg_quality,
+        batch_size=plan.config.batch_size or (GPU_BATCH if gpus() else plan.architecture.cpu_batch),
+    )
+
+
+def read_features(source: FeatureSource, index: ImageIndex, progress: Progress) -> ReadFeatures:
+    """Return what reads the features of rows of the index."""
+
+    def read(rows: pd.DataFrame) -> SplitArrays:
+        cached = cached_features(source, list(rows["digest"]), index.files(rows), progress)
+        return SplitArrays({}).with_arrays(cached)
+
+    return read
+
+
+def map_inputs(
+    plan: Plan,
+    index: ImageIndex,
+    network: TunedNetwork,
+    source: BackboneSource,
+    progress: Progress,
+) -> Inputs | None:
+    """Read the map at the cut from the disk; None where it does not fit there."""
+    sources = {False: replace(source, cut=network.cut)}
+    if _augments(plan, network, "flip"):
+        sources[True] = replace(source, cut=network.cut, mirrored=True)
+    shape = network.cut.above.inputs[0].shape[1:]
+    wanted = [(split, mirrored) for mirrored in sources for split in SPLITS]
+    wanted = [(split, mirrored) for split, mirrored in wanted if split == "train" or not mirrored]
+    sizes = {}
+    for split, mirrored in wanted:
+        digests = list(index.split(split)["digest"])
+        folder = sources[mirrored].folder(digests)
+        sizes[folder] = len(digests) * prod(shape) * _FLOAT16_BYTES
+    size = sum(sizes.values())
+    shown = f"the map after {network.cut.label} ({'×'.join(map(str, shape))}), {size / GB:.2f} GB"
+    if not _fits(plan, sizes):
+        progress.say(f"{shown}, is more than cache_gb: it is computed anew each epoch")
+        return None
+
+    def load(split: str, rows: pd.DataFrame) -> SplitArrays:
+        digests, files = list(rows["digest"]), index.files(rows)
+        read = SplitArrays({}).with_arrays(
+            cached_features(sources[False], digests, files, progress)
+        )
+        if split == "train" and True in sources:
+            read = read.with_mirrored(cached_features(sources[True], digests, files, progress))
+        return read
+
+    return Inputs(
+        network,
+        load,
+        f"{shown}, cached",
+        "",
+        lambda: _speed(sources[False], index),
+    )
+
+
+def pixel_inputs(
+    plan: Plan,
+    index: ImageIndex,
+    network: TrainedNetwork,
+    features: ReadFeatures | None,
+    progress: Progress,
+) -> Inputs:
+    """Read decoded pixels from the disk where they fit, else decode them each epoch."""
+    # A picture that is scaled whole has nothing around what the network sees.
+    crops = network.crops and plan.config.fit == "crop" and _augments(plan, network, "crop")
+
+    def pictures(split: str, rows: pd.DataFrame) -> Pictures:
+        side = canvas_side(plan.image_size) if crops and split == "train" else plan.image_size
+        how = (plan.image_size, plan.config.fit, side, plan.jpeg_quality)
+        return Pictures(index.files(rows), *how, list(rows["digest"]))
+
+    of_splits = {split: pictures(split, index.split(split)) for split in SPLITS}
+    sizes = {pixels_folder(of_split): of_split.bytes for of_split in of_splits.values()}
+    kept = _fits(plan, sizes)
+
+    def load(split: str, rows: pd.DataFrame) -> SplitArrays:
+        # Test is only scored, on pixels; the head is fitted on features of the others.
+        read = features(rows) if features and split != "test" else SplitArrays({})
+        of_split = pictures(split, rows)
+        if kept:
+            return read.with_arrays(cached_pixels(of_split, progress))
+        return replace(read, arrays={**read.arrays, **on_demand(of_split)})
+
+    def speed() -> Speed:
+        if not kept:
+            return Speed()
+        return decoding_speed(of_splits["train"], index.digest)
+
+    where = "cached" if kept else "decoded anew each epoch"
+    told = f"pixels, {sum(sizes.values()) / GB:.2f} GB, {where}"
+    return Inputs(network, load, told, "", speed)
+
+
+def _speed(source: FeatureSource, index: ImageIndex) -> Speed:
+    rows = index.split("train")
+    return extraction_speed(source, index.files(rows), list(rows["digest"]), index.digest)
+
+
+def _augments(plan: Plan, network: TrainedNetwork, how: str) -> bool:
+    """Whether any augmentation that a trial may draw does this: `flip` or `crop`."""
+    keys = augments_in_play(plan.config.augment, network.augments)
+    return any(getattr(AUGMENTATIONS[key], how) for key in keys)
+
+
+def _fits(plan: Plan, sizes: Mapping[Path, int]) -> bool:
+    """Whether what is missing yet of some folders may be kept; a study that goes on has most."""
+    missing = sum(missing_bytes(folder, size) for folder, size in sizes.items())
+    return missing <= cache_budget(plan.config.cache_gb, cache_folder("features"))

@@ -1,0 +1,181 @@
+"""What a finished study leaves in MLflow and in a folder: model, metrics, pictures, costs."""
+
+import shlex
+
+import numpy as np
+import numpy.typing as npt
+
+from fakeface_bench.config import StudyConfig
+from fakeface_bench.data.index import fake_kinds
+from fakeface_bench.data.pictures import Pictures
+from fakeface_bench.data.seen import seen_images
+from fakeface_bench.evaluation.detector import Detector
+from fakeface_bench.explanation.explain import explain_study
+from fakeface_bench.records.ledger import Ledger
+from fakeface_bench.records.study import ModelOrigin, SearchRecord, StudyRecord, WeightsRecord
+from fakeface_bench.records.transfer import Bias
+from fakeface_bench.report.audit_text import audit_metrics
+from fakeface_bench.report.explanation import choose_examples, write_explanation
+from fakeface_bench.report.saved_study import identity_of
+from fakeface_bench.report.study_report import summary_markdown, write_costs, write_study_report
+from fakeface_bench.resolve import Plan
+from fakeface_bench.serving.classifier import DetectorFacts
+from fakeface_bench.study.cost import before_epochs
+from fakeface_bench.study.final_fit import Conclusion
+from fakeface_bench.study.setup import Subject
+from fakeface_bench.support.disk import draft_folder
+from fakeface_bench.support.errors import DataError
+from fakeface_bench.support.machine import hardware_facts, machine_name
+from fakeface_bench.support.progress import Progress
+from fakeface_bench.tracking import names
+from fakeface_bench.tracking.model import write_model
+from fakeface_bench.tracking.runs import TrackedRun
+from fakeface_bench.training.head import Calibration
+
+_VERSION = "version_"
+
+
+def record_of(
+    plan: Plan, subject: Subject, search: SearchRecord, conclusion: Conclusion
+) -> StudyRecord:
+    """Gather all that a study reports."""
+    return StudyRecord(
+        model=plan.architecture.key,
+        study=plan.study_name(subject.index),
+        data=subject.index.name,
+        data_folders={name: str(folder) for name, folder in subject.index.folders.items()},
+        weights=WeightsRecord(plan.weights.label, plan.weights.warning),
+        search=search,
+        final_fit=conclusion.final_fit,
+        valid=conclusion.valid,
+        test=conclusion.test,
+        epochs_began_seconds=before_epochs(subject),
+        seed=plan.config.seed,
+        repeats=conclusion.repeats,
+        floor=subject.audit.floor,
+        source_floors=subject.audit.source_floors,
+        facts={**audit_metrics(subject.audit), **subject.images_used()},
+        fine_tune=plan.unfrozen.label,
+        machine=machine_name(),
+        equalise=plan.config.equalise,
+    )
+
+
+def origin_of(run_id: str, plan: Plan, subject: Subject, detector: Detector) -> ModelOrigin:
+    """Gather what a model card tells besides results and costs."""
+    kinds = fake_kinds(plan.config.data, subject.index)
+    return ModelOrigin(
+        run_id=run_id,
+        digest=subject.index.digest,
+        test_digest=subject.index.split_digest("test"),
+        kinds={source: kind for source, kind in kinds.items() if kind},
+        image_size_px=plan.image_size,
+        fit=plan.config.fit,
+        calibrated=detector.calibration != Calibration(),
+        command=_command(plan.config),
+        versions={
+            key.removeprefix(_VERSION): str(value)
+            for key, value in hardware_facts().items()
+            if key.startswith(_VERSION)
+        },
+    )
+
+
+def log_winner(
+    run: TrackedRun, plan: Plan, subject: Subject, record: StudyRecord, detector: Detector
+) -> str:
+    """Log the model that is kept; return what its figures call it."""
+    facts = DetectorFacts(
+        plan.image_size,
+        plan.config.fit,
+        detector.threshold,
+        jpeg_quality=plan.jpeg_quality,
+        features=subject.inputs.features,
+    )
+    metadata = {
+        "label": identity_of(run.run_id, record).label,
+        "kinds": fake_kinds(plan.config.data, subject.index),
+        "study": record.study,
+        "architecture": record.model,
+        "dataset": record.data,
+        "dataset_digest": subject.index.digest,
+        "threshold": detector.threshold,
+    }
+    seen = seen_images(subject.dataset.files, subject.index)
+    with draft_folder() as folder:
+        write_model(folder, detector.complete, facts, subject.example(), seen)
+        return run.log_model(folder, metadata)
+
+
+def log_results(run: TrackedRun, record: StudyRecord, model: str) -> None:
+    """Log figures, winning options and pictures; the figures are the model's too."""
+    run.log_fit(record.final_fit.epochs, record.metrics(), model)
+    run.log_params({f"best_{key}": value for key, value in record.config.as_params().items()})
+    with draft_folder() as folder:
+        write_study_report(record, folder)
+        run.log_folder(folder)
+
+
+def log_explanation(
+    run: TrackedRun,
+    plan: Plan,
+    subject: Subject,
+    record: StudyRecord,
+    detector: Detector,
+    progress: Progress,
+) -> None:
+    """Log what the model looked at, how far its probabilities hold, and the classes' spectra.
+
+    A picture that has changed since it was scored costs its place here, which is told.
+    """
+    rows, size = subject.index.split("test"), plan.image_size
+    files, digests = subject.index.files(rows), list(rows["digest"])
+    pictures = Pictures(files, size, plan.config.fit, size, plan.jpeg_quality, digests)
+    unread: dict[int, str] = {}
+
+    def load(position: int) -> npt.NDArray[np.uint8]:
+        try:
+            return pictures.load(position)
+        except DataError as error:
+            unread[position] = str(error)
+            raise
+
+    explanation = explain_study(
+        detector.complete, record.test, choose_examples(record.test), load, plan.config.seed
+    )
+    if unread:
+        first = unread[min(unread)]
+        progress.warn(f"of the test pictures {len(unread):,} cannot be explained: {first}")
+    run.log_figures(explanation.metrics())
+    with draft_folder() as folder:
+        write_explanation(record, explanation, folder)
+        run.log_folder(folder)
+
+
+def log_costs(run: TrackedRun, record: StudyRecord, ledger: Ledger, origin: ModelOrigin) -> None:
+    """Log what the study cost, and what tells results and costs together."""
+    run.log_figures(ledger.as_metrics())
+    run.tag({names.NOTE: summary_markdown(record, ledger)})
+    with draft_folder() as folder:
+        write_costs(record, ledger, origin, folder)
+        run.log_folder(folder)
+
+
+def log_bias(run: TrackedRun, record: StudyRecord, ledger: Ledger, bias: Bias) -> None:
+    """Log what equalising took off the score, and say it above the results."""
+    run.log_figures(bias.metrics())
+    note = f"{bias.told}\n\n{summary_markdown(record, ledger)}"
+    run.tag({names.NOTE: note, names.UNTOUCHED_RUN: bias.untouched_run})
+
+
+def _command(config: StudyConfig) -> str:
+    """Return the command that asks for the same study, without what is of this place alone."""
+    default, asked = StudyConfig().as_params(), config.as_params()
+    of_this_place = ("storage", "cache_gb", "dollars_per_hour", "study", "register", "again")
+    left_out = ("model", *of_this_place)
+    options = [
+        f"--{key.replace('_', '-')} {shlex.quote(str(value))}"
+        for key, value in asked.items()
+        if value != default[key] and key not in left_out
+    ]
+    return " \\\n  ".join([f"fakeface-bench run --model {shlex.quote(config.model)}", *options])

@@ -1,0 +1,411 @@
+"""Registers the model of a study, and makes it the champion where it passes the gate."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fakeface_bench.analysis.comparison import SIGNIFICANT, Comparison, compare_studies
+from fakeface_bench.config import BEST, DIGEST_DIGITS, RegisterConfig
+from fakeface_bench.evaluation.bootstrap import Interval, roc_auc_interval
+from fakeface_bench.evaluation.paired import difference_interval, mcnemar, resampled_figures
+from fakeface_bench.records.study import ComparedStudy, Finding, LeftOut, Registration
+from fakeface_bench.report.comparison_tables import figures_told
+from fakeface_bench.report.model_card import with_elsewhere
+from fakeface_bench.resolve import check_register
+from fakeface_bench.study.finished import (
+    images_told,
+    model_card_of,
+    newest_studies,
+    read_studies,
+    under_one_name,
+)
+from fakeface_bench.support.errors import DataError, FakefaceError, ModelError, UsageError
+from fakeface_bench.support.progress import Progress
+from fakeface_bench.tracking import names
+from fakeface_bench.tracking.lifetime import tracked_run
+from fakeface_bench.tracking.registry import (
+    MAX_DESCRIPTION,
+    Version,
+    champion_of,
+    check_registry,
+    describe_version,
+    detector_of,
+    make_champion,
+    register_version,
+    reloaded_scores,
+)
+from fakeface_bench.tracking.runs import tag_run
+from fakeface_bench.tracking.store import open_store
+from fakeface_bench.tracking.studies import StudyRun, find_studies, found_elsewhere, study_named
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """A study that was chosen, and how.
+
+    Attributes:
+        study: That one.
+        told: What it was chosen among, by which figures, and what was left out; a sentence each.
+    """
+
+    study: StudyRun
+    told: tuple[str, ...]
+
+
+def best_study(
+    experiment_id: str, data: str, progress: Progress, others: str = "name its run to take it"
+) -> Best:
+    """Return the cheapest study not shown to be less accurate than the best.
+
+    Only studies of all images of a dataset are chosen among; of those, the ones clearly better
+    than chance where there are any. Studies without a model that can be loaded are passed over.
+
+    Args:
+        experiment_id: Where to look.
+        data: Dataset, by name or by the first digits of its digest; that of the newest finished
+            study when empty.
+        progress: Warned of what has no model.
+        others: How studies of another dataset are chosen.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    chosen = newest_studies(find_studies(experiment_id), data, others)
+    if all(study.limit for study in chosen.studies):
+        raise UsageError(_only_parts(chosen.studies))
+    having = [study for study in chosen.studies if _has_detector(study, progress)]
+    if not having:
+        raise UsageError("no finished study has a model that can be loaded; run one again.")
+    studies = under_one_name(list(read_studies(having, progress)))
+    comparison, unable = _able(compare_studies(studies))
+    run_id = comparison.recommended.study.identity.run_id
+    study = next(study for study in having if study.run_id == run_id)
+    return Best(study, tuple(_told(study, comparison, (*unable, *chosen.left_out))))
+
+
+def _able(comparison: Comparison) -> tuple[Comparison, list[LeftOut]]:
+    """Compare only what is clearly better than chance, where anything is; tell of the others.
+
+    On few images a network that has learned nothing is often not shown to be less accurate.
+    """
+    able: list[ComparedStudy] = []
+    unable = []
+    for standing in comparison.standings:
+        if clearly_beats_chance(standing.roc_auc.interval):
+            able.append(standing.study)
+        else:
+            why = f"not clearly better than chance: {figures_told(standing)}."
+            unable.append(LeftOut(standing.label, standing.study.identity.run_id, why))
+    return (compare_studies(able), unable) if able and unable else (comparison, [])
+
+
+def _told(study: StudyRun, comparison: Comparison, left_out: Sequence[LeftOut]) -> Iterator[str]:
+    count = len(comparison.standings)
+    among = f"{count} finished studies" if count > 1 else "one finished study"
+    yield (
+        f"best is {comparison.recommended.label}, run {study.run_id}, chosen among {among} of "
+        f"{study.dataset} (digest {study.digest[:DIGEST_DIGITS]}, n = {comparison.images:,} test "
+        "images): the cheapest not shown to be less accurate than the most accurate."
+    )
+    for standing in comparison.standings:
+        cost = f"{standing.cold_seconds:,.0f} s from a cold start"
+        run_id = standing.study.identity.run_id
+        yield f"Among them {standing.label}: {figures_told(standing)}, {cost} (run {run_id})."
+    for other in left_out:
+        run = f" (run {other.run_id})" if other.run_id else ""
+        yield f"Left out {other.name}{run}: {other.reason}"
+
+
+def _only_parts(studies: Sequence[StudyRun]) -> str:
+    found = "; ".join(
+        f"{study.name} used {images_told(study.limit)} (run {study.run_id})" for study in studies
+    )
+    return (
+        f"best chooses among studies of all images, and of {studies[0].dataset} there is none: "
+        f"{found}. Name a run to take it all the same, or run one without limit."
+    )
+
+
+def _has_detector(study: StudyRun, progress: Progress) -> bool:
+    try:
+        detector_of(study)
+    except UsageError as error:
+        progress.warn(str(error))
+        return False
+    return True
+
+
+#: Most that a reloaded model's score may differ from the logged one: features are rounded to
+#: float16, and one at a tie falls to the other side in another batch.
+TOLERANCE = 1e-4
+FEWEST_IMAGES = 64
+CHECKED_IMAGES = 128
+#: As accurate is what is behind by less than this, shown by the paired 95 % interval: else a row of
+#: cheaper models, each a little worse, would lead down to chance.
+MARGIN = 0.01
+#: Clearly better than chance is a model whose whole 95 % interval of ROC AUC lies above this. Not
+#: above 0.5: next to nothing does as soon as the test images are many, and luck does now and then
+#: where the best of several studies is taken.
+CLEAR_ROC_AUC = 0.55
+#: Cheaper is what saves at least this share: seconds vary from run to run.
+SAVING = 0.1
+
+
+def comes_back(address: str, study: ComparedStudy) -> Finding:
+    """Whether the model, loaded in a new process, gives the scores that its study logged.
+
+    Args:
+        address: Of the model.
+        study: That logged it.
+    """
+    images = len(study.y_true)
+    if images < FEWEST_IMAGES:
+        return Finding(
+            False, f"its study tested {images} images; its scores are checked on {FEWEST_IMAGES}"
+        )
+    chosen = _spread(study.kept.y_score, CHECKED_IMAGES)
+    files = [Path(study.data_folders[study.sources[n]]) / study.paths[n] for n in chosen]
+    missing = [file for file in files if not file.exists()]
+    if missing:
+        return Finding(False, f"its test images are not on this machine ({missing[0]})")
+    try:
+        scores = np.array(reloaded_scores(address, files))
+    except DataError as error:
+        return Finding(False, f"its test images cannot be read any more ({error})")
+    except ModelError as error:
+        return Finding(False, f"it does not load in a new process: {error}")
+    furthest = float(np.max(np.abs(scores - study.kept.y_score[chosen])))
+    told = f"its scores on {len(files)} test images, loaded in a new process,"
+    if not furthest <= TOLERANCE:
+        return Finding(
+            False,
+            f"{told} are up to {furthest:.2g} off the logged ones (unless the images have changed "
+            "since)",
+        )
+    return Finding(True, f"{told} equal the logged ones ({furthest:.0e} apart at most)")
+
+
+def clearly_beats_chance(roc_auc: Interval) -> bool:
+    """Whether a 95 % interval of ROC AUC lies clearly above 0.5."""
+    return roc_auc.low > CLEAR_ROC_AUC
+
+
+def can_lead(study: ComparedStudy) -> Finding:
+    """Whether a model may be a first champion, with none before it to be compared with."""
+    interval = roc_auc_interval(study.y_true, study.kept.y_score)
+    beats = clearly_beats_chance(interval)
+    told = f"95 % {interval.low:.3f} to {interval.high:.3f}, n = {len(study.y_true):,} test images"
+    if beats:
+        return Finding(True, f"clearly better than chance, whose ROC AUC is 0.5: {told}")
+    return Finding(
+        False,
+        f"not shown to be clearly better than chance: of its ROC AUC all that interval ({told}) "
+        f"must lie above {CLEAR_ROC_AUC:g}",
+    )
+
+
+def deserves(challenger: ComparedStudy, champion: ComparedStudy) -> Finding:
+    """Whether a study is more accurate than the champion's, or as accurate and cheaper.
+
+    More accurate by McNemar's test of the kept models on the same test images; as accurate where
+    the paired 95 % interval of the difference lies above -`MARGIN`. The test split is the same for
+    every challenger, and no p is adjusted for their number.
+
+    Args:
+        challenger: The new one.
+        champion: Of the same test split, row by row.
+    """
+    test = mcnemar(champion.right, challenger.right)
+    new, old = resampled_figures(challenger.y_true, [[challenger.kept], [champion.kept]])
+    interval = difference_interval(new["accuracy"], old["accuracy"])
+    lead = float(np.mean(challenger.right)) - float(np.mean(champion.right))
+    told = (
+        f"accuracy {np.mean(challenger.right):.1%} against {np.mean(champion.right):.1%} on the "
+        f"same n = {len(challenger.y_true):,} test images; {_ahead(lead)} (95 % "
+        f"{100 * interval.low:.1f} to {100 * interval.high:.1f}; McNemar's test p = {test.p:.3g})"
+    )
+    if test.p < SIGNIFICANT:
+        return Finding(lead > 0, f"{'better' if lead > 0 else 'worse'} than the champion: {told}")
+    if interval.low <= -MARGIN:
+        short = f"not shown to be better than the champion, nor within {100 * MARGIN:g} point of it"
+        return Finding(False, f"{short}: {told}")
+    return _cheaper(challenger, champion, f"as accurate as the champion ({told})")
+
+
+def _cheaper(challenger: ComparedStudy, champion: ComparedStudy, told: str) -> Finding:
+    seconds, before = (s.ledger.total_cold_seconds for s in (challenger, champion))
+    costs = (
+        f"{seconds:,.0f} s from a cold start, {challenger.trials} trials, against {before:,.0f} s, "
+        f"{champion.trials} trials"
+    )
+    if not challenger.machine or challenger.machine != champion.machine:
+        return Finding(False, f"{told}, and costs of two machines do not compare ({costs})")
+    if seconds <= (1 - SAVING) * before:
+        return Finding(True, f"{told}, and cheaper: {costs}")
+    return Finding(False, f"{told}, and not cheaper by {SAVING:.0%}: {costs}")
+
+
+def _ahead(lead: float) -> str:
+    return f"{'ahead' if lead >= 0 else 'behind'} by {100 * abs(lead):.1f} points"
+
+
+def _spread(scores: npt.NDArray[np.float64], count: int) -> Sequence[int]:
+    """Choose images whose scores spread over all there are."""
+    order = np.argsort(scores, kind="stable")
+    places = np.linspace(0, len(scores) - 1, min(count, len(scores))).round().astype(int)
+    return [int(n) for n in order[places]]
+
+
+#: Told as tags of a version, under the names that they have as metrics of the study.
+MAIN_FIGURES = (
+    "test/accuracy",
+    "test/roc_auc",
+    "test/f1_fake",
+    "test/threshold",
+    "cost/total_cold_seconds",
+)
+
+
+def run_registration(config: RegisterConfig, progress: Progress) -> Registration:
+    """Register the model of a study, recorded in an MLflow run of its own.
+
+    Raises:
+        UsageError: If there is no such study, or its model or files are gone.
+        ModelError: If the registry does not answer.
+    """
+    check_register(config)
+    open_store()
+    check_registry()
+    with tracked_run("registration", f"register {config.name}", config.as_params()) as run:
+        choice: tuple[str, ...] = ()
+        if config.run == BEST:
+            how = "data_digest= chooses it"
+            best = best_study(run.experiment_id, config.data_digest, progress, how)
+            study, choice = best.study, best.told
+        else:
+            study = study_named(config.run)
+        registration = register_study(study, config.name, config.force, progress)
+        registration = replace(registration, choice=choice)
+        run.tag(
+            {
+                names.REGISTERED: registration.address,
+                names.MODEL: study.model,
+                names.DATASET: study.dataset,
+                names.DATASET_DIGEST: study.digest,
+                names.NOTE: "\n\n".join((*choice, *registration.lines)),
+            }
+        )
+    return registration
+
+
+def register_study(study: StudyRun, name: str, force: bool, progress: Progress) -> Registration:
+    """Register the model of a finished study; it becomes the champion where the gate lets it.
+
+    Args:
+        study: Whose model it is.
+        name: Of the registered model.
+        force: Whether it becomes the champion whatever the gate says; recorded as a tag.
+        progress: Told how far it is.
+    """
+    # First: a study of an earlier version lacks what is read next, too.
+    model_id = detector_of(study)
+    (saved,) = read_studies([study], progress)
+    card = with_elsewhere(model_card_of(study), found_elsewhere(study.run_id, study.experiment_id))
+    version = register_version(study, model_id, name)
+    former = champion_of(name)
+    stays = former is not None and former.number == version.number
+    if not stays:
+        facts = _facts(study) | {names.GATE: "not passed yet"}
+        describe_version(version, card[:MAX_DESCRIPTION], facts)
+    progress.say(f"loading {version.address} in a new process")
+    back = comes_back(version.address, saved)
+    # Asked again: loading takes long enough for another registration to end.
+    former = champion_of(name)
+    findings = (back, _against(former, version, study, saved, progress))
+    registration = Registration(
+        study=study.name,
+        run_id=study.run_id,
+        name=name,
+        number=version.number,
+        findings=findings,
+        former=former.number if former else "",
+        forced=force and not all(finding.holds for finding in findings),
+        tested=_tested(study, saved),
+    )
+    if not stays:
+        if registration.is_champion:
+            make_champion(version)
+        described = _described(card, registration)
+        describe_version(version, described, _facts(study) | _gate_tags(registration, force))
+    tag_run(study.run_id, {names.REGISTERED: version.address})
+    return registration
+
+
+def _against(
+    former: Version | None,
+    version: Version,
+    study: StudyRun,
+    saved: ComparedStudy,
+    progress: Progress,
+) -> Finding:
+    """Compare with the champion, where there is another one."""
+    if former is None:
+        able = can_lead(saved)
+        return Finding(able.holds, f"{version.name} has no champion yet, and it is {able.reason}")
+    if former.number == version.number:
+        return Finding(True, "it is the champion already")
+    try:
+        champion = study_named(former.run_id)
+        (theirs,) = read_studies([champion], progress)
+    except FakefaceError as error:
+        told = str(error).rstrip(".")
+        return Finding(False, f"the champion, version {former.number}, cannot be compared: {told}")
+    if champion.test_digest != study.test_digest:
+        return Finding(
+            False,
+            f"the champion, version {former.number}, was tested on other images "
+            f"({champion.dataset}, test digest {champion.test_digest[:DIGEST_DIGITS]}, not "
+            f"{study.test_digest[:DIGEST_DIGITS]}), so neither can be shown to be better",
+        )
+    return deserves(saved, theirs)
+
+
+def _tested(study: StudyRun, saved: ComparedStudy) -> str:
+    figures = figures_told(compare_studies([saved]).recommended)
+    return f"Tested on {study.dataset}, n = {len(saved.y_true):,} images: {figures}."
+
+
+def _facts(study: StudyRun) -> dict[str, str]:
+    """Return what a version is to be found by, and its main figures, as tags."""
+    figures = {key: study.figures[key] for key in MAIN_FIGURES if key in study.figures}
+    return {
+        names.MODEL: study.model,
+        names.FINE_TUNE: study.fine_tune,
+        names.WEIGHTS: study.weights,
+        names.DATASET: study.dataset,
+        names.DATASET_DIGEST: study.digest,
+        names.TEST_DIGEST: study.test_digest,
+        **{key: f"{value:.4g}" for key, value in figures.items()},
+    }
+
+
+def _gate_tags(registration: Registration, force: bool) -> dict[str, str]:
+    refused = registration.refused
+    return {
+        names.GATE: f"refused: {refused}" if refused else "passed",
+        names.FORCED: (refused or "the gate let it through anyway") if force else "",
+    }
+
+
+def _described(card: str, registration: Registration) -> str:
+    """Return a card with what the gate found; of a card too long for it, the sections that fit."""
+    told = "\n".join(f"- {line}" for line in registration.lines[1:])
+    gate = f"\n## Registration\n\n{told}\n"
+    rest = f"\nThe rest of this card: model_card.md of run `{registration.run_id}`.\n"
+    if len(card) + len(gate) > MAX_DESCRIPTION:
+        room = max(0, MAX_DESCRIPTION - len(gate) - len(rest))
+        card = card[: card.rfind("\n## ", 0, room) + 1] + rest
+    return (card + gate)[:MAX_DESCRIPTION]

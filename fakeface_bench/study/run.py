@@ -1,0 +1,215 @@
+"""One study: search one architecture's head on one dataset, score test once, record it all."""
+
+import shlex
+import time
+from dataclasses import dataclass, replace
+
+from fakeface_bench.config import UNTOUCHED, StudyConfig
+from fakeface_bench.data.decode import more_compressed
+from fakeface_bench.evaluation.paired import paired_effect
+from fakeface_bench.records.ledger import Ledger
+from fakeface_bench.records.study import (
+    LeftOut,
+    Registration,
+    SearchRecord,
+    SeedScores,
+    StudyRecord,
+)
+from fakeface_bench.records.transfer import Bias
+from fakeface_bench.resolve import Plan, check_request, make_plan
+from fakeface_bench.search.optimise import SearchTask, optimise
+from fakeface_bench.search.storage import Study, finished_trials, trial_record
+from fakeface_bench.study.cost import Expenses, close_ledger
+from fakeface_bench.study.final_fit import conclude
+from fakeface_bench.study.find_or_run import obtain_study
+from fakeface_bench.study.finished import read_studies
+from fakeface_bench.study.preparation import PreparedDataset
+from fakeface_bench.study.record import (
+    log_bias,
+    log_costs,
+    log_explanation,
+    log_results,
+    log_winner,
+    origin_of,
+    record_of,
+)
+from fakeface_bench.study.register import register_study
+from fakeface_bench.study.setup import Subject, fit_task, open_study_of, open_subject, space_of
+from fakeface_bench.support.errors import FakefaceError, ModelError, StudyError, UnsentError
+from fakeface_bench.support.machine import Clock, EnergyMeter, energy_meter
+from fakeface_bench.support.progress import Progress
+from fakeface_bench.tracking.lifetime import tracked_run
+from fakeface_bench.tracking.registry import check_registry
+from fakeface_bench.tracking.runs import TrackedRun
+from fakeface_bench.tracking.store import open_store
+from fakeface_bench.tracking.studies import study_named
+from fakeface_bench.tracking.succession import same_study
+from fakeface_bench.tracking.trials import TrialRuns
+from fakeface_bench.training.networks import FitTask
+
+
+def measure_bias(
+    run: TrackedRun, plan: Plan, subject: Subject, record: StudyRecord, progress: Progress
+) -> Bias:
+    """Compare an equalised study with the untouched one, which is run now where it never was.
+
+    Args:
+        run: Of the equalised study.
+        plan: Of it.
+        subject: Of it.
+        record: What it found.
+        progress: Told which study stands beside it.
+
+    Raises:
+        StudyError: If the untouched study failed.
+    """
+    untouched = replace(plan.config, equalise=UNTOUCHED, study="", register="")
+    progress.say("the same study on untouched pictures, to compare with")
+    found = obtain_study(run, untouched, subject.index, progress, as_long=True)
+    if isinstance(found, LeftOut):
+        raise StudyError(
+            f"the equalised study is finished and kept (run {run.run_id}), but not the one on "
+            f"untouched pictures that bias/delta_auc compares it with: {found.reason}"
+        )
+    (other,) = read_studies([found], progress)
+    test = record.test
+    effect = paired_effect(
+        test.y_true, other.kept, SeedScores(record.seed, test.y_score, test.threshold)
+    )
+    equalised_auc = test.metrics["roc_auc"]
+    delta = effect["roc_auc"]
+    return Bias(
+        jpeg_quality=plan.jpeg_quality,
+        images=len(test.y_true),
+        untouched_auc=equalised_auc + delta.value,
+        equalised_auc=equalised_auc,
+        delta_auc=delta,
+        untouched_run=found.run_id,
+        outlasting=int(more_compressed(subject.dataset.audit.used, plan.jpeg_quality).sum()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StudyOutcome:
+    """What a finished study leaves: its results, its cost, and where MLflow holds them.
+
+    Attributes:
+        record: Its results.
+        ledger: Its cost.
+        run_id: Of its MLflow run.
+        experiment_id: Of the experiment.
+        registration: Of its model, where that was asked for.
+        bias: What equalising took off the score.
+        unsent: What to tell of what MLflow's server did not take; empty if it took all.
+    """
+
+    record: StudyRecord
+    ledger: Ledger
+    run_id: str
+    experiment_id: str
+    registration: Registration | None = None
+    bias: Bias | None = None
+    unsent: str = ""
+
+
+def run_study(
+    config: StudyConfig,
+    progress: Progress,
+    clock: Clock | None = None,
+    dataset: PreparedDataset | None = None,
+) -> StudyOutcome:
+    """Run a study, or top an earlier one up, and record it in MLflow.
+
+    The test split is read after search, last fit and threshold are done, and once.
+
+    Args:
+        config: What to study.
+        progress: Told how far it is.
+        clock: Of all that the study is charged; it begins now unless the caller began earlier.
+        dataset: Where the caller has made it ready already, within that time.
+
+    Raises:
+        FakefaceError: For whatever a user can mend; an opened MLflow run is then FAILED and says
+            why.
+    """
+    clock = clock or Clock()
+    check_request(config)
+    plan = make_plan(config)
+    open_store()
+    if config.register:
+        check_registry()
+    outcome = None
+    try:
+        with (
+            tracked_run("study", plan.title, config.shown_params()) as run,
+            energy_meter() as meter,
+        ):
+            outcome = _studied(plan, run, meter, clock, progress, dataset)
+    except UnsentError as error:
+        if outcome is None:
+            raise
+        return replace(outcome, unsent=str(error))
+    if config.register:
+        registration = _register(run.run_id, config.register, progress)
+        return replace(outcome, registration=registration)
+    return outcome
+
+
+def _studied(
+    plan: Plan,
+    run: TrackedRun,
+    meter: EnergyMeter,
+    clock: Clock,
+    progress: Progress,
+    dataset: PreparedDataset | None,
+) -> StudyOutcome:
+    """Search, conclude and record a study in an open run."""
+    config = plan.config
+    subject, tags = open_subject(plan, run, progress, dataset)
+    plan = subject.plan
+    study = open_study_of(plan, subject, run.experiment_id)
+    task = fit_task(plan, subject, study, run, progress)
+    runs = TrialRuns(run, tags)
+    earlier = frozenset(trial_record(trial).uid for trial in finished_trials(study))
+    began = clock.seconds(), time.time()
+    search = _search(plan, study, task, runs, progress)
+    conclusion = conclude(subject, task, search, config.seeds, progress)
+    progress.say("recording results, model and pictures in MLflow")
+    record = record_of(plan, subject, search, conclusion)
+    model = log_winner(run, plan, subject, record, conclusion.detector)
+    log_results(run, record, model)
+    log_explanation(run, plan, subject, record, conclusion.detector, progress)
+    expenses = Expenses(subject, search, earlier, *began, conclusion)
+    ledger = close_ledger(expenses, config.dollars_per_hour, clock, meter)
+    log_costs(run, record, ledger, origin_of(run.run_id, plan, subject, conclusion.detector))
+    run.study = same_study(tags)
+    bias = None
+    if plan.equalises:
+        bias = measure_bias(run, plan, subject, record, progress)
+        log_bias(run, record, ledger, bias)
+    return StudyOutcome(record, ledger, run.run_id, run.experiment_id, bias=bias)
+
+
+def _register(run_id: str, name: str, progress: Progress) -> Registration:
+    """Register the winner; what goes wrong leaves a finished study."""
+    try:
+        return register_study(study_named(run_id), name, False, progress)
+    except FakefaceError as error:
+        raise ModelError(
+            f"the study is finished and kept (run {run_id}), its model is not registered: {error} "
+            f"'fakeface-bench register --run {run_id} --name {shlex.quote(name)}' tries again."
+        ) from error
+
+
+def _search(
+    plan: Plan, study: Study, task: FitTask, runs: TrialRuns, progress: Progress
+) -> SearchRecord:
+    runs.adopt_earlier([trial_record(trial) for trial in finished_trials(study)])
+    search_task = SearchTask(
+        fit=task,
+        trials=plan.config.trials,
+        seed=plan.config.seed,
+        space=space_of(plan, task.network),
+        timeout_seconds=60 * plan.config.timeout_minutes,
+    )
+    return optimise(study, search_task, runs, progress)

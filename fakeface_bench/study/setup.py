@@ -1,0 +1,207 @@
+"""What a study stands on: its network, its images, a reader of their splits, its storage, its task.
+
+What preparation is charged where it was done before is the longest that it took here: much of the
+work is remembered file by file, so no single run can be named that did it all.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from fakeface_bench.config import CLASS_NAMES, FIGURES_VERSION, equalising_quality
+from fakeface_bench.data.audit import Audit
+from fakeface_bench.data.decode import common_quality, more_compressed
+from fakeface_bench.data.index import ImageIndex
+from fakeface_bench.data.pictures import Pictures
+from fakeface_bench.evaluation.metrics import roc_auc
+from fakeface_bench.features.samples import SplitReader
+from fakeface_bench.resolve import Plan
+from fakeface_bench.search.space import Space
+from fakeface_bench.search.storage import (
+    Study,
+    keep_precision,
+    kept_precision,
+    open_study,
+    study_uid,
+)
+from fakeface_bench.study.inputs import Inputs, prepare_inputs
+from fakeface_bench.study.preparation import PreparedDataset, prepare_dataset
+from fakeface_bench.support.disk import cache_folder
+from fakeface_bench.support.machine import hardware_facts
+from fakeface_bench.support.progress import Progress
+from fakeface_bench.tracking import names
+from fakeface_bench.tracking.runs import TrackedRun
+from fakeface_bench.tracking.store import storage_beside_store
+from fakeface_bench.training.networks import FitTask, Network
+from fakeface_bench.training.precision import choose_precision
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A network, its data, and what an audit found in them.
+
+    Attributes:
+        plan: What is asked, with what the dataset decides of it.
+        dataset: The dataset, made ready.
+        index: The images of it that are used.
+        inputs: What the network reads of them.
+        reader: Reads the splits.
+    """
+
+    plan: Plan
+    dataset: PreparedDataset
+    index: ImageIndex
+    inputs: Inputs
+    reader: SplitReader
+
+    @property
+    def network(self) -> Network:
+        """What is trained."""
+        return self.inputs.network
+
+    @property
+    def audit(self) -> Audit:
+        """What was found in the dataset."""
+        return self.dataset.audit
+
+    def images_used(self) -> dict[str, float]:
+        """Count what this study itself uses, in place of all that the audit found usable."""
+        frame = self.index.frame
+        by_class = frame["split"] + "_" + frame["label"].map(dict(enumerate(CLASS_NAMES)))
+        counts = frame["split"].value_counts().to_dict() | by_class.value_counts().to_dict()
+        used = {f"data/{place}_images": float(images) for place, images in counts.items()}
+        return {"data/images": float(len(frame))} | used
+
+    def images_by_source(self) -> dict[str, int]:
+        """Return the sizes of each of several datasets, as params."""
+        frame = self.index.frame
+        if frame["source"].nunique() == 1:
+            return {}
+        places = "images/" + frame["source"] + "/" + frame["split"]
+        return {str(place): int(images) for place, images in places.value_counts().items()}
+
+    def example(self) -> npt.NDArray[np.uint8]:
+        """Return a training picture as it meets the input, uint8 RGB of shape (size, size, 3).
+
+        Raises:
+            DataError: If it has changed since it was indexed.
+        """
+        rows, size = self.index.split("train").head(1), self.plan.image_size
+        files, digests = self.index.files(rows), list(rows["digest"])
+        return Pictures(files, size, self.plan.config.fit, size, digests=digests).load(0)
+
+
+def prepare_subject(
+    plan: Plan, progress: Progress, dataset: PreparedDataset | None = None
+) -> Subject:
+    """Read the dataset's index and build the network; its splits are read when asked for."""
+    config = plan.config
+    if dataset is None:
+        dataset = prepare_dataset(config.data, config.seed, progress, config.classes)
+    index = dataset.index(plan.config.limit, progress, plan.config.left_out)
+    if plan.equalises:
+        plan = replace(plan, jpeg_quality=_quality(plan, dataset, progress))
+    inputs = prepare_inputs(plan, index, progress)
+    reader = SplitReader(index, inputs.load, plan.config.balance)
+    return Subject(plan, dataset, index, inputs, reader)
+
+
+def _quality(plan: Plan, dataset: PreparedDataset, progress: Progress) -> int:
+    """Return the quality of the JPEG that every picture passes; tell whose traces outlast it."""
+    used = dataset.audit.used
+    quality = equalising_quality(plan.config.equalise) or common_quality(used)
+    progress.say(f"every picture passes a JPEG of quality {quality} first")
+    outlast = used[more_compressed(used, quality)]
+    if len(outlast):
+        by_class = outlast["label"].map(dict(enumerate(CLASS_NAMES))).value_counts()
+        told = " and ".join(f"{by_class.get(name, 0):,} {name}" for name in CLASS_NAMES)
+        progress.warn(f"{told} pictures are JPEGs of a lower quality, whose traces remain")
+    return quality
+
+
+def open_subject(
+    plan: Plan, run: TrackedRun, progress: Progress, dataset: PreparedDataset | None = None
+) -> tuple[Subject, dict[str, str]]:
+    """Prepare what is studied, and tell the run; return it with the tags of its trials.
+
+    Args:
+        plan: What is asked.
+        run: Of the study.
+        progress: Told how far it is.
+        dataset: Where it has been made ready already.
+    """
+    versions = {"version_figures": FIGURES_VERSION}
+    run.log_params(hardware_facts() | versions)
+    if plan.weights.warning:
+        progress.warn(plan.weights.warning)
+    run.tag(_tags(plan))
+    subject = prepare_subject(plan, progress, dataset)
+    tags = _tags(plan) | _data_tags(plan, subject.index)
+    run.tag(tags)
+    inputs = {"image_size_px": plan.image_size, "trained_on": subject.inputs.told}
+    if plan.equalises:
+        inputs["jpeg_quality"] = subject.plan.jpeg_quality
+    run.log_params(inputs | subject.images_by_source())
+    index = subject.index
+    run.log_dataset(index.name, index.digest, index.frame, index.folders)
+    return subject, tags
+
+
+def _tags(plan: Plan) -> dict[str, str]:
+    return {
+        names.MODEL: plan.architecture.key,
+        names.DATASET: plan.data_name,
+        names.WEIGHTS: plan.weights.label,
+        names.FINE_TUNE: plan.unfrozen.label,
+        names.WEIGHTS_WARNING: plan.weights.warning,
+    }
+
+
+def _data_tags(plan: Plan, index: ImageIndex) -> dict[str, str]:
+    return {
+        names.DATASET_DIGEST: index.digest,
+        names.TEST_DIGEST: index.split_digest("test"),
+        names.STUDY: plan.study_name(index),
+    }
+
+
+def open_study_of(plan: Plan, subject: Subject, experiment_id: str) -> Study:
+    """Open the study's storage, before anything long is done for a study that is refused.
+
+    Args:
+        plan: Of the study.
+        subject: What it is of.
+        experiment_id: Of the experiment that shows it.
+    """
+    storage = storage_beside_store(plan.config.storage, experiment_id)
+    return open_study(storage, plan.study_name(subject.index), plan.definition(subject.index))
+
+
+def fit_task(
+    plan: Plan, subject: Subject, study: Study, run: TrackedRun, progress: Progress
+) -> FitTask:
+    """Read train and validation, and settle in what numbers trained layers compute."""
+    task = FitTask(
+        network=subject.network,
+        train=subject.reader.read("train"),
+        valid=subject.reader.read("valid"),
+        epochs=plan.config.epochs,
+        seed=plan.config.seed,
+        objective=roc_auc,
+        warn=progress.warn,
+    )
+    if not plan.unfrozen.anything:
+        return task
+    asked = kept_precision(study) or plan.config.precision
+    measured = choose_precision(asked, task, space_of(plan, subject.network).baseline())
+    precision = keep_precision(study, measured.name)
+    progress.say(f"trained on {subject.inputs.told}, in {precision}")
+    run.log_params({"trained_in": precision})
+    run.log_figures(measured.as_metrics())
+    return replace(task, precision=precision, checkpoints=cache_folder("fits") / study_uid(study))
+
+
+def space_of(plan: Plan, network: Network) -> Space:
+    """Return what the trials draw from."""
+    return Space(network, plan.config.batch_size, plan.config.augment)

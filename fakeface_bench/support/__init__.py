@@ -1,0 +1,1 @@
+"""What any layer may need: errors, text, disks, processes, the machine, progress."""

@@ -1,0 +1,216 @@
+"""The machine: TensorFlow started on it, what it is, and what a job takes of it."""
+
+import logging
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, cast
+
+import psutil
+
+from fakeface_bench import __version__
+from fakeface_bench.support.backend import settle_keras
+
+_LIBRARIES = (
+    "tensorflow",
+    "keras",
+    "mlflow",
+    "optuna",
+    "scikit-learn",
+    "pandas",
+    "numpy",
+    "pillow",
+)
+
+_PROCESSORS = Path("/proc/cpuinfo")
+
+
+def start_tensorflow() -> None:
+    """Import TensorFlow without its start-up chatter and make its operations deterministic.
+
+    Everything that imports Keras or TensorFlow comes after this call.
+    """
+    settle_keras()
+    import keras
+    import tensorflow as tf
+
+    keras.config.disable_interactive_logging()
+    tf.get_logger().setLevel("ERROR")  # each trial traces its own graph, and it warns of that
+    tf.config.experimental.enable_op_determinism()
+    tf.random.set_seed(0)
+    tf.random.uniform([1])
+
+
+def gpus() -> list[str]:
+    """Return the GPUs that TensorFlow sees, by name."""
+    import tensorflow as tf
+
+    return [device.name for device in tf.config.list_physical_devices("GPU")]
+
+
+def may_have_bfloat16() -> bool:
+    """Return whether processors may compute bfloat16 in hardware; False where they cannot.
+
+    Linux tells it among their features (`avx512_bf16`, `amx_bf16`; `bf16` on ARM).
+    """
+    features = _of_processor("flags", "Features")
+    return not features or any("bf16" in name for name in features[0].split())
+
+
+def out_of_memory() -> type[Exception]:
+    """Return what TensorFlow raises where a device's memory does not suffice."""
+    import tensorflow as tf
+
+    return cast(type[Exception], tf.errors.ResourceExhaustedError)
+
+
+def replicas() -> AbstractContextManager[Any]:
+    """Return the scope in which a model is built to train on every GPU that is seen.
+
+    Several share each batch (`tf.distribute.MirroredStrategy`); with one or none it does nothing.
+    """
+    devices = replica_devices()
+    if len(devices) < 2:
+        return nullcontext()
+    import tensorflow as tf
+
+    return cast(AbstractContextManager[Any], tf.distribute.MirroredStrategy(devices).scope())
+
+
+def replica_devices() -> list[str]:
+    """Return the devices that training is spread over, by name."""
+    return [f"GPU:{number}" for number in range(len(gpus()))]
+
+
+def hardware_facts() -> dict[str, Any]:
+    """Return machine, threads and versions, as params of an MLflow run."""
+    facts = machine_facts() | {
+        "version_python": platform.python_version(),
+        "version_fakeface_bench": __version__,
+    }
+    return facts | {f"version_{name.replace('-', '_')}": version(name) for name in _LIBRARIES}
+
+
+def machine_facts() -> dict[str, Any]:
+    """Return what of the machine a speed depends on."""
+    return {
+        "hardware_cpu": _cpu_name(),
+        "hardware_threads": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "hardware_memory_gb": round(psutil.virtual_memory().total / 2**30),
+        "hardware_gpus": len(gpus()),
+    }
+
+
+def machine_name() -> str:
+    """Return the machine in words, by which studies on others are told apart."""
+    facts = machine_facts()
+    count = facts["hardware_gpus"]
+    with_gpus = f", {count} GPU{'s' * (count > 1)}" if count else ""
+    return f"{facts['hardware_cpu']}, {facts['hardware_threads']} threads{with_gpus}"
+
+
+def peak_memory_gb() -> float:
+    """Return the most memory this process has held at once, in 2³⁰ bytes."""
+    if sys.platform == "win32":
+        return float(psutil.Process().memory_info().peak_wset) / 2**30
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak) / (2**30 if sys.platform == "darwin" else 2**20)
+
+
+def peak_gpu_memory_gb() -> float:
+    """Return the sum of the most that was held on each GPU, in 2³⁰ bytes; 0 without one."""
+    import tensorflow as tf
+
+    peaks = [tf.config.experimental.get_memory_info(name)["peak"] for name in replica_devices()]
+    return float(sum(peaks)) / 2**30
+
+
+def _cpu_name() -> str:
+    names = _of_processor("model name")
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _of_processor(*keys: str) -> list[str]:
+    """Return what Linux says of each processor under one of the keys; elsewhere nothing."""
+    try:
+        told = [line.partition(":") for line in _PROCESSORS.read_text().splitlines()]
+    except OSError:
+        return []
+    return [value.strip() for key, _, value in told if key.strip() in keys]
+
+
+class Clock:
+    """Tells the seconds since some moment, now unless another is given.
+
+    Args:
+        began: By `time.perf_counter`; `fakeface_bench.PROCESS_BEGAN` for all of a process.
+    """
+
+    def __init__(self, began: float | None = None) -> None:
+        self._began = time.perf_counter() if began is None else began
+
+    def seconds(self) -> float:
+        """Return the seconds since it began."""
+        return time.perf_counter() - self._began
+
+
+#: CodeCarbon asks for a country to turn energy into CO₂, which nobody here reads.
+_ANY_COUNTRY = "FRA"
+_SECONDS_BETWEEN_SAMPLES = 5
+NOT_INSTALLED = "CodeCarbon is not installed: pip install 'fakeface_bench[energy]'"
+
+
+class EnergyMeter:
+    """Reads, once, the energy of the whole machine since it was opened.
+
+    Args:
+        tracker: CodeCarbon's, running; None where it is not installed.
+    """
+
+    def __init__(self, tracker: Any) -> None:
+        self._tracker = tracker
+
+    def read(self) -> tuple[float, str]:
+        """End the measurement; return its kilowatt-hours, or 0 and why there is no figure."""
+        if self._tracker is None:
+            return 0.0, NOT_INSTALLED
+        if self._tracker.stop() is None:
+            return 0.0, "CodeCarbon's measurement failed; it gives no reason"
+        return float(self._tracker.final_emissions_data.energy_consumed), ""
+
+
+@contextmanager
+def energy_meter() -> Iterator[EnergyMeter]:
+    """Measure while the block runs, or until it is read.
+
+    CodeCarbon reads the counters of CPU, memory and GPU where the system has them, and else
+    estimates from the CPU's rated power and its load; without asking the network.
+    """
+    if find_spec("codecarbon") is None:
+        yield EnergyMeter(None)
+        return
+    from codecarbon import OfflineEmissionsTracker
+
+    logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
+    tracker = OfflineEmissionsTracker(
+        country_iso_code=_ANY_COUNTRY,
+        measure_power_secs=_SECONDS_BETWEEN_SAMPLES,
+        output_methods=[],
+        log_level="critical",
+        allow_multiple_runs=True,
+    )
+    tracker.start()
+    try:
+        yield EnergyMeter(tracker)
+    finally:
+        tracker.stop()

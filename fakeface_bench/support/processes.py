@@ -1,0 +1,187 @@
+"""Processes: which one this is, how one is ended, and one that waits for another."""
+
+import logging
+import os
+import platform
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psutil
+
+from fakeface_bench.support.errors import INTERRUPTED
+
+#: Why a run or a trial failed that a kill, an interrupt or a full disk cut off.
+CUT_OFF = "its process ended before it did"
+#: By this MLflow tells the process that `mlflow run` starts which run it opened for it.
+RUN_VARIABLE = "MLFLOW_RUN_ID"
+#: Holds the package where it is not installed.
+_PROJECT = Path(__file__).resolve().parents[2]
+
+
+def this_process() -> dict[str, Any]:
+    """Return what tells this process from any other, as JSON can hold it."""
+    process = psutil.Process(os.getpid())
+    return {"host": platform.node(), "pid": process.pid, "started": process.create_time()}
+
+
+def is_dead(process: Mapping[str, Any]) -> bool:
+    """Whether a process of this machine has ended; of those on others nothing is known."""
+    if process["host"] != platform.node():
+        return False
+    try:
+        found = psutil.Process(process["pid"])
+        ended = found.status() == psutil.STATUS_ZOMBIE
+        return bool(ended or found.create_time() != process["started"])
+    except psutil.Error:
+        return True
+
+
+def work_where_called() -> str:
+    """Go to the folder in which `mlflow run` was called, whose relative paths a user means.
+
+    MLflow starts a project in the project's own folder, or in a clone of it that will be gone.
+    Anything else is left where it is. What this process starts finds the package all the same.
+
+    Returns:
+        What to warn of; empty where there is nothing.
+    """
+    if RUN_VARIABLE not in os.environ or Path.cwd() != _PROJECT:
+        return ""
+    try:
+        folder = _folder_of_caller(os.environ[RUN_VARIABLE])
+        os.chdir(folder)
+    except (psutil.Error, OSError) as error:
+        return f"relative paths are taken from {_PROJECT}: where 'mlflow run' was called is {error}"
+    paths = [str(_PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+    return ""
+
+
+def _folder_of_caller(run_id: str) -> str:
+    """Return where the nearest ancestor works that was not itself started for this run."""
+    for ancestor in psutil.Process().parents():
+        if ancestor.environ().get(RUN_VARIABLE) != run_id:
+            return str(ancestor.cwd())
+    raise psutil.NoSuchProcess(0, msg="not known")
+
+
+#: A step of a library may not hear of an interruption for long; what is kept is safe by then.
+GIVE_UP_SECONDS = 3.0
+_ASKED = threading.Event()
+
+
+def listen(give_up: Callable[[], None]) -> None:
+    """Turn SIGINT and SIGTERM into `KeyboardInterrupt`; end the process where that is not heard.
+
+    Args:
+        give_up: Called then, from another thread, before the process is ended.
+    """
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signal_number, signal.SIG_IGN)  # once is enough
+        _ASKED.set()
+        timer = threading.Timer(GIVE_UP_SECONDS, _give_up_and_end, [give_up])
+        timer.daemon = True
+        timer.start()
+        # A connection, a finaliser or a function in C that this is raised in tells a traceback.
+        logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+        sys.unraisablehook = _say_nothing
+        raise KeyboardInterrupt
+
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, interrupt)
+
+
+@contextmanager
+def as_interruption() -> Iterator[None]:
+    """Take whatever goes wrong within the block after an interruption for the interruption.
+
+    Code in C in whose midst `KeyboardInterrupt` is raised may make another error of it, as
+    TensorFlow does while it traces a function.
+
+    Raises:
+        KeyboardInterrupt: In place of that error.
+    """
+    try:
+        yield
+    except Exception as error:
+        if _ASKED.is_set():
+            raise KeyboardInterrupt from error
+        raise
+
+
+def _say_nothing(unraisable: object) -> None:
+    """Let go of an interruption that nothing can hear of; the process is ended all the same."""
+
+
+def _give_up_and_end(give_up: Callable[[], None]) -> None:
+    try:
+        give_up()
+    finally:
+        os._exit(INTERRUPTED)
+
+
+#: That a process has to write down where it stopped.
+GRACE_SECONDS = 30
+Handler = Callable[[int, FrameType | None], object] | signal.Handlers
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def wait_for(command: Sequence[str], variables: Mapping[str, str]) -> int:
+    """Run a command to its end and return its exit code.
+
+    An interruption (Ctrl-C, or SIGTERM) is passed on to it once; what does not end in half a
+    minute then is killed.
+
+    Args:
+        command: Words.
+        variables: Of its environment, beside those of this process.
+
+    Raises:
+        KeyboardInterrupt: If this process was interrupted.
+        OSError: If the command cannot be started.
+    """
+    # In a session of its own it gets no second Ctrl-C from the terminal.
+    process = subprocess.Popen(command, env=os.environ | variables, start_new_session=True)
+    with _signals(_interrupt):
+        try:
+            return process.wait()
+        except BaseException:
+            with _signals(signal.SIG_IGN):
+                _end_child(process)
+            raise
+
+
+def _end_child(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _signals(handler: Handler) -> Iterator[None]:
+    """Handle both signals so within the block; only the main thread may."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)

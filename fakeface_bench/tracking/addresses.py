@@ -1,0 +1,274 @@
+"""Addresses of MLflow's stores and models: what can be none, or lets no job in, is told first.
+
+MLflow's own text says it too, but at the end of a paragraph, or not at all.
+"""
+
+import os
+import re
+import shlex
+from difflib import get_close_matches
+from pathlib import Path
+from urllib.parse import unquote
+
+from fakeface_bench.support.disk import existing_path
+from fakeface_bench.support.errors import OutageError, UsageError, shortened
+from fakeface_bench.support.text import hide_credentials, without_credentials
+
+SQLITE = "sqlite:///"
+
+
+def database_of(uri: str) -> str:
+    """Return what a URI names: a SQLite file however it is spelled, else the URI itself."""
+    if not uri.startswith(SQLITE):
+        return uri
+    return str(Path(unquote(uri.removeprefix(SQLITE))).resolve())
+
+
+#: How an address that MLflow resolves begins.
+ADDRESSES = ("models:/", "runs:/")
+_ADDRESS = re.compile(r"models:/[^/]+([/@].+)?|runs:/[0-9a-f]{32}/.+")
+_MLMODEL = "MLmodel"
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+_SHORT_NAME = re.compile(r"[\w. -]+(@|/)\w+")
+_HOW = (
+    "A model is a registry address (models:/fakeface@champion, models:/fakeface/3), a run (its id, "
+    "or runs:/ID/model) or the folder of an MLflow model."
+)
+
+
+def model_folder(model: str) -> Path | None:
+    """Return the folder that a model's name is, or None where MLflow must be asked.
+
+    Args:
+        model: Address in the registry, run or its id, folder of an MLflow model or its file
+            `MLmodel`.
+
+    Raises:
+        UsageError: If it is neither.
+    """
+    if model.startswith(ADDRESSES):
+        if not _ADDRESS.fullmatch(model):
+            raise UsageError(f"{model!r} is no address of a model. {_HOW}")
+        return None
+    path = existing_path(model) if model else None
+    if path is not None:
+        folder = path.parent if path.name == _MLMODEL else path
+        if not (folder / _MLMODEL).is_file():
+            raise UsageError(f"{model!r} is no MLflow model: it holds no file {_MLMODEL}. {_HOW}")
+        return folder
+    if not _RUN_ID.fullmatch(model):
+        hint = f" Did you mean 'models:/{model}'?" if _SHORT_NAME.fullmatch(model) else ""
+        raise UsageError(f"no model {model!r}: there is no such file.{hint} {_HOW}")
+    return None
+
+
+STORE_VARIABLE = "MLFLOW_TRACKING_URI"
+_REGISTRY_VARIABLE = "MLFLOW_REGISTRY_URI"
+EXPERIMENT_VARIABLE = "MLFLOW_EXPERIMENT_NAME"
+#: Of studies, where none is asked for.
+STUDIES_FILE = "fakeface_studies.db"
+#: MLflow's own switch, by which it goes on with its old store.
+_ALLOW_FILES = "MLFLOW_ALLOW_FILE_STORE"
+_WEB = ("http", "https")
+_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+_ELSEWHERE = ("databricks", "databricks-uc", "uc")
+_FORMS = "'sqlite:///FILE', 'http://HOST:PORT' or 'postgresql://HOST/NAME'"
+_SCHEME = re.compile(r"([A-Za-z][\w.-]*)(\+\w+)?:")
+_HOST_AND_PORT = re.compile(r"[A-Za-z0-9][\w.-]*:\d{1,5}(/.*)?")
+_STATUS = re.compile(r"failed with error code (\d{3})")
+_DELETED = re.compile(r"experiment (\S+) must be in the 'active' state")
+_UNKNOWN_ID = re.compile(r"MLFLOW_EXPERIMENT_ID environment variable value `([^`]*)`")
+#: How MLflow's client, and PostgreSQL's, say that nobody is there.
+_NOBODY = (
+    "Connection refused",
+    "Failed to establish a new connection",
+    "NameResolutionError",
+    "Max retries exceeded with url",
+    "connection failed",
+    "timed out",
+)
+#: The server is there, and has nothing but errors to say.
+_ONLY_ERRORS = "error responses"
+
+
+def check_store_address(uri: str | None = None) -> None:
+    """Refuse an address that MLflow cannot mean, before anything heavy is loaded.
+
+    Args:
+        uri: Of the store; what `MLFLOW_TRACKING_URI` says if it is not given.
+
+    Raises:
+        UsageError: With the right spelling.
+    """
+    named = os.environ.get(STORE_VARIABLE, "")
+    uri = named if uri is None else uri
+    if not uri or uri in _ELSEWHERE:
+        return
+    shown = hide_credentials(uri)
+    scheme = _SCHEME.match(uri)
+    kind = scheme[1].lower() if scheme else ""
+    if _HOST_AND_PORT.fullmatch(uri):
+        raise UsageError(
+            f"{STORE_VARIABLE} {shown!r} lacks its scheme; did you mean 'http://{shown}'?"
+        )
+    if len(kind) <= 1:  # a path, on Windows too
+        kind = "file"
+    if kind == "file" and not _files_allowed():
+        raise UsageError(_told_of_files(uri, named))
+    if uri.startswith("sqlite:") and not uri.startswith(SQLITE):
+        file = uri.removeprefix("sqlite:").lstrip("/") or "mlflow.db"
+        raise UsageError(
+            f"{STORE_VARIABLE} {shown!r} names no file; did you mean '{SQLITE}{file}'?"
+        )
+    known = ("file", *_WEB, *_DATABASES, *_ELSEWHERE)
+    if kind not in known:
+        near = get_close_matches(kind, known, n=1, cutoff=0.7)
+        hint = f"did you mean '{near[0]}{shown[len(kind) :]}'?" if near else f"it is {_FORMS}."
+        raise UsageError(f"{STORE_VARIABLE} {shown!r} is of no kind that MLflow has; {hint}")
+    _check_folder(uri, kind)
+
+
+def check_store_is_there() -> None:
+    """Refuse to read from a local store that nobody has written: MLflow would make an empty one.
+
+    Raises:
+        UsageError: With the place that was looked at.
+    """
+    if _REGISTRY_VARIABLE in os.environ:
+        return  # models may lie there
+    uri = os.environ.get(STORE_VARIABLE, "") or _default_store()
+    file = Path(database_of(uri))
+    if uri.startswith(SQLITE) and ":memory:" not in uri and not file.exists():
+        named = STORE_VARIABLE in os.environ
+        where = f"which {STORE_VARIABLE} names" if named else "in this folder"
+        raise UsageError(
+            f"there is no MLflow store {file}, {where}, so there are no studies and no models. Run "
+            f"the command where a study has run, or let {STORE_VARIABLE} name its store."
+        )
+
+
+def check_storage_apart(storage: str, uri: str | None = None) -> None:
+    """Refuse to keep studies in MLflow's own database: both keep a table `alembic_version`.
+
+    Args:
+        storage: Optuna storage URL that was asked for.
+        uri: Of MLflow's store; what `MLFLOW_TRACKING_URI` says, or the default, if not given.
+
+    Raises:
+        UsageError: With another name.
+    """
+    store = uri or os.environ.get(STORE_VARIABLE, "") or _default_store()
+    if storage and database_of(storage) == database_of(store):
+        raise UsageError(
+            "storage is MLflow's own database; Optuna needs one of its own, for instance "
+            f"{SQLITE}{STUDIES_FILE}."
+        )
+
+
+def _default_store() -> str:
+    """Return what MLflow takes where nobody names a store."""
+    return "./mlruns" if any(Path("mlruns").glob("*/meta.yaml")) else f"{SQLITE}mlflow.db"
+
+
+def _check_folder(uri: str, kind: str) -> None:
+    """Refuse a file in a folder that is not there: MLflow would make whatever was mistyped."""
+    file = Path(database_of(uri)) if kind == "sqlite" and ":memory:" not in uri else None
+    if file and not file.parent.is_dir():
+        raise UsageError(
+            f"{STORE_VARIABLE} {uri!r} lies in {file.parent}, which is no folder; make it, or "
+            "name a file in another."
+        )
+    if file and file.is_dir():
+        raise UsageError(
+            f"{STORE_VARIABLE} {uri!r} is a folder; name a file in it, such as "
+            f"'{SQLITE}{file / 'mlflow.db'}'."
+        )
+
+
+def _files_allowed() -> bool:
+    return os.environ.get(_ALLOW_FILES, "").lower() in ("true", "1")
+
+
+def _told_of_files(uri: str, named: str) -> str:
+    folder = uri.removeprefix("file:")
+    folder = f"/{folder.lstrip('/')}" if folder.startswith("//") else folder
+    if Path(folder).suffix in (".db", ".sqlite", ".sqlite3"):
+        return f"{STORE_VARIABLE} {uri!r} lacks its scheme; did you mean '{SQLITE}{folder}'?"
+    found = f"{STORE_VARIABLE} {uri!r}" if named else f"the folder {Path(folder).resolve()}"
+    then = "" if named else f"; or set {STORE_VARIABLE}={SQLITE}mlflow.db to begin a new one"
+    return (
+        f"{found} is MLflow's old store of files, which it no longer keeps up: 'mlflow "
+        f"migrate-filestore --source {shlex.quote(folder)} --target {SQLITE}mlflow.db' takes its "
+        f"runs along{then}; or set {_ALLOW_FILES}=true to go on with it."
+    )
+
+
+def refusal(
+    uri: str, error: BaseException, registry: bool = False
+) -> UsageError | OutageError | None:
+    """Return what to tell of a store that did not let us in; None where the cause is not known.
+
+    Args:
+        uri: Of the store.
+        error: What MLflow, or a driver of its database, raised.
+        registry: Whether it is asked for models.
+    """
+    said = " ".join(str(getattr(error, "message", None) or error).split())
+    store = f"the {'model registry' if registry else 'MLflow store'} {without_credentials(uri)}"
+    variable = _REGISTRY_VARIABLE if registry else STORE_VARIABLE
+    if "filesystem tracking backend" in said:
+        return UsageError(_told_of_files(uri, os.environ.get(STORE_VARIABLE, "")))
+    if "out-of-date database schema" in said:
+        return OutageError(
+            f"{store} is of another version of MLflow. Copy the database, then 'mlflow db upgrade "
+            f"{shlex.quote(without_credentials(uri))}'; if it was written by a newer MLflow, "
+            "install that one."
+        )
+    if isinstance(error, ModuleNotFoundError):
+        return OutageError(f"{store} needs a driver that is missing: pip install {error.name}.")
+    return _of_experiment(said) or _of_server(store, said, variable)
+
+
+def _of_experiment(said: str) -> OutageError | None:
+    if found := _DELETED.search(said):
+        return OutageError(
+            f"the experiment {found[1]} was deleted: 'mlflow experiments restore --experiment-id "
+            f"{found[1]}' brings it back, or let {EXPERIMENT_VARIABLE} name another."
+        )
+    if found := _UNKNOWN_ID.search(said):
+        return OutageError(
+            f"there is no experiment of id {found[1]!r}, which MLFLOW_EXPERIMENT_ID names; "
+            f"'mlflow experiments search' lists them, or let {EXPERIMENT_VARIABLE} name one."
+        )
+    return None
+
+
+def _of_server(store: str, said: str, variable: str) -> OutageError | None:
+    status = _STATUS.search(said)
+    code = status[1] if status else ""
+    if code == "401":
+        return OutageError(
+            f"{store} asks who you are (401): set MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
+        )
+    if code == "403":
+        return OutageError(
+            f"{store} knows you and does not let you in (403): ask its owner for the right to "
+            "write, or be somebody else by MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
+            "or MLFLOW_TRACKING_TOKEN."
+        )
+    if code == "404" or "not in a valid JSON format" in said or code.startswith("3"):
+        return OutageError(
+            f"what answers at {store.split()[-1]} is no MLflow server; let {variable} name one "
+            "('mlflow server' prints its address)."
+        )
+    if "CERTIFICATE_VERIFY_FAILED" in said or "WRONG_VERSION_NUMBER" in said:
+        return OutageError(
+            f"{store} cannot be trusted: {shortened(said, 160)} MLFLOW_TRACKING_SERVER_CERT_PATH "
+            "names its certificate; for a server without one the address begins with http://."
+        )
+    if _ONLY_ERRORS in said:
+        return OutageError(f"{store} answers with errors alone: look at its log, and try again.")
+    if any(words in said for words in _NOBODY):
+        return OutageError(f"{store} does not answer: start it, or let {variable} name another.")
+    return None

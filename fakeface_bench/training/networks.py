@@ -1,0 +1,299 @@
+"""What is trained: a head on cached features, a small network from scratch, and what they share.
+
+A logged frozen detector is taken apart into features and head: many heads on one backbone then cost
+one pass through it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import ops
+
+from fakeface_bench.backbones.building import build_scratch_network
+from fakeface_bench.backbones.catalogue import Architecture
+from fakeface_bench.config import AUGMENTS, HeadConfig
+from fakeface_bench.features.engine import feature_model, layout_of, pool_blocks, pool_last_2x2
+from fakeface_bench.features.samples import EVERYTHING, Part, Samples
+from fakeface_bench.records.study import EpochRecord, FloatArray, LabelArray
+from fakeface_bench.training.head import Calibration, head_logits, probability
+from fakeface_bench.training.poolings import POOLINGS
+
+_ROWS_AT_ONCE = 1024
+#: A column whose deviation is below this share of its mean only holds float16's rounding.
+_CONSTANT_BELOW = 1e-3
+
+
+def standardisation(train: Samples, parts: list[Part]) -> keras.layers.Normalization:
+    """Return a fixed layer that standardises some columns; constant ones are only centred.
+
+    Rows are read in blocks, so memory does not grow with their number.
+    """
+    total: npt.NDArray[np.float64] | float = 0.0
+    squares: npt.NDArray[np.float64] | float = 0.0
+    for start in range(0, len(train), _ROWS_AT_ONCE):
+        numbers = np.arange(start, min(start + _ROWS_AT_ONCE, len(train)))
+        block = train.rows(numbers, parts).astype(np.float64)
+        total = total + block.sum(axis=0)
+        squares = squares + np.square(block).sum(axis=0)
+    mean = np.asarray(total) / len(train)
+    variance = np.maximum(np.asarray(squares) / len(train) - np.square(mean), 0.0)
+    constant = np.sqrt(variance) <= _CONSTANT_BELOW * np.abs(mean)
+    return keras.layers.Normalization(mean=mean, variance=np.where(constant, 1.0, variance))
+
+
+#: Stages of a fit, as its epochs name them.
+HEAD_STAGE = "head"
+TUNING_STAGE = "fine_tune"
+SCRATCH_STAGE = "scratch"
+
+
+class Network(Protocol):
+    """What the search trains and what the study keeps of it."""
+
+    @property
+    def poolings(self) -> Sequence[str]:
+        """Keys of the poolings that this network offers."""
+        ...
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages of a fit, in their order."""
+        ...
+
+    @property
+    def augments(self) -> tuple[str, ...]:
+        """Keys of the augmentations that its training takes; empty where it takes none."""
+        ...
+
+    def parts(self, head: HeadConfig) -> list[Part]:
+        """Return which parts of a row of samples the fitted classifier reads."""
+        ...
+
+    def complete(self, classifier: keras.Model, head: HeadConfig, how: Calibration) -> keras.Model:
+        """Return the model from pixels 0 to 255 to the probability of fake (n, 1)."""
+        ...
+
+
+class TrainedNetwork(Network, Protocol):
+    """A network of which layers under the head are trained."""
+
+    @property
+    def head_network(self) -> "FrozenNetwork | None":
+        """What the head is fitted on before; None where everything starts from scratch."""
+        ...
+
+    @property
+    def image_size(self) -> int:
+        """Side of the pictures that training reads, in pixels; 0 where it reads a map of them."""
+        ...
+
+    @property
+    def crops(self) -> bool:
+        """Whether training pictures are augmented in every way, and not only mirrored."""
+        ...
+
+    def trainable(
+        self, start: keras.Model | None, head: HeadConfig, outputs: int, precision: str
+    ) -> keras.Model:
+        """Return a model to logits (n, outputs), all that is to be trained unfrozen.
+
+        Args:
+            start: The fitted head of `head_network`, a copy of which becomes part of it.
+            head: Options of the head.
+            outputs: Width of the output layer.
+            precision: One of `config.PRECISIONS`; the head computes in float32 all the same.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class FrozenNetwork:
+    """A head on the cached features of a frozen backbone."""
+
+    backbone: keras.Model
+
+    @property
+    def poolings(self) -> Sequence[str]:
+        """All, less the flattened last map where it is too large to keep."""
+        keeps_map = layout_of(self.backbone.outputs).max2x2_width > 0
+        return [key for key, row in POOLINGS.items() if keeps_map or not row.last_only]
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The head alone."""
+        return (HEAD_STAGE,)
+
+    @property
+    def augments(self) -> tuple[str, ...]:
+        """None: features are extracted once."""
+        return ()
+
+    def parts(self, head: HeadConfig) -> list[Part]:
+        """Return the columns of the feature arrays that the head reads."""
+        pooling = POOLINGS[head.pooling]
+        if pooling.last_only:
+            return [("max2x2", EVERYTHING)]
+        layout = layout_of(self.backbone.outputs)
+        return [("pooled", c) for c in layout.columns(head.features, pooling.statistics)]
+
+    def classifier(self, train: Samples, head: HeadConfig, outputs: int) -> keras.Model:
+        """Return an untrained head whose input is standardised by the train split."""
+        scale = standardisation(train, self.parts(head))
+        features = keras.Input((len(scale.input_mean),), name="features")
+        return keras.Model(features, head_logits(scale(features), head, outputs), name="head")
+
+    def complete(self, classifier: keras.Model, head: HeadConfig, how: Calibration) -> keras.Model:
+        """Return backbone, pooling and head as one model."""
+        arrays = feature_model(self.backbone)
+        pixels = keras.Input(self.backbone.inputs[0].shape[1:], name="pixels")
+        values = arrays(pixels)
+        read = [values[name][:, columns] for name, columns in self.parts(head)]
+        joined = ops.cast(ops.concatenate(read, axis=-1), "float32")
+        return keras.Model(pixels, probability(classifier(joined), how), name="detector")
+
+
+Objective = Callable[[LabelArray, FloatArray], float]
+OnEpoch = Callable[[EpochRecord], None]
+
+
+def _nobody(line: str) -> None:
+    """Is told, and tells nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitTask:
+    """What to fit.
+
+    Attributes:
+        network: Makes the classifier.
+        train: Samples to learn from.
+        valid: Samples to stop by.
+        epochs: At most this many in each stage.
+        seed: Of initial weights, dropout, augmentation and the order of batches.
+        objective: From labels and margins of validation to the figure to maximise.
+        precision: One of `config.PRECISIONS`, for layers under the head.
+        checkpoints: Folder for what a killed fit goes on from; nothing is kept where None.
+        warn: Told what a reader of the results must not miss.
+    """
+
+    network: Network
+    train: Samples
+    valid: Samples
+    epochs: int
+    seed: int
+    objective: Objective
+    precision: str = "float32"
+    checkpoints: Path | None = None
+    warn: Callable[[str], None] = _nobody
+
+
+@dataclass(frozen=True)
+class ScratchNetwork:
+    """A small network whose blocks follow the searched options, as its head does."""
+
+    architecture: Architecture
+    image_size: int
+
+    @property
+    def poolings(self) -> Sequence[str]:
+        """All of them."""
+        return list(POOLINGS)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Everything at once."""
+        return (SCRATCH_STAGE,)
+
+    @property
+    def augments(self) -> tuple[str, ...]:
+        """All of them."""
+        return AUGMENTS
+
+    @property
+    def head_network(self) -> FrozenNetwork | None:
+        """None: nothing is there before the training."""
+        return None
+
+    @property
+    def crops(self) -> bool:
+        """Every layer is trained."""
+        return True
+
+    def parts(self, head: HeadConfig) -> list[Part]:
+        """Return the pixels, whatever the head."""
+        return [("images", EVERYTHING)]
+
+    def trainable(
+        self, start: keras.Model | None, head: HeadConfig, outputs: int, precision: str
+    ) -> keras.Model:
+        """Return the network with its head; the same options act on its blocks."""
+        network = build_scratch_network(self.architecture, self.image_size, head, precision)
+        features = pooled_features(network.outputs, head)
+        logits = head_logits(features, head, outputs)
+        return keras.Model(network.inputs[0], logits, name=self.architecture.key)
+
+    def complete(self, classifier: keras.Model, head: HeadConfig, how: Calibration) -> keras.Model:
+        """Return the network with its probability."""
+        return with_probability(classifier, how)
+
+
+def pooled_features(maps: Sequence[Any], head: HeadConfig) -> Any:
+    """Return what a head reads of float32 maps that are still being trained."""
+    pooling = POOLINGS[head.pooling]
+    if pooling.last_only:
+        return pool_last_2x2(maps[-1], 1.0)
+    read = list(maps) if head.features == "all_blocks" else list(maps[-1:])
+    columns = layout_of(read).columns("all_blocks", pooling.statistics)
+    pooled = pool_blocks(read, [1.0] * len(read))
+    return ops.concatenate([pooled[:, c] for c in columns], axis=-1)
+
+
+def with_probability(classifier: keras.Model, how: Calibration) -> keras.Model:
+    """Return a classifier of pixels with its probability of fake."""
+    pixels = keras.Input(classifier.inputs[0].shape[1:], name="pixels")
+    return keras.Model(pixels, probability(classifier(pixels), how), name="detector")
+
+
+#: Array that every study of a frozen backbone extracts.
+_FEATURES = "pooled"
+#: Array that only a study with a cut extracts: what lies above it was trained.
+_CUT = "boundary"
+
+
+@dataclass(frozen=True)
+class DetectorParts:
+    """A detector as two models.
+
+    Attributes:
+        features: From pixels to the feature arrays by name.
+        head: From a list of those arrays to the probability of fake (n, 1).
+        names: Of the arrays, in the order of that list.
+    """
+
+    features: keras.Model
+    head: keras.Model
+    names: tuple[str, ...]
+
+
+def detector_parts(detector: keras.Model) -> DetectorParts | None:
+    """Take a detector apart as `FrozenNetwork.complete` joins it; None for any other.
+
+    Args:
+        detector: From pixels to the probability of fake.
+    """
+    for layer in detector.layers:
+        if isinstance(layer, keras.Model) and _is_frozen(layer.output):
+            # Keras keeps the tensors of a call with the called layer; the names come sorted.
+            made = layer._inbound_nodes[-1].output_tensors
+            names = keras.tree.flatten({name: name for name in layer.output})
+            return DetectorParts(layer, keras.Model(made, detector.output), tuple(names))
+    return None
+
+
+def _is_frozen(outputs: object) -> bool:
+    return isinstance(outputs, dict) and _FEATURES in outputs and _CUT not in outputs
