@@ -15,6 +15,8 @@ from fakeface_bench.jobs.audit import AuditOutcome, run_audit
 from fakeface_bench.study.run import StudyOutcome, run_study
 from tests.command import Command, assert_failed, only_run, words
 from tests.conftest import RecordedProgress
+from tests.freeze.frozen import assert_frozen
+from tests.freeze.run_names import names_of_run
 
 TIERS = ("easy", "mid", "hard")
 
@@ -74,6 +76,7 @@ def test_an_audit_is_a_run_that_says_what_was_found(store: str, audited: AuditOu
     assert 0 < figures["data/shortcut_auc_low_95"] < figures["data/shortcut_auc"] < 1
     (used,) = run.inputs.dataset_inputs
     assert run.data.tags["fakeface.dataset_digest"].startswith(used.dataset.digest)
+    assert_frozen("runs/audit", names_of_run(mlflow.MlflowClient(store), audited.run_id))
 
 
 def test_an_audit_leaves_a_page_tables_and_pictures(
@@ -165,6 +168,7 @@ def test_a_study_of_two_datasets_logs_each_ones_figures(
     assert run.data.params["balance"] == "sources"
     assert run.data.metrics["data/near_duplicates_across_splits"] == 0
     assert "data/shortcut_auc" in run.data.metrics
+    assert_frozen("runs/study_of_two", names_of_run(mlflow.MlflowClient(store), outcome.run_id))
 
 
 def test_a_study_of_tiered_fakes_logs_recall_by_tier(

@@ -20,6 +20,8 @@ from fakeface_bench.report.study_report import write_costs
 from fakeface_bench.support.disk import unused_folder
 from fakeface_bench.support.errors import UsageError
 from tests.conftest import RecordedProgress
+from tests.freeze.frozen import assert_frozen
+from tests.freeze.run_names import names_of_run
 from tests.report.conftest import ORIGIN, study_record
 
 DIGEST, OTHER = "a" * 64, "b" * 64
@@ -137,6 +139,7 @@ def test_the_newest_of_each_is_compared_and_the_rest_is_named(keep: Keep, store,
     assert {"report.html", "leaderboard.csv", "front.png"} <= files
     assert files == {path.name for path in (tmp_path / "comparison").iterdir()}
     assert all(path.stat().st_mode & 0o044 for path in (tmp_path / "comparison").iterdir())
+    assert_frozen("runs/comparison", names_of_run(store, outcome.run_id))
 
 
 def test_what_an_older_study_was_asked_otherwise_is_told(keep: Keep) -> None:

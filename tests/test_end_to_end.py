@@ -21,6 +21,8 @@ from fakeface_bench.study import run as study
 from fakeface_bench.study.run import StudyOutcome
 from fakeface_bench.support.errors import StudyError, UsageError
 from tests.conftest import RecordedProgress
+from tests.freeze.frozen import assert_frozen
+from tests.freeze.run_names import names_of_run, names_of_study
 from tests.workplace import Workplace, workplace
 
 
@@ -146,6 +148,24 @@ def test_a_trial_holds_its_options_epochs_and_state(place: Workplace, second) ->
         history = place.client.get_metric_history(run.info.run_id, "train/loss")
         assert [point.step for point in history] == list(range(len(trial.epochs)))
     assert record.trials[0].config.head.pooling == HeadConfig().pooling, "the baseline comes first"
+
+
+def test_names_of_a_study_are_what_they_were(place: Workplace, first, second) -> None:
+    client, run_id = place.client, second[0].run_id
+    baseline = place.trials_of(run_id)[0].info.run_id
+    version = client.get_model_version("faces", "1")
+    file = f"sqlite:///{place.folder / 'fakeface_studies.db'}"
+    study = optuna.load_study(study_name=second[0].record.study, storage=file)
+    assert_frozen(
+        "runs/study",
+        {
+            "run": names_of_run(client, run_id),
+            "superseded run": names_of_run(client, first[0].run_id),
+            "trial": names_of_run(client, baseline),
+            "storage": names_of_study(study),
+            "registered version": sorted(version.tags),
+        },
+    )
 
 
 def test_artifacts_answer_without_code(artifacts: Path, second) -> None:

@@ -20,6 +20,8 @@ from fakeface_bench.data.decode import (
 from fakeface_bench.evaluation.metrics import roc_auc
 from fakeface_bench.records.transfer import Bias, Estimate
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
+from tests.freeze.frozen import assert_frozen
+from tests.freeze.run_names import names_of_run
 from tests.workplace import Workplace, workplace
 
 SIDE = 64
@@ -169,6 +171,7 @@ def test_a_study_tells_what_equalising_takes_off_its_score(place: Workplace) -> 
     assert run.data.tags["fakeface.untouched_run"] == untouched.run_id
     assert run.data.tags["mlflow.note.content"].startswith(bias.told)
     assert "every picture passes a JPEG of quality 70 first" in progress.lines
+    assert_frozen("runs/equalised_study", names_of_run(place.client, outcome.run_id))
 
 
 @pytest.mark.parametrize(

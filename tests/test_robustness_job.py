@@ -24,6 +24,8 @@ from fakeface_bench.jobs.test_sets import whole_set
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
 from fakeface_bench.support.errors import DataError, ModelError, UsageError
 from tests.conftest import RecordedProgress
+from tests.freeze.frozen import assert_frozen
+from tests.freeze.run_names import names_of_run
 from tests.serving.small_model import log_model
 
 SIDE, IMAGES, GRAIN = 32, 24, 4.0
@@ -161,6 +163,7 @@ def test_a_model_of_high_frequencies_falls_with_smoothing_and_is_recorded(
     files = {file.path for file in store.list_artifacts(outcome.run_id)}
     assert {"report.html", "robustness.csv", "curves.png", "summary.png"} <= files
     assert files == {path.name for path in (tmp_path / "out").iterdir()}
+    assert_frozen("runs/robustness", names_of_run(store, outcome.run_id))
 
 
 def test_models_of_one_name_are_told_apart_and_scored_on_the_same_images(

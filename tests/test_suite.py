@@ -21,6 +21,8 @@ from fakeface_bench.study.find_or_run import answered
 from fakeface_bench.support.errors import UsageError
 from fakeface_bench.tracking.studies import StudyRun
 from tests.command import Command, words
+from tests.freeze.frozen import assert_frozen
+from tests.freeze.run_names import names_of_run
 
 SMALL = ("--trials", "1", "--epochs", "1", "--image-size", "64", "--weights", "random")
 
@@ -97,6 +99,7 @@ def test_the_suite_ends_in_one_comparison_of_what_finished(command: Command, sui
     assert run.data.params["models"] == "mobilenetv3_small,simple_cnn,mobilenetv2"
     parents = {r.data.tags.get("mlflow.parentRunId") for r in runs_of(command, "study")}
     assert parents == {None, run.info.run_id}, "a study that was there stays where it was"
+    assert_frozen("runs/suite", names_of_run(client_of(command), run.info.run_id))
     page = (command.folder / "comparison" / "report.html").read_text()
     assert "simple_cnn" in page
     assert "Left out: mobilenetv2" in words(suited.stdout)

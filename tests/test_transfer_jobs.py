@@ -41,6 +41,8 @@ from fakeface_bench.tracking.registry import (
 from fakeface_bench.tracking.studies import found_elsewhere, study_named
 from tests.command import Command, words
 from tests.conftest import TINY_IMAGES, RecordedProgress
+from tests.freeze.frozen import assert_frozen
+from tests.freeze.run_names import names_of_run
 from tests.report import transferred_models
 from tests.workplace import Workplace, workplace
 
@@ -153,6 +155,7 @@ def test_an_evaluation_is_a_run_with_figures_pages_and_every_score(
     assert f"Report: {place.folder}/evaluation/report.html" in shown
     few = f"second: {outcome.scores[1].images} test images are few (under 100)"
     assert few in shown
+    assert_frozen("runs/evaluation", names_of_run(place.client, outcome.run_id))
 
 
 @pytest.fixture(scope="module")
@@ -299,6 +302,7 @@ def test_a_matrix_is_a_run_with_figures_and_a_page(place: Workplace, filled) -> 
     shown = words(console.export_text())
     assert "Training on first+second in place of first alone, tested on second" in shown
     assert "test images are few (under 100)" in shown
+    assert_frozen("runs/generalisation", names_of_run(place.client, outcome.run_id))
 
 
 def test_a_study_that_fails_leaves_its_cells_blank_and_the_run_failed(

@@ -1,6 +1,7 @@
 """Made-up finished studies, as a comparison reads them."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,9 @@ import numpy as np
 from fakeface_bench.config import FROZEN
 from fakeface_bench.records.ledger import STAGES, Ledger, StageCost
 from fakeface_bench.records.study import ComparedStudy, EpochRecord, SeedScores, StudyIdentity
+
+#: Test images of `five`.
+IMAGES = 120
 
 
 def ledger(cold: float = 100.0, amortised: float = 0.0, **given: Any) -> Ledger:
@@ -85,3 +89,25 @@ def noisy(y_true: np.ndarray, strength: float, seed: int, shared: np.ndarray) ->
     """Score images the better the greater `strength`; `shared` is what all models find hard."""
     own = np.random.default_rng(seed).normal(size=len(y_true))
     return 1 / (1 + np.exp(-(strength * (2.0 * y_true - 1) + shared + 0.6 * own)))
+
+
+def five(folder: Path) -> list[ComparedStudy]:
+    """Make five studies, of which one trained layers, one has seeds, one began at random."""
+    y_true = labels(IMAGES)
+    shared = np.random.default_rng(3).normal(size=IMAGES)
+
+    def made(model: str, strength: float, cost: Any, **given: Any) -> ComparedStudy:
+        count = given.pop("count", 1)
+        scores = [noisy(y_true, strength, n + 7, shared) for n in range(count)]
+        return study(model, scores, cost, data_folders={"faces": str(folder)}, **given)
+
+    ran = {"machine": "a server, 8 threads", "trials": 12}
+    figures = {"parameters": 4.2e6, "mmacs_per_image": 217.0, "predict_images_per_second": 300.0}
+    tuned = {"fine_tune": "last_2_blocks", "trained": "last 2 blocks", "epochs": epochs(9, head=3)}
+    return [
+        made("small", 0.8, ledger(200.0, 60.0, targets={"0.75": 90.0}), **ran),
+        made("large", 1.2, ledger(500.0, figures=figures), count=3),
+        made("middle", 1.2, ledger(1500.0, dollars_per_hour=2.0)),
+        made("middle", 1.8, ledger(7000.0), **tuned),
+        made("unfit", 0.1, ledger(4000.0), weights="random", warning="They are RANDOM."),
+    ]

@@ -112,11 +112,9 @@ def study_record(model: str, distance: float = 2.0) -> StudyRecord:
     )
 
 
-@pytest.fixture(scope="session")
-def record(tmp_path_factory: pytest.TempPathFactory) -> StudyRecord:
-    """A middling study of 60 test images and nine trials."""
+def middling_study(folder: Path) -> StudyRecord:
+    """A middling study of 60 test images, which are written to a folder, and nine trials."""
     test = scored_split(60, seed=1, distance=2.2)
-    folder = tmp_path_factory.mktemp("images")
     _write_images(folder, test)
     trials = (
         trial(0, "complete", 0.861),
@@ -145,8 +143,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> StudyRecord:
     )
 
 
-@pytest.fixture(scope="session")
-def ledger() -> Ledger:
+def middling_ledger() -> Ledger:
     """What that study cost: its features were found in the cache."""
     stages = (
         StageCost("preparation", 9.3, 0.0, 340),
@@ -160,6 +157,18 @@ def ledger() -> Ledger:
         StageCost("overhead", 20.75, 0.0, 0),
     )
     return Ledger(stages, {"mmacs_per_image": 54.97}, {"0.75": 55.5, "0.8": 180.25}, 1.5)
+
+
+@pytest.fixture(scope="session")
+def record(tmp_path_factory: pytest.TempPathFactory) -> StudyRecord:
+    """A middling study of 60 test images and nine trials."""
+    return middling_study(tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture(scope="session")
+def ledger() -> Ledger:
+    """What that study cost: its features were found in the cache."""
+    return middling_ledger()
 
 
 @pytest.fixture(scope="session")

@@ -15,17 +15,16 @@ import pytest
 from PIL import Image
 
 from fakeface_bench.analysis.comparison import Comparison, compare_studies
-from fakeface_bench.records.study import ComparedStudy, LeftOut
+from fakeface_bench.records.study import LeftOut
 from fakeface_bench.report.comparison_page import write_comparison_report
 from fakeface_bench.report.comparison_plots import all_plots
-from tests.report.compared_studies import epochs, labels, ledger, noisy, study
+from tests.report.compared_studies import IMAGES, epochs, five, labels, noisy, study
 
 TABLES = ("agreement.csv", "leaderboard.csv", "steps.csv", "wrong_by_all.csv")
 PICTURES = (
     *("agreement.png", "confusion_matrices.png"),
     *("front.png", "validation_accuracy.png"),
 )
-IMAGES = 120
 HOSTILE = (
     "<script>alert(1)</script>",
     "_hidden|$x_1$\n",
@@ -34,28 +33,6 @@ HOSTILE = (
     "\x00\x1b[31m\u202e顔",
     "{{ 7*7 }}{% raw %}",
 )
-
-
-def five(folder: Path) -> list[ComparedStudy]:
-    """Make five studies, of which one trained layers, one has seeds, one began at random."""
-    y_true = labels(IMAGES)
-    shared = np.random.default_rng(3).normal(size=IMAGES)
-
-    def made(model: str, strength: float, cost: Any, **given: Any) -> ComparedStudy:
-        count = given.pop("count", 1)
-        scores = [noisy(y_true, strength, n + 7, shared) for n in range(count)]
-        return study(model, scores, cost, data_folders={"faces": str(folder)}, **given)
-
-    ran = {"machine": "a server, 8 threads", "trials": 12}
-    figures = {"parameters": 4.2e6, "mmacs_per_image": 217.0, "predict_images_per_second": 300.0}
-    tuned = {"fine_tune": "last_2_blocks", "trained": "last 2 blocks", "epochs": epochs(9, head=3)}
-    return [
-        made("small", 0.8, ledger(200.0, 60.0, targets={"0.75": 90.0}), **ran),
-        made("large", 1.2, ledger(500.0, figures=figures), count=3),
-        made("middle", 1.2, ledger(1500.0, dollars_per_hour=2.0)),
-        made("middle", 1.8, ledger(7000.0), **tuned),
-        made("unfit", 0.1, ledger(4000.0), weights="random", warning="They are RANDOM."),
-    ]
 
 
 @pytest.fixture(scope="module")

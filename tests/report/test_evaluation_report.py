@@ -9,31 +9,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fakeface_bench.records.transfer import Overlap, SetScores
+from fakeface_bench.records.transfer import SetScores
 from fakeface_bench.report.transfer_page import (
     evaluation_markdown,
     evaluation_rows,
     write_evaluation_report,
 )
-from tests.report.transferred_models import cell, floor, model
+from tests.report.transferred_models import cell, model, several
 
 FILES = {"report.html", "evaluation.csv", "evaluation.md", "reliability.png", "roc_auc_by_set.png"}
-TIERS = tuple(("easy", "mid", "hard")[n % 3] if n % 2 else "" for n in range(200))
-SOURCES = tuple("140k" if n % 4 < 2 else "ciplab" for n in range(200))
-
-
-def several() -> list[SetScores]:
-    """Make a model at home, elsewhere, on a joined set, and on fakes and reals alone."""
-    of = model("140k")
-    joined = cell(of, "140k+ciplab", 1.0, sources=SOURCES, tiers=TIERS)
-    return [
-        cell(of, "140k", 3.0),
-        replace(cell(of, "ciplab", 0.0, seed=3), overlap=Overlap(3, 2)),
-        cell(of, "hardfakevsreal", 2.6, shift=-4.0),
-        replace(joined, source_floors={"140k": floor(0.7)}),
-        cell(of, "fakes alone", only=1, floor=None),
-        cell(of, "reals alone", only=0, floor=None),
-    ]
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,10 @@ from fakeface_bench.records.transfer import (
 GAN, OTHER_GAN, COMPOSITE = "GAN (StyleGAN)", "GAN (StyleGAN2)", "composite (Photoshop)"
 KINDS = {"140k": GAN, "ciplab": COMPOSITE, "hardfakevsreal": OTHER_GAN}
 
+#: Of the 200 images of a joined set.
+TIERS = tuple(("easy", "mid", "hard")[n % 3] if n % 2 else "" for n in range(200))
+SOURCES = tuple("140k" if n % 4 < 2 else "ciplab" for n in range(200))
+
 
 def kinds_of(data: str) -> dict[str, str]:
     """Return how the fakes of each joined dataset were made."""
@@ -163,3 +167,17 @@ def three_by_three() -> Generalisation:
     failed = (LeftOut("small on ciplab", "run-9", "it ran out of memory"),)
     kept = tuple(c for c in cells if (c.model.data, c.data) != ("ciplab", "hardfakevsreal"))
     return replace(record, cells=kept, mixtures=effects, hold_outs=outs, left_out=failed)
+
+
+def several() -> list[SetScores]:
+    """Make a model at home, elsewhere, on a joined set, and on fakes and reals alone."""
+    of = model("140k")
+    joined = cell(of, "140k+ciplab", 1.0, sources=SOURCES, tiers=TIERS)
+    return [
+        cell(of, "140k", 3.0),
+        replace(cell(of, "ciplab", 0.0, seed=3), overlap=Overlap(3, 2)),
+        cell(of, "hardfakevsreal", 2.6, shift=-4.0),
+        replace(joined, source_floors={"140k": floor(0.7)}),
+        cell(of, "fakes alone", only=1, floor=None),
+        cell(of, "reals alone", only=0, floor=None),
+    ]

@@ -26,6 +26,8 @@ from fakeface_bench.study.register import _described, run_registration
 from fakeface_bench.support.errors import ModelError, UsageError
 from fakeface_bench.tracking.registry import MAX_DESCRIPTION, Version
 from tests.conftest import RecordedProgress
+from tests.freeze.frozen import assert_frozen
+from tests.freeze.run_names import names_of_run
 from tests.report.compared_studies import calls, labels, ledger
 from tests.report.conftest import ORIGIN, study_record
 from tests.serving.drawn import drawn, encoded
@@ -212,6 +214,10 @@ def test_the_first_comes_back_in_a_new_process_and_is_champion(
     assert version.tags["test/roc_auc"] == "0.9"
     assert "fakeface.forced" not in version.tags
     assert place.client.get_run(run).data.tags["fakeface.registered"] == "models:/fakeface/1"
+    runs = place.client.search_runs([os.environ["MLFLOW_EXPERIMENT_ID"]])
+    (job,) = (found.info.run_id for found in runs if found.info.run_id != run)
+    names = names_of_run(place.client, job)
+    assert_frozen("runs/registration", {"run": names, "version": sorted(version.tags)})
     logged = place.client.get_logged_model(place.model_id)
     assert '"name": "fakeface"' in logged.tags["mlflow.modelVersions"]
 
