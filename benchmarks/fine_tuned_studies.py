@@ -51,11 +51,11 @@ class Result:
 
 def told(record: Any, config: Any, fit: Any, test: Any) -> dict[str, Any]:
     """Return the figures of one way of training."""
-    from fakeface_bench.evaluation.bootstrap import roc_auc_interval, wilson_interval
+    from fakeface_bench.evaluation.bootstrap import roc_auc_estimate, wilson
 
-    auc = roc_auc_interval(test.y_true, test.y_score)
+    auc = roc_auc_estimate(test.y_true, test.y_score)
     right = int(sum((test.y_score >= test.threshold) == test.y_true))
-    accuracy = wilson_interval(right, len(test.y_true))
+    accuracy = wilson(right, len(test.y_true))
     states = [trial.state for trial in record.search.trials]
     return {
         "test_roc_auc": test.metrics["roc_auc"],
@@ -125,17 +125,17 @@ def frozen_ends(config: StudyConfig, record: Any, seconds: float) -> dict[str, R
 
 def compare(results: dict[str, Result]) -> dict[str, Any]:
     """Return each difference of test ROC AUC to a frozen backbone, with its interval."""
-    from fakeface_bench.evaluation.metrics import roc_auc
-    from fakeface_bench.evaluation.paired import roc_auc_difference_interval
+    from fakeface_bench.evaluation.paired import paired_effect
+    from fakeface_bench.records.study import SeedScores
 
     differences = {}
     for name in ("last_block", "last_2_blocks", "all"):
         for frozen in FROZEN:
             if name in results and frozen in results:
                 one, other = results[name], results[frozen]
-                interval = roc_auc_difference_interval(one.y_true, one.y_score, other.y_score)
-                gain = roc_auc(one.y_true, one.y_score) - roc_auc(one.y_true, other.y_score)
-                differences[f"{name} - {frozen}"] = [gain, interval.low, interval.high]
+                fits = (SeedScores(0, scores, 0.5) for scores in (one.y_score, other.y_score))
+                gain = paired_effect(one.y_true, *fits)["roc_auc"]
+                differences[f"{name} - {frozen}"] = [gain.value, gain.low, gain.high]
     return differences
 
 

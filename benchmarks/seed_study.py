@@ -95,8 +95,8 @@ def figure_told(figure: Any) -> dict[str, float]:
     """Return a figure with its interval."""
     return {
         "value": figure.value,
-        "low_95": figure.interval.low,
-        "high_95": figure.interval.high,
+        "low_95": figure.low,
+        "high_95": figure.high,
         "std_over_seeds": figure.std,
     }
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from mlflow.entities import LoggedModelOutput
 
+from fakeface_bench.analysis.results import results_of
 from fakeface_bench.config import CompareConfig
 from fakeface_bench.jobs.compare import run_comparison
 from fakeface_bench.records.ledger import STAGES, Ledger, StageCost
@@ -85,7 +86,7 @@ def keep(store: mlflow.MlflowClient, tmp_path: Path) -> Keep:
         (folder / "test").mkdir(parents=True)
         write_study_json(record, folder)
         write_predictions(record, folder)
-        write_costs(record, ledger_of(cost), ORIGIN, folder)
+        write_costs(record, results_of(record), ledger_of(cost), ORIGIN, folder)
         store.log_artifacts(run, str(folder))
         store.set_terminated(run, changes.get("status", "FINISHED"), began + 500)
         return str(run)

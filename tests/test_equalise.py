@@ -18,7 +18,8 @@ from fakeface_bench.data.decode import (
     reencoded,
 )
 from fakeface_bench.evaluation.metrics import roc_auc
-from fakeface_bench.records.transfer import Bias, Estimate
+from fakeface_bench.records.estimate import Estimate
+from fakeface_bench.records.transfer import Bias
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
 from tests.freeze.frozen import assert_frozen
 from tests.freeze.run_names import names_of_run

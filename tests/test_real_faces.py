@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fakeface_bench.config import StudyConfig
-from fakeface_bench.evaluation.bootstrap import roc_auc_interval
+from fakeface_bench.evaluation.bootstrap import roc_auc_estimate
 from fakeface_bench.study.run import run_study
 from tests.conftest import RecordedProgress, shared
 
@@ -45,4 +45,4 @@ def test_small_networks_from_scratch_beat_chance(
     record = run_study(
         StudyConfig(model=model, data=data, trials=1, epochs=20), RecordedProgress()
     ).record
-    assert roc_auc_interval(record.test.y_true, record.test.y_score).low > 0.5
+    assert roc_auc_estimate(record.test.y_true, record.test.y_score).low > 0.5

@@ -9,21 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from fakeface_bench.config import TOLD_OPTIONS
-from fakeface_bench.evaluation.bootstrap import (
-    Interval,
-    percentile_interval,
-    roc_auc_interval,
-    wilson_interval,
-)
+from fakeface_bench.evaluation.bootstrap import percentile, wilson
 from fakeface_bench.evaluation.paired import (
     RESAMPLED,
     McNemar,
-    difference_interval,
     figures_of,
     holm,
     mcnemar,
     resampled_figures,
 )
+from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import FROM_SCRATCH, ComparedStudy, FloatArray, LeftOut
 from fakeface_bench.support.text import elided
 
@@ -94,27 +89,6 @@ def on_front(costs: Sequence[float], values: Sequence[float]) -> list[bool]:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """One figure of a study.
-
-    Attributes:
-        value: Mean over its seeds.
-        interval: 95 %, over test images, and over seeds where there are several. Of one seed,
-            accuracy and ROC AUC have the very intervals of the study's own table.
-        of_seeds: Of each seed, the kept model's first.
-    """
-
-    value: float
-    interval: Interval
-    of_seeds: tuple[float, ...]
-
-    @property
-    def std(self) -> float | None:
-        """Sample standard deviation over seeds; None where there is one."""
-        return float(np.std(self.of_seeds, ddof=1)) if len(self.of_seeds) > 1 else None
-
-
-@dataclass(frozen=True, slots=True)
 class Standing:
     """One study among those compared.
 
@@ -129,16 +103,16 @@ class Standing:
     study: ComparedStudy
     label: str
     rank: int
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, Estimate]
     on_front: bool
 
     @property
-    def accuracy(self) -> Figure:
+    def accuracy(self) -> Estimate:
         """Share of test images called rightly."""
         return self.figures["accuracy"]
 
     @property
-    def roc_auc(self) -> Figure:
+    def roc_auc(self) -> Estimate:
         """Area under the ROC curve on test."""
         return self.figures["roc_auc"]
 
@@ -150,28 +124,28 @@ class Standing:
     @property
     def is_near_chance(self) -> bool:
         """Whether its interval of ROC AUC does not lie above 0.5."""
-        return self.roc_auc.interval.low <= 0.5
+        return self.roc_auc.low <= 0.5
 
 
-def figures_with_intervals(
+def _estimates(
     study: ComparedStudy,
     of_seeds: Mapping[str, tuple[float, ...]],
     resampled: Mapping[str, FloatArray],
-) -> dict[str, Figure]:
-    """Join each figure of a study's seeds with its interval."""
-    figures = {
-        key: Figure(
-            float(np.mean(of_seeds[key])), percentile_interval(resampled[key]), of_seeds[key]
+) -> dict[str, Estimate]:
+    """Join each metric of a study's seeds with its interval.
+
+    Of one seed, accuracy has the very interval of the study's own table.
+    """
+    found = {
+        key: replace(
+            percentile(float(np.mean(of_seeds[key])), resampled[key]), of_seeds=of_seeds[key]
         )
         for key in RESAMPLED
     }
     if len(study.seeds) == 1:
-        own = {
-            "accuracy": wilson_interval(int(study.right.sum()), len(study.right)),
-            "roc_auc": roc_auc_interval(study.y_true, study.kept.y_score),
-        }
-        figures |= {key: replace(figures[key], interval=own[key]) for key in own}
-    return figures
+        own = wilson(int(study.right.sum()), len(study.right))
+        found["accuracy"] = replace(own, of_seeds=of_seeds["accuracy"])
+    return found
 
 
 CountArray = npt.NDArray[np.int64]
@@ -264,19 +238,6 @@ Pair = tuple[Standing, Standing]
 
 
 @dataclass(frozen=True, slots=True)
-class Gain:
-    """By how much one study is ahead of another.
-
-    Attributes:
-        value: Of the figure; negative where it is behind.
-        interval: 95 %, paired.
-    """
-
-    value: float
-    interval: Interval
-
-
-@dataclass(frozen=True, slots=True)
 class Step:
     """One study against another on the same images.
 
@@ -292,8 +253,8 @@ class Step:
 
     lower: Standing
     upper: Standing
-    accuracy: Gain
-    roc_auc: Gain
+    accuracy: Estimate
+    roc_auc: Estimate
     test: McNemar
     adjusted_p: float
     tests: int
@@ -317,7 +278,7 @@ class Step:
     @property
     def is_tie(self) -> bool:
         """Whether the interval leaves it open that the upper is not ahead at all."""
-        return self.accuracy.interval.low <= _ROUNDING
+        return self.accuracy.low <= _ROUNDING
 
     @property
     def could_be_ahead(self) -> float:
@@ -327,9 +288,9 @@ class Step:
         then it is at least what n images without one leave open (95 %, one-sided).
         """
         if self.test.only_first + self.test.only_second:
-            return self.accuracy.interval.high
+            return self.accuracy.high
         unseen: float = 1 - 0.05 ** (1 / len(self.upper.study.y_true))
-        return max(unseen, self.accuracy.interval.high)
+        return max(unseen, self.accuracy.high)
 
     @property
     def verdict(self) -> str:
@@ -412,10 +373,12 @@ def _ranks(pair: Pair) -> tuple[int, int]:
     return pair[0].rank, pair[1].rank
 
 
-def _gain(pair: Pair, key: str, resampled: Resampled) -> Gain:
+def _gain(pair: Pair, key: str, resampled: Resampled) -> Estimate:
     lower, upper = pair
-    interval = difference_interval(resampled[upper.label][key], resampled[lower.label][key])
-    return Gain(upper.figures[key].value - lower.figures[key].value, interval)
+    return percentile(
+        upper.figures[key].value - lower.figures[key].value,
+        resampled[upper.label][key] - resampled[lower.label][key],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -525,7 +488,7 @@ def _ranked(studies: Sequence[ComparedStudy]) -> list[tuple[Standing, dict[str, 
     leading = on_front([costs[n] for n in order], [accuracies[n] for n in order])
     resampled = resampled_figures(y_true, [study.seeds for study in chosen])
     joined = [
-        figures_with_intervals(studies[n], figures[n], values)
+        _estimates(studies[n], figures[n], values)
         for n, values in zip(order, resampled, strict=True)
     ]
     rows = zip(chosen, unique_labels(chosen), joined, leading, resampled, strict=True)

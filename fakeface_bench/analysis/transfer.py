@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from math import hypot
 
 from fakeface_bench.analysis.curves import roc_curve
-from fakeface_bench.records.transfer import Estimate, SetScores
+from fakeface_bench.records.estimate import Estimate
+from fakeface_bench.records.transfer import SetScores
 
 CHANCE = 0.5
 #: From how large a difference on a figure is far from that on the model's own test split.

@@ -26,9 +26,9 @@ def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
     how = f", {record.trained}" if record.trained else ""
     title = f"{record.model} on {record.data} ({record.weights.label} weights{how})"
     images = len(record.valid.y_true), len(record.test.y_true)
-    rows = [*summary_rows(record), ("weights", "", record.weights.label)]
+    rows = [*summary_rows(record, outcome.results), ("weights", "", record.weights.label)]
     _print_metrics(title, images, rows, record.test.threshold, console)
-    if parts := part_rows(record):
+    if parts := part_rows(record, outcome.results):
         print_table("parts of the test split (95 % intervals)", PARTS_HEADER, parts, console)
     if record.weights.warning:
         console.print(f"[yellow]{plain(record.weights.warning)}[/]", soft_wrap=True)

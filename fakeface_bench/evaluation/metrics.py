@@ -4,7 +4,7 @@ Intervals cover the draw of images alone: neither another training run nor anoth
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,15 +14,14 @@ from sklearn import metrics as sk
 from fakeface_bench.config import FAKE, REAL
 from fakeface_bench.evaluation.bootstrap import (
     RESAMPLES,
-    Interval,
     WeightedFigures,
     joined,
-    percentile_interval,
+    percentile,
     stratified_resamples,
-    wilson_interval,
+    wilson,
 )
+from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import ECE_BINS, TIER_PART, FloatArray, LabelArray, part_members
-from fakeface_bench.records.transfer import Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +196,12 @@ def estimates(
         return {key: share for key, share in shares.items() if key != "accuracy"}
     resampled = _resampled(y_true, y_score, threshold, seed)
     found = {
-        key: _estimate(value, percentile_interval(resampled[key]))
+        key: _around(percentile(value, resampled[key]))
         for key, value in score_metrics(y_true, y_score, threshold).items()
     }
     error = found["ece"].value
     chance = _calibration_error_by_chance(y_score, seed)
-    found["ece"] = _estimate(error, _mirrored(error, resampled["ece"], chance))
+    found["ece"] = _mirrored(error, resampled["ece"], chance)
     return found | shares
 
 
@@ -238,11 +237,7 @@ def _shares(y_true: LabelArray, called_fake: npt.NDArray[np.bool_]) -> dict[str,
         "recall_fake": called_fake[y_true == FAKE],
         "false_alarm_rate": called_fake[y_true == REAL],
     }
-    return {
-        key: _estimate(float(hits.mean()), wilson_interval(int(hits.sum()), len(hits)))
-        for key, hits in rows.items()
-        if len(hits)
-    }
+    return {key: wilson(int(hits.sum()), len(hits)) for key, hits in rows.items() if len(hits)}
 
 
 def _resampled(
@@ -256,7 +251,7 @@ def _resampled(
     return joined(portions)
 
 
-def _mirrored(error: float, resampled: FloatArray, chance: float) -> Interval:
+def _mirrored(error: float, resampled: FloatArray, chance: float) -> Estimate:
     """Return the interval of a calibration error, which chance raises, and resampling again.
 
     Resamples lie above the error as it lies above the truth, so their quantiles are mirrored at
@@ -264,9 +259,9 @@ def _mirrored(error: float, resampled: FloatArray, chance: float) -> Interval:
     application", section 5.2). Where the error is no larger than a perfectly calibrated model
     would show, the interval begins at 0.
     """
-    spread = percentile_interval(resampled)
+    spread = percentile(error, resampled)
     low = 0.0 if error <= chance else max(0.0, 2 * error - spread.high)
-    return Interval(min(low, error), max(error, 2 * error - spread.low))
+    return Estimate(error, min(low, error), max(error, 2 * error - spread.low))
 
 
 def _calibration_error_by_chance(y_score: FloatArray, seed: int) -> float:
@@ -291,6 +286,6 @@ def _labels_drawn(rng: np.random.Generator, y_score: FloatArray) -> LabelArray:
     return (rng.random(len(y_score)) < y_score).astype(np.uint8)
 
 
-def _estimate(value: float, interval: Interval) -> Estimate:
-    """Put a figure and its interval together; rounding, or few resamples, never put it outside."""
-    return Estimate(value, min(value, interval.low), max(value, interval.high))
+def _around(found: Estimate) -> Estimate:
+    """Widen an interval to its value, which rounding, or few resamples, may put outside."""
+    return replace(found, low=min(found.value, found.low), high=max(found.value, found.high))

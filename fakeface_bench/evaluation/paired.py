@@ -8,21 +8,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom
+from scipy.stats import binomtest
 
 from fakeface_bench.config import FAKE
 from fakeface_bench.evaluation.bootstrap import (
     RESAMPLES,
     Calls,
     Figures,
-    Interval,
     Ranks,
     joined,
-    percentile_interval,
+    percentile,
     stratified_resamples,
 )
+from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import FloatArray, LabelArray, SeedScores
-from fakeface_bench.records.transfer import Estimate
 
 #: What is resampled, by its key in `METRICS`.
 RESAMPLED = ("accuracy", "f1_real", "f1_fake", "roc_auc")
@@ -60,8 +59,9 @@ def mcnemar(first_right: BoolArray, second_right: BoolArray) -> McNemar:
     """
     only_first = int(np.sum(first_right & ~second_right))
     only_second = int(np.sum(second_right & ~first_right))
-    tail = binom.cdf(min(only_first, only_second), only_first + only_second, 0.5)
-    return McNemar(only_first, only_second, min(1.0, 2 * float(tail)))
+    n = only_first + only_second
+    p = float(binomtest(only_first, n).pvalue) if n else 1.0
+    return McNemar(only_first, only_second, p)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -113,27 +113,6 @@ def resampled_figures(
     return [_over_seeds(of_model, (seed, place)) for place, of_model in enumerate(values)]
 
 
-def difference_interval(first: FloatArray, second: FloatArray) -> Interval:
-    """Return the interval of a figure of `first` less that of `second`, of shared resamples."""
-    return percentile_interval(first - second)
-
-
-def roc_auc_difference_interval(
-    y_true: LabelArray, first: FloatArray, second: FloatArray, seed: int = 0
-) -> Interval:
-    """Return the percentile interval of ROC AUC of `first` less that of `second`, paired.
-
-    Args:
-        y_true: 1 for fake, shape (n,).
-        first: Scores of one model, shape (n,).
-        second: Scores of the other on the same images.
-        seed: Of the resamples.
-    """
-    models = [[SeedScores(0, y_score, 0.5)] for y_score in (first, second)]
-    one, other = resampled_figures(y_true, models, seed)
-    return difference_interval(one["roc_auc"], other["roc_auc"])
-
-
 class _Fit:
     """One model's calls and ranks, sorted once for all resamples."""
 
@@ -176,11 +155,8 @@ def paired_effect(
         _less(*models, resamples.counts) for resamples in stratified_resamples(y_true, seed)
     ]
     resampled = joined(portions)
-    found = {}
-    for key, value in _less(*models, np.ones((len(y_true), 1))).items():
-        interval = percentile_interval(resampled[key])
-        found[key] = Estimate(float(value[0]), interval.low, interval.high)
-    return found
+    as_is = _less(*models, np.ones((len(y_true), 1)))
+    return {key: percentile(float(value[0]), resampled[key]) for key, value in as_is.items()}
 
 
 class _Compared:

@@ -7,12 +7,12 @@ from typing import Self
 import numpy as np
 
 from fakeface_bench.data.corruptions import CONDITIONS, CORRUPTIONS, Corruption
-from fakeface_bench.evaluation.bootstrap import percentile_interval
+from fakeface_bench.evaluation.bootstrap import percentile
 from fakeface_bench.evaluation.paired import figures_of, resampled_figures
+from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import FloatArray, LabelArray, SeedScores
 from fakeface_bench.records.transfer import (
     CurvePoint,
-    Estimate,
     ModelRobustness,
     Overlap,
     SeverityCurve,
@@ -47,8 +47,7 @@ class _Figure:
 
     @property
     def estimate(self) -> Estimate:
-        interval = percentile_interval(self.resamples)
-        return Estimate(self.value, interval.low, interval.high)
+        return percentile(self.value, self.resamples)
 
     def less(self, other: Self) -> "_Figure":
         return _Figure(self.value - other.value, self.resamples - other.resamples)

@@ -18,7 +18,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
 from threadpoolctl import threadpool_limits
 
 from fakeface_bench.data.array_store import cached_arrays, content_key
-from fakeface_bench.evaluation.bootstrap import cross_validated_interval
+from fakeface_bench.evaluation.bootstrap import cross_validated
 from fakeface_bench.records.study import FloatArray, ShortcutFloor
 from fakeface_bench.support.disk import cache_folder
 
@@ -96,11 +96,11 @@ def _key(rows: pd.DataFrame) -> str:
 
 def _measure(rows: pd.DataFrame) -> ShortcutFloor:
     by_fold = _roc_auc_by_fold(rows, _FACTS)
-    interval = cross_validated_interval(by_fold, FOLDS)
+    found = cross_validated(by_fold, FOLDS)
     return ShortcutFloor(
-        roc_auc=float(by_fold.mean()),
-        low_95=max(0.0, interval.low),
-        high_95=min(1.0, interval.high),
+        roc_auc=found.value,
+        low_95=max(0.0, found.low),
+        high_95=min(1.0, found.high),
         images=len(rows),
         alone={
             title: max(0.5, float(_roc_auc_by_fold(rows, names).mean()))

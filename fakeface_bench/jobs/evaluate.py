@@ -10,8 +10,9 @@ from fakeface_bench.config import EvaluateConfig
 from fakeface_bench.evaluation.metrics import estimates, part_estimates
 from fakeface_bench.jobs.test_sets import TestSet, whole_set
 from fakeface_bench.jobs.trained_model import Trained, open_trained
+from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import ScoredSplit
-from fakeface_bench.records.transfer import Estimate, SetScores
+from fakeface_bench.records.transfer import SetScores
 from fakeface_bench.report.model_card import with_elsewhere
 from fakeface_bench.report.saved_study import write_set_predictions
 from fakeface_bench.report.transfer_page import (

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fakeface_bench.config import FAKE, FROZEN, UNTOUCHED, TrialConfig
+from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.ledger import Ledger
 
 
@@ -31,6 +32,11 @@ class ShortcutFloor:
     high_95: float
     images: int
     alone: Mapping[str, float]
+
+    @property
+    def estimate(self) -> Estimate:
+        """ROC AUC of all facts together, with its interval."""
+        return Estimate(self.roc_auc, self.low_95, self.high_95)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import LeftOut, ScoredSplit, ShortcutFloor
 
 #: Figures of a model on a set with both classes: the rows of `METRICS`, and one more.
@@ -15,15 +16,6 @@ FIGURES = (
     *("recall_at_1pct_fpr", "recall_at_5pct_fpr", "log_loss", "brier", "ece"),
     "false_alarm_rate",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A figure and its 95 % interval, over test images."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)

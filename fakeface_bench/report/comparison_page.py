@@ -35,7 +35,6 @@ from fakeface_bench.report.comparison_tables import (
     cost_rows,
     quality_rows,
     step_rows,
-    told,
     unmeasured_told,
 )
 from fakeface_bench.report.comparison_text import leaderboard_markdown, verdict_of, warnings_of
@@ -47,6 +46,7 @@ from fakeface_bench.report.format import (
     percent_right,
     prose,
     sentence_end,
+    with_interval,
 )
 from fakeface_bench.report.page import PageTable, page_environment
 from fakeface_bench.report.study_plots import MOST_IMAGES, thumbnail
@@ -159,7 +159,7 @@ def key_figures(comparison: Comparison) -> list[tuple[str, str, str]]:
         (
             cost(chosen.study.ledger, chosen.cold_seconds, short=True),
             "cold cost of the one to take" if count > 1 else "cold cost",
-            f"{chosen.label}, ROC AUC {told(chosen.roc_auc)}",
+            f"{chosen.label}, ROC AUC {with_interval(chosen.roc_auc)}",
         ),
         (
             f"{front} of {count}",

@@ -85,7 +85,7 @@ def _of_data(comparison: Comparison) -> str:
 
 def _draw_point(axes: Axes, standing: Standing) -> None:
     look, figure = mark(standing.rank), standing.accuracy
-    low, high = figure.interval.low, figure.interval.high
+    low, high = figure.low, figure.high
     axes.errorbar(
         [max(SHORTEST, standing.cold_seconds)],
         [figure.value],

@@ -17,8 +17,7 @@ from fakeface_bench.analysis.comparison import (
     on_front,
 )
 from fakeface_bench.records.ledger import STAGES, StageCost
-from fakeface_bench.report.comparison_tables import told
-from fakeface_bench.report.format import cost, duration
+from fakeface_bench.report.format import cost, duration, with_interval
 
 #: Seconds that may be marked.
 _MARKS = (
@@ -344,7 +343,7 @@ def _whole_epochs(count: int) -> Plot:
 def _front_point(standing: Standing, key: str, leads: bool) -> Plot:
     figure, look = standing.figures[key], mark(standing.rank)
     price = cost(standing.study.ledger, standing.cold_seconds)
-    words = f"{_test(key)} {told(figure)}<br>cost {price}"
+    words = f"{_test(key)} {with_interval(figure)}<br>cost {price}"
     return {
         "type": "scatter",
         "mode": "markers",
@@ -355,8 +354,8 @@ def _front_point(standing: Standing, key: str, leads: bool) -> Plot:
         "error_y": {
             "type": "data",
             "symmetric": False,
-            "array": [max(0.0, figure.interval.high - figure.value)],
-            "arrayminus": [max(0.0, figure.value - figure.interval.low)],
+            "array": [max(0.0, figure.high - figure.value)],
+            "arrayminus": [max(0.0, figure.value - figure.low)],
             "color": look.colour,
             "thickness": 1.5,
             "width": 5,

@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from fakeface_bench.analysis.comparison import Comparison, Figure, Gain, Standing, Step
+from fakeface_bench.analysis.comparison import Comparison, Standing, Step
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.evaluation.paired import RESAMPLED
+from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.ledger import STAGES, TARGETS, Ledger, target_key
 from fakeface_bench.report.format import (
     NEVER,
@@ -19,8 +20,8 @@ from fakeface_bench.report.format import (
     points_range,
     prose,
     signed,
+    with_interval,
 )
-from fakeface_bench.report.results import with_interval
 from fakeface_bench.support.text import visible
 
 Rows = list[tuple[str, ...]]
@@ -50,8 +51,8 @@ def leaderboard_rows(comparison: Comparison) -> tuple[tuple[str, ...], Rows]:
     return SHORT_HEADER, [
         (
             standing.label,
-            told(standing.accuracy),
-            told(standing.roc_auc),
+            with_interval(standing.accuracy),
+            with_interval(standing.roc_auc),
             *costs_told(standing.study.ledger),
         )
         for standing in comparison.standings
@@ -67,7 +68,7 @@ def quality_rows(comparison: Comparison) -> tuple[tuple[str, ...], Rows]:
     rows = [
         (
             standing.label,
-            *(told(standing.figures[key]) for key in keys),
+            *(with_interval(standing.figures[key]) for key in keys),
             *costs_told(standing.study.ledger),
             *((price_told(standing),) if priced else ()),
             seeds_told(standing),
@@ -97,12 +98,12 @@ def step_rows(steps: Iterable[Step]) -> Rows:
         (
             step.lower.label,
             step.upper.label,
-            f"{points(step.accuracy.value)} ({points_range(step.accuracy.interval)})",
+            f"{points(step.accuracy.value)} ({points_range(step.accuracy)})",
             p_value(step.test.p),
             p_value(step.adjusted_p),
             step.verdict,
-            f"{signed(step.roc_auc.value, 3)} ({signed(step.roc_auc.interval.low, 3)} to "
-            f"{signed(step.roc_auc.interval.high, 3)})",
+            f"{signed(step.roc_auc.value, 3)} ({signed(step.roc_auc.low, 3)} to "
+            f"{signed(step.roc_auc.high, 3)})",
             duration(step.extra_seconds, short=True),
             per_point_told(step),
         )
@@ -123,16 +124,11 @@ def unmeasured_told(comparison: Comparison) -> list[str]:
     ]
 
 
-def told(figure: Figure) -> str:
-    """Write a figure with its interval: `0.842 (0.806 to 0.878)`."""
-    return with_interval(f"{figure.value:.3f}", figure.interval)
-
-
 def figures_told(standing: Standing) -> str:
     """Write ROC AUC and accuracy of a study on its test images with their intervals."""
     figures = (("ROC AUC", standing.roc_auc), ("accuracy", standing.accuracy))
     return ", ".join(
-        f"{name} {figure.value:.3f} (95 % {figure.interval.low:.3f} to {figure.interval.high:.3f})"
+        f"{name} {figure.value:.3f} (95 % {figure.low:.3f} to {figure.high:.3f})"
         for name, figure in figures
     )
 
@@ -246,8 +242,8 @@ def _study_row(standing: Standing, figures: list[str]) -> dict[str, Any]:
     row |= {"seeds": len(study.seeds), "test_images": len(study.y_true)}
     for key in RESAMPLED:
         figure = standing.figures[key]
-        row |= {key: figure.value, f"{key}_low_95": figure.interval.low}
-        row |= {f"{key}_high_95": figure.interval.high, f"{key}_std": figure.std}
+        row |= {key: figure.value, f"{key}_low_95": figure.low}
+        row |= {f"{key}_high_95": figure.high, f"{key}_std": figure.std}
         row[f"{key}_kept"] = figure.of_seeds[0]
     row["on_front"] = standing.on_front
     row["total_cold_seconds"] = ledger.total_cold_seconds
@@ -285,5 +281,5 @@ def _step_row(family: str, step: Step) -> Mapping[str, Any]:
     return dict(zip(_STEP_COLUMNS, values, strict=True))
 
 
-def _gain(gain: Gain) -> tuple[float, float, float]:
-    return gain.value, gain.interval.low, gain.interval.high
+def _gain(gain: Estimate) -> tuple[float, float, float]:
+    return gain.value, gain.low, gain.high

@@ -53,7 +53,7 @@ def not_shown(step: Step, images: str) -> list[str]:
         f"{cost_told(lower)} from a cold start; {upper.label} is right on "
         f"{percent_right(upper.accuracy.value)} and cost {cost_told(upper)}.",
         f"{upper.label} is ahead by {points(step.accuracy.value)} points (95 % "
-        f"{points_range(step.accuracy.interval)}; McNemar's test {p_told(step.test.p)}{adjusted}).",
+        f"{points_range(step.accuracy)}; McNemar's test {p_told(step.test.p)}{adjusted}).",
         *_hidden(step, images),
         *_off_the_front(lower, upper),
     ]
@@ -215,7 +215,7 @@ def _weight(comparison: Comparison) -> str:
 def _choice(comparison: Comparison) -> list[str]:
     best, images = comparison.best, f"n = {comparison.images:,} test images"
     if len(comparison.standings) == 1:
-        bounds = best.accuracy.interval
+        bounds = best.accuracy
         return [
             f"There is one study and nothing to compare it with: {best.label} is right on "
             f"{percent_right(best.accuracy.value)} of {images} (95 % {100 * bounds.low:.1f} to "
@@ -246,7 +246,7 @@ def _all_shown(comparison: Comparison) -> list[str]:
     return [
         f"{which} right on {percent_right(lower.accuracy.value)} and cost "
         f"{cost_told(lower)}: {points(closest.accuracy.value)} points behind (95 % "
-        f"{points_range(closest.accuracy.interval)}; McNemar's test "
+        f"{points_range(closest.accuracy)}; McNemar's test "
         f"{p_told(closest.adjusted_p)}{adjusted})."
     ]
 
@@ -283,7 +283,7 @@ def _chance(comparison: Comparison) -> list[str]:
         ]
     chosen = comparison.recommended
     if chosen.is_near_chance:
-        bounds = chosen.roc_auc.interval
+        bounds = chosen.roc_auc
         return [
             f"Beware: {chosen.label} is not shown to beat chance: its ROC AUC lies between "
             f"{bounds.low:.3f} and {bounds.high:.3f} (95 %)."

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 
 from fakeface_bench.config import CLASS_NAMES
-from fakeface_bench.evaluation.bootstrap import Z_95, wilson_interval
+from fakeface_bench.evaluation.bootstrap import Z_95, wilson
 from fakeface_bench.records.explanation import (
     EXAMPLE_KINDS,
     SPECTRUM_GROUPS,
@@ -256,7 +256,7 @@ def draw_shares(axes: Axes, bins: ReliabilityBins) -> None:
     axes.plot([0, 1], [0, 1], color=plotting.PALE_INK, linewidth=1.2, label="perfectly calibrated")
     filled = np.flatnonzero(bins.images)
     shares = bins.fakes[filled] / bins.images[filled]
-    spans = [wilson_interval(int(bins.fakes[b]), int(bins.images[b])) for b in filled]
+    spans = [wilson(int(bins.fakes[b]), int(bins.images[b])) for b in filled]
     below = [max(0.0, s - i.low) for s, i in zip(shares, spans, strict=True)]
     above = [max(0.0, i.high - s) for s, i in zip(shares, spans, strict=True)]
     axes.errorbar(

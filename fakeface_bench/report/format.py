@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from math import isnan
 
 from fakeface_bench.config import FAKE, REAL
-from fakeface_bench.evaluation.bootstrap import Interval
+from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import TIER_PART, ShortcutFloor, part_members
-from fakeface_bench.records.transfer import Estimate, ModelRobustness, Robustness, SetScores
+from fakeface_bench.records.transfer import ModelRobustness, Robustness, SetScores
 from fakeface_bench.support import errors
 from fakeface_bench.support.text import elided, visible
 
@@ -112,9 +112,9 @@ def points(share: float) -> str:
     return signed(100 * share, 1)
 
 
-def points_range(interval: Interval) -> str:
+def points_range(estimate: Estimate) -> str:
     """Write an interval in points: `−1.2 to 2.9`."""
-    return f"{points(interval.low)} to {points(interval.high)}"
+    return f"{points(estimate.low)} to {points(estimate.high)}"
 
 
 def p_value(p: float) -> str:
@@ -148,28 +148,22 @@ def named(name: str) -> str:
     return elided(name, _LONGEST_NAME)
 
 
-def told(estimate: Estimate | None, first: bool = False) -> str:
-    """Write a figure: `0.842 (0.806 to 0.878)`; the `first` of a sentence says `95 %`."""
+def with_interval(estimate: Estimate | None, first: bool = False) -> str:
+    """Write a metric, or a difference, with its interval: `0.842 (0.806 to 0.878)`.
+
+    Args:
+        estimate: Where it is not known, or not a number, a dash stands for it.
+        first: Of a sentence, which then says `95 %`.
+    """
     if estimate is None or isnan(estimate.value):
         return UNKNOWN
-    percent = "95 % " if first else ""
-    return f"{estimate.value:.3f} ({percent}{estimate.low:.3f} to {estimate.high:.3f})"
-
-
-def change_told(estimate: Estimate) -> str:
-    """Write a difference: `0.120 (0.043 to 0.201)`, `−0.020 (−0.060 to 0.010)`."""
     value, low, high = (signed(v, 3) for v in (estimate.value, estimate.low, estimate.high))
-    return f"{value} ({low} to {high})"
+    return f"{value} ({'95 % ' if first else ''}{low} to {high})"
 
 
-def floor_told(floor: ShortcutFloor | None) -> str:
+def floor_with_interval(floor: ShortcutFloor | None) -> str:
     """Write what metadata alone score."""
-    return UNKNOWN if floor is None else told(floor_estimate(floor))
-
-
-def floor_estimate(floor: ShortcutFloor) -> Estimate:
-    """Return a floor as a figure with its interval."""
-    return Estimate(floor.roc_auc, floor.low_95, floor.high_95)
+    return UNKNOWN if floor is None else with_interval(floor.estimate)
 
 
 def class_counts(cell: SetScores) -> tuple[int, int]:
@@ -195,16 +189,6 @@ def images_told(cell: SetScores) -> str:
 
 LONGEST_LABEL = 44
 _LONGEST_DATA = 44
-
-
-def estimate(figure: Estimate) -> str:
-    """Write a figure with its interval: `0.912 (0.894 to 0.930)`."""
-    return f"{signed(figure.value, 3)} ({signed(figure.low, 3)} to {signed(figure.high, 3)})"
-
-
-def estimate_told(figure: Estimate) -> str:
-    """Write the same in a sentence: `0.912 (95 % 0.894 to 0.930)`."""
-    return estimate(figure).replace("(", "(95 % ")
 
 
 def label_of(model: ModelRobustness) -> str:

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from fakeface_bench.analysis.curves import confusion_counts
+from fakeface_bench.analysis.results import Results
 from fakeface_bench.config import CLASS_NAMES, DIGEST_DIGITS, FAKE, REAL
-from fakeface_bench.evaluation.bootstrap import Interval, roc_auc_interval, wilson_interval
+from fakeface_bench.evaluation.bootstrap import wilson
 from fakeface_bench.records.ledger import Ledger
-from fakeface_bench.records.study import ModelOrigin, StudyRecord, part_members
-from fakeface_bench.report.format import escaped
-from fakeface_bench.report.results import floor_told, part_rows, split_intervals, with_interval
+from fakeface_bench.records.study import ModelOrigin, StudyRecord
+from fakeface_bench.report.format import escaped, floor_with_interval, with_interval
 
 CARD_FILE = "model_card.md"
 #: Begin the lines that say how it did on other datasets, and that nobody knows.
@@ -31,9 +31,8 @@ _FITS = {
 _VERSIONS = ("python", "tensorflow", "keras", "mlflow", "pillow", "fakeface_bench")
 
 
-def model_card(record: StudyRecord, ledger: Ledger, origin: ModelOrigin) -> str:
+def model_card(record: StudyRecord, results: Results, ledger: Ledger, origin: ModelOrigin) -> str:
     """Return the card of a study's model, in Markdown; names from outside are escaped."""
-    intervals = split_intervals(record.test)
     parts = [
         f"# Model card: {escaped(record.model)}, a detector of generated faces",
         *([f"**{escaped(record.weights.warning)}**"] if record.weights.warning else []),
@@ -43,13 +42,13 @@ def model_card(record: StudyRecord, ledger: Ledger, origin: ModelOrigin) -> str:
         "## How well it does",
         "On the test split, with 95 % intervals:",
         _listed(
-            f"{escaped(name)}: {escaped(figure)}" for name, figure in _figures(record, intervals)
+            f"{escaped(name)}: {escaped(figure)}" for name, figure in _metrics(record, results)
         ),
         _floor(record),
         "## Threshold and calibration",
         _threshold(record, origin),
         "## Known failures",
-        _failures(record, intervals),
+        _failures(record, results),
         "## What it cost",
         _cost(record, ledger),
         "## Make it again",
@@ -107,25 +106,28 @@ def _counts(record: StudyRecord, split: str) -> str:
     return " and ".join(f"{n:,.0f} {label}" for n, label in zip(images, CLASS_NAMES, strict=True))
 
 
-def _figures(record: StudyRecord, intervals: Mapping[str, Interval]) -> list[tuple[str, str]]:
+def _metrics(record: StudyRecord, results: Results) -> list[tuple[str, str]]:
     test = record.test
     counts = confusion_counts(test)
     rows = [
-        ("accuracy", _told(test.metrics["accuracy"], intervals["accuracy"])),
-        ("ROC AUC", _told(test.metrics["roc_auc"], intervals["roc_auc"])),
+        ("accuracy", with_interval(results.estimates["accuracy"])),
+        ("ROC AUC", with_interval(results.estimates["roc_auc"])),
         ("fakes found (recall)", _share(counts[FAKE, FAKE], counts[FAKE].sum())),
         ("false alarms, of real pictures", _share(counts[REAL, FAKE], counts[REAL].sum())),
         ("F1 of fakes", f"{test.metrics['f1_fake']:.3f}"),
     ]
-    return [*rows, *_parts(record)]
+    return [*rows, *_parts(results)]
 
 
-def _parts(record: StudyRecord) -> list[tuple[str, str]]:
+def _parts(results: Results) -> list[tuple[str, str]]:
     """Return each source and tier alone, by what it has: ROC AUC, else the recall of its fakes."""
     rows = []
-    for part, images, roc_auc, _, recall, _ in part_rows(record):
-        shown = f"ROC AUC {roc_auc}" if roc_auc != "-" else f"recall {recall}"
-        rows.append((f"{part}, n = {images}", shown))
+    for name, part in results.parts.items():
+        key, found = (
+            ("recall", part.recall_fake) if part.roc_auc is None else ("ROC AUC", part.roc_auc)
+        )
+        shown = "-" if found is None else with_interval(found)
+        rows.append((f"{name}, n = {part.images:,}", f"{key} {shown}"))
     return rows
 
 
@@ -134,7 +136,7 @@ def _floor(record: StudyRecord) -> str:
         return "Shortcut floor: not measured; there were too few pictures for it."
     return (
         f"Shortcut floor: the files' metadata alone, without a pixel, score ROC AUC "
-        f"{floor_told(record.floor)}. Read the ROC AUC above against it."
+        f"{floor_with_interval(record.floor)}. Read the ROC AUC above against it."
     )
 
 
@@ -149,13 +151,13 @@ def _threshold(record: StudyRecord, origin: ModelOrigin) -> str:
     )
 
 
-def _failures(record: StudyRecord, intervals: Mapping[str, Interval]) -> str:
+def _failures(record: StudyRecord, results: Results) -> str:
     counts = confusion_counts(record.test)
     lines = [
         f"Of {counts[REAL].sum():,} real test pictures it calls {counts[REAL, FAKE]:,} fake; of "
         f"{counts[FAKE].sum():,} fakes it misses {counts[FAKE, REAL]:,}. The surest mistakes: "
         "test/gallery_wrong.png and explain/evidence_wrong.png of the run.",
-        *_near_chance(record, intervals),
+        *_near_chance(results),
         f"{_NOWHERE} only on the test split of {escaped(record.data)}. Detectors "
         "often fail on fakes that another generator made, and on pictures that were compressed, "
         "scaled or filtered in other ways: test it on yours first.",
@@ -168,22 +170,16 @@ def _listed(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _near_chance(record: StudyRecord, intervals: Mapping[str, Interval]) -> list[str]:
+def _near_chance(results: Results) -> list[str]:
     """Name the test split, or the sources in it, on which it may tell nothing."""
-    test = record.test
-    if intervals["roc_auc"].low <= 0.5:
+    if results.estimates["roc_auc"].low <= 0.5:
         return ["It is **not shown to be better than chance** on its own test split."]
-    lines = []
-    for part, of in part_members(test.y_true, test.sources, test.tiers).items():
-        if "roc_auc" in test.parts.get(part, {}):
-            interval = roc_auc_interval(test.y_true[of], test.y_score[of])
-            told = _told(test.parts[part]["roc_auc"], interval)
-            if interval.low <= 0.5:
-                lines.append(
-                    f"On {escaped(part)} it is **not shown to be better than chance**: ROC AUC "
-                    f"{told}, n = {of.sum():,}."
-                )
-    return lines
+    return [
+        f"On {escaped(name)} it is **not shown to be better than chance**: ROC AUC "
+        f"{with_interval(part.roc_auc)}, n = {part.images:,}."
+        for name, part in results.parts.items()
+        if part.roc_auc is not None and part.roc_auc.low <= 0.5
+    ]
 
 
 def _cost(record: StudyRecord, ledger: Ledger) -> str:
@@ -212,8 +208,4 @@ def _again(record: StudyRecord, origin: ModelOrigin) -> str:
 
 
 def _share(count: np.int64, of: np.int64) -> str:
-    return _told(float(count / of), wilson_interval(int(count), int(of)))
-
-
-def _told(value: float, interval: Interval) -> str:
-    return with_interval(f"{value:.3f}", interval)
+    return with_interval(wilson(int(count), int(of)))

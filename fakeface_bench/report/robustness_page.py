@@ -5,17 +5,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from fakeface_bench.records.transfer import CurvePoint, Estimate, ModelRobustness, Robustness
+from fakeface_bench.records.estimate import Estimate
+from fakeface_bench.records.transfer import CurvePoint, ModelRobustness, Robustness
 from fakeface_bench.report.audit_tables import write_table
 from fakeface_bench.report.format import (
     LONGEST_LABEL,
     UNKNOWN,
     data_of,
     escaped,
-    estimate,
     label_of,
     signed,
     table,
+    with_interval,
 )
 from fakeface_bench.report.page import PageTable, page_environment, page_picture
 from fakeface_bench.report.robustness_plots import (
@@ -54,11 +55,11 @@ def robustness_rows(robustness: Robustness) -> tuple[tuple[str, ...], list[tuple
     models = robustness.models
     header = ("ROC AUC (95 %)", *(label_of(model) for model in models))
     rows = [
-        ("untouched", *(estimate(model.roc_auc) for model in models)),
-        ("mean of all corruptions", *(estimate(model.mean_roc_auc) for model in models)),
+        ("untouched", *(with_interval(model.roc_auc) for model in models)),
+        ("mean of all corruptions", *(with_interval(model.mean_roc_auc) for model in models)),
     ]
     for number, curve in enumerate(models[0].curves):
-        means = (estimate(model.curves[number].roc_auc) for model in models)
+        means = (with_interval(model.curves[number].roc_auc) for model in models)
         rows.append((_with_range(curve.title, curve.corrupted), *means))
     return header, rows
 
@@ -210,18 +211,18 @@ def about(robustness: Robustness) -> Sequence[tuple[str, str]]:
 
 
 def _model_row(model: ModelRobustness) -> tuple[str, ...]:
-    behind = UNKNOWN if model.behind is None else estimate(model.behind)
+    behind = UNKNOWN if model.behind is None else with_interval(model.behind)
     trained_on = elided(model.model.data, LONGEST_LABEL) or UNKNOWN
-    figures = (estimate(model.roc_auc), estimate(model.mean_roc_auc))
+    figures = (with_interval(model.roc_auc), with_interval(model.mean_roc_auc))
     return (label_of(model), trained_on, *figures, behind, f"{model.overlap.images:,}")
 
 
 def _points_table(model: ModelRobustness) -> PageTable:
     columns = ("Corruption", "Severity", "ROC AUC", "Accuracy")
-    rows = [("untouched", "", estimate(model.roc_auc), estimate(model.accuracy))]
+    rows = [("untouched", "", with_interval(model.roc_auc), with_interval(model.accuracy))]
     for curve in model.curves:
         for point in curve.corrupted:
-            figures = (estimate(point.roc_auc), estimate(point.accuracy))
+            figures = (with_interval(point.roc_auc), with_interval(point.accuracy))
             rows.append((curve.title, point.label, *figures))
     fallen = {point.told for point in at_chance(model)}
     told = ["", *(point.told for point in model.points)]

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fakeface_bench.records.transfer import CHANCE, CurvePoint, Estimate, Robustness, SeverityCurve
+from fakeface_bench.records.estimate import Estimate
+from fakeface_bench.records.transfer import CHANCE, CurvePoint, Robustness, SeverityCurve
 from fakeface_bench.report import plotting
 from fakeface_bench.report.comparison_plots import Mark, mark
 from fakeface_bench.report.format import described, label_of

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from fakeface_bench.records.transfer import CHANCE, CurvePoint, ModelRobustness, Robustness
-from fakeface_bench.report.format import counted, estimate_told, label_of, listed, test_images_told
+from fakeface_bench.report.format import counted, label_of, listed, test_images_told, with_interval
 
 #: Corrupted pictures named in one sentence; the rest is counted.
 _NAMED = 6
@@ -93,9 +93,9 @@ def _may_equal(model: ModelRobustness) -> bool:
 
 def _means(model: ModelRobustness) -> str:
     return (
-        f"{label_of(model)} has a ROC AUC of {estimate_told(model.roc_auc)} on untouched pictures "
-        f"and of {estimate_told(model.mean_roc_auc)} on average over "
-        f"{counted(len(model.curves), 'corruption')}."
+        f"{label_of(model)} has a ROC AUC of {with_interval(model.roc_auc, first=True)} on "
+        f"untouched pictures and of {with_interval(model.mean_roc_auc, first=True)} on average "
+        f"over {counted(len(model.curves), 'corruption')}."
     )
 
 
@@ -104,14 +104,15 @@ def _costs(model: ModelRobustness) -> str:
     if curve.cost.low <= 0:
         return (
             "No corruption is shown to cost it any: the costliest, "
-            f"{named(curve.title)}, takes {estimate_told(curve.cost)}."
+            f"{named(curve.title)}, takes {with_interval(curve.cost, first=True)}."
         )
     worst = min(curve.corrupted, key=lambda point: point.roc_auc.value)
     severities = len(curve.corrupted)
     over = "" if severities == 1 else f" on the mean of its {severities} severities"
     return (
-        f"What costs it most is {named(curve.title)}: {estimate_told(curve.cost)}{over}; "
-        f"{worst.told} leaves {estimate_told(worst.roc_auc)}."
+        f"What costs it most is {named(curve.title)}: "
+        f"{with_interval(curve.cost, first=True)}{over}; "
+        f"{worst.told} leaves {with_interval(worst.roc_auc, first=True)}."
     )
 
 
@@ -131,7 +132,7 @@ def _accuracy(model: ModelRobustness, larger_class: float) -> str:
         return "No corruption lowers its accuracy."
     told = (
         f"At its own threshold, accuracy falls from {model.accuracy.value:.3f} to at worst "
-        f"{estimate_told(worst.accuracy)}, with {worst.told}, where ROC AUC is "
+        f"{with_interval(worst.accuracy, first=True)}, with {worst.told}, where ROC AUC is "
         f"{worst.roc_auc.value:.3f}"
     )
     if worst.accuracy.low <= larger_class and not worst.is_at_chance:
@@ -152,6 +153,6 @@ def _order(robustness: Robustness) -> list[str]:
         shown = "is not shown to be" if _may_equal(model) else "is"
         told.append(
             f"{label_of(model)} {shown} behind {best}: the means differ by "
-            f"{estimate_told(model.behind)}, paired by image."
+            f"{with_interval(model.behind, first=True)}, paired by image."
         )
     return told

@@ -9,23 +9,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from fakeface_bench.evaluation.bootstrap import Interval
+from fakeface_bench.analysis.results import Results
+from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import ModelOrigin, StudyRecord, TrialRecord
 from fakeface_bench.report import plotting
-from fakeface_bench.report.format import escaped, table
+from fakeface_bench.report.format import escaped, floor_with_interval, table, with_interval
 from fakeface_bench.report.model_card import CARD_FILE, model_card
 from fakeface_bench.report.results import (
     PARTS_HEADER,
     RESULTS_FILE,
-    Results,
     few_images_told,
-    floor_told,
     part_rows,
     results_header,
-    results_of,
     threshold_told,
-    with_interval,
     write_results_csv,
 )
 from fakeface_bench.report.saved_study import LEDGER_FILE, write_predictions, write_study_json
@@ -62,49 +59,41 @@ _STAGES = {
 }
 
 
-def summary_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
+def summary_rows(record: StudyRecord, results: Results) -> list[tuple[str, str, str]]:
     """Return (metric, validation, test) of the main metrics as text.
 
-    The test figure carries its 95 % interval where one is known.
+    The test metric carries its 95 % interval where one is known.
     """
-    return [*main_rows(results_of(record)), *_further_rows(record)]
+    return [*main_rows(results), *_further_rows(record)]
 
 
-def summary_headline(record: StudyRecord) -> str:
-    """Say in one sentence which model, weights and dataset, and how well it did on test."""
-    return _headline(record, results_of(record))
-
-
-def summary_markdown(record: StudyRecord, ledger: Ledger) -> str:
+def summary_markdown(record: StudyRecord, results: Results, ledger: Ledger) -> str:
     """Return headline, main metrics, cost and winning options as markdown.
 
     A warning about the weights comes first, in bold. Names from outside are escaped.
     """
-    results = results_of(record)
-    rows = [*main_rows(results), *_further_rows(record)]
-    return _markdown(record, ledger, _headline(record, results), rows)
+    return _markdown(record, results, ledger, main_rows(results))
 
 
-def results_markdown(record: StudyRecord, ledger: Ledger) -> str:
+def results_markdown(record: StudyRecord, results: Results, ledger: Ledger) -> str:
     """Return the same text with every metric."""
-    results = results_of(record)
-    rows = [*_rows(results, results.keys), *_further_rows(record)]
-    return _markdown(record, ledger, _headline(record, results), rows)
+    return _markdown(record, results, ledger, _rows(results, results.keys))
 
 
 def _markdown(
-    record: StudyRecord, ledger: Ledger, headline: str, metrics: Sequence[Sequence[str]]
+    record: StudyRecord, results: Results, ledger: Ledger, metrics: Sequence[tuple[str, str, str]]
 ) -> str:
+    rows = [*metrics, *_further_rows(record)]
     options = [(key, _option(value)) for key, value in record.config.as_params().items()]
     warning = [f"**{escaped(record.weights.warning)}**"] if record.weights.warning else []
     parts = [
         *warning,
-        escaped(headline),
+        escaped(_headline(record, results)),
         "### Results",
-        table(results_header(len(record.valid.y_true), len(record.test.y_true)), metrics),
+        table(results_header(len(record.valid.y_true), len(record.test.y_true)), rows),
         threshold_told(record.test.threshold),
         *(f"**{told}**" for told in (few_images_told(len(record.test.y_true)),) if told),
-        *_parts(record),
+        *_parts(record, results),
         "### Cost",
         table(("stage", "seconds, cold", "seconds, this run"), _cost_rows(ledger)),
         *_prices(ledger),
@@ -114,8 +103,8 @@ def _markdown(
     return "\n\n".join(parts) + "\n"
 
 
-def _parts(record: StudyRecord) -> list[str]:
-    rows = part_rows(record)
+def _parts(record: StudyRecord, results: Results) -> list[str]:
+    rows = part_rows(record, results)
     return (
         ["### Parts of the test split (95 % intervals)", table(PARTS_HEADER, rows)] if rows else []
     )
@@ -145,13 +134,13 @@ def _floor_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
     if record.floor is None:
         return []
     seen = f"n = {record.floor.images:,}"
-    return [("roc_auc, file metadata alone", seen, floor_told(record.floor))]
+    return [("roc_auc, file metadata alone", seen, floor_with_interval(record.floor))]
 
 
 def _headline(record: StudyRecord, results: Results) -> str:
     figures = results.test
     roc_auc, accuracy = (
-        f"{name} {figures[key]:.3f} (95 % {_range(results.intervals[key])})"
+        f"{name} {figures[key]:.3f} (95 % {_range(results.estimates[key])})"
         for key, name in (("roc_auc", "ROC AUC"), ("accuracy", "accuracy"))
     )
     how = f", {record.trained}" if record.trained else ""
@@ -172,13 +161,12 @@ def _rows(results: Results, keys: Sequence[str]) -> list[tuple[str, str, str]]:
 
 
 def _with_interval(results: Results, key: str) -> str:
-    figure = _figure(results.test.get(key))
-    interval = results.intervals.get(key)
-    return with_interval(figure, interval) if interval else figure
+    found = results.estimates.get(key)
+    return with_interval(found) if found else _figure(results.test.get(key))
 
 
-def _range(interval: Interval) -> str:
-    return f"{interval.low:.3f} to {interval.high:.3f}"
+def _range(estimate: Estimate) -> str:
+    return f"{estimate.low:.3f} to {estimate.high:.3f}"
 
 
 def _figure(value: float | None) -> str:
@@ -324,7 +312,7 @@ def _draw_importances(record: StudyRecord, path: Path) -> None:
     plotting.save(figure, path)
 
 
-def write_study_report(record: StudyRecord, folder: Path) -> None:
+def write_study_report(record: StudyRecord, results: Results, folder: Path) -> None:
     """Write `results.csv`, `study.json` and the folders `test`, `training` and `search`.
 
     Files of an earlier report in the same folder are overwritten. A test image that is gone
@@ -345,13 +333,15 @@ def write_study_report(record: StudyRecord, folder: Path) -> None:
     write_galleries(record, test)
     write_learning_curves(record, training)
     write_search(record, search)
-    write_results_csv(record, folder / RESULTS_FILE)
+    write_results_csv(results, folder / RESULTS_FILE)
     write_study_json(record, folder)
 
 
-def write_costs(record: StudyRecord, ledger: Ledger, origin: ModelOrigin, folder: Path) -> None:
+def write_costs(
+    record: StudyRecord, results: Results, ledger: Ledger, origin: ModelOrigin, folder: Path
+) -> None:
     """Write `cost_ledger.json`, and `results.md` and `model_card.md`, which tell costs too."""
     shown = json.dumps(ledger.as_json(), indent=2, allow_nan=False)
     (folder / LEDGER_FILE).write_text(f"{shown}\n", encoding="utf-8")
-    (folder / "results.md").write_text(results_markdown(record, ledger), encoding="utf-8")
-    (folder / CARD_FILE).write_text(model_card(record, ledger, origin), encoding="utf-8")
+    (folder / "results.md").write_text(results_markdown(record, results, ledger), encoding="utf-8")
+    (folder / CARD_FILE).write_text(model_card(record, results, ledger, origin), encoding="utf-8")

@@ -10,10 +10,11 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch, Rectangle
 
 from fakeface_bench.analysis.transfer import home_of, is_above_chance, is_reversed, threshold_fails
-from fakeface_bench.records.transfer import Estimate, Generalisation, SetScores
+from fakeface_bench.records.estimate import Estimate
+from fakeface_bench.records.transfer import Generalisation, SetScores
 from fakeface_bench.report import plotting
 from fakeface_bench.report.explanation import draw_shares, reliability_bins
-from fakeface_bench.report.format import class_counts, floor_estimate, images_told, named
+from fakeface_bench.report.format import class_counts, images_told, named
 from fakeface_bench.support.text import elided
 
 NOT_ABOVE = "not > chance"
@@ -288,7 +289,7 @@ def draw_sets(scores: Sequence[SetScores], path: Path) -> None:
     axes = figure.add_subplot()
     axes.axvline(0.5, linestyle="--", color=plotting.PALE_INK, linewidth=1.2, label="chance")
     models = [(y, cell.figures.get("roc_auc")) for y, cell in enumerate(scores)]
-    floors = [(y, floor_estimate(c.floor) if c.floor else None) for y, c in enumerate(scores)]
+    floors = [(y, c.floor.estimate if c.floor else None) for y, c in enumerate(scores)]
     _draw_row(axes, models, -0.13, ("o", plotting.TEST_COLOUR, "model, 95 % interval"))
     _draw_row(axes, floors, 0.17, ("D", _FLOOR_COLOUR, "metadata alone, 95 % interval"))
     for y, cell in enumerate(scores):

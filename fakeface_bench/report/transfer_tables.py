@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from fakeface_bench.analysis.transfer import home_of, threshold_fails
+from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import TIER_PART, ShortcutFloor
 from fakeface_bench.records.transfer import (
     FIGURES,
-    Estimate,
     Generalisation,
     HoldOut,
     MixtureEffect,
@@ -19,14 +19,12 @@ from fakeface_bench.records.transfer import (
 )
 from fakeface_bench.report.format import (
     UNKNOWN,
-    change_told,
     class_counts,
-    floor_estimate,
-    floor_told,
+    floor_with_interval,
     images_told,
     named,
     part_counts,
-    told,
+    with_interval,
 )
 from fakeface_bench.report.transfer_text import effect_verdict, hold_out_effect, ordered_cells
 from fakeface_bench.support.text import visible
@@ -72,16 +70,16 @@ def _square(cell: SetScores | None) -> str:
         return "not scored"
     names = {"roc_auc": "", "recall_fake": "recall ", "false_alarm_rate": "false alarms "}
     key = next(key for key in names if key in cell.figures)
-    return names[key] + told(cell.figures[key])
+    return names[key] + with_interval(cell.figures[key])
 
 
 def _transfer_cells(cell: SetScores, cells: Sequence[SetScores]) -> tuple[str, ...]:
-    recall = told(cell.figures.get("recall_fake"))
+    recall = with_interval(cell.figures.get("recall_fake"))
     return (
-        told(cell.figures.get("roc_auc")),
-        floor_told(cell.floor),
+        with_interval(cell.figures.get("roc_auc")),
+        floor_with_interval(cell.floor),
         f"{recall}, threshold off" if threshold_fails(cell, home_of(cell, cells)) else recall,
-        told(cell.figures.get("false_alarm_rate")),
+        with_interval(cell.figures.get("false_alarm_rate")),
         images_told(cell).removeprefix("n = "),
         f"{cell.overlap.images:,}",
     )
@@ -123,9 +121,9 @@ def ranking_rows(cells: Sequence[SetScores]) -> Table:
         (
             _tested_on(cell),
             images_told(cell).removeprefix("n = "),
-            told(cell.figures.get("roc_auc")),
-            floor_told(cell.floor),
-            *(told(cell.figures.get(key)) for key in keys),
+            with_interval(cell.figures.get("roc_auc")),
+            floor_with_interval(cell.floor),
+            *(with_interval(cell.figures.get(key)) for key in keys),
         )
         for cell in cells
     ]
@@ -167,15 +165,18 @@ def _part_cells(cell: SetScores, part: str) -> tuple[str, ...]:
     reals, fakes = part_counts(cell, part)
     return (
         f"{reals:,} real, {fakes:,} fake",
-        told(figures.get("roc_auc")),
-        floor_told(cell.source_floors.get(part)),
-        told(figures.get("recall_fake")),
-        told(figures.get("false_alarm_rate")),
+        with_interval(figures.get("roc_auc")),
+        floor_with_interval(cell.source_floors.get(part)),
+        with_interval(figures.get("recall_fake")),
+        with_interval(figures.get("false_alarm_rate")),
     )
 
 
 def _of_sets(cells: Sequence[SetScores], heads: tuple[str, ...], keys: tuple[str, ...]) -> Table:
-    rows = [(_tested_on(cell), *(told(cell.figures.get(key)) for key in keys)) for cell in cells]
+    rows = [
+        (_tested_on(cell), *(with_interval(cell.figures.get(key)) for key in keys))
+        for cell in cells
+    ]
     return ("tested on", *heads), rows
 
 
@@ -248,18 +249,18 @@ def _hold_out_cells(out: HoldOut) -> tuple[str, ...]:
         named(out.data),
         f"{out.column} {named(out.value)}",
         images_told(out.without).removeprefix("n = "),
-        told(without.get("roc_auc")),
-        told(seen.get("roc_auc")),
-        UNKNOWN if effect is None else change_told(effect),
-        told(without.get("recall_fake")),
-        told(seen.get("recall_fake")),
+        with_interval(without.get("roc_auc")),
+        with_interval(seen.get("roc_auc")),
+        UNKNOWN if effect is None else with_interval(effect),
+        with_interval(without.get("recall_fake")),
+        with_interval(seen.get("recall_fake")),
     )
 
 
 def _change(estimate: Estimate) -> str:
     if isnan(estimate.value):
         return UNKNOWN
-    return f"{effect_verdict(estimate)}: {change_told(estimate)}"
+    return f"{effect_verdict(estimate)}: {with_interval(estimate)}"
 
 
 def matrix_table(record: Generalisation) -> pd.DataFrame:
@@ -348,7 +349,7 @@ def _figures(figures: Mapping[str, Estimate]) -> dict[str, float | None]:
 
 
 def _floor(floor: ShortcutFloor | None) -> dict[str, float | None]:
-    return _columns("shortcut_floor", None if floor is None else floor_estimate(floor))
+    return _columns("shortcut_floor", None if floor is None else floor.estimate)
 
 
 def _columns(key: str, estimate: Estimate | None) -> dict[str, float | None]:

@@ -16,25 +16,19 @@ from fakeface_bench.analysis.transfer import (
     threshold_fails,
 )
 from fakeface_bench.evaluation.paired import paired_effect
+from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import LeftOut, SeedScores
-from fakeface_bench.records.transfer import (
-    Estimate,
-    Generalisation,
-    HoldOut,
-    MixtureEffect,
-    SetScores,
-)
+from fakeface_bench.records.transfer import Generalisation, HoldOut, MixtureEffect, SetScores
 from fakeface_bench.report.comparison_text import Verdict
 from fakeface_bench.report.format import (
-    change_told,
     counted,
-    floor_told,
+    floor_with_interval,
     images_told,
     listed,
     named,
     prose,
     sentence_end,
-    told,
+    with_interval,
 )
 
 
@@ -116,17 +110,20 @@ def overlap_sentence(cell: SetScores) -> str:
 def _figures(cell: SetScores) -> str:
     figures = cell.figures
     return (
-        f"recall of fakes {told(figures['recall_fake'], first=True)}, false alarms "
-        f"{told(figures['false_alarm_rate'])}, ROC AUC {told(figures['roc_auc'])}"
+        f"recall of fakes {with_interval(figures['recall_fake'], first=True)}, false alarms "
+        f"{with_interval(figures['false_alarm_rate'])}, ROC AUC {with_interval(figures['roc_auc'])}"
     )
 
 
 def _of_one_class(cell: SetScores) -> str:
     if "recall_fake" in cell.figures:
-        figure, missing = f"recall of fakes {told(cell.figures['recall_fake'], first=True)}", "real"
+        figure, missing = (
+            f"recall of fakes {with_interval(cell.figures['recall_fake'], first=True)}",
+            "real",
+        )
         unknown = "false alarms and ranking"
     else:
-        rate = told(cell.figures["false_alarm_rate"], first=True)
+        rate = with_interval(cell.figures["false_alarm_rate"], first=True)
         figure, missing, unknown = f"false alarms {rate}", "fake", "recall and ranking"
     kinds = kinds_clause(cell) if missing == "real" else ""
     context = f"; {kinds}" if kinds else ""
@@ -139,11 +136,13 @@ def _against_home(cell: SetScores, home: SetScores | None) -> list[str]:
         return []
     there, here = home.figures["roc_auc"], cell.figures["roc_auc"]
     if not is_above_chance(home):
-        return [f"where it is not shown to be better than chance {_HOME} either, {told(there)}"]
+        return [
+            f"where it is not shown to be better than chance {_HOME} either, {with_interval(there)}"
+        ]
     if is_shown_lower_than_home(cell, home):
-        return [f"down from {told(there)} {_HOME}"]
+        return [f"down from {with_interval(there)} {_HOME}"]
     change = "up from" if is_shown_higher(here, there) else "not shown to differ from"
-    return [f"{change} {told(there)} {_HOME}"]
+    return [f"{change} {with_interval(there)} {_HOME}"]
 
 
 def _against_chance(cell: SetScores) -> str:
@@ -177,7 +176,7 @@ def _floor(cell: SetScores) -> list[str]:
         return []
     return [
         f"It is not shown to be above the shortcut floor: metadata alone would score "
-        f"{floor_told(cell.floor)} here."
+        f"{floor_with_interval(cell.floor)} here."
     ]
 
 
@@ -295,8 +294,9 @@ def _worst_told(group: Sequence[HoldOut], with_model: bool) -> str:
     changed = f": {_effect_told(effect)}" if effect is not None else ""
     return (
         f"{of_model}{which}{worst.column} {named(worst.value)} of {named(worst.data)} "
-        f"({images_told(worst.without)}): {name} {told(figure, first=True)} when it was left out "
-        f"of training, {told(worst.seen.figures.get(key))} when it was in it{changed}."
+        f"({images_told(worst.without)}): {name} {with_interval(figure, first=True)} when it "
+        f"was left out of training, {with_interval(worst.seen.figures.get(key))} when it was in "
+        f"it{changed}."
     )
 
 
@@ -309,7 +309,7 @@ def _effect_told(estimate: Estimate) -> str:
     verdict = effect_verdict(estimate)
     if verdict == "lost":
         estimate = Estimate(-estimate.value, -estimate.high, -estimate.low)
-    return f"{verdict} {change_told(estimate)}"
+    return f"{verdict} {with_interval(estimate)}"
 
 
 def generalisation_sentences(record: Generalisation) -> list[str]:

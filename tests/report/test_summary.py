@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from fakeface_bench.analysis.results import results_of
 from fakeface_bench.evaluation.metrics import METRICS, part_metrics
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import RepeatRecord, ShortcutFloor, StudyRecord
@@ -13,21 +14,27 @@ from fakeface_bench.report.results import (
     few_images_told,
     part_rows,
     read_results,
-    results_of,
     write_results_csv,
 )
 from fakeface_bench.report.study_report import (
     MAIN_METRICS,
     main_rows,
     results_markdown,
-    summary_headline,
     summary_markdown,
     summary_rows,
 )
 
 
-def test_headline_names_model_weights_data_and_figures(record: StudyRecord) -> None:
-    headline = summary_headline(record)
+def rows_of(record: StudyRecord) -> list[tuple[str, str, str]]:
+    return summary_rows(record, results_of(record))
+
+
+def headline_of(text: str) -> str:
+    return text.split("\n\n")[0]
+
+
+def test_headline_names_model_weights_data_and_figures(record: StudyRecord, ledger: Ledger) -> None:
+    headline = headline_of(summary_markdown(record, results_of(record), ledger))
     assert headline.startswith(
         "mobilenetv3_small (from file:0123456789ab weights) on 140k_subset: test ROC AUC "
     )
@@ -37,7 +44,7 @@ def test_headline_names_model_weights_data_and_figures(record: StudyRecord) -> N
 
 
 def test_rows_hold_the_main_metrics_and_the_threshold(record: StudyRecord) -> None:
-    rows = summary_rows(record)
+    rows = summary_rows(record, results_of(record))
     keys = [key for key, _, _ in rows]
     assert keys == list(MAIN_METRICS)
     assert set(MAIN_METRICS) <= {*METRICS, "threshold"}
@@ -51,7 +58,7 @@ def test_rows_hold_the_main_metrics_and_the_threshold(record: StudyRecord) -> No
 def test_the_table_says_n_and_at_which_threshold_its_calls_are(
     record: StudyRecord, ledger: Ledger
 ) -> None:
-    text = summary_markdown(record, ledger)
+    text = summary_markdown(record, results_of(record), ledger)
     assert "| metric | validation (n = 80) | test (n = 60; 95 % interval) |" in text
     assert "Accuracy and F1 are at threshold 0.470, chosen on validation" in text
     assert "accuracy is at 0.5." in text
@@ -61,31 +68,31 @@ def test_the_table_says_n_and_at_which_threshold_its_calls_are(
 
 
 def test_figures_come_back_from_their_table(record: StudyRecord, tmp_path: Path) -> None:
-    write_results_csv(record, tmp_path / "results.csv")
+    write_results_csv(results_of(record), tmp_path / "results.csv")
     back, written = read_results(tmp_path / "results.csv"), results_of(record)
     assert back.keys == written.keys
     assert back.test == pytest.approx(dict(written.test))
     assert back.valid == pytest.approx(dict(written.valid))
-    assert back.intervals.keys() == written.intervals.keys()
-    assert main_rows(back) == summary_rows(record)
+    assert back.estimates.keys() == written.estimates.keys()
+    assert main_rows(back) == summary_rows(record, results_of(record))
 
 
 def test_a_metric_that_is_not_defined_is_a_dash(record: StudyRecord) -> None:
     test = replace(record.test, metrics={**record.test.metrics, "f1_fake": float("nan")})
     valid = replace(record.valid, metrics={"roc_auc": 0.9})
-    rows = dict((key, rest) for key, *rest in summary_rows(replace(record, test=test, valid=valid)))
+    rows = dict((key, rest) for key, *rest in rows_of(replace(record, test=test, valid=valid)))
     assert rows["f1_fake"] == ["-", "-"]
     assert rows["accuracy"][0] == "-"
 
 
 def test_the_full_table_holds_every_metric(record: StudyRecord, ledger: Ledger) -> None:
-    text = results_markdown(record, ledger)
+    text = results_markdown(record, results_of(record), ledger)
     assert all(f"\n| {key} | " in text for key in METRICS)
-    assert text.startswith(summary_headline(record)[:40])
+    assert headline_of(text) == headline_of(summary_markdown(record, results_of(record), ledger))
 
 
 def test_markdown_lists_cost_and_winning_options(record: StudyRecord, ledger: Ledger) -> None:
-    text = summary_markdown(record, ledger)
+    text = summary_markdown(record, results_of(record), ledger)
     assert "| search, complete trials | 1,200.5 | 1,000.5 |" in text
     assert "| features (or decoding) | 31.2 | 0.2 |" in text
     assert "| total | 1,311.0 | 1,080.0 |" in text
@@ -95,16 +102,16 @@ def test_markdown_lists_cost_and_winning_options(record: StudyRecord, ledger: Le
 
 
 def test_a_warning_comes_first_in_bold(random_weights: StudyRecord, ledger: Ledger) -> None:
-    first = summary_markdown(random_weights, ledger).splitlines()[0]
+    first = summary_markdown(random_weights, results_of(random_weights), ledger).splitlines()[0]
     assert first == "**Random weights: these results say nothing of the model.**"
 
 
 @pytest.mark.parametrize("name", ["a|b", "x\n\n# heading", "<script>alert(1)</script>"])
 def test_names_from_outside_are_inert(record: StudyRecord, ledger: Ledger, name: str) -> None:
-    text = summary_markdown(replace(record, data=name), ledger)
+    text = summary_markdown(replace(record, data=name), results_of(record), ledger)
     assert name not in text
     assert "<" not in text
-    assert text.count("\n") == summary_markdown(record, ledger).count("\n")
+    assert text.count("\n") == summary_markdown(record, results_of(record), ledger).count("\n")
 
 
 def test_the_floor_of_metadata_stands_below_the_test_figures(
@@ -113,9 +120,9 @@ def test_the_floor_of_metadata_stands_below_the_test_figures(
     floor = ShortcutFloor(0.553, 0.47, 0.641, images=1250, alone={})
     with_floor = replace(record, floor=floor)
     row = ("roc_auc, file metadata alone", "n = 1,250", "0.553 (0.470 to 0.641)")
-    assert summary_rows(with_floor)[-1] == row
-    assert "0.553 (0.470 to 0.641)" in summary_markdown(with_floor, ledger)
-    assert "metadata" not in summary_markdown(record, ledger)
+    assert summary_rows(with_floor, results_of(with_floor))[-1] == row
+    assert "0.553 (0.470 to 0.641)" in summary_markdown(with_floor, results_of(with_floor), ledger)
+    assert "metadata" not in summary_markdown(record, results_of(record), ledger)
 
 
 def test_parts_of_the_test_split_are_told_with_their_intervals(record: StudyRecord) -> None:
@@ -125,9 +132,9 @@ def test_parts_of_the_test_split_are_told_with_their_intervals(record: StudyReco
     rows = pd.DataFrame({"source": sources, "tier": tiers})
     parts = part_metrics(test.y_true, test.y_score, test.threshold, rows)
     mixed = replace(record, test=replace(test, sources=sources, tiers=tiers, parts=parts))
-    names = [row[0] for row in part_rows(mixed)]
+    names = [row[0] for row in part_rows(mixed, results_of(mixed))]
     assert names == ["a", "b", "tier/hard"]
-    for name, images, roc_auc, accuracy, recall, floor in part_rows(mixed):
+    for name, images, roc_auc, accuracy, recall, floor in part_rows(mixed, results_of(mixed)):
         assert int(images) == parts[name]["images"]
         assert recall.startswith("0.")
         assert floor == "-"
@@ -136,18 +143,18 @@ def test_parts_of_the_test_split_are_told_with_their_intervals(record: StudyReco
         else:
             assert roc_auc.startswith(f"{parts[name]['roc_auc']:.3f} (")
             assert accuracy.startswith(f"{parts[name]['accuracy']:.3f} (")
-    assert part_rows(record) == []
+    assert part_rows(record, results_of(record)) == []
 
 
 def test_several_seeds_are_told_by_mean_and_spread(record: StudyRecord, ledger: Ledger) -> None:
     better = replace(record.test, metrics={**record.test.metrics, "roc_auc": 0.9, "accuracy": 0.8})
     first = replace(record.test, metrics={**record.test.metrics, "roc_auc": 0.8, "accuracy": 0.8})
     repeated = replace(record, test=first, repeats=(RepeatRecord(1, better, 4),))
-    assert summary_rows(repeated)[-2:] == [
+    assert summary_rows(repeated, results_of(repeated))[-2:] == [
         ("roc_auc, mean of 2 seeds ± their deviation", "", "0.850 ± 0.071"),
         ("accuracy, mean of 2 seeds ± their deviation", "", "0.800 ± 0.000"),
     ]
-    assert "mean of" not in summary_markdown(record, ledger)
+    assert "mean of" not in summary_markdown(record, results_of(record), ledger)
     figures = repeated.metrics()
     assert figures["test/roc_auc_mean"] == pytest.approx(0.85)
     assert figures["test/roc_auc_std"] == pytest.approx(0.1 / 2**0.5)

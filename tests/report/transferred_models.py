@@ -9,9 +9,9 @@ import numpy as np
 
 from fakeface_bench.evaluation.metrics import estimates, part_estimates
 from fakeface_bench.evaluation.paired import paired_effect
+from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import LeftOut, ScoredSplit, SeedScores, ShortcutFloor
 from fakeface_bench.records.transfer import (
-    Estimate,
     Generalisation,
     HoldOut,
     MixtureEffect,

@@ -13,6 +13,7 @@ import pytest
 from mlflow.entities import LoggedModelOutput
 from sklearn.linear_model import LogisticRegression
 
+from fakeface_bench.analysis.results import results_of
 from fakeface_bench.config import RegisterConfig
 from fakeface_bench.data.decode import load_image
 from fakeface_bench.records.study import Finding, Registration
@@ -140,7 +141,7 @@ def finish(place: Place, tmp_path: Path) -> Finish:
         (folder / "test").mkdir(parents=True)
         write_study_json(study, folder)
         write_predictions(study, folder)
-        write_costs(study, ledger(cost), ORIGIN, folder)
+        write_costs(study, results_of(study), ledger(cost), ORIGIN, folder)
         place.client.log_artifacts(run, str(folder))
         place.client.log_metric(run, "test/roc_auc", 0.9)
         place.client.log_param(run, "limit", limit)

@@ -1,0 +1,89 @@
+"""What a finished study found, with its intervals, resampled once for every table and text."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from fakeface_bench.analysis.curves import confusion_counts
+from fakeface_bench.config import FAKE
+from fakeface_bench.evaluation.bootstrap import roc_auc_estimate, wilson
+from fakeface_bench.records.estimate import Estimate
+from fakeface_bench.records.study import ScoredSplit, StudyRecord, part_members
+
+
+@dataclass(frozen=True, slots=True)
+class PartResults:
+    """One source of the test split among several, or one tier of its fakes.
+
+    Attributes:
+        images: How many it has.
+        roc_auc: None where it holds one class only.
+        accuracy: None for a tier, which is of fakes alone.
+        recall_fake: None where it holds no fake.
+    """
+
+    images: int
+    roc_auc: Estimate | None
+    accuracy: Estimate | None
+    recall_fake: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The metrics of both splits, and the threshold, by key.
+
+    Attributes:
+        valid: Of the validation split, on which threshold and options were chosen.
+        test: Of the test split.
+        estimates: Those of the test metrics that have a 95 % interval.
+        parts: Of the test split; empty where it has none, or they are not known.
+    """
+
+    valid: Mapping[str, float]
+    test: Mapping[str, float]
+    estimates: Mapping[str, Estimate]
+    parts: Mapping[str, PartResults] = field(default_factory=dict)
+
+    @property
+    def keys(self) -> list[str]:
+        """All metrics in the order of `METRICS`, then the threshold."""
+        return list(dict(self.valid) | dict(self.test))
+
+
+def results_of(record: StudyRecord) -> Results:
+    """Return the metrics of a study with their intervals: seconds for tens of thousands."""
+    test = record.test
+    members = part_members(test.y_true, test.sources, test.tiers)
+    return Results(
+        valid={**record.valid.metrics, "threshold": record.valid.threshold},
+        test={**test.metrics, "threshold": test.threshold},
+        estimates=_estimates(test),
+        parts={part: _part(test, part, members[part]) for part in test.parts},
+    )
+
+
+def _estimates(split: ScoredSplit) -> dict[str, Estimate]:
+    """Return those metrics of a whole split that have an interval."""
+    correct = int(np.trace(confusion_counts(split)))
+    return {
+        "roc_auc": roc_auc_estimate(split.y_true, split.y_score),
+        "accuracy": wilson(correct, len(split.y_true)),
+    }
+
+
+def _part(split: ScoredSplit, part: str, of: npt.NDArray[np.bool_]) -> PartResults:
+    metrics, fake = split.parts[part], split.y_true[of] == FAKE
+    correct = ((split.y_score >= split.threshold) == split.y_true)[of]
+    whole = "roc_auc" in metrics
+    return PartResults(
+        images=len(correct),
+        roc_auc=roc_auc_estimate(split.y_true[of], split.y_score[of]) if whole else None,
+        accuracy=_share(correct) if "accuracy" in metrics else None,
+        recall_fake=_share(correct[fake]) if fake.any() else None,
+    )
+
+
+def _share(hits: npt.NDArray[np.bool_]) -> Estimate:
+    return wilson(int(hits.sum()), len(hits))
