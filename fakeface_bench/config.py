@@ -21,7 +21,7 @@ BALANCES = ("none", "classes", "sources")
 #: What is done to training pictures: see `data.augmentations`; `search` leaves it to the trials.
 AUGMENTS = ("none", "light", "strong")
 SEARCHED = "search"
-#: In what numbers trained layers compute: see `training.precision`; `auto` measures.
+#: In what numbers trained layers compute: see `training.fit`; `auto` measures.
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 AUTO = "auto"
 #: Names the study that a comparison would take, where a run is asked for.

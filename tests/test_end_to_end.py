@@ -361,7 +361,7 @@ def tuned_place(tmp_path_factory: pytest.TempPathFactory, tiny_faces: Path) -> W
 def tuned(tuned_place: Workplace) -> tuple[StudyOutcome, RecordedProgress]:
     """Of a machine that has bfloat16, whatever this one has."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fakeface_bench.training.precision.may_have_bfloat16", lambda: True)
+        patch.setattr("fakeface_bench.training.fit.may_have_bfloat16", lambda: True)
         return tuned_place.run(fine_tune="last_block", trials=2)
 
 

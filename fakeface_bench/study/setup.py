@@ -33,8 +33,8 @@ from fakeface_bench.support.progress import Progress
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.runs import TrackedRun
 from fakeface_bench.tracking.store import storage_beside_store
+from fakeface_bench.training.fit import choose_precision
 from fakeface_bench.training.networks import FitTask, Network
-from fakeface_bench.training.precision import choose_precision
 
 
 @dataclass(frozen=True, slots=True)

@@ -320,10 +320,9 @@ def test_no_room_for_the_images_keeps_the_archive(
 ) -> None:
     with monkeypatch.context() as full:
         disk_with(full, len(ARCHIVE))
+        check_room = kaggle.check_room
         full.setattr(
-            kaggle,
-            "check_room",
-            lambda needed, folder: archive_module.check_room(needed + 10**6, folder),
+            kaggle, "check_room", lambda needed, folder: check_room(needed + 10**6, folder)
         )
         assert f"{VERSION} needs " in refused(progress)
     assert files_below(hub) == [f"{VERSION}.archive"]

@@ -173,14 +173,14 @@ def test_a_script_without_a_main_guard_may_draw_in_processes(tmp_path: Path) -> 
     script = tmp_path / "unguarded.py"
     script.write_text(
         "import sys\nfrom pathlib import Path\n"
-        "from fakeface_bench.data import synthetic\n"
-        "synthetic._IMAGES_WORTH_A_PROCESS = 1\n"
-        "synthetic.os.cpu_count = lambda: 2\n"
-        f"synthetic.write_synthetic(Path({str(tmp_path)!r}), images=20)\n"
+        "from fakeface_bench.data.synthetic import dataset\n"
+        "dataset._IMAGES_WORTH_A_PROCESS = 1\n"
+        "dataset.os.cpu_count = lambda: 2\n"
+        f"dataset.write_synthetic(Path({str(tmp_path)!r}), images=20)\n"
         "assert 'tensorflow' not in sys.modules\n"
         "print('once')\n"
     )
-    environment = {"PYTHONPATH": str(Path(dataset.__file__).parents[2])}
+    environment = {"PYTHONPATH": str(Path(dataset.__file__).parents[3])}
     done = subprocess.run(
         [sys.executable, str(script)], capture_output=True, text=True, env=environment, check=True
     )

@@ -153,7 +153,7 @@ def test_extraction_goes_on_at_the_shard_where_the_disk_was_full(
 def test_decoding_goes_on_at_the_shard_where_the_disk_was_full(
     index: ImageIndex, progress: RecordedProgress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fakeface_bench.data.pixels.STREAM_BATCH", BATCH)
+    monkeypatch.setattr("fakeface_bench.data.pictures.STREAM_BATCH", BATCH)
     monkeypatch.setenv("FAKEFACE_CACHE", str(tmp_path / "undisturbed"))
     undisturbed = pixels_of(index, progress)
     images = undisturbed.facts["images_extracted"]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from fakeface_bench.support import machine as runtime
-from fakeface_bench.training import precision
-from fakeface_bench.training.precision import Precision, choose_precision
+from fakeface_bench.training import fit
+from fakeface_bench.training.fit import Precision, choose_precision
 
 FLAGS = "processor\t: 0\nmodel name\t: A\nflags\t\t: fpu avx2 {}\n\nprocessor\t: 1\n"
 
@@ -17,8 +17,8 @@ FLAGS = "processor\t: 0\nmodel name\t: A\nflags\t\t: fpu avx2 {}\n\nprocessor\t:
 def measured(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     """Seconds of a step in each precision; what is asked for is measured so."""
     seconds: dict[str, float] = {}
-    monkeypatch.setattr(precision, "replace", lambda task, precision: precision)
-    monkeypatch.setattr(precision, "_step_seconds", lambda name, config: seconds[name])
+    monkeypatch.setattr(fit, "replace", lambda task, precision: precision)
+    monkeypatch.setattr(fit, "_step_seconds", lambda name, config: seconds[name])
     return seconds
 
 
@@ -51,8 +51,8 @@ def test_what_is_emulated_is_not_measured(
     measured: dict[str, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A busy machine can make it look fast, and like studies would train in unlike precisions."""
-    monkeypatch.setattr(precision, "gpus", list)
-    monkeypatch.setattr(precision, "may_have_bfloat16", lambda: False)
+    monkeypatch.setattr(fit, "gpus", list)
+    monkeypatch.setattr(fit, "may_have_bfloat16", lambda: False)
     measured |= {"float32": 2.0, "mixed_bfloat16": 1.0}
     assert chosen() == Precision("float32", {})
 
@@ -73,8 +73,8 @@ def test_a_processor_with_bfloat16_takes_it_where_it_is_worth_it(
     seconds: tuple[float, float],
     expected: str,
 ) -> None:
-    monkeypatch.setattr(precision, "gpus", list)
-    monkeypatch.setattr(precision, "may_have_bfloat16", lambda: True)
+    monkeypatch.setattr(fit, "gpus", list)
+    monkeypatch.setattr(fit, "may_have_bfloat16", lambda: True)
     measured |= dict(zip(("float32", "mixed_bfloat16"), seconds, strict=True))
     assert chosen() == Precision(expected, measured)
 
@@ -82,7 +82,7 @@ def test_a_processor_with_bfloat16_takes_it_where_it_is_worth_it(
 def test_a_gpu_is_tried_in_float16_too(
     measured: dict[str, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(precision, "gpus", lambda: ["GPU:0"])
+    monkeypatch.setattr(fit, "gpus", lambda: ["GPU:0"])
     measured |= {"float32": 3.0, "mixed_bfloat16": 2.0, "mixed_float16": 1.0}
     assert chosen() == Precision("mixed_float16", measured)
     assert chosen("mixed_bfloat16") == Precision("mixed_bfloat16", {})

@@ -188,7 +188,7 @@ def test_a_finished_fit_is_loaded_and_not_run_again(
         raise AssertionError("a finished fit was trained again")
 
     monkeypatch.setattr(layers, "fit_head", trained)
-    monkeypatch.setattr(layers, "_train_epoch", lambda *_: trained)
+    monkeypatch.setattr(layers, "_train_layers_epoch", lambda *_: trained)
     model, again = fit(kept, CONFIG)
     assert again == record
     assert_same_weights(model, fitted[0])

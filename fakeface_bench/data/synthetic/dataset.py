@@ -4,7 +4,7 @@ Nothing but these traces tells the classes apart; tests hold this. The set lets 
 without a download, in the folders of the 140k set. An image depends on the seed, its split, its
 class and its number alone, so files are equal, byte for byte, however many images are asked for,
 in whatever order processes draw them, and on whatever machine the same release of Pillow runs. The
-rules on rounding in :mod:`fakeface_bench.data.synthetic.drawing` hold here too.
+rules on rounding in :mod:`fakeface_bench.data.synthetic.portraits` hold here too.
 """
 
 import os
@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 
 from fakeface_bench.data.array_store import publish_folder
 from fakeface_bench.data.dataset import Dataset
-from fakeface_bench.data.synthetic.drawing import (
+from fakeface_bench.data.synthetic.portraits import (
     IMAGE_SIZE_PX,
     IRISES,
     Floats,
@@ -27,6 +27,7 @@ from fakeface_bench.data.synthetic.drawing import (
     between,
     draw_background,
     draw_person,
+    draw_portrait,
     grain,
     light_on,
     photograph,
@@ -34,7 +35,6 @@ from fakeface_bench.data.synthetic.drawing import (
     to_floats,
     to_image,
 )
-from fakeface_bench.data.synthetic.faces import draw_portrait
 from fakeface_bench.support.disk import cache_folder, full_disk_told, locked
 from fakeface_bench.support.errors import DataError
 from fakeface_bench.support.progress import Progress
