@@ -84,7 +84,7 @@ def check_request(config: StudyConfig) -> None:
         )
     if config.study and not _STUDY_NAME.fullmatch(config.study):
         raise UsageError(
-            f"study {config!r} is no name: letters, digits, '.', '_' and '-', "
+            f"study {config.study!r} is no name: letters, digits, '.', '_' and '-', "
             "at most 100 of them, the first a letter or digit."
         )
     if config.register:
