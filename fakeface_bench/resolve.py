@@ -445,8 +445,8 @@ def _check_models(names: Sequence[str]) -> None:
 @_check.register
 def _check_generalise(config: GeneraliseConfig) -> None:
     """Refuse a matrix of which any study could not begin."""
-    classes, tested = config.study.classes, test_sets(config)
     _check_sets("train", config.train, config.training_sets)
+    classes, tested = config.study.classes, test_sets(config)
     _check_sets("test", config.test, tested)
     _check_names([*config.training_sets, *tested])
     _check_output(config.output)

@@ -1,6 +1,8 @@
 """Mistakes a user makes, through the real command: one clear line, the right code, no traces."""
 
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import click
 import h5py
@@ -9,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from fakeface_bench.backbones import weights
 from fakeface_bench.cli import cli
 from fakeface_bench.config import (
     AuditConfig,
@@ -23,7 +26,8 @@ from fakeface_bench.config import (
     StudyConfig,
     SuiteConfig,
 )
-from fakeface_bench.resolve import checked
+from fakeface_bench.data import survey
+from fakeface_bench.resolve import checked, make_plan
 from fakeface_bench.support.errors import UsageError
 from tests.command import Command, words
 
@@ -157,6 +161,31 @@ def test_a_request_that_was_checked_is_not_checked_again(
     assert checked(asked) is asked
     with pytest.raises(UsageError, match="no dataset or folder"):
         checked(asked.request)
+
+
+def test_folders_and_files_that_are_named_are_looked_into_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paint(tmp_path / "faces" / "real", images=1, seed=0)
+    paint(tmp_path / "faces" / "fake", images=1, seed=1)
+    file = tmp_path / "small.weights.h5"
+    with h5py.File(file, "w") as opened:
+        opened["layers/all/vars/0"] = np.zeros(939_120, np.float16)
+    seen: list[str] = []
+
+    def counted(module: ModuleType, name: str) -> None:
+        original = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *given: (seen.append(name), original(*given))[1])
+
+    counted(survey, "find_class_folders")
+    counted(weights, "shapes_in")
+    study = StudyConfig("mobilenetv3_small", str(tmp_path / "faces"), weights=str(file))
+    make_plan(checked(study))
+    assert sorted(seen) == ["find_class_folders", "shapes_in"]
+    seen.clear()
+    pairs = f"mobilenetv3_small={file}"
+    checked(SuiteConfig("mobilenetv3_small,vgg16,simple_cnn", study=replace(study, weights=pairs)))
+    assert sorted(seen) == ["find_class_folders", "shapes_in"]
 
 
 def test_a_file_in_place_of_a_folder_is_no_dataset(command: Command) -> None:
