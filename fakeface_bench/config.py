@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from math import inf
+from numbers import Integral, Real
+from typing import Any, Self, TypeVar
 
 from fakeface_bench.support.text import without_credentials
 
@@ -196,193 +198,315 @@ def equalising_quality(equalise: str) -> int | None:
     return quality if 1 <= quality <= 100 else None
 
 
-@dataclass(frozen=True, slots=True)
-class StudyConfig:
-    """One study as asked for on the command line; a 0 or an empty text means "choose for me".
+T = TypeVar("T")
+
+#: What a value of each kind is called where it is refused, and what counts as one.
+_KINDS: Mapping[Any, tuple[str, type]] = {
+    str: ("text", str),
+    int: ("integer", Integral),
+    float: ("float", Real),
+    bool: ("boolean", bool),
+    tuple[str, ...]: ("tuple of texts", tuple),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """What a field of a request may hold: the command line is made of it, and all are held to it.
 
     Attributes:
-        model: Key or alias of a row of `ARCHITECTURES`.
-        data: Key of a row of `DATASETS`, or a folder; several are joined by `+`.
-        classes: Names of folders, or values of a table, that mean real or fake besides the known
-            ones: `real:nature,fake:ai`.
-        trials: Finished trials that the study shall hold in the end, at least 1.
-        epochs: Most epochs of one fit, at least 1.
-        image_size: Side of the network's square input in pixels.
-        batch_size: Images per step, through the backbone and in training.
-        weights: `auto`, `imagenet`, `random`, or a Keras weights file.
-        fit: How images meet the network's input, one of `FITS`.
-        equalise: What every picture passes before anything else, real and fake alike: `jpeg`, of
-            the lowest quality that is common in the dataset, so that none shows how it was kept;
-            `jpeg75` and the like, of that quality; `none`.
-        leave_out: Names of tiers or sources, joined by commas, whose images are not used.
-        balance: What weighs the same in training, one of `BALANCES`.
-        fine_tune: Which layers under the head are trained: `frozen` for none, `last_block`,
-            `last_2_blocks` and so on, `all`, or a number of last layers.
-        augment: What is done to the pictures that train such layers: one of `AUGMENTS`, or
-            `search`.
-        precision: In what numbers such layers compute: one of `PRECISIONS`, or `auto`.
-        cache_gb: Disk for what trained layers read again each epoch, in 10⁹ bytes; what is
-            larger is computed anew each time. 0: a quarter of the free disk, at most 20.
-        limit: At most this many images per split and class.
-        seed: Of the split, of random weights, of the search and of every fit.
-        seeds: Fits of the winner, each with a seed of its own from `seed` on; the first is kept.
-        study: Name of the study; derived from what defines its results when empty.
-        storage: Optuna storage URL.
-        timeout_minutes: After this time no new trial starts.
-        dollars_per_hour: What the machine costs.
-        register: Name under which the winner is registered; it is not when empty.
-        again: Whether a study that is finished is refitted, scored and recorded anew.
+        name: Of the field.
+        kind: `str`, `int`, `float`, `bool`, or a tuple of texts.
+        default: `MISSING` where it must be given.
+        help: What the command line says of it.
+        minimum: Of a number; None for no limit.
+        maximum: Likewise.
+        choices: All that a text may be; empty where that is not listed.
+        argument: Whether it has a place on the command line instead of a name.
     """
 
-    model: str = "mobilenetv3"
-    data: str = "synthetic"
-    classes: str = ""
-    trials: int = 20
-    epochs: int = 10
-    image_size: int = 0
-    batch_size: int = 0
-    weights: str = "auto"
-    fit: str = "crop"
-    equalise: str = UNTOUCHED
-    leave_out: str = ""
-    balance: str = "none"
-    fine_tune: str = FROZEN
-    augment: str = SEARCHED
-    precision: str = AUTO
-    cache_gb: float = 0.0
-    limit: int = 0
-    seed: int = 0
-    seeds: int = 1
-    study: str = ""
-    storage: str = ""
-    timeout_minutes: float = 0.0
-    dollars_per_hour: float = 0.0
-    register: str = ""
-    again: bool = False
+    name: str
+    kind: Any
+    default: Any
+    help: str = ""
+    minimum: int | None = None
+    maximum: int | None = None
+    choices: tuple[str, ...] = ()
+    argument: bool = False
 
     @property
-    def left_out(self) -> list[str]:
-        """The tiers and sources that are left out."""
-        return listed(self.leave_out)
+    def required(self) -> bool:
+        """Whether it must be given."""
+        return self.default is MISSING
+
+    def refusal(self, value: object) -> str:
+        """Return why it cannot hold a value, in the command line's words; empty where it can."""
+        word, accepted = _KINDS[self.kind]
+        is_kind = isinstance(value, accepted) and isinstance(value, bool) == (self.kind is bool)
+        if not is_kind or value != value:  # a number that is none
+            return f"{value!r} is not a valid {word}."
+        if self.choices and value not in self.choices:
+            return f"{value!r} is not one of {', '.join(map(repr, self.choices))}."
+        if isinstance(value, Real) and not self._least <= float(value) <= self._most:
+            return f"{value!r} is not in the range {self._range}."
+        return ""
+
+    @property
+    def _least(self) -> float:
+        return -inf if self.minimum is None else self.minimum
+
+    @property
+    def _most(self) -> float:
+        return inf if self.maximum is None else self.maximum
+
+    @property
+    def _range(self) -> str:
+        if self.maximum is None:
+            return f"x>={self.minimum}"
+        least = "" if self.minimum is None else f"{self.minimum}<="
+        return f"{least}x<={self.maximum}"
+
+
+def option(
+    default: T,
+    help: str,
+    minimum: int | None = None,
+    maximum: int | None = None,
+    choices: tuple[str, ...] = (),
+    argument: bool = False,
+) -> T:
+    """Return a request's field; arguments as in `Option`."""
+    limits = {"minimum": minimum, "maximum": maximum, "choices": choices}
+    return field(default=default, metadata={"help": help, "argument": argument, **limits})
+
+
+#: Key of a field that holds the request for studies: which of their options it does not ask.
+_BESIDES = "besides"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What all requests share: their fields are the options of a command and the params of a run.
+
+    A request may hold another, for the studies that it asks for; its options stand among its own.
+    """
+
+    @classmethod
+    def options(cls) -> dict[str, Option]:
+        """Return what may be asked, by name, in the order in which help shows it."""
+        found: dict[str, Option] = {}
+        for each in fields(cls):
+            if _BESIDES in each.metadata:
+                besides = each.metadata[_BESIDES]
+                shared = each.type.options()  # type: ignore[union-attr]  # a class of requests
+                found |= {name: row for name, row in shared.items() if name not in besides}
+            else:
+                found[each.name] = Option(
+                    name=each.name, kind=each.type, default=each.default, **each.metadata
+                )
+        return found
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Self:
+        """Return the request that flat params make."""
+        names = {each.name for each in fields(cls)}
+        own = {name: value for name, value in params.items() if name in names}
+        for each in fields(cls):
+            if _BESIDES in each.metadata:
+                shared = {name: value for name, value in params.items() if name not in names}
+                own[each.name] = each.type.from_params(shared)  # type: ignore[union-attr]  # there
+        return cls(**own)
 
     def as_params(self) -> dict[str, Any]:
-        """Return the record as flat params, keyed as on the command line."""
-        return asdict(self)
+        """Return the request as flat params, keyed as on the command line."""
+        given: dict[str, Any] = {}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            given |= value.as_params() if isinstance(value, Request) else {each.name: value}
+        return {name: given[name] for name in self.options()}
 
     def shown_params(self) -> dict[str, Any]:
         """Return them as a run shows them: without the storage's credentials, nor `again`.
 
         A study asked for again is the same study.
         """
-        shown = self.as_params() | {"storage": without_credentials(self.storage)}
-        return {key: value for key, value in shown.items() if key != "again"}
+        shown = {key: value for key, value in self.as_params().items() if key != "again"}
+        if "storage" in shown:
+            shown["storage"] = without_credentials(shown["storage"])
+        return shown
+
+
+#: Of what draws numbers by chance.
+_MAX_SEED = 2**31 - 1
+_CLASSES = "What folders' names mean that are not understood by themselves: real:nature,fake:ai."
+_MODELS = "Architectures, joined by commas; see 'fakeface-bench list'."
+_REPORT = "Folder to write the report to, besides MLflow; empty for none."
+_UNSAFE = (
+    "Load a model too that holds a Lambda layer or a pickle: code of whoever made it, which then "
+    "runs with your rights."
+)
 
 
 @dataclass(frozen=True, slots=True)
-class AuditConfig:
-    """One audit as asked for on the command line.
+class StudyConfig(Request):
+    """One study; a 0 or an empty text means "choose for me"."""
 
-    Attributes:
-        data: As in `StudyConfig`.
-        classes: As in `StudyConfig`.
-        seed: Of the split, where the dataset has no official one.
-        output: Folder to write the report to as well; none when empty.
-    """
+    model: str = option("mobilenetv3", "Architecture; see 'fakeface-bench list'.")
+    data: str = option(
+        "synthetic", "Dataset by name, or a folder of faces; several are joined by '+'."
+    )
+    classes: str = option("", _CLASSES)
+    trials: int = option(20, "Finished trials that the study shall hold in the end.", 1, 10_000)
+    epochs: int = option(10, "Most epochs of one fit; early stopping may end it sooner.", 1, 1000)
+    image_size: int = option(
+        0, "Side of the network's input in pixels; 0 for the architecture's own.", 0, 2048
+    )
+    batch_size: int = option(
+        0,
+        "Images per step; 0 suits the machine in extraction and is searched in training.",
+        0,
+        4096,
+    )
+    weights: str = option(
+        AUTO, "imagenet, random, a Keras weights file; or auto: imagenet where it can be had."
+    )
+    fit: str = option(
+        "crop",
+        "How images meet the input: centre crop at native resolution, or resized.",
+        choices=FITS,
+    )
+    equalise: str = option(
+        UNTOUCHED,
+        "none; or jpeg: every picture passes one JPEG first (of the lowest quality common in the "
+        "dataset; jpeg75: of 75), and the ROC AUC that this costs is told.",
+    )
+    leave_out: str = option(
+        "", "Tiers or sources of the dataset whose images are not used, joined by commas."
+    )
+    balance: str = option(
+        "none", "What weighs the same in training, however many images it has.", choices=BALANCES
+    )
+    fine_tune: str = option(
+        FROZEN,
+        "Layers trained under the head: frozen (none), last_block, last_2_blocks and so on, all, "
+        "or a number of last layers.",
+    )
+    augment: str = option(
+        SEARCHED,
+        "What is done to the pictures that train such layers.",
+        choices=(SEARCHED, *AUGMENTS),
+    )
+    precision: str = option(
+        AUTO,
+        "In what numbers such layers compute; auto measures.",
+        choices=(AUTO, *PRECISIONS),
+    )
+    # In 10⁹ bytes; what is larger is computed anew each time.
+    cache_gb: float = option(
+        0.0,
+        "Disk for what such layers read each epoch; 0: a quarter of the free disk, at most 20.",
+        0,
+    )
+    limit: int = option(0, "At most this many images per split and class; 0 for all.", 0)
+    seed: int = option(0, "Of the split, random weights, the search and every fit.", 0, _MAX_SEED)
+    seeds: int = option(
+        1, "Fits of the winner, each with a seed of its own; the first is kept.", 1, 100
+    )
+    storage: str = option(
+        "",
+        f"Optuna storage URL; empty for what {STORAGE_VARIABLE} says, else a SQLite file beside "
+        "MLflow's.",
+    )
+    timeout_minutes: float = option(0.0, "After this time no new trial starts; 0 for never.", 0)
+    dollars_per_hour: float = option(0.0, "What the machine costs; 0 for no price.", 0)
+    study: str = option("", "Name; empty derives it from the rest.")
+    register: str = option(
+        "", "Name to register the winner under, as its champion where it passes the gate."
+    )
+    again: bool = option(
+        False, "Refit, score and record a study that is finished once more; its trials are kept."
+    )
 
-    data: str = "synthetic"
-    classes: str = ""
-    seed: int = 0
-    output: str = ""
-
-    def as_params(self) -> dict[str, Any]:
-        """Return the record as flat params, keyed as on the command line."""
-        return asdict(self)
+    @property
+    def left_out(self) -> list[str]:
+        """The tiers and sources that are left out."""
+        return listed(self.leave_out)
 
 
 @dataclass(frozen=True, slots=True)
-class CompareConfig:
-    """One comparison as asked for on the command line.
+class AuditConfig(Request):
+    """One audit."""
 
-    Attributes:
-        data: As in `StudyConfig`, or the first digits of a dataset's digest; the dataset of the
-            newest finished study when empty.
-        runs: Ids of the MLflow runs of the studies to compare, joined by commas; chosen by
-            dataset when empty.
-        output: Folder to write the report to as well; none when empty.
-        dollars_per_hour: What the machine costs, in place of what the studies were told; 0 for
-            that.
-    """
+    data: str = option(
+        "synthetic", "Dataset by name, or a folder; several joined by '+'.", argument=True
+    )
+    classes: str = option("", _CLASSES)
+    seed: int = option(0, "Of the split, where the dataset has no official one.", 0, _MAX_SEED)
+    output: str = option("", "Folder to write the report to, besides MLflow.")
 
-    data: str = ""
-    runs: str = ""
-    output: str = "comparison"
-    dollars_per_hour: float = 0.0
+
+@dataclass(frozen=True, slots=True)
+class CompareConfig(Request):
+    """One comparison; studies are chosen by dataset or by run."""
+
+    data: str = option(
+        "",
+        "Dataset as it was studied, or the first digits of its digest; empty for the newest's.",
+    )
+    runs: str = option(
+        "", "MLflow runs of the studies to compare, joined by commas; empty chooses by dataset."
+    )
+    output: str = option("comparison", _REPORT)
+    dollars_per_hour: float = option(
+        0.0, "What the machine costs; 0 for what each study was told.", 0
+    )
 
     @property
     def run_ids(self) -> list[str]:
         """The runs that are named."""
         return listed(self.runs)
 
-    def as_params(self) -> dict[str, Any]:
-        """Return the record as flat params, keyed as on the command line."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
-class RegisterConfig:
-    """One registration as asked for on the command line.
+class RegisterConfig(Request):
+    """One registration."""
 
-    Attributes:
-        run: Id of the MLflow run of a study, or `best`: the cheapest finished study that a
-            comparison does not show to be less accurate than the best.
-        name: Of the registered model.
-        data_digest: Among which studies `best` chooses: the first digits of the dataset's digest,
-            or its name; those of the newest finished study's dataset when empty.
-        force: Whether it becomes the champion whatever the gate says.
-    """
-
-    run: str = BEST
-    name: str = "fakeface"
-    data_digest: str = ""
-    force: bool = False
-
-    def as_params(self) -> dict[str, Any]:
-        """Return the record as flat params, keyed as on the command line."""
-        return asdict(self)
+    run: str = option(
+        BEST,
+        "MLflow run of a study; or best: the cheapest not shown to be less accurate than the most "
+        "accurate.",
+    )
+    name: str = option("fakeface", "Name of the registered model.")
+    data_digest: str = option(
+        "",
+        "First digits of the digest of the dataset, or its name, that best chooses in; empty for "
+        "the newest study's.",
+    )
+    force: bool = option(False, "Make it the champion whatever the gate says; recorded as a tag.")
 
 
 #: What a suite asks of a study itself: everything else is the same for all of its studies.
-OF_ONE_STUDY = ("model", "study", "register", "again")
+_OF_ONE_STUDY = ("model", "study", "register", "again")
 
 
 @dataclass(frozen=True, slots=True)
-class SuiteConfig:
-    """One suite as asked for on the command line: a study each of several models, compared.
+class SuiteConfig(Request):
+    """One suite: a study each of several models, compared.
 
-    Attributes:
-        models: Keys or aliases of rows of `ARCHITECTURES`, joined by commas.
-        output: As in `CompareConfig`.
-        study: What is asked of each of them; its `weights` may be `MODEL=FILE` pairs, joined by
-            commas, for models that do not share a file.
+    Its studies' `weights` may be `MODEL=FILE` pairs, joined by commas, for models that do not share
+    a file.
     """
 
-    models: str = "simple_cnn,simple_cnn_pool,mobilenetv3,vgg19"
-    output: str = "comparison"
-    study: StudyConfig = field(default_factory=StudyConfig)
+    models: str = option("simple_cnn,simple_cnn_pool,mobilenetv3,vgg19", _MODELS)
+    output: str = option(
+        "comparison", "Folder to write the comparison to, besides MLflow; empty for none."
+    )
+    study: StudyConfig = field(default_factory=StudyConfig, metadata={_BESIDES: _OF_ONE_STUDY})
 
     @property
     def model_names(self) -> list[str]:
         """The models that are named."""
         return listed(self.models)
-
-    def as_params(self) -> dict[str, Any]:
-        """Return the record as flat params, keyed as on the command line."""
-        shared = {k: v for k, v in self.study.as_params().items() if k not in OF_ONE_STUDY}
-        return {"models": self.models, "output": self.output, **shared}
-
-    def shown_params(self) -> dict[str, Any]:
-        """Return them as a run shows them: without the storage's credentials."""
-        return self.as_params() | {"storage": without_credentials(self.study.storage)}
 
 
 #: How predictions are told: see `cli.predictions`.
@@ -390,115 +514,97 @@ PREDICTION_FORMS = ("table", "csv", "jsonl")
 
 
 @dataclass(frozen=True, slots=True)
-class PredictConfig:
-    """One prediction as asked for on the command line.
-
-    Attributes:
-        model: Address in the registry, id of a run, or folder of an MLflow model.
-        paths: Files, folders, and patterns of them.
-        format: One of `PREDICTION_FORMS`.
-        output: File to write to; standard output when empty.
-        allow_unsafe_model: Whether a model may hold what could run code of whoever made it.
-    """
+class PredictConfig(Request):
+    """One prediction: the model's address, run or folder; files, folders, and patterns of them."""
 
     model: str
     paths: tuple[str, ...]
-    format: str = "table"
-    output: str = ""
-    allow_unsafe_model: bool = False
-
-
-#: What is left out of training in turn.
-HOLD_OUTS = (NOTHING, "source", "tier")
+    format: str = option(
+        "table", "Aligned columns for the eye, or rows for programs.", choices=PREDICTION_FORMS
+    )
+    output: str = option("", "File to write to; empty for standard output.")
+    allow_unsafe_model: bool = option(False, _UNSAFE)
 
 
 @dataclass(frozen=True, slots=True)
-class EvaluateConfig:
-    """One evaluation as asked for on the command line: a finished model on other datasets.
+class ExplainConfig(Request):
+    """One explanation; model and files as in `PredictConfig`."""
 
-    Attributes:
-        model: Address in the registry, id of a run, folder of an MLflow model, or `best`.
-        data: Test sets, joined by commas; each as in `StudyConfig`.
-        classes: As in `StudyConfig`, for all of them.
-        limit: At most this many images per class of each set; 0 for all.
-        output: Folder to write the report to as well; none when empty.
-        allow_unsafe_model: Whether a model may hold what could run code of whoever made it.
-    """
+    model: str
+    paths: tuple[str, ...]
+    output: str = option("explanation", "Folder to write the pictures to.")
+    allow_unsafe_model: bool = option(False, _UNSAFE)
 
-    model: str = BEST
-    data: str = "synthetic"
-    classes: str = ""
-    limit: int = 0
-    output: str = "evaluation"
-    allow_unsafe_model: bool = False
+
+@dataclass(frozen=True, slots=True)
+class EvaluateConfig(Request):
+    """One evaluation: a finished model on other datasets."""
+
+    model: str = option(
+        BEST,
+        "Address in the registry, MLflow run of a study, folder of an MLflow model; or best: the "
+        "cheapest not shown to be less accurate than the most accurate.",
+    )
+    data: str = option(
+        "synthetic", "Test sets by name, or folders of faces, joined by commas; one class suffices."
+    )
+    classes: str = option("", _CLASSES)
+    limit: int = option(0, "At most this many images per class of each set; 0 for all.", 0)
+    output: str = option("evaluation", _REPORT)
+    allow_unsafe_model: bool = option(False, _UNSAFE)
 
     @property
     def test_sets(self) -> list[str]:
         """The test sets that are named."""
         return listed(self.data)
 
-    def as_params(self) -> dict[str, Any]:
-        """Return the record as flat params, keyed as on the command line."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
-class RobustnessConfig:
-    """One test of robustness as asked for on the command line: pictures made worse by degrees.
+class RobustnessConfig(Request):
+    """One test of robustness: pictures made worse by degrees."""
 
-    Attributes:
-        models: Addresses in the registry, ids of runs, folders of MLflow models, or `best`;
-            joined by commas.
-        data: Test set as in `StudyConfig`; the test split that the first model was studied on
-            when empty.
-        classes: As in `StudyConfig`.
-        limit: At most this many images per class; 0 for all.
-        seed: Of the noise.
-        output: Folder to write the report to as well; none when empty.
-        allow_unsafe_model: Whether a model may hold what could run code of whoever made it.
-    """
-
-    models: str = BEST
-    data: str = ""
-    classes: str = ""
-    limit: int = 0
-    seed: int = 0
-    output: str = "robustness"
-    allow_unsafe_model: bool = False
+    models: str = option(
+        BEST, "Trained models, joined by commas: registry addresses, runs, folders, or best."
+    )
+    data: str = option(
+        "",
+        "Test set by name, or a folder of faces; empty for the first model's own test split.",
+    )
+    classes: str = option("", _CLASSES)
+    limit: int = option(0, "At most this many images per class; 0 for all.", 0)
+    seed: int = option(0, "Of the noise.", 0, _MAX_SEED)
+    output: str = option("robustness", _REPORT)
+    allow_unsafe_model: bool = option(False, _UNSAFE)
 
     @property
     def model_names(self) -> list[str]:
         """The models that are named."""
         return listed(self.models)
 
-    def as_params(self) -> dict[str, Any]:
-        """Return the record as flat params, keyed as on the command line."""
-        return asdict(self)
 
-
+#: What is left out of training in turn.
+HOLD_OUTS = (NOTHING, "source", "tier")
 #: What a matrix asks of a study itself: its rows and columns say it.
-_OF_ONE_CELL = (*OF_ONE_STUDY, "data", "leave_out", "equalise")
+_OF_ONE_CELL = (*_OF_ONE_STUDY, "data", "leave_out", "equalise")
 
 
 @dataclass(frozen=True, slots=True)
-class GeneraliseConfig:
-    """One matrix as asked for on the command line: rows trained on, columns tested on.
+class GeneraliseConfig(Request):
+    """One matrix: rows trained on, columns tested on."""
 
-    Attributes:
-        models: Keys or aliases of rows of `ARCHITECTURES`, joined by commas.
-        train: Training sets, joined by commas; each as in `StudyConfig`, so `a+b` is one.
-        test: Test sets, joined by commas; every dataset named in `train` when empty.
-        hold_out: What is left out of each training set in turn: `source`, `tier`, or `none`.
-        output: Folder to write the report to as well; none when empty.
-        study: What is asked of every study.
-    """
-
-    models: str = "mobilenetv3"
-    train: str = "synthetic"
-    test: str = ""
-    hold_out: str = NOTHING
-    output: str = "generalisation"
-    study: StudyConfig = field(default_factory=StudyConfig)
+    models: str = option("mobilenetv3", _MODELS)
+    train: str = option(
+        "synthetic",
+        "Training sets, joined by commas; several that are joined by '+' are one.",
+    )
+    test: str = option("", "Test sets, joined by commas; empty for every dataset named in TRAIN.")
+    hold_out: str = option(
+        NOTHING,
+        "Also leave each source or tier of a training set out in turn, and test on it.",
+        choices=HOLD_OUTS,
+    )
+    output: str = option("generalisation", _REPORT)
+    study: StudyConfig = field(default_factory=StudyConfig, metadata={_BESIDES: _OF_ONE_CELL})
 
     @property
     def model_names(self) -> list[str]:
@@ -514,14 +620,3 @@ class GeneraliseConfig:
     def named_test_sets(self) -> list[str]:
         """The test sets that are named."""
         return listed(self.test)
-
-    def as_params(self) -> dict[str, Any]:
-        """Return the record as flat params, keyed as on the command line."""
-        own = {"models": self.models, "train": self.train, "test": self.test}
-        own |= {"hold_out": self.hold_out, "output": self.output}
-        shared = {k: v for k, v in self.study.as_params().items() if k not in _OF_ONE_CELL}
-        return own | shared
-
-    def shown_params(self) -> dict[str, Any]:
-        """Return them as a run shows them: without the storage's credentials."""
-        return self.as_params() | {"storage": without_credentials(self.study.storage)}

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import singledispatch
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from fakeface_bench.backbones.catalogue import Architecture, architecture_named
 from fakeface_bench.backbones.fine_tuning import Unfrozen, unfrozen_part
@@ -22,8 +23,11 @@ from fakeface_bench.config import (
     AuditConfig,
     CompareConfig,
     EvaluateConfig,
+    ExplainConfig,
     GeneraliseConfig,
+    PredictConfig,
     RegisterConfig,
+    Request,
     RobustnessConfig,
     StudyConfig,
     SuiteConfig,
@@ -58,25 +62,76 @@ _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9. _-]{0,99}")
 _STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
-def check_request(config: StudyConfig) -> None:
-    """Refuse names that nothing answers to, and sizes out of range.
+R = TypeVar("R", bound=Request)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked(Generic[R]):
+    """A request that nothing speaks against which can be told before the work begins.
+
+    `checked` makes it; jobs take it as it is, so that no request is checked twice, and check any
+    other, so that none is run unchecked.
+    """
+
+    request: R
+
+
+#: What a job is asked.
+Asked: TypeAlias = R | Checked[R]
+
+
+def checked(asked: Asked[R]) -> Checked[R]:
+    """Refuse a request that cannot begin, before anything heavy is loaded or written.
 
     Raises:
         UsageError: With what arrived, what is allowed, and what to do.
         DataError: If a folder holds no labels that are understood.
     """
-    check_store_address()
-    check_storage(config.storage)
-    check_storage_apart(config.storage)
+    if isinstance(asked, Checked):
+        return asked
+    _check_fields(asked)
+    _check(asked)
+    return Checked(asked)
+
+
+def _check_fields(request: Request) -> None:
+    """Refuse what a field cannot hold; the command line has said so in the same words before."""
+    params = request.as_params()
+    for name, option in type(request).options().items():
+        if refusal := option.refusal(params[name]):
+            raise UsageError(f"{name} {refusal}")
+
+
+@singledispatch
+def _check(config: Request) -> None:
+    """Refuse what can be told wrong with a request beyond its single fields."""
+
+
+@_check.register
+def _check_study(config: StudyConfig) -> None:
+    _check_places(config)
     architecture = architecture_named(config.model)
     check_weights_spec(config.weights, architecture)
     _check_tuning(config, unfrozen_part(config.fine_tune, architecture))
+    _check_shared(config)
+    check_data(config.data, config.classes)
+    check_layouts(config.data, config.classes)
+
+
+def _check_places(config: StudyConfig) -> None:
+    """Refuse a store, or a storage of studies, that cannot be."""
+    check_store_address()
+    check_storage(config.storage)
+    check_storage_apart(config.storage)
+
+
+def _check_shared(config: StudyConfig) -> None:
+    """Refuse what would be wrong whatever the network and the dataset."""
     if equalising_quality(config.equalise) is None:
         raise UsageError(
             f"equalise {config.equalise!r} is neither {UNTOUCHED!r}, nor 'jpeg', nor a quality "
             "from 'jpeg1' to 'jpeg100'."
         )
-    check_data(config.data, config.classes)
     if config.image_size and config.image_size < MIN_IMAGE_SIZE:
         raise UsageError(
             f"image_size {config.image_size} is too small: at least {MIN_IMAGE_SIZE} pixels, "
@@ -84,31 +139,28 @@ def check_request(config: StudyConfig) -> None:
         )
     if config.study and not _STUDY_NAME.fullmatch(config.study):
         raise UsageError(
-            f"study {config!r} is no name: letters, digits, '.', '_' and '-', "
+            f"study {config.study!r} is no name: letters, digits, '.', '_' and '-', "
             "at most 100 of them, the first a letter or digit."
         )
     if config.register:
         _check_model_name("register", config.register)
-    check_layouts(config.data, config.classes)
 
 
-def check_explain(output: str) -> None:
-    """Refuse a folder that cannot be written to before a model is loaded.
+@_check.register
+def _check_predict(config: PredictConfig) -> None:
+    model_folder(config.model)
 
-    Raises:
-        UsageError: With what arrived and what is allowed.
-    """
-    if not output:
+
+@_check.register
+def _check_explain(config: ExplainConfig) -> None:
+    model_folder(config.model)
+    if not config.output:
         raise UsageError("output is empty; name a folder for the pictures.")
-    check_output(output)
+    _check_output(config.output)
 
 
-def check_register(config: RegisterConfig) -> None:
-    """Refuse what can be told wrong with a request before MLflow is asked.
-
-    Raises:
-        UsageError: With what arrived and what is allowed.
-    """
+@_check.register
+def _check_register(config: RegisterConfig) -> None:
     _check_model_name("name", config.name)
     if not config.run:
         raise UsageError(f"run is empty; give the id of a study's MLflow run, or {BEST!r}.")
@@ -144,39 +196,27 @@ def _check_tuning(config: StudyConfig, unfrozen: Unfrozen) -> None:
         )
 
 
-def check_audit(config: AuditConfig) -> None:
-    """Refuse what can be told wrong with a request before anything is read.
-
-    Raises:
-        UsageError: With what arrived and what is allowed.
-    """
+@_check.register
+def _check_audit(config: AuditConfig) -> None:
     check_store_address()
     check_data(config.data, config.classes)
-    check_output(config.output)
+    _check_output(config.output)
     check_layouts(config.data, config.classes)
 
 
-def check_compare(config: CompareConfig) -> None:
-    """Refuse what can be told wrong with a request before MLflow is asked.
-
-    Raises:
-        UsageError: With what arrived and what is allowed.
-    """
+@_check.register
+def _check_compare(config: CompareConfig) -> None:
     if config.data and config.runs:
         raise UsageError("data and runs both choose the studies; give one of them.")
     if config.runs and not config.run_ids:
         raise UsageError(f"runs {config.runs!r} names none; give ids of MLflow runs.")
     check_store_address()
     check_store_is_there()
-    check_output(config.output)
+    _check_output(config.output)
 
 
-def check_output(name: str) -> None:
-    """Refuse a folder to write to that is a file.
-
-    Raises:
-        UsageError: With what arrived.
-    """
+def _check_output(name: str) -> None:
+    """Refuse a folder to write to that is a file."""
     try:
         output = Path(name).expanduser()
     except RuntimeError as error:
@@ -266,12 +306,13 @@ class Plan:
         return self.config.study or derived
 
 
-def make_plan(config: StudyConfig) -> Plan:
+def make_plan(asked: Asked[StudyConfig]) -> Plan:
     """Resolve a request's names, weights and sizes.
 
     Raises:
-        UsageError: If a name is unknown.
+        FakefaceError: As `checked`.
     """
+    config = checked(asked).request
     architecture = architecture_named(config.model)
     return Plan(
         config=config,
@@ -282,27 +323,22 @@ def make_plan(config: StudyConfig) -> Plan:
     )
 
 
-def check_suite(config: SuiteConfig) -> None:
-    """Refuse a suite of which any study could not begin.
-
-    Raises:
-        UsageError: With what arrived, what is allowed, and what to do.
-    """
-    check_output(config.output)
-    check_models(config.model_names, config.study.weights)
-    for study in suite_studies(config):
-        check_request(study)
+@_check.register
+def _check_suite(config: SuiteConfig) -> None:
+    """Refuse a suite of which any study could not begin."""
+    study = config.study
+    _check_output(config.output)
+    _check_networks(config.model_names, study)
+    check_data(study.data, study.classes)
+    check_layouts(study.data, study.classes)
 
 
-def check_models(names: Sequence[str], weights: str) -> None:
-    """Refuse architectures that do not exist or stand there twice, and weights of others.
+def _check_networks(names: Sequence[str], shared: StudyConfig) -> None:
+    """Refuse what studies of several networks share, and networks that cannot do what is asked.
 
     Args:
-        names: Keys or aliases.
-        weights: For all of them, or `MODEL=FILE` pairs.
-
-    Raises:
-        UsageError: With what arrived and what is allowed.
+        names: Keys or aliases of architectures.
+        shared: The request; its `weights` may be `MODEL=FILE` pairs.
     """
     if not names:
         raise UsageError("models is empty; name architectures, joined by commas.")
@@ -310,14 +346,22 @@ def check_models(names: Sequence[str], weights: str) -> None:
     twice = [key for key in known if known.count(key) > 1]
     if twice:
         raise UsageError(f"models names {twice[0]!r} twice; name each architecture once.")
-    strangers = sorted(set(named_weights(weights)) - {*known, *names})
+    named = named_weights(shared.weights)
+    strangers = sorted(set(named) - {*known, *names})
     if strangers:
         raise UsageError(
             f"weights are given for {strangers[0]!r}, which is not among models "
             f"{','.join(names)!r}."
         )
-    for name, file in named_weights(weights).items():
+    for name, file in named.items():
         check_weights_spec(file, architecture_named(name))
+    _check_places(shared)
+    for name in names:
+        study, architecture = study_of(shared, name), architecture_named(name)
+        if not named:
+            check_weights_spec(study.weights, architecture)
+        _check_tuning(study, unfrozen_part(study.fine_tune, architecture))
+    _check_shared(shared)
 
 
 def suite_studies(config: SuiteConfig) -> list[StudyConfig]:
@@ -357,29 +401,21 @@ def study_of(shared: StudyConfig, model: str) -> StudyConfig:
     return replace(study, weights=named.get(model) or named.get(architecture.key) or AUTO)
 
 
-def check_evaluate(config: EvaluateConfig) -> None:
-    """Refuse an evaluation that cannot begin.
-
-    Raises:
-        UsageError: With what arrived and what is allowed.
-    """
+@_check.register
+def _check_evaluate(config: EvaluateConfig) -> None:
     if not config.model:
         raise UsageError("model is empty; give its address, the id of its run, or 'best'.")
     named_classes(config.classes)
     _check_sets("data", config.data, config.test_sets)
     _check_names(config.test_sets)
-    check_output(config.output)
+    _check_output(config.output)
     _check_models([config.model])
     for data in config.test_sets:
         check_layouts(data, config.classes, one_class=True)
 
 
-def check_robustness(config: RobustnessConfig) -> None:
-    """Refuse a test of robustness that cannot begin.
-
-    Raises:
-        UsageError: With what arrived and what is allowed.
-    """
+@_check.register
+def _check_robustness(config: RobustnessConfig) -> None:
     names = config.model_names
     if not names:
         raise UsageError("models is empty; give addresses, ids of runs, or 'best'.")
@@ -393,7 +429,7 @@ def check_robustness(config: RobustnessConfig) -> None:
             "classes names the folders of data, and data is empty: the first model's own test "
             "split is read as its study read it; leave classes out, or name a test set."
         )
-    check_output(config.output)
+    _check_output(config.output)
     _check_models(names)
     if config.data:
         check_layouts(config.data, config.classes, one_class=True)
@@ -406,21 +442,20 @@ def _check_models(names: Sequence[str]) -> None:
         check_store_is_there()
 
 
-def check_generalise(config: GeneraliseConfig) -> None:
-    """Refuse a matrix of which any study could not begin.
-
-    Raises:
-        UsageError: With what arrived and what is allowed.
-    """
+@_check.register
+def _check_generalise(config: GeneraliseConfig) -> None:
+    """Refuse a matrix of which any study could not begin."""
     _check_sets("train", config.train, config.training_sets)
-    _check_sets("test", config.test, test_sets(config))
-    _check_names([*config.training_sets, *test_sets(config)])
-    check_output(config.output)
-    check_models(config.model_names, config.study.weights)
-    for study in row_studies(config):
-        check_request(study)
-    for data in test_sets(config):
-        check_layouts(data, config.study.classes, one_class=True)
+    classes, tested = config.study.classes, test_sets(config)
+    _check_sets("test", config.test, tested)
+    _check_names([*config.training_sets, *tested])
+    _check_output(config.output)
+    _check_networks(config.model_names, config.study)
+    named_classes(classes)
+    for data in config.training_sets:
+        check_layouts(data, classes)
+    for data in tested:
+        check_layouts(data, classes, one_class=True)
     several = any(len(split_data(data)) > 1 for data in config.training_sets)
     if config.hold_out == "source" and not several:
         raise UsageError(

@@ -1,12 +1,34 @@
 """Mistakes a user makes, through the real command: one clear line, the right code, no traces."""
 
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
+import click
 import h5py
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from fakeface_bench.backbones import weights
+from fakeface_bench.cli import cli
+from fakeface_bench.config import (
+    AuditConfig,
+    CompareConfig,
+    EvaluateConfig,
+    ExplainConfig,
+    GeneraliseConfig,
+    PredictConfig,
+    RegisterConfig,
+    Request,
+    RobustnessConfig,
+    StudyConfig,
+    SuiteConfig,
+)
+from fakeface_bench.data import survey
+from fakeface_bench.resolve import checked, make_plan
+from fakeface_bench.support.errors import UsageError
 from tests.command import Command, words
 
 pytestmark = pytest.mark.filterwarnings(  # MLflow's use of SQLAlchemy
@@ -73,6 +95,97 @@ def test_a_wrong_request_is_told_in_a_line_before_anything_heavy_is_loaded(
     assert len(errors) == 1
     assert not command.cache.exists()
     assert list(command.folder.iterdir()) == []
+
+
+#: Each command's request, and the arguments that it cannot do without.
+REQUESTS: dict[str, tuple[type[Request], dict[str, object]]] = {
+    "run": (StudyConfig, {}),
+    "suite": (SuiteConfig, {}),
+    "compare": (CompareConfig, {}),
+    "register": (RegisterConfig, {}),
+    "predict": (PredictConfig, {"model": "m", "paths": ("face.png",)}),
+    "explain": (ExplainConfig, {"model": "m", "paths": ("face.png",)}),
+    "evaluate": (EvaluateConfig, {}),
+    "generalise": (GeneraliseConfig, {}),
+    "robustness": (RobustnessConfig, {}),
+    "audit": (AuditConfig, {}),
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_request_from_python_is_refused_in_the_words_of_the_command_line(name: str) -> None:
+    request, given = REQUESTS[name]
+    needed = ["m", "face.png"] if given else []
+    wrong = 0
+    for option in request.options().values():
+        values: list[object] = ["squeeze"] if option.choices else []
+        values += [option.kind(option.minimum - 1)] if option.minimum is not None else []
+        values += [option.maximum + 1] if option.maximum is not None else []
+        for value in values:
+            word = f"--{option.name.replace('_', '-')}"
+            told = CliRunner().invoke(cli, [name, *needed, word, str(value)])
+            assert told.exit_code == 2
+            says = told.output.partition(f"Invalid value for '{word}': ")[2].strip()
+            with pytest.raises(UsageError) as error:
+                checked(request.from_params(given | {option.name: value}))
+            assert str(error.value) == f"{option.name} {says}"
+            wrong += 1
+    limited = (click.Choice, click.IntRange, click.FloatRange)
+    assert wrong or not any(isinstance(row.type, limited) for row in cli.commands[name].params)
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        (StudyConfig(again=1), "again 1 is not a valid boolean."),  # type: ignore[arg-type]
+        (StudyConfig(trials="many"), "trials 'many' is not a valid integer."),  # type: ignore[arg-type]
+        (StudyConfig(trials=True), "trials True is not a valid integer."),
+        (StudyConfig(trials=2.5), r"trials 2\.5 is not a valid integer."),  # type: ignore[arg-type]
+        (StudyConfig(cache_gb=float("nan")), "cache_gb nan is not a valid float."),
+        (StudyConfig(data=Path("faces")), r"data .*Path\('faces'\) is not a valid text."),  # type: ignore[arg-type]
+        (PredictConfig("m", "a.png"), "paths 'a.png' is not a valid tuple of texts."),  # type: ignore[arg-type]
+    ],
+)
+def test_what_no_command_line_could_ask_is_refused_too(config: Request, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        checked(config)
+
+
+def test_a_request_that_was_checked_is_not_checked_again(
+    tmp_path: Path,
+) -> None:
+    paint(tmp_path / "faces" / "real", images=1, seed=0)
+    paint(tmp_path / "faces" / "fake", images=1, seed=1)
+    asked = checked(AuditConfig(str(tmp_path / "faces")))
+    (tmp_path / "faces").rename(tmp_path / "elsewhere")
+    assert checked(asked) is asked
+    with pytest.raises(UsageError, match="no dataset or folder"):
+        checked(asked.request)
+
+
+def test_folders_and_files_that_are_named_are_looked_into_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paint(tmp_path / "faces" / "real", images=1, seed=0)
+    paint(tmp_path / "faces" / "fake", images=1, seed=1)
+    file = tmp_path / "small.weights.h5"
+    with h5py.File(file, "w") as opened:
+        opened["layers/all/vars/0"] = np.zeros(939_120, np.float16)
+    seen: list[str] = []
+
+    def counted(module: ModuleType, name: str) -> None:
+        original = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *given: (seen.append(name), original(*given))[1])
+
+    counted(survey, "find_class_folders")
+    counted(weights, "shapes_in")
+    study = StudyConfig("mobilenetv3_small", str(tmp_path / "faces"), weights=str(file))
+    make_plan(checked(study))
+    assert sorted(seen) == ["find_class_folders", "shapes_in"]
+    seen.clear()
+    pairs = f"mobilenetv3_small={file}"
+    checked(SuiteConfig("mobilenetv3_small,vgg16,simple_cnn", study=replace(study, weights=pairs)))
+    assert sorted(seen) == ["find_class_folders", "shapes_in"]
 
 
 def test_a_file_in_place_of_a_folder_is_no_dataset(command: Command) -> None:

@@ -4,17 +4,21 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import click
 import pytest
 import yaml
+from click.testing import CliRunner
 from packaging.requirements import Requirement
 from packaging.version import Version
 
 from fakeface_bench.backbones.catalogue import ARCHITECTURES
 from fakeface_bench.cli import cli
+from fakeface_bench.cli.console import ConsoleProgress
+from fakeface_bench.cli.options import command
 from fakeface_bench.config import (
     AuditConfig,
     CompareConfig,
@@ -24,7 +28,9 @@ from fakeface_bench.config import (
     RobustnessConfig,
     StudyConfig,
     SuiteConfig,
+    option,
 )
+from fakeface_bench.resolve import Checked
 from fakeface_bench.tracking.logged_model import _REQUIREMENTS
 from fakeface_bench.tracking.store import ui_command
 
@@ -34,6 +40,17 @@ PROJECT = yaml.safe_load((ROOT / "MLproject").read_text())
 ENTRY_POINTS = PROJECT["entry_points"]
 #: The command that each entry point starts.
 COMMANDS = {name: "run" if name == "main" else name for name in ENTRY_POINTS}
+#: What each asks; `fetch` has no request.
+REQUESTS = {
+    "main": StudyConfig,
+    "suite": SuiteConfig,
+    "compare": CompareConfig,
+    "register": RegisterConfig,
+    "evaluate": EvaluateConfig,
+    "generalise": GeneraliseConfig,
+    "robustness": RobustnessConfig,
+    "audit": AuditConfig,
+}
 
 
 def defaults(entry_point: str) -> dict[str, object]:
@@ -50,15 +67,49 @@ def test_mlproject_and_click_have_the_same_parameters_and_defaults(name: str) ->
     }
 
 
-def test_the_defaults_are_those_of_the_library() -> None:
-    assert defaults("main") == StudyConfig().as_params()
-    assert defaults("audit") == AuditConfig().as_params()
-    assert defaults("suite") == SuiteConfig().as_params()
-    assert defaults("compare") == CompareConfig().as_params()
-    assert defaults("register") == RegisterConfig().as_params()
-    assert defaults("evaluate") == EvaluateConfig().as_params()
-    assert defaults("generalise") == GeneraliseConfig().as_params()
-    assert defaults("robustness") == RobustnessConfig().as_params()
+def test_every_entry_point_but_fetch_has_a_request() -> None:
+    assert ENTRY_POINTS.keys() - REQUESTS.keys() == {"fetch"}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_mlproject_has_the_fields_of_the_request(name: str) -> None:
+    request, rows = REQUESTS[name], ENTRY_POINTS[name]["parameters"]
+    assert list(rows) == list(request.options())
+    assert defaults(name) == request().as_params()
+    assert {key: row["type"] for key, row in rows.items()} == {
+        key: "float" if asked.kind in (int, float) else "string"
+        for key, asked in request.options().items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class SharperConfig(AuditConfig):
+    """A copy of a request, with one field more."""
+
+    sharpness: int = option(3, "How sharp a picture must be.", 1, 9)
+
+
+def test_a_field_is_all_that_an_option_takes() -> None:
+    arrived: list[SharperConfig] = []
+
+    @command(SharperConfig)
+    def sharper(asked: Checked[SharperConfig], progress: ConsoleProgress) -> None:
+        """Audit, and look at sharpness."""
+        arrived.append(asked.request)
+
+    shown = " ".join(CliRunner().invoke(sharper, ["--help"]).output.split())
+    assert "--sharpness INTEGER RANGE How sharp a picture must be. [default: 3; 1<=x<=9]" in shown
+    for words, params in (
+        ([], {}),
+        (["synthetic", "--sharpness", "7", "--seed", "2"], {"sharpness": 7, "seed": 2}),
+    ):
+        ended = CliRunner().invoke(sharper, words)
+        assert ended.exit_code == 0, ended.output
+        assert arrived.pop().as_params() == AuditConfig().as_params() | {"sharpness": 3} | params
+    refused = CliRunner().invoke(sharper, ["--sharpness", "10"])
+    assert refused.exit_code == 2
+    assert "'--sharpness': 10 is not in the range 1<=x<=9." in refused.output
+    assert not arrived
 
 
 @pytest.mark.parametrize("name", ENTRY_POINTS)
@@ -83,6 +134,15 @@ def test_readme_documents_every_parameter_with_its_default() -> None:
     for name, value in StudyConfig().as_params().items():
         shown = "empty" if value == "" else f"{value:g}" if isinstance(value, float) else str(value)
         assert rows.get(name, "").strip() == shown, f"README's row of {name}"
+
+
+@pytest.mark.parametrize("request_", [EvaluateConfig, GeneraliseConfig, RobustnessConfig])
+def test_readme_documents_every_parameter_of_what_trained_models_are_put_through(
+    request_: type[EvaluateConfig | GeneraliseConfig | RobustnessConfig],
+) -> None:
+    first_cells = re.findall(r"^\| (`[a-z_]+`(?:, `[a-z_]+`)*) \|", README, flags=re.MULTILINE)
+    told = {name for cell in first_cells for name in re.findall(r"[a-z_]+", cell)}
+    assert request_.options().keys() <= told
 
 
 def test_readme_lists_every_architecture() -> None:

@@ -16,7 +16,7 @@ import pytest
 from fakeface_bench import __version__
 from fakeface_bench.config import FIGURES_VERSION, StudyConfig, SuiteConfig
 from fakeface_bench.records.ledger import Ledger
-from fakeface_bench.resolve import check_suite, named_weights, suite_studies
+from fakeface_bench.resolve import checked, named_weights, suite_studies
 from fakeface_bench.study.find_or_run import answered
 from fakeface_bench.support.errors import UsageError
 from fakeface_bench.tracking.studies import StudyRun
@@ -152,14 +152,14 @@ def suite(models: str, **study: object) -> SuiteConfig:
 )
 def test_a_suite_that_cannot_begin_is_refused(config: SuiteConfig, match: str) -> None:
     with pytest.raises(UsageError, match=match):
-        check_suite(config)
+        checked(config)
 
 
 def test_an_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     with pytest.raises(UsageError, match="is a file; name a folder"):
-        check_suite(replace(suite("vgg16"), output=str(file)))
+        checked(replace(suite("vgg16"), output=str(file)))
 
 
 def test_a_network_is_not_asked_what_it_has_no_use_for() -> None:

@@ -207,10 +207,11 @@ def resolve_weights(spec: str, architecture: Architecture, seed: int) -> Weights
     `auto` is ImageNet where Keras has it cached in one piece, or its host answers within three
     seconds and delivers it; else random with a warning.
 
-    Raises:
-        UsageError: If `spec` is none of these, or the architecture takes none.
+    Args:
+        spec: One that `check_weights_spec` let pass.
+        architecture: Whose weights they are.
+        seed: Of random values.
     """
-    check_weights_spec(spec, architecture)
     if not architecture.pretrained:
         return Weights("random", seed=seed)
     if spec in ("imagenet", "random"):

@@ -1,24 +1,22 @@
-"""Every command: it parses, calls the library, and leaves errors to `__main__`."""
+"""Every command: it parses, calls the library, and leaves errors to `__main__`.
+
+TensorFlow and MLflow take seconds to import, so each command imports what it calls: by then a wrong
+request has been told.
+"""
 
 from pathlib import Path
 from shutil import get_terminal_size
+from typing import TYPE_CHECKING
 
 import click
 
 from fakeface_bench import PROCESS_BEGAN
-from fakeface_bench.cli.options import (
-    allow_unsafe_flag,
-    allow_unsafe_option,
-    classes_option,
-    matrix_options,
-    study_options,
-)
+from fakeface_bench.cli.options import command
 from fakeface_bench.config import (
-    HOLD_OUTS,
-    PREDICTION_FORMS,
     AuditConfig,
     CompareConfig,
     EvaluateConfig,
+    ExplainConfig,
     GeneraliseConfig,
     PredictConfig,
     RegisterConfig,
@@ -28,43 +26,22 @@ from fakeface_bench.config import (
 )
 from fakeface_bench.support.errors import SOME_UNREADABLE, StudyError, UnsentError
 
-_RUN = StudyConfig()
+if TYPE_CHECKING:
+    from fakeface_bench.cli.console import ConsoleProgress
+    from fakeface_bench.resolve import Checked
 
 
-@click.command(context_settings={"show_default": True})
-@click.option("--model", default=_RUN.model, help="Architecture; see 'fakeface-bench list'.")
-@study_options
-@click.option("--study", default=_RUN.study, help="Name; empty derives it from the rest.")
-@click.option(
-    "--register",
-    default=_RUN.register,
-    help="Name to register the winner under, as its champion where it passes the gate.",
-)
-@click.option(
-    "--again",
-    type=click.BOOL,
-    is_flag=False,
-    flag_value=True,
-    default=_RUN.again,
-    help="Refit, score and record a study that is finished once more; its trials are kept.",
-)
-def run(**options: object) -> None:
+@command(StudyConfig)
+def run(asked: "Checked[StudyConfig]", progress: "ConsoleProgress") -> None:
     """Search one architecture on one dataset and record the study in MLflow.
 
     A study that is finished is told with its figures, and nothing is run; with more trials it is
     topped up.
     """
-    # TensorFlow takes seconds to import, so a wrong request is told before.
-    from fakeface_bench.cli.console import ConsoleProgress
     from fakeface_bench.cli.tables import print_finished, print_outcome
-    from fakeface_bench.resolve import check_request
-
-    config = StudyConfig(**options)  # type: ignore[arg-type]  # click has checked each option
-    check_request(config)
     from fakeface_bench.study.find_or_run import look_back
 
-    progress = ConsoleProgress()
-    before = look_back(config, progress)
+    before = look_back(asked, progress)
     if before.finished:
         print_finished(before.finished, progress.console)
         return
@@ -74,149 +51,57 @@ def run(**options: object) -> None:
     from fakeface_bench.study.run import run_study
     from fakeface_bench.support.machine import Clock
 
-    outcome = run_study(config, progress, Clock(PROCESS_BEGAN), before.dataset)
+    outcome = run_study(asked, progress, Clock(PROCESS_BEGAN), before.dataset)
     print_outcome(outcome, progress.console)
     if outcome.unsent:
         raise UnsentError(outcome.unsent)
 
 
-_SUITE = SuiteConfig()
-
-
-@click.command(context_settings={"show_default": True})
-@click.option(
-    "--models",
-    default=_SUITE.models,
-    help="Architectures, joined by commas; see 'fakeface-bench list'.",
-)
-@click.option(
-    "--output",
-    default=_SUITE.output,
-    help="Folder to write the comparison to, besides MLflow; empty for none.",
-)
-@study_options
-def suite(models: str, output: str, **options: object) -> None:
+@command(SuiteConfig)
+def suite(asked: "Checked[SuiteConfig]", progress: "ConsoleProgress") -> None:
     """Study several networks on one dataset, each in a process of its own, and compare them.
 
     One that fails does not stop the others. Interrupted and started again, it skips what is
     finished. WEIGHTS may name a file for each model: mobilenetv3_small=FILE,vgg19=FILE.
     """
-    # MLflow takes seconds to import, so a wrong request is told before.
-    from fakeface_bench.cli.console import ConsoleProgress, print_comparison
-    from fakeface_bench.resolve import check_suite
-
-    study = StudyConfig(**options)  # type: ignore[arg-type]  # click has checked each option
-    config = SuiteConfig(models, output, study)
-    check_suite(config)
+    from fakeface_bench.cli.console import print_comparison
     from fakeface_bench.jobs.compare import run_suite
 
-    progress = ConsoleProgress()
-    outcome = run_suite(config, progress)
+    outcome = run_suite(asked, progress)
     print_comparison(outcome.comparison, progress.console)
     if outcome.failure:
         raise StudyError(outcome.failure)
 
 
-_COMPARE = CompareConfig()
-
-
-@click.command(context_settings={"show_default": True})
-@click.option(
-    "--data",
-    default=_COMPARE.data,
-    help="Dataset as it was studied, or the first digits of its digest; empty for the newest's.",
-)
-@click.option(
-    "--runs",
-    default=_COMPARE.runs,
-    help="MLflow runs of the studies to compare, joined by commas; empty chooses by dataset.",
-)
-@click.option(
-    "--output",
-    default=_COMPARE.output,
-    help="Folder to write the report to, besides MLflow; empty for none.",
-)
-@click.option(
-    "--dollars-per-hour",
-    type=click.FloatRange(0),
-    default=_COMPARE.dollars_per_hour,
-    help="What the machine costs; 0 for what each study was told.",
-)
-def compare(**options: object) -> None:
+@command(CompareConfig)
+def compare(asked: "Checked[CompareConfig]", progress: "ConsoleProgress") -> None:
     """Compare the newest finished study of each network on one dataset.
 
     Accuracy with intervals, cost cold and warm, which steps up in accuracy are real and what they
     cost: as one page, tables and pictures.
     """
-    # MLflow takes seconds to import, so a wrong request is told before.
-    from fakeface_bench.cli.console import ConsoleProgress, print_comparison
-    from fakeface_bench.resolve import check_compare
-
-    config = CompareConfig(**options)  # type: ignore[arg-type]  # click has checked each option
-    check_compare(config)
+    from fakeface_bench.cli.console import print_comparison
     from fakeface_bench.jobs.compare import run_comparison
 
-    progress = ConsoleProgress()
-    print_comparison(run_comparison(config, progress), progress.console)
+    print_comparison(run_comparison(asked, progress), progress.console)
 
 
-_REGISTER = RegisterConfig()
-
-
-@click.command(context_settings={"show_default": True})
-@click.option(
-    "--run",
-    default=_REGISTER.run,
-    help="MLflow run of a study; or best: the cheapest not shown to be less accurate than the "
-    "most accurate.",
-)
-@click.option("--name", default=_REGISTER.name, help="Name of the registered model.")
-@click.option(
-    "--data-digest",
-    default=_REGISTER.data_digest,
-    help="First digits of the digest of the dataset, or its name, that best chooses in; empty for "
-    "the newest study's.",
-)
-@click.option(
-    "--force",
-    type=click.BOOL,
-    is_flag=False,
-    flag_value=True,
-    default=_REGISTER.force,
-    help="Make it the champion whatever the gate says; recorded as a tag.",
-)
-def register(**options: object) -> None:
+@command(RegisterConfig)
+def register(asked: "Checked[RegisterConfig]", progress: "ConsoleProgress") -> None:
     """Register the model of a finished study, and make it the champion if it passes the gate.
 
     The gate: loaded in a new process, it gives the scores that its study logged; and on the same
     test images it is shown to be more accurate than the champion, or to be within a point of it
     and was at least a tenth cheaper.
     """
-    # MLflow takes seconds to import, so a wrong request is told before.
-    from fakeface_bench.cli.console import ConsoleProgress, print_registration
-    from fakeface_bench.resolve import check_register
-
-    config = RegisterConfig(**options)  # type: ignore[arg-type]  # click has checked each option
-    check_register(config)
+    from fakeface_bench.cli.console import print_registration
     from fakeface_bench.study.register import run_registration
 
-    progress = ConsoleProgress()
-    print_registration(run_registration(config, progress), progress.console)
+    print_registration(run_registration(asked, progress), progress.console)
 
 
-@click.command(context_settings={"show_default": True})
-@click.argument("model")
-@click.argument("paths", nargs=-1, required=True)
-@click.option(
-    "--format",
-    type=click.Choice(PREDICTION_FORMS),
-    default=PREDICTION_FORMS[0],
-    help="Aligned columns for the eye, or rows for programs.",
-)
-@click.option("--output", default="", help="File to write to; empty for standard output.")
-@allow_unsafe_flag
-@click.pass_context
-def predict(context: click.Context, /, **options: object) -> None:
+@command(PredictConfig)
+def predict(asked: "Checked[PredictConfig]", progress: "ConsoleProgress") -> None:
     """Call each of PATHS real or fake with MODEL.
 
     MODEL is a registry address (models:/fakeface@champion), the id of a study's run, or a folder.
@@ -226,8 +111,6 @@ def predict(context: click.Context, /, **options: object) -> None:
     Rows go to standard output, all else to standard error. The exit code is 3 where files could
     not be read; their rows say why.
     """
-    # TensorFlow takes seconds to import, so a wrong request is told before.
-    from fakeface_bench.cli.console import ConsoleProgress
     from fakeface_bench.cli.predictions import (
         RowsAsProgress,
         abandon_standard_output,
@@ -235,12 +118,9 @@ def predict(context: click.Context, /, **options: object) -> None:
         rows_stream,
     )
     from fakeface_bench.data.listing import named_files, printable
-    from fakeface_bench.tracking.addresses import model_folder
 
-    config = PredictConfig(**options)  # type: ignore[arg-type]  # click has checked each option
-    model_folder(config.model)
+    config = asked.request
     files = named_files(config.paths)
-    progress = ConsoleProgress()
     try:
         with rows_stream(config.output) as stream:
             from fakeface_bench.tracking.model_source import fetched_model
@@ -265,214 +145,83 @@ def predict(context: click.Context, /, **options: object) -> None:
         abandon_standard_output()
         return
     progress.say(counts.line)
-    context.exit(SOME_UNREADABLE if counts.unreadable else 0)
+    click.get_current_context().exit(SOME_UNREADABLE if counts.unreadable else 0)
 
 
-@click.command(context_settings={"show_default": True})
-@click.argument("model")
-@click.argument("paths", nargs=-1, required=True)
-@click.option("--output", default="explanation", help="Folder to write the pictures to.")
-@allow_unsafe_flag
-@click.pass_context
-def explain(
-    context: click.Context,
-    /,
-    model: str,
-    paths: tuple[str, ...],
-    output: str,
-    allow_unsafe_model: bool,
-) -> None:
+@command(ExplainConfig)
+def explain(asked: "Checked[ExplainConfig]", progress: "ConsoleProgress") -> None:
     """Draw each of PATHS beside what in it spoke to MODEL for real or for fake.
 
     MODEL and PATHS are as in 'predict'. The folder gets a picture a file, and evidence.csv. The
     exit code is 3 where files could not be read.
     """
-    # TensorFlow takes seconds to import, so a wrong request is told before.
-    from fakeface_bench.cli.console import ConsoleProgress
     from fakeface_bench.data.listing import named_files
-    from fakeface_bench.resolve import check_explain
-    from fakeface_bench.tracking.addresses import model_folder
 
-    model_folder(model)
-    check_explain(output)
-    files = named_files(paths)
-    progress = ConsoleProgress()
+    config = asked.request
+    files = named_files(config.paths)
     from fakeface_bench.tracking.model_source import fetched_model
 
-    with fetched_model(model, allow_unsafe_model) as folder:
+    with fetched_model(config.model, config.allow_unsafe_model) as folder:
         from fakeface_bench.support.machine import start_tensorflow
 
         start_tensorflow()
         from fakeface_bench.jobs.predict import explain_files, load_classifier
 
-        target = Path(output).expanduser()
-        classifier = load_classifier(folder, safe=not allow_unsafe_model)
-        unreadable = explain_files(classifier, model, files, target, progress)
-    context.exit(SOME_UNREADABLE if unreadable else 0)
+        target = Path(config.output).expanduser()
+        classifier = load_classifier(folder, safe=not config.allow_unsafe_model)
+        unreadable = explain_files(classifier, config.model, files, target, progress)
+    click.get_current_context().exit(SOME_UNREADABLE if unreadable else 0)
 
 
-_EVALUATE = EvaluateConfig()
-
-
-@click.command(context_settings={"show_default": True})
-@click.option(
-    "--model",
-    default=_EVALUATE.model,
-    help="Address in the registry, MLflow run of a study, folder of an MLflow model; or best: the "
-    "cheapest not shown to be less accurate than the most accurate.",
-)
-@click.option(
-    "--data",
-    default=_EVALUATE.data,
-    help="Test sets by name, or folders of faces, joined by commas; one class suffices.",
-)
-@classes_option
-@click.option(
-    "--limit",
-    type=click.IntRange(0),
-    default=_EVALUATE.limit,
-    help="At most this many images per class of each set; 0 for all.",
-)
-@click.option(
-    "--output",
-    default=_EVALUATE.output,
-    help="Folder to write the report to, besides MLflow; empty for none.",
-)
-@allow_unsafe_option
-def evaluate(**options: object) -> None:
+@command(EvaluateConfig)
+def evaluate(asked: "Checked[EvaluateConfig]", progress: "ConsoleProgress") -> None:
     """Score a finished model on datasets that nothing of it was selected on.
 
     Images that it saw in training, and copies of them, are left out and counted. A dataset with an
     official test split is tested on that, any other on all its images.
     """
-    # TensorFlow and MLflow take seconds to import, so a wrong request is told before.
-    from fakeface_bench.cli.console import ConsoleProgress
-    from fakeface_bench.resolve import check_evaluate
-
-    config = EvaluateConfig(**options)  # type: ignore[arg-type]  # click has checked each option
-    check_evaluate(config)
     from fakeface_bench.support.machine import start_tensorflow
 
     start_tensorflow()
     from fakeface_bench.cli.tables import print_evaluation
     from fakeface_bench.jobs.evaluate import run_evaluation
 
-    progress = ConsoleProgress()
-    print_evaluation(run_evaluation(config, progress), progress.console)
+    print_evaluation(run_evaluation(asked, progress), progress.console)
 
 
-_GENERALISE = GeneraliseConfig()
-
-
-@click.command(context_settings={"show_default": True})
-@click.option(
-    "--models",
-    default=_GENERALISE.models,
-    help="Architectures, joined by commas; see 'fakeface-bench list'.",
-)
-@click.option(
-    "--train",
-    default=_GENERALISE.train,
-    help="Training sets, joined by commas; several that are joined by '+' are one.",
-)
-@click.option(
-    "--test",
-    default=_GENERALISE.test,
-    help="Test sets, joined by commas; empty for every dataset named in TRAIN.",
-)
-@click.option(
-    "--hold-out",
-    type=click.Choice(HOLD_OUTS),
-    default=_GENERALISE.hold_out,
-    help="Also leave each source or tier of a training set out in turn, and test on it.",
-)
-@click.option(
-    "--output",
-    default=_GENERALISE.output,
-    help="Folder to write the report to, besides MLflow; empty for none.",
-)
-@matrix_options
-def generalise(
-    models: str, train: str, test: str, hold_out: str, output: str, **options: object
-) -> None:
+@command(GeneraliseConfig)
+def generalise(asked: "Checked[GeneraliseConfig]", progress: "ConsoleProgress") -> None:
     """Fill a matrix: a study of each training set, scored on each test set.
 
     Studies that are finished are not run again; a frozen backbone sees each picture once. What a
     study trains on is tested on its held-out split, any other set as 'evaluate' does.
     """
-    # MLflow takes seconds to import, so a wrong request is told before.
-    from fakeface_bench.cli.console import ConsoleProgress
-    from fakeface_bench.resolve import check_generalise
-
-    study = StudyConfig(**options)  # type: ignore[arg-type]  # click has checked each option
-    config = GeneraliseConfig(models, train, test, hold_out, output, study)
-    check_generalise(config)
     from fakeface_bench.support.machine import start_tensorflow
 
     start_tensorflow()
     from fakeface_bench.cli.tables import print_generalisation
     from fakeface_bench.jobs.transfer import run_generalisation
 
-    progress = ConsoleProgress()
-    outcome = run_generalisation(config, progress)
+    outcome = run_generalisation(asked, progress)
     print_generalisation(outcome, progress.console)
     if outcome.failure:
         raise StudyError(outcome.failure)
 
 
-_ROBUSTNESS = RobustnessConfig()
-
-
-@click.command(context_settings={"show_default": True})
-@click.option(
-    "--models",
-    default=_ROBUSTNESS.models,
-    help="Trained models, joined by commas: registry addresses, runs, folders, or best.",
-)
-@click.option(
-    "--data",
-    default=_ROBUSTNESS.data,
-    help="Test set by name, or a folder of faces; empty for the first model's own test split.",
-)
-@classes_option
-@click.option(
-    "--limit",
-    type=click.IntRange(0),
-    default=_ROBUSTNESS.limit,
-    help="At most this many images per class; 0 for all.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**31 - 1),
-    default=_ROBUSTNESS.seed,
-    help="Of the noise.",
-)
-@click.option(
-    "--output",
-    default=_ROBUSTNESS.output,
-    help="Folder to write the report to, besides MLflow; empty for none.",
-)
-@allow_unsafe_option
-def robustness(**options: object) -> None:
+@command(RobustnessConfig)
+def robustness(asked: "Checked[RobustnessConfig]", progress: "ConsoleProgress") -> None:
     """Score trained models on test pictures that are compressed, scaled, blurred and the like.
 
     Real and fake images alike pass through each corruption, by degrees: ROC AUC and accuracy of
     every severity with intervals, and one figure, the mean over corruptions.
     """
-    # TensorFlow takes seconds to import, so a wrong request is told before.
-    from fakeface_bench.cli.console import ConsoleProgress
-    from fakeface_bench.resolve import check_robustness
-
-    config = RobustnessConfig(**options)  # type: ignore[arg-type]  # click has checked each option
-    check_robustness(config)
     from fakeface_bench.support.machine import start_tensorflow
 
     start_tensorflow()
     from fakeface_bench.cli.tables import print_robustness
     from fakeface_bench.jobs.robustness import run_robustness
 
-    progress = ConsoleProgress()
-    print_robustness(run_robustness(config, progress), progress.console)
+    print_robustness(run_robustness(asked, progress), progress.console)
 
 
 @click.command(context_settings={"show_default": True})
@@ -495,39 +244,17 @@ def sync(folder: str) -> None:
         raise UnsentError("; ".join(outcome.kept))
 
 
-_AUDIT = AuditConfig()
-
-
-@click.command(context_settings={"show_default": True})
-@click.argument("data", default=_AUDIT.data)
-@classes_option
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**31 - 1),
-    default=_AUDIT.seed,
-    help="Of the split, where the dataset has no official one.",
-)
-@click.option(
-    "--output",
-    default=_AUDIT.output,
-    help="Folder to write the report to, besides MLflow.",
-)
-def audit(**options: object) -> None:
+@command(AuditConfig)
+def audit(asked: "Checked[AuditConfig]", progress: "ConsoleProgress") -> None:
     """Look for what would make results on DATA worthless, and record it in MLflow.
 
     DATA is a dataset by name or a folder of faces; several are joined by '+'. Found are broken
     files, copies within and across splits and labels, and what the files' metadata alone give away.
     """
-    # MLflow takes seconds to import, so a wrong name is told before.
-    from fakeface_bench.cli.console import ConsoleProgress, print_audit
-    from fakeface_bench.resolve import check_audit
-
-    config = AuditConfig(**options)  # type: ignore[arg-type]  # click has checked each option
-    check_audit(config)
+    from fakeface_bench.cli.console import print_audit
     from fakeface_bench.jobs.audit import run_audit
 
-    progress = ConsoleProgress()
-    print_audit(run_audit(config, progress), progress.console)
+    print_audit(run_audit(asked, progress), progress.console)
 
 
 @click.command("list")

@@ -7,7 +7,7 @@ from fakeface_bench.data.audit import Audit
 from fakeface_bench.data.sources import source_names
 from fakeface_bench.report.audit_page import write_audit_report
 from fakeface_bench.report.audit_text import audit_markdown, audit_metrics
-from fakeface_bench.resolve import check_audit
+from fakeface_bench.resolve import Asked, checked
 from fakeface_bench.study.preparation import prepare_dataset
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.tracking import names
@@ -25,14 +25,14 @@ class AuditOutcome:
     experiment_id: str
 
 
-def run_audit(config: AuditConfig, progress: Progress) -> AuditOutcome:
+def run_audit(asked: Asked[AuditConfig], progress: Progress) -> AuditOutcome:
     """Audit a dataset and record the findings in MLflow.
 
     Raises:
         FakefaceError: For whatever a user can mend; an opened MLflow run is then FAILED and says
             why.
     """
-    check_audit(config)
+    config = checked(asked).request
     open_store()
     title = f"audit of {'+'.join(source_names(config.data))}"
     with tracked_run("audit", title, config.as_params()) as run:

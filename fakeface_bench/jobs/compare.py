@@ -8,7 +8,7 @@ from fakeface_bench.config import CompareConfig, SuiteConfig
 from fakeface_bench.records.study import ComparedStudy, LeftOut
 from fakeface_bench.report.comparison_page import write_comparison_report
 from fakeface_bench.report.comparison_text import comparison_markdown
-from fakeface_bench.resolve import check_compare, check_suite, suite_studies
+from fakeface_bench.resolve import Asked, checked, suite_studies
 from fakeface_bench.study.find_or_run import failure_of, obtain_study
 from fakeface_bench.study.finished import (
     Chosen,
@@ -37,14 +37,14 @@ class ComparisonOutcome:
     folder: Path | None
 
 
-def run_comparison(config: CompareConfig, progress: Progress) -> ComparisonOutcome:
+def run_comparison(asked: Asked[CompareConfig], progress: Progress) -> ComparisonOutcome:
     """Compare the newest finished studies of one dataset and record it in MLflow.
 
     Raises:
         UsageError: If there is nothing to compare, or what is asked for does not belong together;
             the MLflow run is then FAILED and says why.
     """
-    check_compare(config)
+    config = checked(asked).request
     open_store()
     with tracked_run("comparison", "comparison", config.as_params()) as run:
         if config.runs:
@@ -95,14 +95,14 @@ class SuiteOutcome:
     failure: str
 
 
-def run_suite(config: SuiteConfig, progress: Progress) -> SuiteOutcome:
+def run_suite(asked: Asked[SuiteConfig], progress: Progress) -> SuiteOutcome:
     """Run what is missing of a suite's studies, then compare them all in one MLflow run.
 
     Raises:
         StudyError: If every study failed.
         FakefaceError: For whatever a user can mend; the MLflow run is then FAILED and says why.
     """
-    check_suite(config)
+    config = checked(asked).request
     open_store()
     with tracked_run("comparison", "suite", config.shown_params()) as run:
         shared = config.study

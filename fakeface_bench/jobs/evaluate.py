@@ -20,7 +20,7 @@ from fakeface_bench.report.transfer_page import (
     evaluation_sentences,
     write_evaluation_report,
 )
-from fakeface_bench.resolve import check_evaluate
+from fakeface_bench.resolve import Asked, checked
 from fakeface_bench.support.errors import DataError, ModelError
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.tracking import names
@@ -101,13 +101,13 @@ class EvaluationOutcome:
     folder: Path | None
 
 
-def run_evaluation(config: EvaluateConfig, progress: Progress) -> EvaluationOutcome:
+def run_evaluation(asked: Asked[EvaluateConfig], progress: Progress) -> EvaluationOutcome:
     """Score a finished model on other datasets and record it in MLflow.
 
     Raises:
         FakefaceError: For whatever a user can mend; the MLflow run is then FAILED and says why.
     """
-    check_evaluate(config)
+    config = checked(asked).request
     open_store()
     with tracked_run("evaluation", "evaluation", config.as_params()) as run:
         trained = open_trained(config.model, run.experiment_id, progress, config.allow_unsafe_model)

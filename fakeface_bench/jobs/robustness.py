@@ -21,7 +21,7 @@ from fakeface_bench.jobs.trained_model import Trained, open_trained
 from fakeface_bench.records.study import FloatArray
 from fakeface_bench.records.transfer import ModelRobustness, Overlap, Robustness, TrainedModel
 from fakeface_bench.report.robustness_page import robustness_markdown, write_robustness_report
-from fakeface_bench.resolve import check_robustness
+from fakeface_bench.resolve import Asked, checked
 from fakeface_bench.serving.classifier import FaceClassifier
 from fakeface_bench.serving.pictures import read_picture
 from fakeface_bench.support.errors import DataError, ModelError, UsageError
@@ -113,16 +113,16 @@ class RobustnessOutcome:
     folder: Path | None
 
 
-def run_robustness(config: RobustnessConfig, progress: Progress) -> RobustnessOutcome:
+def run_robustness(asked: Asked[RobustnessConfig], progress: Progress) -> RobustnessOutcome:
     """Score finished models on corrupted test pictures and record the curves in MLflow.
 
     Raises:
         FakefaceError: For whatever a user can mend; the MLflow run is then FAILED and says why.
     """
-    check_robustness(config)
+    config = checked(asked).request
     open_store()
-    asked = config.as_params() | {"corruptions_version": CORRUPTIONS_VERSION}
-    with tracked_run("robustness", "robustness", asked) as run:
+    params = config.as_params() | {"corruptions_version": CORRUPTIONS_VERSION}
+    with tracked_run("robustness", "robustness", params) as run:
         opened = [
             open_trained(name, run.experiment_id, progress, config.allow_unsafe_model)
             for name in config.model_names

@@ -19,6 +19,7 @@ from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.records.study import ComparedStudy, LeftOut, Registration
 from fakeface_bench.report.results import RESULTS_FILE, read_results
 from fakeface_bench.report.saved_study import SAVED_FILES
+from fakeface_bench.resolve import Asked, checked
 from fakeface_bench.study.finished import read_studies
 from fakeface_bench.study.preparation import PreparedDataset, prepare_dataset
 from fakeface_bench.study.register import register_study
@@ -73,7 +74,7 @@ class LookBack:
     dataset: PreparedDataset | None = None
 
 
-def look_back(config: StudyConfig, progress: Progress) -> LookBack:
+def look_back(asked: Asked[StudyConfig], progress: Progress) -> LookBack:
     """Find out whether a study is finished already, and register its model if that is asked for.
 
     It is the same if all that is asked was asked then, of the same version, with weights of the
@@ -81,12 +82,13 @@ def look_back(config: StudyConfig, progress: Progress) -> LookBack:
     that `mlflow run` opened for this process then stands for it: see `point_adopted_run`.
 
     Args:
-        config: What is asked; nothing is looked for where it says `again`.
+        asked: What is asked; nothing is looked for where it says `again`.
         progress: Told how far it is.
 
     Raises:
         FakefaceError: For whatever a user can mend.
     """
+    config = checked(asked).request
     if config.again:
         return LookBack()
     open_store()

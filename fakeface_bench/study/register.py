@@ -15,7 +15,7 @@ from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import ComparedStudy, Finding, LeftOut, Registration
 from fakeface_bench.report.comparison_tables import figures_told
 from fakeface_bench.report.model_card import with_elsewhere
-from fakeface_bench.resolve import check_register
+from fakeface_bench.resolve import Asked, checked
 from fakeface_bench.study.finished import (
     images_told,
     model_card_of,
@@ -274,14 +274,14 @@ MAIN_FIGURES = (
 )
 
 
-def run_registration(config: RegisterConfig, progress: Progress) -> Registration:
+def run_registration(asked: Asked[RegisterConfig], progress: Progress) -> Registration:
     """Register the model of a study, recorded in an MLflow run of its own.
 
     Raises:
         UsageError: If there is no such study, or its model or files are gone.
         ModelError: If the registry does not answer.
     """
-    check_register(config)
+    config = checked(asked).request
     open_store()
     check_registry()
     with tracked_run("registration", f"register {config.name}", config.as_params()) as run:

@@ -17,7 +17,7 @@ from fakeface_bench.records.study import (
     StudyRecord,
 )
 from fakeface_bench.records.transfer import Bias
-from fakeface_bench.resolve import Plan, check_request, make_plan
+from fakeface_bench.resolve import Asked, Plan, make_plan
 from fakeface_bench.search.optimise import SearchTask, optimise
 from fakeface_bench.search.storage import Study, finished_trials, trial_record
 from fakeface_bench.study.cost import Expenses, close_ledger
@@ -116,7 +116,7 @@ class StudyOutcome:
 
 
 def run_study(
-    config: StudyConfig,
+    asked: Asked[StudyConfig],
     progress: Progress,
     clock: Clock | None = None,
     dataset: PreparedDataset | None = None,
@@ -126,7 +126,7 @@ def run_study(
     The test split is read after search, last fit and threshold are done, and once.
 
     Args:
-        config: What to study.
+        asked: What to study.
         progress: Told how far it is.
         clock: Of all that the study is charged; it begins now unless the caller began earlier.
         dataset: Where the caller has made it ready already, within that time.
@@ -136,8 +136,8 @@ def run_study(
             why.
     """
     clock = clock or Clock()
-    check_request(config)
-    plan = make_plan(config)
+    plan = make_plan(asked)
+    config = plan.config
     open_store()
     if config.register:
         check_registry()

@@ -70,6 +70,7 @@ def made(folder: Path) -> Path:
 
 
 def load(path: Path) -> keras.Model:
+    check_weights_spec(str(path), SMALL)
     return build_backbone(SMALL, SIZE, resolve_weights(str(path), SMALL, seed=0))
 
 
@@ -269,13 +270,13 @@ def test_a_file_that_is_cut_short_is_refused(network: keras.Model, tmp_path: Pat
 @pytest.mark.parametrize("spec", ["gone.weights.h5", "", "ImageNet", "."])
 def test_neither_a_word_nor_a_file_is_a_usage_error(spec: str) -> None:
     with pytest.raises(UsageError, match="is no file; it is 'auto', 'imagenet', 'random' or"):
-        resolve_weights(spec, SMALL, seed=0)
+        check_weights_spec(spec, SMALL)
 
 
 @pytest.mark.parametrize("spec", ["imagenet", str(Path(__file__))])
 def test_a_network_from_scratch_takes_no_weights(spec: str) -> None:
     with pytest.raises(UsageError, match="simple_cnn trains from scratch and takes no weights"):
-        resolve_weights(spec, SCRATCH, seed=0)
+        check_weights_spec(spec, SCRATCH)
 
 
 def test_a_network_from_scratch_needs_nobody_to_answer(offline: None) -> None:

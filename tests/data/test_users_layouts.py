@@ -15,6 +15,7 @@ from fakeface_bench.config import (
     AuditConfig,
     EvaluateConfig,
     GeneraliseConfig,
+    Request,
     RobustnessConfig,
     StudyConfig,
     SuiteConfig,
@@ -24,14 +25,7 @@ from fakeface_bench.data.index import ImageIndex, build_index
 from fakeface_bench.data.selection import select_files
 from fakeface_bench.data.sources import prepare_sources
 from fakeface_bench.data.survey import survey_sources
-from fakeface_bench.resolve import (
-    check_audit,
-    check_evaluate,
-    check_generalise,
-    check_request,
-    check_robustness,
-    check_suite,
-)
+from fakeface_bench.resolve import checked
 from fakeface_bench.support.errors import DataError, UsageError
 from tests.conftest import RecordedProgress
 
@@ -479,25 +473,25 @@ def test_a_table_that_cannot_be_read_is_named(tree: Tree, read: Read) -> None:
 
 
 @pytest.mark.parametrize(
-    "check",
+    "asked",
     [
-        lambda classes: check_request(StudyConfig(classes=classes)),
-        lambda classes: check_audit(AuditConfig(classes=classes)),
-        lambda classes: check_evaluate(EvaluateConfig(classes=classes)),
-        lambda classes: check_robustness(RobustnessConfig(data="synthetic", classes=classes)),
-        lambda classes: check_generalise(GeneraliseConfig(study=StudyConfig(classes=classes))),
-        lambda classes: check_suite(SuiteConfig(study=StudyConfig(classes=classes))),
+        lambda classes: StudyConfig(classes=classes),
+        lambda classes: AuditConfig(classes=classes),
+        lambda classes: EvaluateConfig(classes=classes),
+        lambda classes: RobustnessConfig(data="synthetic", classes=classes),
+        lambda classes: GeneraliseConfig(study=StudyConfig(classes=classes)),
+        lambda classes: SuiteConfig(study=StudyConfig(classes=classes)),
     ],
 )
 def test_every_job_refuses_classes_that_are_not_understood_before_it_begins(
-    check: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+    asked: Callable[[str], Request], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")  # where `best` may be
-    check("real:nature,fake:ai")
+    checked(asked("real:nature,fake:ai"))
     with pytest.raises(UsageError, match="classes 'nature' is not understood at 'nature'"):
-        check("nature")
+        checked(asked("nature"))
 
 
 def test_classes_without_data_are_refused() -> None:
     with pytest.raises(UsageError, match="classes names the folders of data, and data is empty"):
-        check_robustness(RobustnessConfig(classes="real:a"))
+        checked(RobustnessConfig(classes="real:a"))

@@ -20,7 +20,7 @@ import yaml
 from fakeface_bench.backbones.building import build_backbone
 from fakeface_bench.backbones.catalogue import architecture_named
 from fakeface_bench.backbones.unsafe_files import unsafe_layer, what_runs_code
-from fakeface_bench.backbones.weights import Weights, load_weights_file, resolve_weights
+from fakeface_bench.backbones.weights import Weights, check_weights_spec, load_weights_file
 from fakeface_bench.serving.classifier import FaceClassifier, write_detector
 from fakeface_bench.support.errors import ModelError, UsageError
 from fakeface_bench.tracking.model_files import detector_folder
@@ -286,7 +286,7 @@ def test_whole_models_are_no_weights(tmp_path: Path, pwned: Path) -> None:
 
 def assert_no_weights(file: Path, says: str, pwned: Path) -> None:
     with pytest.raises(UsageError, match=says) as told:
-        resolve_weights(str(file), SMALL, 0)
+        check_weights_spec(str(file), SMALL)
     assert "\n" not in str(told.value)
     assert "model.save_weights('NAME.weights.h5')" in str(told.value)
     assert not pwned.exists()

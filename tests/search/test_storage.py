@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fakeface_bench.config import StudyConfig
-from fakeface_bench.resolve import check_request
+from fakeface_bench.resolve import checked
 from fakeface_bench.search.storage import open_study
 from fakeface_bench.search.storage_address import check_storage
 from fakeface_bench.support.errors import StudyError, UsageError
@@ -84,7 +84,7 @@ def test_mlflows_own_database_is_refused_however_spelled(
     with pytest.raises(UsageError, match="Optuna needs one of its own"):
         storage_beside_store(asked.format(here=str(tmp_path).lstrip("/")), "0")
     with pytest.raises(UsageError, match="Optuna needs one of its own"):
-        check_request(StudyConfig(storage=asked.format(here=str(tmp_path).lstrip("/"))))
+        checked(StudyConfig(storage=asked.format(here=str(tmp_path).lstrip("/"))))
 
 
 def test_the_default_storage_lies_beside_mlflows_database(
