@@ -125,17 +125,16 @@ def frozen_ends(config: StudyConfig, record: Any, seconds: float) -> dict[str, R
 
 def compare(results: dict[str, Result]) -> dict[str, Any]:
     """Return each difference of test ROC AUC to a frozen backbone, with its interval."""
-    from fakeface_bench.evaluation.metrics import roc_auc
-    from fakeface_bench.evaluation.paired import roc_auc_difference_interval
+    from fakeface_bench.evaluation.paired import SeedScores, paired_effect
 
     differences = {}
     for name in ("last_block", "last_2_blocks", "all"):
         for frozen in FROZEN:
             if name in results and frozen in results:
                 one, other = results[name], results[frozen]
-                interval = roc_auc_difference_interval(one.y_true, one.y_score, other.y_score)
-                gain = roc_auc(one.y_true, one.y_score) - roc_auc(one.y_true, other.y_score)
-                differences[f"{name} - {frozen}"] = [gain, interval.low, interval.high]
+                scores = [SeedScores(0, each.y_score, 0.5) for each in (one, other)]
+                gain = paired_effect(one.y_true, *scores)["roc_auc"]
+                differences[f"{name} - {frozen}"] = [gain.value, gain.low, gain.high]
     return differences
 
 

@@ -12,7 +12,6 @@ from PIL import Image
 
 from fakeface_bench.data.decode import (
     common_quality,
-    load_image,
     more_compressed,
     quality_of,
     reencoded,
@@ -20,6 +19,7 @@ from fakeface_bench.data.decode import (
 from fakeface_bench.evaluation.metrics import roc_auc
 from fakeface_bench.records.transfer import Bias, Estimate
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
+from tests.conftest import load_image
 from tests.workplace import Workplace, workplace
 
 SIDE = 64

@@ -118,22 +118,6 @@ def difference_interval(first: FloatArray, second: FloatArray) -> Interval:
     return percentile_interval(first - second)
 
 
-def roc_auc_difference_interval(
-    y_true: LabelArray, first: FloatArray, second: FloatArray, seed: int = 0
-) -> Interval:
-    """Return the percentile interval of ROC AUC of `first` less that of `second`, paired.
-
-    Args:
-        y_true: 1 for fake, shape (n,).
-        first: Scores of one model, shape (n,).
-        second: Scores of the other on the same images.
-        seed: Of the resamples.
-    """
-    models = [[SeedScores(0, y_score, 0.5)] for y_score in (first, second)]
-    one, other = resampled_figures(y_true, models, seed)
-    return difference_interval(one["roc_auc"], other["roc_auc"])
-
-
 class _Fit:
     """One model's calls and ranks, sorted once for all resamples."""
 

@@ -364,13 +364,6 @@ def _gains(cut: CutDetector, maps: Sequence[tf.Tensor], number: int) -> tf.Tenso
 _PLACES = 56
 
 
-@contextmanager
-def shuffled_head(model: keras.Model, seed: int) -> Iterator[None]:
-    """Shuffle the weights of a detector's Dense layers for the time of the block."""
-    with _shuffled(cut_detector(model), seed):
-        yield
-
-
 def head_dependence(model: keras.Model, pixels: npt.NDArray[Any], seed: int = 0) -> float:
     """Return how alike evidence is with the head as it is and shuffled.
 

@@ -70,11 +70,6 @@ def summary_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
     return [*main_rows(results_of(record)), *_further_rows(record)]
 
 
-def summary_headline(record: StudyRecord) -> str:
-    """Say in one sentence which model, weights and dataset, and how well it did on test."""
-    return _headline(record, results_of(record))
-
-
 def summary_markdown(record: StudyRecord, ledger: Ledger) -> str:
     """Return headline, main metrics, cost and winning options as markdown.
 

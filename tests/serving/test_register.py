@@ -14,7 +14,6 @@ from mlflow.entities import LoggedModelOutput
 from sklearn.linear_model import LogisticRegression
 
 from fakeface_bench.config import RegisterConfig
-from fakeface_bench.data.decode import load_image
 from fakeface_bench.records.study import Finding, Registration
 from fakeface_bench.report.saved_study import write_predictions, write_study_json
 from fakeface_bench.report.study_report import write_costs
@@ -25,7 +24,7 @@ from fakeface_bench.study import register as register_module
 from fakeface_bench.study.register import _described, run_registration
 from fakeface_bench.support.errors import ModelError, UsageError
 from fakeface_bench.tracking.registry import MAX_DESCRIPTION, Version
-from tests.conftest import RecordedProgress
+from tests.conftest import RecordedProgress, load_image
 from tests.report.compared_studies import calls, labels, ledger
 from tests.report.conftest import ORIGIN, study_record
 from tests.serving.drawn import drawn, encoded
