@@ -187,6 +187,9 @@ def fail_dead(study: Study, has_options: Callable[[FrozenTrial], bool], anew: bo
             _repeat(study, trial, has_options(trial), anew)
 
 
+# Not by Optuna's RetryHeartbeatStaleTrialCallback, which was tried: it hands on what the dead
+# trial wrote down (uid, epochs), fixes the options that it had drawn, so that the sampler draws the
+# others from other random numbers than an undisturbed study's, and does not tell what it gives up.
 def _repeat(study: optuna.Study, trial: FrozenTrial, complete: bool, anew: bool) -> None:
     repeated = int(trial.user_attrs.get(_REPEATED, 0))
     options = trial.params if complete else trial.system_attrs.get(_FIXED, {})
