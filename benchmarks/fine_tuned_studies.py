@@ -125,7 +125,8 @@ def frozen_ends(config: StudyConfig, record: Any, seconds: float) -> dict[str, R
 
 def compare(results: dict[str, Result]) -> dict[str, Any]:
     """Return each difference of test ROC AUC to a frozen backbone, with its interval."""
-    from fakeface_bench.evaluation.paired import SeedScores, paired_effect
+    from fakeface_bench.evaluation.paired import paired_effect
+    from fakeface_bench.records.study import SeedScores
 
     differences = {}
     for name in ("last_block", "last_2_blocks", "all"):

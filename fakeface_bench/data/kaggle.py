@@ -490,9 +490,7 @@ def _attempt(row: Dataset, download: Download) -> Path:
         raise DataError(f"{row.key} cannot be fetched: {said}. {by_hand(row)}") from error
 
 
-def _unpacker(
-    row: Dataset, progress: Progress
-) -> Callable[[Path, Path, Callable[[str, str], None]], None]:
+def _unpacker(row: Dataset, progress: Progress) -> Unpack:
     def unpack(archive: Path, folder: Path, extract: Callable[[str, str], None]) -> None:
         """Unpack what is safe and whole; anything else leaves neither archive nor folder."""
         try:

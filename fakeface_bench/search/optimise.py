@@ -20,7 +20,6 @@ from fakeface_bench.search.storage import (
     failed_by_itself,
     finished_trials,
     given_up,
-    has_options,
     heartbeat,
     keep_config,
     keep_epochs,
@@ -161,7 +160,7 @@ def optimise(
 def _begin_trial(study: Study, task: SearchTask) -> tuple[optuna.Trial, str] | None:
     """Start a trial and return it with its uid; None where those that run now may suffice."""
     with turn(study):
-        fail_dead(study, has_options, anew=False)
+        fail_dead(study, anew=False)
         trials = study.get_trials(deepcopy=False)  # at one moment: others end theirs meanwhile
         if _count(trials, *_USEFUL, TrialState.RUNNING) >= task.trials:
             return None

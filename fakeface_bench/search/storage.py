@@ -139,11 +139,6 @@ def ask(study: Study) -> optuna.Trial:
     return trial
 
 
-def claim_process(trial: optuna.Trial) -> None:
-    """Write down which process runs a trial, so that its death can be told."""
-    trial.set_user_attr(_PROCESS, this_process())
-
-
 @contextmanager
 def heartbeat(study: Study, trial: optuna.Trial) -> Iterator[None]:
     """Say again and again, while the block runs, that a trial's process lives."""
@@ -165,12 +160,11 @@ def heartbeat(study: Study, trial: optuna.Trial) -> Iterator[None]:
         ended.set()
 
 
-def fail_dead(study: Study, has_options: Callable[[FrozenTrial], bool], anew: bool) -> None:
+def fail_dead(study: Study, anew: bool) -> None:
     """Mark trials failed whose process has died, and put their options up to be run again.
 
     Args:
         study: In a turn of this process.
-        has_options: Whether all options of a trial are known.
         anew: Whether somebody starts the study anew: every trial is then run again. Where other
             processes of the study meet a dead one, it is repeated once, for its options might
             kill them all.
@@ -184,15 +178,15 @@ def fail_dead(study: Study, has_options: Callable[[FrozenTrial], bool], anew: bo
     numbers = {trial.number for trial in running}
     for trial in study.get_trials(states=[TrialState.FAIL]):
         if trial.number in numbers:
-            _repeat(study, trial, has_options(trial), anew)
+            _repeat(study, trial, anew)
 
 
 # Not by Optuna's RetryHeartbeatStaleTrialCallback, which was tried: it hands on what the dead
 # trial wrote down (uid, epochs), fixes the options that it had drawn, so that the sampler draws the
 # others from other random numbers than an undisturbed study's, and does not tell what it gives up.
-def _repeat(study: optuna.Study, trial: FrozenTrial, complete: bool, anew: bool) -> None:
+def _repeat(study: optuna.Study, trial: FrozenTrial, anew: bool) -> None:
     repeated = int(trial.user_attrs.get(_REPEATED, 0))
-    options = trial.params if complete else trial.system_attrs.get(_FIXED, {})
+    options = trial.params if has_options(trial) else trial.system_attrs.get(_FIXED, {})
     if repeated >= REPEATS and not anew:
         study.set_user_attr(_GIVEN_UP, [*given_up(study), trial.number])
     elif options:  # else the sampler draws them again
@@ -251,7 +245,7 @@ def open_study(storage: str, name: str, definition: Mapping[str, Any]) -> Study:
     if kept != (asked := json.loads(json.dumps(dict(definition)))):
         raise StudyError(_differs(name, kept, asked))
     with turn(study):
-        fail_dead(study, has_options, anew=True)
+        fail_dead(study, anew=True)
     return study
 
 
@@ -305,10 +299,10 @@ def keep_precision(study: Study, precision: str) -> str:
 
 
 def claim(trial: optuna.Trial) -> str:
-    """Write down which process runs a trial, and give it a uid; return that."""
+    """Give a trial a uid, and write down which process runs it, so that its death can be told."""
     uid = uuid4().hex
     trial.set_user_attr(_UID, uid)
-    claim_process(trial)
+    trial.set_user_attr(_PROCESS, this_process())
     return uid
 
 
