@@ -20,7 +20,7 @@ if str(ROOT) not in sys.path:
 import numpy as np  # noqa: E402
 
 from benchmarks.fuzzed_images import fuzzed_image, whole_pictures  # noqa: E402
-from fakeface_bench.data.decode import fit_image, load_image  # noqa: E402
+from fakeface_bench.data.decode import decode_bytes, fit_image, seen_pixels  # noqa: E402
 from fakeface_bench.data.facts import FACTS, read_facts  # noqa: E402
 from fakeface_bench.data.listing import IMAGE_SUFFIXES  # noqa: E402
 from fakeface_bench.serving.pictures import read_picture  # noqa: E402
@@ -87,7 +87,7 @@ def _facts(path: Path, content: bytes) -> None:
 
 
 def _trained_on(path: Path, content: bytes) -> None:
-    pixels = load_image(path, SIZE, "crop")
+    pixels = seen_pixels(decode_bytes(path), SIZE, "crop")
     assert pixels.shape == (SIZE, SIZE, 3), f"shape {pixels.shape}"
     assert pixels.dtype == np.uint8, f"dtype {pixels.dtype}"
 

@@ -57,7 +57,7 @@ def log_small_model(weights: str, example: Path, folder: Path) -> str:
     from fakeface_bench.backbones.catalogue import architecture_named
     from fakeface_bench.backbones.weights import resolve_weights
     from fakeface_bench.config import HeadConfig
-    from fakeface_bench.data.decode import load_image
+    from fakeface_bench.data.decode import decode_bytes, seen_pixels
     from fakeface_bench.data.seen import SeenImages
     from fakeface_bench.features.engine import feature_model
     from fakeface_bench.features.samples import Samples
@@ -88,7 +88,7 @@ def log_small_model(weights: str, example: Path, folder: Path) -> str:
     experiment = client.create_experiment("serving", (folder / "artifacts").as_uri())
     with mlflow.start_run(experiment_id=experiment) as run, draft_folder() as draft:
         nothing = SeenImages(*[np.zeros((0, 32), np.uint8)] * 3)
-        pixels = load_image(example, SIZE, "crop")
+        pixels = seen_pixels(decode_bytes(example), SIZE, "crop")
         write_model(draft, detector, DetectorFacts(SIZE, "crop", 0.5), pixels, nothing)
         entry, recipient = LogModel(run.info.run_id, {}), Recipient({})
         entry.deliver(recipient, draft, again=False)

@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
+from fakeface_bench.data.decode import decode_bytes, seen_pixels
 from fakeface_bench.data.synthetic.dataset import write_synthetic
 from fakeface_bench.support import machine as energy
 from fakeface_bench.support.machine import start_tensorflow
@@ -38,6 +41,11 @@ class RecordedProgress:
 
     def warn(self, line: str) -> None:
         self.warnings.append(line)
+
+
+def load_image(path: Path, size: int, fit: str, jpeg_quality: int = 0) -> npt.NDArray[np.uint8]:
+    """Read one file as the network sees it, without anything that readers of many do."""
+    return seen_pixels(decode_bytes(path), size, fit, jpeg_quality)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from PIL import Image
 
 from fakeface_bench.data.decode import (
     common_quality,
-    load_image,
     more_compressed,
     quality_of,
     reencoded,
@@ -21,6 +20,7 @@ from fakeface_bench.evaluation.metrics import roc_auc
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.transfer import Bias
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
+from tests.conftest import load_image
 from tests.freeze.frozen import assert_frozen
 from tests.freeze.run_names import names_of_run
 from tests.workplace import Workplace, workplace

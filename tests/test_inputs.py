@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from fakeface_bench.config import StudyConfig
-from fakeface_bench.data.decode import load_image
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.pictures import DecodedOnDemand
 from fakeface_bench.features import source
@@ -19,7 +18,7 @@ from fakeface_bench.study.inputs import GB, Inputs, cache_budget, prepare_inputs
 from fakeface_bench.study.setup import prepare_subject
 from fakeface_bench.training.networks import FrozenNetwork
 from fakeface_bench.training.tuned import TunedNetwork
-from tests.conftest import RecordedProgress
+from tests.conftest import RecordedProgress, load_image
 
 SIZE = 64
 CONFIG = StudyConfig(

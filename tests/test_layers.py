@@ -88,6 +88,19 @@ LAZY = {
 #: Modules at the package's root: what is asked, what it comes to, and what needs no room.
 ROOT = {"__init__", "__main__", "config", "resolve"}
 
+#: What is used of other libraries that they do not offer, and why nothing public does instead.
+PRIVATE = {
+    # kagglehub unpacks unchecked and its client waits for ever: data/kaggle.py says what was tried.
+    ("data.kaggle", "_extract_archive"),
+    ("data.kaggle", "_session"),
+    # Of names of gradients TensorFlow takes none back; it has no public way to freeze variables.
+    ("features.engine", "_registry"),
+    ("features.engine", "tensorflow.python.framework.convert_to_constants"),
+    ("features.engine", "tensorflow.python.framework.ops"),
+    # Ends the process at once, as Python's documentation says.
+    ("support.processes", "_exit"),
+}
+
 MAX_MODULE_LINES = 700
 MAX_FUNCTION_LINES = 60
 MAX_PARAMETERS = 7
@@ -140,6 +153,28 @@ def functions(module: str) -> Iterator[Function]:
     for node in ast.walk(tree(module)):
         if isinstance(node, Function):
             yield node
+
+
+def private_names(module: str) -> Iterator[str]:
+    """Yield what a module uses of others' private names; its own classes' are not among them."""
+    own = {n.name for n in ast.walk(tree(module)) if isinstance(n, Function)}
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in ("self", "cls"):
+            names = [node.attr]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "setattr"):
+            names = [n.value for n in node.args[1:2] if isinstance(n, ast.Constant)]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [alias.name for alias in node.names]
+            parts = node.module.split(".")
+            if parts[1:2] in (["python"], ["src"]) or any(is_private(part) for part in parts):
+                yield node.module
+        else:
+            continue
+        yield from (name for name in names if is_private(name) and name not in own)
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
 
 
 def layer_of(module: str) -> int:
@@ -196,6 +231,11 @@ def test_a_heavy_library_is_imported_only_where_it_belongs(library: str) -> None
         if any(name.split(".")[0] == library for name in all_imports(module))
     }
     assert {module for module in importers if not is_among(module, HEAVY[library])} == set()
+
+
+def test_of_other_libraries_only_what_they_offer_is_used() -> None:
+    used = {(module, name) for module in MODULES for name in private_names(module)}
+    assert used == PRIVATE
 
 
 @pytest.mark.parametrize("module", MODULES)

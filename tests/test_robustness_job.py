@@ -16,14 +16,13 @@ from rich.console import Console
 from fakeface_bench.cli.tables import print_robustness
 from fakeface_bench.config import RobustnessConfig
 from fakeface_bench.data.corruptions import CONDITIONS, pictures_of
-from fakeface_bench.data.decode import load_image
 from fakeface_bench.data.seen import SeenImages
 from fakeface_bench.jobs import robustness as job
 from fakeface_bench.jobs.robustness import RobustnessOutcome, corrupted_scores, run_robustness
 from fakeface_bench.jobs.test_sets import whole_set
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
 from fakeface_bench.support.errors import DataError, ModelError, UsageError
-from tests.conftest import RecordedProgress
+from tests.conftest import RecordedProgress, load_image
 from tests.freeze.frozen import assert_frozen
 from tests.freeze.run_names import names_of_run
 from tests.serving.small_model import log_model

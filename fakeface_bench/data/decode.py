@@ -279,15 +279,6 @@ def reencoded(image: Image.Image, quality: int) -> Image.Image:
         return encoded.convert("RGB")
 
 
-def load_image(path: Path, size: int, fit: str, jpeg_quality: int = 0) -> npt.NDArray[np.uint8]:
-    """Read one file as the network sees it: uint8 RGB of shape (size, size, 3).
-
-    Raises:
-        DataError: If the file cannot be decoded; the message names it.
-    """
-    return seen_pixels(_decoded(path), size, fit, jpeg_quality)
-
-
 def seen_pixels(
     image: Image.Image, size: int, fit: str, jpeg_quality: int = 0
 ) -> npt.NDArray[np.uint8]:
@@ -341,13 +332,6 @@ def spare_pixels(source: IO[bytes], size: int, fit: str, side: int) -> tuple[int
         width, height = reversed(image.size) if turned else image.size
     width, height = fitted_size(width, height, size, fit)
     return min(height, side) - size, min(width, side) - size
-
-
-def _decoded(path: Path) -> Image.Image:
-    try:
-        return decode_bytes(path)
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
 
 
 #: A smaller share of a class is not what it can be told by.

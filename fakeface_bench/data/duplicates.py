@@ -35,7 +35,7 @@ SEARCH_VERSION = 1
 _LOW_SIDE = 8
 _LOW_BITS = 12
 #: Hashes compared at once: their differences stay in a core's cache.
-_ROWS, _COLUMNS = 16, 4096
+ROWS, _COLUMNS = 16, 4096
 #: Of a picture with more close copies further pairs are left out where others connect them.
 MOST_PAIRS = 32
 #: Pairs whose colours are compared at once, some 25 MB.
@@ -99,7 +99,7 @@ def similar_pairs(signatures: npt.NDArray[np.uint8], progress: Progress) -> Simi
         _words(signatures[:, :HASH_BYTES]),
         _words(signatures[:, HASH_BYTES : 2 * HASH_BYTES]),
     )
-    starts = range(0, len(signatures), _ROWS)
+    starts = range(0, len(signatures), ROWS)
     found = [np.empty((0, 4), np.int32)]
     with (
         progress.stage("comparing images", len(signatures), "images") as advance,
@@ -107,7 +107,7 @@ def similar_pairs(signatures: npt.NDArray[np.uint8], progress: Progress) -> Simi
     ):
         for start, pairs in zip(starts, pool.map(search.pairs_from, starts), strict=True):
             found.append(pairs)
-            advance(min(_ROWS, len(signatures) - start))
+            advance(min(ROWS, len(signatures) - start))
     first, second, distance, mirrored = np.concatenate(found).T
     return SimilarPairs(
         first.astype(np.int64),
@@ -115,6 +115,24 @@ def similar_pairs(signatures: npt.NDArray[np.uint8], progress: Progress) -> Simi
         distance.astype(np.uint16),
         mirrored.astype(np.bool_),
     )
+
+
+def near_rows(ours: Words, theirs: Words, most_bits: int) -> Iterator[tuple[Numbers, Numbers]]:
+    """Yield row numbers of the pairs of hashes that differ in at most so many bits.
+
+    Args:
+        ours: Hashes as words of 64 bits, shape (few, words).
+        theirs: What each of them is compared with, shape (n, words).
+        most_bits: Of a pair.
+    """
+    for column in range(0, len(theirs), _COLUMNS):
+        others = theirs[column : column + _COLUMNS]
+        distance = np.bitwise_count(ours[:, :1] ^ others[:, 0])
+        for word in range(1, ours.shape[1]):
+            further = np.bitwise_count(ours[:, word, None] ^ others[:, word])
+            distance = np.add(distance, further, dtype=np.uint16)
+        first, second = np.nonzero(distance <= most_bits)
+        yield first, second + column
 
 
 def _words(hashes: npt.NDArray[np.uint8]) -> Words:
@@ -141,10 +159,10 @@ class _Search:
         """
         found = [np.empty((0, 4), np.int32)]
         for mirrored, compared in ((0, self.hashes), (1, self.mirrors)):
-            rows = compared[start : start + _ROWS, 0]
-            for first, second in _low_candidates(rows, start, self.hashes[:, 0]):
+            low = compared[start : start + ROWS, :1]
+            for first, second in near_rows(low, self.hashes[start:, :1], _LOW_BITS):
                 later = first < second
-                found.append(self._same(first[later], second[later], mirrored))
+                found.append(self._same(first[later] + start, second[later] + start, mirrored))
         pairs = np.concatenate(found)
         pairs = pairs[np.lexsort((pairs[:, 3], pairs[:, 1], pairs[:, 0]))]
         new = np.any(np.diff(pairs[:, :2], axis=0, prepend=-1), axis=1)
@@ -180,14 +198,6 @@ class _Search:
         columns = (first, second, distance, np.full(len(first), mirrored))
         close = np.stack(columns, axis=1).astype(np.int32)[near]
         return np.asarray(close[_same_picture(close, self.signatures)])
-
-
-def _low_candidates(low: Words, start: int, others: Words) -> Iterator[tuple[Numbers, Numbers]]:
-    """Yield row numbers of pairs whose lowest frequencies differ by few bits."""
-    for column in range(start, len(others), _COLUMNS):
-        differ = np.bitwise_count(low[:, None] ^ others[None, column : column + _COLUMNS])
-        first, second = np.nonzero(differ <= _LOW_BITS)
-        yield first + start, second + column
 
 
 def _same_picture(close: Numbers, signatures: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fakeface_bench.data.duplicates import ROWS, near_rows
 from fakeface_bench.data.facts import HASH_BYTES
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.support.errors import ModelError, shortened
@@ -24,8 +25,6 @@ SEEN_FILE = "seen.npz"
 #: benchmarks/generalise.py measures how near pictures of unlike faces come.
 SIMILAR_BITS = 32
 _DIGEST_BYTES = 32
-#: Hashes compared at once, some 50 MB.
-_ELEMENTS_AT_ONCE = 6_000_000
 
 Bytes = npt.NDArray[np.uint8]
 BoolArray = npt.NDArray[np.bool_]
@@ -97,11 +96,10 @@ class SeenImages:
         packed = np.frombuffer(b"".join(signatures.iloc[shown]), np.uint8).reshape(len(shown), -1)
         both = [_words(packed[:, start : start + HASH_BYTES]) for start in (0, HASH_BYTES)]
         seen = _words(self.hashes)
-        at_once = max(1, _ELEMENTS_AT_ONCE // len(seen))
-        for start in range(0, len(shown), at_once):
-            some = slice(start, start + at_once)
-            near = [_nearest(words[some], seen) <= SIMILAR_BITS for words in both]
-            found[shown[some]] = near[0] | near[1]
+        for start in range(0, len(shown), ROWS):
+            for words in both:
+                for rows, _ in near_rows(words[start : start + ROWS], seen, SIMILAR_BITS):
+                    found[shown[start + rows]] = True
         return found
 
 
@@ -134,11 +132,3 @@ def _as_text(digests: Bytes) -> set[str]:
 
 def _words(hashes: Bytes) -> npt.NDArray[np.uint64]:
     return np.ascontiguousarray(hashes).view(np.uint64)
-
-
-def _nearest(ours: npt.NDArray[np.uint64], seen: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint16]:
-    """Return in how many bits each hash differs from the nearest one that was seen."""
-    distance = np.zeros((len(ours), len(seen)), np.uint16)
-    for word in range(ours.shape[1]):
-        distance += np.bitwise_count(ours[:, word, None] ^ seen[None, :, word])
-    return np.asarray(distance.min(axis=1))

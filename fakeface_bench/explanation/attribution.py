@@ -35,34 +35,37 @@ class Step:
     """One call of a layer or operation.
 
     Attributes:
-        node: Keras's record of the call, which holds its arguments.
+        operation: The layer or operation that is called.
+        given: Its arguments, positional and by name, with symbolic tensors.
+        made: What it made of them, symbolic.
         reads: Numbers of the values that are its tensors, in the order of the arguments.
         writes: Numbers of the values it makes.
     """
 
-    node: Any
+    operation: Any
+    given: tuple[Any, Any]
+    made: Any
     reads: tuple[int, ...]
     writes: tuple[int, ...]
-
-    @property
-    def operation(self) -> Any:
-        """The layer or operation that is called."""
-        return self.node.operation
 
     @property
     def rounds(self) -> bool:
         """Whether it only rounds to float16, as the cache of features does."""
         is_layer = isinstance(self.operation, keras.layers.Layer)
-        before = [tensor.dtype for tensor in self.node.input_tensors]
-        return not is_layer and before == ["float32"] and self.node.outputs[0].dtype == "float16"
+        before = [tensor.dtype for tensor in _tensors(self.given)]
+        return not is_layer and before == ["float32"] and self.made.dtype == "float16"
 
     def run(self, values: Sequence[Any]) -> list[Any]:
         """Call it on tensors in place of the symbolic ones, as for prediction."""
         if self.rounds:
             return [_rounded(values[0])]
-        symbols = {id(t): v for t, v in zip(self.node.input_tensors, values, strict=True)}
-        args, kwargs = self.node.arguments.fill_in(symbols)
+        tensors = {id(t): v for t, v in zip(_tensors(self.given), values, strict=True)}
+        args, kwargs = keras.tree.map_structure(lambda x: tensors.get(id(x), x), self.given)
         return list(keras.tree.flatten(self.operation(*args, **kwargs)))
+
+
+def _tensors(nested: Any) -> list[Any]:
+    return [x for x in keras.tree.flatten(nested) if isinstance(x, keras.KerasTensor)]
 
 
 @dataclass(frozen=True)
@@ -109,33 +112,43 @@ class FlatGraph:
 
 
 def flat_graph(model: keras.Model) -> FlatGraph:
-    """Take a functional model of one input and one output apart."""
+    """Take a functional model of one input and one output apart.
+
+    Keras tells of a model's calls only to whoever clones it, so it is, on the same layers.
+    """
     steps: list[Step] = []
     shapes = [tuple(model.inputs[0].shape)]
+    numbers: dict[int, int] = {}
+    kept: list[Any] = []  # while their ids count
 
-    def inline(function: Any, given: Sequence[int]) -> list[int]:
-        numbers = {id(t): n for t, n in zip(function.inputs, given, strict=True)}
-        for node in _calls(function):
-            reads = [numbers[id(tensor)] for tensor in node.input_tensors]
-            if isinstance(node.operation, keras.Function):
-                made = inline(node.operation, reads)
-            else:
-                made = list(range(len(shapes), len(shapes) + len(node.outputs)))
-                shapes.extend(tuple(tensor.shape) for tensor in node.outputs)
-                steps.append(Step(node, tuple(reads), tuple(made)))
-            numbers.update({id(t): n for t, n in zip(node.outputs, made, strict=True)})
-        return [numbers[id(tensor)] for tensor in function.outputs]
+    def name(tensors: Any, values: Sequence[int]) -> None:
+        kept.append(tensors)
+        numbers.update({id(t): n for t, n in zip(_tensors(tensors), values, strict=True)})
+
+    def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
+        made = operation(*args, **kwargs)
+        reads = [numbers[id(tensor)] for tensor in _tensors((args, kwargs))]
+        if isinstance(operation, keras.Function):
+            writes = inline(operation, reads)
+        else:
+            writes = list(range(len(shapes), len(shapes) + len(_tensors(made))))
+            shapes.extend(tuple(tensor.shape) for tensor in _tensors(made))
+            steps.append(Step(operation, (args, kwargs), made, tuple(reads), tuple(writes)))
+        name(made, writes)
+        return made
+
+    def inline(nested: keras.Model, given: Sequence[int]) -> list[int]:
+        inputs = keras.tree.map_structure(
+            lambda t: keras.Input(batch_shape=t.shape, dtype=t.dtype), nested.input
+        )
+        name(inputs, given)
+        clone = keras.models.clone_model(
+            nested, inputs, clone_function=lambda layer: layer, call_function=call
+        )
+        return [numbers[id(tensor)] for tensor in clone.outputs]
 
     (output,) = inline(model, [PIXELS])
     return FlatGraph(tuple(steps), tuple(shapes), output)
-
-
-def _calls(function: Any) -> list[Any]:
-    """Return a model's calls in the order in which Keras itself runs them."""
-    by_depth = function._nodes_by_depth
-    return [
-        n for depth in sorted(by_depth, reverse=True) for n in by_depth[depth] if not n.is_input
-    ]
 
 
 def _rounded(values: Any) -> Any:
@@ -362,13 +375,6 @@ def _gains(cut: CutDetector, maps: Sequence[tf.Tensor], number: int) -> tf.Tenso
 
 #: Places a side at which two maps are compared; they are smooth in between.
 _PLACES = 56
-
-
-@contextmanager
-def shuffled_head(model: keras.Model, seed: int) -> Iterator[None]:
-    """Shuffle the weights of a detector's Dense layers for the time of the block."""
-    with _shuffled(cut_detector(model), seed):
-        yield
 
 
 def head_dependence(model: keras.Model, pixels: npt.NDArray[Any], seed: int = 0) -> float:

@@ -37,7 +37,7 @@ def models_let_go() -> Iterator[None]:
         yield
     finally:
         for name in set(gradient_registry.list()) - before:
-            del gradient_registry._registry[name]  # there is no public way
+            del gradient_registry._registry[name]  # no public method takes one back
         gc.collect()
         gc.unfreeze()
 

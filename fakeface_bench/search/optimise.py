@@ -13,13 +13,13 @@ from fakeface_bench.features.engine import models_let_go
 from fakeface_bench.records.study import EpochRecord, SearchRecord, TrialRecord
 from fakeface_bench.search.space import Space, suggest
 from fakeface_bench.search.storage import (
+    Study,
     ask,
     claim,
     fail_dead,
     failed_by_itself,
     finished_trials,
     given_up,
-    has_options,
     heartbeat,
     keep_config,
     keep_epochs,
@@ -42,7 +42,7 @@ from fakeface_bench.training.fit import fit
 from fakeface_bench.training.networks import FitTask
 
 
-def search_record(study: optuna.Study) -> SearchRecord:
+def search_record(study: Study) -> SearchRecord:
     """Return what a study holds.
 
     Raises:
@@ -62,7 +62,7 @@ def best_trial(trials: Sequence[TrialRecord]) -> TrialRecord | None:
     return max(complete, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)
 
 
-def _importances(study: optuna.Study, complete: int) -> Mapping[str, float]:
+def _importances(study: Study, complete: int) -> Mapping[str, float]:
     """Return the importance of each option; empty where too few trials tell."""
     values = {trial.value for trial in study.get_trials(states=[TrialState.COMPLETE])}
     if complete < 4 or len(values) < 2:
@@ -119,7 +119,7 @@ class SearchTask:
 
 
 def optimise(
-    study: optuna.Study, task: SearchTask, listener: TrialListener, progress: Progress
+    study: Study, task: SearchTask, listener: TrialListener, progress: Progress
 ) -> SearchRecord:
     """Run trials until the study holds as many as asked for.
 
@@ -157,10 +157,10 @@ def optimise(
     return search_record(study)
 
 
-def _begin_trial(study: optuna.Study, task: SearchTask) -> tuple[optuna.Trial, str] | None:
+def _begin_trial(study: Study, task: SearchTask) -> tuple[optuna.Trial, str] | None:
     """Start a trial and return it with its uid; None where those that run now may suffice."""
     with turn(study):
-        fail_dead(study, has_options, anew=False)
+        fail_dead(study, anew=False)
         trials = study.get_trials(deepcopy=False)  # at one moment: others end theirs meanwhile
         if _count(trials, *_USEFUL, TrialState.RUNNING) >= task.trials:
             return None
@@ -189,7 +189,7 @@ def _counted(trials: Sequence[FrozenTrial], left: Sequence[int]) -> int:
 
 
 def _run_trial(
-    study: optuna.Study, trial: optuna.Trial, uid: str, task: SearchTask, listener: TrialListener
+    study: Study, trial: optuna.Trial, uid: str, task: SearchTask, listener: TrialListener
 ) -> TrialRecord:
     config = suggest(trial, task.space)
     keep_config(trial, config)
@@ -210,7 +210,7 @@ def _run_trial(
     value: float | None = None
     state = TrialState.COMPLETE
     try:
-        with heartbeat(trial), as_interruption():
+        with heartbeat(study, trial), as_interruption():
             _, fitted = fit(task.fit, config, on_epoch)
         value = fitted.best.val_roc_auc
     except optuna.TrialPruned:
@@ -232,7 +232,7 @@ def _run_trial(
     return ended
 
 
-def _forget_all_but_the_best(study: optuna.Study, task: FitTask) -> None:
+def _forget_all_but_the_best(study: Study, task: FitTask) -> None:
     """Delete what ended trials could be gone on from; the refit loads the best one's.
 
     What a killed trial left is kept for the one that repeats it.

@@ -8,14 +8,13 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import optuna
 from filelock import FileLock
-from optuna import Study as Study
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
-from optuna.storages import fail_stale_trials
+from optuna.storages import RDBStorage, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -50,6 +49,30 @@ _FIXED = "fixed_params"
 _LOCK_KEY = int.from_bytes(hashlib.sha256(b"fakeface_bench").digest()[:7], "big")
 
 
+class Study(optuna.Study):
+    """Optuna's study in a database that is waited for while it is away.
+
+    Attributes:
+        storage: Of the study.
+        watched: The same study as Optuna opens it, which knows whose heart has stopped.
+    """
+
+    def __init__(self, name: str, storage: PatientStorage) -> None:
+        super().__init__(name, storage)
+        self.storage = storage
+        self.watched = optuna.load_study(study_name=name, storage=storage.database)
+
+    def record_heartbeat(self, trial: optuna.Trial) -> None:
+        """Say that a trial's process lives."""
+        self.storage.record_heartbeat(self.study_name, trial.number)
+
+    def fail_stale_trials(self) -> None:
+        """Mark trials failed whose process has not said for long that it lives."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            patiently(self.storage.url, fail_stale_trials)(self.watched)
+
+
 @contextmanager
 def opening(url: str) -> Iterator[None]:
     """Let one process at a time through that opens, or creates, the studies of a storage.
@@ -69,10 +92,10 @@ def opening(url: str) -> Iterator[None]:
         engine.dispose()
 
 
-def turn(study: optuna.Study) -> AbstractContextManager[object]:
+def turn(study: Study) -> AbstractContextManager[object]:
     """Let one process of a study at a time through the block; a dead one holds up nobody."""
-    storage = _storage(study)
-    return _lock(storage.url, patiently(storage.url, lambda: _locked_connection(storage.engine)))
+    url, engine = study.storage.url, study.storage.database.engine
+    return _lock(url, patiently(url, lambda: _locked_connection(engine)))
 
 
 def _lock(url: str, connect: Callable[[], Connection]) -> AbstractContextManager[object]:
@@ -109,39 +132,25 @@ def _locked_connection(engine: Engine) -> Connection:
     return connection
 
 
-def _storage(study: optuna.Study) -> PatientStorage:
-    """Return what `open_study` opened; Optuna has put its cache in front of it."""
-    return cast(PatientStorage, cast(Any, study._storage)._backend)
-
-
-def ask(study: optuna.Study) -> optuna.Trial:
+def ask(study: Study) -> optuna.Trial:
     """Start a trial whose heart beats in the block of `heartbeat`, not by Optuna's own loop."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Heartbeat of storage is supposed")
-        trial = study.ask()
-    # Before anybody claims it: of a trial without a heartbeat nobody would miss one.
-    cast(Any, trial.storage).record_heartbeat(trial._trial_id)
+    trial = study.ask()
+    study.record_heartbeat(trial)  # before anybody claims it: else nobody would miss one
     return trial
 
 
-def claim_process(trial: optuna.Trial) -> None:
-    """Write down which process runs a trial, so that its death can be told."""
-    trial.set_user_attr(_PROCESS, this_process())
-
-
 @contextmanager
-def heartbeat(trial: optuna.Trial) -> Iterator[None]:
+def heartbeat(study: Study, trial: optuna.Trial) -> Iterator[None]:
     """Say again and again, while the block runs, that a trial's process lives."""
     ended = threading.Event()
-    storage = cast(Any, trial.storage)
 
     def beat() -> None:
         while not ended.wait(HEARTBEAT_SECONDS):
             try:
-                storage.record_heartbeat(trial._trial_id)
+                study.record_heartbeat(trial)
             except FakefaceError as error:  # the trial itself will meet it, and tell it
                 logging.getLogger(__name__).debug("no heartbeat: %s", error)
-        storage.remove_session()
+        study.storage.remove_session()
 
     thread = threading.Thread(target=beat, daemon=True, name="heartbeat")
     thread.start()
@@ -151,12 +160,11 @@ def heartbeat(trial: optuna.Trial) -> Iterator[None]:
         ended.set()
 
 
-def fail_dead(study: optuna.Study, has_options: Callable[[FrozenTrial], bool], anew: bool) -> None:
+def fail_dead(study: Study, anew: bool) -> None:
     """Mark trials failed whose process has died, and put their options up to be run again.
 
     Args:
         study: In a turn of this process.
-        has_options: Whether all options of a trial are known.
         anew: Whether somebody starts the study anew: every trial is then run again. Where other
             processes of the study meet a dead one, it is repeated once, for its options might
             kill them all.
@@ -166,18 +174,19 @@ def fail_dead(study: optuna.Study, has_options: Callable[[FrozenTrial], bool], a
         process = trial.user_attrs.get(_PROCESS)
         if process is None or is_dead(process):
             study.tell(trial.number, state=TrialState.FAIL)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        fail_stale_trials(study)
+    study.fail_stale_trials()
     numbers = {trial.number for trial in running}
     for trial in study.get_trials(states=[TrialState.FAIL]):
         if trial.number in numbers:
-            _repeat(study, trial, has_options(trial), anew)
+            _repeat(study, trial, anew)
 
 
-def _repeat(study: optuna.Study, trial: FrozenTrial, complete: bool, anew: bool) -> None:
+# Not by Optuna's RetryHeartbeatStaleTrialCallback, which was tried: it hands on what the dead
+# trial wrote down (uid, epochs), fixes the options that it had drawn, so that the sampler draws the
+# others from other random numbers than an undisturbed study's, and does not tell what it gives up.
+def _repeat(study: optuna.Study, trial: FrozenTrial, anew: bool) -> None:
     repeated = int(trial.user_attrs.get(_REPEATED, 0))
-    options = trial.params if complete else trial.system_attrs.get(_FIXED, {})
+    options = trial.params if has_options(trial) else trial.system_attrs.get(_FIXED, {})
     if repeated >= REPEATS and not anew:
         study.set_user_attr(_GIVEN_UP, [*given_up(study), trial.number])
     elif options:  # else the sampler draws them again
@@ -236,22 +245,22 @@ def open_study(storage: str, name: str, definition: Mapping[str, Any]) -> Study:
     if kept != (asked := json.loads(json.dumps(dict(definition)))):
         raise StudyError(_differs(name, kept, asked))
     with turn(study):
-        fail_dead(study, has_options, anew=True)
+        fail_dead(study, anew=True)
     return study
 
 
 def _open(storage: str, name: str, definition: Mapping[str, Any]) -> Study:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        database = PatientStorage(
+        database = RDBStorage(
             storage,
             engine_options(storage),
             heartbeat_interval=HEARTBEAT_SECONDS,
             grace_period=GRACE_SECONDS,
         )
-    study = optuna.create_study(
-        storage=database, study_name=name, direction="maximize", load_if_exists=True
-    )
+    patient = PatientStorage(database)
+    optuna.create_study(storage=patient, study_name=name, direction="maximize", load_if_exists=True)
+    study = Study(name, patient)
     if _DEFINITION not in study.user_attrs:
         study.set_user_attr(_UID, uuid4().hex)
         study.set_user_attr(_DEFINITION, dict(definition))
@@ -290,10 +299,10 @@ def keep_precision(study: Study, precision: str) -> str:
 
 
 def claim(trial: optuna.Trial) -> str:
-    """Write down which process runs a trial, and give it a uid; return that."""
+    """Give a trial a uid, and write down which process runs it, so that its death can be told."""
     uid = uuid4().hex
     trial.set_user_attr(_UID, uid)
-    claim_process(trial)
+    trial.set_user_attr(_PROCESS, this_process())
     return uid
 
 

@@ -127,7 +127,7 @@ class TrackedRun:
             name=name,
             digest=digest[:_DIGEST_DIGITS],
         )
-        self.outbox.send(Input(self.run_id, dict(dataset._to_mlflow_entity()), context))
+        self.outbox.send(Input(self.run_id, dataset.to_dict(), context))
 
     def log_folder(self, folder: Path) -> None:
         """Log every file of a folder as an artifact, under the same names."""

@@ -286,13 +286,24 @@ def detector_parts(detector: keras.Model) -> DetectorParts | None:
     Args:
         detector: From pixels to the probability of fake.
     """
-    for layer in detector.layers:
-        if isinstance(layer, keras.Model) and _is_frozen(layer.output):
-            # Keras keeps the tensors of a call with the called layer; the names come sorted.
-            made = layer._inbound_nodes[-1].output_tensors
-            names = keras.tree.flatten({name: name for name in layer.output})
-            return DetectorParts(layer, keras.Model(made, detector.output), tuple(names))
-    return None
+    found = [x for x in detector.layers if isinstance(x, keras.Model) and _is_frozen(x.output)]
+    if not found:
+        return None
+    arrays: dict[str, Any] = {}
+
+    def call(layer: Any, *given: Any, **options: Any) -> Any:
+        made = layer(*given, **options)
+        if layer is found[0]:
+            arrays.update(made)
+        return made
+
+    # A clone of the same layers: Keras tells what a layer made in a model in no other way.
+    clone = keras.models.clone_model(
+        detector, clone_function=lambda layer: layer, call_function=call
+    )
+    names = tuple(sorted(arrays))
+    head = keras.Model([arrays[name] for name in names], clone.output)
+    return DetectorParts(found[0], head, names)
 
 
 def _is_frozen(outputs: object) -> bool:

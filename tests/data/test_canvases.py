@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fakeface_bench.data.decode import fit_image, fitted_size, load_image
+from fakeface_bench.data.decode import fit_image, fitted_size
 from fakeface_bench.data.pictures import DecodedOnDemand, Pictures, canvas_side
 from fakeface_bench.support.errors import DataError
+from tests.conftest import load_image
 
 SIZE = 28
 SIDE = canvas_side(SIZE)

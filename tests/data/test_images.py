@@ -11,8 +11,9 @@ from PIL import Image
 
 from fakeface_bench.config import FITS
 from fakeface_bench.data import decode
-from fakeface_bench.data.decode import decode_bytes, fit_image, load_image
+from fakeface_bench.data.decode import decode_bytes, fit_image
 from fakeface_bench.support.errors import DataError
+from tests.conftest import load_image
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -16,8 +16,6 @@ import pytest
 from PIL import Image
 
 from fakeface_bench.data import kaggle
-from fakeface_bench.data import kaggle as archive_module
-from fakeface_bench.data import kaggle as kaggle_client
 from fakeface_bench.data.catalogue import dataset_named
 from fakeface_bench.data.dataset import Dataset
 from fakeface_bench.data.kaggle import fetch_kaggle
@@ -178,7 +176,7 @@ def test_a_download_cut_half_way_resumes_there(
 def test_a_silent_server_counts_as_cut(
     server: KaggleServer, progress: RecordedProgress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kaggle_client, "TIMEOUTS", (5.0, 0.1))
+    monkeypatch.setattr(kaggle, "TIMEOUTS", (5.0, 0.1))
     server.cuts, server.stall_seconds = [0.5], 0.4
     folder = fetch_kaggle(ROW, progress)
     assert len(list(folder.rglob("*.png"))) == 2 * IMAGES
@@ -318,12 +316,14 @@ def test_no_room_for_the_archive_is_told_before_it_is_written(
 def test_no_room_for_the_images_keeps_the_archive(
     server: KaggleServer, hub: Path, progress: RecordedProgress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    check_room = kaggle.check_room
+
+    def more_for_the_images(needed_bytes: int, folder: Path) -> None:
+        check_room(needed_bytes + 10**6 * (folder.name == str(VERSION)), folder)
+
     with monkeypatch.context() as full:
         disk_with(full, len(ARCHIVE))
-        check_room = kaggle.check_room
-        full.setattr(
-            kaggle, "check_room", lambda needed, folder: check_room(needed + 10**6, folder)
-        )
+        full.setattr(kaggle, "check_room", more_for_the_images)
         assert f"{VERSION} needs " in refused(progress)
     assert files_below(hub) == [f"{VERSION}.archive"]
     server.asked.clear()
@@ -335,7 +335,7 @@ def disk_with(monkeypatch: pytest.MonkeyPatch, free_bytes: int) -> None:
     class Usage:
         free = free_bytes
 
-    monkeypatch.setattr(archive_module.shutil, "disk_usage", lambda folder: Usage)
+    monkeypatch.setattr(kaggle.shutil, "disk_usage", lambda folder: Usage)
 
 
 def test_a_disk_that_fills_while_unpacking_keeps_the_archive_alone(
@@ -371,7 +371,7 @@ def test_what_differs_from_the_row_is_a_warning_and_no_more(
 def test_kagglehub_is_left_as_it_was(server: KaggleServer, progress: RecordedProgress) -> None:
     from kagglehub import clients, http_resolver
 
-    # The names that kaggle_client replaces; a release of kagglehub without them fails here.
+    # The names that are replaced; a release of kagglehub without them fails here.
     def names() -> tuple[object, ...]:
         return (
             clients.tqdm,

@@ -16,7 +16,6 @@ from fakeface_bench.config import FITS
 from fakeface_bench.data import pictures as canvases
 from fakeface_bench.data import pictures as pixels
 from fakeface_bench.data.array_store import CachedArrays
-from fakeface_bench.data.decode import load_image
 from fakeface_bench.data.pictures import (
     Pictures,
     cached_pixels,
@@ -25,6 +24,7 @@ from fakeface_bench.data.pictures import (
     stream_rows,
 )
 from fakeface_bench.support.errors import DataError
+from tests.conftest import load_image
 
 IMAGES = 23
 SIZE = 32

@@ -16,7 +16,6 @@ from fakeface_bench.backbones.building import build_backbone
 from fakeface_bench.backbones.catalogue import architecture_named
 from fakeface_bench.backbones.weights import Weights, resolve_weights
 from fakeface_bench.data.array_store import CachedArrays
-from fakeface_bench.data.decode import load_image
 from fakeface_bench.data.index import ImageIndex, build_index
 from fakeface_bench.data.selection import select_files
 from fakeface_bench.data.sources import Source
@@ -31,7 +30,7 @@ from fakeface_bench.features.engine import (
 from fakeface_bench.features.samples import SplitArrays
 from fakeface_bench.features.source import BackboneSource, FeatureSource, LoggedSource
 from fakeface_bench.features.store import cached_features
-from tests.conftest import RecordedProgress, shared
+from tests.conftest import RecordedProgress, load_image, shared
 
 SIZE = 96
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fakeface_bench.data.decode import MAX_PIXELS, fit_image, load_image
+from fakeface_bench.data.decode import MAX_PIXELS, fit_image
 from fakeface_bench.serving.pictures import PixelBudget, read_picture
 from fakeface_bench.support.errors import DataError, NotAnImageError
+from tests.conftest import load_image
 from tests.serving.drawn import drawn, encoded, every_kind, text
 
 SIZE = 96

@@ -15,7 +15,6 @@ from sklearn.linear_model import LogisticRegression
 
 from fakeface_bench.analysis.results import results_of
 from fakeface_bench.config import RegisterConfig
-from fakeface_bench.data.decode import load_image
 from fakeface_bench.records.study import Finding, Registration
 from fakeface_bench.report.saved_study import write_predictions, write_study_json
 from fakeface_bench.report.study_report import write_costs
@@ -26,7 +25,7 @@ from fakeface_bench.study import register as register_module
 from fakeface_bench.study.register import _described, run_registration
 from fakeface_bench.support.errors import ModelError, UsageError
 from fakeface_bench.tracking.registry import MAX_DESCRIPTION, Version
-from tests.conftest import RecordedProgress
+from tests.conftest import RecordedProgress, load_image
 from tests.freeze.frozen import assert_frozen
 from tests.freeze.run_names import names_of_run
 from tests.report.compared_studies import calls, labels, ledger
