@@ -69,8 +69,10 @@ def measured(files: list[Path], weights: str, seed: int) -> Iterator[tuple[str, 
     from fakeface_bench.backbones.building import build_backbone
     from fakeface_bench.backbones.catalogue import architecture_named
     from fakeface_bench.backbones.weights import resolve_weights
-    from fakeface_bench.data.decode import common_quality, decode_bytes, fit_image, reencoded
-    from fakeface_bench.features.engine import feature_model, frozen_graph
+    from fakeface_bench.data.compression import common_quality
+    from fakeface_bench.data.decode import decode_bytes, fit_image, reencoded
+    from fakeface_bench.features.engine import frozen_graph
+    from fakeface_bench.features.pooling import feature_model
 
     row = architecture_named(MODEL)
     backbone = build_backbone(row, SIZE, resolve_weights(weights, row, seed))

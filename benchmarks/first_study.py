@@ -89,7 +89,8 @@ def extraction_rates(model: str, rounds: int) -> dict[str, float]:
     from fakeface_bench.backbones.building import build_backbone
     from fakeface_bench.backbones.catalogue import architecture_named
     from fakeface_bench.backbones.weights import Weights
-    from fakeface_bench.features.engine import feature_model, frozen_graph
+    from fakeface_bench.features.engine import frozen_graph
+    from fakeface_bench.features.pooling import feature_model
 
     backbone = build_backbone(architecture_named(model), SIZE, Weights("random"))
     last = keras.Model(backbone.inputs[0], [backbone.outputs[-1]])

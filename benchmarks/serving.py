@@ -59,7 +59,7 @@ def log_small_model(weights: str, example: Path, folder: Path) -> str:
     from fakeface_bench.config import HeadConfig
     from fakeface_bench.data.decode import decode_bytes, seen_pixels
     from fakeface_bench.data.seen import SeenImages
-    from fakeface_bench.features.engine import feature_model
+    from fakeface_bench.features.pooling import feature_model
     from fakeface_bench.features.samples import Samples
     from fakeface_bench.serving.classifier import DetectorFacts
     from fakeface_bench.support.disk import draft_folder

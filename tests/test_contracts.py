@@ -20,7 +20,7 @@ from fakeface_bench.backbones.weights import Weights
 from fakeface_bench.config import HeadConfig
 from fakeface_bench.data.catalogue import DATASETS
 from fakeface_bench.evaluation.metrics import METRICS, score_metrics
-from fakeface_bench.features.engine import feature_model, layout_of
+from fakeface_bench.features.pooling import feature_model, layout_of
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.training.head import Calibration
 from fakeface_bench.training.losses import LOSSES, Loss, accuracy_metric

@@ -10,12 +10,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fakeface_bench.data.decode import (
-    common_quality,
-    more_compressed,
-    quality_of,
-    reencoded,
-)
+from fakeface_bench.data.compression import common_quality, more_compressed, quality_of
+from fakeface_bench.data.decode import reencoded
 from fakeface_bench.evaluation.metrics import roc_auc
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.transfer import Bias

@@ -22,13 +22,8 @@ from fakeface_bench.backbones.cut import CutBackbone
 from fakeface_bench.data.array_store import cached_arrays, content_key, kept_facts
 from fakeface_bench.data.decode import DECODER
 from fakeface_bench.data.pictures import STREAM_BATCH, Pictures, stream_images
-from fakeface_bench.features.engine import (
-    Extract,
-    boundary_scale,
-    feature_model,
-    frozen_graph,
-    layout_of,
-)
+from fakeface_bench.features.engine import Extract, frozen_graph
+from fakeface_bench.features.pooling import boundary_scale, feature_model, layout_of
 from fakeface_bench.support.disk import cache_folder
 from fakeface_bench.support.machine import machine_facts
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from fakeface_bench.analysis.results import Results, results_of
 from fakeface_bench.config import UNTOUCHED, StudyConfig
-from fakeface_bench.data.decode import more_compressed
+from fakeface_bench.data.compression import more_compressed
 from fakeface_bench.evaluation.paired import paired_effect
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import (

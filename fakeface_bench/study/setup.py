@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fakeface_bench.config import CLASS_NAMES, FIGURES_VERSION, equalising_quality
 from fakeface_bench.data.audit import Audit
-from fakeface_bench.data.decode import common_quality, more_compressed
+from fakeface_bench.data.compression import common_quality, more_compressed
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.pictures import Pictures
 from fakeface_bench.evaluation.metrics import roc_auc

@@ -17,7 +17,7 @@ from keras import ops
 from fakeface_bench.backbones.building import build_scratch_network
 from fakeface_bench.backbones.catalogue import Architecture
 from fakeface_bench.config import AUGMENTS, HeadConfig
-from fakeface_bench.features.engine import feature_model, layout_of, pool_blocks, pool_last_2x2
+from fakeface_bench.features.pooling import feature_model, layout_of, pool_blocks, pool_last_2x2
 from fakeface_bench.features.samples import EVERYTHING, Part, Samples
 from fakeface_bench.records.study import EpochRecord, FloatArray, LabelArray
 from fakeface_bench.training.head import Calibration, head_logits, probability

@@ -10,7 +10,7 @@ from keras import ops
 
 from fakeface_bench.backbones.cut import CutBackbone
 from fakeface_bench.config import AUGMENTS, HeadConfig
-from fakeface_bench.features.engine import (
+from fakeface_bench.features.pooling import (
     FeatureLayout,
     block_scales,
     boundary_scale,

@@ -20,7 +20,7 @@ from fakeface_bench.explanation.attribution import (
     map_evidence,
     read_maps,
 )
-from fakeface_bench.features.engine import feature_model, to_float16
+from fakeface_bench.features.pooling import feature_model, to_float16
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.training.head import Calibration, probability
 from fakeface_bench.training.networks import FrozenNetwork, ScratchNetwork

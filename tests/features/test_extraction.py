@@ -20,7 +20,7 @@ from fakeface_bench.data.index import ImageIndex, build_index
 from fakeface_bench.data.selection import select_files
 from fakeface_bench.data.sources import Source
 from fakeface_bench.data.survey import survey_sources
-from fakeface_bench.features.engine import (
+from fakeface_bench.features.pooling import (
     STATISTICS,
     FeatureLayout,
     feature_model,

@@ -12,7 +12,7 @@ from fakeface_bench.backbones.building import build_backbone
 from fakeface_bench.backbones.catalogue import architecture_named
 from fakeface_bench.backbones.weights import Weights
 from fakeface_bench.evaluation.metrics import roc_auc
-from fakeface_bench.features.engine import layout_of
+from fakeface_bench.features.pooling import layout_of
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.search.optimise import SearchTask, TrialListener, optimise
 from fakeface_bench.search.space import Space

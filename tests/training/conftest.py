@@ -13,7 +13,7 @@ from fakeface_bench.backbones.fine_tuning import unfrozen_part
 from fakeface_bench.backbones.weights import Weights
 from fakeface_bench.config import HeadConfig, TrialConfig, TuningConfig
 from fakeface_bench.evaluation.metrics import roc_auc
-from fakeface_bench.features.engine import feature_model
+from fakeface_bench.features.pooling import feature_model
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.training.networks import FitTask
 from fakeface_bench.training.tuned import TunedNetwork

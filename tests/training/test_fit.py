@@ -14,7 +14,7 @@ from fakeface_bench.backbones.weights import Weights
 from fakeface_bench.config import HeadConfig, TrialConfig
 from fakeface_bench.evaluation.detector import predict_margins, train_detector
 from fakeface_bench.evaluation.metrics import roc_auc
-from fakeface_bench.features.engine import layout_of
+from fakeface_bench.features.pooling import layout_of
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.records.study import EpochRecord
 from fakeface_bench.training.batches import forward_of

@@ -1,0 +1,157 @@
+"""Pools maps over their positions, in one place for extraction, training and serving."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from fakeface_bench.backbones.cut import CutBackbone
+
+#: Statistics of each block, in the order in which they are stored.
+STATISTICS = ("avg", "std", "max")
+#: The 2×2-max-pooled last map is kept up to this many values an image (24 KiB in float16).
+MAX2X2_LIMIT = 12_288
+#: Largest finite float16; larger values are clipped to it.
+FLOAT16_MAX = 65_504.0
+#: Keeps the gradient of the standard deviation finite where a channel is constant.
+VARIANCE_FLOOR = 1e-12
+_PROBE_IMAGES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureLayout:
+    """Where the pooled values of a backbone lie in its feature arrays.
+
+    Attributes:
+        channels: Of each block, the last map at the end.
+        max2x2_width: Values of the flattened, 2×2-max-pooled last map; 0 where it is too large
+            to keep.
+    """
+
+    channels: tuple[int, ...]
+    max2x2_width: int
+
+    @property
+    def pooled_width(self) -> int:
+        """Width of the array `pooled`: block after block, statistic after statistic."""
+        return self.width_below(len(self.channels))
+
+    def width_below(self, block: int) -> int:
+        """Width of that part of `pooled` which the first `block` blocks fill."""
+        return len(STATISTICS) * sum(self.channels[:block])
+
+    def columns(self, features: str, statistics: Sequence[str]) -> list[slice]:
+        """Return the columns of `pooled` that hold some statistics of the last or all blocks."""
+        blocks = range(len(self.channels)) if features == "all_blocks" else [len(self.channels) - 1]
+        slices: list[slice] = []
+        for block in blocks:
+            start = self.width_below(block)
+            for number, statistic in enumerate(STATISTICS):
+                if statistic in statistics:
+                    first = start + number * self.channels[block]
+                    slices.append(slice(first, first + self.channels[block]))
+        return slices
+
+
+def layout_of(maps: Sequence[Any]) -> FeatureLayout:
+    """Return the layout for a backbone's maps, each of shape (n, height, width, channels)."""
+    _, height, width, channels = maps[-1].shape
+    flat = -(-height // 2) * -(-width // 2) * channels
+    return FeatureLayout(
+        channels=tuple(int(m.shape[-1]) for m in maps),
+        max2x2_width=int(flat) if flat <= MAX2X2_LIMIT else 0,
+    )
+
+
+def block_scales(backbone: keras.Model) -> tuple[float, ...]:
+    """Return a power of two for each map of a model that brings its pooled values near 1.
+
+    Activations differ by many orders of magnitude between networks and depths (a random
+    MobileNetV3 falls below float16's smallest number half-way, VGG comes near its largest), and
+    float16 holds three digits only near 1. The factors follow from the weights alone: a fixed
+    noise picture at four contrasts is sent through the backbone.
+    """
+    shape = (1, *backbone.inputs[0].shape[1:])
+    noise = np.random.default_rng(0).uniform(-1, 1, shape)
+    contrasts = np.linspace(16, 127, _PROBE_IMAGES).reshape(-1, 1, 1, 1)
+    maps = backbone((127.5 + contrasts * noise).astype(np.float32), training=False)
+    largest = [float(ops.max(ops.abs(block))) for block in keras.tree.flatten(maps)]
+    return tuple(float(2.0 ** -np.round(np.log2(peak))) if peak else 1.0 for peak in largest)
+
+
+def pool_blocks(maps: Sequence[Any], scales: Sequence[float]) -> Any:
+    """Pool every map as average, standard deviation and maximum; shape (n, pooled_width)."""
+    pooled = []
+    for block, scale in zip(maps, scales, strict=True):
+        average = ops.mean(block, axis=(1, 2), keepdims=True)
+        variance = ops.mean(ops.square(block - average), axis=(1, 2)) * scale**2
+        deviation = ops.sqrt(variance + VARIANCE_FLOOR)
+        peak = ops.max(block, axis=(1, 2))
+        pooled += [ops.squeeze(average, axis=(1, 2)) * scale, deviation, peak * scale]
+    return ops.concatenate(pooled, axis=-1)
+
+
+def pool_last_2x2(last: Any, scale: float) -> Any:
+    """Max-pool a map by 2×2 and flatten it; shape (n, max2x2_width)."""
+    pooled = keras.layers.MaxPooling2D(2, padding="same")(last)
+    return keras.layers.Flatten()(pooled) * scale
+
+
+def to_float16(values: Any) -> Any:
+    """Round to float16, clipping what it cannot hold.
+
+    Serving rounds as the cache did, so that both see the same features.
+    """
+    return ops.cast(ops.clip(values, -FLOAT16_MAX, FLOAT16_MAX), "float16")
+
+
+def feature_model(backbone: keras.Model, cut: CutBackbone | None = None) -> keras.Model:
+    """Return the model from pixels to the float16 feature arrays, `pooled` and `max2x2`.
+
+    With a cut there is a third, `boundary`: its map, flattened. One pass gives all of them.
+    """
+    if cut is None or cut.below is None:
+        pixels, maps, outputs = backbone.inputs[0], list(backbone.outputs), {}
+    else:
+        pixels = cut.below.inputs[0]
+        *lower, entry = cut.below.outputs
+        maps = [*lower, *keras.tree.flatten(cut.above(entry))]
+        outputs = {"boundary": flat_boundary(cut, entry)}
+    layout = layout_of(maps)
+    scales = block_scales(backbone)
+    outputs["pooled"] = to_float16(pool_blocks(maps, scales))
+    if layout.max2x2_width:
+        outputs["max2x2"] = to_float16(pool_last_2x2(maps[-1], scales[-1]))
+    return keras.Model(pixels, outputs, name=f"{backbone.name}_features")
+
+
+def lower_features(cut: CutBackbone, scales: Sequence[float]) -> keras.Model:
+    """Return the model from pixels to what lies below a cut: `boundary`, and `pooled` so far.
+
+    Args:
+        cut: Not at the input.
+        scales: Of the backbone's blocks.
+    """
+    if cut.below is None:
+        raise ValueError("nothing lies below a cut at the input")
+    *lower, entry = cut.below.outputs
+    outputs = {"boundary": flat_boundary(cut, entry)}
+    if lower:
+        outputs["pooled"] = to_float16(pool_blocks(lower, scales[: len(lower)]))
+    return keras.Model(cut.below.inputs[0], outputs, name=f"{cut.below.name}_features")
+
+
+def flat_boundary(cut: CutBackbone, entry: Any) -> Any:
+    """Flatten the map at a cut, in float16 and scaled to be near 1."""
+    return to_float16(keras.layers.Flatten()(entry) * boundary_scale(cut))
+
+
+def boundary_scale(cut: CutBackbone) -> float:
+    """Return the power of two by which the map at a cut is kept larger."""
+    if cut.below is None:
+        return 1.0
+    (scale,) = block_scales(keras.Model(cut.below.inputs[0], cut.below.outputs[-1]))
+    return scale
