@@ -47,8 +47,7 @@ def measure_epoch(faces: str, model: str, how: str) -> dict[str, float]:
     from fakeface_bench.resolve import make_plan
     from fakeface_bench.study.inputs import feature_source, map_inputs, pixel_inputs, read_features
     from fakeface_bench.training.fit import fit
-    from fakeface_bench.training.networks import FitTask
-    from fakeface_bench.training.tuned import TunedNetwork
+    from fakeface_bench.training.networks import FitTask, TunedNetwork
 
     spec = "all" if how == "all" else "last_block"
     config = StudyConfig(

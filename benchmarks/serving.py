@@ -198,7 +198,7 @@ def offline_ways(files: Sequence[Path], weights: str, store: str) -> dict[str, C
     from fakeface_bench.backbones.catalogue import architecture_named
     from fakeface_bench.backbones.weights import resolve_weights
     from fakeface_bench.cli.console import ConsoleProgress
-    from fakeface_bench.cli.predictions import row_writer
+    from fakeface_bench.cli.output import row_writer
     from fakeface_bench.features.source import BackboneSource
     from fakeface_bench.features.store import extract_to
     from fakeface_bench.jobs.predict import load_classifier, predict_files

@@ -509,7 +509,7 @@ class SuiteConfig(Request):
         return listed(self.models)
 
 
-#: How predictions are told: see `cli.predictions`.
+#: How predictions are told: see `cli.output`.
 PREDICTION_FORMS = ("table", "csv", "jsonl")
 
 

@@ -24,9 +24,14 @@ from fakeface_bench.features.pooling import feature_model, layout_of
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.training.head import Calibration
 from fakeface_bench.training.losses import LOSSES, Loss, accuracy_metric
-from fakeface_bench.training.networks import FrozenNetwork, Network, ScratchNetwork, detector_parts
+from fakeface_bench.training.networks import (
+    FrozenNetwork,
+    Network,
+    ScratchNetwork,
+    TunedNetwork,
+    detector_parts,
+)
 from fakeface_bench.training.poolings import ACTIVATIONS, FEATURES, POOLINGS
-from fakeface_bench.training.tuned import TunedNetwork
 
 #: Small enough to be quick, large enough for every row (Xception needs 71).
 SIZE = 80

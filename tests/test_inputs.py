@@ -16,8 +16,7 @@ from fakeface_bench.resolve import make_plan
 from fakeface_bench.study import inputs as module
 from fakeface_bench.study.inputs import GB, Inputs, cache_budget, prepare_inputs
 from fakeface_bench.study.setup import prepare_subject
-from fakeface_bench.training.networks import FrozenNetwork
-from fakeface_bench.training.tuned import TunedNetwork
+from fakeface_bench.training.networks import FrozenNetwork, TunedNetwork
 from tests.conftest import RecordedProgress, load_image
 
 SIZE = 64

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fakeface_bench.cli.predictions import COLUMNS, row_writer, rows_stream
+from fakeface_bench.cli.output import COLUMNS, row_writer, rows_stream
 from fakeface_bench.data.listing import named_files
 from fakeface_bench.jobs.predict import load_classifier, predict_files
 from fakeface_bench.records.explanation import Prediction, PredictionCounts

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageFilter
 from rich.console import Console
 
-from fakeface_bench.cli.tables import print_robustness
+from fakeface_bench.cli.output import print_robustness
 from fakeface_bench.config import RobustnessConfig
 from fakeface_bench.data.corruptions import CONDITIONS, pictures_of
 from fakeface_bench.data.seen import SeenImages

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from fakeface_bench.cli.tables import print_evaluation, print_generalisation
+from fakeface_bench.cli.output import print_evaluation, print_generalisation
 from fakeface_bench.config import EvaluateConfig, GeneraliseConfig, StudyConfig
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.synthetic.dataset import write_synthetic

@@ -38,7 +38,7 @@ def run(asked: "Checked[StudyConfig]", progress: "ConsoleProgress") -> None:
     A study that is finished is told with its figures, and nothing is run; with more trials it is
     topped up.
     """
-    from fakeface_bench.cli.tables import print_finished, print_outcome
+    from fakeface_bench.cli.output import print_finished, print_outcome
     from fakeface_bench.study.find_or_run import look_back
 
     before = look_back(asked, progress)
@@ -111,7 +111,7 @@ def predict(asked: "Checked[PredictConfig]", progress: "ConsoleProgress") -> Non
     Rows go to standard output, all else to standard error. The exit code is 3 where files could
     not be read; their rows say why.
     """
-    from fakeface_bench.cli.predictions import (
+    from fakeface_bench.cli.output import (
         RowsAsProgress,
         abandon_standard_output,
         row_writer,
@@ -183,7 +183,7 @@ def evaluate(asked: "Checked[EvaluateConfig]", progress: "ConsoleProgress") -> N
     from fakeface_bench.support.machine import start_tensorflow
 
     start_tensorflow()
-    from fakeface_bench.cli.tables import print_evaluation
+    from fakeface_bench.cli.output import print_evaluation
     from fakeface_bench.jobs.evaluate import run_evaluation
 
     print_evaluation(run_evaluation(asked, progress), progress.console)
@@ -199,7 +199,7 @@ def generalise(asked: "Checked[GeneraliseConfig]", progress: "ConsoleProgress") 
     from fakeface_bench.support.machine import start_tensorflow
 
     start_tensorflow()
-    from fakeface_bench.cli.tables import print_generalisation
+    from fakeface_bench.cli.output import print_generalisation
     from fakeface_bench.jobs.transfer import run_generalisation
 
     outcome = run_generalisation(asked, progress)
@@ -218,7 +218,7 @@ def robustness(asked: "Checked[RobustnessConfig]", progress: "ConsoleProgress") 
     from fakeface_bench.support.machine import start_tensorflow
 
     start_tensorflow()
-    from fakeface_bench.cli.tables import print_robustness
+    from fakeface_bench.cli.output import print_robustness
     from fakeface_bench.jobs.robustness import run_robustness
 
     print_robustness(run_robustness(asked, progress), progress.console)

@@ -37,8 +37,13 @@ from fakeface_bench.resolve import Plan
 from fakeface_bench.support.disk import cache_folder
 from fakeface_bench.support.machine import gpus
 from fakeface_bench.support.progress import Progress
-from fakeface_bench.training.networks import FrozenNetwork, Network, ScratchNetwork, TrainedNetwork
-from fakeface_bench.training.tuned import TunedNetwork
+from fakeface_bench.training.networks import (
+    FrozenNetwork,
+    Network,
+    ScratchNetwork,
+    TrainedNetwork,
+    TunedNetwork,
+)
 
 #: From rows of the index to their features.
 ReadFeatures = Callable[[pd.DataFrame], SplitArrays]

@@ -23,9 +23,8 @@ from fakeface_bench.explanation.attribution import (
 from fakeface_bench.features.pooling import feature_model, to_float16
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.training.head import Calibration, probability
-from fakeface_bench.training.networks import FrozenNetwork, ScratchNetwork
+from fakeface_bench.training.networks import FrozenNetwork, ScratchNetwork, TunedNetwork
 from fakeface_bench.training.poolings import POOLINGS
-from fakeface_bench.training.tuned import TunedNetwork
 
 SIZE = 64
 ROW = architecture_named("mobilenetv3_small")

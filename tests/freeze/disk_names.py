@@ -38,8 +38,7 @@ from fakeface_bench.tracking.logged_model import LogModel
 from fakeface_bench.tracking.outbox import studies_file, unsent_folder
 from fakeface_bench.tracking.succession import Succession
 from fakeface_bench.training.checkpoint import checkpoint_file
-from fakeface_bench.training.networks import FitTask, FrozenNetwork
-from fakeface_bench.training.tuned import TunedNetwork
+from fakeface_bench.training.networks import FitTask, FrozenNetwork, TunedNetwork
 from tests.conftest import RecordedProgress
 
 #: What some names hold the version of.

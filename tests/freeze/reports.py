@@ -15,12 +15,12 @@ from rich.console import Console
 from fakeface_bench.analysis.comparison import compare_studies
 from fakeface_bench.analysis.results import results_of
 from fakeface_bench.cli.console import print_audit, print_comparison, print_registration
-from fakeface_bench.cli.predictions import row_writer
-from fakeface_bench.cli.tables import (
+from fakeface_bench.cli.output import (
     print_evaluation,
     print_generalisation,
     print_outcome,
     print_robustness,
+    row_writer,
 )
 from fakeface_bench.config import PREDICTION_FORMS
 from fakeface_bench.data.audit import Audit

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from fakeface_bench.data.corruptions import CONDITIONS
-from fakeface_bench.evaluation.robustness import CorruptedScores, robustness_of
+from fakeface_bench.jobs.robustness import CorruptedScores, robustness_of
 from fakeface_bench.records.study import LabelArray
 from fakeface_bench.records.transfer import Overlap, Robustness, TrainedModel
 

@@ -15,8 +15,7 @@ from fakeface_bench.config import HeadConfig, TrialConfig, TuningConfig
 from fakeface_bench.evaluation.metrics import roc_auc
 from fakeface_bench.features.pooling import feature_model
 from fakeface_bench.features.samples import Samples
-from fakeface_bench.training.networks import FitTask
-from fakeface_bench.training.tuned import TunedNetwork
+from fakeface_bench.training.networks import FitTask, TunedNetwork
 
 SIZE = 48
 ROW = architecture_named("mobilenetv3_small")

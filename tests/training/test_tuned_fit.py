@@ -26,8 +26,7 @@ from fakeface_bench.training.checkpoint import checkpoint_file, forget_fit
 from fakeface_bench.training.epochs import PATIENCE
 from fakeface_bench.training.fit import as_served, fit
 from fakeface_bench.training.head import Calibration
-from fakeface_bench.training.networks import FitTask, ScratchNetwork
-from fakeface_bench.training.tuned import TunedNetwork
+from fakeface_bench.training.networks import FitTask, ScratchNetwork, TunedNetwork
 from tests.reliability.small_disk import fill, small_disk
 from tests.training.conftest import CONFIG, ROW, SIZE, Workbench, pictures
 

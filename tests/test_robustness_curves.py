@@ -7,7 +7,7 @@ import pytest
 
 from fakeface_bench.data.corruptions import CONDITIONS, CORRUPTIONS
 from fakeface_bench.evaluation.metrics import roc_auc
-from fakeface_bench.evaluation.robustness import CorruptedScores, robustness_of
+from fakeface_bench.jobs.robustness import CorruptedScores, robustness_of
 from fakeface_bench.records.transfer import ModelRobustness
 from tests.report.corrupted_models import STRENGTHS, corrupted, labels
 
