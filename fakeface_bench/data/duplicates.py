@@ -8,7 +8,7 @@ different faces, all seen from the front, none comes near both bounds.
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,15 @@ import numpy as np
 import numpy.typing as npt
 
 from fakeface_bench.data.array_store import cached_arrays, content_key
-from fakeface_bench.data.facts import HASH_BYTES, HASH_SIDE, SIGNATURE_BYTES
+from fakeface_bench.data.facts import (
+    HASH_BYTES,
+    HASH_SIDE,
+    ROWS,
+    SIGNATURE_BYTES,
+    Numbers,
+    Words,
+    near_rows,
+)
 from fakeface_bench.support.disk import cache_folder
 from fakeface_bench.support.progress import Progress
 
@@ -34,15 +42,10 @@ SEARCH_VERSION = 1
 #: spares most of the work. Copies within `SIMILAR_BITS` differ in them by 11 at most, measured.
 _LOW_SIDE = 8
 _LOW_BITS = 12
-#: Hashes compared at once: their differences stay in a core's cache.
-ROWS, _COLUMNS = 16, 4096
 #: Of a picture with more close copies further pairs are left out where others connect them.
 MOST_PAIRS = 32
 #: Pairs whose colours are compared at once, some 25 MB.
 _PAIRS_AT_ONCE = 8192
-
-Words = npt.NDArray[np.uint64]
-Numbers = npt.NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,24 +118,6 @@ def similar_pairs(signatures: npt.NDArray[np.uint8], progress: Progress) -> Simi
         distance.astype(np.uint16),
         mirrored.astype(np.bool_),
     )
-
-
-def near_rows(ours: Words, theirs: Words, most_bits: int) -> Iterator[tuple[Numbers, Numbers]]:
-    """Yield row numbers of the pairs of hashes that differ in at most so many bits.
-
-    Args:
-        ours: Hashes as words of 64 bits, shape (few, words).
-        theirs: What each of them is compared with, shape (n, words).
-        most_bits: Of a pair.
-    """
-    for column in range(0, len(theirs), _COLUMNS):
-        others = theirs[column : column + _COLUMNS]
-        distance = np.bitwise_count(ours[:, :1] ^ others[:, 0])
-        for word in range(1, ours.shape[1]):
-            further = np.bitwise_count(ours[:, word, None] ^ others[:, word])
-            distance = np.add(distance, further, dtype=np.uint16)
-        first, second = np.nonzero(distance <= most_bits)
-        yield first, second + column
 
 
 def _words(hashes: npt.NDArray[np.uint8]) -> Words:

@@ -4,13 +4,14 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import imagehash
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from PIL import Image, ImageOps, JpegImagePlugin
 
@@ -39,6 +40,29 @@ SIGNATURE_BYTES = 2 * HASH_BYTES + 3 * THUMBNAIL_SIDE**2
 _HASHED_SIDE = 4 * HASH_SIDE
 #: Below this standard deviation of its grey values an image shows nothing: all such look alike.
 _LEAST_CONTRAST = 2.0
+#: Hashes compared at once: their differences stay in a core's cache.
+ROWS, _COLUMNS = 16, 4096
+
+Words = npt.NDArray[np.uint64]
+Numbers = npt.NDArray[np.signedinteger[Any]]
+
+
+def near_rows(ours: Words, theirs: Words, most_bits: int) -> Iterator[tuple[Numbers, Numbers]]:
+    """Yield row numbers of the pairs of hashes that differ in at most so many bits.
+
+    Args:
+        ours: Hashes as words of 64 bits, shape (few, words).
+        theirs: What each of them is compared with, shape (n, words).
+        most_bits: Of a pair.
+    """
+    for column in range(0, len(theirs), _COLUMNS):
+        others = theirs[column : column + _COLUMNS]
+        distance = np.bitwise_count(ours[:, :1] ^ others[:, 0])
+        for word in range(1, ours.shape[1]):
+            further = np.bitwise_count(ours[:, word, None] ^ others[:, word])
+            distance = np.add(distance, further, dtype=np.uint16)
+        first, second = np.nonzero(distance <= most_bits)
+        yield first, second + column
 
 
 def signature(image: Image.Image) -> bytes:

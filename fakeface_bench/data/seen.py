@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fakeface_bench.data.duplicates import ROWS, near_rows
-from fakeface_bench.data.facts import HASH_BYTES
+from fakeface_bench.data.facts import HASH_BYTES, ROWS, near_rows
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.support.errors import ModelError, shortened
 
