@@ -139,6 +139,7 @@ def places(cache: Path, patch: pytest.MonkeyPatch) -> dict[str, str]:
             root = Path.cwd() if path.is_relative_to(Path.cwd()) else Path()
             root = cache if path.is_relative_to(cache) else root
             found[f"{what} of {uri}"] = path.relative_to(root).as_posix()
+    patch.delenv("MLFLOW_TRACKING_URI")  # there is no such store
     return found
 
 
