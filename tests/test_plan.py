@@ -7,7 +7,7 @@ import pytest
 
 from fakeface_bench.config import StudyConfig
 from fakeface_bench.resolve import make_plan
-from tests.architectures.test_weights import SMALL, mobilenet, saved
+from tests.backbones.test_weights import SMALL, mobilenet, saved
 
 ASKED = StudyConfig(model="mobilenetv3_small", weights="imagenet")
 

@@ -1,6 +1,7 @@
 """MLproject, the command line, conda.yaml and README say the same, and what README says runs."""
 
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -205,3 +206,9 @@ def test_links_in_the_documents_lead_somewhere() -> None:
     for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs/architecture.md"):
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_drawing_of_the_rooms_is_that_of_the_code() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    drawn = runpy.run_path(str(ROOT / "docs" / "rooms.py"))
+    assert page == drawn["renewed"](page), "python docs/rooms.py draws them anew"

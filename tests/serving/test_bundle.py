@@ -24,7 +24,7 @@ from fakeface_bench.tracking.model_files import detector_folder, is_detector
 from fakeface_bench.tracking.model_source import fetched_model
 from tests.serving.drawn import drawn, encoded, text
 from tests.serving.small_model import SIZE, LoggedModel
-from tests.test_backend import settings_of_another
+from tests.support.test_backend import settings_of_another
 
 PACKAGE = Path(fakeface_bench.__file__).parent
 REQUIRED = ("mlflow", "keras", "tensorflow", "numpy", "pandas", "pillow")

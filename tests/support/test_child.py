@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 #: Writes a line for each signal it gets, and ends in its own time.
 CHILD = """
 import signal, sys, time
