@@ -26,7 +26,10 @@ from fakeface_bench.records.study import ECE_BINS, TIER_PART, FloatArray, LabelA
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One row of `METRICS`.
+    """One row of `METRICS`: all that a further metric takes.
+
+    Its interval comes from resamples, one after another; `evaluation.bootstrap.WeightedFigures`
+    computes those that are known there in all resamples at once.
 
     Attributes:
         title: One line for `fakeface-bench list`.
@@ -39,6 +42,13 @@ class Metric:
     greater_is_better: bool
     of_labels: Callable[[LabelArray, LabelArray], float] | None = None
     of_scores: Callable[[LabelArray, FloatArray], float] | None = None
+
+    def of(self, y_true: LabelArray, y_score: FloatArray, threshold: float) -> float:
+        """Return its value; see `score_metrics`."""
+        if self.of_labels is not None:
+            return float(self.of_labels(y_true, (y_score >= threshold).astype(np.uint8)))
+        assert self.of_scores is not None
+        return float(self.of_scores(y_true, y_score))
 
 
 def expected_calibration_error(y_true: LabelArray, y_score: FloatArray) -> float:
@@ -134,14 +144,7 @@ def score_metrics(y_true: LabelArray, y_score: FloatArray, threshold: float) -> 
         y_score: Probability of fake, within 0 and 1, shape (n,).
         threshold: Score from which an image is called fake.
     """
-    y_pred = (y_score >= threshold).astype(np.uint8)
-    figures = {}
-    for key, row in METRICS.items():
-        if row.of_labels is not None:
-            figures[key] = float(row.of_labels(y_true, y_pred))
-        elif row.of_scores is not None:
-            figures[key] = float(row.of_scores(y_true, y_score))
-    return figures
+    return {key: row.of(y_true, y_score, threshold) for key, row in METRICS.items()}
 
 
 def roc_auc(y_true: LabelArray, y_score: FloatArray) -> float:
@@ -243,11 +246,17 @@ def _shares(y_true: LabelArray, called_fake: npt.NDArray[np.bool_]) -> dict[str,
 def _resampled(
     y_true: LabelArray, y_score: FloatArray, threshold: float, seed: int
 ) -> Mapping[str, FloatArray]:
-    """Return every figure in each resample, by key, shape (1000,)."""
+    """Return every metric in each resample, by key, shape (1000,)."""
     weighted = WeightedFigures(y_true, y_score, threshold)
-    portions = [
-        weighted.figures(resamples.counts) for resamples in stratified_resamples(y_true, seed)
-    ]
+    portions = []
+    for resamples in stratified_resamples(y_true, seed):
+        known = weighted.figures(resamples.counts)
+        for key in METRICS.keys() - known.keys():
+            row = METRICS[key]
+            drawn = (np.repeat(np.arange(len(y_true)), n.astype(int)) for n in resamples.counts.T)
+            values = [row.of(y_true[rows], y_score[rows], threshold) for rows in drawn]
+            known[key] = np.array(values)
+        portions.append(known)
     return joined(portions)
 
 

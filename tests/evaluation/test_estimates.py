@@ -2,10 +2,20 @@
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from sklearn import metrics as sk
 from sklearn.metrics import roc_auc_score
 
+from fakeface_bench.cli import cli
+from fakeface_bench.evaluation import metrics
 from fakeface_bench.evaluation.bootstrap import roc_auc_estimate, wilson
-from fakeface_bench.evaluation.metrics import METRICS, estimates, part_estimates, score_metrics
+from fakeface_bench.evaluation.metrics import (
+    METRICS,
+    Metric,
+    estimates,
+    part_estimates,
+    score_metrics,
+)
 from fakeface_bench.evaluation.paired import paired_effect
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import SeedScores
@@ -44,9 +54,23 @@ def test_shares_have_the_wilson_interval_and_roc_auc_that_of_resamples() -> None
     ):
         bounds = wilson(int(hits.sum()), len(hits))
         assert found[key] == Estimate(hits.mean(), bounds.low, bounds.high)
-    bounds = roc_auc_estimate(y_true, y_score)
-    assert found["roc_auc"].low == pytest.approx(bounds.low, abs=0.01)
-    assert found["roc_auc"].high == pytest.approx(bounds.high, abs=0.01)
+    assert found["roc_auc"] == roc_auc_estimate(y_true, y_score)
+
+
+def test_a_metric_is_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is measured, has an interval by the resamples that all share, and is listed."""
+    row = Metric("mean error", False, of_scores=lambda y, s: float(np.abs(s - y).mean()))
+    brier_again = Metric("as `brier`", False, of_scores=sk.brier_score_loss)
+    more = {**METRICS, "mean_error": row, "brier_again": brier_again}
+    monkeypatch.setattr(metrics, "METRICS", more)
+    y_true, y_score = scored(200, 1)
+    found = estimates(y_true, y_score, 0.4)
+    assert found["mean_error"].value == score_metrics(y_true, y_score, 0.4)["mean_error"]
+    assert inside(found["mean_error"])
+    fast, one_by_one = found["brier"], found["brier_again"]
+    assert (one_by_one.low, one_by_one.high) == pytest.approx((fast.low, fast.high))
+    listed = CliRunner().invoke(cli, ["list"])
+    assert "mean_error" in listed.output
 
 
 @pytest.mark.parametrize(("label", "key"), [(1, "recall_fake"), (0, "false_alarm_rate")])
