@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from fakeface_bench.backbones.catalogue import Architecture
@@ -22,7 +24,7 @@ from fakeface_bench.backbones.cut import CutBackbone
 from fakeface_bench.data.array_store import cached_arrays, content_key, kept_facts
 from fakeface_bench.data.decode import DECODER
 from fakeface_bench.data.pictures import STREAM_BATCH, Pictures, stream_images
-from fakeface_bench.features.engine import Extract, frozen_graph
+from fakeface_bench.features.engine import Engine, FrozenGraph
 from fakeface_bench.features.pooling import boundary_scale, feature_model, layout_of
 from fakeface_bench.support.disk import cache_folder
 from fakeface_bench.support.machine import machine_facts
@@ -65,9 +67,9 @@ class FeatureSource(ABC):
         return int(self.model.inputs[0].shape[1])
 
     @cached_property
-    def extract(self) -> Extract:
-        """The model as a frozen graph, compiled at first use and kept for all splits."""
-        return frozen_graph(self.model, self.batch_size)
+    def engine(self) -> Engine:
+        """What pictures pass, made at first use and kept for all splits."""
+        return FrozenGraph(self.model, self.batch_size)
 
     @cached_property
     def network(self) -> str:
@@ -213,7 +215,7 @@ def extraction_speed(
     what = {"features": source.network, "images": digest, "batch_size": source.batch_size}
     size = source.image_size
     pictures = Pictures(files, size, source.fit, size, source.jpeg_quality, digests)
-    return _measured(what, pictures, source.batch_size, source.extract)
+    return _measured(what, pictures, source.batch_size, source.engine)
 
 
 def decoding_speed(pictures: Pictures, digest: str) -> Speed:
@@ -232,7 +234,7 @@ def _measured(
     what: Mapping[str, Any],
     pictures: Pictures,
     batch_size: int,
-    through: Callable[[tf.Tensor], object],
+    through: Callable[[npt.NDArray[np.uint8]], object],
 ) -> Speed:
     """Measure by a sample of 256 pictures.
 
@@ -250,7 +252,7 @@ def _measured(
         started = time.perf_counter()
         sample = pictures.some(islice(cycle(range(len(pictures.paths))), count))
         for batch in stream_images(sample, batch_size):
-            through(batch)
+            through(batch.numpy())
         return time.perf_counter() - started
 
     def make(draft: Path) -> Mapping[str, Any]:
