@@ -64,19 +64,18 @@ def told_apart(features: Any, labels: Any) -> list[float]:
 def measured(files: list[Path], weights: str, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield what each pair of histories comes to."""
     import pandas as pd
-    import tensorflow as tf
 
     from fakeface_bench.backbones.building import build_backbone
     from fakeface_bench.backbones.catalogue import architecture_named
     from fakeface_bench.backbones.weights import resolve_weights
     from fakeface_bench.data.compression import common_quality
     from fakeface_bench.data.decode import decode_bytes, fit_image, reencoded
-    from fakeface_bench.features.engine import frozen_graph
+    from fakeface_bench.features.engine import FrozenGraph
     from fakeface_bench.features.pooling import feature_model
 
     row = architecture_named(MODEL)
     backbone = build_backbone(row, SIZE, resolve_weights(weights, row, seed))
-    extract = frozen_graph(feature_model(backbone), 32)
+    extract = FrozenGraph(feature_model(backbone), 32)
     labels = np.random.default_rng(seed).permutation(np.arange(len(files)) % 2)
     clean = [decode_bytes(file).resize((SIDE, SIDE), Image.Resampling.LANCZOS) for file in files]
     for name, histories in HISTORIES.items():
@@ -88,7 +87,7 @@ def measured(files: list[Path], weights: str, seed: int) -> Iterator[tuple[str, 
             seen = [fit_image(reencoded(image, quality), SIZE, "crop") for image, _ in given]
             pixels = np.stack([np.asarray(image) for image in seen])
             batches = [pixels[start : start + 32] for start in range(0, len(pixels), 32)]
-            pooled = [extract(tf.constant(batch))["pooled"] for batch in batches]
+            pooled = [extract(batch)["pooled"] for batch in batches]
             features = np.concatenate(pooled).astype(np.float64)
             folds[quality] = told_apart(features, labels)
         means = {quality: round(float(np.mean(scores)), 4) for quality, scores in folds.items()}

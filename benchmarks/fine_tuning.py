@@ -40,7 +40,6 @@ PARTS = (
 
 def measure_epoch(faces: str, model: str, how: str) -> dict[str, float]:
     """Fit for a few epochs and return the time of one."""
-    from fakeface_bench.backbones.cut import cut_backbone
     from fakeface_bench.config import StudyConfig, TrialConfig, TuningConfig
     from fakeface_bench.evaluation.metrics import roc_auc
     from fakeface_bench.features.samples import SplitReader
@@ -63,7 +62,7 @@ def measure_epoch(faces: str, model: str, how: str) -> dict[str, float]:
     index = faces_index(config)
     progress = progress_on_stderr()
     source = feature_source(plan)
-    cut = cut_backbone(source.backbone, plan.architecture, plan.unfrozen)
+    cut = source.backbone.cut(plan.unfrozen)
     if how == "cut":
         inputs = map_inputs(plan, index, TunedNetwork(cut, False), source, progress)
     else:

@@ -84,27 +84,26 @@ def extraction_rates(model: str, rounds: int) -> dict[str, float]:
     """
     import keras
     import numpy as np
-    import tensorflow as tf
 
     from fakeface_bench.backbones.building import build_backbone
     from fakeface_bench.backbones.catalogue import architecture_named
     from fakeface_bench.backbones.weights import Weights
-    from fakeface_bench.features.engine import frozen_graph
+    from fakeface_bench.features.engine import FrozenGraph
     from fakeface_bench.features.pooling import feature_model
 
     backbone = build_backbone(architecture_named(model), SIZE, Weights("random"))
     last = keras.Model(backbone.inputs[0], [backbone.outputs[-1]])
     plain = keras.Model(backbone.inputs[0], feature_model(last).output["pooled"])
     pictures = np.random.default_rng(0).integers(0, 256, (IMAGES, SIZE, SIZE, 3), dtype=np.uint8)
-    batches = [tf.constant(pictures[i : i + BATCH]) for i in range(0, IMAGES, BATCH)]
+    batches = [pictures[i : i + BATCH] for i in range(0, IMAGES, BATCH)]
 
     def over(extract: Callable[[Any], Any]) -> Callable[[], None]:
         return lambda: [extract(batch) for batch in batches] and None
 
     variants: dict[str, Callable[[], Any]] = {
         "keras predict": lambda: plain.predict(pictures, batch_size=BATCH, verbose=0),
-        "extraction, last block": over(frozen_graph(feature_model(last), BATCH)),
-        "extraction, all blocks": over(frozen_graph(feature_model(backbone), BATCH)),
+        "extraction, last block": over(FrozenGraph(feature_model(last), BATCH)),
+        "extraction, all blocks": over(FrozenGraph(feature_model(backbone), BATCH)),
     }
     times: dict[str, list[float]] = {name: [] for name in variants}
     for number in range(rounds + 1):

@@ -194,7 +194,7 @@ def over_http(server: Server, bodies: Sequence[bytes], clients: int) -> int:
 
 def offline_ways(files: Sequence[Path], weights: str, store: str) -> dict[str, Callable[[], Any]]:
     """Return extraction as a study does it, and the job behind `fakeface-bench predict`."""
-    from fakeface_bench.backbones.building import build_backbone
+    from fakeface_bench.backbones.building import open_backbone
     from fakeface_bench.backbones.catalogue import architecture_named
     from fakeface_bench.backbones.weights import resolve_weights
     from fakeface_bench.cli.console import ConsoleProgress
@@ -205,8 +205,8 @@ def offline_ways(files: Sequence[Path], weights: str, store: str) -> dict[str, C
     from fakeface_bench.tracking.model_source import fetched_model
 
     architecture = architecture_named(MODEL)
-    backbone = build_backbone(architecture, SIZE, resolve_weights(weights, architecture, SEED))
-    source = BackboneSource(MODEL, "crop", BATCH, backbone=backbone, architecture=architecture)
+    backbone = open_backbone(architecture, SIZE, resolve_weights(weights, architecture, SEED))
+    source = BackboneSource(MODEL, "crop", BATCH, backbone=backbone)
     with fetched_model(ADDRESS) as folder:
         classifier = load_classifier(folder)
 

@@ -1,5 +1,6 @@
 """One contract for every row of every table: it builds, has its width, learns, saves, loads."""
 
+import json
 from pathlib import Path
 
 import keras
@@ -7,7 +8,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fakeface_bench.backbones.building import build_backbone, build_scratch_network, count_macs
+from fakeface_bench.backbones.building import (
+    Backbone,
+    build_backbone,
+    build_scratch_network,
+    count_macs,
+    open_backbone,
+)
 from fakeface_bench.backbones.catalogue import (
     ARCHITECTURES,
     PREPROCESSINGS,
@@ -22,6 +29,7 @@ from fakeface_bench.data.catalogue import DATASETS
 from fakeface_bench.evaluation.metrics import METRICS, score_metrics
 from fakeface_bench.features.pooling import feature_model, layout_of
 from fakeface_bench.features.samples import Samples
+from fakeface_bench.support.errors import UsageError
 from fakeface_bench.training.head import Calibration
 from fakeface_bench.training.losses import LOSSES, Loss, accuracy_metric
 from fakeface_bench.training.networks import (
@@ -131,11 +139,37 @@ def test_architecture_sees_the_range_it_was_made_for(architecture: Architecture)
         assert pick(prepared) == pytest.approx(expected, abs=1e-4)
 
 
+def assert_has_what_a_study_needs(backbone: Backbone, architecture: Architecture) -> None:
+    """Its size, its maps, what it is known by, its weights by value, and where it can be cut."""
+    assert backbone.image_size == SIZE
+    assert backbone.model.inputs[0].shape == (None, SIZE, SIZE, 3)
+    assert not backbone.model.trainable_weights
+    named = json.loads(json.dumps(backbone.identity))
+    assert named["architecture"] == architecture.key
+    assert named["image_size"] == SIZE
+    assert named["channels"] == [block.shape[-1] for block in backbone.model.outputs]
+    assert backbone.identity == backbone.identity
+    values, held = list(backbone.values()), backbone.model.get_weights()
+    assert sum(value.size for value in values) >= architecture.parameters
+    for value, weight in zip(values, held, strict=True):
+        np.testing.assert_array_equal(value, weight)
+    unfrozen = unfrozen_part("last_block", architecture)
+    cut = backbone.cut(unfrozen)
+    assert cut.below is not None
+    assert 0 < cut.lower_blocks < len(backbone.model.outputs)
+    assert cut.trained
+    assert cut.position == backbone.cut(unfrozen).position
+    assert backbone.cut(unfrozen_part("all", architecture)).below is None
+    with pytest.raises(UsageError, match="not 9999"):
+        backbone.cut(unfrozen_part("9999", architecture))
+
+
 @pytest.mark.parametrize("architecture", PRETRAINED, ids=lambda row: row.key)
 def test_backbone_gives_features_of_every_block(architecture: Architecture) -> None:
-    backbone = network_at(architecture, SIZE)
-    layout = layout_of(backbone.outputs)
-    outputs = feature_model(backbone)(pixels(2).astype(np.float32))
+    backbone = open_backbone(architecture, SIZE, Weights("random"))
+    assert_has_what_a_study_needs(backbone, architecture)
+    layout = layout_of(backbone.model.outputs)
+    outputs = feature_model(backbone.model)(pixels(2).astype(np.float32))
     pooled = outputs["pooled"].numpy()
     assert pooled.dtype == np.float16
     assert pooled.shape == (2, layout.pooled_width)

@@ -1,18 +1,105 @@
 """Builds a network up to its last map: pixels in, the output of every block out."""
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from math import prod
+from typing import Any, Protocol
 
 import keras
+import numpy as np
+import numpy.typing as npt
 
 from fakeface_bench.backbones.catalogue import PREPROCESSINGS, Architecture
-from fakeface_bench.backbones.cut import SCRATCH_MOMENTUM
-from fakeface_bench.backbones.weights import Weights, load_imagenet, load_weights_file
+from fakeface_bench.backbones.cut import SCRATCH_MOMENTUM, CutBackbone, cut_backbone
+from fakeface_bench.backbones.fine_tuning import Unfrozen
+from fakeface_bench.backbones.weights import (
+    Weights,
+    application_of,
+    load_imagenet,
+    load_weights_file,
+)
 from fakeface_bench.config import HeadConfig
 from fakeface_bench.support.errors import UsageError
 
 
+class Backbone(Protocol):
+    """A built network, frozen, as a study needs it, whatever library it comes from.
+
+    `tests/test_contracts.py` is what each has to pass.
+    """
+
+    @property
+    def model(self) -> keras.Model:
+        """From float32 pixels 0 to 255, preprocessing inside, to a list of its blocks' maps."""
+        ...
+
+    @property
+    def image_size(self) -> int:
+        """Side of the input in pixels."""
+        ...
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """All that its maps depend on besides the values of its weights, as JSON can hold it."""
+        ...
+
+    def values(self) -> Iterator[npt.NDArray[Any]]:
+        """Yield the values of its weights, one after another, in an order that saving keeps."""
+        ...
+
+    def cut(self, unfrozen: Unfrozen) -> CutBackbone:
+        """Cut it where its frozen part ends.
+
+        Raises:
+            UsageError: If it has no such layers to train.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ApplicationBackbone:
+    """One of `keras.applications`, as `build_backbone` makes it; a `Backbone`."""
+
+    architecture: Architecture
+    model: keras.Model
+
+    @property
+    def image_size(self) -> int:
+        """Side of the input in pixels."""
+        return int(self.model.inputs[0].shape[1])
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """The row, and the width and side that it is built at."""
+        return {
+            "architecture": self.architecture.key,
+            "preprocessing": self.architecture.preprocessing,
+            "blocks": self.architecture.blocks,
+            "channels": tuple(int(block.shape[-1]) for block in self.model.outputs),
+            "image_size": self.image_size,
+        }
+
+    def values(self) -> Iterator[npt.NDArray[Any]]:
+        """Yield the values of its weights."""
+        return (np.asarray(weight) for weight in self.model.weights)
+
+    def cut(self, unfrozen: Unfrozen) -> CutBackbone:
+        """Cut it where its frozen part ends."""
+        return cut_backbone(self.model, self.architecture, unfrozen)
+
+
+def open_backbone(architecture: Architecture, image_size: int, weights: Weights) -> Backbone:
+    """Build the backbone of a row, by the library that it comes from.
+
+    Raises:
+        UsageError: If the architecture cannot take that size.
+        WeightsError: If the weights cannot be had or do not fit.
+    """
+    return ApplicationBackbone(architecture, build_backbone(architecture, image_size, weights))
+
+
 def build_backbone(architecture: Architecture, image_size: int, weights: Weights) -> keras.Model:
-    """Build a frozen backbone, preprocessing inside.
+    """Build a frozen backbone of `keras.applications`, preprocessing inside.
 
     Its layers are not trainable, so BatchNorm keeps its statistics whatever `fit` does around it.
 
@@ -25,7 +112,7 @@ def build_backbone(architecture: Architecture, image_size: int, weights: Weights
         WeightsError: If the weights cannot be had or do not fit.
     """
     keras.utils.set_random_seed(weights.seed)
-    build = getattr(keras.applications, architecture.application)
+    build = application_of(architecture)
     shape = (image_size, image_size, 3)
     try:
         if weights.label == "imagenet":

@@ -224,6 +224,14 @@ def resolve_weights(spec: str, architecture: Architecture, seed: int) -> Weights
     return Weights(file_label(path), path=path, seed=seed)
 
 
+def application_of(architecture: Architecture) -> Callable[..., "keras.Model"]:
+    """Return what builds the network of a row; nobody else asks `keras.applications`."""
+    import keras
+
+    build: Callable[..., keras.Model] = getattr(keras.applications, architecture.application)
+    return build
+
+
 def load_imagenet(
     architecture: Architecture, build: Callable[..., "keras.Model"], shape: tuple[int, int, int]
 ) -> "keras.Model":
@@ -280,12 +288,9 @@ def _host_answers() -> bool:
 
 def _delivers(architecture: Architecture) -> bool:
     """Fetch the ImageNet weights into Keras's cache; an answering host may still refuse them."""
-    import keras
-
     side = architecture.image_size
-    build = getattr(keras.applications, architecture.application)
     try:
-        load_imagenet(architecture, build, (side, side, 3))
+        load_imagenet(architecture, application_of(architecture), (side, side, 3))
     except WeightsError:
         return False
     return True

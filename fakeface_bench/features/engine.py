@@ -1,9 +1,9 @@
-"""The engine of extraction and serving: models as frozen graphs, as fast as a machine allows."""
+"""What sends pixels through a network, in extraction and serving, as fast as a machine allows."""
 
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -38,47 +38,63 @@ def models_let_go() -> Iterator[None]:
         gc.unfreeze()
 
 
-#: From a batch to a model's outputs.
-Forward = Callable[[Any], Any]
-Extract = Callable[[tf.Tensor], dict[str, npt.NDArray[np.float16]]]
+class Engine(Protocol):
+    """From pixels to named arrays; `tests/features/test_engine.py` is what each has to pass."""
+
+    def __call__(self, images: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
+        """Return the outputs of some images by name, a row each; several threads may ask at once.
+
+        Args:
+            images: Shape (n, size, size, 3); at least one, in any number.
+        """
+        ...
 
 
-def frozen_graph(model: keras.Model, batch_size: int) -> Extract:
-    """Compile a model to one graph with its variables frozen to constants.
+class FrozenGraph:
+    """A model as one TensorFlow graph, with its variables frozen to constants; an `Engine`.
 
     Constants let TensorFlow fold BatchNorm into convolutions and lay weights out once; measured
-    on CPUs in benchmarks/first_study.py. The graph takes batches of exactly `batch_size`; a
-    smaller last one is filled up with zeros and cut again.
+    on CPUs in benchmarks/first_study.py.
 
-    Returns:
-        A function from a uint8 batch (b, size, size, 3), b ≤ batch_size, to the model's outputs by
-        name.
+    Args:
+        model: Its outputs by name, or a single one.
+        step: Images that pass at once: others are divided so, the last filled up with zeros and
+            cut again; all there are where None.
     """
-    frozen = _frozen(model, batch_size)
-    names = sorted(model.output)
 
-    def extract(images: tf.Tensor) -> dict[str, npt.NDArray[np.float16]]:
-        missing = batch_size - images.shape[0]
-        if missing:
-            images = tf.pad(images, [[0, missing], [0, 0], [0, 0], [0, 0]])
-        outputs = frozen(tf.cast(images, tf.float32))
-        return {
-            name: output.numpy()[: batch_size - missing]
-            for name, output in zip(names, outputs, strict=True)
-        }
+    def __init__(self, model: keras.Model, step: int | None = None) -> None:
+        shape = (step, *model.inputs[0].shape[1:])
+        traced = tf.function(
+            lambda pixels: model(pixels, training=False),
+            input_signature=[tf.TensorSpec(shape, tf.float32)],
+        )
+        self._step = step
+        self._forward = convert_variables_to_constants_v2(traced.get_concrete_function())
+        named = isinstance(model.output, dict)
+        self._names = sorted(model.output) if named else model.output_names
 
-    return extract
+    def __call__(self, images: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
+        """Return the outputs of some images by name."""
+        if self._step is None:
+            return self._outputs(images)
+        starts = range(0, len(images), self._step)
+        parts = [self._filled(images[start : start + self._step]) for start in starts]
+        if len(parts) == 1:
+            return parts[0]
+        return {name: np.concatenate([part[name] for part in parts]) for name in self._names}
+
+    def _filled(self, images: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
+        missing = (self._step or 0) - len(images)
+        filled = np.pad(images, [(0, missing), (0, 0), (0, 0), (0, 0)]) if missing else images
+        return {name: rows[: len(images)] for name, rows in self._outputs(filled).items()}
+
+    def _outputs(self, images: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
+        outputs = self._forward(tf.cast(images, tf.float32))
+        return {name: rows.numpy() for name, rows in zip(self._names, outputs, strict=True)}
 
 
-def frozen_forward(model: keras.Model) -> Forward:
-    """Compile a model like `frozen_graph`, for batches of any size, as fast.
-
-    Returns:
-        A function from a batch (b, size, size, 3) to the list of the model's outputs; it may be
-        called from several threads.
-    """
-    frozen = _frozen(model, None)
-    return lambda images: frozen(tf.cast(images, tf.float32))
+#: From a batch to a model's outputs.
+Forward = Callable[[Any], Any]
 
 
 def compiled_forward(model: keras.Model) -> Forward:
@@ -89,13 +105,3 @@ def compiled_forward(model: keras.Model) -> Forward:
         input_signature=[tf.TensorSpec(shape, tf.float32)],
     )
     return lambda batch: traced(tf.cast(batch, tf.float32))
-
-
-def _frozen(model: keras.Model, batch_size: int | None) -> Any:
-    shape = (batch_size, *model.inputs[0].shape[1:])
-
-    def forward(pixels: tf.Tensor) -> Any:
-        return model(pixels, training=False)
-
-    traced = tf.function(forward, input_signature=[tf.TensorSpec(shape, tf.float32)])
-    return convert_variables_to_constants_v2(traced.get_concrete_function())

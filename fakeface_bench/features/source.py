@@ -7,7 +7,7 @@ between them.
 import hashlib
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import cycle, islice
@@ -15,15 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
-from fakeface_bench.backbones.catalogue import Architecture
+from fakeface_bench.backbones.building import Backbone
 from fakeface_bench.backbones.cut import CutBackbone
 from fakeface_bench.data.array_store import cached_arrays, content_key, kept_facts
 from fakeface_bench.data.decode import DECODER
 from fakeface_bench.data.pictures import STREAM_BATCH, Pictures, stream_images
-from fakeface_bench.features.engine import Extract, frozen_graph
-from fakeface_bench.features.pooling import boundary_scale, feature_model, layout_of
+from fakeface_bench.features.engine import Engine, FrozenGraph
+from fakeface_bench.features.pooling import boundary_scale, feature_model
 from fakeface_bench.support.disk import cache_folder
 from fakeface_bench.support.machine import machine_facts
 
@@ -65,9 +67,9 @@ class FeatureSource(ABC):
         return int(self.model.inputs[0].shape[1])
 
     @cached_property
-    def extract(self) -> Extract:
-        """The model as a frozen graph, compiled at first use and kept for all splits."""
-        return frozen_graph(self.model, self.batch_size)
+    def engine(self) -> Engine:
+        """What pictures pass, made at first use and kept for all splits."""
+        return FrozenGraph(self.model, self.batch_size)
 
     @cached_property
     def network(self) -> str:
@@ -78,7 +80,7 @@ class FeatureSource(ABC):
         return content_key(
             {
                 "identity": self.identity,
-                "weights": _digest_of_values(self._weights),
+                "weights": _digest_of_values(self._values()),
                 "extractor": EXTRACTOR_VERSION,
                 "keras": keras.__version__,
                 "tensorflow": tf.__version__,
@@ -90,9 +92,8 @@ class FeatureSource(ABC):
         """Return where the features of images of these contents lie, or would."""
         return cache_folder("features") / self.network / content_key({"images": list(digests)})
 
-    @property
-    def _weights(self) -> list[Any]:
-        return list(self.model.weights)
+    def _values(self) -> Iterator[npt.NDArray[Any]]:
+        return (np.asarray(weight) for weight in self.model.weights)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,23 +102,21 @@ class BackboneSource(FeatureSource):
 
     Attributes:
         backbone: From pixels to the maps of its blocks.
-        architecture: Its row.
         cut: Where the frozen part ends, if the map there is kept too.
     """
 
-    backbone: keras.Model
-    architecture: Architecture
+    backbone: Backbone
     cut: CutBackbone | None = None
 
     @property
     def image_size(self) -> int:
         """Side of the input in pixels."""
-        return int(self.backbone.inputs[0].shape[1])
+        return self.backbone.image_size
 
     @cached_property
     def model(self) -> keras.Model:
         """From pixels to the feature arrays."""
-        return feature_model(self.backbone, self.cut)
+        return feature_model(self.backbone.model, self.cut)
 
     @property
     def identity(self) -> str:
@@ -131,18 +130,13 @@ class BackboneSource(FeatureSource):
                 ),
                 **({"mirrored": True} if self.mirrored else {}),
                 **({"jpeg_quality": self.jpeg_quality} if self.jpeg_quality else {}),
-                "architecture": self.architecture.key,
-                "preprocessing": self.architecture.preprocessing,
-                "blocks": self.architecture.blocks,
-                "channels": layout_of(self.backbone.outputs).channels,
-                "image_size": self.image_size,
+                **self.backbone.identity,
                 "fit": self.fit,
             }
         )
 
-    @property
-    def _weights(self) -> list[Any]:
-        return list(self.backbone.weights)
+    def _values(self) -> Iterator[npt.NDArray[Any]]:
+        return self.backbone.values()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,12 +162,12 @@ class LoggedSource(FeatureSource):
         return self.logged_identity
 
 
-def _digest_of_values(weights: Sequence[Any]) -> str:
+def _digest_of_values(values: Iterable[npt.NDArray[Any]]) -> str:
     """SHA-256 over shapes and values of weights, in their order, which saving a model keeps."""
     digest = hashlib.sha256()
-    for weight in weights:
-        digest.update(repr(tuple(weight.shape)).encode())
-        digest.update(weight.numpy().tobytes())
+    for value in values:
+        digest.update(repr(value.shape).encode())
+        digest.update(value.tobytes())
     return digest.hexdigest()
 
 
@@ -213,7 +207,7 @@ def extraction_speed(
     what = {"features": source.network, "images": digest, "batch_size": source.batch_size}
     size = source.image_size
     pictures = Pictures(files, size, source.fit, size, source.jpeg_quality, digests)
-    return _measured(what, pictures, source.batch_size, source.extract)
+    return _measured(what, pictures, source.batch_size, source.engine)
 
 
 def decoding_speed(pictures: Pictures, digest: str) -> Speed:
@@ -232,7 +226,7 @@ def _measured(
     what: Mapping[str, Any],
     pictures: Pictures,
     batch_size: int,
-    through: Callable[[tf.Tensor], object],
+    through: Callable[[npt.NDArray[np.uint8]], object],
 ) -> Speed:
     """Measure by a sample of 256 pictures.
 
@@ -250,7 +244,7 @@ def _measured(
         started = time.perf_counter()
         sample = pictures.some(islice(cycle(range(len(pictures.paths))), count))
         for batch in stream_images(sample, batch_size):
-            through(batch)
+            through(batch.numpy())
         return time.perf_counter() - started
 
     def make(draft: Path) -> Mapping[str, Any]:

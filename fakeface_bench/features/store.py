@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 
 from fakeface_bench.data.array_store import (
     CachedArrays,
@@ -178,6 +177,6 @@ def _stream(
         return
     with progress.stage(f"extracting features ({source.title})", len(rows), "images") as go:
         for of_batch, batch in stream_rows(pictures, rows, source.batch_size):
-            seen = tf.reverse(batch, [2]) if source.mirrored else batch
-            arrays.add(of_batch, source.extract(seen))
+            pixels = batch.numpy()
+            arrays.add(of_batch, source.engine(pixels[:, :, ::-1] if source.mirrored else pixels))
             go(len(batch))

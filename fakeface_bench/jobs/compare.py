@@ -9,7 +9,7 @@ from fakeface_bench.records.study import ComparedStudy, LeftOut
 from fakeface_bench.report.comparison_page import write_comparison_report
 from fakeface_bench.report.comparison_text import comparison_markdown
 from fakeface_bench.resolve import Asked, checked, suite_studies
-from fakeface_bench.study.find_or_run import failure_of, obtain_study
+from fakeface_bench.study.find_or_run import WantedStudy, failure_of, obtain_studies
 from fakeface_bench.study.finished import (
     Chosen,
     newest_studies,
@@ -108,11 +108,8 @@ def run_suite(asked: Asked[SuiteConfig], progress: Progress) -> SuiteOutcome:
         shared = config.study
         dataset = prepare_dataset(shared.data, shared.seed, progress, shared.classes)
         index = dataset.index(shared.limit, progress, shared.left_out)
-        results = []
-        studies = suite_studies(config)
-        for number, study in enumerate(studies, start=1):
-            progress.say(f"study {number} of {len(studies)}: {study.model}")
-            results.append(obtain_study(run, study, index, progress))
+        studies = [WantedStudy(study, index, study.model) for study in suite_studies(config)]
+        results = list(obtain_studies(run, studies, progress))
         finished = [result for result in results if isinstance(result, StudyRun)]
         failed = tuple(result for result in results if isinstance(result, LeftOut))
         failure = failure_of(failed, len(studies))

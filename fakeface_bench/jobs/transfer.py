@@ -19,7 +19,7 @@ from fakeface_bench.records.transfer import Generalisation, HoldOut, MixtureEffe
 from fakeface_bench.report.saved_study import write_set_predictions
 from fakeface_bench.report.transfer_page import generalisation_markdown, write_generalisation_report
 from fakeface_bench.resolve import Asked, checked, row_studies, test_sets
-from fakeface_bench.study.find_or_run import failure_of, obtain_study
+from fakeface_bench.study.find_or_run import WantedStudy, failure_of, obtain_studies
 from fakeface_bench.study.preparation import PreparedDataset, prepare_dataset
 from fakeface_bench.support.errors import DataError, StudyError, UsageError
 from fakeface_bench.support.progress import Progress
@@ -220,9 +220,8 @@ def _filled(run: TrackedRun, matrix: Matrix, progress: Progress) -> tuple[Genera
     """
     scored: dict[Row, list[SetScores]] = {}
     failed, unscored = [], []
-    for number, row in enumerate(matrix.rows, start=1):
-        progress.say(f"study {number} of {len(matrix.rows)}: {row.name}")
-        study = obtain_study(run, row.study, row.index, progress)
+    wanted = [WantedStudy(row.study, row.index, row.name) for row in matrix.rows]
+    for row, study in zip(matrix.rows, obtain_studies(run, wanted, progress), strict=True):
         if isinstance(study, LeftOut):
             failed.append(LeftOut(row.name, study.run_id, study.reason))
         else:

@@ -22,7 +22,7 @@ from PIL import Image
 
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.decode import DECODING_VERSION, fit_image, reencoded
-from fakeface_bench.features.engine import frozen_forward
+from fakeface_bench.features.engine import Engine, FrozenGraph
 from fakeface_bench.support.errors import DataError, ModelError, shortened
 
 NETWORK_FILE = "detector.keras"
@@ -89,7 +89,7 @@ class FaceClassifier:
         self.network = network
         self.facts = facts
         self.version = version
-        self._forward = frozen_forward(network)
+        self._engine: Engine = FrozenGraph(network)
         self._pool = ThreadPoolExecutor(os.cpu_count())
 
     @classmethod
@@ -146,7 +146,7 @@ class FaceClassifier:
         Args:
             pixels: Shape (n, side, side, 3), 0 to 255.
         """
-        (scores,) = self._forward(pixels)
+        (scores,) = self._engine(pixels).values()
         return np.asarray(scores, dtype=np.float64)[:, 0]
 
     def pixels(self, picture: Image.Image) -> npt.NDArray[np.uint8]:

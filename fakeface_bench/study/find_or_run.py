@@ -6,8 +6,8 @@ clock is a process's.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
 from fakeface_bench import __version__
@@ -25,6 +25,7 @@ from fakeface_bench.study.preparation import PreparedDataset, prepare_dataset
 from fakeface_bench.study.register import register_study
 from fakeface_bench.support.disk import draft_folder, existing_path
 from fakeface_bench.support.errors import INTERRUPTED, UsageError
+from fakeface_bench.support.executor import THIS_PROCESS, Executor, Known, Unit
 from fakeface_bench.support.processes import wait_for
 from fakeface_bench.support.progress import Advance, Progress
 from fakeface_bench.tracking.lifetime import point_adopted_run
@@ -174,38 +175,145 @@ _MAY_DIFFER = (
 )
 
 
-def obtain_study(
+@dataclass(frozen=True, slots=True)
+class WantedStudy:
+    """A study that a job needs.
+
+    Attributes:
+        study: The request.
+        index: Images that it uses.
+        name: By which it is told which of how many it is; nothing is told where empty.
+        as_long: Whether an earlier one must have searched neither less nor more.
+    """
+
+    study: StudyConfig
+    index: ImageIndex
+    name: str = ""
+    as_long: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StudyUnit:
+    """A study to run in a process of its own, which adopts the run that is open for it.
+
+    Attributes:
+        study: The request.
+        run_id: Of the run.
+        variables: Of the environment, by which the process finds the run.
+    """
+
+    study: StudyConfig
+    run_id: str
+    variables: Mapping[str, str]
+
+    def run(self) -> "StudyEnd":
+        """Run it to its end."""
+        # That it is not finished has been found out before, by what the job takes for it.
+        options = [
+            word
+            for key, value in replace(self.study, again=True).as_params().items()
+            if key != "storage"  # it may hold a password, which a command line shows to everybody
+            for word in (f"--{key.replace('_', '-')}", str(value))
+        ]
+        command = [sys.executable, "-m", "fakeface_bench", "run", *options]
+        variables = {**self.variables, STORAGE_VARIABLE: self.study.storage}
+        try:
+            code = wait_for(command, variables)
+        except OSError as error:
+            return StudyEnd(self.study.model, self.run_id, obstacle=str(error))
+        obstacle = f"its process ended with code {code}." if code else ""
+        return StudyEnd(self.study.model, self.run_id, obstacle, code == INTERRUPTED)
+
+
+@dataclass(frozen=True, slots=True)
+class StudyEnd:
+    """How a unit ended.
+
+    Attributes:
+        model: As it was asked for.
+        run_id: Of its run.
+        obstacle: Why its process failed; empty where it did not.
+        interrupted: Whether a user ended that process.
+    """
+
+    model: str
+    run_id: str
+    obstacle: str
+    interrupted: bool = False
+
+
+def obtain_studies(
     run: TrackedRun,
-    study: StudyConfig,
-    index: ImageIndex,
+    wanted: Sequence[WantedStudy],
     progress: Progress,
-    as_long: bool = False,
-) -> StudyRun | LeftOut:
-    """Return the finished study that answers a request: an earlier one, else one that is run now.
+    executor: Executor = THIS_PROCESS,
+) -> Iterator[StudyRun | LeftOut]:
+    """Yield the finished study that answers each request: an earlier one, else one that is run.
+
+    MLflow is asked and told here alone: a study's run is opened when somebody is there to run it,
+    and closed whatever happens.
 
     Args:
         run: Of the job that asks; a study that is run now hangs under it.
-        study: The request.
-        index: Images that it uses.
-        progress: Told which it is.
-        as_long: Whether an earlier one must have searched neither less nor more.
+        wanted: In the order of what is yielded.
+        progress: Told which they are.
+        executor: Runs those that are missing.
 
-    Returns:
+    Yields:
         The study, or why there is none.
     """
-    before = _finished_before(run, study, index, progress, as_long)
-    return before or _run_study(run, study, index)
+    under_way: set[str] = set()
+
+    def units() -> Iterator[Unit[StudyRun | StudyEnd]]:
+        for number, one in enumerate(wanted, start=1):
+            if one.name:
+                progress.say(f"study {number} of {len(wanted)}: {one.name}")
+            if earlier := _finished_before(run, one, progress):
+                yield Known(earlier)
+                continue
+            model = architecture_named(one.study.model).key
+            run_id = open_study_run(run, model, one.index.name)
+            under_way.add(run_id)
+            yield StudyUnit(one.study, run_id, environment_of(run_id, run.experiment_id))
+
+    try:
+        with closing(executor.results(units())) as results:
+            for ended in results:
+                if isinstance(ended, StudyRun):
+                    yield ended
+                    continue
+                under_way.remove(ended.run_id)
+                yield _settled(ended)
+    except BaseException:
+        for run_id in under_way:
+            settle_study_run(run_id, "interrupted")
+        raise
 
 
-def _finished_before(
-    run: TrackedRun, study: StudyConfig, index: ImageIndex, progress: Progress, as_long: bool
-) -> StudyRun | None:
+def obtain_study(run: TrackedRun, wanted: WantedStudy, progress: Progress) -> StudyRun | LeftOut:
+    """Return the finished study that answers one request; see `obtain_studies`."""
+    (obtained,) = obtain_studies(run, [wanted], progress)
+    return obtained
+
+
+def _settled(ended: StudyEnd) -> StudyRun | LeftOut:
+    """Return the study of a process that ended; one that failed leaves its reason."""
+    if not ended.obstacle:
+        return study_named(ended.run_id)
+    reason = settle_study_run(ended.run_id, ended.obstacle)
+    if ended.interrupted:
+        raise KeyboardInterrupt
+    return LeftOut(ended.model, ended.run_id, f"it failed: {reason}")
+
+
+def _finished_before(run: TrackedRun, wanted: WantedStudy, progress: Progress) -> StudyRun | None:
     """Return the newest finished study that answers the same request; None where there is none."""
-    for earlier in finished_studies(study, run.experiment_id):
-        same = answered(study, earlier, as_long) and is_of_images(earlier, index)
+    for earlier in finished_studies(wanted.study, run.experiment_id):
+        same = answered(wanted.study, earlier, wanted.as_long)
+        same = same and is_of_images(earlier, wanted.index)
         if same and _is_whole(earlier, progress):
-            weights = f"{earlier.weights} weights"
-            progress.say(f"{study.model} was finished before ({weights}, run {earlier.run_id})")
+            which = f"{earlier.weights} weights, run {earlier.run_id}"
+            progress.say(f"{wanted.study.model} was finished before ({which})")
             return earlier
     return None
 
@@ -259,33 +367,6 @@ def _is_whole(study: StudyRun, progress: Progress) -> bool:
         progress.warn(f"{error} It is run again.")
         return False
     return True
-
-
-def _run_study(run: TrackedRun, study: StudyConfig, index: ImageIndex) -> StudyRun | LeftOut:
-    """Run a study in a process of its own; one that fails leaves its reason."""
-    # That it is not finished has been found out here, by what this job takes for it.
-    options = [
-        word
-        for key, value in replace(study, again=True).as_params().items()
-        if key != "storage"  # it may hold a password, which a command line shows to everybody
-        for word in (f"--{key.replace('_', '-')}", str(value))
-    ]
-    command = [sys.executable, "-m", "fakeface_bench", "run", *options]
-    run_id = open_study_run(run, architecture_named(study.model).key, index.name)
-    variables = environment_of(run_id, run.experiment_id) | {STORAGE_VARIABLE: study.storage}
-    try:
-        code = wait_for(command, variables)
-    except OSError as error:
-        return LeftOut(study.model, run_id, f"it failed: {settle_study_run(run_id, str(error))}")
-    except BaseException:
-        settle_study_run(run_id, "interrupted")
-        raise
-    if code == 0:
-        return study_named(run_id)
-    reason = settle_study_run(run_id, f"its process ended with code {code}.")
-    if code == INTERRUPTED:
-        raise KeyboardInterrupt
-    return LeftOut(study.model, run_id, f"it failed: {reason}")
 
 
 def failure_of(failed: Sequence[LeftOut], studies: int) -> str:

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fakeface_bench.backbones.building import build_backbone
-from fakeface_bench.backbones.cut import cut_backbone
+from fakeface_bench.backbones.building import open_backbone
 from fakeface_bench.data.array_store import missing_bytes
 from fakeface_bench.data.augmentations import AUGMENTATIONS, augments_in_play
 from fakeface_bench.data.class_words import SPLITS
@@ -90,13 +89,13 @@ def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
     read = read_features(source, index, progress)
     if not plan.unfrozen.anything:
         return Inputs(
-            FrozenNetwork(backbone),
+            FrozenNetwork(backbone.model),
             lambda split, rows: read(rows),
             "cached features",
             source.identity,
             lambda: _speed(source, index),
         )
-    cut = cut_backbone(backbone, plan.architecture, plan.unfrozen)
+    cut = backbone.cut(plan.unfrozen)
     if cut.below is not None:
         on_map = TunedNetwork(cut, everything=False)
         inputs = map_inputs(plan, index, on_map, source, progress)
@@ -118,8 +117,7 @@ def feature_source(plan: Plan) -> BackboneSource:
     """Build the frozen backbone, and say how its features are made."""
     return BackboneSource(
         title=plan.architecture.key,
-        backbone=build_backbone(plan.architecture, plan.image_size, plan.weights),
-        architecture=plan.architecture,
+        backbone=open_backbone(plan.architecture, plan.image_size, plan.weights),
         fit=plan.config.fit,
         jpeg_quality=plan.jpeg_quality,
         batch_size=plan.config.batch_size or (GPU_BATCH if gpus() else plan.architecture.cpu_batch),

@@ -22,7 +22,7 @@ from fakeface_bench.search.optimise import SearchTask, optimise
 from fakeface_bench.search.storage import Study, finished_trials, trial_record
 from fakeface_bench.study.cost import Expenses, close_ledger
 from fakeface_bench.study.final_fit import conclude
-from fakeface_bench.study.find_or_run import obtain_study
+from fakeface_bench.study.find_or_run import WantedStudy, obtain_study
 from fakeface_bench.study.finished import read_studies
 from fakeface_bench.study.preparation import PreparedDataset
 from fakeface_bench.study.record import (
@@ -66,7 +66,7 @@ def measure_bias(
     """
     untouched = replace(plan.config, equalise=UNTOUCHED, study="", register="")
     progress.say("the same study on untouched pictures, to compare with")
-    found = obtain_study(run, untouched, subject.index, progress, as_long=True)
+    found = obtain_study(run, WantedStudy(untouched, subject.index, as_long=True), progress)
     if isinstance(found, LeftOut):
         raise StudyError(
             f"the equalised study is finished and kept (run {run.run_id}), but not the one on "

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fakeface_bench.backbones.building import build_backbone
+from fakeface_bench.backbones.building import build_backbone, open_backbone
 from fakeface_bench.backbones.catalogue import architecture_named
 from fakeface_bench.backbones.weights import Weights, resolve_weights
 from fakeface_bench.data.array_store import CachedArrays
@@ -38,8 +38,8 @@ SIZE = 96
 @pytest.fixture(scope="module")
 def source() -> BackboneSource:
     row = architecture_named("mobilenetv3_small")
-    backbone = build_backbone(row, SIZE, Weights("random"))
-    return BackboneSource(row.key, "crop", 16, backbone=backbone, architecture=row)
+    backbone = open_backbone(row, SIZE, Weights("random"))
+    return BackboneSource(row.key, "crop", 16, backbone=backbone)
 
 
 def index_of(folder: Path, progress: RecordedProgress) -> ImageIndex:
@@ -152,7 +152,7 @@ def test_a_logged_model_finds_what_its_study_extracted(
 @pytest.mark.parametrize(
     "change",
     [
-        {"backbone": 1},
+        {"weights": Weights("random", seed=1)},
         {"fit": "resize"},
         {"jpeg_quality": 75},
         {"mirrored": True},
@@ -164,9 +164,11 @@ def test_the_key_holds_all_that_features_depend_on(
     source: BackboneSource, rows: pd.DataFrame, change: dict[str, object]
 ) -> None:
     digests = list(rows["digest"])
-    if "backbone" in change:
-        other = build_backbone(source.architecture, SIZE, Weights("random", seed=1))
-        change = {"backbone": other}
+    if "weights" in change:
+        row = architecture_named("mobilenetv3_small")
+        change = {"backbone": open_backbone(row, SIZE, change["weights"])}
+    elif "architecture" in change:
+        change = {"backbone": replace(source.backbone, **change)}
     assert replace(source, **change).folder(digests) != source.folder(digests)
     assert source.folder(digests[::-1]) != source.folder(digests)
     assert replace(source, batch_size=3).folder(digests) == source.folder(digests)
@@ -219,9 +221,9 @@ def test_reference_figures_of_real_faces(progress: RecordedProgress) -> None:
         str(shared("weights/mobilenetv3_small_imagenet_notop.weights.h5")), row, 0
     )
     faces = index_of(shared("data/140k_subset"), progress)
-    backbone = build_backbone(row, 224, weights)
-    source = BackboneSource(row.key, "crop", row.cpu_batch, backbone=backbone, architecture=row)
-    layout = layout_of(source.backbone.outputs)
+    backbone = open_backbone(row, 224, weights)
+    source = BackboneSource(row.key, "crop", row.cpu_batch, backbone=backbone)
+    layout = layout_of(source.backbone.model.outputs)
     arrays, labels = {}, {}
     for split in ("train", "test"):
         part = faces.split(split).assign(path=lambda r: faces.files(r))

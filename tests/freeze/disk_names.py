@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fakeface_bench.backbones.building import build_backbone
+from fakeface_bench.backbones.building import ApplicationBackbone, build_backbone
 from fakeface_bench.backbones.catalogue import architecture_named
 from fakeface_bench.backbones.cut import cut_backbone
 from fakeface_bench.backbones.fine_tuning import unfrozen_part
@@ -158,9 +158,8 @@ class Network:
 
     def features(self) -> dict[str, str]:
         """Return what the features of a backbone are known by, whatever its weights."""
-        source = BackboneSource(
-            title="a", backbone=self.backbone, architecture=self.row, fit="crop", batch_size=4
-        )
+        backbone = ApplicationBackbone(self.row, self.backbone)
+        source = BackboneSource(title="a", backbone=backbone, fit="crop", batch_size=4)
         sources = {
             "frozen": source,
             "resized": replace(source, fit="resize"),

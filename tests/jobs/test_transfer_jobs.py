@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from fakeface_bench.jobs.transfer import (
 )
 from fakeface_bench.records.study import LeftOut
 from fakeface_bench.records.transfer import Overlap, SetScores
-from fakeface_bench.study.find_or_run import obtain_study
+from fakeface_bench.study.find_or_run import WantedStudy, obtain_study
 from fakeface_bench.study.finished import model_card_of
 from fakeface_bench.study.run import StudyOutcome
 from fakeface_bench.support.errors import DataError, UsageError
@@ -38,6 +39,7 @@ from fakeface_bench.tracking.registry import (
     detector_of,
     register_version,
 )
+from fakeface_bench.tracking.runs import TrackedRun
 from fakeface_bench.tracking.studies import found_elsewhere, study_named
 from tests.command import Command, words
 from tests.conftest import TINY_IMAGES, RecordedProgress
@@ -313,13 +315,17 @@ def test_a_study_that_fails_leaves_its_cells_blank_and_the_run_failed(
         "mobilenetv3_small", f"{first},{second}", output="", study=place.config
     )
 
-    def only_first(run: object, study: object, index: object, progress: object) -> object:
-        if index.name == "second":
-            return LeftOut("mobilenetv3_small", "", "it failed: out of memory.")
-        return obtain_study(run, study, index, progress)
+    def only_first(
+        run: TrackedRun, wanted: Sequence[WantedStudy], progress: RecordedProgress
+    ) -> Iterator[object]:
+        for one in wanted:
+            if one.index.name == "second":
+                yield LeftOut("mobilenetv3_small", "", "it failed: out of memory.")
+            else:
+                yield obtain_study(run, one, progress)
 
     with place.here() as patch:
-        patch.setattr("fakeface_bench.jobs.transfer.obtain_study", only_first)
+        patch.setattr("fakeface_bench.jobs.transfer.obtain_studies", only_first)
         outcome = run_generalisation(config, RecordedProgress())
     assert outcome.failure.startswith("1 of 2 studies failed. mobilenetv3_small on second: it")
     run = place.client.get_run(outcome.run_id)

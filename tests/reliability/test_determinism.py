@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fakeface_bench.backbones.building import build_backbone
+from fakeface_bench.backbones.building import open_backbone
 from fakeface_bench.backbones.catalogue import architecture_named
 from fakeface_bench.backbones.weights import Weights
 from fakeface_bench.data import array_store
@@ -156,15 +156,17 @@ def scores_from_scratch(faces: ImageIndex, progress: RecordedProgress) -> bytes:
 def scores_of_head(faces: ImageIndex, progress: RecordedProgress) -> bytes:
     """Extract features, train a head on them, and return its logits of the test split."""
     row = architecture_named("mobilenetv3_small")
-    backbone = build_backbone(row, 2 * SIZE, Weights("random"))
-    source = BackboneSource(row.key, "crop", 8, backbone=backbone, architecture=row)
+    backbone = open_backbone(row, 2 * SIZE, Weights("random"))
+    source = BackboneSource(row.key, "crop", 8, backbone=backbone)
 
     def samples(split: str) -> Samples:
         rows = faces.split(split)
         cached = cached_features(source, list(rows["digest"]), faces.files(rows), progress)
         return Samples(cached.arrays, rows["label"].to_numpy(np.uint8))
 
-    return scores_of(FrozenNetwork(backbone), samples("train"), samples("valid"), samples("test"))
+    return scores_of(
+        FrozenNetwork(backbone.model), samples("train"), samples("valid"), samples("test")
+    )
 
 
 def scores_of(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fakeface_bench.backbones.building import build_backbone
+from fakeface_bench.backbones.building import open_backbone
 from fakeface_bench.backbones.catalogue import architecture_named
 from fakeface_bench.backbones.weights import Weights
 from fakeface_bench.data import array_store
@@ -55,8 +55,8 @@ class Filling(RecordedProgress):
 @pytest.fixture(scope="module")
 def source() -> BackboneSource:
     row = architecture_named("mobilenetv3_small")
-    backbone = build_backbone(row, SIZE, Weights("random"))
-    return BackboneSource(row.key, "crop", BATCH, backbone=backbone, architecture=row)
+    backbone = open_backbone(row, SIZE, Weights("random"))
+    return BackboneSource(row.key, "crop", BATCH, backbone=backbone)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fakeface_bench.backbones.building import build_backbone
+from fakeface_bench.backbones.building import open_backbone
 from fakeface_bench.backbones.catalogue import architecture_named
 from fakeface_bench.backbones.weights import Weights
 from fakeface_bench.data.array_store import (
@@ -145,8 +145,8 @@ def test_rows_made_again_are_charged_once(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def source() -> BackboneSource:
     row = architecture_named("mobilenetv3_small")
-    backbone = build_backbone(row, SIZE, Weights("random"))
-    return BackboneSource(row.key, "crop", 8, backbone=backbone, architecture=row)
+    backbone = open_backbone(row, SIZE, Weights("random"))
+    return BackboneSource(row.key, "crop", 8, backbone=backbone)
 
 
 @pytest.fixture

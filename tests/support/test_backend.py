@@ -21,10 +21,10 @@ import json
 from fakeface_bench.support.machine import start_tensorflow
 start_tensorflow()
 import keras, numpy as np
-from fakeface_bench.features.engine import frozen_forward
+from fakeface_bench.features.engine import FrozenGraph
 pixels = keras.Input((8, 6, 3))
 network = keras.Model(pixels, keras.layers.Conv2D(2, 3)(pixels))
-(out,) = frozen_forward(network)(np.zeros((1, 8, 6, 3), np.uint8))
+(out,) = FrozenGraph(network)(np.zeros((1, 8, 6, 3), np.uint8)).values()
 print(json.dumps([keras.config.backend(), list(out.shape), out.dtype.name,
                   network.weights[0].dtype, keras.config.image_data_format()]))
 """
