@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fakeface_bench.jobs.audit import AuditOutcome
     from fakeface_bench.jobs.compare import ComparisonOutcome
     from fakeface_bench.records.study import Registration
+    from fakeface_bench.report.table import Table as TextTable
 
 #: Between two plain lines of one stage.
 SECONDS_BETWEEN_LINES = 10.0
@@ -178,13 +179,13 @@ class ConsoleProgress:
 
 def print_comparison(outcome: "ComparisonOutcome", console: Console) -> None:
     """Print the leaderboard, what follows from it, and where the whole report is."""
-    from fakeface_bench.report.comparison_tables import leaderboard_rows
+    from fakeface_bench.report.comparison_tables import leaderboard
     from fakeface_bench.report.comparison_text import verdict_of
 
     comparison = outcome.comparison
-    header, rows = leaderboard_rows(comparison)
     images = f"n = {comparison.images:,} test images"
-    print_table(f"what accuracy costs ({images}, 95 % intervals)", header, rows, console)
+    title = f"what accuracy costs ({images}, 95 % intervals)"
+    print_table(title, leaderboard(comparison), console)
     console.print(plain(verdict_of(comparison).paragraph), highlight=False)
     for study in comparison.left_out:
         console.print(f"Left out: {plain(study.name)}: {plain(study.reason)}", highlight=False)
@@ -194,14 +195,13 @@ def print_comparison(outcome: "ComparisonOutcome", console: Console) -> None:
     print_way_to(outcome.experiment_id, outcome.run_id, console)
 
 
-def print_table(
-    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], console: Console
-) -> None:
+def print_table(title: str, told: "TextTable", console: Console) -> None:
     """Print a table whose first column names the rows, and whose figures are never cut.
 
     Where there is no room, intervals stand below their figures; where that does not do either,
     each row is a list.
     """
+    header, rows = told.header, told.rows
     named = _widest([header[0], *(row[0] for row in rows)])
     for broken in (False, True):
         cells = [[cell.replace(" (", "\n(") if broken else cell for cell in row] for row in rows]
