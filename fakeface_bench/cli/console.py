@@ -28,8 +28,13 @@ from fakeface_bench.support.text import hide_credentials, visible
 if TYPE_CHECKING:
     from fakeface_bench.jobs.audit import AuditOutcome
     from fakeface_bench.jobs.compare import ComparisonOutcome
+    from fakeface_bench.jobs.evaluate import EvaluationOutcome
+    from fakeface_bench.jobs.robustness import RobustnessOutcome
+    from fakeface_bench.jobs.transfer import GeneralisationOutcome
     from fakeface_bench.records.study import Registration
     from fakeface_bench.report.table import Table as TextTable
+
+    Outcome = ComparisonOutcome | EvaluationOutcome | GeneralisationOutcome | RobustnessOutcome
 
 #: Between two plain lines of one stage.
 SECONDS_BETWEEN_LINES = 10.0
@@ -186,9 +191,14 @@ def print_comparison(outcome: "ComparisonOutcome", console: Console) -> None:
     images = f"n = {comparison.images:,} test images"
     title = f"what accuracy costs ({images}, 95 % intervals)"
     print_table(title, leaderboard(comparison), console)
-    console.print(plain(verdict_of(comparison).paragraph), highlight=False)
-    for study in comparison.left_out:
-        console.print(f"Left out: {plain(study.name)}: {plain(study.reason)}", highlight=False)
+    left_out = (f"Left out: {study.name}: {study.reason}" for study in comparison.left_out)
+    print_end([verdict_of(comparison).paragraph, *left_out], outcome, console)
+
+
+def print_end(sentences: Iterable[str], outcome: "Outcome", console: Console) -> None:
+    """Print what follows from a table, where the page is, and how to open the run."""
+    for sentence in sentences:
+        console.print(plain(sentence), highlight=False)
     if outcome.folder:
         page = outcome.folder / "report.html"
         console.print(f"Report: {plain(str(page))}", soft_wrap=True, highlight=False)

@@ -5,7 +5,7 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, fields
 from datetime import datetime
@@ -19,6 +19,7 @@ from rich.console import Console
 from fakeface_bench.cli.console import (
     ConsoleProgress,
     plain,
+    print_end,
     print_registration,
     print_table,
     print_way_to,
@@ -270,8 +271,7 @@ def print_evaluation(outcome: "EvaluationOutcome", console: Console) -> None:
     title = f"{model.label}, trained on {model.data} (95 % intervals)"
     print_table(title, evaluation(outcome.scores), console)
     _warn_of_few({cell.data: cell.images for cell in outcome.scores}, console)
-    print_end(evaluation_sentences(outcome.scores), outcome.folder, console)
-    print_way_to(outcome.experiment_id, outcome.run_id, console)
+    print_end(evaluation_sentences(outcome.scores), outcome, console)
 
 
 def print_generalisation(outcome: "GeneralisationOutcome", console: Console) -> None:
@@ -282,8 +282,7 @@ def print_generalisation(outcome: "GeneralisationOutcome", console: Console) -> 
     title = f"ROC AUC of {', '.join(outcome.record.models)} (95 % intervals)"
     print_table(title, square(outcome.record), console)
     _warn_of_few({cell.data: cell.images for cell in outcome.record.cells}, console)
-    print_end(generalisation_sentences(outcome.record), outcome.folder, console)
-    print_way_to(outcome.experiment_id, outcome.run_id, console)
+    print_end(generalisation_sentences(outcome.record), outcome, console)
 
 
 def print_robustness(outcome: "RobustnessOutcome", console: Console) -> None:
@@ -294,8 +293,7 @@ def print_robustness(outcome: "RobustnessOutcome", console: Console) -> None:
     verdict = robustness_verdict(outcome.robustness)
     print_table(verdict.headline, robustness_table(outcome.robustness), console)
     _warn_of_few({outcome.robustness.data: outcome.robustness.images}, console)
-    print_end([*verdict.paragraphs, *verdict.others], outcome.folder, console)
-    print_way_to(outcome.experiment_id, outcome.run_id, console)
+    print_end([*verdict.paragraphs, *verdict.others], outcome, console)
 
 
 def _warn_of_few(images: Mapping[str, int], console: Console) -> None:
@@ -305,12 +303,3 @@ def _warn_of_few(images: Mapping[str, int], console: Console) -> None:
     for name, count in images.items():
         if few := few_images_told(count):
             console.print(f"[yellow]Warning:[/] {plain(f'{name}: {few}')}", highlight=False)
-
-
-def print_end(sentences: Iterable[str], folder: Path | None, console: Console) -> None:
-    """Print what follows from a table, and where the page is."""
-    for sentence in sentences:
-        console.print(plain(sentence), highlight=False)
-    if folder:
-        page = folder / "report.html"
-        console.print(f"Report: {plain(str(page))}", soft_wrap=True, highlight=False)

@@ -168,7 +168,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
     hollow = any(accuracy_curve(study).is_head_alone.any() for study in comparison.studies)
     return {
         "verdict": verdict_of(comparison),
-        "warnings": [(prose(words, 400), listed(labels)) for words, labels in warned],
+        "warnings": [f"{listed(labels)}: {prose(words, 400)}" for words, labels in warned],
         "figures": key_figures(comparison),
         "quality": comparison_tables.quality(comparison),
         "costs": comparison_tables.costs(comparison),

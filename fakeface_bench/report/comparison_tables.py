@@ -78,15 +78,6 @@ _SHOWN_SIZES = (
     *("first_epoch_seconds", "steady_epoch_seconds", "epoch_end_to_end_seconds"),
     *("peak_memory_gb", "energy_kwh"),
 )
-#: What of a study's identity CSV has; headings of what a page shows too.
-_IDENTITY = {
-    "model": "",
-    "fine_tune": "",
-    "weights": "weights",
-    "trained": "trained",
-    "study": "study",
-    "data": "data",
-}
 _FIGURES = {
     "accuracy": "accuracy (95 %)",
     "roc_auc": "ROC AUC (95 %)",
@@ -105,9 +96,10 @@ def standings_table(comparison: Comparison) -> Table:
     columns = (
         Column("label", "model"),
         Column("run_id", "MLflow run", "study.identity.run_id", LONG),
+        *(only_csv(key, f"study.identity.{key}", NAME) for key in ("model", "fine_tune")),
         *(
-            Column(key, heading, f"study.identity.{key}", LONG)
-            for key, heading in _IDENTITY.items()
+            Column(key, key, f"study.identity.{key}", LONG)
+            for key in ("weights", "trained", "study", "data")
         ),
         Column("machine", "machine", "study.machine", LONG),
         Column("trials", "trials", lambda s: s.study.trials or None, replace(COUNT, align="")),
@@ -265,20 +257,18 @@ def all_steps(comparison: Comparison) -> pd.DataFrame:
 def agreement_table(comparison: Comparison) -> pd.DataFrame:
     """Return one row per pair of studies: how many images they call alike and get wrong."""
     standings, agreement = comparison.standings, comparison.agreement
+    keys = ("first", "second", "share_called_alike", "only_first_right", "only_second_right")
     rows = [
-        {
-            "first": first.label,
-            "second": second.label,
-            "share_called_alike": agreement.same_calls[n, n + 1 + m],
-            "only_first_right": int((first.study.right & ~second.study.right).sum()),
-            "only_second_right": int((second.study.right & ~first.study.right).sum()),
-            "both_wrong": agreement.both_wrong[n, n + 1 + m],
-        }
+        (
+            *(first.label, second.label, agreement.same_calls[n, n + 1 + m]),
+            int((first.study.right & ~second.study.right).sum()),
+            int((second.study.right & ~first.study.right).sum()),
+            agreement.both_wrong[n, n + 1 + m],
+        )
         for n, first in enumerate(standings)
         for m, second in enumerate(standings[n + 1 :])
     ]
-    columns = ["first", "second", "share_called_alike", "only_first_right", "only_second_right"]
-    return pd.DataFrame(rows, columns=[*columns, "both_wrong"])
+    return pd.DataFrame(rows, columns=[*keys, "both_wrong"])
 
 
 def wrong_by_all_table(comparison: Comparison) -> pd.DataFrame:

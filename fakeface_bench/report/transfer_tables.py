@@ -1,6 +1,6 @@
 """Every cell, effect and hold-out of a matrix: each column told once for text and CSV."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
 from operator import attrgetter
@@ -75,10 +75,6 @@ class ScoredPart:
         """Whether the model's own threshold serves badly here; told of whole sets."""
         return None if self.part else threshold_fails(self.cell, self.home)
 
-    def of_whole(self, value: int) -> int | None:
-        """Return what is known of whole sets alone."""
-        return None if self.part else value
-
 
 #: Headings of the figures that text shows.
 _HEADINGS = {
@@ -97,6 +93,11 @@ _HEADINGS = {
     "brier": "Brier score",
     "log_loss": "log loss",
 }
+
+
+def _seen(kind: str) -> Callable[[ScoredPart], int | None]:
+    """Return how many images of the whole set are left out."""
+    return lambda row: None if row.part else getattr(row.cell.overlap, kind)
 
 
 def _tested_on(row: ScoredPart) -> str:
@@ -138,8 +139,8 @@ _OF_SETS = (
     only_csv("chosen", "cell.chosen", NAME),
     only_csv("is_own", "cell.is_own"),
     only_csv("threshold", "cell.scored.threshold"),
-    only_csv("left_out_identical", lambda row: row.of_whole(row.cell.overlap.identical)),
-    only_csv("left_out_similar", lambda row: row.of_whole(row.cell.overlap.similar)),
+    only_csv("left_out_identical", _seen("identical")),
+    only_csv("left_out_similar", _seen("similar")),
     only_csv("trained_on_kinds", lambda row: _kinds(row.cell.model.kinds)),
     only_csv("tested_on_kinds", lambda row: _kinds(row.cell.kinds)),
     only_csv("run_id", "cell.model.run_id", NAME),
