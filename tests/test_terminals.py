@@ -109,13 +109,14 @@ def test_a_bar_takes_one_line_and_cuts_no_figure(size: tuple[int, int], tmp_path
 
 TABLE = """
 from fakeface_bench.cli.console import print_table, result_console
+from fakeface_bench.report.table import Table
 rows = [
     (name, *(f"0.{n}82 (0.{n}39 to 0.{n}95)" for n in range(1, count + 1)))
     for name in ("mobilenetv3_small (last_2_blocks), usual size, 20 trials", "vgg19, 96 px")
 ]
 header = ("model", *(f"figure {n} (95 %)" for n in range(1, count + 1)))
 title = "what accuracy costs (n = 400 test images, 95 % intervals)"
-print_table(title, header, rows, result_console())
+print_table(title, Table.of(header, rows), result_console())
 """
 
 

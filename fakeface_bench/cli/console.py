@@ -28,7 +28,13 @@ from fakeface_bench.support.text import hide_credentials, visible
 if TYPE_CHECKING:
     from fakeface_bench.jobs.audit import AuditOutcome
     from fakeface_bench.jobs.compare import ComparisonOutcome
+    from fakeface_bench.jobs.evaluate import EvaluationOutcome
+    from fakeface_bench.jobs.robustness import RobustnessOutcome
+    from fakeface_bench.jobs.transfer import GeneralisationOutcome
     from fakeface_bench.records.study import Registration
+    from fakeface_bench.report.table import Table as TextTable
+
+    Outcome = ComparisonOutcome | EvaluationOutcome | GeneralisationOutcome | RobustnessOutcome
 
 #: Between two plain lines of one stage.
 SECONDS_BETWEEN_LINES = 10.0
@@ -178,30 +184,34 @@ class ConsoleProgress:
 
 def print_comparison(outcome: "ComparisonOutcome", console: Console) -> None:
     """Print the leaderboard, what follows from it, and where the whole report is."""
-    from fakeface_bench.report.comparison_tables import leaderboard_rows
+    from fakeface_bench.report.comparison_tables import leaderboard
     from fakeface_bench.report.comparison_text import verdict_of
 
     comparison = outcome.comparison
-    header, rows = leaderboard_rows(comparison)
     images = f"n = {comparison.images:,} test images"
-    print_table(f"what accuracy costs ({images}, 95 % intervals)", header, rows, console)
-    console.print(plain(verdict_of(comparison).paragraph), highlight=False)
-    for study in comparison.left_out:
-        console.print(f"Left out: {plain(study.name)}: {plain(study.reason)}", highlight=False)
+    title = f"what accuracy costs ({images}, 95 % intervals)"
+    print_table(title, leaderboard(comparison), console)
+    left_out = (f"Left out: {study.name}: {study.reason}" for study in comparison.left_out)
+    print_end([verdict_of(comparison).paragraph, *left_out], outcome, console)
+
+
+def print_end(sentences: Iterable[str], outcome: "Outcome", console: Console) -> None:
+    """Print what follows from a table, where the page is, and how to open the run."""
+    for sentence in sentences:
+        console.print(plain(sentence), highlight=False)
     if outcome.folder:
         page = outcome.folder / "report.html"
         console.print(f"Report: {plain(str(page))}", soft_wrap=True, highlight=False)
     print_way_to(outcome.experiment_id, outcome.run_id, console)
 
 
-def print_table(
-    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], console: Console
-) -> None:
+def print_table(title: str, told: "TextTable", console: Console) -> None:
     """Print a table whose first column names the rows, and whose figures are never cut.
 
     Where there is no room, intervals stand below their figures; where that does not do either,
     each row is a list.
     """
+    header, rows = told.header, told.rows
     named = _widest([header[0], *(row[0] for row in rows)])
     for broken in (False, True):
         cells = [[cell.replace(" (", "\n(") if broken else cell for cell in row] for row in rows]

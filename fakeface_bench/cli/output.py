@@ -5,7 +5,7 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, fields
 from datetime import datetime
@@ -19,6 +19,7 @@ from rich.console import Console
 from fakeface_bench.cli.console import (
     ConsoleProgress,
     plain,
+    print_end,
     print_registration,
     print_table,
     print_way_to,
@@ -190,7 +191,7 @@ def _narrow_rows(stream: IO[str], path_width: int) -> WriteRow:
 
 def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
     """Print the short table of results and how to open the run in MLflow's UI."""
-    from fakeface_bench.report.results import PARTS_HEADER, part_rows
+    from fakeface_bench.report.results import parts_table
     from fakeface_bench.report.study_report import summary_rows
 
     record = outcome.record
@@ -199,8 +200,9 @@ def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
     images = len(record.valid.y_true), len(record.test.y_true)
     rows = [*summary_rows(record, outcome.results), ("weights", "", record.weights.label)]
     _print_metrics(title, images, rows, record.test.threshold, console)
-    if parts := part_rows(record, outcome.results):
-        print_table("parts of the test split (95 % intervals)", PARTS_HEADER, parts, console)
+    parts = parts_table(record, outcome.results)
+    if parts.records:
+        print_table("parts of the test split (95 % intervals)", parts, console)
     if record.weights.warning:
         console.print(f"[yellow]{plain(record.weights.warning)}[/]", soft_wrap=True)
     states = [trial.state for trial in record.search.trials]
@@ -252,8 +254,9 @@ def _print_metrics(
 ) -> None:
     """Print the table of metrics of both splits, and what to mind of it."""
     from fakeface_bench.report.results import few_images_told, results_header, threshold_told
+    from fakeface_bench.report.table import Table
 
-    print_table(title, results_header(*images), rows, console)
+    print_table(title, Table.of(results_header(*images), rows), console)
     console.print(threshold_told(threshold), highlight=False)
     if few := few_images_told(images[1]):
         console.print(f"[yellow]Warning:[/] {few}", highlight=False)
@@ -261,38 +264,36 @@ def _print_metrics(
 
 def print_evaluation(outcome: "EvaluationOutcome", console: Console) -> None:
     """Print the figures on each set and what follows from them."""
-    from fakeface_bench.report.transfer_page import evaluation_rows, evaluation_sentences
+    from fakeface_bench.report.transfer_page import evaluation_sentences
+    from fakeface_bench.report.transfer_tables import evaluation
 
     model = outcome.scores[0].model
     title = f"{model.label}, trained on {model.data} (95 % intervals)"
-    print_table(title, *evaluation_rows(outcome.scores), console)
+    print_table(title, evaluation(outcome.scores), console)
     _warn_of_few({cell.data: cell.images for cell in outcome.scores}, console)
-    print_end(evaluation_sentences(outcome.scores), outcome.folder, console)
-    print_way_to(outcome.experiment_id, outcome.run_id, console)
+    print_end(evaluation_sentences(outcome.scores), outcome, console)
 
 
 def print_generalisation(outcome: "GeneralisationOutcome", console: Console) -> None:
     """Print the matrix and what follows from it."""
-    from fakeface_bench.report.transfer_page import generalisation_rows
+    from fakeface_bench.report.transfer_tables import square
     from fakeface_bench.report.transfer_text import generalisation_sentences
 
     title = f"ROC AUC of {', '.join(outcome.record.models)} (95 % intervals)"
-    print_table(title, *generalisation_rows(outcome.record), console)
+    print_table(title, square(outcome.record), console)
     _warn_of_few({cell.data: cell.images for cell in outcome.record.cells}, console)
-    print_end(generalisation_sentences(outcome.record), outcome.folder, console)
-    print_way_to(outcome.experiment_id, outcome.run_id, console)
+    print_end(generalisation_sentences(outcome.record), outcome, console)
 
 
 def print_robustness(outcome: "RobustnessOutcome", console: Console) -> None:
     """Print mean ROC AUC by corruption and what follows from it."""
-    from fakeface_bench.report.robustness_page import robustness_rows
+    from fakeface_bench.report.robustness_page import robustness_table
     from fakeface_bench.report.robustness_text import robustness_verdict
 
     verdict = robustness_verdict(outcome.robustness)
-    print_table(verdict.headline, *robustness_rows(outcome.robustness), console)
+    print_table(verdict.headline, robustness_table(outcome.robustness), console)
     _warn_of_few({outcome.robustness.data: outcome.robustness.images}, console)
-    print_end([*verdict.paragraphs, *verdict.others], outcome.folder, console)
-    print_way_to(outcome.experiment_id, outcome.run_id, console)
+    print_end([*verdict.paragraphs, *verdict.others], outcome, console)
 
 
 def _warn_of_few(images: Mapping[str, int], console: Console) -> None:
@@ -302,12 +303,3 @@ def _warn_of_few(images: Mapping[str, int], console: Console) -> None:
     for name, count in images.items():
         if few := few_images_told(count):
             console.print(f"[yellow]Warning:[/] {plain(f'{name}: {few}')}", highlight=False)
-
-
-def print_end(sentences: Iterable[str], folder: Path | None, console: Console) -> None:
-    """Print what follows from a table, and where the page is."""
-    for sentence in sentences:
-        console.print(plain(sentence), highlight=False)
-    if folder:
-        page = folder / "report.html"
-        console.print(f"Report: {plain(str(page))}", soft_wrap=True, highlight=False)

@@ -3,9 +3,10 @@
 Every text passes through jinja2's autoescape: a file may be named anything.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
+from operator import itemgetter
 from pathlib import Path
 
 import pandas as pd
@@ -36,7 +37,8 @@ from fakeface_bench.report.audit_text import (
     key_figures,
     split_told,
 )
-from fakeface_bench.report.page import PageTable, data_uri, page_environment
+from fakeface_bench.report.page import data_uri, page_environment
+from fakeface_bench.report.table import COUNT, FIGURE, LONG, WORDS, Column, Table, more, write_csv
 from fakeface_bench.support.text import elided, visible
 
 MOST_ROWS = 50
@@ -54,7 +56,7 @@ _LONG = ("path", "detail")
 _LONG_PATH = 72
 
 
-def overview_tables(findings: Findings, tables: dict[str, pd.DataFrame]) -> list[PageTable]:
+def overview_tables(findings: Findings, tables: dict[str, pd.DataFrame]) -> list[Table]:
     """Return how many images there are of what, and how the classes' files compare."""
     balance = tables["balance.csv"]
     by_key = [
@@ -69,7 +71,7 @@ def overview_tables(findings: Findings, tables: dict[str, pd.DataFrame]) -> list
     return [_splits(findings), *by_key, _compared(findings, tables["file_sizes.csv"])]
 
 
-def detailed_tables(findings: Findings, tables: dict[str, pd.DataFrame]) -> list[PageTable]:
+def detailed_tables(findings: Findings, tables: dict[str, pd.DataFrame]) -> list[Table]:
     """Return the tables of single files, duplicates first, each cut at 50 rows."""
     details = [_detail(tables[file], file, *words) for file, words in _DETAILS.items()]
     counts = findings.counts
@@ -78,7 +80,7 @@ def detailed_tables(findings: Findings, tables: dict[str, pd.DataFrame]) -> list
     return [replace(details[0], note=f"{details[0].note} {_NOT_ALL}".strip()), *details[1:]]
 
 
-def _splits(findings: Findings) -> PageTable:
+def _splits(findings: Findings) -> Table:
     counts = findings.counts
     sizes = {split: counts.of_split(split) for split in SPLITS}
     if counts.unsplit:
@@ -86,10 +88,9 @@ def _splits(findings: Findings) -> PageTable:
         sizes["no split"] = sum(reals), sum(fakes)
     reals, fakes = zip(*sizes.values(), strict=True)
     sizes["all"] = sum(reals), sum(fakes)
-    rows = tuple(_split_row(split, *numbers) for split, numbers in sizes.items())
-    columns = ("Split", *(name.capitalize() for name in CLASS_NAMES), "Images", "Share of fakes")
+    rows = [_split_row(split, *numbers) for split, numbers in sizes.items()]
     title = "Images not left out" if counts.unsplit else "Images a study would use"
-    return PageTable(title, columns, rows, frozenset({1, 2, 3, 4}))
+    return Table.of(("split", *CLASS_NAMES, "images", "share of fakes"), rows, title=title)
 
 
 def _split_row(split: str, real: int, fake: int) -> tuple[str, ...]:
@@ -97,26 +98,20 @@ def _split_row(split: str, real: int, fake: int) -> tuple[str, ...]:
     return split, f"{real:,}", f"{fake:,}", f"{real + fake:,}", share
 
 
-def _counted(balance: pd.DataFrame, key: str, title: str) -> PageTable:
+def _counted(balance: pd.DataFrame, key: str, title: str) -> Table:
     sums = balance.groupby([key, "class"])[["images", "left_out"]].sum()
     images = sums["images"].unstack(fill_value=0).reindex(columns=CLASS_NAMES, fill_value=0)
     out = sums["left_out"].groupby(level=0).sum()
     names = list(images.index)
-    rows = tuple(
-        (
-            elided(name) or "none",
-            *(f"{number:,}" for number in images.loc[name]),
-            f"{out[name]:,}",
-        )
+    rows = [
+        (elided(name) or "none", *(f"{n:,}" for n in images.loc[name]), f"{out[name]:,}")
         for name in names[:MOST_ROWS]
-    )
-    columns = (key.capitalize(), *(name.capitalize() for name in CLASS_NAMES), "Left out")
-    return PageTable(
-        title, columns, rows, frozenset({1, 2, 3}), note=_more(len(names), "balance.csv")
-    )
+    ]
+    note = "".join(more(len(names) - MOST_ROWS, "balance.csv"))
+    return Table.of((key, *CLASS_NAMES, "left out"), rows, title=title, note=note)
 
 
-def _compared(findings: Findings, sizes: pd.DataFrame) -> PageTable:
+def _compared(findings: Findings, sizes: pd.DataFrame) -> Table:
     facts = [fact for fact in findings.facts if len(fact.counts)]
     rows = [
         (
@@ -129,51 +124,48 @@ def _compared(findings: Findings, sizes: pd.DataFrame) -> PageTable:
     medians = dict(zip(sizes["class"], sizes["q50"], strict=True))
     told = (kilobytes(medians[name]) if name in medians else "none" for name in CLASS_NAMES)
     rows.append(("Median file size", *told, ""))
-    return PageTable(
-        "Files of the two classes compared",
-        ("Fact", *(name.capitalize() for name in CLASS_NAMES), "Apart"),
-        tuple(rows),
-        numbers=frozenset({3}),
+    return Table.of(
+        ("fact", *CLASS_NAMES, "apart"),
+        rows,
+        *(WORDS, WORDS, WORDS, FIGURE),
+        title="Files of the two classes compared",
         marked=frozenset(place for place, fact in enumerate(facts) if fact.differs),
         note="Apart: the share of one class that would have to change for both to be alike. Rows "
         "in colour differ by more than chance. All values are in formats.csv.",
     )
 
 
-def _detail(table: pd.DataFrame, file: str, title: str, empty: str) -> PageTable:
+def _detail(table: pd.DataFrame, file: str, title: str, empty: str) -> Table:
     if table.empty:
-        return PageTable(title, (), (), note=empty)
-    shown = table.head(MOST_ROWS)
-    if file == "duplicates.csv":
-        heads = ("First", "Second", "Kind", "Bits", "Splits", "Labels")
-        rows, numbers, long = tuple(_duplicate_rows(shown)), frozenset({3}), frozenset({0, 1})
-        return PageTable(title, heads, rows, numbers, long, note=_more(len(table), file))
-    columns = tuple(name.capitalize() for name in shown.columns)
-    rows = tuple(
-        tuple(elided(str(cell), _LONG_PATH) or "-" for cell in row)
-        for row in shown.itertuples(index=False)
+        return Table((), (), title, empty)
+    names = [str(name) for name in table.columns]
+    of_names = (
+        Column(name, name, itemgetter(name), _PATH if name in _LONG else _CELL) for name in names
     )
-    long = frozenset(place for place, name in enumerate(shown.columns) if name in _LONG)
-    return PageTable(title, columns, rows, long=long, note=_more(len(table), file))
+    columns = _OF_PAIRS if file == "duplicates.csv" else tuple(of_names)
+    records = table.head(MOST_ROWS).to_dict(orient="records")
+    return Table(columns, records, title, "".join(more(len(table) - MOST_ROWS, file)))
 
 
-def _duplicate_rows(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
-    for row in table.to_dict(orient="records"):
-        yield (
-            *(elided(str(row[f"{side}_path"]), _LONG_PATH) for side in ("first", "second")),
-            str(row["kind"]),
-            f"{row['distance']:,}",
-            _both([row[f"{side}_split"] or "none" for side in ("first", "second")]),
-            _both([row[f"{side}_label"] for side in ("first", "second")]),
-        )
+def _cell(value: object) -> str:
+    return elided(str(value), _LONG_PATH) or "-"
 
 
-def _both(values: Sequence[str]) -> str:
-    return str(values[0]) if values[0] == values[1] else f"{values[0]} / {values[1]}"
+_CELL = replace(WORDS, text=_cell)
+_PATH = replace(LONG, text=_cell)
+_OF_PAIRS = (
+    Column("first", "first", itemgetter("first_path"), _PATH),
+    Column("second", "second", itemgetter("second_path"), _PATH),
+    Column("kind", "kind", itemgetter("kind")),
+    Column("bits", "bits", itemgetter("distance"), COUNT),
+    Column("splits", "splits", lambda pair: _both(pair["first_split"], pair["second_split"])),
+    Column("labels", "labels", lambda pair: _both(pair["first_label"], pair["second_label"])),
+)
 
 
-def _more(number: int, file: str) -> str:
-    return f"{number - MOST_ROWS:,} more in {file}." if number > MOST_ROWS else ""
+def _both(first: str, second: str) -> str:
+    first, second = first or "none", second or "none"
+    return first if first == second else f"{first} / {second}"
 
 
 #: What each picture shows, for those who cannot see it; in the order of the page.
@@ -275,7 +267,7 @@ def write_audit_report(audit: Audit, folder: Path) -> None:
     findings = find(audit)
     tables = _tables(audit, findings)
     for name, table in tables.items():
-        audit_tables.write_table(table, folder / name)
+        write_csv(table, folder / name)
     audit.files.to_parquet(folder / "files.parquet")
     pictures = _draw(audit, findings, folder / "pictures")
     text = findings_markdown(audit, findings)

@@ -1,7 +1,6 @@
 """The tables of an audit, whole, as CSV: one line a row, whatever the names hold."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -161,11 +160,6 @@ def shortcut(
 def strongest_first(floor: ShortcutFloor) -> list[tuple[str, float]]:
     """Return what each group of facts reaches alone."""
     return sorted(floor.alone.items(), key=lambda item: -item[1])
-
-
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as CSV."""
-    table.to_csv(path, index=False, lineterminator="\n")
 
 
 def _classes(labels: pd.Series) -> pd.Series:

@@ -18,7 +18,8 @@ from fakeface_bench.report.audit_findings import (
     reserve,
     shortcut_findings,
 )
-from fakeface_bench.report.format import counted, escaped, found, table
+from fakeface_bench.report.format import counted, escaped, found
+from fakeface_bench.report.table import Table
 from fakeface_bench.support.text import elided
 
 
@@ -142,8 +143,8 @@ def findings_markdown(audit: Audit, findings: Findings) -> str:
     ]
     for topic, some in findings.topics.items():
         lines += [f"### {topic}", "\n".join(f"- {escaped(finding.text)}" for finding in some)]
-    rows = _rows(audit, findings.counts)
-    return "\n\n".join([*lines, "### Figures", table(("finding", "value"), rows)]) + "\n"
+    table = Table.of(("finding", "value"), _rows(audit, findings.counts)).markdown()
+    return "\n\n".join([*lines, "### Figures", table]) + "\n"
 
 
 def described(audit: Audit, counts: Counts) -> str:

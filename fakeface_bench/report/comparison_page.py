@@ -1,18 +1,18 @@
 """The page of a comparison: everything of it within a single HTML file, and the files beside it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from plotly.offline import get_plotlyjs
 
-from fakeface_bench.analysis.comparison import Comparison, Step, accuracy_curve
+from fakeface_bench.analysis.comparison import Comparison, accuracy_curve
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.report import comparison_tables
-from fakeface_bench.report.audit_tables import write_table
 from fakeface_bench.report.comparison_pictures import (
     draw_agreement,
     draw_confusions,
@@ -29,30 +29,21 @@ from fakeface_bench.report.comparison_plots import (
     mark,
     stages_shown,
 )
-from fakeface_bench.report.comparison_tables import (
-    STEPS_HEADER,
-    Rows,
-    cost_rows,
-    quality_rows,
-    step_rows,
-    unmeasured_told,
-)
+from fakeface_bench.report.comparison_tables import steps_table
 from fakeface_bench.report.comparison_text import leaderboard_markdown, verdict_of, warnings_of
 from fakeface_bench.report.format import (
-    UNKNOWN,
     cost,
     counted,
     listed,
     percent_right,
     prose,
-    sentence_end,
     with_interval,
 )
-from fakeface_bench.report.page import PageTable, page_environment
+from fakeface_bench.report.page import page_environment
 from fakeface_bench.report.study_plots import MOST_IMAGES, thumbnail
+from fakeface_bench.report.table import Table, left_out_table, write_csv
 from fakeface_bench.support.text import elided
 
-_LONGEST_REASON = 300
 #: What each word means, on the page.
 TERMS = (
     ("Cold cost", "Seconds of a study as if nothing had been cached and its search had run in one "
@@ -87,67 +78,6 @@ TERMS = (
 )  # fmt: skip
 
 
-def quality_table(comparison: Comparison) -> PageTable:
-    """Return figures and costs; the recommended study stands out."""
-    header, cells = quality_rows(comparison)
-    place = comparison.standings.index(comparison.recommended)
-    marked = frozenset({place}) if len(cells) > 1 else frozenset()
-    note = "The study in colour is the one to take." if marked else ""
-    rows = [(label, *map(_breakable_once, texts)) for label, *texts in cells]
-    return _table("Accuracy and cost", header, rows, note=note, marked=marked)
-
-
-def cost_table(comparison: Comparison) -> PageTable:
-    """Return the time to each target, sizes and speeds."""
-    header, cells = cost_rows(comparison)
-    rows = [(label, *map(_breakable_once, texts)) for label, *texts in cells]
-    title = "Time to validation ROC AUC, size and speed"
-    return _table(title, header, rows, note=" ".join(unmeasured_told(comparison)))
-
-
-def steps_table(title: str, steps: Sequence[Step], empty: str) -> PageTable:
-    """Return the steps; `empty` is said where there is none."""
-    return _table(title, STEPS_HEADER, step_rows(steps), "" if steps else empty)
-
-
-def left_out_table(comparison: Comparison) -> PageTable:
-    """Return what was not compared, and why."""
-    rows = [
-        (
-            elided(out.name),
-            sentence_end(prose(out.reason, _LONGEST_REASON)),
-            elided(out.run_id) or UNKNOWN,
-        )
-        for out in comparison.left_out
-    ]
-    columns, empty = ("Study", "Why", "Run"), "No study was left out."
-    long = frozenset({0, 1, 2})
-    return PageTable(
-        "", columns, tuple(rows), long=long, note="" if rows else empty, name="Left out"
-    )
-
-
-def runs_table(comparison: Comparison) -> PageTable:
-    """Return which run each study is, and what it ran on."""
-    keys = ("run_id", "study", "data", "weights", "trained")
-    rows = [
-        (
-            standing.label,
-            *(elided(getattr(standing.study.identity, key)) or UNKNOWN for key in keys),
-            ", ".join(str(scores.seed) for scores in standing.study.seeds),
-            f"{standing.study.trials:,}" if standing.study.trials else UNKNOWN,
-            elided(standing.study.machine) or UNKNOWN,
-        )
-        for standing in comparison.standings
-    ]
-    header = (
-        *("Model", "MLflow run", "Study", "Data", "Weights", "Trained"),
-        *("Seeds", "Trials", "Machine"),
-    )
-    long = frozenset({1, 2, 3, 4, 5, 8})
-    return PageTable("", header, tuple(rows), long=long, name="Runs")
-
-
 def key_figures(comparison: Comparison) -> list[tuple[str, str, str]]:
     """Return (figure, what it is, what to add) of the four figures to look at first."""
     best, chosen = comparison.best, comparison.recommended
@@ -173,37 +103,6 @@ def key_figures(comparison: Comparison) -> list[tuple[str, str, str]]:
             f"{len(comparison.agreement.wrong_by_all):,} wrong by all",
         ),
     ]
-
-
-def _breakable_once(text: str) -> str:
-    """Let a figure break before its bracket alone, where a table is short of room."""
-    figure, bracket, rest = text.partition(" (")
-    return _unbroken(figure) + bracket + _unbroken(rest)
-
-
-def _unbroken(text: str) -> str:
-    return text.replace(" ", "\N{NO-BREAK SPACE}")
-
-
-def _table(
-    title: str,
-    header: Sequence[str],
-    rows: Rows,
-    note: str = "",
-    marked: frozenset[int] = frozenset(),
-) -> PageTable:
-    heads = (
-        name if name.startswith("p,") or name == "p" else name[0].upper() + name[1:]
-        for name in header
-    )
-    columns = tuple(
-        head.replace("To 0", _unbroken("To 0")).replace("(95 %)", _unbroken("(95 %)"))
-        for head in heads
-    )
-    numbers = frozenset(
-        n for n, name in enumerate(header) if name not in ("model", "from", "to", "more accurate?")
-    )
-    return PageTable(title, columns, tuple(rows), numbers, marked=marked, note=note)
 
 
 _LONGEST_DATA = 60
@@ -269,10 +168,10 @@ def _content(comparison: Comparison) -> dict[str, Any]:
     hollow = any(accuracy_curve(study).is_head_alone.any() for study in comparison.studies)
     return {
         "verdict": verdict_of(comparison),
-        "warnings": [(prose(words, 400), listed(labels)) for words, labels in warned],
+        "warnings": [f"{listed(labels)}: {prose(words, 400)}" for words, labels in warned],
         "figures": key_figures(comparison),
-        "quality": quality_table(comparison),
-        "costs": cost_table(comparison),
+        "quality": comparison_tables.quality(comparison),
+        "costs": comparison_tables.costs(comparison),
         **_steps(comparison),
         "curve_views": CURVE_VIEWS,
         "curve_words": _CURVES + _HOLLOW * hollow,
@@ -288,9 +187,9 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "matrices": _matrices(comparison),
         "alike": _alike(comparison),
         **_wrong(comparison),
-        "left_out": left_out_table(comparison),
+        "left_out": left_out_table(comparison.left_out, "Left out", "No study was left out."),
         "terms": TERMS,
-        "runs": runs_table(comparison),
+        "runs": comparison_tables.runs(comparison),
     }
 
 
@@ -298,8 +197,8 @@ def _steps(comparison: Comparison) -> dict[str, Any]:
     alone = "One study stands on the front: there is no step to take."
     against = "Every cheaper study against the most accurate"
     return {
-        "steps": steps_table("Neighbours on the front", comparison.steps, alone),
-        "rivals": steps_table(against, comparison.rivals, ""),
+        "steps": steps_table(comparison.steps, "Neighbours on the front", alone),
+        "rivals": steps_table(comparison.rivals, against),
     }
 
 
@@ -351,9 +250,9 @@ def _tile(comparison: Comparison, position: int) -> WrongTile:
     )
 
 
-_TABLES = {
-    "leaderboard.csv": comparison_tables.leaderboard_table,
-    "steps.csv": comparison_tables.steps_table,
+_TABLES: Mapping[str, Callable[[Comparison], Table | pd.DataFrame]] = {
+    "leaderboard.csv": comparison_tables.standings_table,
+    "steps.csv": comparison_tables.all_steps,
     "agreement.csv": comparison_tables.agreement_table,
     "wrong_by_all.csv": comparison_tables.wrong_by_all_table,
 }
@@ -372,7 +271,7 @@ def write_comparison_report(comparison: Comparison, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, table_of in _TABLES.items():
-        write_table(table_of(comparison), folder / name)
+        write_csv(table_of(comparison), folder / name)
     text = leaderboard_markdown(comparison)
     (folder / "leaderboard.md").write_text(text, encoding="utf-8")
     for name, draw in _PICTURES.items():

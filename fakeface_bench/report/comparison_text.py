@@ -6,16 +6,16 @@ room for no difference.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from fakeface_bench.analysis.comparison import SIGNIFICANT, Comparison, Standing, Step
 from fakeface_bench.config import StudyConfig, option_told
 from fakeface_bench.records.study import LeftOut
 from fakeface_bench.report.comparison_tables import (
-    STEPS_HEADER,
-    cost_rows,
-    leaderboard_rows,
-    quality_rows,
-    step_rows,
+    costs,
+    leaderboard,
+    quality,
+    steps_table,
     unmeasured_told,
 )
 from fakeface_bench.report.format import (
@@ -28,9 +28,9 @@ from fakeface_bench.report.format import (
     points_range,
     prose,
     sentence_end,
-    table,
 )
 from fakeface_bench.report.results import few_images_told
+from fakeface_bench.report.table import fitting, more
 from fakeface_bench.support.text import elided
 
 
@@ -305,12 +305,10 @@ def _none_beats_chance(comparison: Comparison) -> bool:
     return all(standing.is_near_chance for standing in comparison.standings)
 
 
-#: MLflow shows this much of a description.
-MOST_CHARACTERS = 5000
 #: How many rows each list may have, tried in turn until the text is short enough.
 _CUTS = (40, 20, 15, 10, 7, 5, 3, 2, 1)
 _LONGEST_SENTENCE = 240
-_STEP_COLUMNS = (0, 1, 2, 4, 5, 8)
+_STEP_COLUMNS = ("from", "to", "accuracy_gain", "adjusted_p", "more_accurate", "per_point")
 
 
 def comparison_markdown(comparison: Comparison) -> str:
@@ -318,8 +316,7 @@ def comparison_markdown(comparison: Comparison) -> str:
 
     Lists are cut so that the whole stays under 5,000 characters; a line says where the rest is.
     """
-    texts = (_cut(comparison, most) for most in _CUTS)
-    return next((text for text in texts if len(text) < MOST_CHARACTERS), _shortest(comparison))
+    return fitting(partial(_cut, comparison), _CUTS, verdict_of(comparison).paragraph)
 
 
 def leaderboard_markdown(comparison: Comparison) -> str:
@@ -329,34 +326,26 @@ def leaderboard_markdown(comparison: Comparison) -> str:
         f"# Leaderboard (n = {comparison.images:,} test images)",
         f"**{escaped(verdict.headline)}.**",
         escaped(verdict.paragraph),
-        table(*quality_rows(comparison)),
+        quality(comparison).markdown(),
         "## Time to validation ROC AUC, size and speed",
-        table(*cost_rows(comparison)),
+        costs(comparison).markdown(),
         *(f"- {escaped(line)}" for line in unmeasured_told(comparison)),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _cut(comparison: Comparison, most: int) -> str:
-    header, rows = leaderboard_rows(comparison)
     verdict = verdict_of(comparison)
     parts = [
         *_warnings(comparison, most),
         f"**{escaped(verdict.headline)}.**",
         escaped(verdict.paragraph),
         f"### Leaderboard (n = {comparison.images:,} test images)",
-        table(header, rows[:most]),
-        *_more(len(rows) - most, "leaderboard.csv"),
+        *leaderboard(comparison).cut(most, "leaderboard.csv"),
         *_steps(comparison, most),
         *_left_out(comparison.left_out, most),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _shortest(comparison: Comparison) -> str:
-    """Return the paragraph alone, for names so long that nothing else fits."""
-    text = escaped(verdict_of(comparison).paragraph)
-    return f"{prose(text, MOST_CHARACTERS - 100)}\n\nThe rest is in report.html.\n"
 
 
 def _warnings(comparison: Comparison, most: int) -> list[str]:
@@ -365,16 +354,14 @@ def _warnings(comparison: Comparison, most: int) -> list[str]:
         f"**{escaped(f'{listed(labels)}: {prose(warning, _LONGEST_SENTENCE)}')}**"
         for warning, labels in list(found.items())[:most]
     ]
-    return [*lines, *_more(len(found) - most, "report.html")]
+    return [*lines, *more(len(found) - most, "report.html")]
 
 
 def _steps(comparison: Comparison, most: int) -> list[str]:
     if not comparison.steps:
         return []
-    rows = [tuple(row[n] for n in _STEP_COLUMNS) for row in step_rows(comparison.steps)]
-    header = tuple(STEPS_HEADER[n] for n in _STEP_COLUMNS)
-    more = _more(len(rows) - most, "steps.csv")
-    return ["### Steps along the front", table(header, rows[:most]), *more]
+    table = steps_table(comparison.steps).pick(*_STEP_COLUMNS)
+    return ["### Steps along the front", *table.cut(most, "steps.csv")]
 
 
 def _left_out(left_out: Sequence[LeftOut], most: int) -> list[str]:
@@ -385,8 +372,4 @@ def _left_out(left_out: Sequence[LeftOut], most: int) -> list[str]:
         f"{escaped(sentence_end(prose(study.reason, _LONGEST_SENTENCE)))}"
         for study in left_out[:most]
     ]
-    return ["### Left out", "\n".join(lines), *_more(len(left_out) - most, "report.html")]
-
-
-def _more(number: int, file: str) -> list[str]:
-    return [f"{number} more in {file}."] if number > 0 else []
+    return ["### Left out", "\n".join(lines), *more(len(left_out) - most, "report.html")]

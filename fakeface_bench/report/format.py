@@ -1,7 +1,7 @@
 """How every page words names, numbers, costs and shares: one line, nothing invisible."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import isnan
 
 from fakeface_bench.config import FAKE, REAL
@@ -49,16 +49,6 @@ def escaped(text: str) -> str:
     """Return text on one line that shows as written: no markup, HTML, link or table cell."""
     on_one_line = " ".join(text.split())
     return _MARKUP.sub(lambda match: _ENTITIES.get(match[0], "\\" + match[0]), on_one_line)
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Lay out a table, escaping every cell; columns after the first are right-aligned."""
-    lines = [_line(header), _line(["---"] + ["---:"] * (len(header) - 1), escape=False)]
-    return "\n".join([*lines, *(_line(row) for row in rows)])
-
-
-def _line(cells: Sequence[str], escape: bool = True) -> str:
-    return f"| {' | '.join(escaped(cell) if escape else cell for cell in cells)} |"
 
 
 #: Longest time told in a unit, its seconds, its name and its short name; times round to 3 digits.

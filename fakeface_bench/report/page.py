@@ -1,4 +1,4 @@
-"""What pages of reports share: templates, a table's record, pictures within the file.
+"""What pages of reports share: templates, and pictures within the file.
 
 Every text passes through jinja2's autoescape: names from outside may be anything.
 """
@@ -16,31 +16,6 @@ from PIL import Image
 from fakeface_bench.support.text import elided
 
 _THUMBNAIL_QUALITY = 88
-
-
-@dataclass(frozen=True, slots=True)
-class PageTable:
-    """A table as the page shows it.
-
-    Attributes:
-        title: Above the table; may be empty where `name` says what it is.
-        columns: Their heads.
-        rows: Cells as text, visible but not escaped.
-        numbers: Which columns are aligned to the right.
-        long: Which columns hold paths, and may break anywhere.
-        marked: Which rows stand out.
-        note: Below the table, or in place of an empty one.
-        name: What it is, for those who cannot see it, where it has no title.
-    """
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numbers: frozenset[int] = frozenset()
-    long: frozenset[int] = frozenset()
-    marked: frozenset[int] = frozenset()
-    note: str = ""
-    name: str = ""
 
 
 def page_environment() -> Environment:

@@ -8,6 +8,7 @@ from fakeface_bench.analysis.results import Results
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import StudyRecord
 from fakeface_bench.report.format import with_interval
+from fakeface_bench.report.table import Table
 
 #: Fewer test images than this tell little.
 FEWEST_IMAGES = 100
@@ -75,12 +76,11 @@ def read_results(path: Path) -> Results:
     )
 
 
-PARTS_HEADER = ("part", "images", "ROC AUC", "accuracy", "recall of fakes", "metadata alone")
 _NONE = "-"
 
 
-def part_rows(record: StudyRecord, results: Results) -> list[tuple[str, ...]]:
-    """Return `PARTS_HEADER` of each part of the test split as text; none where it has no parts.
+def parts_table(record: StudyRecord, results: Results) -> Table:
+    """Return a row a part of the test split; none where it has no parts.
 
     The last column is the ROC AUC of a classifier that sees the source's files but no picture.
     """
@@ -91,4 +91,5 @@ def part_rows(record: StudyRecord, results: Results) -> list[tuple[str, ...]]:
         estimates = (part.roc_auc, part.accuracy, part.recall_fake, alone)
         cells = (_NONE if found is None else with_interval(found) for found in estimates)
         rows.append((name, f"{part.images:,}", *cells))
-    return rows
+    header = ("part", "images", "ROC AUC", "accuracy", "recall of fakes", "metadata alone")
+    return Table.of(header, rows)

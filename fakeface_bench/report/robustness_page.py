@@ -1,13 +1,13 @@
 """All files of a test of robustness: the page, its tables, and what lies beside it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-
-import pandas as pd
+from types import SimpleNamespace as Record
+from typing import Any
 
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.transfer import CurvePoint, ModelRobustness, Robustness
-from fakeface_bench.report.audit_tables import write_table
 from fakeface_bench.report.format import (
     LONGEST_LABEL,
     UNKNOWN,
@@ -15,45 +15,88 @@ from fakeface_bench.report.format import (
     escaped,
     label_of,
     signed,
-    table,
     with_interval,
 )
-from fakeface_bench.report.page import PageTable, page_environment, page_picture
+from fakeface_bench.report.page import page_environment, page_picture
 from fakeface_bench.report.robustness_plots import (
     draw_accuracy_curves,
     draw_roc_auc_curves,
     draw_summary,
 )
 from fakeface_bench.report.robustness_text import at_chance, named, robustness_verdict
+from fakeface_bench.report.table import (
+    COUNT,
+    ESTIMATE,
+    FIGURE,
+    NAME,
+    WORDS,
+    Column,
+    Format,
+    Table,
+    only_csv,
+    only_text,
+    write_csv,
+)
 from fakeface_bench.support.text import elided, visible
 
 _UNTOUCHED = "untouched"
 _ALL = "all corruptions"
 
 
-def points_table(robustness: Robustness) -> pd.DataFrame:
+def _rounded(of: Callable[[Any], Any]) -> Callable[[Estimate | None], float | None]:
+    return lambda estimate: None if estimate is None else round(of(estimate), 6)
+
+
+_ROUNDED = Format(with_interval, {end: _rounded(of) for end, of in ESTIMATE.csv.items()})
+_OF_MODEL = (
+    only_csv("model", "model.label", NAME),
+    only_csv("address", "model.address", NAME),
+    only_csv("corruption"),
+)
+_OF_POINTS = (
+    only_text("title", "corruption", "title", WORDS),
+    Column("severity", "severity", "at.label", FIGURE),
+    only_csv("step", "at.step"),
+    Column("roc_auc", "ROC AUC", "at.roc_auc", _ROUNDED),
+    Column("accuracy", "accuracy", "at.accuracy", _ROUNDED),
+)
+
+
+def points_table(robustness: Robustness) -> Table:
     """Return a row a model and kind of picture, the untouched ones first."""
-    rows = [row for model in robustness.models for row in _points(model)]
-    return pd.DataFrame(rows).assign(images=robustness.images)
+    records = [row for model in robustness.models for row in _points(model)]
+    images = only_csv("images", lambda row: robustness.images)
+    return Table((*_OF_MODEL, *_OF_POINTS, images), records)
 
 
-def means_table(robustness: Robustness) -> pd.DataFrame:
+def _points(model: ModelRobustness) -> list[Record]:
+    untouched = CurvePoint("", _UNTOUCHED, 0, model.roc_auc, model.accuracy)
+    kinds = [(_UNTOUCHED, _UNTOUCHED, untouched)]
+    kinds += [(curve.key, curve.title, at) for curve in model.curves for at in curve.corrupted]
+    return [
+        Record(model=model.model, corruption=key, title=title, at=at) for key, title, at in kinds
+    ]
+
+
+def means_table(robustness: Robustness) -> Table:
     """Return a row a model and corruption, then one of all: mean ROC AUC, and what it cost."""
+    names = ["roc_auc", "cost", "behind_best"]
+    if not any(model.behind for model in robustness.models):
+        names.remove("behind_best")
     rows = []
     for model in robustness.models:
-        for curve in model.curves:
-            figures = _columns("roc_auc", curve.roc_auc) | _columns("cost", curve.cost)
-            rows.append(_named(model) | {"corruption": curve.key} | figures)
-        behind = {} if model.behind is None else _columns("behind_best", model.behind)
-        overall = _columns("roc_auc", model.mean_roc_auc) | behind
-        rows.append(_named(model) | {"corruption": _ALL} | overall)
-    return pd.DataFrame(rows)
+        means: list[tuple[str, tuple[Estimate | None, ...]]] = [
+            (curve.key, (curve.roc_auc, curve.cost, None)) for curve in model.curves
+        ]
+        for key, of in (*means, (_ALL, (model.mean_roc_auc, None, model.behind))):
+            figures = dict(zip(names, of, strict=False))
+            rows.append(Record(model=model.model, corruption=key, **figures))
+    return Table((*_OF_MODEL, *(only_csv(name, "", _ROUNDED) for name in names)), rows)
 
 
-def robustness_rows(robustness: Robustness) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return the heads and rows of the short table: ROC AUC by corruption, a column a model."""
+def robustness_table(robustness: Robustness) -> Table:
+    """Return the short table: ROC AUC by corruption, a column a model."""
     models = robustness.models
-    header = ("ROC AUC (95 %)", *(label_of(model) for model in models))
     rows = [
         ("untouched", *(with_interval(model.roc_auc) for model in models)),
         ("mean of all corruptions", *(with_interval(model.mean_roc_auc) for model in models)),
@@ -61,7 +104,7 @@ def robustness_rows(robustness: Robustness) -> tuple[tuple[str, ...], list[tuple
     for number, curve in enumerate(models[0].curves):
         means = (with_interval(model.curves[number].roc_auc) for model in models)
         rows.append((_with_range(curve.title, curve.corrupted), *means))
-    return header, rows
+    return Table.of(("ROC AUC (95 %)", *(label_of(model) for model in models)), rows)
 
 
 def _with_range(title: str, points: tuple[CurvePoint, ...]) -> str:
@@ -70,37 +113,12 @@ def _with_range(title: str, points: tuple[CurvePoint, ...]) -> str:
     return f"{title}, {first}" if len(points) == 1 else f"{title}, {first} to {last}"
 
 
-def _points(model: ModelRobustness) -> Iterator[dict[str, object]]:
-    untouched = _columns("roc_auc", model.roc_auc) | _columns("accuracy", model.accuracy)
-    yield _point_row(model, _UNTOUCHED, "", 0) | untouched
-    for curve in model.curves:
-        for point in curve.corrupted:
-            figures = _columns("roc_auc", point.roc_auc) | _columns("accuracy", point.accuracy)
-            yield _point_row(model, curve.key, point.label, point.step) | figures
-
-
-def _point_row(model: ModelRobustness, key: str, label: str, step: int) -> dict[str, object]:
-    return _named(model) | {"corruption": key, "severity": label, "step": step}
-
-
-def _named(model: ModelRobustness) -> dict[str, object]:
-    return {"model": visible(model.model.label), "address": visible(model.model.address)}
-
-
-def _columns(name: str, figure: Estimate) -> dict[str, object]:
-    return {
-        name: round(figure.value, 6),
-        f"{name}_low_95": round(figure.low, 6),
-        f"{name}_high_95": round(figure.high, 6),
-    }
-
-
 def robustness_markdown(robustness: Robustness) -> str:
     """Return the verdict, and mean ROC AUC by corruption."""
     verdict = robustness_verdict(robustness)
     told = [*verdict.paragraphs, *verdict.others]
     parts = [f"**{escaped(verdict.headline)}**", *map(escaped, told)]
-    return "\n\n".join([*parts, table(*robustness_rows(robustness))]) + "\n"
+    return "\n\n".join([*parts, robustness_table(robustness).markdown()]) + "\n"
 
 
 TERMS = (
@@ -166,38 +184,43 @@ def key_figures(robustness: Robustness) -> list[tuple[str, str, str]]:
     ]
 
 
-def models_table(robustness: Robustness) -> PageTable:
+def models_table(robustness: Robustness) -> Table:
     """Return a row a model, in the order asked for; the best is marked."""
-    columns = (
-        "Model",
-        "Trained on",
-        "Untouched",
-        "Mean of corruptions",
-        "Behind the best",
-        "Left out",
-    )
-    rows = [_model_row(model) for model in robustness.models]
-    marked = frozenset({robustness.models.index(robustness.best)} if len(rows) > 1 else ())
+    models = robustness.models
+    marked = frozenset({models.index(robustness.best)} if len(models) > 1 else ())
     note = (
         "Left out are test images that the model saw in training, or copies of them; no model is "
         "scored on what any of them saw."
     )
-    return PageTable(
-        "", columns, tuple(rows), frozenset({2, 3, 4, 5}), frozenset(), marked, note, "Models"
+    columns = (
+        only_text("model", "model", label_of, WORDS),
+        only_text("trained_on", "trained on", _trained_on, WORDS),
+        only_text("untouched", "untouched", "roc_auc", ESTIMATE),
+        only_text("mean", "mean of corruptions", "mean_roc_auc", ESTIMATE),
+        only_text("behind", "behind the best", "behind", ESTIMATE),
+        only_text("left_out", "left out", "overlap.images", COUNT),
     )
+    return Table(columns, models, note=note, name="Models", marked=marked)
 
 
-def means_page_table(robustness: Robustness) -> PageTable:
+def means_page_table(robustness: Robustness) -> Table:
     """Return mean ROC AUC by corruption, a column a model."""
-    (_, *names), rows = robustness_rows(robustness)
-    columns = ("Corruption and severities", *names)
-    numbers = frozenset(range(1, len(columns)))
-    return PageTable("", columns, tuple(rows), numbers, name="Mean ROC AUC by corruption")
+    table = robustness_table(robustness)
+    first, *others = table.columns
+    columns = (
+        replace(first, heading="corruption and severities"),
+        *(replace(column, is_name=True) for column in others),
+    )
+    return replace(table, columns=columns, name="Mean ROC AUC by corruption")
 
 
-def points_tables(robustness: Robustness) -> list[PageTable]:
-    """Return every figure, a table a model."""
-    return [_points_table(model) for model in robustness.models]
+def model_points(model: ModelRobustness) -> Table:
+    """Return every figure of a model; what falls to chance is marked."""
+    fallen = {point.told for point in at_chance(model)}
+    told = ["", *(point.told for point in model.points)]
+    marked = frozenset(number for number, name in enumerate(told) if name in fallen)
+    note = "Marked: falls to chance." if marked else ""
+    return Table(_OF_POINTS, _points(model), label_of(model), note, marked=marked)
 
 
 def about(robustness: Robustness) -> Sequence[tuple[str, str]]:
@@ -210,26 +233,8 @@ def about(robustness: Robustness) -> Sequence[tuple[str, str]]:
     ]
 
 
-def _model_row(model: ModelRobustness) -> tuple[str, ...]:
-    behind = UNKNOWN if model.behind is None else with_interval(model.behind)
-    trained_on = elided(model.model.data, LONGEST_LABEL) or UNKNOWN
-    figures = (with_interval(model.roc_auc), with_interval(model.mean_roc_auc))
-    return (label_of(model), trained_on, *figures, behind, f"{model.overlap.images:,}")
-
-
-def _points_table(model: ModelRobustness) -> PageTable:
-    columns = ("Corruption", "Severity", "ROC AUC", "Accuracy")
-    rows = [("untouched", "", with_interval(model.roc_auc), with_interval(model.accuracy))]
-    for curve in model.curves:
-        for point in curve.corrupted:
-            figures = (with_interval(point.roc_auc), with_interval(point.accuracy))
-            rows.append((curve.title, point.label, *figures))
-    fallen = {point.told for point in at_chance(model)}
-    told = ["", *(point.told for point in model.points)]
-    marked = frozenset(number for number, name in enumerate(told) if name in fallen)
-    note = "Marked: falls to chance." if marked else ""
-    numbers = frozenset({1, 2, 3})
-    return PageTable(label_of(model), columns, tuple(rows), numbers, frozenset(), marked, note)
+def _trained_on(model: ModelRobustness) -> str:
+    return elided(model.model.data, LONGEST_LABEL) or UNKNOWN
 
 
 def _range(figure: Estimate) -> str:
@@ -260,7 +265,7 @@ def write_page(robustness: Robustness, folder: Path, files: list[str]) -> None:
             folder / "accuracy_curves.png", "Accuracy by severity, a panel a corruption"
         ),
         means=means_page_table(robustness),
-        points=points_tables(robustness),
+        points=[model_points(model) for model in robustness.models],
         terms=TERMS,
         about=about(robustness),
         files=files,
@@ -283,7 +288,7 @@ def write_robustness_report(robustness: Robustness, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, table_of in _TABLES.items():
-        write_table(table_of(robustness), folder / name)
+        write_csv(table_of(robustness), folder / name)
     text = robustness_markdown(robustness)
     (folder / "robustness.md").write_text(text, encoding="utf-8")
     for name, draw in _PICTURES.items():

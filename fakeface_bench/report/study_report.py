@@ -14,13 +14,12 @@ from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import ModelOrigin, StudyRecord, TrialRecord
 from fakeface_bench.report import plotting
-from fakeface_bench.report.format import escaped, floor_with_interval, table, with_interval
+from fakeface_bench.report.format import escaped, floor_with_interval, with_interval
 from fakeface_bench.report.model_card import CARD_FILE, model_card
 from fakeface_bench.report.results import (
-    PARTS_HEADER,
     RESULTS_FILE,
     few_images_told,
-    part_rows,
+    parts_table,
     results_header,
     threshold_told,
     write_results_csv,
@@ -32,6 +31,7 @@ from fakeface_bench.report.study_plots import (
     write_learning_curves,
     write_score_pictures,
 )
+from fakeface_bench.report.table import Table
 
 #: What the short table shows, in this order: rows of `METRICS`, and the threshold.
 MAIN_METRICS = (
@@ -86,28 +86,28 @@ def _markdown(
     rows = [*metrics, *_further_rows(record)]
     options = [(key, _option(value)) for key, value in record.config.as_params().items()]
     warning = [f"**{escaped(record.weights.warning)}**"] if record.weights.warning else []
+    header = results_header(len(record.valid.y_true), len(record.test.y_true))
     parts = [
         *warning,
         escaped(_headline(record, results)),
         "### Results",
-        table(results_header(len(record.valid.y_true), len(record.test.y_true)), rows),
+        Table.of(header, rows).markdown(),
         threshold_told(record.test.threshold),
         *(f"**{told}**" for told in (few_images_told(len(record.test.y_true)),) if told),
         *_parts(record, results),
         "### Cost",
-        table(("stage", "seconds, cold", "seconds, this run"), _cost_rows(ledger)),
+        _cost_table(ledger).markdown(),
         *_prices(ledger),
         "### Winning options",
-        table(("option", "value"), options),
+        Table.of(("option", "value"), options).markdown(),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _parts(record: StudyRecord, results: Results) -> list[str]:
-    rows = part_rows(record, results)
-    return (
-        ["### Parts of the test split (95 % intervals)", table(PARTS_HEADER, rows)] if rows else []
-    )
+    parts = parts_table(record, results)
+    title = "### Parts of the test split (95 % intervals)"
+    return [title, parts.markdown()] if parts.records else []
 
 
 def _further_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
@@ -173,10 +173,11 @@ def _figure(value: float | None) -> str:
     return "-" if value is None or value != value else f"{value:.3f}"
 
 
-def _cost_rows(ledger: Ledger) -> list[tuple[str, str, str]]:
+def _cost_table(ledger: Ledger) -> Table:
     costs = [(_STAGES[c.stage], c.seconds, c.spent_seconds) for c in ledger.stages]
     costs.append(("total", ledger.total_cold_seconds, ledger.total_warm_seconds))
-    return [(name, f"{cold:,.1f}", f"{warm:,.1f}") for name, cold, warm in costs]
+    rows = [(name, f"{cold:,.1f}", f"{warm:,.1f}") for name, cold, warm in costs]
+    return Table.of(("stage", "seconds, cold", "seconds, this run"), rows)
 
 
 def _prices(ledger: Ledger) -> list[str]:

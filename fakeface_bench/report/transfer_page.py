@@ -5,22 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from fakeface_bench.analysis.transfer import home_of, is_above_chance
-from fakeface_bench.records.study import LeftOut
 from fakeface_bench.records.transfer import Generalisation, SetScores
 from fakeface_bench.report import transfer_tables
-from fakeface_bench.report.audit_tables import write_table
-from fakeface_bench.report.comparison_text import MOST_CHARACTERS, Verdict
+from fakeface_bench.report.comparison_text import Verdict
 from fakeface_bench.report.format import (
     UNKNOWN,
     counted,
     escaped,
     listed,
     named,
-    prose,
-    sentence_end,
-    table,
 )
-from fakeface_bench.report.page import PagePicture, PageTable, page_environment, page_picture
+from fakeface_bench.report.page import PagePicture, page_environment, page_picture
+from fakeface_bench.report.table import Table, fitting, left_out_table, more, write_csv
 from fakeface_bench.report.transfer_plots import (
     draw_recall,
     draw_reliability,
@@ -30,16 +26,7 @@ from fakeface_bench.report.transfer_plots import (
     recall_square,
     roc_auc_square,
 )
-from fakeface_bench.report.transfer_tables import (
-    Table,
-    hold_out_rows,
-    hold_outs_table,
-    matrix_table,
-    mixture_rows,
-    mixtures_table,
-    overlap_rows,
-    sets_table,
-)
+from fakeface_bench.report.transfer_tables import sets_table
 from fakeface_bench.report.transfer_text import (
     cell_sentence,
     elsewhere,
@@ -54,13 +41,8 @@ from fakeface_bench.report.transfer_text import (
     transfer_sentences,
     unscored_sentences,
 )
-from fakeface_bench.support.text import elided, visible
+from fakeface_bench.support.text import visible
 
-_LONGEST_REASON = 300
-#: Columns that hold words; all others are aligned to the right.
-_WORDS = frozenset(
-    ("model", "trained on", "tested on", "part", "in place of", "dataset", "left out of training")
-)
 _TERMS = (
     ("95 % interval", "Of accuracy, recall and false alarms the Wilson interval; of the rest the "
      "middle 95 % of 1,000 stratified bootstrap resamples of the test images. It covers the draw "
@@ -96,50 +78,11 @@ def render(template: str, **content: Any) -> str:
     return page_environment().get_template(template).render(terms=_TERMS, **content)
 
 
-def page_table(title: str, table: Table, note: str = "") -> PageTable:
-    """Lay out rows for a page: words to the left, figures to the right."""
-    header, rows = table
-    numbers = frozenset(place for place, name in enumerate(header) if name not in _WORDS)
-    cells = tuple(tuple(map(_breakable_once, row)) for row in rows)
-    heads = tuple(name[0].upper() + name[1:] for name in header)
-    return PageTable(title, heads, cells, numbers, note=note, name=title or "Figures")
-
-
-def overlap_table(cells: Sequence[SetScores]) -> PageTable:
-    """Return the images left out of each set; in words where there is none."""
-    table = overlap_rows(cells)
-    none = "No test image was seen in training, and none looks like one that was."
-    return page_table("", table, "" if table[1] else none)
-
-
-def failed_table(left_out: Sequence[LeftOut]) -> PageTable:
-    """Return the studies that failed, and why."""
-    rows = tuple(
-        (
-            named(out.name),
-            sentence_end(prose(out.reason, _LONGEST_REASON)),
-            elided(out.run_id) or UNKNOWN,
-        )
-        for out in left_out
-    )
-    long = frozenset({0, 1, 2})
-    return PageTable("", ("Study", "Why", "Run"), rows, long=long, name="Studies that failed")
-
-
 def images_figure(cells: Sequence[SetScores]) -> tuple[str, str, str]:
     """Return the key figure of images scored, and of those left out."""
     seen = sum(cell.overlap.images for cell in cells)
     scored = sum(cell.images for cell in cells)
     return f"{scored:,}", "images scored, over all sets", f"{counted(seen, 'image')} left out"
-
-
-def _breakable_once(text: str) -> str:
-    """Let a figure break before its bracket alone, and counts between the classes."""
-    figure, bracket, rest = text.partition(" (")
-    fixed = "\N{NO-BREAK SPACE}"
-    if " to " in rest:
-        return figure + bracket + rest.replace(" to ", f"{fixed}to{fixed}")
-    return text.replace(" real", f"{fixed}real").replace(" fake", f"{fixed}fake")
 
 
 #: How many rows and sentences each list may have, tried in turn until the text is short enough.
@@ -152,10 +95,7 @@ def description(
     sentences: Mapping[str, Sequence[str]],
     file: str,
 ) -> str:
-    """Return headline, paragraph, tables and lists of sentences; names escaped.
-
-    MLflow shows 5,000 characters of a description: lists are cut alike so that all of it stays
-    below, and a line says where the rest is.
+    """Return headline, paragraph, tables and lists of sentences, under 5,000 characters.
 
     Args:
         verdict: Comes first.
@@ -163,34 +103,18 @@ def description(
         sentences: By title; empty lists are left out.
         file: Holds every row.
     """
-    texts = (_cut(verdict, tables, sentences, file, most) for most in _CUTS)
-    return next((text for text in texts if len(text) < MOST_CHARACTERS), _shortest(verdict))
 
+    def cut(most: int) -> str:
+        parts = [f"**{escaped(verdict.headline)}.**", escaped(verdict.paragraph)]
+        for title, table in tables.items():
+            parts += [f"### {title}", *table.cut(most, file)]
+        for title, lines in sentences.items():
+            if lines:
+                told = "\n".join(f"- {escaped(line)}" for line in lines[:most])
+                parts += [f"### {title}", told, *more(len(lines) - most, "report.html")]
+        return "\n\n".join(parts) + "\n"
 
-def _cut(
-    verdict: Verdict,
-    tables: Mapping[str, Table],
-    sentences: Mapping[str, Sequence[str]],
-    file: str,
-    most: int,
-) -> str:
-    parts = [f"**{escaped(verdict.headline)}.**", escaped(verdict.paragraph)]
-    for title, (header, rows) in tables.items():
-        parts += [f"### {title}", table(header, rows[:most]), *_more(len(rows) - most, file)]
-    for title, lines in sentences.items():
-        if lines:
-            told = "\n".join(f"- {escaped(line)}" for line in lines[:most])
-            parts += [f"### {title}", told, *_more(len(lines) - most, "report.html")]
-    return "\n\n".join(parts) + "\n"
-
-
-def _shortest(verdict: Verdict) -> str:
-    text = escaped(verdict.paragraph)
-    return f"{prose(text, MOST_CHARACTERS - 100)}\n\nThe rest is in report.html.\n"
-
-
-def _more(number: int, file: str) -> list[str]:
-    return [f"{number} more in {file}."] if number > 0 else []
+    return fitting(cut, _CUTS, verdict.paragraph)
 
 
 #: What each picture shows, for those who cannot see it.
@@ -210,7 +134,7 @@ def write_evaluation_report(scores: Sequence[SetScores], folder: Path) -> None:
         folder: To write to.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    write_table(sets_table(scores), folder / "evaluation.csv")
+    write_csv(sets_table(scores), folder / "evaluation.csv")
     draw_sets(scores, folder / "roc_auc_by_set.png")
     draw_reliability(scores, folder / "reliability.png")
     (folder / "evaluation.md").write_text(evaluation_markdown(scores), encoding="utf-8")
@@ -226,20 +150,12 @@ def evaluation_markdown(scores: Sequence[SetScores]) -> str:
     return description(
         set_verdict(scores),
         {
-            "Whatever the threshold": transfer_tables.ranking_rows(scores),
-            "At the model's own threshold": transfer_tables.threshold_rows(scores),
+            "Whatever the threshold": transfer_tables.ranking(scores),
+            "At the model's own threshold": transfer_tables.at_threshold(scores),
         },
         {"Left out": overlap_sentences(scores), "Set by set": evaluation_sentences(scores)},
         "evaluation.csv",
     )
-
-
-def evaluation_rows(scores: Sequence[SetScores]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return the header and a row a set, as text for a terminal."""
-    header, of_sets = transfer_tables.ranking_rows(scores)
-    called = transfer_tables.threshold_rows(scores)[1]
-    heads = (*header[:4], "recall of fakes", "false alarms")
-    return heads, [(*row[:4], *at[3:5]) for row, at in zip(of_sets, called, strict=True)]
 
 
 def evaluation_sentences(scores: Sequence[SetScores]) -> list[str]:
@@ -250,7 +166,6 @@ def evaluation_sentences(scores: Sequence[SetScores]) -> list[str]:
 def _evaluation_page(
     scores: Sequence[SetScores], pictures: list[PagePicture], files: list[str]
 ) -> str:
-    parts = transfer_tables.parts_rows(scores)
     return render(
         "evaluation.html",
         title=named(scores[0].model.label),
@@ -261,11 +176,11 @@ def _evaluation_page(
         sentences=evaluation_sentences(scores),
         sets_picture=pictures[0],
         reliability_picture=pictures[1],
-        ranking=page_table("", transfer_tables.ranking_rows(scores)),
-        calls=page_table("", transfer_tables.threshold_rows(scores)),
-        calibration=page_table("", transfer_tables.calibration_rows(scores)),
-        parts=page_table("", parts),
-        overlaps=overlap_table(scores),
+        ranking=transfer_tables.ranking(scores),
+        calls=transfer_tables.at_threshold(scores),
+        calibration=transfer_tables.calibration(scores),
+        parts=transfer_tables.parts(scores),
+        overlaps=transfer_tables.overlaps(scores),
         files=files,
     )
 
@@ -332,13 +247,13 @@ def write_generalisation_report(record: Generalisation, folder: Path) -> None:
     in the same folder are replaced.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tables = {"matrix.csv": matrix_table(record)}
+    tables = {"matrix.csv": sets_table(ordered_cells(record))}
     if record.mixtures:
-        tables["mixtures.csv"] = mixtures_table(record.mixtures)
+        tables["mixtures.csv"] = transfer_tables.mixtures(record.mixtures)
     if record.hold_outs:
-        tables["hold_outs.csv"] = hold_outs_table(record.hold_outs)
+        tables["hold_outs.csv"] = transfer_tables.hold_outs(record.hold_outs)
     for name, rows in tables.items():
-        write_table(rows, folder / name)
+        write_csv(rows, folder / name)
     draw_roc_auc(record, folder / "heat_map.png")
     draw_recall(record, folder / "recall_map.png")
     text = generalisation_markdown(record)
@@ -353,7 +268,7 @@ def generalisation_markdown(record: Generalisation) -> str:
     return description(
         matrix_verdict(record),
         {
-            "Matrix": transfer_tables.matrix_rows(record),
+            "Matrix": transfer_tables.matrix(record),
         },
         {
             "Left out": _left_out(record, record.cells),
@@ -363,11 +278,6 @@ def generalisation_markdown(record: Generalisation) -> str:
         },
         "matrix.csv",
     )
-
-
-def generalisation_rows(record: Generalisation) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return the header and a row a training set, as text for a terminal."""
-    return transfer_tables.square_rows(record)
 
 
 def _left_out(record: Generalisation, cells: Sequence[SetScores]) -> list[str]:
@@ -396,14 +306,14 @@ def _generalisation_page(record: Generalisation, files: list[str]) -> str:
         tested=[named(name) for name in record.tested],
         transfers=transfer_sentences(record),
         homes=home_sentences(record),
-        matrix=page_table("", transfer_tables.matrix_rows(record)),
-        mixtures=page_table("", mixture_rows(record.mixtures)),
+        matrix=transfer_tables.matrix(record),
+        mixtures=transfer_tables.mixtures(record.mixtures),
         mixture_sentences=[mixture_sentence(effect, several) for effect in record.mixtures],
-        hold_outs=page_table("", hold_out_rows(record.hold_outs)),
+        hold_outs=transfer_tables.hold_outs_told(record.hold_outs),
         hold_out_sentences=hold_out_sentences(record.hold_outs),
-        parts=page_table("", transfer_tables.parts_rows(cells)),
-        overlaps=overlap_table(cells),
-        failed=failed_table(record.left_out),
+        parts=transfer_tables.parts(cells),
+        overlaps=transfer_tables.overlaps(cells),
+        failed=left_out_table(record.left_out, "Studies that failed", written=named),
         files=files,
     )
 

@@ -1,15 +1,13 @@
-"""Every cell, effect and hold-out of a matrix: as text, and in full precision as CSV."""
+"""Every cell, effect and hold-out of a matrix: each column told once for text and CSV."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import isnan
-from typing import Any
-
-import numpy as np
-import pandas as pd
+from operator import attrgetter
 
 from fakeface_bench.analysis.transfer import home_of, threshold_fails
 from fakeface_bench.records.estimate import Estimate
-from fakeface_bench.records.study import TIER_PART, ShortcutFloor
+from fakeface_bench.records.study import TIER_PART
 from fakeface_bench.records.transfer import (
     FIGURES,
     Generalisation,
@@ -20,49 +18,192 @@ from fakeface_bench.records.transfer import (
 from fakeface_bench.report.format import (
     UNKNOWN,
     class_counts,
-    floor_with_interval,
     images_told,
     named,
     part_counts,
     with_interval,
 )
+from fakeface_bench.report.table import (
+    COUNT,
+    ESTIMATE,
+    NAME,
+    WORDS,
+    Column,
+    Format,
+    Table,
+    at,
+    only_csv,
+    only_text,
+    unbroken,
+)
 from fakeface_bench.report.transfer_text import effect_verdict, hold_out_effect, ordered_cells
 from fakeface_bench.support.text import visible
 
-Rows = list[tuple[str, ...]]
-Table = tuple[tuple[str, ...], Rows]
+
+@dataclass(frozen=True, slots=True)
+class ScoredPart:
+    """What a model scores on a set, or on one of its sources or tiers.
+
+    Attributes:
+        cell: The whole set.
+        part: Empty for the whole set.
+        home: How the same model does on its own test split, where that is known.
+    """
+
+    cell: SetScores
+    part: str = ""
+    home: SetScores | None = None
+
+    @property
+    def figures(self) -> Mapping[str, Estimate]:
+        """By key; those that one class alone cannot have are missing."""
+        return self.cell.parts[self.part] if self.part else self.cell.figures
+
+    @property
+    def floor(self) -> Estimate | None:
+        """What metadata alone score."""
+        floor = self.cell.source_floors.get(self.part) if self.part else self.cell.floor
+        return None if floor is None else floor.estimate
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Numbers of real and of fake images."""
+        return part_counts(self.cell, self.part) if self.part else class_counts(self.cell)
+
+    @property
+    def fails(self) -> bool | None:
+        """Whether the model's own threshold serves badly here; told of whole sets."""
+        return None if self.part else threshold_fails(self.cell, self.home)
 
 
-def matrix_rows(record: Generalisation) -> Table:
-    """Return a row a cell; the model is named where there are several."""
-    header: tuple[str, ...] = (
-        "trained on",
-        "tested on",
-        "ROC AUC",
-        "metadata alone",
-        "recall of fakes",
+#: Headings of the figures that text shows.
+_HEADINGS = {
+    "roc_auc": "ROC AUC",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "recall_fake": "recall of fakes",
+    "false_alarm_rate": "false alarms",
+    "precision_fake": "precision",
+    "f1_fake": "F1 of fake",
+    "f1_real": "F1 of real",
+    "average_precision": "average precision",
+    "recall_at_1pct_fpr": "found at 1 % false alarms",
+    "recall_at_5pct_fpr": "found at 5 % false alarms",
+    "ece": "calibration error",
+    "brier": "Brier score",
+    "log_loss": "log loss",
+}
+
+
+def _seen(kind: str) -> Callable[[ScoredPart], int | None]:
+    """Return how many images of the whole set are left out."""
+    return lambda row: None if row.part else getattr(row.cell.overlap, kind)
+
+
+def _tested_on(row: ScoredPart) -> str:
+    own = row.cell.is_own and not row.part
+    return f"{named(row.cell.data)} (its own)" if own else named(row.cell.data)
+
+
+def _images(row: ScoredPart) -> str:
+    if not row.part:
+        return images_told(row.cell).removeprefix("n = ")
+    reals, fakes = row.counts
+    return f"{reals:,} real, {fakes:,} fake"
+
+
+def _part_name(row: ScoredPart) -> str:
+    is_tier = row.part.startswith(TIER_PART)
+    name = named(row.part.removeprefix(TIER_PART))
+    return f"tier {name}" if is_tier else name
+
+
+def _recall(row: ScoredPart) -> str:
+    recall = with_interval(row.figures.get("recall_fake"))
+    return f"{recall}, threshold off" if row.fails else recall
+
+
+def _kinds(kinds: Mapping[str, str]) -> str:
+    return "; ".join(
+        f"{visible(name)}: {visible(kind) or 'not known'}" for name, kind in kinds.items()
     )
-    header += ("false alarms", "images", "left out")
-    cells = ordered_cells(record)
+
+
+_OF_SETS = (
+    Column("model", "model", "cell.model.label", NAME),
+    Column("trained_on", "trained on", "cell.model.data", NAME),
+    Column("tested_on", "tested on", "cell.data", NAME),
+    only_text("tested_on_own", "tested on", _tested_on, WORDS),
+    only_csv("part", "part", NAME),
+    only_text("part_name", "part", _part_name, WORDS),
+    only_csv("chosen", "cell.chosen", NAME),
+    only_csv("is_own", "cell.is_own"),
+    only_csv("threshold", "cell.scored.threshold"),
+    only_csv("left_out_identical", _seen("identical")),
+    only_csv("left_out_similar", _seen("similar")),
+    only_csv("trained_on_kinds", lambda row: _kinds(row.cell.model.kinds)),
+    only_csv("tested_on_kinds", lambda row: _kinds(row.cell.kinds)),
+    only_csv("run_id", "cell.model.run_id", NAME),
+    only_text("images", "images", _images),
+    only_csv("n_real", lambda row: row.counts[0]),
+    only_csv("n_fake", lambda row: row.counts[1]),
+    only_csv("threshold_fails", "fails"),
+    *(Column(key, _HEADINGS.get(key, ""), at("figures", key), ESTIMATE) for key in FIGURES),
+    only_text("recall_told", "recall of fakes", _recall),
+    Column("shortcut_floor", "metadata alone", "floor", ESTIMATE),
+    only_text("left_out", "left out", "cell.overlap.images", COUNT),
+    only_text("identical", "identical", "cell.overlap.identical", COUNT),
+    only_text("similar", "look the same", "cell.overlap.similar", COUNT),
+    only_text("scored", "still scored", "cell.images", COUNT),
+)
+_RANKING = ("tested_on_own", "images", "roc_auc", "shortcut_floor")
+
+
+def _sets(cells: Sequence[SetScores], *keys: str) -> Table:
+    rows = [ScoredPart(cell, home=home_of(cell, cells)) for cell in cells]
+    return Table(_OF_SETS, rows, name="Figures", tie=_breakable_once).pick(*keys)
+
+
+def _breakable_once(text: str) -> str:
+    """Let a figure break before its bracket alone, and counts between the classes."""
+    figure, bracket, rest = text.partition(" (")
+    if " to " in rest:
+        return figure + bracket + rest.replace(" to ", unbroken(" to "))
+    return text.replace(" real", unbroken(" real")).replace(" fake", unbroken(" fake"))
+
+
+def sets_table(cells: Sequence[SetScores]) -> Table:
+    """Return a row a set, and below it one for each of its sources and tiers (`part`)."""
     rows = [
-        (named(cell.model.data), _tested_on(cell), *_transfer_cells(cell, cells)) for cell in cells
+        row
+        for cell in cells
+        for row in (
+            ScoredPart(cell, home=home_of(cell, cells)),
+            *(ScoredPart(cell, part) for part in cell.parts),
+        )
     ]
-    if len(record.models) == 1:
-        return header, rows
-    models = [named(cell.model.label) for cell in cells]
-    return ("model", *header), [(m, *row) for m, row in zip(models, rows, strict=True)]
+    return Table(_OF_SETS, rows)
 
 
-def square_rows(record: Generalisation) -> Table:
+def matrix(record: Generalisation) -> Table:
+    """Return a row a cell; the model is named where there are several."""
+    model = ("model",) if len(record.models) > 1 else ()
+    told = ("tested_on_own", "roc_auc", "shortcut_floor", "recall_told", "false_alarm_rate")
+    return _sets(ordered_cells(record), *model, "trained_on", *told, "images", "left_out")
+
+
+def square(record: Generalisation) -> Table:
     """Return a row a training set and a column a test set: ROC AUC, or what there is of it."""
     several = len(record.models) > 1
-    rows: Rows = []
-    for model in record.models:
-        for trained in record.trained:
-            name = f"{model}, {trained}" if several else trained
-            cells = (record.cell(model, trained, tested) for tested in record.tested)
-            rows.append((named(name), *map(_square, cells)))
-    return ("trained on ↓, tested on →", *map(named, record.tested)), rows
+    rows = [
+        (
+            named(f"{model}, {trained}" if several else trained),
+            *(_square(record.cell(model, trained, tested)) for tested in record.tested),
+        )
+        for model in record.models
+        for trained in record.trained
+    ]
+    return Table.of(("trained on ↓, tested on →", *map(named, record.tested)), rows)
 
 
 def _square(cell: SetScores | None) -> str:
@@ -73,188 +214,41 @@ def _square(cell: SetScores | None) -> str:
     return names[key] + with_interval(cell.figures[key])
 
 
-def _transfer_cells(cell: SetScores, cells: Sequence[SetScores]) -> tuple[str, ...]:
-    recall = with_interval(cell.figures.get("recall_fake"))
-    return (
-        with_interval(cell.figures.get("roc_auc")),
-        floor_with_interval(cell.floor),
-        f"{recall}, threshold off" if threshold_fails(cell, home_of(cell, cells)) else recall,
-        with_interval(cell.figures.get("false_alarm_rate")),
-        images_told(cell).removeprefix("n = "),
-        f"{cell.overlap.images:,}",
-    )
+def evaluation(cells: Sequence[SetScores]) -> Table:
+    """Return a row a set, for a terminal."""
+    return _sets(cells, *_RANKING, "recall_fake", "false_alarm_rate")
 
 
-def threshold_rows(cells: Sequence[SetScores]) -> Table:
-    """Return the figures of calls at the model's own threshold."""
-    keys: tuple[str, ...] = (
-        "accuracy",
-        "balanced_accuracy",
-        "recall_fake",
-        "false_alarm_rate",
-        "precision_fake",
-    )
-    keys += ("f1_fake", "f1_real")
-    heads: tuple[str, ...] = (
-        "accuracy",
-        "balanced accuracy",
-        "recall of fakes",
-        "false alarms",
-        "precision",
-    )
-    heads += ("F1 of fake", "F1 of real")
-    return _of_sets(cells, heads, keys)
-
-
-def ranking_rows(cells: Sequence[SetScores]) -> Table:
+def ranking(cells: Sequence[SetScores]) -> Table:
     """Return the figures that no threshold moves, the shortcut floor beside ROC AUC."""
-    keys: tuple[str, ...] = ("average_precision", "recall_at_1pct_fpr", "recall_at_5pct_fpr")
-    header: tuple[str, ...] = (
-        "tested on",
-        "images",
-        "ROC AUC",
-        "metadata alone",
-        "average precision",
-    )
-    header += ("found at 1 % false alarms", "found at 5 % false alarms")
-    rows = [
-        (
-            _tested_on(cell),
-            images_told(cell).removeprefix("n = "),
-            with_interval(cell.figures.get("roc_auc")),
-            floor_with_interval(cell.floor),
-            *(with_interval(cell.figures.get(key)) for key in keys),
-        )
-        for cell in cells
-    ]
-    return header, rows
+    further = ("average_precision", "recall_at_1pct_fpr", "recall_at_5pct_fpr")
+    return _sets(cells, *_RANKING, *further)
 
 
-def calibration_rows(cells: Sequence[SetScores]) -> Table:
+def at_threshold(cells: Sequence[SetScores]) -> Table:
+    """Return the figures of calls at the model's own threshold."""
+    called = ("recall_fake", "false_alarm_rate", "precision_fake", "f1_fake", "f1_real")
+    return _sets(cells, "tested_on_own", "accuracy", "balanced_accuracy", *called)
+
+
+def calibration(cells: Sequence[SetScores]) -> Table:
     """Return how far probabilities are from labels; lower is better."""
-    heads: tuple[str, ...] = ("calibration error", "Brier score", "log loss")
-    return _of_sets(cells, heads, ("ece", "brier", "log_loss"))
+    return _sets(cells, "tested_on_own", "ece", "brier", "log_loss")
 
 
-def parts_rows(cells: Sequence[SetScores]) -> Table:
+def parts(cells: Sequence[SetScores]) -> Table:
     """Return the figures of each source and tier of each set."""
-    header: tuple[str, ...] = (
-        "tested on",
-        "part",
-        "images",
-        "ROC AUC",
-        "metadata alone",
-        "recall of fakes",
-    )
-    header += ("false alarms",)
-    rows: Rows = [
-        (named(cell.data), _part_name(part), *_part_cells(cell, part))
-        for cell in cells
-        for part in cell.parts
-    ]
-    return header, rows
+    rows = [ScoredPart(cell, part) for cell in cells for part in cell.parts]
+    figures = ("roc_auc", "shortcut_floor", "recall_fake", "false_alarm_rate")
+    return replace(_sets(cells, "tested_on", "part_name", "images", *figures), records=rows)
 
 
-def _part_name(part: str) -> str:
-    is_tier = part.startswith(TIER_PART)
-    return f"tier {named(part.removeprefix(TIER_PART))}" if is_tier else named(part)
-
-
-def _part_cells(cell: SetScores, part: str) -> tuple[str, ...]:
-    figures = cell.parts[part]
-    reals, fakes = part_counts(cell, part)
-    return (
-        f"{reals:,} real, {fakes:,} fake",
-        with_interval(figures.get("roc_auc")),
-        floor_with_interval(cell.source_floors.get(part)),
-        with_interval(figures.get("recall_fake")),
-        with_interval(figures.get("false_alarm_rate")),
-    )
-
-
-def _of_sets(cells: Sequence[SetScores], heads: tuple[str, ...], keys: tuple[str, ...]) -> Table:
-    rows = [
-        (_tested_on(cell), *(with_interval(cell.figures.get(key)) for key in keys))
-        for cell in cells
-    ]
-    return ("tested on", *heads), rows
-
-
-def _tested_on(cell: SetScores) -> str:
-    return f"{named(cell.data)} (its own)" if cell.is_own else named(cell.data)
-
-
-def overlap_rows(cells: Sequence[SetScores]) -> Table:
-    """Return the sets of which images were left out, and how many."""
-    header: tuple[str, ...] = (
-        "model",
-        "trained on",
-        "tested on",
-        "identical",
-        "look the same",
-        "still scored",
-    )
-    rows: Rows = [
-        (
-            named(cell.model.label),
-            named(cell.model.data),
-            named(cell.data),
-            f"{cell.overlap.identical:,}",
-            f"{cell.overlap.similar:,}",
-            f"{cell.images:,}",
-        )
-        for cell in cells
-        if cell.overlap.images
-    ]
-    return header, rows
-
-
-def mixture_rows(effects: Sequence[MixtureEffect]) -> Table:
-    """Return what each mixture changed, with a verdict on each figure."""
-    header: tuple[str, ...] = ("model", "trained on", "in place of", "tested on", "images")
-    header += ("ROC AUC", "recall of fakes", "accuracy")
-    rows: Rows = [
-        (
-            named(effect.model),
-            named(effect.mixture),
-            named(effect.alone),
-            named(effect.data),
-            f"{effect.images:,}",
-            *(_change(getattr(effect, key)) for key in ("roc_auc", "recall_fake", "accuracy")),
-        )
-        for effect in effects
-    ]
-    return header, rows
-
-
-def hold_out_rows(hold_outs: Sequence[HoldOut]) -> Table:
-    """Return each hold-out: left out of training, and in it."""
-    header: tuple[str, ...] = (
-        "model",
-        "dataset",
-        "left out",
-        "images",
-        "ROC AUC without it",
-        "with it",
-    )
-    header += ("difference", "recall without it", "recall with it")
-    return header, [_hold_out_cells(out) for out in hold_outs]
-
-
-def _hold_out_cells(out: HoldOut) -> tuple[str, ...]:
-    without, seen = out.without.figures, out.seen.figures
-    effect = hold_out_effect(out)
-    return (
-        named(out.model),
-        named(out.data),
-        f"{out.column} {named(out.value)}",
-        images_told(out.without).removeprefix("n = "),
-        with_interval(without.get("roc_auc")),
-        with_interval(seen.get("roc_auc")),
-        UNKNOWN if effect is None else with_interval(effect),
-        with_interval(without.get("recall_fake")),
-        with_interval(seen.get("recall_fake")),
-    )
+def overlaps(cells: Sequence[SetScores]) -> Table:
+    """Return the sets of which images were left out, and how many; in words where there is none."""
+    keys = ("model", "trained_on", "tested_on", "identical", "similar", "scored")
+    seen = [cell for cell in cells if cell.overlap.images]
+    none = "No test image was seen in training, and none looks like one that was."
+    return replace(_sets(seen, *keys), note="" if seen else none)
 
 
 def _change(estimate: Estimate) -> str:
@@ -263,101 +257,62 @@ def _change(estimate: Estimate) -> str:
     return f"{effect_verdict(estimate)}: {with_interval(estimate)}"
 
 
-def matrix_table(record: Generalisation) -> pd.DataFrame:
-    """Return a row a cell, and below it one for each of its sources and tiers."""
-    return sets_table(ordered_cells(record))
+def _verdict(estimate: Estimate) -> str:
+    return "" if isnan(estimate.value) else effect_verdict(estimate)
 
 
-def sets_table(cells: Sequence[SetScores]) -> pd.DataFrame:
-    """Return a row a set, and below it one for each of its sources and tiers (`part`)."""
-    rows = [row for cell in cells for row in _rows(cell, home_of(cell, cells))]
-    return pd.DataFrame(rows)
+_CHANGE = Format(
+    _change, {f"_difference{end}": of for end, of in ESTIMATE.csv.items()} | {"_verdict": _verdict}
+)
+_OF_MIXTURES = (
+    Column("model", "model", "model", NAME),
+    Column("mixture", "trained on", "mixture", NAME),
+    Column("alone", "in place of", "alone", NAME),
+    Column("tested_on", "tested on", "data", NAME),
+    Column("images", "images", "images", COUNT),
+    *(
+        Column(key, _HEADINGS[key], attrgetter(key), _CHANGE)
+        for key in ("roc_auc", "recall_fake", "accuracy")
+    ),
+)
 
 
-def mixtures_table(effects: Iterable[MixtureEffect]) -> pd.DataFrame:
-    """Return a row an effect: of each figure the difference, its interval and the verdict."""
-    rows = []
-    for effect in effects:
-        row: dict[str, Any] = {
-            "model": visible(effect.model),
-            "mixture": visible(effect.mixture),
-            "alone": visible(effect.alone),
-            "tested_on": visible(effect.data),
-            "images": effect.images,
-        }
-        for key in ("roc_auc", "recall_fake", "accuracy"):
-            estimate: Estimate = getattr(effect, key)
-            row |= _columns(f"{key}_difference", estimate)
-            row[f"{key}_verdict"] = "" if np.isnan(estimate.value) else effect_verdict(estimate)
-        rows.append(row)
-    return pd.DataFrame(rows)
+def mixtures(effects: Sequence[MixtureEffect]) -> Table:
+    """Return a row an effect: what each mixture changed, with a verdict on each figure."""
+    return Table(_OF_MIXTURES, effects, name="Figures", tie=_breakable_once)
 
 
-def hold_outs_table(hold_outs: Iterable[HoldOut]) -> pd.DataFrame:
-    """Return a row a hold-out: figures without it and with it in training."""
-    return pd.DataFrame([_hold_out_row(out) for out in hold_outs])
-
-
-def _hold_out_row(out: HoldOut) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "model": visible(out.model),
-        "data": visible(out.data),
-        "column": out.column,
-        "value": visible(out.value),
-        **_counts(*class_counts(out.without)),
-    }
-    for key in ("roc_auc", "recall_fake", "false_alarm_rate"):
-        for name, cell in (("without", out.without), ("seen", out.seen)):
-            row |= _columns(f"{key}_{name}", cell.figures.get(key))
-    return row | _columns("difference", hold_out_effect(out))
-
-
-def _rows(cell: SetScores, home: SetScores | None) -> Iterable[dict[str, Any]]:
-    fails = threshold_fails(cell, home)
-    whole = {"threshold_fails": fails, **_figures(cell.figures), **_floor(cell.floor)}
-    yield {**_identity(cell, ""), **_counts(*class_counts(cell)), **whole}
-    for part, figures in cell.parts.items():
-        floor = _floor(cell.source_floors.get(part))
-        counts = _counts(*part_counts(cell, part))
-        yield {**_identity(cell, part), **counts, **_figures(figures), **floor}
-
-
-def _identity(cell: SetScores, part: str) -> dict[str, Any]:
-    """Say which cell it is; images left out are of the whole set."""
-    return {
-        "model": visible(cell.model.label),
-        "trained_on": visible(cell.model.data),
-        "tested_on": visible(cell.data),
-        "part": visible(part),
-        "chosen": visible(cell.chosen),
-        "is_own": cell.is_own,
-        "threshold": cell.scored.threshold,
-        "left_out_identical": None if part else cell.overlap.identical,
-        "left_out_similar": None if part else cell.overlap.similar,
-        "trained_on_kinds": _kinds(cell.model.kinds),
-        "tested_on_kinds": _kinds(cell.kinds),
-        "run_id": visible(cell.model.run_id),
-    }
-
-
-def _counts(reals: int, fakes: int) -> dict[str, int]:
-    return {"n_real": reals, "n_fake": fakes}
-
-
-def _figures(figures: Mapping[str, Estimate]) -> dict[str, float | None]:
-    return {name: v for key in FIGURES for name, v in _columns(key, figures.get(key)).items()}
-
-
-def _floor(floor: ShortcutFloor | None) -> dict[str, float | None]:
-    return _columns("shortcut_floor", None if floor is None else floor.estimate)
-
-
-def _columns(key: str, estimate: Estimate | None) -> dict[str, float | None]:
-    values = (None,) * 3 if estimate is None else (estimate.value, estimate.low, estimate.high)
-    return dict(zip((key, f"{key}_low_95", f"{key}_high_95"), values, strict=True))
-
-
-def _kinds(kinds: Mapping[str, str]) -> str:
-    return "; ".join(
-        f"{visible(name)}: {visible(kind) or 'not known'}" for name, kind in kinds.items()
+def _compared(key: str, without: str = "", seen: str = "") -> tuple[Column, Column]:
+    """Return the columns of a figure without a part of the training images, and with it."""
+    return (
+        Column(f"{key}_without", without, at("without.figures", key), ESTIMATE),
+        Column(f"{key}_seen", seen, at("seen.figures", key), ESTIMATE),
     )
+
+
+_OF_HOLD_OUTS = (
+    Column("model", "model", "model", NAME),
+    Column("data", "dataset", "data", NAME),
+    only_csv("column"),
+    only_csv("value", "value", NAME),
+    only_text("left_out", "left out", lambda out: f"{out.column} {named(out.value)}"),
+    only_text("images", "images", lambda out: _images(ScoredPart(out.without))),
+    only_csv("n_real", lambda out: class_counts(out.without)[0]),
+    only_csv("n_fake", lambda out: class_counts(out.without)[1]),
+    *_compared("roc_auc", "ROC AUC without it", "with it"),
+    *_compared("recall_fake", "recall without it", "recall with it"),
+    *_compared("false_alarm_rate"),
+    Column("difference", "difference", hold_out_effect, ESTIMATE),
+)
+
+
+def hold_outs(found: Sequence[HoldOut]) -> Table:
+    """Return a row a hold-out: figures without it and with it in training."""
+    return Table(_OF_HOLD_OUTS, found, name="Figures", tie=_breakable_once)
+
+
+def hold_outs_told(found: Sequence[HoldOut]) -> Table:
+    """Return the same in the order in which it is read."""
+    figures = ("roc_auc_without", "roc_auc_seen", "difference", "recall_fake_without")
+    table = hold_outs(found)
+    return table.pick("model", "data", "left_out", "images", *figures, "recall_fake_seen")

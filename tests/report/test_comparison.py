@@ -20,9 +20,11 @@ from fakeface_bench.evaluation.bootstrap import roc_auc_estimate, wilson
 from fakeface_bench.records.study import ComparedStudy, LeftOut
 from fakeface_bench.report.comparison_plots import mark, time_axis
 from fakeface_bench.report.comparison_tables import (
-    cost_rows,
-    leaderboard_rows,
-    quality_rows,
+    costs as costs_table,
+)
+from fakeface_bench.report.comparison_tables import (
+    leaderboard,
+    quality,
     unmeasured_told,
 )
 from fakeface_bench.report.comparison_text import comparison_markdown, verdict_of
@@ -363,7 +365,7 @@ def test_seeds_are_told_with_the_kept_model() -> None:
         "Accuracies are means over seeds: several over 2 (the kept model: 95.0 %). McNemar's test "
         "compares the models that were kept. Mind the costs"
     ) in verdict_of(found).paragraph
-    assert quality_rows(found)[1][0][-1] == "2 (std 0.021)"
+    assert quality(found).rows[0][-1] == "2 (std 0.021)"
 
 
 def test_an_interval_apart_from_0_that_no_test_confirms_is_said_to_be_so() -> None:
@@ -488,9 +490,9 @@ def test_a_choice_near_chance_is_told_where_others_are_not() -> None:
 
 
 def test_rows_for_the_terminal(three: Comparison) -> None:
-    header, rows = leaderboard_rows(three)
-    assert header == ("model", "accuracy (95 %)", "ROC AUC (95 %)", "cold", "warm")
-    assert rows[1] == (
+    table = leaderboard(three)
+    assert table.header == ("model", "accuracy (95 %)", "ROC AUC (95 %)", "cold", "warm")
+    assert table.rows[1] == (
         "middle",
         "0.950 (0.910 to 0.973)",
         "0.950 (0.915 to 0.975)",
@@ -508,12 +510,12 @@ def test_what_was_never_reached_or_measured_is_shown_as_such() -> None:
         unmeasured={"energy_kwh": "no counter."},
     )
     found = compare_studies([planted("one", range(9), costs), MIDDLE])
-    header, rows = cost_rows(found)
-    row = dict(zip(header, rows[0], strict=True))
+    table = costs_table(found)
+    row = dict(zip(table.header, table.rows[0], strict=True))
     assert (row["to 0.75"], row["to 0.8"], row["parameters"]) == ("12 s", "∞", "1,500,000")
     assert row["peak memory, this run, GB"] == "–"
     assert unmeasured_told(found) == ["energy, this run, kWh: no counter (one)."]
-    assert leaderboard_rows(found)[1][0][3:] == ("1.67 min", "1 min")
+    assert leaderboard(found).rows[0][3:] == ("1.67 min", "1 min")
 
 
 def test_markdown_of_twenty_studies_fits_a_description() -> None:

@@ -12,9 +12,9 @@ from PIL import Image
 from fakeface_bench.records.transfer import SetScores
 from fakeface_bench.report.transfer_page import (
     evaluation_markdown,
-    evaluation_rows,
     write_evaluation_report,
 )
+from fakeface_bench.report.transfer_tables import evaluation
 from tests.report.transferred_models import cell, model, several
 
 FILES = {"report.html", "evaluation.csv", "evaluation.md", "reliability.png", "roc_auc_by_set.png"}
@@ -62,7 +62,7 @@ def test_the_page_tells_each_set(written: Path) -> None:
 
 
 def test_a_terminal_gets_a_row_a_set() -> None:
-    header, rows = evaluation_rows(several())
+    header, rows = evaluation(several()).header, evaluation(several()).rows
     assert header[-2:] == ("recall of fakes", "false alarms")
     assert len(rows) == 6
     assert all(len(row) == len(header) for row in rows)

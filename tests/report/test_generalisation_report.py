@@ -15,10 +15,10 @@ from fakeface_bench.records.study import LeftOut
 from fakeface_bench.records.transfer import Generalisation, Overlap, SetScores
 from fakeface_bench.report.transfer_page import (
     generalisation_markdown,
-    generalisation_rows,
     write_generalisation_report,
 )
 from fakeface_bench.report.transfer_plots import broken, panels, recall_square, roc_auc_square
+from fakeface_bench.report.transfer_tables import square
 from fakeface_bench.report.transfer_text import (
     cell_sentence,
     effect_verdict,
@@ -335,7 +335,7 @@ def test_names_stay_text(tmp_path: Path) -> None:
     assert len(text) < 5000
     assert "<script>" not in text
     assert "\n# b" not in text
-    header, rows = generalisation_rows(record)
+    header, rows = square(record).header, square(record).rows
     assert header[0] == "trained on ↓, tested on →"
     assert [len(row) for row in rows] == [len(header)] * len(rows)
     assert all("\n" not in text for row in rows for text in row)

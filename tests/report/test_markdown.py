@@ -2,7 +2,8 @@
 
 import pytest
 
-from fakeface_bench.report.format import escaped, table
+from fakeface_bench.report.format import escaped
+from fakeface_bench.report.table import Table
 
 
 @pytest.mark.parametrize(
@@ -23,5 +24,5 @@ def test_escaped(raw: str, expected: str) -> None:
 
 
 def test_table_keeps_its_columns_whatever_the_cells_hold() -> None:
-    lines = table(("name", "value"), [("a|b", "1\n2")]).splitlines()
+    lines = Table.of(("name", "value"), [("a|b", "1\n2")]).markdown().splitlines()
     assert lines == ["| name | value |", "| --- | ---: |", "| a\\|b | 1 2 |"]

@@ -13,7 +13,7 @@ from fakeface_bench.data.corruptions import CONDITIONS, CORRUPTIONS
 from fakeface_bench.records.transfer import Robustness
 from fakeface_bench.report.robustness_page import (
     robustness_markdown,
-    robustness_rows,
+    robustness_table,
     write_robustness_report,
 )
 from fakeface_bench.report.robustness_text import robustness_verdict
@@ -155,7 +155,7 @@ def test_the_text_holds_the_verdict_and_a_table_and_fits_a_note(three: Robustnes
     assert "| Resizing and back, 75 % to 25 % |" in text
     assert "<script>" not in text
     assert len(text) < 5000
-    header, rows = robustness_rows(three)
+    header, rows = robustness_table(three).header, robustness_table(three).rows
     assert len(header) == 4
     assert len(rows) == 2 + len(CORRUPTIONS)
 

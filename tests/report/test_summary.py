@@ -12,7 +12,7 @@ from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import RepeatRecord, ShortcutFloor, StudyRecord
 from fakeface_bench.report.results import (
     few_images_told,
-    part_rows,
+    parts_table,
     read_results,
     write_results_csv,
 )
@@ -132,9 +132,12 @@ def test_parts_of_the_test_split_are_told_with_their_intervals(record: StudyReco
     rows = pd.DataFrame({"source": sources, "tier": tiers})
     parts = part_metrics(test.y_true, test.y_score, test.threshold, rows)
     mixed = replace(record, test=replace(test, sources=sources, tiers=tiers, parts=parts))
-    names = [row[0] for row in part_rows(mixed, results_of(mixed))]
+    rows = parts_table(mixed, results_of(mixed)).rows
+    names = [row[0] for row in rows]
     assert names == ["a", "b", "tier/hard"]
-    for name, images, roc_auc, accuracy, recall, floor in part_rows(mixed, results_of(mixed)):
+    for name, images, roc_auc, accuracy, recall, floor in parts_table(
+        mixed, results_of(mixed)
+    ).rows:
         assert int(images) == parts[name]["images"]
         assert recall.startswith("0.")
         assert floor == "-"
@@ -143,7 +146,7 @@ def test_parts_of_the_test_split_are_told_with_their_intervals(record: StudyReco
         else:
             assert roc_auc.startswith(f"{parts[name]['roc_auc']:.3f} (")
             assert accuracy.startswith(f"{parts[name]['accuracy']:.3f} (")
-    assert part_rows(record, results_of(record)) == []
+    assert parts_table(record, results_of(record)).rows == []
 
 
 def test_several_seeds_are_told_by_mean_and_spread(record: StudyRecord, ledger: Ledger) -> None:
