@@ -136,6 +136,10 @@ METRICS: Mapping[str, Metric] = {
 }
 
 
+#: What `estimates` returns of a set with both classes.
+ESTIMATED = (*METRICS, "false_alarm_rate")
+
+
 def score_metrics(y_true: LabelArray, y_score: FloatArray, threshold: float) -> dict[str, float]:
     """Return every row of `METRICS` for one split.
 

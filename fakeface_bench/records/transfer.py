@@ -9,14 +9,6 @@ import numpy.typing as npt
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import LeftOut, ScoredSplit, ShortcutFloor
 
-#: Figures of a model on a set with both classes: the rows of `METRICS`, and one more.
-FIGURES = (
-    *("accuracy", "balanced_accuracy", "precision_fake", "recall_fake"),
-    *("f1_fake", "f1_real", "f1_macro", "roc_auc", "average_precision"),
-    *("recall_at_1pct_fpr", "recall_at_5pct_fpr", "log_loss", "brier", "ece"),
-    "false_alarm_rate",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:

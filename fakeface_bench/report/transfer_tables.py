@@ -6,10 +6,10 @@ from math import isnan
 from operator import attrgetter
 
 from fakeface_bench.analysis.transfer import home_of, threshold_fails
+from fakeface_bench.evaluation.metrics import ESTIMATED
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import TIER_PART
 from fakeface_bench.records.transfer import (
-    FIGURES,
     Generalisation,
     HoldOut,
     MixtureEffect,
@@ -148,7 +148,7 @@ _OF_SETS = (
     only_csv("n_real", lambda row: row.counts[0]),
     only_csv("n_fake", lambda row: row.counts[1]),
     only_csv("threshold_fails", "fails"),
-    *(Column(key, _HEADINGS.get(key, ""), at("figures", key), ESTIMATE) for key in FIGURES),
+    *(Column(key, _HEADINGS.get(key, ""), at("figures", key), ESTIMATE) for key in ESTIMATED),
     only_text("recall_told", "recall of fakes", _recall),
     Column("shortcut_floor", "metadata alone", "floor", ESTIMATE),
     only_text("left_out", "left out", "cell.overlap.images", COUNT),
