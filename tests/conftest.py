@@ -13,7 +13,7 @@ import pytest
 
 from fakeface_bench.data.decode import decode_bytes, seen_pixels
 from fakeface_bench.data.synthetic.dataset import write_synthetic
-from fakeface_bench.support import machine as energy
+from fakeface_bench.support import machine
 from fakeface_bench.support.machine import start_tensorflow
 from fakeface_bench.support.progress import Advance
 
@@ -86,7 +86,7 @@ def own_code() -> Iterator[None]:
 def no_energy_meter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """CodeCarbon looks the machine over for seconds; its own tests and processes measure."""
     if "energy" not in request.node.path.name:
-        monkeypatch.setattr(energy, "find_spec", lambda name: None)
+        monkeypatch.setattr(machine, "find_spec", lambda name: None)
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ HEAVY = {
     "imagehash": {"data.facts"},
     "jinja2": {"report.page"},
     "matplotlib": {"report"},
-    "plotly": {"report.comparison_plots", "report.comparison_page"},
+    "plotly": {"report.comparison_plots"},
     "keras": {
         "serving",
         "explanation",

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fakeface_bench.config import TOLD_OPTIONS
-from fakeface_bench.evaluation.bootstrap import percentile, wilson
+from fakeface_bench.evaluation.bootstrap import percentile, share_estimate
 from fakeface_bench.evaluation.paired import (
     RESAMPLED,
     McNemar,
@@ -143,7 +143,7 @@ def _estimates(
         for key in RESAMPLED
     }
     if len(study.seeds) == 1:
-        own = wilson(int(study.right.sum()), len(study.right))
+        own = share_estimate(study.right)
         found["accuracy"] = replace(own, of_seeds=of_seeds["accuracy"])
     return found
 

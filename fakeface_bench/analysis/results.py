@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from fakeface_bench.analysis.curves import confusion_counts
 from fakeface_bench.config import FAKE
-from fakeface_bench.evaluation.bootstrap import roc_auc_estimate, wilson
+from fakeface_bench.evaluation.bootstrap import roc_auc_estimate, share_estimate
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import ScoredSplit, StudyRecord, part_members
 
@@ -66,24 +65,24 @@ def results_of(record: StudyRecord) -> Results:
 
 def _estimates(split: ScoredSplit) -> dict[str, Estimate]:
     """Return those metrics of a whole split that have an interval."""
-    correct = int(np.trace(confusion_counts(split)))
     return {
         "roc_auc": roc_auc_estimate(split.y_true, split.y_score),
-        "accuracy": wilson(correct, len(split.y_true)),
+        "accuracy": share_estimate(_correct(split)),
     }
+
+
+def _correct(split: ScoredSplit) -> npt.NDArray[np.bool_]:
+    """Return which images are called what they are, shape (n,)."""
+    return np.equal(split.y_score >= split.threshold, split.y_true)
 
 
 def _part(split: ScoredSplit, part: str, of: npt.NDArray[np.bool_]) -> PartResults:
     metrics, fake = split.parts[part], split.y_true[of] == FAKE
-    correct = ((split.y_score >= split.threshold) == split.y_true)[of]
+    correct = _correct(split)[of]
     whole = "roc_auc" in metrics
     return PartResults(
         images=len(correct),
         roc_auc=roc_auc_estimate(split.y_true[of], split.y_score[of]) if whole else None,
-        accuracy=_share(correct) if "accuracy" in metrics else None,
-        recall_fake=_share(correct[fake]) if fake.any() else None,
+        accuracy=share_estimate(correct) if "accuracy" in metrics else None,
+        recall_fake=share_estimate(correct[fake]) if fake.any() else None,
     )
-
-
-def _share(hits: npt.NDArray[np.bool_]) -> Estimate:
-    return wilson(int(hits.sum()), len(hits))

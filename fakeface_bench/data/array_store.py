@@ -427,7 +427,7 @@ class RowArrays:
     A row counts as found if the journal names it and its values are as they were written.
 
     Args:
-        draft: Handed out by `data.array_store`.
+        draft: Handed out by `cached_arrays`.
         count: Rows of each array.
         layout: The type of one row of each array, its shape within: `np.dtype((kind, shape))`.
         batch: Rows that are made at once; shards are whole batches.

@@ -228,7 +228,7 @@ def inspect_files(root: Path, paths: Sequence[Path], progress: Progress) -> pd.D
 
     Returns:
         One row a path, in their order: `path` relative to `root`, `size` in bytes, `mtime_ns`,
-        and the columns of `data.facts.FACTS`.
+        and the columns of `FACTS`.
     """
     stats = pd.DataFrame([_stat(path, len(str(root))) for path in paths], columns=_KEY)
     memory = _memory_of(root)

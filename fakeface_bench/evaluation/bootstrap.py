@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import binomtest
 from scipy.stats import t as student_t
 
@@ -37,6 +38,15 @@ def wilson(successes: int, n: int) -> Estimate:
     """
     found = binomtest(successes, n).proportion_ci(method="wilson")
     return Estimate(successes / n, float(found.low), float(found.high))
+
+
+def share_estimate(hits: npt.NDArray[np.bool_]) -> Estimate:
+    """Return the share of what holds, with its Wilson interval.
+
+    Args:
+        hits: Whether it holds of each image, at least one, shape (n,).
+    """
+    return wilson(int(hits.sum()), len(hits))
 
 
 def cross_validated(scores: FloatArray, folds: int) -> Estimate:

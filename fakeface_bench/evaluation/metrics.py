@@ -17,8 +17,8 @@ from fakeface_bench.evaluation.bootstrap import (
     WeightedFigures,
     joined,
     percentile,
+    share_estimate,
     stratified_resamples,
-    wilson,
 )
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import ECE_BINS, TIER_PART, FloatArray, LabelArray, part_members
@@ -244,7 +244,7 @@ def _shares(y_true: LabelArray, called_fake: npt.NDArray[np.bool_]) -> dict[str,
         "recall_fake": called_fake[y_true == FAKE],
         "false_alarm_rate": called_fake[y_true == REAL],
     }
-    return {key: wilson(int(hits.sum()), len(hits)) for key, hits in rows.items() if len(hits)}
+    return {key: share_estimate(hits) for key, hits in rows.items() if len(hits)}
 
 
 def _resampled(

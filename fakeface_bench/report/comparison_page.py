@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from plotly.offline import get_plotlyjs
 
 from fakeface_bench.analysis.comparison import Comparison, accuracy_curve
 from fakeface_bench.config import CLASS_NAMES
@@ -27,6 +26,7 @@ from fakeface_bench.report.comparison_plots import (
     TIME_VIEWS,
     all_plots,
     mark,
+    plotly_script,
     stages_shown,
 )
 from fakeface_bench.report.comparison_tables import steps_table
@@ -159,7 +159,7 @@ def _shared(comparison: Comparison) -> dict[str, Any]:
         "front_views": FRONT_VIEWS,
         "front_words": _FRONT,
         "how_to_zoom": _ZOOM,
-        "plotly": get_plotlyjs(),
+        "plotly": plotly_script(),
     }
 
 

@@ -9,6 +9,8 @@ from html import escape
 from math import log10
 from typing import Any, Literal
 
+from plotly.offline import get_plotlyjs
+
 from fakeface_bench.analysis.comparison import (
     AccuracyCurve,
     Comparison,
@@ -278,6 +280,11 @@ PALE = 0.5
 FRONT_VIEWS = {"accuracy": "Accuracy", "roc_auc": "ROC AUC"}
 CURVE_VIEWS = {"epochs": "By epoch", "elapsed": "By elapsed time"}
 TIME_VIEWS = {"seconds": "Time", "share": "Share"}
+
+
+def plotly_script() -> str:
+    """Return the library that draws the plots, which a page holds within itself."""
+    return str(get_plotlyjs())
 
 
 def all_plots(comparison: Comparison) -> dict[str, dict[str, Plot]]:

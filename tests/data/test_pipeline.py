@@ -13,8 +13,7 @@ import tensorflow as tf
 from PIL import Image
 
 from fakeface_bench.config import FITS
-from fakeface_bench.data import pictures as canvases
-from fakeface_bench.data import pictures as pixels
+from fakeface_bench.data import pictures as module
 from fakeface_bench.data.array_store import CachedArrays
 from fakeface_bench.data.pictures import (
     Pictures,
@@ -91,7 +90,7 @@ def test_an_image_that_takes_long_is_not_overtaken(
         time.sleep(0.3 if path == paths[0] else 0.0)
         return indexed_bytes(path, digest)
 
-    monkeypatch.setattr(canvases, "indexed_bytes", read_first_last)
+    monkeypatch.setattr(module, "indexed_bytes", read_first_last)
     streamed = [b.numpy()[0] for b in stream_images(pictures(paths), 1)]
     np.testing.assert_array_equal(streamed, [load_image(path, SIZE, "crop") for path in paths])
 
@@ -127,7 +126,7 @@ def test_what_is_no_fault_of_an_image_keeps_its_traceback(
     def fail(*anything: Any) -> Any:
         raise RuntimeError("a mistake of the program")
 
-    monkeypatch.setattr(canvases, "seen_pixels", fail)
+    monkeypatch.setattr(module, "seen_pixels", fail)
     with pytest.raises(tf.errors.OpError, match="a mistake of the program"):
         list(stream_images(pictures(sorted(faces.iterdir())), 4))
 
@@ -206,8 +205,8 @@ def test_an_interrupted_decoding_leaves_nothing_that_a_reader_would_use(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pixels, "STREAM_BATCH", 4)
-        patch.setattr(pixels, "stream_rows", interrupted)
+        patch.setattr(module, "STREAM_BATCH", 4)
+        patch.setattr(module, "stream_rows", interrupted)
         with pytest.raises(KeyboardInterrupt):
             pixels_of(faces, rows, progress)
     assert [path for path in fresh_cache.rglob("*") if path.suffix == ".npy"] == []

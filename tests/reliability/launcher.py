@@ -21,7 +21,7 @@ import fakeface_bench.study.run  # imported before the fork
 import fakeface_bench.tracking.store  # noqa: F401
 from fakeface_bench.__main__ import main
 from fakeface_bench.cli.console import ConsoleProgress
-from fakeface_bench.search import storage as sharing
+from fakeface_bench.search import storage
 from fakeface_bench.support.progress import Advance
 
 _STAGE = ConsoleProgress.stage
@@ -53,9 +53,6 @@ def _run(command: dict[str, Any]) -> None:
     ConsoleProgress.stage = _announced  # type: ignore[method-assign]
     if command["host"]:
         platform.node = lambda: command["host"]  # type: ignore[assignment]
-    sharing.HEARTBEAT_SECONDS, sharing.GRACE_SECONDS = command["heartbeat"]
-    from fakeface_bench.search import storage
-
     storage.HEARTBEAT_SECONDS, storage.GRACE_SECONDS = command["heartbeat"]
     if command["patience"]:
         from fakeface_bench.tracking import lifetime

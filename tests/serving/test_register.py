@@ -20,8 +20,7 @@ from fakeface_bench.report.saved_study import write_predictions, write_study_jso
 from fakeface_bench.report.study_report import write_costs
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
 from fakeface_bench.serving.pictures import read_picture
-from fakeface_bench.study import register as gate
-from fakeface_bench.study import register as register_module
+from fakeface_bench.study import register as module
 from fakeface_bench.study.register import _described, run_registration
 from fakeface_bench.support.errors import ModelError, UsageError
 from fakeface_bench.tracking.registry import MAX_DESCRIPTION, Version
@@ -159,8 +158,8 @@ def comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     def scores_of(address: str, files: Sequence[Path]) -> list[float]:
         return [float(LOGGED[int(file.stem)]) for file in files]
 
-    monkeypatch.setattr(gate, "reloaded_scores", scores_of)
-    monkeypatch.setattr(gate, "TOLERANCE", 1.0)
+    monkeypatch.setattr(module, "reloaded_scores", scores_of)
+    monkeypatch.setattr(module, "TOLERANCE", 1.0)
 
 
 LOGGED = np.full(IMAGES, 0.5)
@@ -244,7 +243,7 @@ def test_a_version_says_what_an_evaluation_found_elsewhere(place: Place, finish:
 def test_scores_that_do_not_come_back_are_refused(
     place: Place, finish: Finish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate, "TOLERANCE", 1e-4)
+    monkeypatch.setattr(module, "TOLERANCE", 1e-4)
     registration = register(run=finish(accurate(5)))
     assert not registration.is_champion
     assert "are up to 0.4 off the logged ones" in registration.refused
@@ -348,14 +347,14 @@ def test_a_card_too_long_for_the_registry_is_no_obstacle(
     place: Place, finish: Finish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     long = "# Card\n\n" + "## Part\n\nwords\n\n" * 400
-    monkeypatch.setattr(register_module, "model_card_of", lambda study: long)
-    describe, lengths = register_module.describe_version, []
+    monkeypatch.setattr(module, "model_card_of", lambda study: long)
+    describe, lengths = module.describe_version, []
 
     def described(version: Version, description: str, tags: dict[str, str]) -> None:
         lengths.append(len(description))  # SQLite would take any
         describe(version, description, tags)
 
-    monkeypatch.setattr(register_module, "describe_version", described)
+    monkeypatch.setattr(module, "describe_version", described)
     assert register(run=finish(accurate(5))).is_champion
     assert max(lengths) <= MAX_DESCRIPTION
     assert version_of(place, "1").description.endswith("- Became the champion.\n")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fakeface_bench.support import machine as runtime
+from fakeface_bench.support import machine
 from fakeface_bench.training import fit
 from fakeface_bench.training.fit import Precision, choose_precision
 
@@ -43,8 +43,8 @@ def test_linux_tells_whether_bfloat16_is_in_hardware(
     file = tmp_path / "cpuinfo"
     if told is not None:
         file.write_text(told)
-    monkeypatch.setattr(runtime, "_PROCESSORS", file)
-    assert runtime.may_have_bfloat16() == may
+    monkeypatch.setattr(machine, "_PROCESSORS", file)
+    assert machine.may_have_bfloat16() == may
 
 
 def test_what_is_emulated_is_not_measured(
