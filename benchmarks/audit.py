@@ -235,9 +235,9 @@ def main(
         figures["recall, embedded faces"] = in_own_process("recall", folder)
     if faces:
         figures[f"recall, {faces.name}"] = in_own_process("recall", str(faces))
-    told = machine("pillow", "imagehash", "numpy", "pandas", "scikit-learn")
-    click.echo(json.dumps(told))
-    keep({"machine": told, **figures}, output)
+    description = machine("pillow", "imagehash", "numpy", "pandas", "scikit-learn")
+    click.echo(json.dumps(description))
+    keep({"machine": description, **figures}, output)
 
 
 if __name__ == "__main__":

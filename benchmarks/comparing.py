@@ -174,11 +174,11 @@ def measure_default_study() -> dict[str, float]:
         outcome = run_study(StudyConfig(), ConsoleProgress(), clock)
         os.chdir(ROOT)
     wall = clock.seconds()
-    told = {f"{purpose}_seconds": spent for purpose, spent in account.seconds.items()}
+    description = {f"{purpose}_seconds": spent for purpose, spent in account.seconds.items()}
     ours = account.seconds["ledger"] + account.seconds["logging"]
     ledger = outcome.ledger.total_warm_seconds
     shares = {"share": ours / wall, "share_with_model": (ours + account.seconds["model"]) / wall}
-    return {"wall_seconds": wall, "ledger_total_seconds": ledger, **told, **shares}
+    return {"wall_seconds": wall, "ledger_total_seconds": ledger, **description, **shares}
 
 
 @click.command()

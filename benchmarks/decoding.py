@@ -45,14 +45,16 @@ def answer(asked: IO[str], answers: IO[str]) -> None:
             answers.flush()
 
 
-def _handled(told: str, folder: Path, before: float) -> dict[str, Any]:
-    if told == "crash":
+def _handled(description: str, folder: Path, before: float) -> dict[str, Any]:
+    if description == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
-    if told == "hang":
+    if description == "hang":
         time.sleep(_HANGS_SECONDS)
-    bomb = Path(told)
+    bomb = Path(description)
     suffix, content = (
-        fuzzed_image(int(told)) if told.isdecimal() else (bomb.suffix, bomb.read_bytes())
+        fuzzed_image(int(description))
+        if description.isdecimal()
+        else (bomb.suffix, bomb.read_bytes())
     )
     path = _placed(folder, suffix, content)
     defect, said = "", ""

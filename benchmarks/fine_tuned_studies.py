@@ -49,7 +49,7 @@ class Result:
     figures: dict[str, Any]
 
 
-def told(record: Any, config: Any, fit: Any, test: Any) -> dict[str, Any]:
+def description(record: Any, config: Any, fit: Any, test: Any) -> dict[str, Any]:
     """Return the figures of one way of training."""
     from fakeface_bench.evaluation.bootstrap import roc_auc_estimate, wilson
 
@@ -94,7 +94,7 @@ def study(name: str, base: dict[str, Any]) -> dict[str, Result]:
         os.chdir(ROOT)
     if fine_tune == "frozen" and model == MODEL:
         return frozen_ends(config, record, seconds)
-    figures = told(record, record.config, record.final_fit, record.test)
+    figures = description(record, record.config, record.final_fit, record.test)
     figures["study_seconds"] = seconds
     return {name: Result(record.test.y_true, record.test.y_score, figures)}
 
@@ -105,10 +105,10 @@ def frozen_ends(config: StudyConfig, record: Any, seconds: float) -> dict[str, R
     from fakeface_bench.evaluation.detector import train_detector
     from fakeface_bench.evaluation.metrics import roc_auc
     from fakeface_bench.resolve import make_plan
-    from fakeface_bench.study.setup import prepare_subject
+    from fakeface_bench.study.setup import prepare_setup
     from fakeface_bench.training.networks import FitTask
 
-    subject = prepare_subject(make_plan(config), ConsoleProgress())
+    subject = prepare_setup(make_plan(config), ConsoleProgress())
     train, valid = subject.reader.read("train"), subject.reader.read("valid")
     task = FitTask(subject.network, train, valid, config.epochs, config.seed, roc_auc)
     results = {}
@@ -118,7 +118,7 @@ def frozen_ends(config: StudyConfig, record: Any, seconds: float) -> dict[str, R
         best = max(fitting, key=lambda trial: trial.value or 0.0)
         detector, fit = train_detector(task, best.config)
         test = detector.score(subject.reader.read("test"), subject.index.split("test"))
-        figures = told(record, best.config, fit, test) | {"study_seconds": seconds}
+        figures = description(record, best.config, fit, test) | {"study_seconds": seconds}
         results[name] = Result(test.y_true, test.y_score, figures)
     return results
 

@@ -81,7 +81,7 @@ def measure_epoch(faces: str, model: str, how: str) -> dict[str, float]:
         "first_epoch_seconds": first.seconds,
         "epoch_seconds": min(epoch.seconds for epoch in steady),
         "validation_seconds": min(epoch.val_seconds for epoch in steady),
-        "kept": inputs.told,
+        "kept": inputs.description,
     }
 
 

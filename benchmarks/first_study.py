@@ -154,9 +154,9 @@ def main(
     start_tensorflow()
     for model in ("mobilenetv3_small", "mobilenetv3_large"):
         figures[f"extraction {model}"] = report_extraction(model, rounds)
-    told = machine("tensorflow", "keras", "mlflow", "optuna", "numpy")
-    click.echo(json.dumps(told))
-    keep({"machine": told, **figures}, output)
+    description = machine("tensorflow", "keras", "mlflow", "optuna", "numpy")
+    click.echo(json.dumps(description))
+    keep({"machine": description, **figures}, output)
 
 
 if __name__ == "__main__":

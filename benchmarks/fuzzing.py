@@ -118,7 +118,7 @@ class _Asked:
     """A picture's name, and what a process is told of it: a seed, or a bomb's file."""
 
     name: str
-    told: str
+    description: str
 
 
 def _made(name: str, folder: Path) -> str:
@@ -153,7 +153,7 @@ def _answers(asked: Sequence[_Asked]) -> Iterator[Handled]:
 
 def _answer(process: subprocess.Popen[bytes], asked: _Asked) -> Handled:
     name = asked.name
-    process.stdin.write(f"{asked.told}\n".encode())
+    process.stdin.write(f"{asked.description}\n".encode())
     process.stdin.flush()
     with selectors.DefaultSelector() as waiting:
         waiting.register(process.stdout, selectors.EVENT_READ)
@@ -165,8 +165,10 @@ def _answer(process: subprocess.Popen[bytes], asked: _Asked) -> Handled:
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return Handled(name, 0.0, 0.0, defect=f"the process is gone: {how}: {noise}", lost=True)
     noise = _noise(process)
-    told = json.loads(line)
-    return Handled(name, **{**told, "defect": told["defect"] or (noise and f"printed: {noise}")})
+    description = json.loads(line)
+    return Handled(
+        name, **{**description, "defect": description["defect"] or (noise and f"printed: {noise}")}
+    )
 
 
 def _noise(process: subprocess.Popen[bytes]) -> str:

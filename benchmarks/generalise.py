@@ -25,7 +25,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.figures import keep, machine  # noqa: E402
+from benchmarks.estimates import keep, machine  # noqa: E402
+
 from fakeface_bench.config import EvaluateConfig, GeneraliseConfig, StudyConfig  # noqa: E402
 from fakeface_bench.support.machine import peak_memory_gb, start_tensorflow  # noqa: E402
 
@@ -41,7 +42,7 @@ def cell_told(cell: Any) -> dict[str, Any]:
         "images": [int(np.sum(cell.scored.y_true == label)) for label in (0, 1)],
         "left out": asdict(cell.overlap),
         "shortcut floor": [round(cell.floor.roc_auc, 4)] if cell.floor else None,
-        **{key: rounded(cell.figures[key]) for key in _SHOWN if key in cell.figures},
+        **{key: rounded(cell.estimates[key]) for key in _SHOWN if key in cell.estimates},
     }
 
 
@@ -138,8 +139,8 @@ def tiers(base: Mapping[str, Any], second: str) -> list[dict[str, Any]]:
         {
             "left out": held.value,
             "images": held.without.images,
-            "without": rounded(held.without.figures["roc_auc"]),
-            "seen": rounded(held.seen.figures["roc_auc"]),
+            "without": rounded(held.without.estimates["roc_auc"]),
+            "seen": rounded(held.seen.estimates["roc_auc"]),
         }
         for held in record.hold_outs
     ]
@@ -166,19 +167,19 @@ def equalised(base: Mapping[str, Any], first: str) -> dict[str, Any]:
     from fakeface_bench.study.run import run_study
 
     config = StudyConfig(**{**base, "model": MODEL, "data": first, "equalise": "jpeg"})
-    bias = run_study(config, ConsoleProgress()).bias
+    bias = run_study(config, ConsoleProgress()).equalisation
     assert bias is not None
     return {**asdict(bias), "delta_auc": rounded(bias.delta_auc)}
 
 
 def all_figures(first: str, second: str, base: Mapping[str, Any], report: str) -> dict[str, Any]:
     """Measure everything in the store and cache of this process."""
-    figures = {"matrix": matrix(base, first, second, report)}
-    figures["first set's model on all of the second"] = elsewhere(first, second)
-    figures["hold-outs by tier"] = tiers(base, second)
-    figures["equalise=jpeg on the first set"] = equalised(base, first)
-    figures["hash distances of different pictures"] = nearest([first, second])
-    return figures
+    estimates = {"matrix": matrix(base, first, second, report)}
+    estimates["first set's model on all of the second"] = elsewhere(first, second)
+    estimates["hold-outs by tier"] = tiers(base, second)
+    estimates["equalise=jpeg on the first set"] = equalised(base, first)
+    estimates["hash distances of different pictures"] = nearest([first, second])
+    return estimates
 
 
 @click.command()
@@ -203,15 +204,15 @@ def main(
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
         os.environ["PYTHONPATH"] = str(ROOT)
         os.chdir(folder)
-        figures = {
+        estimates = {
             "machine": machine("tensorflow", "keras", "optuna", "mlflow", "pillow", "numpy"),
             "seed": seed,
             "trials": trials,
             **all_figures(*folders, base, kept),
         }
         os.chdir(ROOT)
-    click.echo(json.dumps(figures, indent=1))
-    keep(figures, target)
+    click.echo(json.dumps(estimates, indent=1))
+    keep(estimates, target)
 
 
 if __name__ == "__main__":

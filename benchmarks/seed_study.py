@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.figures import keep, machine  # noqa: E402
-from fakeface_bench.analysis.comparison import Standing  # noqa: E402
+from fakeface_bench.analysis.comparison import LeaderboardEntry  # noqa: E402
 from fakeface_bench.cli.console import ConsoleProgress  # noqa: E402
 from fakeface_bench.config import CompareConfig  # noqa: E402
 from fakeface_bench.jobs.compare import run_comparison  # noqa: E402
@@ -71,18 +71,18 @@ def train(network: Network, shared: list[str], folder: Path) -> str:
     return done.stdout.rpartition("/runs/")[2].partition("?")[0]
 
 
-def row(standing: Standing, network: Network) -> dict[str, Any]:
+def row(entry: LeaderboardEntry, network: Network) -> dict[str, Any]:
     """Return what the table says of a network, and what it does not have room for."""
-    study: ComparedStudy = standing.study
-    figures = study.ledger.figures
-    told = {key: figure_told(figure) for key, figure in standing.figures.items()}
+    study: ComparedStudy = entry.study
+    figures = study.ledger.other
+    description = {key: figure_told(figure) for key, figure in entry.estimates.items()}
     return {
-        "network": standing.label,
+        "network": entry.label,
         "weights": study.identity.weights,
         "epochs": network.epochs,
         "reported_val_accuracy": network.reported,
         "val_accuracy_by_epoch": [epoch.val_accuracy for epoch in study.epochs],
-        "test": told,
+        "test": description,
         "seeds": [scores.seed for scores in study.seeds],
         "epoch_cached_seconds": figures["steady_epoch_seconds"],
         "epoch_end_to_end_seconds": figures["epoch_end_to_end_seconds"],
@@ -132,7 +132,9 @@ def cells(result: dict[str, Any]) -> tuple[str, ...]:
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder to fill.")
 def main(data: str, limit: int, seeds: int, also: tuple[str, ...], output: Path) -> None:
     """Train the report's networks on this machine and write its table and plots."""
-    networks = [Network(model, epochs, reported=told) for model, epochs, told in NETWORKS]
+    networks = [
+        Network(model, epochs, reported=description) for model, epochs, description in NETWORKS
+    ]
     for words in also:
         model, epochs, weights = words.split(":", 2)
         path = Path(weights)
@@ -150,14 +152,14 @@ def main(data: str, limit: int, seeds: int, also: tuple[str, ...], output: Path)
         for name in PLOTS:
             shutil.copy(Path("comparison", name), output / name)
         os.chdir(ROOT)
-    standings = {s.study.identity.run_id: s for s in compared.comparison.standings}
+    standings = {s.study.identity.run_id: s for s in compared.comparison.entries}
     results = [row(standings[run], network) for run, network in runs.items()]
     n = {"test": compared.comparison.images, "seeds": seeds}
-    told = machine("tensorflow", "keras", "mlflow", "optuna", "numpy", "pillow")
-    content = {"machine": told, "data": Path(data).name, "n": n, "networks": results}
+    description = machine("tensorflow", "keras", "mlflow", "optuna", "numpy", "pillow")
+    content = {"machine": description, "data": Path(data).name, "n": n, "networks": results}
     keep(content, output / "seed_study.json")
     shown = table(HEADER, [cells(result) for result in results])
-    facts = ", ".join(f"{key} {value}" for key, value in told.items())
+    facts = ", ".join(f"{key} {value}" for key, value in description.items())
     about = f"{Path(data).name}: n = {n['test']} test images, {seeds} seeds from 0. {facts}."
     (output / "seed_study.md").write_text(f"{about}\n\n{shown}\n")
     click.echo(shown)

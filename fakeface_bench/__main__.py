@@ -26,7 +26,7 @@ _RESUMED = ("run", "suite", "generalise", "fetch")
 
 def main() -> None:
     """Run the command line and exit: 0, 2 for a wrong request, 1 for any other obstacle."""
-    sys.excepthook = _tell_unexpected
+    sys.excepthook = _report_unexpected
     listen(_give_up)
     if obstacle := work_where_called():
         click.echo(f"Warning: {_told(obstacle)}", err=True)
@@ -82,7 +82,7 @@ def _told(error: object) -> str:
     return visible(hide_credentials(str(error)))
 
 
-def _tell_unexpected(
+def _report_unexpected(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     """Print an error that is ours to mend as Python does, but for passwords."""

@@ -49,7 +49,7 @@ SPACE_VERSION = 1
 TUNING_VERSION = 1
 
 #: All of them, as a study's run tells it.
-FIGURES_VERSION = f"study {STUDY_VERSION}, space {SPACE_VERSION}, tuning {TUNING_VERSION}"
+METRICS_VERSION = f"study {STUDY_VERSION}, space {SPACE_VERSION}, tuning {TUNING_VERSION}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ _EQUALISE = re.compile(r"jpeg(\d{0,3})")
 
 #: How an option is told where studies differ by it, in the order in which names hold them; what its
 #: default is called.
-_TOLD = {
+_OPTION_WORDS = {
     "limit": ("limit {}", "all images"),
     "image_size": ("{} px", "usual size"),
     "weights": ("{} weights", ""),
@@ -166,17 +166,17 @@ _TOLD = {
     "seed": ("seed {}", ""),
     "seeds": ("{} seeds", "1 seed"),
 }
-TOLD_OPTIONS = tuple(_TOLD)
+NAMED_OPTIONS = tuple(_OPTION_WORDS)
 
 
-def option_told(key: str, value: object) -> str:
+def format_option(key: str, value: object) -> str:
     """Say an option of a study in words, as a name holds it: `limit 150`, `96 px`, `seed 3`.
 
     Args:
-        key: One of `TOLD_OPTIONS`.
+        key: One of `NAMED_OPTIONS`.
         value: As it was asked, or as a run holds it, in text.
     """
-    words, usual = _TOLD[key]
+    words, usual = _OPTION_WORDS[key]
     default = getattr(StudyConfig(), key)
     if isinstance(default, str):
         shown, is_default = str(value), value == default

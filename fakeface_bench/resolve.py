@@ -14,10 +14,10 @@ from fakeface_bench.config import (
     AUTO,
     BEST,
     FROZEN,
+    NAMED_OPTIONS,
     SEARCHED,
     SPACE_VERSION,
     STUDY_VERSION,
-    TOLD_OPTIONS,
     TUNING_VERSION,
     UNTOUCHED,
     AuditConfig,
@@ -32,7 +32,7 @@ from fakeface_bench.config import (
     StudyConfig,
     SuiteConfig,
     equalising_quality,
-    option_told,
+    format_option,
 )
 from fakeface_bench.data.array_store import content_key
 from fakeface_bench.data.class_words import SPLITS, named_classes
@@ -251,19 +251,19 @@ class Plan:
         trained = self.architecture.pretrained and self.unfrozen.anything
         how = f" ({self.unfrozen.label})" if trained else ""
         passed = f", {self.config.equalise}" if self.equalises else ""
-        apart = "".join(f", {told}" for told in self._unusual())
+        apart = "".join(f", {description}" for description in self._unusual())
         return f"{self.architecture.key}{how} on {self.data_name}{passed}{apart}"
 
     def _unusual(self) -> Iterator[str]:
         """Tell the options that are not the usual ones; of `auto`, what weights it came to."""
         usual = StudyConfig()
-        for key in TOLD_OPTIONS:
+        for key in NAMED_OPTIONS:
             value = getattr(self.config, key)
             if key == "weights":
                 if self.architecture.pretrained and self.weights.label != "imagenet":
-                    yield option_told(key, self.weights.short_name)
+                    yield format_option(key, self.weights.short_name)
             elif value != getattr(usual, key):
-                yield option_told(key, value)
+                yield format_option(key, value)
         if self.config.study:
             yield f"study {self.config.study}"
 

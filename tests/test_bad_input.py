@@ -123,9 +123,9 @@ def test_a_request_from_python_is_refused_in_the_words_of_the_command_line(name:
         values += [option.maximum + 1] if option.maximum is not None else []
         for value in values:
             word = f"--{option.name.replace('_', '-')}"
-            told = CliRunner().invoke(cli, [name, *needed, word, str(value)])
-            assert told.exit_code == 2
-            says = told.output.partition(f"Invalid value for '{word}': ")[2].strip()
+            description = CliRunner().invoke(cli, [name, *needed, word, str(value)])
+            assert description.exit_code == 2
+            says = description.output.partition(f"Invalid value for '{word}': ")[2].strip()
             with pytest.raises(UsageError) as error:
                 checked(request.from_params(given | {option.name: value}))
             assert str(error.value) == f"{option.name} {says}"

@@ -6,7 +6,7 @@ from fakeface_bench.config import StudyConfig, TrialConfig
 from fakeface_bench.evaluation.detector import train_detector
 from fakeface_bench.evaluation.metrics import roc_auc
 from fakeface_bench.resolve import make_plan
-from fakeface_bench.study.setup import Subject, prepare_subject
+from fakeface_bench.study.setup import Setup, prepare_setup
 from fakeface_bench.training.networks import FitTask
 from tests.conftest import RecordedProgress
 
@@ -14,11 +14,11 @@ from tests.conftest import RecordedProgress
 def auc_on_test(model: str, epochs: int) -> float:
     """Fit the baseline head of a model on the embedded set and score its test split."""
     plan = make_plan(StudyConfig(model=model, weights="random"))
-    subject: Subject = prepare_subject(plan, RecordedProgress())
-    train, valid = subject.reader.read("train"), subject.reader.read("valid")
-    task = FitTask(subject.network, train, valid, epochs, 0, roc_auc)
+    setup: Setup = prepare_setup(plan, RecordedProgress())
+    train, valid = setup.reader.read("train"), setup.reader.read("valid")
+    task = FitTask(setup.network, train, valid, epochs, 0, roc_auc)
     detector, _ = train_detector(task, TrialConfig())
-    test = subject.reader.read("test")
+    test = setup.reader.read("test")
     assert len(test) == 300
     return detector.score(test, [""] * 300).metrics["roc_auc"]
 

@@ -235,8 +235,8 @@ def test_the_logged_model_scores_pictures_as_the_study_did(
     assert [column.name for column in model.metadata.signature.inputs.inputs] == ["image"]
     (logged,) = place.client.get_run(run_id).outputs.model_outputs
     figures = place.client.get_logged_model(logged.model_id).metrics
-    told = {figure.key: figure.value for figure in figures}
-    assert told["test/roc_auc"] == record.test.metrics["roc_auc"]
+    description = {figure.key: figure.value for figure in figures}
+    assert description["test/roc_auc"] == record.test.metrics["roc_auc"]
 
 
 def raw_pictures(record: StudyRecord) -> pd.DataFrame:

@@ -72,17 +72,17 @@ def _write_out(report: str, path: Path, file: str, text: str) -> None:
 
 def test_help_is_what_it_was() -> None:
     runner = CliRunner()
-    told = []
+    description = []
     for words in ([], *([name] for name in sorted(cli.commands))):
         asked = [*words, "--help"]
         shown = runner.invoke(cli, asked, prog_name=SCRIPT, terminal_width=WIDTH)
         assert shown.exit_code == 0, shown.output
-        told.append(f"$ {' '.join([SCRIPT, *asked])}\n{shown.output}")
+        description.append(f"$ {' '.join([SCRIPT, *asked])}\n{shown.output}")
     for words in (["list"], ["datasets"]):
         shown = runner.invoke(cli, words, env={"COLUMNS": str(WIDTH)})
         assert shown.exit_code == 0, shown.output
-        told.append(f"$ {' '.join([SCRIPT, *words])}\n{shown.output}")
-    assert_frozen_text("help.txt", "\n".join(told))
+        description.append(f"$ {' '.join([SCRIPT, *words])}\n{shown.output}")
+    assert_frozen_text("help.txt", "\n".join(description))
 
 
 def test_options_are_what_they_were() -> None:

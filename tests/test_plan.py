@@ -37,7 +37,7 @@ def test_what_is_not_as_usual_is_in_the_name(changes: dict[str, object], title: 
 
 def test_weights_of_a_file_are_called_by_its_name(tmp_path: Path) -> None:
     network = mobilenet()
-    for name, told in (("faces.weights.h5", "faces"), (f"{'x' * 40}.h5", f"{'x' * 23}…")):
+    for name, description in (("faces.weights.h5", "faces"), (f"{'x' * 40}.h5", f"{'x' * 23}…")):
         path = saved(network, tmp_path, name)
         title = make_plan(replace(ASKED, weights=str(path))).title
-        assert title == f"{SMALL.key} on synthetic, {told} weights"
+        assert title == f"{SMALL.key} on synthetic, {description} weights"

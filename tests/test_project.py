@@ -142,8 +142,8 @@ def test_readme_documents_every_parameter_of_what_trained_models_are_put_through
     request_: type[EvaluateConfig | GeneraliseConfig | RobustnessConfig],
 ) -> None:
     first_cells = re.findall(r"^\| (`[a-z_]+`(?:, `[a-z_]+`)*) \|", README, flags=re.MULTILINE)
-    told = {name for cell in first_cells for name in re.findall(r"[a-z_]+", cell)}
-    assert request_.options().keys() <= told
+    description = {name for cell in first_cells for name in re.findall(r"[a-z_]+", cell)}
+    assert request_.options().keys() <= description
 
 
 def test_readme_lists_every_architecture() -> None:

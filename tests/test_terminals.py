@@ -58,7 +58,7 @@ def lines_of(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("per_second", "told"),
+    ("per_second", "description"),
     [
         (0.0, ""),
         (0.24, "4.2 s/image"),
@@ -70,15 +70,17 @@ def lines_of(text: str) -> list[str]:
         (12e6, "12M images/s"),
     ],
 )
-def test_a_speed_has_its_unit_in_whatever_room_a_bar_leaves(per_second: float, told: str) -> None:
-    assert rate(per_second, "images") == told
-    assert len(told) <= 13
+def test_a_speed_has_its_unit_in_whatever_room_a_bar_leaves(
+    per_second: float, description: str
+) -> None:
+    assert rate(per_second, "images") == description
+    assert len(description) <= 13
 
 
 BARS = """
 import time
 from fakeface_bench.cli.console import ConsoleProgress
-from fakeface_bench.support.progress import tell_beside
+from fakeface_bench.support.progress import show_detail
 for title, total, unit in (
     ("reading files", 2200, "images"),
     ("extracting features (mobilenetv3_small)", 140000, "images"),
@@ -89,7 +91,7 @@ for title, total, unit in (
             time.sleep(0.15)
             advance(min(400, total // 4))
             if unit == "trials":
-                tell_beside(advance, f"best validation ROC AUC 0.{890 + step}")
+                show_detail(advance, f"best validation ROC AUC 0.{890 + step}")
 """
 
 

@@ -75,7 +75,7 @@ class Fact:
         return self.difference > max(2 * float(apart), _WORTH_A_WORD)
 
     @property
-    def most_telling(self) -> str:
+    def strongest(self) -> str:
         """The value whose share differs most between the classes; `yes` of yes and no."""
         shares = self.shares
         if "yes" in shares.index:

@@ -8,15 +8,15 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from fakeface_bench.config import TOLD_OPTIONS
+from fakeface_bench.config import NAMED_OPTIONS
 from fakeface_bench.evaluation.bootstrap import percentile, share_estimate
 from fakeface_bench.evaluation.paired import (
     RESAMPLED,
     McNemar,
-    figures_of,
     holm,
     mcnemar,
-    resampled_figures,
+    metrics_of,
+    resampled_metrics,
 )
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import FROM_SCRATCH, ComparedStudy, FloatArray, LeftOut
@@ -32,7 +32,7 @@ def unique_labels(studies: Sequence[ComparedStudy]) -> list[str]:
 
     Those alike all the same get their weights too, then a number.
     """
-    apart = [key for key in TOLD_OPTIONS if len(_asked(studies, key)) > 1]
+    apart = [key for key in NAMED_OPTIONS if len(_asked(studies, key)) > 1]
     most = LONGEST_APART if apart else LONGEST_LABEL
     labels = [
         elided(", ".join([elided(study.label, LONGEST_LABEL), *_settings(study, apart)]), most)
@@ -48,7 +48,7 @@ def unique_labels(studies: Sequence[ComparedStudy]) -> list[str]:
 
 def _asked(studies: Sequence[ComparedStudy], key: str) -> set[str]:
     """Return in how many ways an option was asked, of all studies of which that is known."""
-    return {told for study in studies for told in _settings(study, [key])}
+    return {description for study in studies for description in _settings(study, [key])}
 
 
 def _settings(study: ComparedStudy, keys: Sequence[str]) -> list[str]:
@@ -89,7 +89,7 @@ def on_front(costs: Sequence[float], values: Sequence[float]) -> list[bool]:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LeaderboardEntry:
     """One study among those compared.
 
     Attributes:
@@ -103,18 +103,18 @@ class Standing:
     study: ComparedStudy
     label: str
     rank: int
-    figures: Mapping[str, Estimate]
+    estimates: Mapping[str, Estimate]
     on_front: bool
 
     @property
     def accuracy(self) -> Estimate:
         """Share of test images called rightly."""
-        return self.figures["accuracy"]
+        return self.estimates["accuracy"]
 
     @property
     def roc_auc(self) -> Estimate:
         """Area under the ROC curve on test."""
-        return self.figures["roc_auc"]
+        return self.estimates["roc_auc"]
 
     @property
     def cold_seconds(self) -> float:
@@ -171,7 +171,7 @@ class Agreement:
 def agreement_of(studies: Sequence[ComparedStudy]) -> Agreement:
     """Count what some studies' kept models call alike and wrongly."""
     wrong = np.stack([~study.right for study in studies])
-    called = np.stack([study.kept.called_fake for study in studies])
+    called = np.stack([study.kept.predicted_fake for study in studies])
     n = wrong.shape[1]
     apart = wrong.astype(np.float64) @ (~wrong).T.astype(np.float64)
     y_true = studies[0].y_true
@@ -234,11 +234,11 @@ _ROUNDING = 1e-12
 
 Resampled = Mapping[str, Mapping[str, FloatArray]]
 #: The lower, then the upper.
-Pair = tuple[Standing, Standing]
+Pair = tuple[LeaderboardEntry, LeaderboardEntry]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PairwiseComparison:
     """One study against another on the same images.
 
     Attributes:
@@ -251,8 +251,8 @@ class Step:
         tests: How many tests were adjusted for together: the pairs of both tables.
     """
 
-    lower: Standing
-    upper: Standing
+    lower: LeaderboardEntry
+    upper: LeaderboardEntry
     accuracy: Estimate
     roc_auc: Estimate
     test: McNemar
@@ -319,9 +319,9 @@ class Step:
         return (upper - lower) / gain
 
 
-def compare_standings(
-    standings: Sequence[Standing], resampled: Resampled
-) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+def compare_entries(
+    entries: Sequence[LeaderboardEntry], resampled: Resampled
+) -> tuple[tuple[PairwiseComparison, ...], tuple[PairwiseComparison, ...]]:
     """Compare neighbours along the front, and every study cheaper than the best with it.
 
     The p values of all pairs are adjusted as one family, so a pair in both has one answer.
@@ -333,12 +333,12 @@ def compare_standings(
     Returns:
         The steps along the front and those to the best, both from cheap to dear.
     """
-    tables = _along_the_front(standings), _cheaper_than_best(standings)
+    tables = _along_the_front(entries), _cheaper_than_best(entries)
     family = {_ranks(pair): pair for pairs in tables for pair in pairs}
     tests = [mcnemar(lower.study.right, upper.study.right) for lower, upper in family.values()]
     adjusted = holm([test.p for test in tests])
-    steps = {
-        ranks: Step(
+    along_front = {
+        ranks: PairwiseComparison(
             *pair,
             _gain(pair, "accuracy", resampled),
             _gain(pair, "roc_auc", resampled),
@@ -348,25 +348,25 @@ def compare_standings(
         )
         for (ranks, pair), test, p in zip(family.items(), tests, adjusted, strict=True)
     }
-    along, to_best = (tuple(steps[_ranks(pair)] for pair in pairs) for pairs in tables)
+    along, to_best = (tuple(along_front[_ranks(pair)] for pair in pairs) for pairs in tables)
     return along, to_best
 
 
-def _along_the_front(standings: Sequence[Standing]) -> list[Pair]:
+def _along_the_front(entries: Sequence[LeaderboardEntry]) -> list[Pair]:
     front = sorted(
-        (standing for standing in standings if standing.on_front),
-        key=lambda standing: (standing.cold_seconds, standing.accuracy.value, standing.label),
+        (entry for entry in entries if entry.on_front),
+        key=lambda entry: (entry.cold_seconds, entry.accuracy.value, entry.label),
     )
     return list(pairwise(front))
 
 
-def _cheaper_than_best(standings: Sequence[Standing]) -> list[Pair]:
-    best = standings[0]
+def _cheaper_than_best(entries: Sequence[LeaderboardEntry]) -> list[Pair]:
+    best = entries[0]
     cheaper = sorted(
-        (standing for standing in standings if standing.cold_seconds < best.cold_seconds),
-        key=lambda standing: (standing.cold_seconds, -standing.accuracy.value, standing.label),
+        (entry for entry in entries if entry.cold_seconds < best.cold_seconds),
+        key=lambda entry: (entry.cold_seconds, -entry.accuracy.value, entry.label),
     )
-    return [(standing, best) for standing in cheaper]
+    return [(entry, best) for entry in cheaper]
 
 
 def _ranks(pair: Pair) -> tuple[int, int]:
@@ -376,7 +376,7 @@ def _ranks(pair: Pair) -> tuple[int, int]:
 def _gain(pair: Pair, key: str, resampled: Resampled) -> Estimate:
     lower, upper = pair
     return percentile(
-        upper.figures[key].value - lower.figures[key].value,
+        upper.estimates[key].value - lower.estimates[key].value,
         resampled[upper.label][key] - resampled[lower.label][key],
     )
 
@@ -393,31 +393,31 @@ class Comparison:
         left_out: What is not compared.
     """
 
-    standings: tuple[Standing, ...]
-    steps: tuple[Step, ...]
-    rivals: tuple[Step, ...]
+    entries: tuple[LeaderboardEntry, ...]
+    along_front: tuple[PairwiseComparison, ...]
+    to_best: tuple[PairwiseComparison, ...]
     agreement: Agreement
     left_out: tuple[LeftOut, ...]
 
     @property
-    def best(self) -> Standing:
+    def best(self) -> LeaderboardEntry:
         """The most accurate study; of equals the cheapest."""
-        return self.standings[0]
+        return self.entries[0]
 
     @property
-    def nearest(self) -> Step | None:
+    def nearest(self) -> PairwiseComparison | None:
         """The best against the cheapest study not shown to be less accurate, where there is one."""
-        return next((step for step in self.rivals if not step.is_shown), None)
+        return next((compared for compared in self.to_best if not compared.is_shown), None)
 
     @property
-    def recommended(self) -> Standing:
+    def recommended(self) -> LeaderboardEntry:
         """The cheapest study whose accuracy is not shown to be worse than that of the best."""
         return self.best if self.nearest is None else self.nearest.lower
 
     @property
     def studies(self) -> tuple[ComparedStudy, ...]:
         """What is compared, in the order of `standings`."""
-        return tuple(standing.study for standing in self.standings)
+        return tuple(entry.study for entry in self.entries)
 
     @property
     def images(self) -> int:
@@ -439,14 +439,14 @@ def compare_studies(
     """
     _check(studies)
     ranked = _ranked(studies)
-    standings = [standing for standing, _ in ranked]
-    resampled = {standing.label: values for standing, values in ranked}
-    steps, rivals = compare_standings(standings, resampled)
+    entries = [entry for entry, _ in ranked]
+    resampled = {entry.label: values for entry, values in ranked}
+    along_front, to_best = compare_entries(entries, resampled)
     return Comparison(
-        standings=tuple(standings),
-        steps=steps,
-        rivals=rivals,
-        agreement=agreement_of([standing.study for standing in standings]),
+        entries=tuple(entries),
+        along_front=along_front,
+        to_best=to_best,
+        agreement=agreement_of([entry.study for entry in entries]),
         left_out=tuple(left_out),
     )
 
@@ -469,16 +469,18 @@ def _names(first: ComparedStudy, other: ComparedStudy) -> str:
     return f"{first.label!r} and {other.label!r}"
 
 
-def _ranked(studies: Sequence[ComparedStudy]) -> list[tuple[Standing, dict[str, FloatArray]]]:
+def _ranked(
+    studies: Sequence[ComparedStudy],
+) -> list[tuple[LeaderboardEntry, dict[str, FloatArray]]]:
     """Return where each study stands, the most accurate first, with its resampled figures."""
     y_true = studies[0].y_true
-    scored = [[figures_of(y_true, scores) for scores in study.seeds] for study in studies]
-    figures = [
+    scored = [[metrics_of(y_true, scores) for scores in study.seeds] for study in studies]
+    estimates = [
         {key: tuple(of_seed[key] for of_seed in of_study) for key in RESAMPLED}
         for of_study in scored
     ]
     # Rounded, since means over seeds are not exact and equals must be equal.
-    accuracies = [round(float(np.mean(of_study["accuracy"])), 12) for of_study in figures]
+    accuracies = [round(float(np.mean(of_study["accuracy"])), 12) for of_study in estimates]
     costs = [study.ledger.total_cold_seconds for study in studies]
     order = sorted(
         range(len(studies)),
@@ -486,13 +488,13 @@ def _ranked(studies: Sequence[ComparedStudy]) -> list[tuple[Standing, dict[str, 
     )
     chosen = [studies[n] for n in order]
     leading = on_front([costs[n] for n in order], [accuracies[n] for n in order])
-    resampled = resampled_figures(y_true, [study.seeds for study in chosen])
+    resampled = resampled_metrics(y_true, [study.seeds for study in chosen])
     joined = [
-        _estimates(studies[n], figures[n], values)
+        _estimates(studies[n], estimates[n], values)
         for n, values in zip(order, resampled, strict=True)
     ]
     rows = zip(chosen, unique_labels(chosen), joined, leading, resampled, strict=True)
     return [
-        (Standing(study, label, rank, own, leads), values)
+        (LeaderboardEntry(study, label, rank, own, leads), values)
         for rank, (study, label, own, leads, values) in enumerate(rows, start=1)
     ]

@@ -21,13 +21,13 @@ def home_of(cell: SetScores, cells: Iterable[SetScores]) -> SetScores | None:
 
 def is_above_chance(cell: SetScores) -> bool:
     """Whether the interval of ROC AUC lies above 0.5."""
-    auc = cell.figures.get("roc_auc")
+    auc = cell.estimates.get("roc_auc")
     return auc is not None and auc.low > CHANCE
 
 
 def is_reversed(cell: SetScores) -> bool:
     """Whether the interval of ROC AUC lies below 0.5: real images rank above fakes."""
-    auc = cell.figures.get("roc_auc")
+    auc = cell.estimates.get("roc_auc")
     return auc is not None and auc.high < CHANCE
 
 
@@ -44,9 +44,9 @@ def is_shown_higher(high: Estimate, low: Estimate) -> bool:
 
 def is_shown_lower_than_home(cell: SetScores, home: SetScores | None) -> bool:
     """Whether ROC AUC is lower than on the model's own test split."""
-    if home is None or not {"roc_auc"} <= cell.figures.keys() & home.figures.keys():
+    if home is None or not {"roc_auc"} <= cell.estimates.keys() & home.estimates.keys():
         return False
-    return is_shown_higher(home.figures["roc_auc"], cell.figures["roc_auc"])
+    return is_shown_higher(home.estimates["roc_auc"], cell.estimates["roc_auc"])
 
 
 def is_within_floor(cell: SetScores) -> bool:
@@ -54,7 +54,7 @@ def is_within_floor(cell: SetScores) -> bool:
 
     Only where these tell anything, with an interval above 0.5.
     """
-    auc, floor = cell.figures.get("roc_auc"), cell.floor
+    auc, floor = cell.estimates.get("roc_auc"), cell.floor
     if auc is None or floor is None:
         return False
     return floor.low_95 > CHANCE and auc.low <= floor.high_95
@@ -70,10 +70,10 @@ def threshold_fails(cell: SetScores, home: SetScores | None) -> bool:
     """
     if not is_above_chance(cell):
         return False
-    recall, false_alarms = (cell.figures[key] for key in ("recall_fake", "false_alarm_rate"))
+    recall, false_alarms = (cell.estimates[key] for key in ("recall_fake", "false_alarm_rate"))
     curve = roc_curve(cell.scored.y_true, cell.scored.y_score)
     spare = float((curve.y - curve.x).max()) - (recall.value - false_alarms.value)
-    is_useless = cell.figures["balanced_accuracy"].low <= CHANCE
+    is_useless = cell.estimates["balanced_accuracy"].low <= CHANCE
     return spare >= _FAR and (is_useless or _is_far(cell, home))
 
 
@@ -81,7 +81,7 @@ def _is_far(cell: SetScores, home: SetScores | None) -> bool:
     if home is None or cell.is_own:
         return False
     keys = ("recall_fake", "false_alarm_rate")
-    pairs = [(cell.figures[k], home.figures[k]) for k in keys if k in home.figures]
+    pairs = [(cell.estimates[k], home.estimates[k]) for k in keys if k in home.estimates]
     return any(_differ_far(one, other) for one, other in pairs)
 
 

@@ -39,9 +39,9 @@ def run(asked: "Checked[StudyConfig]", progress: "ConsoleProgress") -> None:
     topped up.
     """
     from fakeface_bench.cli.output import print_finished, print_outcome
-    from fakeface_bench.study.find_or_run import look_back
+    from fakeface_bench.study.find_or_run import find_earlier
 
-    before = look_back(asked, progress)
+    before = find_earlier(asked, progress)
     if before.finished:
         print_finished(before.finished, progress.console)
         return

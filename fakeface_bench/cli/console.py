@@ -205,13 +205,13 @@ def print_end(sentences: Iterable[str], outcome: "Outcome", console: Console) ->
     print_way_to(outcome.experiment_id, outcome.run_id, console)
 
 
-def print_table(title: str, told: "TextTable", console: Console) -> None:
+def print_table(title: str, description: "TextTable", console: Console) -> None:
     """Print a table whose first column names the rows, and whose figures are never cut.
 
     Where there is no room, intervals stand below their figures; where that does not do either,
     each row is a list.
     """
-    header, rows = told.header, told.rows
+    header, rows = description.header, description.rows
     named = _widest([header[0], *(row[0] for row in rows)])
     for broken in (False, True):
         cells = [[cell.replace(" (", "\n(") if broken else cell for cell in row] for row in rows]

@@ -163,8 +163,8 @@ def _table_rows(stream: IO[str], path_width: int) -> WriteRow:
             widths.extend(map(max, known, map(len, COLUMNS)))
             write(*COLUMNS)
         score = "" if row.probability_fake is None else f"{row.probability_fake:.4f}"
-        told = (row.path, row.label or "", score, f"{row.threshold:.4f}", row.model_version)
-        write(*map(visible, (*told, row.error or "")))
+        description = (row.path, row.label or "", score, f"{row.threshold:.4f}", row.model_version)
+        write(*map(visible, (*description, row.error or "")))
 
     return write_row
 
@@ -208,13 +208,13 @@ def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
     states = [trial.state for trial in record.search.trials]
     console.print(
         f"{len(states)} trials ({states.count('pruned')} pruned, {states.count('failed')} failed), "
-        f"{outcome.ledger.figures['extracted_images']:.0f} images extracted or decoded; "
+        f"{outcome.ledger.other['extracted_images']:.0f} images extracted or decoded; "
         f"{outcome.ledger.total_warm_seconds:.0f} s, "
         f"{outcome.ledger.total_cold_seconds:.0f} s from a cold start; study {record.study}",
         highlight=False,
     )
-    if outcome.bias:
-        console.print(plain(outcome.bias.told), highlight=False)
+    if outcome.equalisation:
+        console.print(plain(outcome.equalisation.description), highlight=False)
     print_way_to(outcome.experiment_id, outcome.run_id, console)
     if outcome.registration:
         print_registration(outcome.registration, console)
@@ -227,7 +227,7 @@ def print_finished(finished: "FinishedStudy", console: Console) -> None:
     saved, run = finished.saved, finished.run
     how = f", {saved.identity.trained}" if saved.identity.trained else ""
     title = f"{run.model} on {run.dataset} ({run.weights} weights{how})"
-    images = int(run.figures.get("data/valid_images", 0)), len(saved.y_true)
+    images = int(run.metrics.get("data/valid_images", 0)), len(saved.y_true)
     rows = [*main_rows(finished.results), ("weights", "", run.weights)]
     _print_metrics(title, images, rows, saved.kept.threshold, console)
     if saved.warning:
@@ -253,12 +253,12 @@ def _print_metrics(
     console: Console,
 ) -> None:
     """Print the table of metrics of both splits, and what to mind of it."""
-    from fakeface_bench.report.results import few_images_told, results_header, threshold_told
+    from fakeface_bench.report.results import few_images_warning, format_threshold, results_header
     from fakeface_bench.report.table import Table
 
     print_table(title, Table.of(results_header(*images), rows), console)
-    console.print(threshold_told(threshold), highlight=False)
-    if few := few_images_told(images[1]):
+    console.print(format_threshold(threshold), highlight=False)
+    if few := few_images_warning(images[1]):
         console.print(f"[yellow]Warning:[/] {few}", highlight=False)
 
 
@@ -298,8 +298,8 @@ def print_robustness(outcome: "RobustnessOutcome", console: Console) -> None:
 
 def _warn_of_few(images: Mapping[str, int], console: Console) -> None:
     """Warn of test sets that are too small to tell much; `images` is their size by name."""
-    from fakeface_bench.report.results import few_images_told
+    from fakeface_bench.report.results import few_images_warning
 
     for name, count in images.items():
-        if few := few_images_told(count):
+        if few := few_images_warning(count):
             console.print(f"[yellow]Warning:[/] {plain(f'{name}: {few}')}", highlight=False)

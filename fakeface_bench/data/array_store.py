@@ -26,9 +26,9 @@ from filelock import BaseFileLock, FileLock, Timeout
 from fakeface_bench.support.disk import (
     SMALL_FILE_BYTES,
     check_room,
-    full_disk_told,
+    disk_errors_named,
+    full_disk_error,
     locked,
-    writing_told,
 )
 
 CHECKSUMS_FILE = "checksums.json"
@@ -73,7 +73,7 @@ def fault_of(folder: Path) -> str | None:
     return None
 
 
-def take_as_sound(folder: Path) -> None:
+def trust_checksums(folder: Path) -> None:
     """Spare a folder that this process has just written from being read for its checksums."""
     kept = json.loads((folder / CHECKSUMS_FILE).read_bytes())
     _sound.add((folder, _stamps(folder, kept)))
@@ -359,17 +359,17 @@ def cached_arrays(
         waited = time.perf_counter() - started
         if not (fault := fault_of(folder)):
             return _opened(folder, False, waited)
-        with full_disk_told(folder.parent, lambda: SMALL_FILE_BYTES):
-            _make_anew(folder, fault, make, tell, in_parts)
-        take_as_sound(folder)
+        with full_disk_error(folder.parent, lambda: SMALL_FILE_BYTES):
+            _recreate(folder, fault, make, tell, in_parts)
+        trust_checksums(folder)
         return _opened(folder, True, waited)
 
 
-def _make_anew(folder: Path, fault: str, make: Make, tell: Tell, in_parts: bool) -> None:
+def _recreate(folder: Path, fault: str, make: Make, tell: Tell, in_parts: bool) -> None:
     _sweep(folder.parent)
     if folder.exists():
         tell(f"the cache folder {folder} is broken and made anew: {fault}")
-        with writing_told(folder.parent):
+        with disk_errors_named(folder.parent):
             shutil.rmtree(folder)
     publish = publish_in_parts if in_parts else publish_folder
     with publish(folder) as draft:
@@ -467,7 +467,7 @@ class RowArrays:
             DiskError: If what is missing will not fit; nothing has been written then.
         """
         check_room(self._draft, self._missing_bytes())
-        with full_disk_told(self._draft, self._missing_bytes):
+        with full_disk_error(self._draft, self._missing_bytes):
             for array in self._arrays.values():
                 array.open()
         self._begin_shard()
@@ -486,7 +486,7 @@ class RowArrays:
 
     def copy(self, rows: Rows, values: Values) -> None:
         """Write rows that cost nothing to have again, without a line in the journal."""
-        with full_disk_told(self._draft, self._missing_bytes):
+        with full_disk_error(self._draft, self._missing_bytes):
             for name, of_rows in values.items():
                 self._arrays[name].write(rows, of_rows)
 
@@ -496,7 +496,7 @@ class RowArrays:
         Raises:
             DiskError: If the disk is full; what the journal names is still there.
         """
-        with full_disk_told(self._draft, self._missing_bytes):
+        with full_disk_error(self._draft, self._missing_bytes):
             for name, of_rows in values.items():
                 self._hashes[name].update(self._arrays[name].write(rows, of_rows))
         self._rows.extend(rows.tolist())
@@ -522,7 +522,7 @@ class RowArrays:
             len(self._rows) - self._unsteady,
             now - max(self._began, self._steady_since),
         )
-        with full_disk_told(self._draft, self._missing_bytes):
+        with full_disk_error(self._draft, self._missing_bytes):
             note_shard(self._draft / JOURNAL_FILE, shard)
         self.shards.append(shard)
         self._begin_shard()

@@ -20,7 +20,7 @@ from fakeface_bench.data.listing import IMAGE_SUFFIXES
 from fakeface_bench.support.disk import (
     SMALL_FILE_BYTES,
     cache_folder,
-    full_disk_told,
+    full_disk_error,
     locked,
     replaced_whole,
 )
@@ -285,7 +285,7 @@ def _remember(table: pd.DataFrame, memory: Path) -> None:
     """Write all but files that could not be opened: that may be mended without a trace."""
     draft = memory.with_suffix(f".{os.getpid()}")
     with (
-        full_disk_told(memory.parent, lambda: SMALL_FILE_BYTES),
+        full_disk_error(memory.parent, lambda: SMALL_FILE_BYTES),
         replaced_whole(memory, draft),
     ):
         written = table[table["digest"] != NOT_OPENED].to_parquet()

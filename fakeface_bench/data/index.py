@@ -144,8 +144,10 @@ def _require_both_classes(frame: pd.DataFrame, files: pd.DataFrame, name: str) -
     for split in SPLITS:
         for label, class_name in enumerate(CLASS_NAMES):
             if counts.get((split, label), 0) == 0:
-                told = _why_missing(frame, files, split)
-                raise DataError(f"no usable {class_name} image in {split!r} of {name}{told}.")
+                description = _why_missing(frame, files, split)
+                raise DataError(
+                    f"no usable {class_name} image in {split!r} of {name}{description}."
+                )
 
 
 def _why_missing(frame: pd.DataFrame, files: pd.DataFrame, split: str) -> str:

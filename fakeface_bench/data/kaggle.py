@@ -356,9 +356,9 @@ class _Bar:
         self._bytes = 0
 
     def update(self, count: int) -> None:
-        told = megabytes(self._bytes)
+        description = megabytes(self._bytes)
         self._bytes += count
-        self._advance(megabytes(self._bytes) - told)
+        self._advance(megabytes(self._bytes) - description)
 
 
 @contextmanager

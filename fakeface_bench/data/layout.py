@@ -67,11 +67,11 @@ def one_class_only(folder: Path, seen: Sequence[Path], missing: str) -> str:
     names = ", ".join(repr(path.name) for path in seen)
     others = [path for path in subfolders(folder) if path not in seen and _holds_images(path)]
     others = [path for path in others if not split_of(path.name)]
-    told = f"{folder} holds one class only ({names}); there is no folder named {missing!r}"
+    description = f"{folder} holds one class only ({names}); there is no folder named {missing!r}"
     if not others:
-        return f"{told} or a synonym of it."
+        return f"{description} or a synonym of it."
     return (
-        f"{told} or a synonym of it. If {others[0].name!r} is it, say so: "
+        f"{description} or a synonym of it. If {others[0].name!r} is it, say so: "
         f"classes={missing}:{printable(Path(others[0].name))}."
     )
 

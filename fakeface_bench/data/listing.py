@@ -67,7 +67,7 @@ class Placed:
 
     images: tuple[PlacedImage, ...]
     skipped: tuple[tuple[str, str], ...]
-    told: str = ""
+    description: str = ""
 
 
 def list_images(folder: Path) -> Listing:

@@ -211,7 +211,7 @@ class RowLoader:
         return tf.ensure_shape(rows, self._shape)
 
     @contextmanager
-    def errors_told(self) -> Iterator[None]:
+    def errors_named(self) -> Iterator[None]:
         """Turn TensorFlow's error within the block into the `DataError` of the first row."""
         try:
             yield
@@ -258,7 +258,7 @@ def stream_images(pictures: Pictures, batch_size: int) -> Iterator[tf.Tensor]:
         .batch(batch_size)
         .prefetch(PREFETCH_BATCHES)
     )
-    with loader.errors_told():
+    with loader.errors_named():
         yield from batches
 
 

@@ -94,8 +94,8 @@ def _survey_one(
 ) -> tuple[pd.DataFrame, list[tuple[str, str, str]]]:
     """Return the files of one source, and what was skipped."""
     placed = _placed(source, one_class)
-    if placed.told:
-        progress.say(f"{source.name}: {placed.told}")
+    if placed.description:
+        progress.say(f"{source.name}: {placed.description}")
     images = placed.images
     skipped = [(source.name, path, why) for path, why in placed.skipped]
     if not images:

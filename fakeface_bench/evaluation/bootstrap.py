@@ -138,7 +138,7 @@ class Calls:
         rows = (fake, ~fake, fake & called, ~fake & called)
         self._rows = np.array(rows, dtype=np.float64)
 
-    def figures(self, counts: FloatArray) -> dict[str, FloatArray]:
+    def metrics(self, counts: FloatArray) -> dict[str, FloatArray]:
         """Return the share of right calls, recalls, precision and F1 in each column of counts.
 
         As in `METRICS`, and `false_alarm_rate`, the share of real images called fake. A share of
@@ -195,7 +195,7 @@ class _Curves:
         #: Where a threshold may lie: after the last of equal scores.
         self._ends = np.flatnonzero(np.append(differs, True))
 
-    def figures(self, counts: FloatArray) -> dict[str, FloatArray]:
+    def metrics(self, counts: FloatArray) -> dict[str, FloatArray]:
         """Return average precision, and recall at each rate of false alarms.
 
         Average precision sums precision over the steps of recall, without interpolation, as
@@ -207,12 +207,12 @@ class _Curves:
         fakes, false_alarms = found[-1], called - found
         steps = np.diff(found, axis=0, prepend=0)
         precision = found / np.maximum(called, 1)
-        figures = {"average_precision": np.einsum("ij,ij->j", steps, precision) / fakes}
+        metrics = {"average_precision": np.einsum("ij,ij->j", steps, precision) / fakes}
         for percent in _FALSE_ALARM_PERCENTS:
             allowed = 100 * false_alarms <= percent * false_alarms[-1]
             most = np.where(allowed, found, 0).max(axis=0)
-            figures[f"recall_at_{percent}pct_fpr"] = most / fakes
-        return figures
+            metrics[f"recall_at_{percent}pct_fpr"] = most / fakes
+        return metrics
 
 
 class _Errors:
@@ -225,13 +225,13 @@ class _Errors:
         gaps = (bins == np.arange(ECE_BINS)[:, None]) * (y_score - y_true)
         self._rows = np.vstack([-np.log(of_label), (y_score - y_true) ** 2, gaps])
 
-    def figures(self, counts: FloatArray) -> dict[str, FloatArray]:
+    def metrics(self, counts: FloatArray) -> dict[str, FloatArray]:
         """Return log loss, Brier score and expected calibration error in each column of counts."""
         log_loss, brier, *gaps = self._rows @ counts / counts.sum(axis=0)
         return {"log_loss": log_loss, "brier": brier, "ece": np.abs(gaps).sum(axis=0)}
 
 
-class WeightedFigures:
+class WeightedMetrics:
     """Every row of `METRICS`, and `false_alarm_rate`, of one model's scores."""
 
     def __init__(self, y_true: LabelArray, y_score: FloatArray, threshold: float) -> None:
@@ -247,13 +247,13 @@ class WeightedFigures:
         self._curves = _Curves(y_true, y_score)
         self._errors = _Errors(y_true, y_score)
 
-    def figures(self, counts: FloatArray) -> dict[str, FloatArray]:
+    def metrics(self, counts: FloatArray) -> dict[str, FloatArray]:
         """Return each figure, by key, in each column of counts, shape (n, columns)."""
         return {
-            **self._calls.figures(counts),
+            **self._calls.metrics(counts),
             "roc_auc": self._ranks.roc_auc(counts),
-            **self._curves.figures(counts),
-            **self._errors.figures(counts),
+            **self._curves.metrics(counts),
+            **self._errors.metrics(counts),
         }
 
 

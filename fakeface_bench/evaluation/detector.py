@@ -81,7 +81,7 @@ class Detector:
         y_true, margins = predict_margins(self.network, self.forward, self.head, samples)
         seconds = time.perf_counter() - started
         y_score = to_probability(margins, self.calibration)
-        figures = score_metrics(y_true, y_score, self.threshold)
+        metrics = score_metrics(y_true, y_score, self.threshold)
         return ScoredSplit(
             y_true=y_true,
             y_score=y_score,
@@ -90,7 +90,7 @@ class Detector:
             tiers=tuple(rows["tier"]),
             categories=tuple(rows["category"]),
             threshold=self.threshold,
-            metrics=figures,
+            metrics=metrics,
             parts=part_metrics(y_true, y_score, self.threshold, rows),
             seconds=seconds,
         )

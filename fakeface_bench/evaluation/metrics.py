@@ -14,7 +14,7 @@ from sklearn import metrics as sk
 from fakeface_bench.config import FAKE, REAL
 from fakeface_bench.evaluation.bootstrap import (
     RESAMPLES,
-    WeightedFigures,
+    WeightedMetrics,
     joined,
     percentile,
     share_estimate,
@@ -176,9 +176,9 @@ def part_metrics(
     for part, of in part_members(y_true, rows["source"], rows["tier"]).items():
         share = float(right[of].mean())
         whole = len(set(y_true[of])) > 1
-        figures = score_metrics(y_true[of], y_score[of], threshold) if whole else {}
+        metrics = score_metrics(y_true[of], y_score[of], threshold) if whole else {}
         name = "recall_fake" if part.startswith(TIER_PART) else "accuracy"
-        parts[part] = {"images": float(of.sum()), name: share, **figures}
+        parts[part] = {"images": float(of.sum()), name: share, **metrics}
     return parts
 
 
@@ -237,12 +237,12 @@ def part_estimates(
     return found
 
 
-def _shares(y_true: LabelArray, called_fake: npt.NDArray[np.bool_]) -> dict[str, Estimate]:
+def _shares(y_true: LabelArray, predicted_fake: npt.NDArray[np.bool_]) -> dict[str, Estimate]:
     """Return the shares of a fixed number of images, of those classes that are there."""
     rows = {
-        "accuracy": called_fake == (y_true == FAKE),
-        "recall_fake": called_fake[y_true == FAKE],
-        "false_alarm_rate": called_fake[y_true == REAL],
+        "accuracy": predicted_fake == (y_true == FAKE),
+        "recall_fake": predicted_fake[y_true == FAKE],
+        "false_alarm_rate": predicted_fake[y_true == REAL],
     }
     return {key: share_estimate(hits) for key, hits in rows.items() if len(hits)}
 
@@ -251,10 +251,10 @@ def _resampled(
     y_true: LabelArray, y_score: FloatArray, threshold: float, seed: int
 ) -> Mapping[str, FloatArray]:
     """Return every metric in each resample, by key, shape (1000,)."""
-    weighted = WeightedFigures(y_true, y_score, threshold)
+    weighted = WeightedMetrics(y_true, y_score, threshold)
     portions = []
     for resamples in stratified_resamples(y_true, seed):
-        known = weighted.figures(resamples.counts)
+        known = weighted.metrics(resamples.counts)
         for key in METRICS.keys() - known.keys():
             row = METRICS[key]
             drawn = (np.repeat(np.arange(len(y_true)), n.astype(int)) for n in resamples.counts.T)

@@ -78,14 +78,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def figures_of(y_true: LabelArray, scores: SeedScores) -> dict[str, float]:
+def metrics_of(y_true: LabelArray, scores: SeedScores) -> dict[str, float]:
     """Return each of `RESAMPLED` on the images as they are."""
     once = np.ones((len(y_true), 1))
     fit = _Fit(y_true, scores)
-    return {key: float(values[0]) for key, values in fit.figures(once).items()}
+    return {key: float(values[0]) for key, values in fit.metrics(once).items()}
 
 
-def resampled_figures(
+def resampled_metrics(
     y_true: LabelArray, models: Sequence[Sequence[SeedScores]], seed: int = 0
 ) -> list[dict[str, FloatArray]]:
     """Return each of `RESAMPLED` in 1000 stratified bootstrap resamples, for every model.
@@ -108,7 +108,7 @@ def resampled_figures(
     for resamples in stratified_resamples(y_true, seed):
         for place, seeds in enumerate(fits):
             for number, fit in enumerate(seeds):
-                for key, figure in fit.figures(resamples.counts).items():
+                for key, figure in fit.metrics(resamples.counts).items():
                     values[place][key][resamples.rows, number] = figure
     return [_over_seeds(of_model, (seed, place)) for place, of_model in enumerate(values)]
 
@@ -120,9 +120,9 @@ class _Fit:
         self._calls = Calls(y_true, scores.y_score, scores.threshold)
         self._ranks = Ranks(y_true, scores.y_score)
 
-    def figures(self, counts: FloatArray) -> dict[str, FloatArray]:
+    def metrics(self, counts: FloatArray) -> dict[str, FloatArray]:
         """Return each of `RESAMPLED` in each column of counts of images, shape (n, columns)."""
-        of_all = {**self._calls.figures(counts), "roc_auc": self._ranks.roc_auc(counts)}
+        of_all = {**self._calls.metrics(counts), "roc_auc": self._ranks.roc_auc(counts)}
         return {key: of_all[key] for key in RESAMPLED}
 
 
@@ -131,8 +131,8 @@ def _over_seeds(values: Figures, seed: tuple[int, int]) -> dict[str, FloatArray]
     count = values["accuracy"].shape[1]
     drawn = np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))
     return {
-        key: np.take_along_axis(figures, drawn, axis=1).mean(axis=1)
-        for key, figures in values.items()
+        key: np.take_along_axis(metrics, drawn, axis=1).mean(axis=1)
+        for key, metrics in values.items()
     }
 
 
@@ -168,12 +168,12 @@ class _Compared:
         self._ranks = Ranks(y_true, scores.y_score) if len(labels) == 2 else None
         self._keys = ("recall_fake", "accuracy") if FAKE in labels else ("accuracy",)
 
-    def figures(self, counts: FloatArray) -> dict[str, FloatArray]:
-        called = self._calls.figures(counts)
+    def metrics(self, counts: FloatArray) -> dict[str, FloatArray]:
+        called = self._calls.metrics(counts)
         ranked = {} if self._ranks is None else {"roc_auc": self._ranks.roc_auc(counts)}
         return ranked | {key: called[key] for key in self._keys}
 
 
 def _less(first: _Compared, second: _Compared, counts: FloatArray) -> dict[str, FloatArray]:
-    others = second.figures(counts)
-    return {key: values - others[key] for key, values in first.figures(counts).items()}
+    others = second.metrics(counts)
+    return {key: values - others[key] for key, values in first.metrics(counts).items()}

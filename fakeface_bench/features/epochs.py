@@ -141,7 +141,7 @@ class Epochs:
             np.ones(len(order), np.float32) if weights is None else weights[order],
         )
         make = self._pictures if self._plan.image_size else self._rows
-        with self._loader.errors_told():
+        with self._loader.errors_named():
             yield make(tf.data.Dataset.from_tensor_slices(rows), number)
 
     def _row_loader(self) -> RowLoader:

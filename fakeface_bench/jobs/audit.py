@@ -39,7 +39,7 @@ def run_audit(asked: Asked[AuditConfig], progress: Progress) -> AuditOutcome:
         audit = prepare_dataset(config.data, config.seed, progress, config.classes).audit
         run.tag({names.DATASET: audit.name, names.DATASET_DIGEST: audit.digest})
         run.log_dataset(audit.name, audit.digest, audit.used, audit.folders)
-        run.log_figures(audit_metrics(audit))
+        run.log_metrics(audit_metrics(audit))
         run.tag({names.NOTE: audit_markdown(audit)})
         publish(run, config.output, lambda draft: write_audit_report(audit, draft), progress)
     return AuditOutcome(audit, run.run_id, run.experiment_id)

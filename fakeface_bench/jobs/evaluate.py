@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from fakeface_bench.config import EvaluateConfig
-from fakeface_bench.evaluation.metrics import estimates, part_estimates
+from fakeface_bench.evaluation.metrics import estimates as estimates_of
+from fakeface_bench.evaluation.metrics import part_estimates
 from fakeface_bench.jobs.test_sets import TestSet, whole_set
 from fakeface_bench.jobs.trained_model import Trained, open_trained
 from fakeface_bench.records.estimate import Estimate
@@ -51,7 +52,7 @@ def score_set(trained: Trained, test_set: TestSet, progress: Progress) -> SetSco
     labels = rows["label"].to_numpy(np.uint8)
     threshold = trained.model.threshold
     is_own, is_part = trained.seen.share_tested(rows["digest"])
-    figures = estimates(labels, scores, threshold)
+    estimates = estimates_of(labels, scores, threshold)
     return SetScores(
         model=trained.model,
         data=test_set.name,
@@ -68,9 +69,9 @@ def score_set(trained: Trained, test_set: TestSet, progress: Progress) -> SetSco
             tiers=tuple(rows["tier"]),
             categories=tuple(rows["category"]),
             threshold=threshold,
-            metrics={key: figure.value for key, figure in figures.items()},
+            metrics={key: figure.value for key, figure in estimates.items()},
         ),
-        figures=figures,
+        estimates=estimates,
         parts=part_estimates(labels, scores, threshold, rows["source"], rows["tier"]),
         overlap=overlap,
         floor=test_set.floor,
@@ -78,14 +79,14 @@ def score_set(trained: Trained, test_set: TestSet, progress: Progress) -> SetSco
     )
 
 
-def estimate_metrics(place: str, figures: Mapping[str, Estimate]) -> Iterator[tuple[str, float]]:
+def estimate_metrics(place: str, estimates: Mapping[str, Estimate]) -> Iterator[tuple[str, float]]:
     """Yield figures and the ends of their intervals under MLflow's names.
 
     Args:
         place: That the names begin with.
         figures: By key.
     """
-    for key, figure in figures.items():
+    for key, figure in estimates.items():
         yield f"{place}/{key}", figure.value
         yield f"{place}/{key}_low", figure.low
         yield f"{place}/{key}_high", figure.high
@@ -119,8 +120,8 @@ def run_evaluation(asked: Asked[EvaluateConfig], progress: Progress) -> Evaluati
         tested = ", ".join(test_set.name for test_set in sets)
         run.tag({names.RUN_NAME: f"{model.label}, trained on {model.data}, on {tested}"})
         scores = tuple(score_set(trained, test_set, progress) for test_set in sets)
-        told = zip(scores, evaluation_sentences(scores), strict=True)
-        elsewhere = [text for cell, text in told if not cell.is_own and not cell.is_part]
+        description = zip(scores, evaluation_sentences(scores), strict=True)
+        elsewhere = [text for cell, text in description if not cell.is_own and not cell.is_part]
         for test_set in sets:
             index = test_set.index
             run.log_dataset(index.name, index.digest, index.frame, index.folders, "test")
@@ -131,20 +132,20 @@ def run_evaluation(asked: Asked[EvaluateConfig], progress: Progress) -> Evaluati
                 names.NOTE: evaluation_markdown(scores),
             }
         )
-        run.log_figures(dict(_figures(scores)))
-        _tell_registry(model.run_id, elsewhere, progress)
+        run.log_metrics(dict(_figures(scores)))
+        _describe_in_registry(model.run_id, elsewhere, progress)
         folder = publish(run, config.output, lambda draft: _write(scores, draft), progress)
     return EvaluationOutcome(scores, run.run_id, run.experiment_id, folder)
 
 
-def _tell_registry(run_id: str, found: Sequence[str], progress: Progress) -> None:
+def _describe_in_registry(run_id: str, found: Sequence[str], progress: Progress) -> None:
     """Let the registered versions of a model say how it did elsewhere."""
     if not run_id:
         return
     try:
         for version, described in descriptions_of(run_id).items():
-            told = with_elsewhere(described, found)[:MAX_DESCRIPTION]
-            describe_version(version, told, {})
+            description = with_elsewhere(described, found)[:MAX_DESCRIPTION]
+            describe_version(version, description, {})
     except ModelError as error:
         progress.warn(f"the figures stand in MLflow, but not with the registered model: {error}")
 
@@ -156,9 +157,9 @@ def _figures(scores: Sequence[SetScores]) -> Iterator[tuple[str, float]]:
         yield f"{place}/left_out", float(cell.overlap.images)
         if cell.floor:
             yield f"{place}/shortcut_auc", cell.floor.roc_auc
-        yield from estimate_metrics(place, cell.figures)
-        for part, figures in cell.parts.items():
-            yield from estimate_metrics(f"{place}/{names.metric_part(part)}", figures)
+        yield from estimate_metrics(place, cell.estimates)
+        for part, estimates in cell.parts.items():
+            yield from estimate_metrics(f"{place}/{names.metric_part(part)}", estimates)
 
 
 def _write(scores: Sequence[SetScores], folder: Path) -> None:

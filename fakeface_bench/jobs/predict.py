@@ -70,17 +70,19 @@ def predict_files(
         progress: Told of the files.
     """
     started = time.perf_counter()
-    told: Counter[str | None] = Counter()
+    description: Counter[str | None] = Counter()
     verdicts = classifier.classify(files, partial(read_picture, allow_paths=True))
     with progress.stage("classifying", len(files), "images") as advance:
         for file, verdict in zip(files, verdicts, strict=True):
             tell(Prediction(path=printable(file), **asdict(verdict)))
-            told[verdict.label] += 1
-            if told.total() % BATCH == 0:
+            description[verdict.label] += 1
+            if description.total() % BATCH == 0:
                 advance(BATCH)
         advance(len(files) % BATCH)
     seconds = time.perf_counter() - started
-    return PredictionCounts(told[CLASS_NAMES[REAL]], told[CLASS_NAMES[FAKE]], told[None], seconds)
+    return PredictionCounts(
+        description[CLASS_NAMES[REAL]], description[CLASS_NAMES[FAKE]], description[None], seconds
+    )
 
 
 TABLE = "evidence.csv"

@@ -23,7 +23,7 @@ from fakeface_bench.data.corruptions import (
 from fakeface_bench.data.index import content_digest
 from fakeface_bench.data.pictures import ChangedError, indexed_bytes
 from fakeface_bench.evaluation.bootstrap import percentile
-from fakeface_bench.evaluation.paired import figures_of, resampled_figures
+from fakeface_bench.evaluation.paired import metrics_of, resampled_metrics
 from fakeface_bench.jobs.test_sets import TestSet, study_test_set, whole_set
 from fakeface_bench.jobs.trained_model import Trained, open_trained
 from fakeface_bench.records.estimate import Estimate
@@ -103,9 +103,9 @@ def robustness_of(
         for scores in scored
         for column in scores.y_score.T
     ]
-    drawn = resampled_figures(y_true, [[column] for column in columns], seed)
+    drawn = resampled_metrics(y_true, [[column] for column in columns], seed)
     conditions = [
-        {key: _Figure(value, resamples[key]) for key, value in figures_of(y_true, column).items()}
+        {key: _Figure(value, resamples[key]) for key, value in metrics_of(y_true, column).items()}
         for column, resamples in zip(columns, drawn, strict=True)
     ]
     width = 1 + len(CONDITIONS)
@@ -140,9 +140,9 @@ def _curve(
     corruption: Corruption, untouched: _Condition, own: Sequence[_Condition], mean: _Figure
 ) -> SeverityCurve:
     points = [_point(corruption.untouched, _UNTOUCHED, 0, untouched)]
-    for severity, figures in zip(corruption.severities, own, strict=True):
-        told = corruption.told.format(severity.label)
-        points.append(_point(severity.label, told, severity.step, figures))
+    for severity, estimates in zip(corruption.severities, own, strict=True):
+        description = corruption.description.format(severity.label)
+        points.append(_point(severity.label, description, severity.step, estimates))
     return SeverityCurve(
         key=corruption.key,
         title=corruption.title,
@@ -153,12 +153,14 @@ def _curve(
     )
 
 
-def _point(label: str, told: str, step: int, figures: _Condition) -> CurvePoint:
-    return CurvePoint(label, told, step, figures["roc_auc"].estimate, figures["accuracy"].estimate)
+def _point(label: str, description: str, step: int, estimates: _Condition) -> CurvePoint:
+    return CurvePoint(
+        label, description, step, estimates["roc_auc"].estimate, estimates["accuracy"].estimate
+    )
 
 
-def _mean(figures: Iterable[_Figure]) -> _Figure:
-    listed = list(figures)
+def _mean(estimates: Iterable[_Figure]) -> _Figure:
+    listed = list(estimates)
     return _Figure(
         float(np.mean([figure.value for figure in listed])),
         np.mean([figure.resamples for figure in listed], axis=0),

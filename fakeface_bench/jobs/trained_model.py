@@ -130,7 +130,7 @@ def open_trained(
 def _best(experiment_id: str, progress: Progress) -> str:
     """Return the run of the best study, and tell how it was chosen."""
     best = best_study(experiment_id, "", progress)
-    for line in best.told:
+    for line in best.description:
         progress.say(line)
     return best.study.run_id
 

@@ -205,7 +205,7 @@ def run_generalisation(asked: Asked[GeneraliseConfig], progress: Progress) -> Ge
                 names.NOTE: generalisation_markdown(record),
             }
         )
-        run.log_figures(dict(_figures(record)))
+        run.log_metrics(dict(_figures(record)))
         folder = publish(run, config.output, lambda draft: _write(record, draft), progress)
         if failure:
             run.fail(failure)
@@ -289,7 +289,7 @@ def _figures(record: Generalisation) -> Iterator[tuple[str, float]]:
         named = (cell.model.label, cell.model.data, cell.data)
         place = "/".join(["generalise", *map(names.metric_part, named)])
         yield f"{place}/images", float(cell.images)
-        yield from estimate_metrics(place, cell.figures)
+        yield from estimate_metrics(place, cell.estimates)
 
 
 def _write(record: Generalisation, folder: Path) -> None:

@@ -49,16 +49,16 @@ class Ledger:
 
     Attributes:
         stages: One of each of `STAGES`; what they spent adds up to the process's wall clock.
-        figures: Other costs by their name under `cost/`: `parameters`, `mmacs_per_image`,
+        other: Other costs by their name under `cost/`: `parameters`, `mmacs_per_image`,
             `first_epoch_seconds`, `peak_memory_gb` and so on.
         targets: Seconds from a cold start until a validation ROC AUC (`0.75`) was first reached;
             what was never reached is absent.
         dollars_per_hour: Price of the machine; 0 where none was given.
-        unmeasured: Why a cost is not among the figures, by its name.
+        unmeasured: Why a cost is not among these, by its name.
     """
 
     stages: tuple[StageCost, ...]
-    figures: Mapping[str, float] = field(default_factory=dict)
+    other: Mapping[str, float] = field(default_factory=dict)
     targets: Mapping[str, float] = field(default_factory=dict)
     dollars_per_hour: float = 0.0
     unmeasured: Mapping[str, str] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Ledger:
         metrics = {f"cost/{cost.stage}_seconds": cost.seconds for cost in self.stages}
         metrics |= {f"cost/total_{name}_seconds": seconds for name, seconds in totals.items()}
         metrics |= {f"cost/to_roc_auc_{key}_seconds": value for key, value in self.targets.items()}
-        metrics |= {f"cost/{key}": value for key, value in self.figures.items()}
+        metrics |= {f"cost/{key}": value for key, value in self.other.items()}
         if self.dollars_per_hour:
             prices = {f"cost/total_{name}_dollars": self.price(s) for name, s in totals.items()}
             metrics |= prices
@@ -102,7 +102,7 @@ class Ledger:
                 asdict(cost) | {"seconds": cost.seconds, "amortised": cost.amortised_seconds > 0}
                 for cost in self.stages
             ],
-            "figures": dict(self.figures),
+            "figures": dict(self.other),
             "seconds_to_val_roc_auc": {
                 target_key(target): self.targets.get(target_key(target)) for target in TARGETS
             },
@@ -121,7 +121,7 @@ class Ledger:
         targets = content["seconds_to_val_roc_auc"]
         return cls(
             stages=tuple(StageCost(*(row[name] for name in names)) for row in content["stages"]),
-            figures=content["figures"],
+            other=content["figures"],
             targets={key: value for key, value in targets.items() if value is not None},
             dollars_per_hour=content["dollars_per_hour"],
             unmeasured=content["unmeasured"],

@@ -447,7 +447,7 @@ class SeedScores:
     threshold: float
 
     @property
-    def called_fake(self) -> npt.NDArray[np.bool_]:
+    def predicted_fake(self) -> npt.NDArray[np.bool_]:
         """Which images are called fake, shape (n,)."""
         return self.y_score >= self.threshold
 
@@ -502,7 +502,7 @@ class ComparedStudy:
         ledger: What it cost.
         machine: What it ran on, in words; empty where that is not known.
         trials: Number of trials that its search holds.
-        settings: How it was asked, in words, by each of `TOLD_OPTIONS`, and `image_size_px`; empty
+        settings: How it was asked, in words, by each of `NAMED_OPTIONS`, and `image_size_px`; empty
             where that is not known.
     """
 
@@ -533,7 +533,7 @@ class ComparedStudy:
     @property
     def right(self) -> npt.NDArray[np.bool_]:
         """Which test images the kept model called rightly, shape (n,)."""
-        return np.asarray(self.kept.called_fake == (self.y_true == 1))
+        return np.asarray(self.kept.predicted_fake == (self.y_true == 1))
 
 
 @dataclass(frozen=True, slots=True)

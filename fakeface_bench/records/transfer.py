@@ -82,7 +82,7 @@ class SetScores:
     kinds: Mapping[str, str]
     digests: tuple[str, ...]
     scored: ScoredSplit
-    figures: Mapping[str, Estimate]
+    estimates: Mapping[str, Estimate]
     parts: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
     overlap: Overlap = Overlap()
     floor: ShortcutFloor | None = None
@@ -100,7 +100,7 @@ class SetScores:
         return frozenset(int(label) for label in np.unique(self.scored.y_true))
 
     @property
-    def called_fake(self) -> npt.NDArray[np.bool_]:
+    def predicted_fake(self) -> npt.NDArray[np.bool_]:
         """Which images are called fake, shape (n,)."""
         return np.asarray(self.scored.y_score >= self.scored.threshold)
 
@@ -185,7 +185,7 @@ class Generalisation:
 
 
 @dataclass(frozen=True, slots=True)
-class Bias:
+class EqualisationEffect:
     """A study of equalised pictures against the same study of untouched ones.
 
     Attributes:
@@ -216,10 +216,10 @@ class Bias:
         }
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """In a sentence, by the interval: what is shown, and what is not."""
         delta = self.delta_auc
-        figures = (
+        estimates = (
             f"test ROC AUC {self.untouched_auc:.3f} untouched, {self.equalised_auc:.3f} after one "
             f"JPEG of quality {self.jpeg_quality} for all, a difference of {delta.value:.3f} (95 % "
             f"{delta.low:.3f} to {delta.high:.3f}; n = {self.images:,})"
@@ -232,7 +232,7 @@ class Bias:
         else:
             begin = "Not shown to read compression history"
         remain = f" Of {self.outlasting:,} files, compressed more strongly, traces remain."
-        return f"{begin}: {figures}.{remain * bool(self.outlasting)}"
+        return f"{begin}: {estimates}.{remain * bool(self.outlasting)}"
 
 
 #: ROC AUC of a detector that cannot tell the classes.
@@ -252,7 +252,7 @@ class CurvePoint:
     """
 
     label: str
-    told: str
+    description: str
     step: int
     roc_auc: Estimate
     accuracy: Estimate

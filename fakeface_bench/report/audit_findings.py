@@ -68,14 +68,14 @@ def comparison_findings(
         sizes: Of the files in bytes.
         labels: Of the files.
     """
-    told = [fact for fact in facts if len(fact.counts)]
-    same = [words for fact in told if (words := _the_same(fact))]
+    description = [fact for fact in facts if len(fact.counts)]
+    same = [words for fact in description if (words := _the_same(fact))]
     if same:
         yield Finding("good", f"All images share: {', '.join(same)}.")
     if (jpeg := fact_named(facts, "quantisation")).counts.size and len(jpeg.counts) > 1:
         yield _quantisation(jpeg)
-    yield from (_differing(fact) for fact in told if fact.differs and fact is not jpeg)
-    alike = [fact.name for fact in told if len(fact.counts) > 1 and not fact.differs]
+    yield from (_differing(fact) for fact in description if fact.differs and fact is not jpeg)
+    alike = [fact.name for fact in description if len(fact.counts) > 1 and not fact.differs]
     if alike := [name for name in alike if name != jpeg.name]:
         yield Finding("good", f"The same mix in both classes: {listed(alike)}.")
     if labels.nunique() == 2:
@@ -112,9 +112,9 @@ def _quantisation(fact: Fact) -> Finding:
 
 
 def _differing(fact: Fact) -> Finding:
-    real, fake = (float(fact.shares[name].to_dict()[fact.most_telling]) for name in CLASS_NAMES)
-    is_there = fact.most_telling == "yes"
-    what = fact.name if is_there else f"{fact.name} {fact.most_telling}"
+    real, fake = (float(fact.shares[name].to_dict()[fact.strongest]) for name in CLASS_NAMES)
+    is_there = fact.strongest == "yes"
+    what = fact.name if is_there else f"{fact.name} {fact.strongest}"
     verb = "are" if fact.key == "progressive" else "have"
     return Finding(
         "care",
@@ -125,15 +125,15 @@ def _differing(fact: Fact) -> Finding:
 
 def _file_size(sizes: pd.Series, labels: pd.Series) -> Finding:
     real, fake = sizes.groupby(labels).median().sort_index()
-    told = f"median {kilobytes(fake)} against {kilobytes(real)}"
+    description = f"median {kilobytes(fake)} against {kilobytes(real)}"
     if abs(fake - real) <= _ALIKE_SIZE * real:
-        return Finding("good", f"File sizes are alike: {told}.")
+        return Finding("good", f"File sizes are alike: {description}.")
     word = "larger" if fake > real else "smaller"
     apart = (
         percent(abs(fake / real - 1)) if fake < 2 * real else f"{fake / real:.1f} times as large"
     )
     compared = apart if fake >= 2 * real else f"{apart} {word}"
-    return Finding("note", f"Fake files are {compared}: {told}.")
+    return Finding("note", f"Fake files are {compared}: {description}.")
 
 
 def kilobytes(size: float) -> str:
@@ -141,7 +141,7 @@ def kilobytes(size: float) -> str:
     return f"{size / 1000:,.1f} kB"
 
 
-def shares_told(fact: Fact, class_name: str, most: int = 2) -> str:
+def format_shares(fact: Fact, class_name: str, most: int = 2) -> str:
     """Name the most frequent values of a class with their shares, and how many more there are."""
     counts = fact.counts[class_name]
     present = counts[counts > 0].sort_values(ascending=False, kind="stable")
@@ -297,11 +297,11 @@ def _unsplit(audit: Audit, counts: Counts) -> Finding:
     reals, fakes = (sum(sizes) for sizes in zip(*counts.unsplit.values(), strict=True))
     words = f"{names} could not be split"
     files = audit.used
-    told = [too_few(files[files["source"] == source]) for source in counts.unsplit]
+    description = [too_few(files[files["source"] == source]) for source in counts.unsplit]
     return Finding(
         "bad",
         f"{words} into train, valid and test: of {reals:,} real and {fakes:,} fake images "
-        f"{'; '.join(dict.fromkeys(told))}.",
+        f"{'; '.join(dict.fromkeys(description))}.",
         f"Not fit for a study: {words}",
     )
 
@@ -334,14 +334,14 @@ def _balance(counts: Counts) -> Finding:
         split: fake / (real + fake) for split in SPLITS for real, fake in [counts.of_split(split)]
     }
     low, high = min(shares.values()), max(shares.values())
-    told = listed([f"{percent(share)} of {split}" for split, share in shares.items()])
+    description = listed([f"{percent(share)} of {split}" for split, share in shares.items()])
     if high - low > _UNEVEN:
         advice = "a threshold chosen on one split does not carry over to another"
-        return Finding("care", f"The splits differ in balance: fakes are {told}; {advice}.")
+        return Finding("care", f"The splits differ in balance: fakes are {description}; {advice}.")
     if max(abs(low - 0.5), abs(high - 0.5)) > _UNEVEN:
         advice = "accuracy flatters a network that favours the larger class; read ROC AUC"
-        return Finding("care", f"The classes are uneven: fakes are {told}; {advice}.")
-    return Finding("good", f"The classes are balanced: fakes are {told}.")
+        return Finding("care", f"The classes are uneven: fakes are {description}; {advice}.")
+    return Finding("good", f"The classes are balanced: fakes are {description}.")
 
 
 def _resolution(real: int, fake: int) -> Finding:
@@ -405,10 +405,12 @@ def _odd_files(audit: Audit, counts: Counts) -> Iterator[Finding]:
         yield Finding("care", f"{number:,} {what} used by the first frame alone.")
     if number := counts.skipped:
         reasons = audit.skipped["reason"].value_counts().head(3)
-        told = listed([f"{times:,} × {visible(str(reason))}" for reason, times in reasons.items()])
+        description = listed(
+            [f"{times:,} × {visible(str(reason))}" for reason, times in reasons.items()]
+        )
         more = ", among others" if audit.skipped["reason"].nunique() > len(reasons) else ""
         what = "path was" if number == 1 else "paths were"
-        yield Finding("note", f"{number:,} {what} not read as an image: {told}{more}.")
+        yield Finding("note", f"{number:,} {what} not read as an image: {description}{more}.")
 
 
 #: From here on metadata discriminates "acceptably" and "outstandingly": Hosmer, Lemeshow &
@@ -483,8 +485,8 @@ def _shortcut(floor: ShortcutFloor, text: str, where: str = "") -> Finding:
     )
     if floor.roc_auc < SLIGHT:
         return Finding("note", text)
-    told = _figure(floor.roc_auc)
-    verdict = f"A {size}shortcut{where}: file metadata alone reaches ROC AUC {told}"
+    description = _figure(floor.roc_auc)
+    verdict = f"A {size}shortcut{where}: file metadata alone reaches ROC AUC {description}"
     if floor.roc_auc < STRONG:
         return Finding("care", text, verdict)
     advice = "Bring both classes through one encoder, at one size, before a study."

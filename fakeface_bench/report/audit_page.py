@@ -18,7 +18,7 @@ from fakeface_bench.data.audit import Audit
 from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.duplicates import MOST_PAIRS
 from fakeface_bench.report import audit_tables
-from fakeface_bench.report.audit_findings import kilobytes, shares_told
+from fakeface_bench.report.audit_findings import format_shares, kilobytes
 from fakeface_bench.report.audit_plots import (
     PAIR_PICTURES,
     PairGroup,
@@ -34,8 +34,8 @@ from fakeface_bench.report.audit_text import (
     described,
     find,
     findings_markdown,
-    key_figures,
-    split_told,
+    format_split,
+    key_metrics,
 )
 from fakeface_bench.report.page import data_uri, page_environment
 from fakeface_bench.report.table import COUNT, FIGURE, LONG, WORDS, Column, Table, more, write_csv
@@ -116,14 +116,14 @@ def _compared(findings: Findings, sizes: pd.DataFrame) -> Table:
     rows = [
         (
             fact.name[0].upper() + fact.name[1:],
-            *(shares_told(fact, name) for name in CLASS_NAMES),
+            *(format_shares(fact, name) for name in CLASS_NAMES),
             f"{100 * fact.difference:.0f} %",
         )
         for fact in facts
     ]
     medians = dict(zip(sizes["class"], sizes["q50"], strict=True))
-    told = (kilobytes(medians[name]) if name in medians else "none" for name in CLASS_NAMES)
-    rows.append(("Median file size", *told, ""))
+    description = (kilobytes(medians[name]) if name in medians else "none" for name in CLASS_NAMES)
+    rows.append(("Median file size", *description, ""))
     return Table.of(
         ("fact", *CLASS_NAMES, "apart"),
         rows,
@@ -210,7 +210,7 @@ def write_page(
             weight=findings.weight,
             lead=described(audit, findings.counts),
             about=_about(audit, findings),
-            figures=key_figures(findings.counts, audit.floor),
+            key_metrics=key_metrics(findings.counts, audit.floor),
             topics=findings.topics,
             overview=overview_tables(findings, tables),
             charts=_charts(pictures.charts),
@@ -233,7 +233,7 @@ def _about(audit: Audit, findings: Findings) -> Sequence[tuple[str, str]]:
     kept = "not left out" if findings.counts.unsplit else "used"
     return [
         ("Images", f"{findings.counts.images:,} {kept} of {findings.counts.found:,} found"),
-        ("Split", split_told(audit, findings.counts)),
+        ("Split", format_split(audit, findings.counts)),
         *folders,
         ("Digest", audit.digest),
     ]

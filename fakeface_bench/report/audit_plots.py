@@ -76,8 +76,8 @@ def draw_dimensions(fact: Fact, dataset: str, path: Path) -> None:
         marks = axes.scatter(sides[there, 0], sides[there, 1], area, colour, alpha=0.45)
         marks.set(edgecolor=colour, linewidth=1.2)
         plotting.dress(axes, "Width (pixels)", "" if label else "Height (pixels)")
-        told = f"{name}: {int(there.sum()):,} size{'s' * (int(there.sum()) != 1)}"
-        axes.set_title(told, fontsize=plotting.LABEL_POINTS, loc="left")
+        description = f"{name}: {int(there.sum()):,} size{'s' * (int(there.sum()) != 1)}"
+        axes.set_title(description, fontsize=plotting.LABEL_POINTS, loc="left")
         axes.margins(0.25)
     plotting.save(figure, path)
 

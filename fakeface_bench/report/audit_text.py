@@ -66,7 +66,7 @@ _REASONS = {
 }
 
 
-def reasons_told(counts: Counts) -> list[str]:
+def format_reasons(counts: Counts) -> list[str]:
     """Say how many images were left out for each reason: `4 unreadable`, `2 with both labels`."""
     return [
         f"{number:,} {_REASONS.get(reason, (reason, reason))[number != 1]}"
@@ -74,10 +74,10 @@ def reasons_told(counts: Counts) -> list[str]:
     ]
 
 
-def left_out_told(counts: Counts) -> str:
+def format_left_out(counts: Counts) -> str:
     """Say `6 images were left out: 4 unreadable and 2 with both labels`; empty where none was."""
     number = sum(counts.left_out.values())
-    reasons = listed(reasons_told(counts))
+    reasons = listed(format_reasons(counts))
     was = "was" if number == 1 else "were"
     return f"{counted(number, 'image')} {was} left out: {reasons}" if number else ""
 
@@ -106,7 +106,7 @@ _LONGEST_NAME = 80
 def audit_metrics(audit: Audit) -> dict[str, float]:
     """Return every single figure of an audit under its MLflow name."""
     counts = count(audit)
-    figures: dict[str, float] = {
+    metrics: dict[str, float] = {
         "data/images": counts.images,
         "data/unreadable_images": counts.unreadable,
         "data/wrong_extensions": counts.wrong_extensions,
@@ -120,8 +120,8 @@ def audit_metrics(audit: Audit) -> dict[str, float]:
         "data/conflicting_images": counts.left_out.get(BOTH_LABELS, 0),
         "data/leaks_removed": counts.left_out.get(HELD_OUT_COPY, 0),
     }
-    figures |= {f"data/{cell_name(*cell)}_images": size for cell, size in counts.cells.items()}
-    return {name: float(figure) for name, figure in (figures | _floors(audit)).items()}
+    metrics |= {f"data/{cell_name(*cell)}_images": size for cell, size in counts.cells.items()}
+    return {name: float(figure) for name, figure in (metrics | _floors(audit)).items()}
 
 
 def audit_rows(audit: Audit) -> list[tuple[str, str]]:
@@ -149,7 +149,7 @@ def findings_markdown(audit: Audit, findings: Findings) -> str:
 
 def described(audit: Audit, counts: Counts) -> str:
     """Say which dataset it is, what of it a study would use, and whose split it has."""
-    out = left_out_told(counts)
+    out = format_left_out(counts)
     would = "are not left out" if counts.unsplit else "would be used"
     parts = [
         f"{elided(audit.name, _LONGEST_NAME)}: {counts.images:,} of {counts.found:,} images "
@@ -160,7 +160,7 @@ def described(audit: Audit, counts: Counts) -> str:
     return f"{'; '.join(parts)}."
 
 
-def split_told(audit: Audit, counts: Counts) -> str:
+def format_split(audit: Audit, counts: Counts) -> str:
     """Say whose split it is: `made by the project for ciplab, official for 140k`."""
     return f"{_whose(audit, counts, in_sentence=False)}{_drawn(audit)}"
 
@@ -225,11 +225,11 @@ def _rows(audit: Audit, counts: Counts) -> list[tuple[str, str]]:
         ("wrong extensions", f"{counts.wrong_extensions:,}"),
         ("animations", f"{counts.animated:,}"),
         ("files skipped", f"{counts.skipped:,}"),
-        *((f"shortcut ROC AUC{where}", shortcut_told(floor)) for where, floor in floors.items()),
+        *((f"shortcut ROC AUC{where}", format_shortcut(floor)) for where, floor in floors.items()),
     ]
 
 
-def key_figures(counts: Counts, floor: ShortcutFloor | None) -> list[tuple[str, str, str]]:
+def key_metrics(counts: Counts, floor: ShortcutFloor | None) -> list[tuple[str, str, str]]:
     """Return (figure, what it is, what to add) of the four figures to look at first."""
     across = _together(counts.identical_across, counts.near_across)
     every = _together(counts.identical, counts.near)
@@ -238,7 +238,7 @@ def key_figures(counts: Counts, floor: ShortcutFloor | None) -> list[tuple[str, 
         (
             f"{sum(counts.left_out.values()):,}",
             "images left out",
-            ", ".join(reasons_told(counts)) or "every image can be used",
+            ", ".join(format_reasons(counts)) or "every image can be used",
         ),
         (across, "duplicate pairs across splits", f"of {every} in all"),
         _floor_figure(floor),
@@ -252,7 +252,7 @@ def _floor_figure(floor: ShortcutFloor | None) -> tuple[str, str, str]:
     return f"{floor.roc_auc:.3f}", "shortcut ROC AUC", interval
 
 
-def shortcut_told(floor: ShortcutFloor | None) -> str:
+def format_shortcut(floor: ShortcutFloor | None) -> str:
     """Show the floor with its interval, or that there is none."""
     if floor is None:
         return "not measured"

@@ -29,7 +29,7 @@ from fakeface_bench.report.comparison_plots import (
     plotly_script,
     stages_shown,
 )
-from fakeface_bench.report.comparison_tables import steps_table
+from fakeface_bench.report.comparison_tables import pairs_table
 from fakeface_bench.report.comparison_text import leaderboard_markdown, verdict_of, warnings_of
 from fakeface_bench.report.format import (
     cost,
@@ -78,12 +78,12 @@ TERMS = (
 )  # fmt: skip
 
 
-def key_figures(comparison: Comparison) -> list[tuple[str, str, str]]:
+def key_metrics(comparison: Comparison) -> list[tuple[str, str, str]]:
     """Return (figure, what it is, what to add) of the four figures to look at first."""
     best, chosen = comparison.best, comparison.recommended
     reals, fakes = ((best.study.y_true == label).sum() for label in range(2))
-    front = sum(standing.on_front for standing in comparison.standings)
-    count = len(comparison.standings)
+    front = sum(entry.on_front for entry in comparison.entries)
+    count = len(comparison.entries)
     return [
         (percent_right(best.accuracy.value), "best test accuracy", best.label),
         (
@@ -154,8 +154,8 @@ def _shared(comparison: Comparison) -> dict[str, Any]:
     names = sorted({elided(study.identity.data, _LONGEST_DATA) for study in comparison.studies})
     return {
         "title": listed(names),
-        "standings": comparison.standings,
-        "marks": {standing.label: mark(standing.rank) for standing in comparison.standings},
+        "standings": comparison.entries,
+        "marks": {entry.label: mark(entry.rank) for entry in comparison.entries},
         "front_views": FRONT_VIEWS,
         "front_words": _FRONT,
         "how_to_zoom": _ZOOM,
@@ -169,7 +169,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
     return {
         "verdict": verdict_of(comparison),
         "warnings": [f"{listed(labels)}: {prose(words, 400)}" for words, labels in warned],
-        "figures": key_figures(comparison),
+        "key_metrics": key_metrics(comparison),
         "quality": comparison_tables.quality(comparison),
         "costs": comparison_tables.costs(comparison),
         **_steps(comparison),
@@ -197,15 +197,15 @@ def _steps(comparison: Comparison) -> dict[str, Any]:
     alone = "One study stands on the front: there is no step to take."
     against = "Every cheaper study against the most accurate"
     return {
-        "steps": steps_table(comparison.steps, "Neighbours on the front", alone),
-        "rivals": steps_table(comparison.rivals, against),
+        "steps": pairs_table(comparison.along_front, "Neighbours on the front", alone),
+        "rivals": pairs_table(comparison.to_best, against),
     }
 
 
 def _matrices(comparison: Comparison) -> Iterator[tuple[Any, list[list[tuple[int, float]]]]]:
-    for standing, counts in zip(comparison.standings, comparison.agreement.confusions, strict=True):
+    for entry, counts in zip(comparison.entries, comparison.agreement.confusions, strict=True):
         rows = [[(int(n), float(n / row.sum())) for n in row] for row in counts]
-        yield standing, rows
+        yield entry, rows
 
 
 def _alike(comparison: Comparison) -> Iterator[tuple[Any, list[tuple[float, float]]]]:
@@ -213,13 +213,13 @@ def _alike(comparison: Comparison) -> Iterator[tuple[Any, list[tuple[float, floa
     shares = comparison.agreement.same_calls
     low = min(0.95, float(shares.min()))
     depths = 0.1 + 0.9 * (shares - low) / (1 - low)
-    for standing, row, depth in zip(comparison.standings, shares, depths, strict=True):
-        yield standing, [(float(s), float(d)) for s, d in zip(row, depth, strict=True)]
+    for entry, row, depth in zip(comparison.entries, shares, depths, strict=True):
+        yield entry, [(float(s), float(d)) for s, d in zip(row, depth, strict=True)]
 
 
 def _wrong(comparison: Comparison) -> dict[str, Any]:
     positions = comparison.agreement.wrong_by_all
-    many = len(comparison.standings) > 1
+    many = len(comparison.entries) > 1
     shown = min(len(positions), MOST_IMAGES)
     what = f"{counted(len(positions), 'image')} of {comparison.images:,}"
     words = (
@@ -251,8 +251,8 @@ def _tile(comparison: Comparison, position: int) -> WrongTile:
 
 
 _TABLES: Mapping[str, Callable[[Comparison], Table | pd.DataFrame]] = {
-    "leaderboard.csv": comparison_tables.standings_table,
-    "steps.csv": comparison_tables.all_steps,
+    "leaderboard.csv": comparison_tables.leaderboard_table,
+    "steps.csv": comparison_tables.all_pairs,
     "agreement.csv": comparison_tables.agreement_table,
     "wrong_by_all.csv": comparison_tables.wrong_by_all_table,
 }

@@ -14,7 +14,7 @@ from fakeface_bench.analysis.comparison import (
     AccuracyCurve,
     Comparison,
     CountArray,
-    Standing,
+    LeaderboardEntry,
     accuracy_curve,
 )
 from fakeface_bench.config import CLASS_NAMES
@@ -30,50 +30,50 @@ _LONGEST_DATA = 34
 
 def draw_front(comparison: Comparison, path: Path) -> None:
     """Draw accuracy against cold cost with intervals; dominated studies are pale."""
-    standings = comparison.standings
+    entries = comparison.entries
     title = "What accuracy costs"
-    figure = plotting.new_figure(title, described(comparison), 4.6 + _legend_inches(standings))
+    figure = plotting.new_figure(title, described(comparison), 4.6 + _legend_inches(entries))
     axes = figure.add_subplot()
     leading = sorted(
-        (max(SHORTEST, standing.cold_seconds), standing.accuracy.value)
-        for standing in standings
-        if standing.on_front
+        (max(SHORTEST, entry.cold_seconds), entry.accuracy.value)
+        for entry in entries
+        if entry.on_front
     )
     axes.step(*zip(*leading, strict=True), where="post", color=plotting.PALE_INK, linestyle=":")
-    for standing in standings:
-        _draw_point(axes, standing)
+    for entry in entries:
+        _draw_point(axes, entry)
     plotting.dress(axes, "Cost of the study from a cold start (log scale)", "Test accuracy")
-    _log_time(axes, [standing.cold_seconds for standing in standings])
+    _log_time(axes, [entry.cold_seconds for entry in entries])
     axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.4g}%")
-    _explain(figure, standings, lines=False)
+    _explain(figure, entries, lines=False)
     plotting.save(figure, path)
 
 
 def draw_curves(comparison: Comparison, path: Path) -> None:
     """Draw validation accuracy by epoch, and below by elapsed time, of every final fit."""
-    standings = comparison.standings
+    entries = comparison.entries
     curves = [accuracy_curve(study) for study in comparison.studies]
     title = "Validation accuracy of the final fits, at threshold 0.5"
     words = "hollow: the head alone, before layers were trained with it"
     more = [words] if any(curve.is_head_alone.any() for curve in curves) else []
     lines = "\n".join([_of_data(comparison), *more])
-    figure = plotting.new_figure(title, lines, 7.6 + _legend_inches(standings))
+    figure = plotting.new_figure(title, lines, 7.6 + _legend_inches(entries))
     by_epoch, by_time = figure.subplots(2, 1)
-    for standing, curve in zip(standings, curves, strict=True):
-        _draw_curve(by_epoch, standing, curve, by_time=False)
-        _draw_curve(by_time, standing, curve, by_time=True)
+    for entry, curve in zip(entries, curves, strict=True):
+        _draw_curve(by_epoch, entry, curve, by_time=False)
+        _draw_curve(by_time, entry, curve, by_time=True)
     plotting.dress(by_epoch, "Epoch (counted from 1)", "Validation accuracy at 0.5")
     by_epoch.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True, min_n_ticks=1))
     elapsed = "Elapsed from a cold start, without the search (log scale)"
     plotting.dress(by_time, elapsed, "Validation accuracy at 0.5")
     _log_time(by_time, [float(time) for curve in curves for time in curve.elapsed])
-    _explain(figure, standings, lines=True)
+    _explain(figure, entries, lines=True)
     plotting.save(figure, path)
 
 
 def described(comparison: Comparison) -> str:
     """Say how many studies of which data are compared on how many images."""
-    count = len(comparison.standings)
+    count = len(comparison.entries)
     studies = f"{count} {'study' if count == 1 else 'studies'}"
     return f"{_of_data(comparison)}, {studies}, n = {comparison.images:,} test images"
 
@@ -83,11 +83,11 @@ def _of_data(comparison: Comparison) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} and others"
 
 
-def _draw_point(axes: Axes, standing: Standing) -> None:
-    look, figure = mark(standing.rank), standing.accuracy
+def _draw_point(axes: Axes, entry: LeaderboardEntry) -> None:
+    look, figure = mark(entry.rank), entry.accuracy
     low, high = figure.low, figure.high
     axes.errorbar(
-        [max(SHORTEST, standing.cold_seconds)],
+        [max(SHORTEST, entry.cold_seconds)],
         [figure.value],
         yerr=[[max(0.0, figure.value - low)], [max(0.0, high - figure.value)]],
         fmt=look.marker,
@@ -95,13 +95,13 @@ def _draw_point(axes: Axes, standing: Standing) -> None:
         markersize=10,
         capsize=4,
         elinewidth=1.6,
-        alpha=1.0 if standing.on_front else PALE,
-        zorder=3 if standing.on_front else 2,
+        alpha=1.0 if entry.on_front else PALE,
+        zorder=3 if entry.on_front else 2,
     )
 
 
-def _draw_curve(axes: Axes, standing: Standing, curve: AccuracyCurve, by_time: bool) -> None:
-    look = mark(standing.rank)
+def _draw_curve(axes: Axes, entry: LeaderboardEntry, curve: AccuracyCurve, by_time: bool) -> None:
+    look = mark(entry.rank)
     x = curve.elapsed.clip(min=SHORTEST) if by_time else curve.epochs
     axes.plot(x, curve.accuracy, look.line, color=look.colour, linewidth=1.6)
     for alone, fill in ((False, look.colour), (True, "white")):
@@ -126,32 +126,32 @@ def _log_time(axes: Axes, seconds: Sequence[float]) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _legend_inches(standings: Sequence[Standing]) -> float:
-    return _LEGEND_ROW_INCHES * (-(-len(standings) // 2) + 1)
+def _legend_inches(entries: Sequence[LeaderboardEntry]) -> float:
+    return _LEGEND_ROW_INCHES * (-(-len(entries) // 2) + 1)
 
 
-def _explain(figure: Figure, standings: Sequence[Standing], lines: bool) -> None:
+def _explain(figure: Figure, entries: Sequence[LeaderboardEntry], lines: bool) -> None:
     """Name the marks below the axes.
 
     Names are set afterwards: a legend reads some specially.
     """
-    handles = [_handle(standing, lines) for standing in standings]
+    handles = [_handle(entry, lines) for entry in entries]
     legend = figure.legend(
         handles,
-        [str(standing.rank) for standing in standings],
+        [str(entry.rank) for entry in entries],
         loc="outside lower center",
-        ncols=min(2, len(standings)),
+        ncols=min(2, len(entries)),
         fontsize=_LEGEND_POINTS,
         frameon=False,
     )
-    for text, standing in zip(legend.get_texts(), standings, strict=True):
+    for text, entry in zip(legend.get_texts(), entries, strict=True):
         text.set_parse_math(False)
         text.set_fontfamily(plotting.FONT)
-        text.set_text(plotting.plain(elided(standing.label, _LONGEST_NAME)))
+        text.set_text(plotting.plain(elided(entry.label, _LONGEST_NAME)))
 
 
-def _handle(standing: Standing, lines: bool) -> Line2D:
-    look = mark(standing.rank)
+def _handle(entry: LeaderboardEntry, lines: bool) -> Line2D:
+    look = mark(entry.rank)
     return Line2D(
         [],
         [],
@@ -159,7 +159,7 @@ def _handle(standing: Standing, lines: bool) -> Line2D:
         marker=look.marker,
         markersize=8,
         linestyle=look.line if lines else "none",
-        alpha=1.0 if lines or standing.on_front else PALE,
+        alpha=1.0 if lines or entry.on_front else PALE,
     )
 
 
@@ -175,30 +175,30 @@ _DARK_FROM = 0.6
 
 def draw_confusions(comparison: Comparison, path: Path) -> None:
     """Draw every kept model's confusion matrix, coloured by share of the true class."""
-    standings, counts = comparison.standings, comparison.agreement.confusions
-    columns = min(_COLUMNS, max(2, len(standings)))
-    rows = -(-len(standings) // columns)
+    entries, counts = comparison.entries, comparison.agreement.confusions
+    columns = min(_COLUMNS, max(2, len(entries)))
+    rows = -(-len(entries) // columns)
     title = "Confusion matrices of the kept models"
     figure = plotting.new_figure(title, described(comparison), rows * _ROW_INCHES + 0.25)
-    for place, (standing, matrix) in enumerate(zip(standings, counts, strict=True)):
+    for place, (entry, matrix) in enumerate(zip(entries, counts, strict=True)):
         axes = figure.add_subplot(rows, columns, place + 1)
         _draw_confusion(axes, matrix)
         axes.set_title(
-            plotting.plain(_on_lines(standing.label)),
+            plotting.plain(_on_lines(entry.label)),
             fontsize=9,
             color=plotting.INK,
             parse_math=False,
         )
         if place % columns == 0:
             axes.set_ylabel("true", fontsize=plotting.SMALL_POINTS, color=plotting.PALE_INK)
-        if place + columns >= len(standings):
+        if place + columns >= len(entries):
             axes.set_xlabel("called", fontsize=plotting.SMALL_POINTS, color=plotting.PALE_INK)
     plotting.save(figure, path)
 
 
 def draw_agreement(comparison: Comparison, path: Path) -> None:
     """Draw the share of test images that each two kept models call alike."""
-    count = len(comparison.standings)
+    count = len(comparison.entries)
     title = "Share of test images called alike"
     figure = plotting.new_figure(title, described(comparison), 1.2 + max(1.6, 0.3 * count))
     axes = figure.add_subplot()
@@ -214,11 +214,11 @@ def draw_agreement(comparison: Comparison, path: Path) -> None:
     middle = (low - 0.05 + 1) / 2 + 0.1 * (1.05 - low)
     for row, column in np.ndindex(shares.shape):
         colour = "white" if shares[row, column] > middle and row != column else plotting.INK
-        told = "–" if row == column else f"{100 * shares[row, column]:.{digits}f}"
-        axes.text(column, row, told, ha="center", va="center", fontsize=points, color=colour)
-    names = [f"{s.rank}  {elided(s.label, _LONGEST_ROW)}" for s in comparison.standings]
+        description = "–" if row == column else f"{100 * shares[row, column]:.{digits}f}"
+        axes.text(column, row, description, ha="center", va="center", fontsize=points, color=colour)
+    names = [f"{s.rank}  {elided(s.label, _LONGEST_ROW)}" for s in comparison.entries]
     axes.set_yticks(range(count), [plotting.plain(name) for name in names], parse_math=False)
-    axes.set_xticks(range(count), [str(standing.rank) for standing in comparison.standings])
+    axes.set_xticks(range(count), [str(entry.rank) for entry in comparison.entries])
     axes.tick_params(labelsize=9, colors=plotting.INK, length=0)
     axes.spines[:].set_visible(False)
     _scale(figure, axes, picture)

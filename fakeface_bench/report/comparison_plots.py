@@ -14,7 +14,7 @@ from plotly.offline import get_plotlyjs
 from fakeface_bench.analysis.comparison import (
     AccuracyCurve,
     Comparison,
-    Standing,
+    LeaderboardEntry,
     accuracy_curve,
     on_front,
 )
@@ -194,18 +194,18 @@ STAGE_NAMES = {
 
 def time_plot(comparison: Comparison, as_share: bool) -> Plot:
     """Return each study's stages as one bar; what an earlier run spent is hatched."""
-    standings = comparison.standings
-    longest = max(standing.cold_seconds for standing in standings)
+    entries = comparison.entries
+    longest = max(entry.cold_seconds for entry in entries)
     unit, name = _unit(longest)
     traces = [
-        _stage_bar(standings, stage, amortised, 0.0 if as_share else unit)
+        _stage_bar(entries, stage, amortised, 0.0 if as_share else unit)
         for stage in STAGES
         for amortised in (False, True)
     ]
     ground = layout("Share of the cold cost" if as_share else f"Cold cost in {name}", "")
     ground["xaxis"] |= {"rangemode": "tozero", "tickformat": ".0%" if as_share else ""}
     ground["yaxis"] |= {
-        "range": [len(standings) - 0.4, -0.8],
+        "range": [len(entries) - 0.4, -0.8],
         "showticklabels": False,
         "showgrid": False,
         "zeroline": False,
@@ -214,8 +214,8 @@ def time_plot(comparison: Comparison, as_share: bool) -> Plot:
     ground |= {
         "barmode": "stack",
         "bargap": 0.62,
-        "height": 80 + _ROW_HEIGHT * len(standings),
-        "annotations": [_above_bar(standing) for standing in standings],
+        "height": 80 + _ROW_HEIGHT * len(entries),
+        "annotations": [_above_bar(entry) for entry in entries],
     }
     ground["margin"] |= {"l": 8}
     return {"data": [trace for trace in traces if any(trace["x"])], "layout": ground}
@@ -227,43 +227,45 @@ def stages_shown(comparison: Comparison) -> list[str]:
     return [stage for stage in STAGES if any(ledger.stage(stage).seconds for ledger in ledgers)]
 
 
-def _stage_bar(standings: Sequence[Standing], stage: str, amortised: bool, unit: float) -> Plot:
+def _stage_bar(
+    entries: Sequence[LeaderboardEntry], stage: str, amortised: bool, unit: float
+) -> Plot:
     """Return one stage of all studies, in units of some seconds, or as shares where that is 0."""
-    costs = [standing.study.ledger.stage(stage) for standing in standings]
+    costs = [entry.study.ledger.stage(stage) for entry in entries]
     seconds = [cost.amortised_seconds if amortised else cost.spent_seconds for cost in costs]
-    totals = [unit or max(SHORTEST, standing.cold_seconds) for standing in standings]
+    totals = [unit or max(SHORTEST, entry.cold_seconds) for entry in entries]
     colour = STAGE_COLOURS[stage]
     return {
         "type": "bar",
         "orientation": "h",
-        "y": list(range(len(standings))),
+        "y": list(range(len(entries))),
         "x": [time / total for time, total in zip(seconds, totals, strict=True)],
         "marker": {"color": colour} | ({"pattern": _HATCHED} if amortised else {}),
         "hoverinfo": "text",
         "hovertext": [
-            f"<b>{escape(standing.label)}</b><br>{_stage_told(cost, amortised)}"
-            for standing, cost in zip(standings, costs, strict=True)
+            f"<b>{escape(entry.label)}</b><br>{_format_stage(cost, amortised)}"
+            for entry, cost in zip(entries, costs, strict=True)
         ],
         "textposition": "none",
     }
 
 
-def _stage_told(cost: StageCost, amortised: bool) -> str:
+def _format_stage(cost: StageCost, amortised: bool) -> str:
     seconds = cost.amortised_seconds if amortised else cost.spent_seconds
     by_whom = "by an earlier run" if amortised else "by this run"
     return f"{STAGE_NAMES.get(cost.stage, cost.stage)}: {duration(seconds)} {by_whom}"
 
 
-def _above_bar(standing: Standing) -> Plot:
+def _above_bar(entry: LeaderboardEntry) -> Plot:
     return {
         "x": 0,
         "xref": "paper",
         "xanchor": "left",
-        "y": standing.rank - 1,
+        "y": entry.rank - 1,
         "yanchor": "bottom",
         "yshift": 9,
         "showarrow": False,
-        "text": escape(standing.label),
+        "text": escape(entry.label),
         "align": "left",
     }
 
@@ -298,20 +300,19 @@ def all_plots(comparison: Comparison) -> dict[str, dict[str, Plot]]:
 
 def front_plot(comparison: Comparison, key: str) -> Plot:
     """Return a figure of every study against its cold cost, with the front as steps."""
-    standings = comparison.standings
-    costs = [standing.cold_seconds for standing in standings]
-    values = [standing.figures[key].value for standing in standings]
+    entries = comparison.entries
+    costs = [entry.cold_seconds for entry in entries]
+    values = [entry.estimates[key].value for entry in entries]
     leading = on_front(costs, values)
     points = [
-        _front_point(standing, key, leads)
-        for standing, leads in zip(standings, leading, strict=True)
+        _front_point(entry, key, leads) for entry, leads in zip(entries, leading, strict=True)
     ]
     line = sorted(
         (max(SHORTEST, cost), value)
         for cost, value, leads in zip(costs, values, leading, strict=True)
         if leads
     )
-    steps = {
+    along_front = {
         "type": "scatter",
         "mode": "lines",
         "x": [cost for cost, _ in line],
@@ -321,7 +322,7 @@ def front_plot(comparison: Comparison, key: str) -> Plot:
     }
     ground = layout("Cold cost (log scale)", _test(key))
     ground["xaxis"] |= log_time(costs)
-    return {"data": [steps, *points], "layout": ground}
+    return {"data": [along_front, *points], "layout": ground}
 
 
 def curve_plot(comparison: Comparison, key: str) -> Plot:
@@ -336,8 +337,8 @@ def curve_plot(comparison: Comparison, key: str) -> Plot:
         else _whole_epochs(max(len(curve.epochs) for curve in curves))
     )
     lines = [
-        _curve_line(standing, curve, by_time)
-        for standing, curve in zip(comparison.standings, curves, strict=True)
+        _curve_line(entry, curve, by_time)
+        for entry, curve in zip(comparison.entries, curves, strict=True)
     ]
     return {"data": lines, "layout": ground}
 
@@ -347,16 +348,16 @@ def _whole_epochs(count: int) -> Plot:
     return {"range": [0.5, count + 0.5]} | ({"dtick": 1} if count <= 12 else {})
 
 
-def _front_point(standing: Standing, key: str, leads: bool) -> Plot:
-    figure, look = standing.figures[key], mark(standing.rank)
-    price = cost(standing.study.ledger, standing.cold_seconds)
+def _front_point(entry: LeaderboardEntry, key: str, leads: bool) -> Plot:
+    figure, look = entry.estimates[key], mark(entry.rank)
+    price = cost(entry.study.ledger, entry.cold_seconds)
     words = f"{_test(key)} {with_interval(figure)}<br>cost {price}"
     return {
         "type": "scatter",
         "mode": "markers",
-        "meta": standing.rank,
-        "name": escape(standing.label),
-        "x": [max(SHORTEST, standing.cold_seconds)],
+        "meta": entry.rank,
+        "name": escape(entry.label),
+        "x": [max(SHORTEST, entry.cold_seconds)],
         "y": [figure.value],
         "error_y": {
             "type": "data",
@@ -370,15 +371,15 @@ def _front_point(standing: Standing, key: str, leads: bool) -> Plot:
         "marker": {"symbol": look.shape, "color": look.colour, "size": 13},
         "opacity": 1.0 if leads else PALE,
         "hoverinfo": "text",
-        "hovertext": [f"<b>{escape(standing.label)}</b><br>{words}"],
+        "hovertext": [f"<b>{escape(entry.label)}</b><br>{words}"],
     }
 
 
-def _curve_line(standing: Standing, curve: AccuracyCurve, by_time: bool) -> Plot:
-    look = mark(standing.rank)
+def _curve_line(entry: LeaderboardEntry, curve: AccuracyCurve, by_time: bool) -> Plot:
+    look = mark(entry.rank)
     shapes = [f"{look.shape}-open" if alone else look.shape for alone in curve.is_head_alone]
     texts = [
-        f"<b>{escape(standing.label)}</b><br>epoch {number:.0f}{', head alone' * bool(alone)}: "
+        f"<b>{escape(entry.label)}</b><br>epoch {number:.0f}{', head alone' * bool(alone)}: "
         f"{accuracy:.3f}<br>after {duration(float(elapsed))}"
         for number, elapsed, accuracy, alone in zip(
             curve.epochs, curve.elapsed, curve.accuracy, curve.is_head_alone, strict=True
@@ -387,8 +388,8 @@ def _curve_line(standing: Standing, curve: AccuracyCurve, by_time: bool) -> Plot
     return {
         "type": "scatter",
         "mode": "lines+markers",
-        "meta": standing.rank,
-        "name": escape(standing.label),
+        "meta": entry.rank,
+        "name": escape(entry.label),
         "x": [max(SHORTEST, float(x)) for x in (curve.elapsed if by_time else curve.epochs)],
         "y": [float(y) for y in curve.accuracy],
         "line": {"color": look.colour, "dash": look.dash, "width": 2},

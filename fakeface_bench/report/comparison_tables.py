@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from fakeface_bench.analysis.comparison import Comparison, Standing, Step
+from fakeface_bench.analysis.comparison import Comparison, LeaderboardEntry, PairwiseComparison
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.evaluation.paired import RESAMPLED
 from fakeface_bench.records.ledger import STAGES, TARGETS, target_key
@@ -88,10 +88,10 @@ _COSTS = ("total_cold_seconds", "total_warm_seconds")
 _TIMES_TO = {f"to_roc_auc_{target_key(t)}_seconds": target_key(t) for t in TARGETS}
 
 
-def standings_table(comparison: Comparison) -> Table:
+def leaderboard_table(comparison: Comparison) -> Table:
     """Return one row per study, the most accurate first, with all that is known of it."""
     known = {key for key, _, _ in _SIZES}
-    others = {key for study in comparison.studies for key in study.ledger.figures} - known
+    others = {key for study in comparison.studies for key in study.ledger.other} - known
     sizes = (*_SIZES, *((key, "", WORDS) for key in sorted(others)))
     columns = (
         Column("label", "model"),
@@ -104,10 +104,10 @@ def standings_table(comparison: Comparison) -> Table:
         Column("machine", "machine", "study.machine", LONG),
         Column("trials", "trials", lambda s: s.study.trials or None, replace(COUNT, align="")),
         only_csv("seeds", lambda s: len(s.study.seeds)),
-        only_text("seeds_told", "seeds", _seeds_told),
+        only_text("seeds_told", "seeds", _format_seeds),
         only_text("seeds_listed", "seeds", _seeds_listed, WORDS),
         only_csv("test_images", lambda s: len(s.study.y_true)),
-        *(Column(key, _FIGURES[key], at("figures", key), _OVER_SEEDS) for key in RESAMPLED),
+        *(Column(key, _FIGURES[key], at("estimates", key), _OVER_SEEDS) for key in RESAMPLED),
         only_csv("on_front"),
         Column("total_cold_seconds", "cold", "cold_seconds", TIME),
         Column("total_warm_seconds", "warm", "study.ledger.total_warm_seconds", TIME),
@@ -117,11 +117,11 @@ def standings_table(comparison: Comparison) -> Table:
             Column(key, f"to {target}", at("study.ledger.targets", target), _TARGET)
             for key, target in _TIMES_TO.items()
         ),
-        *(Column(key, head, at("study.ledger.figures", key), how) for key, head, how in sizes),
+        *(Column(key, head, at("study.ledger.other", key), how) for key, head, how in sizes),
         *(only_csv(f"{stage}_seconds", _stage_seconds(stage)) for stage in STAGES),
         only_csv("warning", "study.warning", NAME),
     )
-    return Table(columns, comparison.standings, tie=_breakable_once)
+    return Table(columns, comparison.entries, tie=_breakable_once)
 
 
 def _breakable_once(text: str) -> str:
@@ -132,7 +132,7 @@ def _breakable_once(text: str) -> str:
 
 def leaderboard(comparison: Comparison) -> Table:
     """Return the short leaderboard of a terminal."""
-    return standings_table(comparison).pick(*_SHORT, *_COSTS)
+    return leaderboard_table(comparison).pick(*_SHORT, *_COSTS)
 
 
 def quality(comparison: Comparison) -> Table:
@@ -140,55 +140,55 @@ def quality(comparison: Comparison) -> Table:
     priced = any(study.ledger.dollars_per_hour for study in comparison.studies)
     price = ("total_cold_dollars",) if priced else ()
     f1 = (f"f1_{name}" for name in CLASS_NAMES)
-    place = comparison.standings.index(comparison.recommended)
-    marked = frozenset({place}) if len(comparison.standings) > 1 else frozenset()
+    place = comparison.entries.index(comparison.recommended)
+    marked = frozenset({place}) if len(comparison.entries) > 1 else frozenset()
     note = "The study in colour is the one to take." if marked else ""
-    table = standings_table(comparison).pick(*_SHORT, *f1, *_COSTS, *price, "seeds_told")
+    table = leaderboard_table(comparison).pick(*_SHORT, *f1, *_COSTS, *price, "seeds_told")
     return replace(table, title="Accuracy and cost", note=note, marked=marked)
 
 
 def costs(comparison: Comparison) -> Table:
     """Return the time to each target, sizes and speeds."""
     title = "Time to validation ROC AUC, size and speed"
-    table = standings_table(comparison).pick("label", *_TIMES_TO, *_SHOWN_SIZES)
-    return replace(table, title=title, note=" ".join(unmeasured_told(comparison)))
+    table = leaderboard_table(comparison).pick("label", *_TIMES_TO, *_SHOWN_SIZES)
+    return replace(table, title=title, note=" ".join(format_unmeasured(comparison)))
 
 
 def runs(comparison: Comparison) -> Table:
     """Return which run each study is, and what it ran on."""
     keys = ("label", "run_id", "study", "data", "weights", "trained", "seeds_listed", "trials")
-    return standings_table(comparison).pick(*keys, "machine", name="Runs")
+    return leaderboard_table(comparison).pick(*keys, "machine", name="Runs")
 
 
-def _price(seconds: str) -> Callable[[Standing], float | None]:
-    def price(standing: Standing) -> float | None:
-        ledger = standing.study.ledger
+def _price(seconds: str) -> Callable[[LeaderboardEntry], float | None]:
+    def price(entry: LeaderboardEntry) -> float | None:
+        ledger = entry.study.ledger
         return ledger.price(getattr(ledger, seconds)) if ledger.dollars_per_hour else None
 
     return price
 
 
-def _stage_seconds(stage: str) -> Callable[[Standing], float]:
-    return lambda standing: standing.study.ledger.stage(stage).seconds
+def _stage_seconds(stage: str) -> Callable[[LeaderboardEntry], float]:
+    return lambda entry: entry.study.ledger.stage(stage).seconds
 
 
-def _seeds_told(standing: Standing) -> str:
+def _format_seeds(entry: LeaderboardEntry) -> str:
     """Write the number of seeds, and how far apart their accuracies are: `3 (std 0.004)`."""
-    std = standing.accuracy.std
-    return f"{len(standing.study.seeds)} (std {std:.3f})" if std is not None else "1"
+    std = entry.accuracy.std
+    return f"{len(entry.study.seeds)} (std {std:.3f})" if std is not None else "1"
 
 
-def _seeds_listed(standing: Standing) -> str:
-    return ", ".join(str(scores.seed) for scores in standing.study.seeds)
+def _seeds_listed(entry: LeaderboardEntry) -> str:
+    return ", ".join(str(scores.seed) for scores in entry.study.seeds)
 
 
-def unmeasured_told(comparison: Comparison) -> list[str]:
+def format_unmeasured(comparison: Comparison) -> list[str]:
     """Say why costs are missing, once for each reason."""
     heads = {key: heading for key, heading, _ in _SIZES}
     reasons: dict[tuple[str, str], list[str]] = {}
-    for standing in comparison.standings:
-        for key, why in sorted(standing.study.ledger.unmeasured.items()):
-            reasons.setdefault((heads.get(key, key), why), []).append(standing.label)
+    for entry in comparison.entries:
+        for key, why in sorted(entry.study.ledger.unmeasured.items()):
+            reasons.setdefault((heads.get(key, key), why), []).append(entry.label)
     return [
         f"{what}: {prose(why, _LONGEST_REASON).rstrip('.')} ({_whose(comparison, labels)})."
         for (what, why), labels in reasons.items()
@@ -196,21 +196,21 @@ def unmeasured_told(comparison: Comparison) -> list[str]:
 
 
 def _whose(comparison: Comparison, labels: Sequence[str]) -> str:
-    return "all studies" if len(labels) == len(comparison.standings) else ", ".join(labels)
+    return "all studies" if len(labels) == len(comparison.entries) else ", ".join(labels)
 
 
-def figures_told(standing: Standing) -> str:
+def format_metrics(entry: LeaderboardEntry) -> str:
     """Write ROC AUC and accuracy of a study on its test images with their intervals."""
-    figures = (("ROC AUC", standing.roc_auc), ("accuracy", standing.accuracy))
+    estimates = (("ROC AUC", entry.roc_auc), ("accuracy", entry.accuracy))
     return ", ".join(
         f"{name} {figure.value:.3f} (95 % {figure.low:.3f} to {figure.high:.3f})"
-        for name, figure in figures
+        for name, figure in estimates
     )
 
 
-def _per_point_told(step: Step) -> str:
+def _format_per_point(pair: PairwiseComparison) -> str:
     """Write what each point of accuracy costs."""
-    seconds, price = step.seconds_per_point, step.dollars_per_point
+    seconds, price = pair.seconds_per_point, pair.dollars_per_point
     if seconds is None:
         return UNKNOWN
     time = duration(seconds, short=True)
@@ -230,7 +230,7 @@ _STEP_COLUMNS = (
     Column("extra_cold_seconds", "extra cost", "extra_seconds", TIME),
     only_csv("seconds_per_point"),
     only_csv("dollars_per_point"),
-    only_text("per_point", "per point", _per_point_told),
+    only_text("per_point", "per point", _format_per_point),
     only_csv("tests"),
 )
 _SHOWN_OF_STEPS = (
@@ -239,24 +239,26 @@ _SHOWN_OF_STEPS = (
 )
 
 
-def steps_table(steps: Sequence[Step], title: str = "", empty: str = "") -> Table:
+def pairs_table(
+    along_front: Sequence[PairwiseComparison], title: str = "", empty: str = ""
+) -> Table:
     """Return the steps as text shows them; `empty` is said where there is none."""
-    table = Table(_STEP_COLUMNS, steps, title, "" if steps else empty)
+    table = Table(_STEP_COLUMNS, along_front, title, "" if along_front else empty)
     return table.pick(*_SHOWN_OF_STEPS)
 
 
-def all_steps(comparison: Comparison) -> pd.DataFrame:
+def all_pairs(comparison: Comparison) -> pd.DataFrame:
     """Return the steps along the front, then every cheaper study against the best."""
-    families = {"front": comparison.steps, "cheaper than best": comparison.rivals}
-    family = [name for name, steps in families.items() for _ in steps]
-    table = Table(_STEP_COLUMNS, [*comparison.steps, *comparison.rivals]).frame()
+    families = {"front": comparison.along_front, "cheaper than best": comparison.to_best}
+    family = [name for name, along_front in families.items() for _ in along_front]
+    table = Table(_STEP_COLUMNS, [*comparison.along_front, *comparison.to_best]).frame()
     table.insert(0, "family", pd.Series(family, dtype="str"))
     return table
 
 
 def agreement_table(comparison: Comparison) -> pd.DataFrame:
     """Return one row per pair of studies: how many images they call alike and get wrong."""
-    standings, agreement = comparison.standings, comparison.agreement
+    entries, agreement = comparison.entries, comparison.agreement
     keys = ("first", "second", "share_called_alike", "only_first_right", "only_second_right")
     rows = [
         (
@@ -265,8 +267,8 @@ def agreement_table(comparison: Comparison) -> pd.DataFrame:
             int((second.study.right & ~first.study.right).sum()),
             agreement.both_wrong[n, n + 1 + m],
         )
-        for n, first in enumerate(standings)
-        for m, second in enumerate(standings[n + 1 :])
+        for n, first in enumerate(entries)
+        for m, second in enumerate(entries[n + 1 :])
     ]
     return pd.DataFrame(rows, columns=[*keys, "both_wrong"])
 
@@ -279,6 +281,6 @@ def wrong_by_all_table(comparison: Comparison) -> pd.DataFrame:
         "path": [visible(study.paths[n]) for n in positions],
         "label": [CLASS_NAMES[study.y_true[n]] for n in positions],
     }
-    for standing in comparison.standings:
-        columns[f"score: {standing.label}"] = standing.study.kept.y_score[positions]
+    for entry in comparison.entries:
+        columns[f"score: {entry.label}"] = entry.study.kept.y_score[positions]
     return pd.DataFrame(columns)

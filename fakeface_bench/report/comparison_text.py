@@ -8,68 +8,73 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from fakeface_bench.analysis.comparison import SIGNIFICANT, Comparison, Standing, Step
-from fakeface_bench.config import StudyConfig, option_told
+from fakeface_bench.analysis.comparison import (
+    SIGNIFICANT,
+    Comparison,
+    LeaderboardEntry,
+    PairwiseComparison,
+)
+from fakeface_bench.config import StudyConfig, format_option
 from fakeface_bench.records.study import LeftOut
 from fakeface_bench.report.comparison_tables import (
     costs,
+    format_unmeasured,
     leaderboard,
+    pairs_table,
     quality,
-    steps_table,
-    unmeasured_told,
 )
 from fakeface_bench.report.format import (
     cost,
     escaped,
+    format_p,
     listed,
-    p_told,
     percent_right,
     points,
     points_range,
     prose,
     sentence_end,
 )
-from fakeface_bench.report.results import few_images_told
+from fakeface_bench.report.results import few_images_warning
 from fakeface_bench.report.table import fitting, more
 from fakeface_bench.support.text import elided
 
 
-def beside_the_best(step: Step) -> str:
+def beside_the_best(pair: PairwiseComparison) -> str:
     """Tell in a few words how near it comes, and how much could hide."""
-    if not step.is_tie:
+    if not pair.is_tie:
         return "not shown to be worse than the best, though it may well be"
-    room = f" (it could be ahead by up to {points(step.could_be_ahead)} points)"
-    return f"a tie with the best{room * (step.could_be_ahead > 0)}, and cheaper"
+    room = f" (it could be ahead by up to {points(pair.could_be_ahead)} points)"
+    return f"a tie with the best{room * (pair.could_be_ahead > 0)}, and cheaper"
 
 
-def not_shown(step: Step, images: str) -> list[str]:
+def not_shown(pair: PairwiseComparison, images: str) -> list[str]:
     """Tell of the cheapest study that is not shown to be worse than the best."""
-    lower, upper = step.lower, step.upper
-    adjusted = f", {p_told(step.adjusted_p)} adjusted for {step.tests} tests" * (step.tests > 1)
+    lower, upper = pair.lower, pair.upper
+    adjusted = f", {format_p(pair.adjusted_p)} adjusted for {pair.tests} tests" * (pair.tests > 1)
     return [
         f"{lower.label} is the cheapest study whose accuracy is not shown to be worse than that of "
-        f"the best, {upper.label}{_how_sure(step)}.",
+        f"the best, {upper.label}{_how_sure(pair)}.",
         f"Of {images} {lower.label} is right on {percent_right(lower.accuracy.value)} and cost "
-        f"{cost_told(lower)} from a cold start; {upper.label} is right on "
-        f"{percent_right(upper.accuracy.value)} and cost {cost_told(upper)}.",
-        f"{upper.label} is ahead by {points(step.accuracy.value)} points (95 % "
-        f"{points_range(step.accuracy)}; McNemar's test {p_told(step.test.p)}{adjusted}).",
-        *_hidden(step, images),
+        f"{format_cost(lower)} from a cold start; {upper.label} is right on "
+        f"{percent_right(upper.accuracy.value)} and cost {format_cost(upper)}.",
+        f"{upper.label} is ahead by {points(pair.accuracy.value)} points (95 % "
+        f"{points_range(pair.accuracy)}; McNemar's test {format_p(pair.test.p)}{adjusted}).",
+        *_hidden(pair, images),
         *_off_the_front(lower, upper),
     ]
 
 
-def _how_sure(step: Step) -> str:
-    if step.is_tie:
+def _how_sure(pair: PairwiseComparison) -> str:
+    if pair.is_tie:
         return ": the two are a tie"
-    beside = " once adjusted" if step.test.p < SIGNIFICANT <= step.adjusted_p else ""
+    beside = " once adjusted" if pair.test.p < SIGNIFICANT <= pair.adjusted_p else ""
     return (
         ", though it may well be: the interval leaves 0 out, and the test"
         f"{beside} does not confirm it"
     )
 
 
-def _off_the_front(chosen: Standing, best: Standing) -> list[str]:
+def _off_the_front(chosen: LeaderboardEntry, best: LeaderboardEntry) -> list[str]:
     """Tell of the odd case in which a study shown to be worse is as cheap and as accurate."""
     if chosen.on_front:
         return []
@@ -79,10 +84,10 @@ def _off_the_front(chosen: Standing, best: Standing) -> list[str]:
     ]
 
 
-def _hidden(step: Step, images: str) -> list[str]:
+def _hidden(pair: PairwiseComparison, images: str) -> list[str]:
     """Tell what difference there is still room for."""
-    name, most = step.upper.label, points(step.could_be_ahead)
-    if not step.test.only_first + step.test.only_second:
+    name, most = pair.upper.label, points(pair.could_be_ahead)
+    if not pair.test.only_first + pair.test.only_second:
         return [
             f"The two kept models are right on exactly the same images; with {images}, a true "
             f"difference of up to {most} points is still not ruled out."
@@ -90,19 +95,19 @@ def _hidden(step: Step, images: str) -> list[str]:
     room = (
         f"Not shown is not the same as equal: that {name} is ahead by up to {most} points is not "
         "ruled out."
-        if step.could_be_ahead > 0
+        if pair.could_be_ahead > 0
         else f"The interval has no room for {name} being ahead."
     )
     luck = f"{name}'s kept model alone is shown to be ahead; its mean over seeds is not."
-    return [room, luck] if step.is_kept_shown else [room]
+    return [room, luck] if pair.is_kept_shown else [room]
 
 
-def cost_told(standing: Standing) -> str:
+def format_cost(entry: LeaderboardEntry) -> str:
     """Write what a study cost from a cold start, in a sentence."""
-    return cost(standing.study.ledger, standing.cold_seconds)
+    return cost(entry.study.ledger, entry.cold_seconds)
 
 
-ALL_IMAGES = option_told("limit", StudyConfig().limit)
+ALL_IMAGES = format_option("limit", StudyConfig().limit)
 
 
 def cost_cautions(comparison: Comparison) -> list[str]:
@@ -128,13 +133,13 @@ def cost_cautions(comparison: Comparison) -> list[str]:
 def data_cautions(comparison: Comparison) -> list[str]:
     """Say what part of the data was used, and at what sizes, where that is not as usual."""
     found = []
-    if few := few_images_told(comparison.images):
+    if few := few_images_warning(comparison.images):
         found.append(f"Mind the test images: {few}")
     limits = {study.settings.get("limit", ALL_IMAGES) for study in comparison.studies}
     if limits != {ALL_IMAGES}:
-        told = " and ".join(sorted(limits)).replace("limit ", "")
+        limit = " and ".join(sorted(limits)).replace("limit ", "")
         found.append(
-            f"Mind the data: the studies used {told} images of each split and class (limit), not "
+            f"Mind the data: the studies used {limit} images of each split and class (limit), not "
             "the whole dataset."
         )
     asked = {study.settings.get("image_size", "") for study in comparison.studies}
@@ -185,21 +190,21 @@ def verdict_of(comparison: Comparison) -> Verdict:
 def warnings_of(comparison: Comparison) -> dict[str, list[str]]:
     """Return the labels of the studies that each warning is of."""
     found: dict[str, list[str]] = {}
-    for standing in comparison.standings:
-        if standing.study.warning:
-            found.setdefault(standing.study.warning, []).append(standing.label)
+    for entry in comparison.entries:
+        if entry.study.warning:
+            found.setdefault(entry.study.warning, []).append(entry.label)
     return found
 
 
 def _headline(comparison: Comparison) -> str:
     name = comparison.recommended.label
-    if len(comparison.standings) == 1:
+    if len(comparison.entries) == 1:
         return f"One study: {name}"
     if _none_beats_chance(comparison):
         return "No study is shown to beat chance"
     if comparison.nearest is not None:
         return f"Take {name}: {beside_the_best(comparison.nearest)}"
-    if not comparison.rivals:
+    if not comparison.to_best:
         return f"Take {name}: the most accurate, and none is cheaper"
     return f"Take {name}: every cheaper study is shown to be less accurate"
 
@@ -209,33 +214,33 @@ def _weight(comparison: Comparison) -> str:
     is_unsure = nearest is not None and not nearest.is_tie
     if warnings_of(comparison) or comparison.recommended.is_near_chance or is_unsure:
         return "care"
-    return "note" if len(comparison.standings) == 1 else "good"
+    return "note" if len(comparison.entries) == 1 else "good"
 
 
 def _choice(comparison: Comparison) -> list[str]:
     best, images = comparison.best, f"n = {comparison.images:,} test images"
-    if len(comparison.standings) == 1:
+    if len(comparison.entries) == 1:
         bounds = best.accuracy
         return [
             f"There is one study and nothing to compare it with: {best.label} is right on "
             f"{percent_right(best.accuracy.value)} of {images} (95 % {100 * bounds.low:.1f} to "
-            f"{100 * bounds.high:.1f}) and cost {cost_told(best)} from a cold start."
+            f"{100 * bounds.high:.1f}) and cost {format_cost(best)} from a cold start."
         ]
     if comparison.nearest is not None:
         return not_shown(comparison.nearest, images)
-    told = (
+    description = (
         f"{best.label} is right on {percent_right(best.accuracy.value)} of {images}, the most of "
-        f"the {len(comparison.standings)} studies, and cost {cost_told(best)} from a cold start."
+        f"the {len(comparison.entries)} studies, and cost {format_cost(best)} from a cold start."
     )
-    return [told, *(_all_shown(comparison) if comparison.rivals else _cheapest(comparison))]
+    return [description, *(_all_shown(comparison) if comparison.to_best else _cheapest(comparison))]
 
 
 def _all_shown(comparison: Comparison) -> list[str]:
     """Tell that no cheaper study will do, and which comes nearest."""
     closest = min(
-        comparison.rivals, key=lambda step: (step.accuracy.value, step.lower.cold_seconds)
+        comparison.to_best, key=lambda pair: (pair.accuracy.value, pair.lower.cold_seconds)
     )
-    count, lower = len(comparison.rivals), closest.lower
+    count, lower = len(comparison.to_best), closest.lower
     which = (
         f"Each of the {count} cheaper studies is shown to be less accurate; the closest, "
         f"{lower.label}, is"
@@ -245,38 +250,38 @@ def _all_shown(comparison: Comparison) -> list[str]:
     adjusted = ", adjusted" if closest.tests > 1 else ""
     return [
         f"{which} right on {percent_right(lower.accuracy.value)} and cost "
-        f"{cost_told(lower)}: {points(closest.accuracy.value)} points behind (95 % "
+        f"{format_cost(lower)}: {points(closest.accuracy.value)} points behind (95 % "
         f"{points_range(closest.accuracy)}; McNemar's test "
-        f"{p_told(closest.adjusted_p)}{adjusted})."
+        f"{format_p(closest.adjusted_p)}{adjusted})."
     ]
 
 
 def _cheapest(comparison: Comparison) -> list[str]:
     """Tell that the choice is clear whether or not the lead is real."""
-    second = comparison.standings[1]
+    second = comparison.entries[1]
     return [
         f"No study is cheaper, so the choice does not hang on whether its lead is real; the "
         f"next, {second.label}, is right on {percent_right(second.accuracy.value)} and cost "
-        f"{cost_told(second)}."
+        f"{format_cost(second)}."
     ]
 
 
 def _seeds(comparison: Comparison) -> list[str]:
-    named = {standing.label: standing for standing in (comparison.recommended, comparison.best)}
+    named = {entry.label: entry for entry in (comparison.recommended, comparison.best)}
     several = [
-        f"{standing.label} over {len(standing.study.seeds)} (the kept model: "
-        f"{percent_right(standing.accuracy.of_seeds[0])})"
-        for standing in named.values()
-        if len(standing.study.seeds) > 1
+        f"{entry.label} over {len(entry.study.seeds)} (the kept model: "
+        f"{percent_right(entry.accuracy.of_seeds[0])})"
+        for entry in named.values()
+        if len(entry.study.seeds) > 1
     ]
     if not several:
         return []
-    test = " McNemar's test compares the models that were kept." * bool(comparison.rivals)
+    test = " McNemar's test compares the models that were kept." * bool(comparison.to_best)
     return [f"Accuracies are means over seeds: {listed(several)}.{test}"]
 
 
 def _chance(comparison: Comparison) -> list[str]:
-    if len(comparison.standings) > 1 and _none_beats_chance(comparison):
+    if len(comparison.entries) > 1 and _none_beats_chance(comparison):
         return [
             "Beware: the 95 % interval of ROC AUC of every study reaches down to 0.5, so none is "
             "shown to tell fakes from real images better than chance."
@@ -302,7 +307,7 @@ def _weights(comparison: Comparison) -> list[str]:
 
 
 def _none_beats_chance(comparison: Comparison) -> bool:
-    return all(standing.is_near_chance for standing in comparison.standings)
+    return all(entry.is_near_chance for entry in comparison.entries)
 
 
 #: How many rows each list may have, tried in turn until the text is short enough.
@@ -329,7 +334,7 @@ def leaderboard_markdown(comparison: Comparison) -> str:
         quality(comparison).markdown(),
         "## Time to validation ROC AUC, size and speed",
         costs(comparison).markdown(),
-        *(f"- {escaped(line)}" for line in unmeasured_told(comparison)),
+        *(f"- {escaped(line)}" for line in format_unmeasured(comparison)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -358,9 +363,9 @@ def _warnings(comparison: Comparison, most: int) -> list[str]:
 
 
 def _steps(comparison: Comparison, most: int) -> list[str]:
-    if not comparison.steps:
+    if not comparison.along_front:
         return []
-    table = steps_table(comparison.steps).pick(*_STEP_COLUMNS)
+    table = pairs_table(comparison.along_front).pick(*_STEP_COLUMNS)
     return ["### Steps along the front", *table.cut(most, "steps.csv")]
 
 

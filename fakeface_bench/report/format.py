@@ -112,7 +112,7 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def p_told(p: float) -> str:
+def format_p(p: float) -> str:
     """Write a p value in a sentence: `p = 0.041`, `p < 0.001`."""
     return f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}"
 
@@ -170,7 +170,7 @@ def part_counts(cell: SetScores, part: str) -> tuple[int, int]:
     return int((reals & (labels == REAL)).sum()), int((of & (labels == FAKE)).sum())
 
 
-def images_told(cell: SetScores) -> str:
+def format_images(cell: SetScores) -> str:
     """Write how many images of which class: `n = 1,081 real, 960 fake`."""
     reals, fakes = class_counts(cell)
     both = {REAL: f"{reals:,} real", FAKE: f"{fakes:,} fake"}
@@ -191,7 +191,7 @@ def data_of(robustness: Robustness) -> str:
     return elided(robustness.data, _LONGEST_DATA)
 
 
-def test_images_told(robustness: Robustness) -> str:
+def format_test_images(robustness: Robustness) -> str:
     """Say how many images of which test set: `400 images of faces (its test split; …)`."""
     return (
         f"{counted(robustness.images, 'image')} of {data_of(robustness)} ({robustness.chosen}; "

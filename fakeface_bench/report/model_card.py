@@ -72,8 +72,10 @@ def with_elsewhere(card: str, found: Sequence[str]) -> str:
     if place is not None:
         rest.pop(place)
     else:  # where the lines of an earlier evaluation stood
-        told = [n for n, line in enumerate(card.splitlines()) if line.startswith(f"- {_ELSEWHERE}")]
-        place = told[0] if told else len(rest)
+        description = [
+            n for n, line in enumerate(card.splitlines()) if line.startswith(f"- {_ELSEWHERE}")
+        ]
+        place = description[0] if description else len(rest)
     return "\n".join([*rest[:place], *lines, *rest[place:]]) + "\n"
 
 
@@ -183,7 +185,7 @@ def _near_chance(results: Results) -> list[str]:
 
 
 def _cost(record: StudyRecord, ledger: Ledger) -> str:
-    figures = ledger.figures
+    figures = ledger.other
     numbers = [
         f"{ledger.total_cold_seconds:,.0f} s from a cold start to search and train "
         f"({escaped(record.machine) or 'machine not known'})"

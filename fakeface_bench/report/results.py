@@ -24,7 +24,7 @@ def results_header(valid_images: int, test_images: int) -> tuple[str, str, str]:
     )
 
 
-def threshold_told(threshold: float) -> str:
+def format_threshold(threshold: float) -> str:
     """Say at which threshold the table's calls are, and that those of the curves differ."""
     return (
         f"Accuracy and F1 are at threshold {threshold:.3f}, chosen on validation; epoch by epoch "
@@ -32,7 +32,7 @@ def threshold_told(threshold: float) -> str:
     )
 
 
-def few_images_told(test_images: int) -> str:
+def few_images_warning(test_images: int) -> str:
     """Warn of a test split that is too small to tell much; empty where it is not."""
     if test_images >= FEWEST_IMAGES:
         return ""

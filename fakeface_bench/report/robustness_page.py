@@ -116,8 +116,8 @@ def _with_range(title: str, points: tuple[CurvePoint, ...]) -> str:
 def robustness_markdown(robustness: Robustness) -> str:
     """Return the verdict, and mean ROC AUC by corruption."""
     verdict = robustness_verdict(robustness)
-    told = [*verdict.paragraphs, *verdict.others]
-    parts = [f"**{escaped(verdict.headline)}**", *map(escaped, told)]
+    description = [*verdict.paragraphs, *verdict.others]
+    parts = [f"**{escaped(verdict.headline)}**", *map(escaped, description)]
     return "\n\n".join([*parts, robustness_table(robustness).markdown()]) + "\n"
 
 
@@ -162,12 +162,12 @@ TERMS = (
 )
 
 
-def key_figures(robustness: Robustness) -> list[tuple[str, str, str]]:
+def key_metrics(robustness: Robustness) -> list[tuple[str, str, str]]:
     """Return the four numbers at the top of the page; of the best model where there are several."""
     best = robustness.best
     curve, fallen = best.costliest, at_chance(best)
     of = label_of(best) if len(robustness.models) > 1 else ""
-    first = fallen[0].told if fallen else "nowhere does its interval reach 0.5"
+    first = fallen[0].description if fallen else "nowhere does its interval reach 0.5"
     return [
         (
             f"{best.mean_roc_auc.value:.3f}",
@@ -216,9 +216,9 @@ def means_page_table(robustness: Robustness) -> Table:
 
 def model_points(model: ModelRobustness) -> Table:
     """Return every figure of a model; what falls to chance is marked."""
-    fallen = {point.told for point in at_chance(model)}
-    told = ["", *(point.told for point in model.points)]
-    marked = frozenset(number for number, name in enumerate(told) if name in fallen)
+    fallen = {point.description for point in at_chance(model)}
+    description = ["", *(point.description for point in model.points)]
+    marked = frozenset(number for number, name in enumerate(description) if name in fallen)
     note = "Marked: falls to chance." if marked else ""
     return Table(_OF_POINTS, _points(model), label_of(model), note, marked=marked)
 
@@ -255,7 +255,7 @@ def write_page(robustness: Robustness, folder: Path, files: list[str]) -> None:
     content = page.render(
         title=on if len(models) == 1 else data_of(robustness),
         verdict=robustness_verdict(robustness),
-        figures=key_figures(robustness),
+        key_metrics=key_metrics(robustness),
         models=models_table(robustness),
         summary=page_picture(
             folder / "summary.png", "Mean ROC AUC of each model over all corruptions"

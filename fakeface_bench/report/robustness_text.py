@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 
 from fakeface_bench.records.transfer import CHANCE, CurvePoint, ModelRobustness, Robustness
-from fakeface_bench.report.format import counted, label_of, listed, test_images_told, with_interval
+from fakeface_bench.report.format import (
+    counted,
+    format_test_images,
+    label_of,
+    listed,
+    with_interval,
+)
 
 #: Corrupted pictures named in one sentence; the rest is counted.
 _NAMED = 6
@@ -30,7 +36,7 @@ class RobustnessVerdict:
 
 def robustness_verdict(robustness: Robustness) -> RobustnessVerdict:
     """Say how far ROC AUC falls, what costs most, and where a model is no better than chance."""
-    scored = f"Scored are {test_images_told(robustness)}, the same for every corruption."
+    scored = f"Scored are {format_test_images(robustness)}, the same for every corruption."
     best = robustness.best
     order = [" ".join(_order(robustness))] if len(robustness.models) > 1 else []
     return RobustnessVerdict(
@@ -112,7 +118,7 @@ def _costs(model: ModelRobustness) -> str:
     return (
         f"What costs it most is {named(curve.title)}: "
         f"{with_interval(curve.cost, first=True)}{over}; "
-        f"{worst.told} leaves {with_interval(worst.roc_auc, first=True)}."
+        f"{worst.description} leaves {with_interval(worst.roc_auc, first=True)}."
     )
 
 
@@ -122,7 +128,7 @@ def _chance(model: ModelRobustness) -> list[str]:
     fallen = at_chance(model)
     if not fallen:
         return ["Nowhere does an interval reach down to chance (0.5)."]
-    where = listed([point.told for point in fallen], _NAMED)
+    where = listed([point.description for point in fallen], _NAMED)
     return [f"It falls to chance (an interval down to 0.5) with {where}."]
 
 
@@ -130,29 +136,29 @@ def _accuracy(model: ModelRobustness, larger_class: float) -> str:
     worst = min(model.points, key=lambda point: point.accuracy.value)
     if worst.accuracy.value >= model.accuracy.value:
         return "No corruption lowers its accuracy."
-    told = (
+    text = (
         f"At its own threshold, accuracy falls from {model.accuracy.value:.3f} to at worst "
-        f"{with_interval(worst.accuracy, first=True)}, with {worst.told}, where ROC AUC is "
+        f"{with_interval(worst.accuracy, first=True)}, with {worst.description}, where ROC AUC is "
         f"{worst.roc_auc.value:.3f}"
     )
     if worst.accuracy.low <= larger_class and not worst.is_at_chance:
         return (
-            f"{told}: no better than calling every image alike. The order holds, the threshold "
+            f"{text}: no better than calling every image alike. The order holds, the threshold "
             "does not."
         )
-    return f"{told}."
+    return f"{text}."
 
 
 def _order(robustness: Robustness) -> list[str]:
     """Tell how far each other model lies behind the best, and whether that is shown."""
     best = label_of(robustness.best)
-    told = []
+    description = []
     for model in robustness.models:
         if model.behind is None:
             continue
         shown = "is not shown to be" if _may_equal(model) else "is"
-        told.append(
+        description.append(
             f"{label_of(model)} {shown} behind {best}: the means differ by "
             f"{with_interval(model.behind, first=True)}, paired by image."
         )
-    return told
+    return description

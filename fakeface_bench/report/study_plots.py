@@ -251,9 +251,9 @@ def classification_report(split: ScoredSplit) -> pd.DataFrame:
     counts = confusion_counts(split)
     right, support, called = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
     precision = right / np.maximum(called, 1)
-    figures = np.column_stack([precision, right / support, 2 * right / (called + support)])
+    metrics = np.column_stack([precision, right / support, 2 * right / (called + support)])
     accuracy = right.sum() / support.sum()
-    rows = [*figures, [accuracy] * 3, figures.mean(axis=0), support @ figures / support.sum()]
+    rows = [*metrics, [accuracy] * 3, metrics.mean(axis=0), support @ metrics / support.sum()]
     names = [*CLASS_NAMES, "accuracy", "macro_avg", "weighted_avg"]
     report = pd.DataFrame(rows, columns=["precision", "recall", "f1"], index=names)
     report["support"] = [*support, *[support.sum()] * 3]

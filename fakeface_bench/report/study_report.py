@@ -18,10 +18,10 @@ from fakeface_bench.report.format import escaped, floor_with_interval, with_inte
 from fakeface_bench.report.model_card import CARD_FILE, model_card
 from fakeface_bench.report.results import (
     RESULTS_FILE,
-    few_images_told,
+    few_images_warning,
+    format_threshold,
     parts_table,
     results_header,
-    threshold_told,
     write_results_csv,
 )
 from fakeface_bench.report.saved_study import LEDGER_FILE, write_predictions, write_study_json
@@ -92,8 +92,12 @@ def _markdown(
         escaped(_headline(record, results)),
         "### Results",
         Table.of(header, rows).markdown(),
-        threshold_told(record.test.threshold),
-        *(f"**{told}**" for told in (few_images_told(len(record.test.y_true)),) if told),
+        format_threshold(record.test.threshold),
+        *(
+            f"**{description}**"
+            for description in (few_images_warning(len(record.test.y_true)),)
+            if description
+        ),
         *_parts(record, results),
         "### Cost",
         _cost_table(ledger).markdown(),

@@ -110,8 +110,8 @@ def description(
             parts += [f"### {title}", *table.cut(most, file)]
         for title, lines in sentences.items():
             if lines:
-                told = "\n".join(f"- {escaped(line)}" for line in lines[:most])
-                parts += [f"### {title}", told, *more(len(lines) - most, "report.html")]
+                page_text = "\n".join(f"- {escaped(line)}" for line in lines[:most])
+                parts += [f"### {title}", page_text, *more(len(lines) - most, "report.html")]
         return "\n\n".join(parts) + "\n"
 
     return fitting(cut, _CUTS, verdict.paragraph)
@@ -171,7 +171,7 @@ def _evaluation_page(
         title=named(scores[0].model.label),
         verdict=set_verdict(scores),
         warnings=overlap_sentences(scores),
-        figures=_evaluation_key_figures(scores),
+        key_metrics=_evaluation_key_metrics(scores),
         about=_about(scores),
         sentences=evaluation_sentences(scores),
         sets_picture=pictures[0],
@@ -185,15 +185,15 @@ def _evaluation_page(
     )
 
 
-def _evaluation_key_figures(scores: Sequence[SetScores]) -> list[tuple[str, str, str]]:
+def _evaluation_key_metrics(scores: Sequence[SetScores]) -> list[tuple[str, str, str]]:
     """Return (figure, what it is, what to add) of the figures to look at first."""
     ranked = sorted(
-        (cell for cell in scores if "roc_auc" in cell.figures),
-        key=lambda cell: cell.figures["roc_auc"].value,
+        (cell for cell in scores if "roc_auc" in cell.estimates),
+        key=lambda cell: cell.estimates["roc_auc"].value,
     )
     above = sum(map(is_above_chance, ranked))
     ends = [
-        (f"{cell.figures['roc_auc'].value:.3f}", f"{which} ROC AUC", named(cell.data))
+        (f"{cell.estimates['roc_auc'].value:.3f}", f"{which} ROC AUC", named(cell.data))
         for cell, which in zip(
             ranked[:: max(1, len(ranked) - 1)], ("lowest", "highest"), strict=False
         )
@@ -296,7 +296,7 @@ def _generalisation_page(record: Generalisation, files: list[str]) -> str:
         title=listed([named(name) for name in record.models]),
         verdict=matrix_verdict(record),
         warnings=_left_out(record, cells),
-        figures=_generalisation_key_figures(record, cells),
+        key_metrics=_generalisation_key_metrics(record, cells),
         maps=[
             (title, look, words, panels(record, square_of))
             for title, (square_of, look, words) in _MAPS.items()
@@ -309,7 +309,7 @@ def _generalisation_page(record: Generalisation, files: list[str]) -> str:
         matrix=transfer_tables.matrix(record),
         mixtures=transfer_tables.mixtures(record.mixtures),
         mixture_sentences=[mixture_sentence(effect, several) for effect in record.mixtures],
-        hold_outs=transfer_tables.hold_outs_told(record.hold_outs),
+        hold_outs=transfer_tables.hold_outs_text(record.hold_outs),
         hold_out_sentences=hold_out_sentences(record.hold_outs),
         parts=transfer_tables.parts(cells),
         overlaps=transfer_tables.overlaps(cells),
@@ -318,11 +318,11 @@ def _generalisation_page(record: Generalisation, files: list[str]) -> str:
     )
 
 
-def _generalisation_key_figures(
+def _generalisation_key_metrics(
     record: Generalisation, cells: list[SetScores]
 ) -> list[tuple[str, str, str]]:
     """Return (figure, what it is, what to add) of the four figures to look at first."""
-    away = [cell for cell in elsewhere(cells) if "roc_auc" in cell.figures]
+    away = [cell for cell in elsewhere(cells) if "roc_auc" in cell.estimates]
     above = sum(map(is_above_chance, away))
     asked = len(record.models) * len(record.trained) * len(record.tested)
     sizes = counted(len(record.models), "architecture")

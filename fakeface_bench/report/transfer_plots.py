@@ -14,7 +14,7 @@ from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.transfer import Generalisation, SetScores
 from fakeface_bench.report import plotting
 from fakeface_bench.report.explanation import draw_shares, reliability_bins
-from fakeface_bench.report.format import class_counts, images_told, named
+from fakeface_bench.report.format import class_counts, format_images, named
 from fakeface_bench.support.text import elided
 
 NOT_ABOVE = "not > chance"
@@ -86,14 +86,14 @@ def _square(record: Generalisation, place: tuple[str, str, str], square_of: Squa
 def roc_auc_square(cell: SetScores, home: SetScores | None) -> Square:
     """Show ROC AUC; of one class the figure there is, without a colour."""
     count = f"n {cell.images:,}"
-    auc = cell.figures.get("roc_auc")
+    auc = cell.estimates.get("roc_auc")
     if auc is None:
         key, name = (
             ("recall_fake", "recall only")
-            if "recall_fake" in cell.figures
+            if "recall_fake" in cell.estimates
             else ("false_alarm_rate", "f. alarms only")
         )
-        only = cell.figures[key]
+        only = cell.estimates[key]
         return Square(
             _short(only), (_range(only), count), name, is_own=cell.is_own, is_part=cell.is_part
         )
@@ -104,7 +104,7 @@ def roc_auc_square(cell: SetScores, home: SetScores | None) -> Square:
 
 def recall_square(cell: SetScores, home: SetScores | None) -> Square:
     """Show the fakes found at the model's own threshold, and its false alarms."""
-    recall, rate = (cell.figures.get(key) for key in ("recall_fake", "false_alarm_rate"))
+    recall, rate = (cell.estimates.get(key) for key in ("recall_fake", "false_alarm_rate"))
     alarms = "no real image" if rate is None else f"f. alarms {_short(rate)}"
     if recall is None:
         return Square("–", ("no fake", alarms), is_own=cell.is_own, is_part=cell.is_part)
@@ -288,17 +288,17 @@ def draw_sets(scores: Sequence[SetScores], path: Path) -> None:
     figure = plotting.new_figure("ROC AUC by test set", _subtitle(scores), 1.7 + 0.66 * len(scores))
     axes = figure.add_subplot()
     axes.axvline(0.5, linestyle="--", color=plotting.PALE_INK, linewidth=1.2, label="chance")
-    models = [(y, cell.figures.get("roc_auc")) for y, cell in enumerate(scores)]
+    models = [(y, cell.estimates.get("roc_auc")) for y, cell in enumerate(scores)]
     floors = [(y, c.floor.estimate if c.floor else None) for y, c in enumerate(scores)]
     _draw_row(axes, models, -0.13, ("o", plotting.TEST_COLOUR, "model, 95 % interval"))
     _draw_row(axes, floors, 0.17, ("D", _FLOOR_COLOUR, "metadata alone, 95 % interval"))
     for y, cell in enumerate(scores):
-        if "roc_auc" not in cell.figures and cell.floor is None:
+        if "roc_auc" not in cell.estimates and cell.floor is None:
             words = "one class only: no ranking"
             axes.text(
                 0.51, y, words, va="center", fontsize=plotting.SMALL_POINTS, color=plotting.PALE_INK
             )
-    names = [f"{broken(_set_name(cell), _LETTERS, 2)}\n{images_told(cell)}" for cell in scores]
+    names = [f"{broken(_set_name(cell), _LETTERS, 2)}\n{format_images(cell)}" for cell in scores]
     plotting.dress(axes, "ROC AUC", "")
     axes.set_yticks(range(len(scores)), [plotting.plain(name) for name in names], parse_math=False)
     axes.set_ylim(len(scores) - 0.5, -0.5)
@@ -370,9 +370,9 @@ def _set_name(cell: SetScores) -> str:
 
 
 def _calibration(cell: SetScores) -> str:
-    error = cell.figures.get("ece")
-    told = "one class only" if error is None else f"calibration error {error.value:.3f}"
-    return f"{told}, n = {sum(class_counts(cell)):,}"
+    error = cell.estimates.get("ece")
+    description = "one class only" if error is None else f"calibration error {error.value:.3f}"
+    return f"{description}, n = {sum(class_counts(cell)):,}"
 
 
 def _subtitle(scores: Sequence[SetScores]) -> str:

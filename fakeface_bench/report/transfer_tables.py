@@ -18,7 +18,7 @@ from fakeface_bench.records.transfer import (
 from fakeface_bench.report.format import (
     UNKNOWN,
     class_counts,
-    images_told,
+    format_images,
     named,
     part_counts,
     with_interval,
@@ -55,9 +55,9 @@ class ScoredPart:
     home: SetScores | None = None
 
     @property
-    def figures(self) -> Mapping[str, Estimate]:
+    def estimates(self) -> Mapping[str, Estimate]:
         """By key; those that one class alone cannot have are missing."""
-        return self.cell.parts[self.part] if self.part else self.cell.figures
+        return self.cell.parts[self.part] if self.part else self.cell.estimates
 
     @property
     def floor(self) -> Estimate | None:
@@ -107,7 +107,7 @@ def _tested_on(row: ScoredPart) -> str:
 
 def _images(row: ScoredPart) -> str:
     if not row.part:
-        return images_told(row.cell).removeprefix("n = ")
+        return format_images(row.cell).removeprefix("n = ")
     reals, fakes = row.counts
     return f"{reals:,} real, {fakes:,} fake"
 
@@ -119,7 +119,7 @@ def _part_name(row: ScoredPart) -> str:
 
 
 def _recall(row: ScoredPart) -> str:
-    recall = with_interval(row.figures.get("recall_fake"))
+    recall = with_interval(row.estimates.get("recall_fake"))
     return f"{recall}, threshold off" if row.fails else recall
 
 
@@ -148,7 +148,7 @@ _OF_SETS = (
     only_csv("n_real", lambda row: row.counts[0]),
     only_csv("n_fake", lambda row: row.counts[1]),
     only_csv("threshold_fails", "fails"),
-    *(Column(key, _HEADINGS.get(key, ""), at("figures", key), ESTIMATE) for key in ESTIMATED),
+    *(Column(key, _HEADINGS.get(key, ""), at("estimates", key), ESTIMATE) for key in ESTIMATED),
     only_text("recall_told", "recall of fakes", _recall),
     Column("shortcut_floor", "metadata alone", "floor", ESTIMATE),
     only_text("left_out", "left out", "cell.overlap.images", COUNT),
@@ -188,8 +188,8 @@ def sets_table(cells: Sequence[SetScores]) -> Table:
 def matrix(record: Generalisation) -> Table:
     """Return a row a cell; the model is named where there are several."""
     model = ("model",) if len(record.models) > 1 else ()
-    told = ("tested_on_own", "roc_auc", "shortcut_floor", "recall_told", "false_alarm_rate")
-    return _sets(ordered_cells(record), *model, "trained_on", *told, "images", "left_out")
+    description = ("tested_on_own", "roc_auc", "shortcut_floor", "recall_told", "false_alarm_rate")
+    return _sets(ordered_cells(record), *model, "trained_on", *description, "images", "left_out")
 
 
 def square(record: Generalisation) -> Table:
@@ -210,8 +210,8 @@ def _square(cell: SetScores | None) -> str:
     if cell is None:
         return "not scored"
     names = {"roc_auc": "", "recall_fake": "recall ", "false_alarm_rate": "false alarms "}
-    key = next(key for key in names if key in cell.figures)
-    return names[key] + with_interval(cell.figures[key])
+    key = next(key for key in names if key in cell.estimates)
+    return names[key] + with_interval(cell.estimates[key])
 
 
 def evaluation(cells: Sequence[SetScores]) -> Table:
@@ -239,8 +239,8 @@ def calibration(cells: Sequence[SetScores]) -> Table:
 def parts(cells: Sequence[SetScores]) -> Table:
     """Return the figures of each source and tier of each set."""
     rows = [ScoredPart(cell, part) for cell in cells for part in cell.parts]
-    figures = ("roc_auc", "shortcut_floor", "recall_fake", "false_alarm_rate")
-    return replace(_sets(cells, "tested_on", "part_name", "images", *figures), records=rows)
+    estimates = ("roc_auc", "shortcut_floor", "recall_fake", "false_alarm_rate")
+    return replace(_sets(cells, "tested_on", "part_name", "images", *estimates), records=rows)
 
 
 def overlaps(cells: Sequence[SetScores]) -> Table:
@@ -285,8 +285,8 @@ def mixtures(effects: Sequence[MixtureEffect]) -> Table:
 def _compared(key: str, without: str = "", seen: str = "") -> tuple[Column, Column]:
     """Return the columns of a figure without a part of the training images, and with it."""
     return (
-        Column(f"{key}_without", without, at("without.figures", key), ESTIMATE),
-        Column(f"{key}_seen", seen, at("seen.figures", key), ESTIMATE),
+        Column(f"{key}_without", without, at("without.estimates", key), ESTIMATE),
+        Column(f"{key}_seen", seen, at("seen.estimates", key), ESTIMATE),
     )
 
 
@@ -311,8 +311,8 @@ def hold_outs(found: Sequence[HoldOut]) -> Table:
     return Table(_OF_HOLD_OUTS, found, name="Figures", tie=_breakable_once)
 
 
-def hold_outs_told(found: Sequence[HoldOut]) -> Table:
+def hold_outs_text(found: Sequence[HoldOut]) -> Table:
     """Return the same in the order in which it is read."""
-    figures = ("roc_auc_without", "roc_auc_seen", "difference", "recall_fake_without")
+    estimates = ("roc_auc_without", "roc_auc_seen", "difference", "recall_fake_without")
     table = hold_outs(found)
-    return table.pick("model", "data", "left_out", "images", *figures, "recall_fake_seen")
+    return table.pick("model", "data", "left_out", "images", *estimates, "recall_fake_seen")

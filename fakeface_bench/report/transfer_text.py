@@ -23,7 +23,7 @@ from fakeface_bench.report.comparison_text import Verdict
 from fakeface_bench.report.format import (
     counted,
     floor_with_interval,
-    images_told,
+    format_images,
     listed,
     named,
     prose,
@@ -82,9 +82,9 @@ def cell_sentence(cell: SetScores, home: SetScores | None, with_model: bool = Fa
         with_model: Name the model too, where there are several.
     """
     model = f"{named(cell.model.label)} trained" if with_model else "Trained"
-    where = f"its own test split ({images_told(cell)})"
+    where = f"its own test split ({format_images(cell)})"
     if not cell.is_own:
-        where = f"tested on {named(cell.data)} ({named(cell.chosen)}, {images_told(cell)})"
+        where = f"tested on {named(cell.data)} ({named(cell.chosen)}, {format_images(cell)})"
     start = f"{model} on {named(cell.model.data)}, {where}"
     if len(cell.classes) == 1:
         return f"{start}: {_of_one_class(cell)}"
@@ -108,22 +108,22 @@ def overlap_sentence(cell: SetScores) -> str:
 
 
 def _figures(cell: SetScores) -> str:
-    figures = cell.figures
+    of = cell.estimates
     return (
-        f"recall of fakes {with_interval(figures['recall_fake'], first=True)}, false alarms "
-        f"{with_interval(figures['false_alarm_rate'])}, ROC AUC {with_interval(figures['roc_auc'])}"
+        f"recall of fakes {with_interval(of['recall_fake'], first=True)}, false alarms "
+        f"{with_interval(of['false_alarm_rate'])}, ROC AUC {with_interval(of['roc_auc'])}"
     )
 
 
 def _of_one_class(cell: SetScores) -> str:
-    if "recall_fake" in cell.figures:
+    if "recall_fake" in cell.estimates:
         figure, missing = (
-            f"recall of fakes {with_interval(cell.figures['recall_fake'], first=True)}",
+            f"recall of fakes {with_interval(cell.estimates['recall_fake'], first=True)}",
             "real",
         )
         unknown = "false alarms and ranking"
     else:
-        rate = with_interval(cell.figures["false_alarm_rate"], first=True)
+        rate = with_interval(cell.estimates["false_alarm_rate"], first=True)
         figure, missing, unknown = f"false alarms {rate}", "fake", "recall and ranking"
     kinds = kinds_clause(cell) if missing == "real" else ""
     context = f"; {kinds}" if kinds else ""
@@ -132,9 +132,9 @@ def _of_one_class(cell: SetScores) -> str:
 
 def _against_home(cell: SetScores, home: SetScores | None) -> list[str]:
     """Compare ROC AUC with that on the model's own test split, both told."""
-    if cell.is_own or home is None or "roc_auc" not in home.figures:
+    if cell.is_own or home is None or "roc_auc" not in home.estimates:
         return []
-    there, here = home.figures["roc_auc"], cell.figures["roc_auc"]
+    there, here = home.estimates["roc_auc"], cell.estimates["roc_auc"]
     if not is_above_chance(home):
         return [
             f"where it is not shown to be better than chance {_HOME} either, {with_interval(there)}"
@@ -154,15 +154,17 @@ def _against_chance(cell: SetScores) -> str:
 def _threshold(cell: SetScores, home: SetScores | None) -> list[str]:
     if not threshold_fails(cell, home):
         return []
-    recall, false_alarms = (cell.figures[key].value for key in ("recall_fake", "false_alarm_rate"))
+    recall, false_alarms = (
+        cell.estimates[key].value for key in ("recall_fake", "false_alarm_rate")
+    )
     at = f"{cell.scored.threshold:.3f}"
     there = ""
     if (
         home is not None
         and not cell.is_own
-        and {"recall_fake", "false_alarm_rate"} <= set(home.figures)
+        and {"recall_fake", "false_alarm_rate"} <= set(home.estimates)
     ):
-        own = (home.figures[key].value for key in ("recall_fake", "false_alarm_rate"))
+        own = (home.estimates[key].value for key in ("recall_fake", "false_alarm_rate"))
         there = "; {} they are {:.3f} and {:.3f}".format(_HOME, *own)
     return [
         f"Its threshold {'does not carry over' if not cell.is_own else 'does not suit the set'}: "
@@ -240,7 +242,7 @@ def mixture_sentence(effect: MixtureEffect, with_model: bool = False) -> str:
     model = f"{named(effect.model)}: training" if with_model else "Training"
     estimates = {key: getattr(effect, key) for key in _EFFECTS}
     told_each = [
-        f"{_EFFECTS[key]} {_effect_told(estimate)}"
+        f"{_EFFECTS[key]} {_format_effect(estimate)}"
         for key, estimate in estimates.items()
         if not isnan(estimate.value)
     ]
@@ -263,12 +265,12 @@ def hold_out_sentences(hold_outs: Sequence[HoldOut]) -> list[str]:
     for out in hold_outs:
         groups.setdefault((out.model, out.data, out.column), []).append(out)
     several = len({out.model for out in hold_outs}) > 1
-    return [_worst_told(group, several) for group in groups.values()]
+    return [_format_worst(group, several) for group in groups.values()]
 
 
 def worst_hold_out(group: Sequence[HoldOut]) -> HoldOut:
     """Return the hold-out with the lowest ROC AUC, or recall where one class is there."""
-    return min(group, key=lambda out: _main_figure(out.without)[1].value)
+    return min(group, key=lambda out: _main_metric(out.without)[1].value)
 
 
 def hold_out_effect(out: HoldOut) -> Estimate | None:
@@ -280,32 +282,32 @@ def hold_out_effect(out: HoldOut) -> Estimate | None:
     if first.digests != second.digests:
         return None
     one, other = (SeedScores(0, c.scored.y_score, c.scored.threshold) for c in (first, second))
-    return paired_effect(first.scored.y_true, one, other).get(_main_figure(first)[0])
+    return paired_effect(first.scored.y_true, one, other).get(_main_metric(first)[0])
 
 
-def _worst_told(group: Sequence[HoldOut], with_model: bool) -> str:
+def _format_worst(group: Sequence[HoldOut], with_model: bool) -> str:
     worst = worst_hold_out(group)
-    key, figure = _main_figure(worst.without)
+    key, figure = _main_metric(worst.without)
     name = {"roc_auc": "ROC AUC", "recall_fake": "recall of fakes"}.get(key, "false alarms")
     of_model = f"{named(worst.model)}, " if with_model else ""
     which = f"worst of {len(group)}: " if len(group) > 1 else ""
     which = which if with_model else which.capitalize()
     effect = hold_out_effect(worst)
-    changed = f": {_effect_told(effect)}" if effect is not None else ""
+    changed = f": {_format_effect(effect)}" if effect is not None else ""
     return (
         f"{of_model}{which}{worst.column} {named(worst.value)} of {named(worst.data)} "
-        f"({images_told(worst.without)}): {name} {with_interval(figure, first=True)} when it "
-        f"was left out of training, {with_interval(worst.seen.figures.get(key))} when it was in "
+        f"({format_images(worst.without)}): {name} {with_interval(figure, first=True)} when it "
+        f"was left out of training, {with_interval(worst.seen.estimates.get(key))} when it was in "
         f"it{changed}."
     )
 
 
-def _main_figure(cell: SetScores) -> tuple[str, Estimate]:
+def _main_metric(cell: SetScores) -> tuple[str, Estimate]:
     keys = ("roc_auc", "recall_fake", "false_alarm_rate")
-    return next((key, cell.figures[key]) for key in keys if key in cell.figures)
+    return next((key, cell.estimates[key]) for key in keys if key in cell.estimates)
 
 
-def _effect_told(estimate: Estimate) -> str:
+def _format_effect(estimate: Estimate) -> str:
     verdict = effect_verdict(estimate)
     if verdict == "lost":
         estimate = Estimate(-estimate.value, -estimate.high, -estimate.low)
@@ -326,11 +328,11 @@ def generalisation_sentences(record: Generalisation) -> list[str]:
     ]
 
 
-def spread_told(cells: Sequence[SetScores]) -> str:
+def format_spread(cells: Sequence[SetScores]) -> str:
     """Say between which ROC AUC cells of both classes lie, and which these are."""
-    ranked = sorted(cells, key=lambda cell: cell.figures["roc_auc"].value)
+    ranked = sorted(cells, key=lambda cell: cell.estimates["roc_auc"].value)
     ends = [ranked[0]] if len(ranked) == 1 else [ranked[0], ranked[-1]]
-    return " to ".join(f"{cell.figures['roc_auc'].value:.3f} ({_path(cell)})" for cell in ends)
+    return " to ".join(f"{cell.estimates['roc_auc'].value:.3f} ({_path(cell)})" for cell in ends)
 
 
 def _path(cell: SetScores) -> str:
@@ -357,13 +359,13 @@ def set_verdict(cells: Sequence[SetScores], failed: int = 0) -> Verdict:
         cells: In the order that they were asked for.
         failed: Number of studies whose cells are blank.
     """
-    away = [cell for cell in elsewhere(cells) if "roc_auc" in cell.figures]
-    homes = [cell for cell in cells if cell.is_own and "roc_auc" in cell.figures]
+    away = [cell for cell in elsewhere(cells) if "roc_auc" in cell.estimates]
+    homes = [cell for cell in cells if cell.is_own and "roc_auc" in cell.estimates]
     sentences = []
     if homes:
-        sentences.append(f"ROC AUC on held-out images of its own dataset: {spread_told(homes)}.")
+        sentences.append(f"ROC AUC on held-out images of its own dataset: {format_spread(homes)}.")
     if away:
-        sentences.append(f"On other datasets: {spread_told(away)}.")
+        sentences.append(f"On other datasets: {format_spread(away)}.")
     sentences += _counts(away, cells)
     seen = sum(cell.overlap.images for cell in cells)
     if seen:
@@ -434,8 +436,8 @@ def _counts(away: Sequence[SetScores], cells: Sequence[SetScores]) -> list[str]:
         "not shown to be above what metadata alone score": is_within_floor,
     }
     counts = {words: sum(map(rule, away)) for words, rule in rules.items()}
-    told = [f"{count} {words}" for words, count in counts.items() if count]
-    return [f"Of {_transfers(away)}: {', '.join(told)}."] if told else []
+    description = [f"{count} {words}" for words, count in counts.items() if count]
+    return [f"Of {_transfers(away)}: {', '.join(description)}."] if description else []
 
 
 def _weight(away: Sequence[SetScores], cells: Sequence[SetScores]) -> str:

@@ -36,7 +36,7 @@ from fakeface_bench.support.errors import (
     StudyError,
 )
 from fakeface_bench.support.processes import as_interruption
-from fakeface_bench.support.progress import Progress, tell_beside
+from fakeface_bench.support.progress import Progress, show_detail
 from fakeface_bench.training.checkpoint import forget_fit
 from fakeface_bench.training.fit import fit
 from fakeface_bench.training.networks import FitTask
@@ -152,7 +152,7 @@ def optimise(
                 raise StudyError(f"{failures} trials in a row failed, the last: {ended.reason}")
             before, useful = useful, _count(study.get_trials(deepcopy=False), *_USEFUL)
             if best := best_trial([trial_record(trial) for trial in finished_trials(study)]):
-                tell_beside(advance, f"best validation ROC AUC {best.value:.3f}")
+                show_detail(advance, f"best validation ROC AUC {best.value:.3f}")
             advance(useful - before)
     return search_record(study)
 

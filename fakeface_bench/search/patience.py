@@ -79,7 +79,7 @@ def obstacle(url: str, error: BaseException) -> FakefaceError:
     file = sqlite_file(url)
     if file and any(word in said for word in _DAMAGED):
         return damaged(url, said)
-    if tells_full_disk(error):
+    if means_full_disk(error):
         place = file.parent if file else without_credentials(url)
         return DiskError(
             f"no room for the study's database in {place} ({said}): at least {DATABASE_BYTES:,} "
@@ -91,7 +91,7 @@ def obstacle(url: str, error: BaseException) -> FakefaceError:
     )
 
 
-def tells_full_disk(error: BaseException) -> bool:
+def means_full_disk(error: BaseException) -> bool:
     """Whether an error of a database says that there is no room for it."""
     said = _said(error)
     return "disk is full" in said or "No space left" in said

@@ -27,9 +27,9 @@ from fakeface_bench.search.patience import (
     damaged,
     first_line,
     make_whole,
+    means_full_disk,
     obstacle,
     patiently,
-    tells_full_disk,
 )
 from fakeface_bench.search.storage_address import check_storage, engine_options, sqlite_file
 from fakeface_bench.support.errors import FakefaceError, StudyError
@@ -237,7 +237,7 @@ def open_study(storage: str, name: str, definition: Mapping[str, Any]) -> Study:
     except json.JSONDecodeError as error:  # in a page that SQLite does not look into
         raise damaged(storage, str(error)) from error
     except (SQLAlchemyError, StorageInternalError, ImportError, RuntimeError, OSError) as error:
-        if tells_full_disk(error):
+        if means_full_disk(error):
             raise obstacle(storage, error) from error
         place, said = without_credentials(storage), first_line(error)
         raise StudyError(f"the study's storage {place} cannot be opened: {said}") from error
@@ -282,17 +282,17 @@ def study_uid(study: Study) -> str:
     return str(study.user_attrs[_UID])
 
 
-def kept_precision(study: Study) -> str:
+def saved_precision(study: Study) -> str:
     """Return the precision that an earlier run of the study measured and chose; else empty."""
     return str(study.user_attrs.get(_PRECISION, ""))
 
 
-def keep_precision(study: Study, precision: str) -> str:
+def save_precision(study: Study, precision: str) -> str:
     """Write it down, unless another process was quicker; return what holds.
 
     A study does not change it, whatever is faster next time.
     """
-    kept = kept_precision(study)
+    kept = saved_precision(study)
     if not kept:
         study.set_user_attr(_PRECISION, precision)
     return kept or precision

@@ -90,7 +90,7 @@ def check_storage(url: str) -> None:
         return
     shown = without_credentials(url)
     if not _SCHEME.match(url):
-        raise UsageError(_told_of_a_path(shown))
+        raise UsageError(_path_advice(shown))
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
@@ -133,7 +133,7 @@ def _check_file(parsed: URL, shown: str) -> None:
         )
 
 
-def _told_of_a_path(shown: str) -> str:
+def _path_advice(shown: str) -> str:
     if Path(shown).suffix in _JOURNALS:
         meant = Path(shown).with_suffix(".db")
         return (

@@ -11,7 +11,7 @@ from fakeface_bench.features.source import Speed
 from fakeface_bench.records.ledger import Ledger, StageCost, first_reached
 from fakeface_bench.records.study import SearchRecord, TrialRecord
 from fakeface_bench.study.final_fit import Conclusion
-from fakeface_bench.study.setup import Subject
+from fakeface_bench.study.setup import Setup
 from fakeface_bench.support.machine import Clock, EnergyMeter, peak_gpu_memory_gb, peak_memory_gb
 
 
@@ -28,7 +28,7 @@ class Expenses:
         conclusion: How the study ended.
     """
 
-    subject: Subject
+    setup: Setup
     search: SearchRecord
     earlier: frozenset[str]
     search_began: float
@@ -36,7 +36,7 @@ class Expenses:
     conclusion: Conclusion
 
 
-def study_figures(expenses: Expenses, speed: Speed) -> dict[str, float]:
+def study_metrics(expenses: Expenses, speed: Speed) -> dict[str, float]:
     """Return the costs that are no stage of time.
 
     Args:
@@ -50,18 +50,18 @@ def study_figures(expenses: Expenses, speed: Speed) -> dict[str, float]:
     steady = median(epochs[1:] or epochs)
     per_image = speed.seconds_per_image
     test = expenses.conclusion.test
-    figures = {
+    metrics = {
         "first_epoch_seconds": epochs[0],
         "steady_epoch_seconds": steady,
-        "epoch_end_to_end_seconds": steady + per_image * len(expenses.subject.index.split("train")),
+        "epoch_end_to_end_seconds": steady + per_image * len(expenses.setup.index.split("train")),
         "predict_images_per_second": 1 / (per_image + test.seconds / len(test.y_true)),
-        "extracted_images": float(expenses.subject.reader.images_made),
+        "extracted_images": float(expenses.setup.reader.images_made),
         "mmacs_per_image": count_macs(detector.complete) / 1e6,
         "parameters": float(detector.complete.count_params()),
         "parameters_trained": float(trained),
     }
     gpu = peak_gpu_memory_gb()
-    return figures | ({"peak_gpu_memory_gb": gpu} if gpu else {})
+    return metrics | ({"peak_gpu_memory_gb": gpu} if gpu else {})
 
 
 def close_ledger(
@@ -77,12 +77,12 @@ def close_ledger(
         clock: Of the process.
         meter: Of its energy.
     """
-    speed = expenses.subject.inputs.speed()
-    figures = study_figures(expenses, speed)
+    speed = expenses.setup.inputs.speed()
+    metrics = study_metrics(expenses, speed)
     kwh, obstacle = meter.read()
     stages = [
-        expenses.subject.dataset.cost,
-        extraction_cost(expenses.subject),
+        expenses.setup.dataset.cost,
+        extraction_cost(expenses.setup),
         *_search_costs(expenses),
         *expenses.conclusion.costs,
     ]
@@ -97,8 +97,8 @@ def close_ledger(
     overhead = StageCost("overhead", clock.seconds() - spent, speed.amortised_seconds)
     return Ledger(
         stages=(*stages, overhead),
-        figures={
-            **figures,
+        other={
+            **metrics,
             **({} if obstacle else {"energy_kwh": kwh}),
             "peak_memory_gb": peak_memory_gb(),
             "processed_images": float(images),
@@ -109,9 +109,9 @@ def close_ledger(
     )
 
 
-def extraction_cost(subject: Subject, *splits: str) -> StageCost:
+def extraction_cost(setup: Setup, *splits: str) -> StageCost:
     """Return what reading some splits took; all that were read where none is named."""
-    costs = subject.reader.costs
+    costs = setup.reader.costs
     wanted = [costs[split] for split in splits or costs]
     return StageCost(
         "extraction",
@@ -121,13 +121,13 @@ def extraction_cost(subject: Subject, *splits: str) -> StageCost:
     )
 
 
-def before_epochs(subject: Subject) -> float:
+def before_epochs(setup: Setup) -> float:
     """Return the cold seconds that any fit waits for: the dataset, and what it reads of it."""
-    return subject.dataset.cost.seconds + extraction_cost(subject, "train", "valid").seconds
+    return setup.dataset.cost.seconds + extraction_cost(setup, "train", "valid").seconds
 
 
 def _search_costs(expenses: Expenses) -> Iterator[StageCost]:
-    index = expenses.subject.index
+    index = expenses.setup.index
     an_epoch = len(index.split("train")) + len(index.split("valid"))
     for state in ("complete", "pruned", "failed"):
         trials = [trial for trial in expenses.search.trials if trial.state == state]
@@ -139,9 +139,9 @@ def _search_costs(expenses: Expenses) -> Iterator[StageCost]:
 
 def _cold_search_began(expenses: Expenses) -> float:
     """Return when the search of this process began, in seconds from a cold start."""
-    subject = expenses.subject
-    amortised = extraction_cost(subject, "train", "valid").amortised_seconds
-    return expenses.search_began + subject.dataset.cost.amortised_seconds + amortised
+    setup = expenses.setup
+    amortised = extraction_cost(setup, "train", "valid").amortised_seconds
+    return expenses.search_began + setup.dataset.cost.amortised_seconds + amortised
 
 
 def epoch_ends(

@@ -16,7 +16,7 @@ from fakeface_bench.records.study import (
     ScoredSplit,
     SearchRecord,
 )
-from fakeface_bench.study.setup import Subject
+from fakeface_bench.study.setup import Setup
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.training.networks import FitTask
 
@@ -43,7 +43,7 @@ class Conclusion:
 
 
 def conclude(
-    subject: Subject, task: FitTask, search: SearchRecord, seeds: int, progress: Progress
+    setup: Setup, task: FitTask, search: SearchRecord, seeds: int, progress: Progress
 ) -> Conclusion:
     """Refit the winner, choose its threshold on validation, and only then read test.
 
@@ -60,14 +60,14 @@ def conclude(
     run_now: list[EpochRecord] = []
     detector, final_fit = train_detector(task, config, run_now.append)
     fitted = time.perf_counter()
-    valid = detector.score(task.valid, subject.index.split("valid"))
+    valid = detector.score(task.valid, setup.index.split("valid"))
     scored = time.perf_counter()
-    test_samples = subject.reader.read("test")
+    test_samples = setup.reader.read("test")
     read = time.perf_counter()
-    test = detector.score(test_samples, subject.index.split("test"))
+    test = detector.score(test_samples, setup.index.split("test"))
     evaluated = time.perf_counter()
     further = [replace(task, seed=task.seed + step) for step in range(1, seeds)]
-    repeats = _repeat(subject, further, config, test_samples, progress) if further else ()
+    repeats = _repeat(setup, further, config, test_samples, progress) if further else ()
     an_epoch = len(task.train) + len(task.valid)
     fit_images = len(run_now) * an_epoch
     repeat_images = sum(repeat.epochs for repeat in repeats) * an_epoch
@@ -82,14 +82,14 @@ def conclude(
 
 
 def _repeat(
-    subject: Subject,
+    setup: Setup,
     tasks: Sequence[FitTask],
     config: TrialConfig,
     test_samples: Samples,
     progress: Progress,
 ) -> tuple[RepeatRecord, ...]:
     """Fit the same options with the seed of each task, from the start, and score test with it."""
-    rows = subject.index.split("test")
+    rows = setup.index.split("test")
     repeats = []
     with progress.stage("repeating the final fit", len(tasks), "fits") as advance:
         for task in tasks:

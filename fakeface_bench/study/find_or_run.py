@@ -14,7 +14,7 @@ from fakeface_bench import __version__
 from fakeface_bench.analysis.results import Results
 from fakeface_bench.backbones.catalogue import architecture_named
 from fakeface_bench.backbones.weights import file_label, imagenet_may_be_had
-from fakeface_bench.config import AUTO, FIGURES_VERSION, STORAGE_VARIABLE, StudyConfig
+from fakeface_bench.config import AUTO, METRICS_VERSION, STORAGE_VARIABLE, StudyConfig
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.records.study import ComparedStudy, LeftOut, Registration
 from fakeface_bench.report.results import RESULTS_FILE, read_results
@@ -32,7 +32,7 @@ from fakeface_bench.tracking.lifetime import point_adopted_run
 from fakeface_bench.tracking.queries import useful_trials
 from fakeface_bench.tracking.registry import check_registry
 from fakeface_bench.tracking.runs import TrackedRun
-from fakeface_bench.tracking.store import current_experiment, open_store, store_asked
+from fakeface_bench.tracking.store import current_experiment, open_store, store_errors_named
 from fakeface_bench.tracking.studies import (
     FINISHED,
     StudyRun,
@@ -63,7 +63,7 @@ class FinishedStudy:
 
 
 @dataclass(frozen=True, slots=True)
-class LookBack:
+class EarlierStudy:
     """What is known before a study begins.
 
     Attributes:
@@ -75,7 +75,7 @@ class LookBack:
     dataset: PreparedDataset | None = None
 
 
-def look_back(asked: Asked[StudyConfig], progress: Progress) -> LookBack:
+def find_earlier(asked: Asked[StudyConfig], progress: Progress) -> EarlierStudy:
     """Find out whether a study is finished already, and register its model if that is asked for.
 
     It is the same if all that is asked was asked then, of the same version, with weights of the
@@ -91,23 +91,23 @@ def look_back(asked: Asked[StudyConfig], progress: Progress) -> LookBack:
     """
     config = checked(asked).request
     if config.again:
-        return LookBack()
+        return EarlierStudy()
     open_store()
-    with store_asked():
+    with store_errors_named():
         similar = _similar(config)
     if not similar:
-        return LookBack()
+        return EarlierStudy()
     dataset = prepare_dataset(config.data, config.seed, progress, config.classes)
     # What is not used was told when the study ran, and is again if it does.
-    index = dataset.index(config.limit, _Unheard(progress), config.left_out)
+    index = dataset.index(config.limit, _QuietProgress(progress), config.left_out)
     for earlier in (study for study in similar if is_of_images(study, index)):
         try:
             finished = _read(earlier, progress)
         except UsageError as error:
             progress.warn(f"{error} It is run again.")
             continue
-        return LookBack(_concluded(finished, config, progress), dataset)
-    return LookBack(dataset=dataset)
+        return EarlierStudy(_concluded(finished, config, progress), dataset)
+    return EarlierStudy(dataset=dataset)
 
 
 def _similar(config: StudyConfig) -> list[StudyRun]:
@@ -149,7 +149,7 @@ def _concluded(finished: FinishedStudy, config: StudyConfig, progress: Progress)
 
 
 @dataclass(frozen=True, slots=True)
-class _Unheard:
+class _QuietProgress:
     """Shows how far work is, and tells nothing else."""
 
     shown: Progress
@@ -343,7 +343,7 @@ def answered(study: StudyConfig, earlier: StudyRun, as_long: bool = False) -> bo
     """
     params = earlier.params
     asked = {key: str(value) for key, value in study.as_params().items() if key not in _MAY_DIFFER}
-    asked |= {"version_fakeface_bench": __version__, "version_figures": FIGURES_VERSION}
+    asked |= {"version_fakeface_bench": __version__, "version_figures": METRICS_VERSION}
     if study.balance == "sources":  # which images come together counts then, not only which
         asked["data"] = study.data
     file = existing_path(study.weights)
@@ -373,7 +373,7 @@ def failure_of(failed: Sequence[LeftOut], studies: int) -> str:
     """Say which studies failed and why; empty where none did."""
     if not failed:
         return ""
-    told = " ".join(f"{study.name}: {study.reason}" for study in failed)
+    description = " ".join(f"{study.name}: {study.reason}" for study in failed)
     some = len(failed) < studies
     rest = " The same command runs only what is missing." if some else ""
-    return f"{len(failed)} of {studies} studies failed. {told}{rest}"
+    return f"{len(failed)} of {studies} studies failed. {description}{rest}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from fakeface_bench.config import DIGEST_DIGITS, TOLD_OPTIONS
+from fakeface_bench.config import DIGEST_DIGITS, NAMED_OPTIONS
 from fakeface_bench.data.sources import source_names
 from fakeface_bench.records.study import ComparedStudy, LeftOut
 from fakeface_bench.report.model_card import CARD_FILE
@@ -120,13 +120,13 @@ def of_one_dataset(studies: Sequence[StudyRun], left_out: Sequence[LeftOut] = ()
         ("test splits", [study.test_digest for study in studies]),
     ):
         if len(set(digests)) > 1:
-            told = "; ".join(
-                f"{study.name} ({study.run_id}) used {images_told(study.limit)}: "
+            apart = "; ".join(
+                f"{study.name} ({study.run_id}) used {format_images(study.limit)}: "
                 f"{digest[:DIGEST_DIGITS]}"
                 for study, digest in zip(studies, digests, strict=True)
             )
             raise UsageError(
-                f"these studies are of different {what} and cannot be compared ({told}). Run them "
+                f"these studies are of different {what} and cannot be compared ({apart}). Run them "
                 "on the same data, limit and seed, or name others with runs=."
             )
     return Chosen(tuple({study.run_id: study for study in studies}.values()), tuple(left_out))
@@ -149,22 +149,22 @@ def _unfinished(
             yield LeftOut(study.name, study.run_id, why)
 
 
-def images_told(limit: int) -> str:
+def format_images(limit: int) -> str:
     """Say how many images a study used, by its `limit`."""
     return f"at most {limit:,} images of each split and class" if limit else "all images"
 
 
 def _older(study: StudyRun, newer: StudyRun) -> str:
     """Say that a study is not compared, and by what it differs from the one that is."""
-    told, others = study.settings, newer.settings
-    apart = [told[key] for key in TOLD_OPTIONS if told[key] != others[key]]
+    description, others = study.settings, newer.settings
+    apart = [description[key] for key in NAMED_OPTIONS if description[key] != others[key]]
     return f"an older study of the same{', with ' * bool(apart)}{', '.join(apart)}."
 
 
 def _other_images(study: StudyRun, newest: StudyRun) -> str:
     """Say why a study used other images of the dataset than the newest."""
     if study.limit != newest.limit:
-        used, others = images_told(study.limit), images_told(newest.limit)
+        used, others = format_images(study.limit), format_images(newest.limit)
         return f"it used {used} (limit={study.limit}), not {others}."
     return f"its dataset has another digest ({study.digest[:DIGEST_DIGITS]})."
 

@@ -70,7 +70,7 @@ class Inputs:
 
     network: Network
     load: LoadArrays
-    told: str
+    description: str
     features: str
     speed: Callable[[], Speed]
 
@@ -211,8 +211,8 @@ def pixel_inputs(
         return decoding_speed(of_splits["train"], index.digest)
 
     where = "cached" if kept else "decoded anew each epoch"
-    told = f"pixels, {sum(sizes.values()) / GB:.2f} GB, {where}"
-    return Inputs(network, load, told, "", speed)
+    description = f"pixels, {sum(sizes.values()) / GB:.2f} GB, {where}"
+    return Inputs(network, load, description, "", speed)
 
 
 def _speed(source: FeatureSource, index: ImageIndex) -> Speed:

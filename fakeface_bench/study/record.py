@@ -14,7 +14,7 @@ from fakeface_bench.evaluation.detector import Detector
 from fakeface_bench.explanation.explain import explain_study
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import ModelOrigin, SearchRecord, StudyRecord, WeightsRecord
-from fakeface_bench.records.transfer import Bias
+from fakeface_bench.records.transfer import EqualisationEffect
 from fakeface_bench.report.audit_text import audit_metrics
 from fakeface_bench.report.explanation import choose_examples, write_explanation
 from fakeface_bench.report.saved_study import identity_of
@@ -23,7 +23,7 @@ from fakeface_bench.resolve import Plan
 from fakeface_bench.serving.classifier import DetectorFacts
 from fakeface_bench.study.cost import before_epochs
 from fakeface_bench.study.final_fit import Conclusion
-from fakeface_bench.study.setup import Subject
+from fakeface_bench.study.setup import Setup
 from fakeface_bench.support.disk import draft_folder
 from fakeface_bench.support.errors import DataError
 from fakeface_bench.support.machine import hardware_facts, machine_name
@@ -37,38 +37,38 @@ _VERSION = "version_"
 
 
 def record_of(
-    plan: Plan, subject: Subject, search: SearchRecord, conclusion: Conclusion
+    plan: Plan, setup: Setup, search: SearchRecord, conclusion: Conclusion
 ) -> StudyRecord:
     """Gather all that a study reports."""
     return StudyRecord(
         model=plan.architecture.key,
-        study=plan.study_name(subject.index),
-        data=subject.index.name,
-        data_folders={name: str(folder) for name, folder in subject.index.folders.items()},
+        study=plan.study_name(setup.index),
+        data=setup.index.name,
+        data_folders={name: str(folder) for name, folder in setup.index.folders.items()},
         weights=WeightsRecord(plan.weights.label, plan.weights.warning),
         search=search,
         final_fit=conclusion.final_fit,
         valid=conclusion.valid,
         test=conclusion.test,
-        epochs_began_seconds=before_epochs(subject),
+        epochs_began_seconds=before_epochs(setup),
         seed=plan.config.seed,
         repeats=conclusion.repeats,
-        floor=subject.audit.floor,
-        source_floors=subject.audit.source_floors,
-        facts={**audit_metrics(subject.audit), **subject.images_used()},
+        floor=setup.audit.floor,
+        source_floors=setup.audit.source_floors,
+        facts={**audit_metrics(setup.audit), **setup.images_used()},
         fine_tune=plan.unfrozen.label,
         machine=machine_name(),
         equalise=plan.config.equalise,
     )
 
 
-def origin_of(run_id: str, plan: Plan, subject: Subject, detector: Detector) -> ModelOrigin:
+def origin_of(run_id: str, plan: Plan, setup: Setup, detector: Detector) -> ModelOrigin:
     """Gather what a model card tells besides results and costs."""
-    kinds = fake_kinds(plan.config.data, subject.index)
+    kinds = fake_kinds(plan.config.data, setup.index)
     return ModelOrigin(
         run_id=run_id,
-        digest=subject.index.digest,
-        test_digest=subject.index.split_digest("test"),
+        digest=setup.index.digest,
+        test_digest=setup.index.split_digest("test"),
         kinds={source: kind for source, kind in kinds.items() if kind},
         image_size_px=plan.image_size,
         fit=plan.config.fit,
@@ -83,7 +83,7 @@ def origin_of(run_id: str, plan: Plan, subject: Subject, detector: Detector) -> 
 
 
 def log_winner(
-    run: TrackedRun, plan: Plan, subject: Subject, record: StudyRecord, detector: Detector
+    run: TrackedRun, plan: Plan, setup: Setup, record: StudyRecord, detector: Detector
 ) -> str:
     """Log the model that is kept; return what its figures call it."""
     facts = DetectorFacts(
@@ -91,20 +91,20 @@ def log_winner(
         plan.config.fit,
         detector.threshold,
         jpeg_quality=plan.jpeg_quality,
-        features=subject.inputs.features,
+        features=setup.inputs.features,
     )
     metadata = {
         "label": identity_of(run.run_id, record).label,
-        "kinds": fake_kinds(plan.config.data, subject.index),
+        "kinds": fake_kinds(plan.config.data, setup.index),
         "study": record.study,
         "architecture": record.model,
         "dataset": record.data,
-        "dataset_digest": subject.index.digest,
+        "dataset_digest": setup.index.digest,
         "threshold": detector.threshold,
     }
-    seen = seen_images(subject.dataset.files, subject.index)
+    seen = seen_images(setup.dataset.files, setup.index)
     with draft_folder() as folder:
-        write_model(folder, detector.complete, facts, subject.example(), seen)
+        write_model(folder, detector.complete, facts, setup.example(), seen)
         return run.log_model(folder, metadata)
 
 
@@ -120,7 +120,7 @@ def log_results(run: TrackedRun, record: StudyRecord, results: Results, model: s
 def log_explanation(
     run: TrackedRun,
     plan: Plan,
-    subject: Subject,
+    setup: Setup,
     record: StudyRecord,
     detector: Detector,
     progress: Progress,
@@ -129,8 +129,8 @@ def log_explanation(
 
     A picture that has changed since it was scored costs its place here, which is told.
     """
-    rows, size = subject.index.split("test"), plan.image_size
-    files, digests = subject.index.files(rows), list(rows["digest"])
+    rows, size = setup.index.split("test"), plan.image_size
+    files, digests = setup.index.files(rows), list(rows["digest"])
     pictures = Pictures(files, size, plan.config.fit, size, plan.jpeg_quality, digests)
     unread: dict[int, str] = {}
 
@@ -147,7 +147,7 @@ def log_explanation(
     if unread:
         first = unread[min(unread)]
         progress.warn(f"of the test pictures {len(unread):,} cannot be explained: {first}")
-    run.log_figures(explanation.metrics())
+    run.log_metrics(explanation.metrics())
     with draft_folder() as folder:
         write_explanation(record, explanation, folder)
         run.log_folder(folder)
@@ -157,20 +157,24 @@ def log_costs(
     run: TrackedRun, record: StudyRecord, results: Results, ledger: Ledger, origin: ModelOrigin
 ) -> None:
     """Log what the study cost, and what tells results and costs together."""
-    run.log_figures(ledger.as_metrics())
+    run.log_metrics(ledger.as_metrics())
     run.tag({names.NOTE: summary_markdown(record, results, ledger)})
     with draft_folder() as folder:
         write_costs(record, results, ledger, origin, folder)
         run.log_folder(folder)
 
 
-def log_bias(
-    run: TrackedRun, record: StudyRecord, results: Results, ledger: Ledger, bias: Bias
+def log_equalisation(
+    run: TrackedRun,
+    record: StudyRecord,
+    results: Results,
+    ledger: Ledger,
+    equalisation: EqualisationEffect,
 ) -> None:
     """Log what equalising took off the score, and say it above the results."""
-    run.log_figures(bias.metrics())
-    note = f"{bias.told}\n\n{summary_markdown(record, results, ledger)}"
-    run.tag({names.NOTE: note, names.UNTOUCHED_RUN: bias.untouched_run})
+    run.log_metrics(equalisation.metrics())
+    note = f"{equalisation.description}\n\n{summary_markdown(record, results, ledger)}"
+    run.tag({names.NOTE: note, names.UNTOUCHED_RUN: equalisation.untouched_run})
 
 
 def _command(config: StudyConfig) -> str:

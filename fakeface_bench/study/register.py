@@ -10,14 +10,14 @@ import numpy.typing as npt
 from fakeface_bench.analysis.comparison import SIGNIFICANT, Comparison, compare_studies
 from fakeface_bench.config import BEST, DIGEST_DIGITS, RegisterConfig
 from fakeface_bench.evaluation.bootstrap import percentile, roc_auc_estimate
-from fakeface_bench.evaluation.paired import mcnemar, resampled_figures
+from fakeface_bench.evaluation.paired import mcnemar, resampled_metrics
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import ComparedStudy, Finding, LeftOut, Registration
-from fakeface_bench.report.comparison_tables import figures_told
+from fakeface_bench.report.comparison_tables import format_metrics
 from fakeface_bench.report.model_card import with_elsewhere
 from fakeface_bench.resolve import Asked, checked
 from fakeface_bench.study.finished import (
-    images_told,
+    format_images,
     model_card_of,
     newest_studies,
     read_studies,
@@ -53,7 +53,7 @@ class Best:
     """
 
     study: StudyRun
-    told: tuple[str, ...]
+    description: tuple[str, ...]
 
 
 def best_study(
@@ -94,27 +94,27 @@ def _able(comparison: Comparison) -> tuple[Comparison, list[LeftOut]]:
     """
     able: list[ComparedStudy] = []
     unable = []
-    for standing in comparison.standings:
-        if clearly_beats_chance(standing.roc_auc):
-            able.append(standing.study)
+    for entry in comparison.entries:
+        if clearly_beats_chance(entry.roc_auc):
+            able.append(entry.study)
         else:
-            why = f"not clearly better than chance: {figures_told(standing)}."
-            unable.append(LeftOut(standing.label, standing.study.identity.run_id, why))
+            why = f"not clearly better than chance: {format_metrics(entry)}."
+            unable.append(LeftOut(entry.label, entry.study.identity.run_id, why))
     return (compare_studies(able), unable) if able and unable else (comparison, [])
 
 
 def _told(study: StudyRun, comparison: Comparison, left_out: Sequence[LeftOut]) -> Iterator[str]:
-    count = len(comparison.standings)
+    count = len(comparison.entries)
     among = f"{count} finished studies" if count > 1 else "one finished study"
     yield (
         f"best is {comparison.recommended.label}, run {study.run_id}, chosen among {among} of "
         f"{study.dataset} (digest {study.digest[:DIGEST_DIGITS]}, n = {comparison.images:,} test "
         "images): the cheapest not shown to be less accurate than the most accurate."
     )
-    for standing in comparison.standings:
-        cost = f"{standing.cold_seconds:,.0f} s from a cold start"
-        run_id = standing.study.identity.run_id
-        yield f"Among them {standing.label}: {figures_told(standing)}, {cost} (run {run_id})."
+    for entry in comparison.entries:
+        cost = f"{entry.cold_seconds:,.0f} s from a cold start"
+        run_id = entry.study.identity.run_id
+        yield f"Among them {entry.label}: {format_metrics(entry)}, {cost} (run {run_id})."
     for other in left_out:
         run = f" (run {other.run_id})" if other.run_id else ""
         yield f"Left out {other.name}{run}: {other.reason}"
@@ -122,7 +122,7 @@ def _told(study: StudyRun, comparison: Comparison, left_out: Sequence[LeftOut]) 
 
 def _only_parts(studies: Sequence[StudyRun]) -> str:
     found = "; ".join(
-        f"{study.name} used {images_told(study.limit)} (run {study.run_id})" for study in studies
+        f"{study.name} used {format_images(study.limit)} (run {study.run_id})" for study in studies
     )
     return (
         f"best chooses among studies of all images, and of {studies[0].dataset} there is none: "
@@ -179,14 +179,14 @@ def comes_back(address: str, study: ComparedStudy) -> Finding:
     except ModelError as error:
         return Finding(False, f"it does not load in a new process: {error}")
     furthest = float(np.max(np.abs(scores - study.kept.y_score[chosen])))
-    told = f"its scores on {len(files)} test images, loaded in a new process,"
+    shown = f"its scores on {len(files)} test images, loaded in a new process,"
     if not furthest <= TOLERANCE:
         return Finding(
             False,
-            f"{told} are up to {furthest:.2g} off the logged ones (unless the images have changed "
+            f"{shown} are up to {furthest:.2g} off the logged ones (unless the images have changed "
             "since)",
         )
-    return Finding(True, f"{told} equal the logged ones ({furthest:.0e} apart at most)")
+    return Finding(True, f"{shown} equal the logged ones ({furthest:.0e} apart at most)")
 
 
 def clearly_beats_chance(roc_auc: Estimate) -> bool:
@@ -198,12 +198,12 @@ def can_lead(study: ComparedStudy) -> Finding:
     """Whether a model may be a first champion, with none before it to be compared with."""
     found = roc_auc_estimate(study.y_true, study.kept.y_score)
     beats = clearly_beats_chance(found)
-    told = f"95 % {found.low:.3f} to {found.high:.3f}, n = {len(study.y_true):,} test images"
+    shown = f"95 % {found.low:.3f} to {found.high:.3f}, n = {len(study.y_true):,} test images"
     if beats:
-        return Finding(True, f"clearly better than chance, whose ROC AUC is 0.5: {told}")
+        return Finding(True, f"clearly better than chance, whose ROC AUC is 0.5: {shown}")
     return Finding(
         False,
-        f"not shown to be clearly better than chance: of its ROC AUC all that interval ({told}) "
+        f"not shown to be clearly better than chance: of its ROC AUC all that interval ({shown}) "
         f"must lie above {CLEAR_ROC_AUC:g}",
     )
 
@@ -220,37 +220,38 @@ def deserves(challenger: ComparedStudy, champion: ComparedStudy) -> Finding:
         champion: Of the same test split, row by row.
     """
     test = mcnemar(champion.right, challenger.right)
-    new, old = resampled_figures(challenger.y_true, [[challenger.kept], [champion.kept]])
+    new, old = resampled_metrics(challenger.y_true, [[challenger.kept], [champion.kept]])
     lead = percentile(
         float(np.mean(challenger.right)) - float(np.mean(champion.right)),
         new["accuracy"] - old["accuracy"],
     )
-    told = (
+    description = (
         f"accuracy {np.mean(challenger.right):.1%} against {np.mean(champion.right):.1%} on the "
         f"same n = {len(challenger.y_true):,} test images; {_ahead(lead.value)} (95 % "
         f"{100 * lead.low:.1f} to {100 * lead.high:.1f}; McNemar's test p = {test.p:.3g})"
     )
     if test.p < SIGNIFICANT:
         return Finding(
-            lead.value > 0, f"{'better' if lead.value > 0 else 'worse'} than the champion: {told}"
+            lead.value > 0,
+            f"{'better' if lead.value > 0 else 'worse'} than the champion: {description}",
         )
     if lead.low <= -MARGIN:
         short = f"not shown to be better than the champion, nor within {100 * MARGIN:g} point of it"
-        return Finding(False, f"{short}: {told}")
-    return _cheaper(challenger, champion, f"as accurate as the champion ({told})")
+        return Finding(False, f"{short}: {description}")
+    return _cheaper(challenger, champion, f"as accurate as the champion ({description})")
 
 
-def _cheaper(challenger: ComparedStudy, champion: ComparedStudy, told: str) -> Finding:
+def _cheaper(challenger: ComparedStudy, champion: ComparedStudy, description: str) -> Finding:
     seconds, before = (s.ledger.total_cold_seconds for s in (challenger, champion))
     costs = (
         f"{seconds:,.0f} s from a cold start, {challenger.trials} trials, against {before:,.0f} s, "
         f"{champion.trials} trials"
     )
     if not challenger.machine or challenger.machine != champion.machine:
-        return Finding(False, f"{told}, and costs of two machines do not compare ({costs})")
+        return Finding(False, f"{description}, and costs of two machines do not compare ({costs})")
     if seconds <= (1 - SAVING) * before:
-        return Finding(True, f"{told}, and cheaper: {costs}")
-    return Finding(False, f"{told}, and not cheaper by {SAVING:.0%}: {costs}")
+        return Finding(True, f"{description}, and cheaper: {costs}")
+    return Finding(False, f"{description}, and not cheaper by {SAVING:.0%}: {costs}")
 
 
 def _ahead(lead: float) -> str:
@@ -265,7 +266,7 @@ def _spread(scores: npt.NDArray[np.float64], count: int) -> Sequence[int]:
 
 
 #: Told as tags of a version, under the names that they have as metrics of the study.
-MAIN_FIGURES = (
+MAIN_METRICS = (
     "test/accuracy",
     "test/roc_auc",
     "test/f1_fake",
@@ -289,7 +290,7 @@ def run_registration(asked: Asked[RegisterConfig], progress: Progress) -> Regist
         if config.run == BEST:
             how = "data_digest= chooses it"
             best = best_study(run.experiment_id, config.data_digest, progress, how)
-            study, choice = best.study, best.told
+            study, choice = best.study, best.description
         else:
             study = study_named(config.run)
         registration = register_study(study, config.name, config.force, progress)
@@ -366,8 +367,10 @@ def _against(
         champion = study_named(former.run_id)
         (theirs,) = read_studies([champion], progress)
     except FakefaceError as error:
-        told = str(error).rstrip(".")
-        return Finding(False, f"the champion, version {former.number}, cannot be compared: {told}")
+        description = str(error).rstrip(".")
+        return Finding(
+            False, f"the champion, version {former.number}, cannot be compared: {description}"
+        )
     if champion.test_digest != study.test_digest:
         return Finding(
             False,
@@ -379,13 +382,13 @@ def _against(
 
 
 def _tested(study: StudyRun, saved: ComparedStudy) -> str:
-    figures = figures_told(compare_studies([saved]).recommended)
-    return f"Tested on {study.dataset}, n = {len(saved.y_true):,} images: {figures}."
+    metrics = format_metrics(compare_studies([saved]).recommended)
+    return f"Tested on {study.dataset}, n = {len(saved.y_true):,} images: {metrics}."
 
 
 def _facts(study: StudyRun) -> dict[str, str]:
     """Return what a version is to be found by, and its main figures, as tags."""
-    figures = {key: study.figures[key] for key in MAIN_FIGURES if key in study.figures}
+    metrics = {key: study.metrics[key] for key in MAIN_METRICS if key in study.metrics}
     return {
         names.MODEL: study.model,
         names.FINE_TUNE: study.fine_tune,
@@ -393,7 +396,7 @@ def _facts(study: StudyRun) -> dict[str, str]:
         names.DATASET: study.dataset,
         names.DATASET_DIGEST: study.digest,
         names.TEST_DIGEST: study.test_digest,
-        **{key: f"{value:.4g}" for key, value in figures.items()},
+        **{key: f"{value:.4g}" for key, value in metrics.items()},
     }
 
 
@@ -407,8 +410,8 @@ def _gate_tags(registration: Registration, force: bool) -> dict[str, str]:
 
 def _described(card: str, registration: Registration) -> str:
     """Return a card with what the gate found; of a card too long for it, the sections that fit."""
-    told = "\n".join(f"- {line}" for line in registration.lines[1:])
-    gate = f"\n## Registration\n\n{told}\n"
+    description = "\n".join(f"- {line}" for line in registration.lines[1:])
+    gate = f"\n## Registration\n\n{description}\n"
     rest = f"\nThe rest of this card: model_card.md of run `{registration.run_id}`.\n"
     if len(card) + len(gate) > MAX_DESCRIPTION:
         room = max(0, MAX_DESCRIPTION - len(gate) - len(rest))

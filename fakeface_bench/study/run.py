@@ -16,7 +16,7 @@ from fakeface_bench.records.study import (
     SeedScores,
     StudyRecord,
 )
-from fakeface_bench.records.transfer import Bias
+from fakeface_bench.records.transfer import EqualisationEffect
 from fakeface_bench.resolve import Asked, Plan, make_plan
 from fakeface_bench.search.optimise import SearchTask, optimise
 from fakeface_bench.search.storage import Study, finished_trials, trial_record
@@ -26,8 +26,8 @@ from fakeface_bench.study.find_or_run import WantedStudy, obtain_study
 from fakeface_bench.study.finished import read_studies
 from fakeface_bench.study.preparation import PreparedDataset
 from fakeface_bench.study.record import (
-    log_bias,
     log_costs,
+    log_equalisation,
     log_explanation,
     log_results,
     log_winner,
@@ -35,7 +35,7 @@ from fakeface_bench.study.record import (
     record_of,
 )
 from fakeface_bench.study.register import register_study
-from fakeface_bench.study.setup import Subject, fit_task, open_study_of, open_subject, space_of
+from fakeface_bench.study.setup import Setup, fit_task, open_setup, open_study_of, space_of
 from fakeface_bench.support.errors import FakefaceError, ModelError, StudyError, UnsentError
 from fakeface_bench.support.machine import Clock, EnergyMeter, energy_meter
 from fakeface_bench.support.progress import Progress
@@ -49,9 +49,9 @@ from fakeface_bench.tracking.trials import TrialRuns
 from fakeface_bench.training.networks import FitTask
 
 
-def measure_bias(
-    run: TrackedRun, plan: Plan, subject: Subject, record: StudyRecord, progress: Progress
-) -> Bias:
+def measure_equalisation(
+    run: TrackedRun, plan: Plan, setup: Setup, record: StudyRecord, progress: Progress
+) -> EqualisationEffect:
     """Compare an equalised study with the untouched one, which is run now where it never was.
 
     Args:
@@ -66,7 +66,7 @@ def measure_bias(
     """
     untouched = replace(plan.config, equalise=UNTOUCHED, study="", register="")
     progress.say("the same study on untouched pictures, to compare with")
-    found = obtain_study(run, WantedStudy(untouched, subject.index, as_long=True), progress)
+    found = obtain_study(run, WantedStudy(untouched, setup.index, as_long=True), progress)
     if isinstance(found, LeftOut):
         raise StudyError(
             f"the equalised study is finished and kept (run {run.run_id}), but not the one on "
@@ -79,14 +79,14 @@ def measure_bias(
     )
     equalised_auc = test.metrics["roc_auc"]
     delta = effect["roc_auc"]
-    return Bias(
+    return EqualisationEffect(
         jpeg_quality=plan.jpeg_quality,
         images=len(test.y_true),
         untouched_auc=equalised_auc + delta.value,
         equalised_auc=equalised_auc,
         delta_auc=delta,
         untouched_run=found.run_id,
-        outlasting=int(more_compressed(subject.dataset.audit.used, plan.jpeg_quality).sum()),
+        outlasting=int(more_compressed(setup.dataset.audit.used, plan.jpeg_quality).sum()),
     )
 
 
@@ -111,7 +111,7 @@ class StudyOutcome:
     run_id: str
     experiment_id: str
     registration: Registration | None = None
-    bias: Bias | None = None
+    equalisation: EqualisationEffect | None = None
     unsent: str = ""
 
 
@@ -168,31 +168,33 @@ def _studied(
 ) -> StudyOutcome:
     """Search, conclude and record a study in an open run."""
     config = plan.config
-    subject, tags = open_subject(plan, run, progress, dataset)
-    plan = subject.plan
-    study = open_study_of(plan, subject, run.experiment_id)
-    task = fit_task(plan, subject, study, run, progress)
+    setup, tags = open_setup(plan, run, progress, dataset)
+    plan = setup.plan
+    study = open_study_of(plan, setup, run.experiment_id)
+    task = fit_task(plan, setup, study, run, progress)
     runs = TrialRuns(run, tags)
     earlier = frozenset(trial_record(trial).uid for trial in finished_trials(study))
     began = clock.seconds(), time.time()
     search = _search(plan, study, task, runs, progress)
-    conclusion = conclude(subject, task, search, config.seeds, progress)
+    conclusion = conclude(setup, task, search, config.seeds, progress)
     progress.say("recording results, model and pictures in MLflow")
-    record = record_of(plan, subject, search, conclusion)
-    model = log_winner(run, plan, subject, record, conclusion.detector)
+    record = record_of(plan, setup, search, conclusion)
+    model = log_winner(run, plan, setup, record, conclusion.detector)
     results = results_of(record)
     log_results(run, record, results, model)
-    log_explanation(run, plan, subject, record, conclusion.detector, progress)
-    expenses = Expenses(subject, search, earlier, *began, conclusion)
+    log_explanation(run, plan, setup, record, conclusion.detector, progress)
+    expenses = Expenses(setup, search, earlier, *began, conclusion)
     ledger = close_ledger(expenses, config.dollars_per_hour, clock, meter)
-    origin = origin_of(run.run_id, plan, subject, conclusion.detector)
+    origin = origin_of(run.run_id, plan, setup, conclusion.detector)
     log_costs(run, record, results, ledger, origin)
     run.study = same_study(tags)
-    bias = None
+    equalisation = None
     if plan.equalises:
-        bias = measure_bias(run, plan, subject, record, progress)
-        log_bias(run, record, results, ledger, bias)
-    return StudyOutcome(record, results, ledger, run.run_id, run.experiment_id, bias=bias)
+        equalisation = measure_equalisation(run, plan, setup, record, progress)
+        log_equalisation(run, record, results, ledger, equalisation)
+    return StudyOutcome(
+        record, results, ledger, run.run_id, run.experiment_id, equalisation=equalisation
+    )
 
 
 def _register(run_id: str, name: str, progress: Progress) -> Registration:

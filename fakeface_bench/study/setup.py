@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from fakeface_bench.config import CLASS_NAMES, FIGURES_VERSION, equalising_quality
+from fakeface_bench.config import CLASS_NAMES, METRICS_VERSION, equalising_quality
 from fakeface_bench.data.audit import Audit
 from fakeface_bench.data.compression import common_quality, more_compressed
 from fakeface_bench.data.index import ImageIndex
@@ -20,9 +20,9 @@ from fakeface_bench.resolve import Plan
 from fakeface_bench.search.space import Space
 from fakeface_bench.search.storage import (
     Study,
-    keep_precision,
-    kept_precision,
     open_study,
+    save_precision,
+    saved_precision,
     study_uid,
 )
 from fakeface_bench.study.inputs import Inputs, prepare_inputs
@@ -38,7 +38,7 @@ from fakeface_bench.training.networks import FitTask, Network
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class Setup:
     """A network, its data, and what an audit found in them.
 
     Attributes:
@@ -92,9 +92,7 @@ class Subject:
         return Pictures(files, size, self.plan.config.fit, size, digests=digests).load(0)
 
 
-def prepare_subject(
-    plan: Plan, progress: Progress, dataset: PreparedDataset | None = None
-) -> Subject:
+def prepare_setup(plan: Plan, progress: Progress, dataset: PreparedDataset | None = None) -> Setup:
     """Read the dataset's index and build the network; its splits are read when asked for."""
     config = plan.config
     if dataset is None:
@@ -104,7 +102,7 @@ def prepare_subject(
         plan = replace(plan, jpeg_quality=_quality(plan, dataset, progress))
     inputs = prepare_inputs(plan, index, progress)
     reader = SplitReader(index, inputs.load, plan.config.balance)
-    return Subject(plan, dataset, index, inputs, reader)
+    return Setup(plan, dataset, index, inputs, reader)
 
 
 def _quality(plan: Plan, dataset: PreparedDataset, progress: Progress) -> int:
@@ -115,14 +113,14 @@ def _quality(plan: Plan, dataset: PreparedDataset, progress: Progress) -> int:
     outlast = used[more_compressed(used, quality)]
     if len(outlast):
         by_class = outlast["label"].map(dict(enumerate(CLASS_NAMES))).value_counts()
-        told = " and ".join(f"{by_class.get(name, 0):,} {name}" for name in CLASS_NAMES)
-        progress.warn(f"{told} pictures are JPEGs of a lower quality, whose traces remain")
+        description = " and ".join(f"{by_class.get(name, 0):,} {name}" for name in CLASS_NAMES)
+        progress.warn(f"{description} pictures are JPEGs of a lower quality, whose traces remain")
     return quality
 
 
-def open_subject(
+def open_setup(
     plan: Plan, run: TrackedRun, progress: Progress, dataset: PreparedDataset | None = None
-) -> tuple[Subject, dict[str, str]]:
+) -> tuple[Setup, dict[str, str]]:
     """Prepare what is studied, and tell the run; return it with the tags of its trials.
 
     Args:
@@ -131,21 +129,21 @@ def open_subject(
         progress: Told how far it is.
         dataset: Where it has been made ready already.
     """
-    versions = {"version_figures": FIGURES_VERSION}
+    versions = {"version_figures": METRICS_VERSION}
     run.log_params(hardware_facts() | versions)
     if plan.weights.warning:
         progress.warn(plan.weights.warning)
     run.tag(_tags(plan))
-    subject = prepare_subject(plan, progress, dataset)
-    tags = _tags(plan) | _data_tags(plan, subject.index)
+    setup = prepare_setup(plan, progress, dataset)
+    tags = _tags(plan) | _data_tags(plan, setup.index)
     run.tag(tags)
-    inputs = {"image_size_px": plan.image_size, "trained_on": subject.inputs.told}
+    inputs = {"image_size_px": plan.image_size, "trained_on": setup.inputs.description}
     if plan.equalises:
-        inputs["jpeg_quality"] = subject.plan.jpeg_quality
-    run.log_params(inputs | subject.images_by_source())
-    index = subject.index
+        inputs["jpeg_quality"] = setup.plan.jpeg_quality
+    run.log_params(inputs | setup.images_by_source())
+    index = setup.index
     run.log_dataset(index.name, index.digest, index.frame, index.folders)
-    return subject, tags
+    return setup, tags
 
 
 def _tags(plan: Plan) -> dict[str, str]:
@@ -166,7 +164,7 @@ def _data_tags(plan: Plan, index: ImageIndex) -> dict[str, str]:
     }
 
 
-def open_study_of(plan: Plan, subject: Subject, experiment_id: str) -> Study:
+def open_study_of(plan: Plan, setup: Setup, experiment_id: str) -> Study:
     """Open the study's storage, before anything long is done for a study that is refused.
 
     Args:
@@ -175,17 +173,17 @@ def open_study_of(plan: Plan, subject: Subject, experiment_id: str) -> Study:
         experiment_id: Of the experiment that shows it.
     """
     storage = storage_beside_store(plan.config.storage, experiment_id)
-    return open_study(storage, plan.study_name(subject.index), plan.definition(subject.index))
+    return open_study(storage, plan.study_name(setup.index), plan.definition(setup.index))
 
 
 def fit_task(
-    plan: Plan, subject: Subject, study: Study, run: TrackedRun, progress: Progress
+    plan: Plan, setup: Setup, study: Study, run: TrackedRun, progress: Progress
 ) -> FitTask:
     """Read train and validation, and settle in what numbers trained layers compute."""
     task = FitTask(
-        network=subject.network,
-        train=subject.reader.read("train"),
-        valid=subject.reader.read("valid"),
+        network=setup.network,
+        train=setup.reader.read("train"),
+        valid=setup.reader.read("valid"),
         epochs=plan.config.epochs,
         seed=plan.config.seed,
         objective=roc_auc,
@@ -193,12 +191,12 @@ def fit_task(
     )
     if not plan.unfrozen.anything:
         return task
-    asked = kept_precision(study) or plan.config.precision
-    measured = choose_precision(asked, task, space_of(plan, subject.network).baseline())
-    precision = keep_precision(study, measured.name)
-    progress.say(f"trained on {subject.inputs.told}, in {precision}")
+    asked = saved_precision(study) or plan.config.precision
+    measured = choose_precision(asked, task, space_of(plan, setup.network).baseline())
+    precision = save_precision(study, measured.name)
+    progress.say(f"trained on {setup.inputs.description}, in {precision}")
     run.log_params({"trained_in": precision})
-    run.log_figures(measured.as_metrics())
+    run.log_metrics(measured.as_metrics())
     return replace(task, precision=precision, checkpoints=cache_folder("fits") / study_uid(study))
 
 

@@ -47,13 +47,13 @@ def cache_folder(part: str) -> Path:
         folder = Path(root).expanduser() / part
     except RuntimeError as error:  # the home of nobody
         raise _unwritable(root, error) from error
-    with writing_told(folder):
+    with disk_errors_named(folder):
         folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 @contextmanager
-def writing_told(folder: Path) -> Iterator[None]:
+def disk_errors_named(folder: Path) -> Iterator[None]:
     """Say in one line why what the block makes in a folder cannot be made there.
 
     Raises:
@@ -75,7 +75,7 @@ def locked(file: Path) -> Iterator[None]:
         DiskError: If the file cannot be written.
     """
     lock = FileLock(file)
-    with writing_told(file.parent):
+    with disk_errors_named(file.parent):
         lock.acquire()
     try:
         yield
@@ -105,12 +105,12 @@ def room_for(folder: Path, needed_bytes: int) -> Iterator[None]:
         DiskError: Before the block or out of it.
     """
     check_room(folder, needed_bytes)
-    with full_disk_told(folder, lambda: needed_bytes):
+    with full_disk_error(folder, lambda: needed_bytes):
         yield
 
 
 @contextmanager
-def full_disk_told(
+def full_disk_error(
     folder: Path, needed_bytes: Callable[[], int], remedy: str = _OTHER_CACHE
 ) -> Iterator[None]:
     """Turn a full disk within the block into an error that says what to do.
@@ -170,7 +170,7 @@ def draft_folder() -> Iterator[Path]:
     """
     place = Path(tempfile.gettempdir())
     with (
-        full_disk_told(place, lambda: DRAFT_BYTES, _OTHER_DRAFTS),
+        full_disk_error(place, lambda: DRAFT_BYTES, _OTHER_DRAFTS),
         tempfile.TemporaryDirectory() as private,
     ):
         folder = Path(private, "draft")

@@ -9,7 +9,7 @@ Advance = Callable[[int], None]
 
 
 @runtime_checkable
-class Telling(Protocol):
+class ShowsDetail(Protocol):
     """An `Advance` of a stage that is shown with a few words beside it."""
 
     def tell(self, words: str) -> None:
@@ -17,9 +17,9 @@ class Telling(Protocol):
         ...
 
 
-def tell_beside(advance: Advance, words: str) -> None:
+def show_detail(advance: Advance, words: str) -> None:
     """Let a few words stand beside a stage, where whoever shows it has a place for them."""
-    if isinstance(advance, Telling):
+    if isinstance(advance, ShowsDetail):
         advance.tell(words)
 
 

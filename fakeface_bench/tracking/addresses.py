@@ -114,7 +114,7 @@ def check_store_address(uri: str | None = None) -> None:
     if len(kind) <= 1:  # a path, on Windows too
         kind = "file"
     if kind == "file" and not _files_allowed():
-        raise UsageError(_told_of_files(uri, named))
+        raise UsageError(_files_advice(uri, named))
     if uri.startswith("sqlite:") and not uri.startswith(SQLITE):
         file = uri.removeprefix("sqlite:").lstrip("/") or "mlflow.db"
         raise UsageError(
@@ -189,7 +189,7 @@ def _files_allowed() -> bool:
     return os.environ.get(_ALLOW_FILES, "").lower() in ("true", "1")
 
 
-def _told_of_files(uri: str, named: str) -> str:
+def _files_advice(uri: str, named: str) -> str:
     folder = uri.removeprefix("file:")
     folder = f"/{folder.lstrip('/')}" if folder.startswith("//") else folder
     if Path(folder).suffix in (".db", ".sqlite", ".sqlite3"):
@@ -217,7 +217,7 @@ def refusal(
     store = f"the {'model registry' if registry else 'MLflow store'} {without_credentials(uri)}"
     variable = _REGISTRY_VARIABLE if registry else STORE_VARIABLE
     if "filesystem tracking backend" in said:
-        return UsageError(_told_of_files(uri, os.environ.get(STORE_VARIABLE, "")))
+        return UsageError(_files_advice(uri, os.environ.get(STORE_VARIABLE, "")))
     if "out-of-date database schema" in said:
         return OutageError(
             f"{store} is of another version of MLflow. Copy the database, then 'mlflow db upgrade "

@@ -135,10 +135,10 @@ def _cut_short(run: TrackedRun, machine: MachineMetrics, status: str, reason: st
             log.warning("The MLflow run is not marked %s: %s", status, error)
 
 
-def _stop_watching(machine: MachineMetrics, told: str = "") -> None:
+def _stop_watching(machine: MachineMetrics, description: str = "") -> None:
     """Let the watch end; tell why it had before, unless that is told already."""
     machine.finish()
-    if machine.failure not in ("", told):
+    if machine.failure not in ("", description):
         log = logging.getLogger(__name__)
         log.warning("The machine was watched no longer: %s", machine.failure)
 

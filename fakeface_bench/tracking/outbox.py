@@ -26,7 +26,7 @@ from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES
 from mlflow.exceptions import MlflowException
 from platformdirs import user_data_dir
 
-from fakeface_bench.support.disk import SMALL_FILE_BYTES, bytes_of, full_disk_told, replaced_whole
+from fakeface_bench.support.disk import SMALL_FILE_BYTES, bytes_of, full_disk_error, replaced_whole
 from fakeface_bench.support.errors import DiskError
 from fakeface_bench.support.text import without_credentials
 from fakeface_bench.tracking.addresses import SQLITE, STUDIES_FILE, database_of
@@ -144,7 +144,7 @@ class Spool:
         line = (json.dumps(dict(entry)) + "\n").encode()
         entries, copies = self.folder / _ENTRIES, self._files(self._kept)
         whole = entries.stat().st_size if entries.exists() else 0
-        with full_disk_told(self.folder, lambda: len(line) + bytes_of(files), REMEDY):
+        with full_disk_error(self.folder, lambda: len(line) + bytes_of(files), REMEDY):
             try:
                 if files is not None:
                     shutil.copytree(files, copies, dirs_exist_ok=True)
@@ -177,8 +177,8 @@ class Spool:
             DiskError: If there is no room for it.
         """
         draft = self.folder / f"{_SENT}.draft"
-        told = full_disk_told(self.folder, lambda: SMALL_FILE_BYTES, REMEDY)
-        with told, replaced_whole(self.folder / _SENT, draft):
+        description = full_disk_error(self.folder, lambda: SMALL_FILE_BYTES, REMEDY)
+        with description, replaced_whole(self.folder / _SENT, draft):
             draft.write_text(json.dumps({"count": count, "ids": dict(ids)}))
 
     def __len__(self) -> int:
@@ -279,7 +279,7 @@ class Outbox:
 
     def _begin_spool(self) -> Spool:
         spool = Spool(self._folder)
-        with full_disk_told(self._folder, lambda: SMALL_FILE_BYTES, REMEDY):
+        with full_disk_error(self._folder, lambda: SMALL_FILE_BYTES, REMEDY):
             spool.take()
             try:
                 spool.describe({"store": without_credentials(mlflow.get_tracking_uri())})

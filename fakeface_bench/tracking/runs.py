@@ -73,7 +73,7 @@ class TrackedRun:
         self.outbox.send(Batch(self.run_id, params=fresh))
 
     def log_fit(
-        self, epochs: tuple[EpochRecord, ...], figures: Mapping[str, float], model: str
+        self, epochs: tuple[EpochRecord, ...], metrics: Mapping[str, float], model: str
     ) -> None:
         """Log the epochs of the final fit as steps, and single figures, which are the model's too.
 
@@ -83,14 +83,14 @@ class TrackedRun:
         for epoch in epochs:
             self.outbox.send(step_of(self.run_id, epoch.as_metrics(), epoch.epoch))
         by_epoch = epochs[0].as_metrics().keys()
-        last = {key: value for key, value in figures.items() if key in by_epoch}
-        single = {key: value for key, value in figures.items() if key not in by_epoch}
+        last = {key: value for key, value in metrics.items() if key in by_epoch}
+        single = {key: value for key, value in metrics.items() if key not in by_epoch}
         self.outbox.send(step_of(self.run_id, last, len(epochs), model))
-        self.log_figures(single, model)
+        self.log_metrics(single, model)
 
-    def log_figures(self, figures: Mapping[str, float], model: str = "") -> None:
+    def log_metrics(self, metrics: Mapping[str, float], model: str = "") -> None:
         """Log single figures, which MLflow's charts draw as bars, as those of a model too."""
-        self.outbox.send(step_of(self.run_id, figures, 0, model))
+        self.outbox.send(step_of(self.run_id, metrics, 0, model))
 
     def log_curves(self, curves: Mapping[int, Mapping[str, float]]) -> None:
         """Log metrics by step, a request a step; MLflow's charts draw them as curves.
@@ -98,8 +98,8 @@ class TrackedRun:
         Args:
             curves: By step, which may be negative, the metrics by name.
         """
-        for step, figures in sorted(curves.items()):
-            self.outbox.send(step_of(self.run_id, figures, step))
+        for step, metrics in sorted(curves.items()):
+            self.outbox.send(step_of(self.run_id, metrics, step))
 
     def log_dataset(
         self,
@@ -140,9 +140,9 @@ class TrackedRun:
         return entry.name
 
 
-def step_of(run: str, figures: Mapping[str, float], step: int, model: str = "") -> Batch:
+def step_of(run: str, metrics: Mapping[str, float], step: int, model: str = "") -> Batch:
     """Return some metrics of one step and of this moment."""
-    numbers = {key: float(value) for key, value in figures.items()}
+    numbers = {key: float(value) for key, value in metrics.items()}
     return Batch(run, figures=numbers, step=step, at=int(time.time() * 1000), model=model)
 
 

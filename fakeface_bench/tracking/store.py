@@ -66,7 +66,7 @@ def open_store() -> None:
 
 
 @contextmanager
-def store_asked() -> Iterator[None]:
+def store_errors_named() -> Iterator[None]:
     """Tell in one line what keeps MLflow's store from answering within the block.
 
     Raises:

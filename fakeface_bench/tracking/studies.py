@@ -8,7 +8,7 @@ import mlflow
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from fakeface_bench.config import TOLD_OPTIONS, UNTOUCHED, StudyConfig, option_told
+from fakeface_bench.config import NAMED_OPTIONS, UNTOUCHED, StudyConfig, format_option
 from fakeface_bench.support.errors import UsageError
 from fakeface_bench.support.processes import RUN_VARIABLE
 from fakeface_bench.tracking import names
@@ -52,7 +52,7 @@ class StudyRun:
     failure: str
     experiment_id: str
     params: Mapping[str, str]
-    figures: Mapping[str, float]
+    metrics: Mapping[str, float]
 
     @property
     def equalise(self) -> str:
@@ -66,15 +66,17 @@ class StudyRun:
 
     @property
     def settings(self) -> dict[str, str]:
-        """How it was asked, in words, by each of `TOLD_OPTIONS`; of weights, what they were.
+        """How it was asked, in words, by each of `NAMED_OPTIONS`; of weights, what they were.
 
         Beside them stands the side of the network's input, `image_size_px`.
         """
         usual = StudyConfig()
-        asked = {key: self.params.get(key, str(getattr(usual, key))) for key in TOLD_OPTIONS}
+        asked = {key: self.params.get(key, str(getattr(usual, key))) for key in NAMED_OPTIONS}
         kind = "a file's" if self.weights.startswith("file:") else self.weights
-        told = {key: option_told(key, value) for key, value in (asked | {"weights": kind}).items()}
-        return told | {"image_size_px": self.params.get("image_size_px", "")}
+        description = {
+            key: format_option(key, value) for key, value in (asked | {"weights": kind}).items()
+        }
+        return description | {"image_size_px": self.params.get("image_size_px", "")}
 
     @property
     def key(self) -> StudyKey:
@@ -212,5 +214,5 @@ def _study_run(run: Run) -> StudyRun:
         failure=tags.get(names.FAILURE, ""),
         experiment_id=run.info.experiment_id,
         params=run.data.params,
-        figures=run.data.metrics,
+        metrics=run.data.metrics,
     )

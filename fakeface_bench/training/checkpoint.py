@@ -15,7 +15,7 @@ import numpy.typing as npt
 from fakeface_bench.config import TrialConfig
 from fakeface_bench.data.array_store import content_key
 from fakeface_bench.records.study import EpochRecord, last_stage
-from fakeface_bench.support.disk import replaced_whole, room_for, writing_told
+from fakeface_bench.support.disk import disk_errors_named, replaced_whole, room_for
 from fakeface_bench.training.epochs import Course
 from fakeface_bench.training.networks import FitTask
 
@@ -96,7 +96,7 @@ class Checkpoint:
             arrays |= {f"{group}/{number}": value for number, value in enumerate(values)}
         needed = sum(array.nbytes + _HEADER_BYTES for array in arrays.values())
         draft = path.with_suffix(f".{os.getpid()}")
-        with writing_told(path.parent), room_for(path.parent, needed):
+        with disk_errors_named(path.parent), room_for(path.parent, needed):
             path.parent.mkdir(parents=True, exist_ok=True)
             with replaced_whole(path, draft), open(draft, "wb") as file:
                 np.savez(file, **arrays)

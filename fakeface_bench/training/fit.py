@@ -173,7 +173,7 @@ def compiled_layers(
     return model
 
 
-def float32_twin(
+def float32_copy(
     task: FitTask, network: TrainedNetwork, config: TrialConfig, model: keras.Model
 ) -> keras.Model:
     """Return a fitted model with the same values, computing in float32."""
@@ -268,7 +268,7 @@ def as_served(task: FitTask, config: TrialConfig, model: keras.Model) -> keras.M
     """
     if task.precision == "float32" or isinstance(task.network, FrozenNetwork):
         return model
-    return float32_twin(task, cast(TrainedNetwork, task.network), config, model)
+    return float32_copy(task, cast(TrainedNetwork, task.network), config, model)
 
 
 #: A lower precision must be at least this many times faster than float32 to be taken: within it

@@ -47,7 +47,7 @@ def test_steps_lead_away_from_the_untouched_picture(corruption: Corruption) -> N
     steps = [severity.step for severity in corruption.severities]
     assert steps == sorted(set(steps) - {0})
     assert {abs(step) for step in steps} == set(range(1, max(steps) + 1))
-    assert "{}" in corruption.told
+    assert "{}" in corruption.description
     labels = {severity.label for severity in corruption.severities}
     assert len({*labels, corruption.untouched}) == len(steps) + 1
 

@@ -128,7 +128,7 @@ def test_each_changed_copy_is_found_and_nothing_else(
         assert [(first, second) for first, second, _, _ in found] == [
             (number, number + FACES) for number in range(FACES)
         ]
-        assert {told for _, _, _, told in found} == {mirrored}
+        assert {description for _, _, _, description in found} == {mirrored}
         assert max(distance for _, _, distance, _ in found) <= SAME_BITS
 
 
@@ -325,18 +325,18 @@ def test_the_number_of_cores_changes_nothing(
 
 
 def test_every_row_is_told_as_progress() -> None:
-    told: list[int] = []
+    description: list[int] = []
 
     class Counted(RecordedProgress):
         @contextmanager
         def stage(self, title: str, total: int, unit: str) -> Iterator[Advance]:
             with super().stage(title, total, unit):
-                yield told.append
+                yield description.append
 
     progress = Counted()
     similar_pairs(Planted.random(35).signatures, progress)
     assert progress.stages == [("comparing images", 35)]
-    assert sum(told) == 35
+    assert sum(description) == 35
 
 
 def test_signatures_of_another_length_are_refused() -> None:

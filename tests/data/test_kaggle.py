@@ -141,9 +141,9 @@ def test_a_second_call_makes_no_request_and_needs_no_server(
         asked = len(server.asked)
         assert fetch_kaggle(ROW, progress) == folder
         assert len(server.asked) == asked
-    told = len(progress.lines)
+    description = len(progress.lines)
     assert fetch_kaggle(ROW, progress) == folder
-    assert len(progress.lines) == told
+    assert len(progress.lines) == description
 
 
 @pytest.mark.usefixtures("nobody")

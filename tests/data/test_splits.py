@@ -87,7 +87,7 @@ def test_the_order_of_rows_does_not_matter(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reals", "fakes", "told"),
+    ("reals", "fakes", "description"),
     [
         (1, 9, "it shows 1 different real picture;"),
         (9, 2, "it shows 2 different fake pictures;"),
@@ -96,12 +96,12 @@ def test_the_order_of_rows_does_not_matter(seed: int) -> None:
     ],
 )
 def test_too_few_pictures_of_a_class_are_refused_with_their_number(
-    reals: int, fakes: int, told: str
+    reals: int, fakes: int, description: str
 ) -> None:
     frame = pd.DataFrame(
         {"group": [str(n) for n in range(reals + fakes)], "label": [0] * reals + [1] * fakes}
     )
-    with pytest.raises(DataError, match=f"{told} 3 of each class are needed"):
+    with pytest.raises(DataError, match=f"{description} 3 of each class are needed"):
         split(frame)
 
 

@@ -225,7 +225,7 @@ def test_a_named_class_comes_before_a_known_word(tree: Tree, read: Read) -> None
 
 
 @pytest.mark.parametrize(
-    ("classes", "told"),
+    ("classes", "description"),
     [
         ("nature", "not understood at 'nature'; write pairs such as 'real:nature,fake:ai'"),
         ("real:a,genuine:b", "not understood at 'genuine:b'"),
@@ -233,8 +233,8 @@ def test_a_named_class_comes_before_a_known_word(tree: Tree, read: Read) -> None
         ("real:a,fake:A", "gives 'A' to both classes; keep one of them"),
     ],
 )
-def test_classes_that_are_not_understood(read: Read, classes: str, told: str) -> None:
-    with pytest.raises(UsageError, match=told):
+def test_classes_that_are_not_understood(read: Read, classes: str, description: str) -> None:
+    with pytest.raises(UsageError, match=description):
         read(classes=classes)
 
 
@@ -382,8 +382,10 @@ def test_a_table_for_each_split(tree: Tree, read: Read, progress: RecordedProgre
     index = read()
     assert sizes(index) == {"train": [6, 6], "valid": [3, 3], "test": [3, 3]}
     assert index.split("train")["path"].str.startswith("train/").all()
-    told = f"not read: {str(tree.root)!r}: holds 12 pictures that train.csv and val.csv does not"
-    assert progress.warnings[0].startswith(told)
+    description = (
+        f"not read: {str(tree.root)!r}: holds 12 pictures that train.csv and val.csv does not"
+    )
+    assert progress.warnings[0].startswith(description)
 
 
 def test_numbers_in_a_table_are_refused_until_it_is_said_which_is_fake(
@@ -431,7 +433,7 @@ def test_a_table_cannot_lead_out_of_its_folder(tree: Tree, read: Read, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("columns", "told"),
+    ("columns", "description"),
     [
         (
             {"image": ["000.png", "000.png"], "label": ["real", "fake"]},
@@ -447,13 +449,13 @@ def test_a_table_cannot_lead_out_of_its_folder(tree: Tree, read: Read, tmp_path:
     ],
 )
 def test_tables_that_contradict_themselves(
-    tree: Tree, read: Read, columns: dict[str, list[str]], told: str
+    tree: Tree, read: Read, columns: dict[str, list[str]], description: str
 ) -> None:
     tree.put("a", 3).put("b", 3)
     (tree.root / "a" / "000.png").unlink()
     (tree.root / "a" / "002.png").unlink()
     table(tree, "labels.csv", **columns)
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=description):
         read()
 
 

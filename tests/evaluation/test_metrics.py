@@ -45,10 +45,10 @@ def test_a_figure_is_what_is_worked_out_by_hand(key: str) -> None:
 
 
 def test_every_row_is_scored_and_finite() -> None:
-    figures = score_metrics(Y_TRUE, Y_SCORE, 0.5)
-    assert list(figures) == list(METRICS)
+    metrics = score_metrics(Y_TRUE, Y_SCORE, 0.5)
+    assert list(metrics) == list(METRICS)
     assert set(METRICS) == set(BY_HAND) | {"average_precision", "ece"}
-    assert all(type(figure) is float and np.isfinite(figure) for figure in figures.values())
+    assert all(type(figure) is float and np.isfinite(figure) for figure in metrics.values())
 
 
 SKLEARN: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], float]] = {
@@ -83,9 +83,9 @@ def test_a_score_at_the_threshold_is_called_fake() -> None:
 
 @pytest.mark.parametrize("threshold", [0.0, 1.0])
 def test_calling_everything_one_class_is_scored_without_a_warning(threshold: float) -> None:
-    figures = score_metrics(Y_TRUE, Y_SCORE, threshold)
-    assert figures["balanced_accuracy"] == 0.5
-    assert all(np.isfinite(figure) for figure in figures.values())
+    metrics = score_metrics(Y_TRUE, Y_SCORE, threshold)
+    assert metrics["balanced_accuracy"] == 0.5
+    assert all(np.isfinite(figure) for figure in metrics.values())
 
 
 def test_certain_scores_are_scored_finitely() -> None:

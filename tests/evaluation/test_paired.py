@@ -8,11 +8,11 @@ from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 from fakeface_bench.evaluation.bootstrap import RESAMPLES, percentile, stratified_resamples
 from fakeface_bench.evaluation.paired import (
     RESAMPLED,
-    figures_of,
     holm,
     mcnemar,
+    metrics_of,
     paired_effect,
-    resampled_figures,
+    resampled_metrics,
 )
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import SeedScores
@@ -76,7 +76,7 @@ def test_holm_by_hand(p_values: list[float], adjusted: list[float]) -> None:
 @pytest.mark.parametrize("decimals", [1, 9])
 def test_resampled_figures_are_those_of_scikit_learn_on_the_same_images(decimals: int) -> None:
     y_score = scores(0, 1.0, SHARED, 0.5).round(decimals)
-    values = resampled_figures(LABELS, [[SeedScores(0, y_score, 0.4)]], seed=3)[0]
+    values = resampled_metrics(LABELS, [[SeedScores(0, y_score, 0.4)]], seed=3)[0]
     (resamples,) = stratified_resamples(LABELS, seed=3)
     counts = resamples.counts
     for column in (0, 1, 500, 999):
@@ -96,7 +96,7 @@ def test_resampled_figures_are_those_of_scikit_learn_on_the_same_images(decimals
 def test_resamples_come_in_several_portions_for_many_images() -> None:
     y_true = np.arange(5000) % 2
     y_score = np.random.default_rng(0).random(5000)
-    values = resampled_figures(y_true, [[SeedScores(0, y_score, 0.5)]])[0]
+    values = resampled_metrics(y_true, [[SeedScores(0, y_score, 0.5)]])[0]
     assert all(len(values[key]) == RESAMPLES for key in RESAMPLED)
     assert len(set(values["roc_auc"])) > 0.99 * RESAMPLES
     assert values["roc_auc"].mean() == pytest.approx(roc_auc_score(y_true, y_score), abs=0.002)
@@ -104,22 +104,22 @@ def test_resamples_come_in_several_portions_for_many_images() -> None:
 
 def test_figures_of_the_images_as_they_are() -> None:
     y_score = scores(1, 1.0, SHARED, 0.5)
-    figures = figures_of(LABELS, SeedScores(0, y_score, 0.4))
-    assert figures["roc_auc"] == pytest.approx(roc_auc_score(LABELS, y_score))
-    assert figures["f1_fake"] == pytest.approx(f1_score(LABELS, y_score >= 0.4))
+    metrics = metrics_of(LABELS, SeedScores(0, y_score, 0.4))
+    assert metrics["roc_auc"] == pytest.approx(roc_auc_score(LABELS, y_score))
+    assert metrics["f1_fake"] == pytest.approx(f1_score(LABELS, y_score >= 0.4))
 
 
 def test_a_class_never_called_has_an_f1_of_zero() -> None:
-    figures = figures_of(LABELS, SeedScores(0, np.zeros(IMAGES), 0.5))
-    assert figures["f1_fake"] == 0.0
-    assert figures["accuracy"] == pytest.approx(2 / 3)
-    assert figures["roc_auc"] == 0.5
+    metrics = metrics_of(LABELS, SeedScores(0, np.zeros(IMAGES), 0.5))
+    assert metrics["f1_fake"] == 0.0
+    assert metrics["accuracy"] == pytest.approx(2 / 3)
+    assert metrics["roc_auc"] == 0.5
 
 
 def test_all_models_share_the_images_drawn() -> None:
     y_score = scores(1, 1.0, SHARED, 0.5)
     fit = SeedScores(0, y_score, 0.4)
-    one, other = resampled_figures(LABELS, [[fit], [fit]])
+    one, other = resampled_metrics(LABELS, [[fit], [fit]])
     for key in RESAMPLED:
         np.testing.assert_array_equal(one[key], other[key])
 
@@ -128,8 +128,8 @@ def test_several_seeds_are_averaged_and_widen_the_interval() -> None:
     good, bad = (
         SeedScores(n, scores(n, strength, SHARED, 0.2), 0.5) for n, strength in ((1, 3.0), (2, 0.5))
     )
-    one, both, same = resampled_figures(LABELS, [[good], [good, bad], [good, good]])
-    mean = np.mean([figures_of(LABELS, fit)["roc_auc"] for fit in (good, bad)])
+    one, both, same = resampled_metrics(LABELS, [[good], [good, bad], [good, good]])
+    mean = np.mean([metrics_of(LABELS, fit)["roc_auc"] for fit in (good, bad)])
     assert both["roc_auc"].mean() == pytest.approx(mean, abs=0.02)
     np.testing.assert_allclose(same["roc_auc"], one["roc_auc"])
     narrow, wide = (percentile(0.0, values["roc_auc"]) for values in (one, both))
@@ -138,7 +138,7 @@ def test_several_seeds_are_averaged_and_widen_the_interval() -> None:
 
 def test_resamples_depend_on_the_seed_alone() -> None:
     fits = [[SeedScores(0, scores(1, 1.0, SHARED, 0.5), 0.5)] * 2]
-    first, again, other = (resampled_figures(LABELS, fits, seed)[0] for seed in (0, 0, 1))
+    first, again, other = (resampled_metrics(LABELS, fits, seed)[0] for seed in (0, 0, 1))
     np.testing.assert_array_equal(first["accuracy"], again["accuracy"])
     assert (first["accuracy"] != other["accuracy"]).any()
 

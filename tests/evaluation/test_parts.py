@@ -84,5 +84,5 @@ def test_the_order_of_images_does_not_matter() -> None:
     whole = part_metrics(Y_TRUE, Y_SCORE, 0.5, rows)
     mixed = part_metrics(Y_TRUE[order], Y_SCORE[order], 0.5, rows.iloc[order])
     assert list(mixed) == list(whole)
-    for name, figures in whole.items():
-        assert mixed[name] == pytest.approx(figures)
+    for name, metrics in whole.items():
+        assert mixed[name] == pytest.approx(metrics)

@@ -6,7 +6,7 @@ import pytest
 from fakeface_bench.evaluation.bootstrap import (
     RESAMPLES,
     Calls,
-    WeightedFigures,
+    WeightedMetrics,
     stratified_resamples,
 )
 from fakeface_bench.evaluation.metrics import METRICS, score_metrics
@@ -31,7 +31,7 @@ def expected(y_true: np.ndarray, y_score: np.ndarray, threshold: float) -> dict[
 @pytest.mark.parametrize("decimals", DECIMALS)
 def test_of_every_image_once_each_figure_is_that_of_the_table(decimals: int) -> None:
     y_true, y_score = scored(decimals)
-    found = WeightedFigures(y_true, y_score, 0.45).figures(np.ones((IMAGES, 1)))
+    found = WeightedMetrics(y_true, y_score, 0.45).metrics(np.ones((IMAGES, 1)))
     assert set(found) == {*METRICS, "false_alarm_rate"}
     assert {key: values[0] for key, values in found.items()} == pytest.approx(
         expected(y_true, y_score, 0.45)
@@ -42,17 +42,17 @@ def test_of_every_image_once_each_figure_is_that_of_the_table(decimals: int) -> 
 def test_with_counts_each_figure_is_that_of_the_repeated_images(decimals: int) -> None:
     y_true, y_score = scored(decimals, seed=1)
     counts = np.random.default_rng(2).integers(0, 4, size=(IMAGES, 6)).astype(float)
-    found = WeightedFigures(y_true, y_score, 0.45).figures(counts)
+    found = WeightedMetrics(y_true, y_score, 0.45).metrics(counts)
     for column in range(counts.shape[1]):
         chosen = np.repeat(np.arange(IMAGES), counts[:, column].astype(int))
-        told = {key: values[column] for key, values in found.items()}
-        assert told == pytest.approx(expected(y_true[chosen], y_score[chosen], 0.45))
+        description = {key: values[column] for key, values in found.items()}
+        assert description == pytest.approx(expected(y_true[chosen], y_score[chosen], 0.45))
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.1])
 def test_calling_everything_one_class_is_no_division_by_nothing(threshold: float) -> None:
     y_true, y_score = scored(9)
-    found = WeightedFigures(y_true, y_score, threshold).figures(np.ones((IMAGES, 1)))
+    found = WeightedMetrics(y_true, y_score, threshold).metrics(np.ones((IMAGES, 1)))
     assert {key: values[0] for key, values in found.items()} == pytest.approx(
         expected(y_true, y_score, threshold)
     )
@@ -60,14 +60,14 @@ def test_calling_everything_one_class_is_no_division_by_nothing(threshold: float
 
 def test_scores_of_0_and_1_have_a_finite_log_loss() -> None:
     y_true = (np.arange(20) % 2).astype(np.uint8)
-    found = WeightedFigures(y_true, 1.0 - y_true, 0.5).figures(np.ones((20, 1)))
+    found = WeightedMetrics(y_true, 1.0 - y_true, 0.5).metrics(np.ones((20, 1)))
     assert found["log_loss"][0] == pytest.approx(
         score_metrics(y_true, 1.0 - y_true, 0.5)["log_loss"]
     )
 
 
 def test_calls_of_one_class_alone() -> None:
-    found = Calls(np.ones(4, np.uint8), np.array([0.1, 0.6, 0.7, 0.8]), 0.5).figures(
+    found = Calls(np.ones(4, np.uint8), np.array([0.1, 0.6, 0.7, 0.8]), 0.5).metrics(
         np.ones((4, 1))
     )
     assert (found["recall_fake"][0], found["accuracy"][0]) == (0.75, 0.75)

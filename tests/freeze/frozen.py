@@ -55,8 +55,10 @@ def assert_frozen_text(name: str, found: str, hint: str = "") -> None:
     lines = difflib.unified_diff(
         kept.splitlines(), found.splitlines(), f"frozen/{name}", "now", lineterm="", n=2
     )
-    told = list(lines)[:_MOST_LINES]
-    pytest.fail("\n".join([f"What users see has moved: {name}", *told, hint, _HINT]), pytrace=False)
+    description = list(lines)[:_MOST_LINES]
+    pytest.fail(
+        "\n".join([f"What users see has moved: {name}", *description, hint, _HINT]), pytrace=False
+    )
 
 
 def _read(name: str, needed: bool = True) -> str:

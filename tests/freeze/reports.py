@@ -42,7 +42,7 @@ from fakeface_bench.records.study import (
     StudyRecord,
     WeightsRecord,
 )
-from fakeface_bench.records.transfer import Bias
+from fakeface_bench.records.transfer import EqualisationEffect
 from fakeface_bench.report.audit_page import write_audit_report
 from fakeface_bench.report.audit_text import audit_markdown, audit_metrics
 from fakeface_bench.report.comparison_page import write_comparison_report
@@ -123,7 +123,7 @@ def write_tuned_study(folder: Path) -> None:
             final_fit=FitRecord(epochs(1), best_epoch=0),
         ),
         folder,
-        Bias(75, 60, 0.95, 0.9, Estimate(0.05, 0.01, 0.09), RUN, outlasting=3),
+        EqualisationEffect(75, 60, 0.95, 0.9, Estimate(0.05, 0.01, 0.09), RUN, outlasting=3),
     )
 
 
@@ -241,17 +241,23 @@ REPORTS: dict[str, Callable[[Path], None]] = {
 }
 
 
-def _study(record: StudyRecord, folder: Path, bias: Bias | None = None) -> None:
+def _study(
+    record: StudyRecord, folder: Path, equalisation: EqualisationEffect | None = None
+) -> None:
     ledger = middling_ledger()
     write_study_report(record, results_of(record), folder)
     write_costs(record, results_of(record), ledger, ORIGIN, folder)
     (folder / "note.md").write_text(
         summary_markdown(record, results_of(record), ledger), encoding="utf-8"
     )
-    spent = replace(ledger, figures={**ledger.figures, "extracted_images": 340.0})
-    outcome = StudyOutcome(record, results_of(record), spent, RUN, EXPERIMENT, bias=bias)
+    spent = replace(ledger, other={**ledger.other, "extracted_images": 340.0})
+    outcome = StudyOutcome(
+        record, results_of(record), spent, RUN, EXPERIMENT, equalisation=equalisation
+    )
     _shown(partial(print_outcome, outcome), folder)
-    metrics = record.metrics() | spent.as_metrics() | (bias.metrics() if bias else {})
+    metrics = (
+        record.metrics() | spent.as_metrics() | (equalisation.metrics() if equalisation else {})
+    )
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
 
 

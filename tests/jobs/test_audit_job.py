@@ -68,12 +68,12 @@ def test_an_audit_is_a_run_that_says_what_was_found(store: str, audited: AuditOu
     assert run.data.tags["fakeface.kind"] == "audit"
     assert run.data.tags["fakeface.dataset"] == "faces"
     assert run.data.tags["mlflow.note.content"].startswith("**")
-    figures = run.data.metrics
-    assert figures["data/unreadable_images"] == 1
-    assert figures["data/conflicting_images"] == 2
-    assert figures["data/leaks_removed"] == 1
-    assert figures["data/near_duplicates_across_splits"] == 1
-    assert 0 < figures["data/shortcut_auc_low_95"] < figures["data/shortcut_auc"] < 1
+    estimates = run.data.metrics
+    assert estimates["data/unreadable_images"] == 1
+    assert estimates["data/conflicting_images"] == 2
+    assert estimates["data/leaks_removed"] == 1
+    assert estimates["data/near_duplicates_across_splits"] == 1
+    assert 0 < estimates["data/shortcut_auc_low_95"] < estimates["data/shortcut_auc"] < 1
     (used,) = run.inputs.dataset_inputs
     assert run.data.tags["fakeface.dataset_digest"].startswith(used.dataset.digest)
     assert_frozen("runs/audit", names_of_run(mlflow.MlflowClient(store), audited.run_id))
@@ -175,14 +175,14 @@ def test_a_study_of_tiered_fakes_logs_recall_by_tier(
     store: str, mixed: tuple[StudyOutcome, RecordedProgress]
 ) -> None:
     outcome, _ = mixed
-    figures = mlflow.MlflowClient(store).get_run(outcome.run_id).data.metrics
+    estimates = mlflow.MlflowClient(store).get_run(outcome.run_id).data.metrics
     test = outcome.record.test
     called = test.y_score >= test.threshold
     tiers = np.array(test.tiers)
     found = sorted(set(tiers) - {""})
     assert found
     for tier in found:
-        assert figures[f"test/tier/{tier}/recall_fake"] == pytest.approx(
+        assert estimates[f"test/tier/{tier}/recall_fake"] == pytest.approx(
             called[tiers == tier].mean()
         )
 

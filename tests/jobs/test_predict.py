@@ -410,8 +410,8 @@ def test_a_pipe_that_nobody_reads_ends_it_quietly(
     assert process.stderr is not None
     assert process.stdout.readline()
     process.stdout.close()
-    told = process.stderr.read()
+    description = process.stderr.read()
     process.stderr.close()
     assert process.wait(60) in (0, -signal.SIGPIPE)
-    assert "rror" not in told
-    assert "Traceback" not in told
+    assert "rror" not in description
+    assert "Traceback" not in description

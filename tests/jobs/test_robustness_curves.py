@@ -81,7 +81,7 @@ def test_company_changes_no_models_own_figures() -> None:
 
 def test_a_point_is_at_chance_where_its_interval_reaches_down_to_it() -> None:
     (model,) = of(corrupted("model", strengths=STRENGTHS | {"blur": 1.0, "jpeg": 0.0}))
-    at_chance = {point.told for point in model.points if point.is_at_chance}
+    at_chance = {point.description for point in model.points if point.is_at_chance}
     assert "blur of σ 2 px" in at_chance
-    assert not any(told.startswith("JPEG") for told in at_chance)
+    assert not any(description.startswith("JPEG") for description in at_chance)
     assert model.costliest.key == "blur"

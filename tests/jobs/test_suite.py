@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from fakeface_bench import __version__
-from fakeface_bench.config import FIGURES_VERSION, StudyConfig, SuiteConfig
+from fakeface_bench.config import METRICS_VERSION, StudyConfig, SuiteConfig
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.resolve import checked, named_weights, suite_studies
 from fakeface_bench.study.find_or_run import answered
@@ -55,9 +55,11 @@ def test_stages_add_up_to_the_wall_clock_of_the_process(command: Command, studie
     client = client_of(command)
     path = client.download_artifacts(run.info.run_id, "cost_ledger.json")
     ledger = Ledger.from_json(json.loads(Path(path).read_text()))
-    assert ledger.total_warm_seconds == pytest.approx(studied, rel=0.02)
+    # The ledger is closed before the run ends and the interpreter leaves: a moment that does not
+    # grow with the study, and is longer where another process works beside it.
+    assert 0 <= studied - ledger.total_warm_seconds < 1.5
     assert all(cost.spent_seconds >= 0 for cost in ledger.stages)
-    assert ledger.figures["energy_kwh"] > 0
+    assert ledger.other["energy_kwh"] > 0
     assert run.data.metrics["cost/total_warm_seconds"] == ledger.total_warm_seconds
 
 
@@ -190,7 +192,7 @@ def test_a_network_is_not_asked_what_it_has_no_use_for() -> None:
 def test_a_finished_study_answers_what_it_holds(changes: dict[str, object], answers: bool) -> None:
     params = StudyConfig().as_params() | {
         "version_fakeface_bench": __version__,
-        "version_figures": FIGURES_VERSION,
+        "version_figures": METRICS_VERSION,
     }
     balance = {key: changes[key] for key in ("balance",) if key in changes}
     params |= balance
@@ -208,7 +210,7 @@ def test_a_finished_study_answers_what_it_holds(changes: dict[str, object], answ
 def test_a_longer_search_is_enough_but_not_the_same() -> None:
     params = StudyConfig().as_params() | {
         "version_fakeface_bench": __version__,
-        "version_figures": FIGURES_VERSION,
+        "version_figures": METRICS_VERSION,
         "trials": 21,
     }
     shown = {key: str(value) for key, value in params.items()}

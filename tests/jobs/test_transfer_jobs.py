@@ -112,9 +112,9 @@ def test_what_the_model_saw_and_copies_of_it_are_left_out_and_told(evaluated) ->
     assert mixed.images == 28
     assert not any(path.startswith(("real/same_", "real/again_")) for path in mixed.scored.paths)
     assert second.overlap == Overlap()
-    told = [line for line in progress.warnings if line.startswith("left out 8 of 36 images")]
-    assert len(told) == 1
-    assert "saw 4 of them and copies of 4" in told[0]
+    description = [line for line in progress.warnings if line.startswith("left out 8 of 36 images")]
+    assert len(description) == 1
+    assert "saw 4 of them and copies of 4" in description[0]
 
 
 def test_its_own_test_split_is_recognised_and_scored_as_its_study_did(evaluated, studies) -> None:
@@ -124,8 +124,8 @@ def test_its_own_test_split_is_recognised_and_scored_as_its_study_did(evaluated,
     assert own.chosen == "its official test split"
     np.testing.assert_allclose(own.scored.y_score, record.test.y_score, atol=2e-6)
     for key, value in record.test.metrics.items():
-        assert own.figures[key].value == pytest.approx(value, abs=1e-5)
-    assert own.figures["accuracy"].low < own.figures["accuracy"].value
+        assert own.estimates[key].value == pytest.approx(value, abs=1e-5)
+    assert own.estimates["accuracy"].low < own.estimates["accuracy"].value
 
 
 def test_an_evaluation_is_a_run_with_figures_pages_and_every_score(
@@ -140,7 +140,7 @@ def test_an_evaluation_is_a_run_with_figures_pages_and_every_score(
     assert [("mixed" in line, "second" in line) for line in lines] == [(True, False), (False, True)]
     metrics = run.data.metrics
     assert metrics["evaluate/mixed/left_out"] == 8
-    second = outcome.scores[1].figures["roc_auc"]
+    second = outcome.scores[1].estimates["roc_auc"]
     assert metrics["evaluate/second/roc_auc"] == pytest.approx(second.value)
     assert metrics["evaluate/second/roc_auc_low"] == pytest.approx(second.low)
     assert len(run.inputs.dataset_inputs) == 3
@@ -187,7 +187,7 @@ def test_every_picture_passes_the_backbone_once_whatever_it_stands_in(
     place: Workplace, filled, studies
 ) -> None:
     """Two training sets, their mixture, a third test set, a mixed one."""
-    by_studies = [outcome.ledger.figures["extracted_images"] for outcome in studies.values()]
+    by_studies = [outcome.ledger.other["extracted_images"] for outcome in studies.values()]
     assert by_studies == [TINY_IMAGES, OTHERS, 0]
     extracted = [total for title, total in filled[1].stages if title.startswith("extracting")]
     third = next(cell for cell in filled[0].record.cells if cell.data == "third")
@@ -207,7 +207,7 @@ def test_the_diagonal_is_what_the_studies_found(filled, studies) -> None:
         assert own is not None
         assert own.is_own
         found = studies[name].record.test.metrics["roc_auc"]
-        assert own.figures["roc_auc"].value == pytest.approx(found, abs=1e-6)
+        assert own.estimates["roc_auc"].value == pytest.approx(found, abs=1e-6)
     owned = [(cell.model.data, cell.data) for cell in record.cells if cell.is_own]
     assert owned == [("first", "first"), ("second", "second")]
     parts = [(cell.model.data, cell.data) for cell in record.cells if cell.is_part]
@@ -226,7 +226,7 @@ def test_a_mixture_is_compared_with_each_of_its_parts_on_the_same_images(filled)
         assert mixed is not None
         assert single is not None
         assert effect.images == mixed.images == single.images
-        gain = mixed.figures["roc_auc"].value - single.figures["roc_auc"].value
+        gain = mixed.estimates["roc_auc"].value - single.estimates["roc_auc"].value
         assert effect.roc_auc.value == pytest.approx(gain)
         assert effect.roc_auc.low <= gain <= effect.roc_auc.high
 
@@ -293,7 +293,7 @@ def test_a_matrix_is_a_run_with_figures_and_a_page(place: Workplace, filled) -> 
     cell = outcome.record.cell("mobilenetv3_small", "first+second", "third")
     assert cell is not None
     found = metrics["generalise/mobilenetv3_small/first_second/third/roc_auc"]
-    assert found == pytest.approx(cell.figures["roc_auc"].value)
+    assert found == pytest.approx(cell.estimates["roc_auc"].value)
     names = {file.path for file in place.client.list_artifacts(outcome.run_id)}
     assert {"report.html", "heat_map.png", "matrix.csv", "mixtures.csv"} <= names
     assert run.data.params["train"].endswith("second")

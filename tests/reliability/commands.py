@@ -128,13 +128,13 @@ class Launcher:
             if line.startswith("READY"):
                 self._ready.put(True)
             elif line.startswith("{"):
-                told = json.loads(line)
-                running = self._commands[told["name"]]
-                if "pid" in told:
-                    running.pid = told["pid"]
+                description = json.loads(line)
+                running = self._commands[description["name"]]
+                if "pid" in description:
+                    running.pid = description["pid"]
                     running.began.set()
                 else:
-                    running.code = told["code"]
+                    running.code = description["code"]
                     running.ended.set()
 
 
@@ -208,15 +208,15 @@ class Place:
         return sorted(paths)
 
 
-def figures_of(run: Run, prefixes: Sequence[str] = ("test/", "val/", "train/")) -> dict[str, float]:
+def metrics_of(run: Run, prefixes: Sequence[str] = ("test/", "val/", "train/")) -> dict[str, float]:
     return {k: v for k, v in run.data.metrics.items() if k.startswith(tuple(prefixes))}
 
 
 def assert_same_study(found: Place, expected: Place, trials: int) -> None:
     """A study that was disturbed ended as the other did: one parent, its trials, no leftovers."""
     assert found.parent().info.status == "FINISHED"
-    assert len(figures_of(expected.parent())) > 20
-    assert figures_of(found.parent()) == figures_of(expected.parent())
+    assert len(metrics_of(expected.parent())) > 20
+    assert metrics_of(found.parent()) == metrics_of(expected.parent())
     pd.testing.assert_frame_equal(found.predictions(), expected.predictions(), check_exact=True)
     assert found.artifacts() == expected.artifacts()
     mine, others = found.finished_trials(), expected.finished_trials()

@@ -33,11 +33,11 @@ def _announced(self: ConsoleProgress, title: str, total: int, unit: str) -> Iter
     self.say(f"BEGINS {title}")
     with _STAGE(self, title, total, unit) as advance:
 
-        def told(units: int) -> None:
+        def description(units: int) -> None:
             advance(units)
             self.say(f"ADVANCES {title}")
 
-        yield told
+        yield description
 
 
 def _run(command: dict[str, Any]) -> None:

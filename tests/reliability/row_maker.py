@@ -58,8 +58,8 @@ def ask(folder: Path, together: Any, answers: Any, start: int = 0) -> None:
 def make_slowly(folder: Path, written: Any) -> None:
     """Tell of each row before it is written, in a process that is to be killed."""
 
-    def told(rows: Rows) -> None:
+    def description(rows: Rows) -> None:
         written.put(int(rows[0]))
         time.sleep(0.1)
 
-    cached_rows(folder, told)
+    cached_rows(folder, description)

@@ -161,13 +161,13 @@ def test_what_mlflow_run_has_logged_can_be_deleted_for_good(tmp_path: Path) -> N
     run = only_run(store)
     assert run.data.tags["fakeface.failure"].startswith("storage holds a password, and")
     assert SECRET not in str(run.data.tags)
-    told = re.search(
+    description = re.search(
         r"Error: storage holds .* 'mlflow run' has logged it already: '(mlflow runs delete .*)', "
         r"then '(mlflow gc .*)', deletes it for good\.\n",
         project.stderr,
     )
-    assert told, project.stderr
-    for command in told.groups():
+    assert description, project.stderr
+    for command in description.groups():
         done = run_mlflow(store, tmp_path, *command.split()[1:])
         assert done.returncode == 0, done.stderr
     assert left_behind(tmp_path) == []

@@ -115,8 +115,8 @@ def test_what_will_not_fit_is_told_before_any_image_passes_the_network(
     monkeypatch.setenv("FAKEFACE_CACHE", str(tmp_path / "elsewhere"))
     features_of(source, index, progress)
     arrays = sizes(source.folder(list(index.split("train")["digest"])))
-    told = int(str(raised.value).split()[4].replace(",", ""))
-    assert arrays < told < arrays + 80_000, "the arrays, and small files beside them"
+    description = int(str(raised.value).split()[4].replace(",", ""))
+    assert arrays < description < arrays + 80_000, "the arrays, and small files beside them"
 
 
 def test_extraction_goes_on_at_the_shard_where_the_disk_was_full(
@@ -187,8 +187,10 @@ def fill_within_room(disk: Path) -> None:
 
 def test_room_is_checked_first_and_a_disk_that_fills_up_is_told_alike(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 2**20) as disk:
-        told = rf"2,000,000 bytes are still to be written in {disk}/new, and [\d,]+ are free there"
-        with pytest.raises(DiskError, match=told):
+        description = (
+            rf"2,000,000 bytes are still to be written in {disk}/new, and [\d,]+ are free there"
+        )
+        with pytest.raises(DiskError, match=description):
             check_room(disk / "new", 2_000_000)
         check_room(disk / "new", 1_000_000)
         with pytest.raises(DiskError, match=r"5,000 bytes .* and 0 are free"):

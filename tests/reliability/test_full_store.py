@@ -73,7 +73,7 @@ def place_on(disks: Mapping[str, Path], folder: Path, cache: Path | None = None)
     return place
 
 
-def told(running: Running) -> str:
+def description(running: Running) -> str:
     """Return the one line with which a command ended."""
     assert running.finish() == 1, running.printed
     assert "Traceback" not in running.printed
@@ -114,7 +114,7 @@ def meet_full_disk(running: Running, part: str, moment: str, disk: Path) -> None
     """Fill a disk when a study has come so far; make room again when it has told so."""
     running.wait_for(moment)
     fill(disk)
-    assert_told(told(running), part, disk)
+    assert_told(description(running), part, disk)
     free(disk)
 
 
@@ -132,7 +132,7 @@ def test_a_study_ends_with_one_line_where_a_disk_is_full(
     with disks(tmp_path / "disks") as on:
         fill(on[part])
         running = launcher.start(place_on(on, tmp_path / "place"), *study)
-        assert_told(told(running), part, on[part])
+        assert_told(description(running), part, on[part])
         assert "extracting" not in running.printed, "nothing long was done"
         free(on[part])
         assert list(on[part].glob("*.db")) == []
@@ -356,8 +356,10 @@ def test_a_machine_that_is_no_longer_watched_is_told_of(
 ) -> None:
     with watched_run(store_disk) as run:
         free(store_disk)
-    (told,) = caplog.messages
-    assert told.startswith("The machine was watched no longer: no room for MLflow's database")
+    (description,) = caplog.messages
+    assert description.startswith(
+        "The machine was watched no longer: no room for MLflow's database"
+    )
     assert mlflow.get_run(run.run_id).info.status == "FINISHED"
 
 
@@ -374,8 +376,8 @@ def test_no_artifact_is_there_by_half(tmp_path: Path, local_store: Callable[[Pat
         leave(disk, 220_000)
         outbox = Outbox(run.info.run_id)
         copies = Path(run.info.artifact_uri)
-        told = f"MLflow's files in {copies}.*: 400,008 bytes are still to be written there"
-        with pytest.raises(DiskError, match=told):
+        description = f"MLflow's files in {copies}.*: 400,008 bytes are still to be written there"
+        with pytest.raises(DiskError, match=description):
             outbox.send(Artifacts(run.info.run_id), results)
         there = {file.relative_to(copies) for file in copies.rglob("*.bin")}
         assert 0 < len(there) < 8

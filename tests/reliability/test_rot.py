@@ -77,19 +77,19 @@ def test_a_broken_folder_is_told_and_made_anew(
     tmp_path: Path, damage: Callable[[Path], None], fault: str
 ) -> None:
     folder = tmp_path / "key"
-    told: list[str] = []
-    cached_rows(folder, tell=told.append)
-    assert cached_rows(folder, tell=told.append).made_now is False
+    description: list[str] = []
+    cached_rows(folder, tell=description.append)
+    assert cached_rows(folder, tell=description.append).made_now is False
     damage(folder)
     assert kept_facts(folder) == {}
-    again = cached_rows(folder, tell=told.append)
+    again = cached_rows(folder, tell=description.append)
     assert again.made_now
     assert again.facts["made"] == list(range(COUNT))
     assert_whole(again)
-    assert len(told) == 1
-    assert told[0].startswith(f"the cache folder {folder} is broken and made anew: ")
-    assert fault in told[0]
-    assert cached_rows(folder, tell=told.append).made_now is False
+    assert len(description) == 1
+    assert description[0].startswith(f"the cache folder {folder} is broken and made anew: ")
+    assert fault in description[0]
+    assert cached_rows(folder, tell=description.append).made_now is False
 
 
 def interrupted(folder: Path) -> Path:

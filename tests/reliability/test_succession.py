@@ -117,9 +117,11 @@ def test_what_is_kept_of_a_deleted_run_stays_and_is_told(
     spool.keep(as_json(Batch(run, tags={"a": "b"})), None)
     spool.release()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", client.tracking_uri)
-    told = send_spool(spool)
-    assert told.startswith("it was deleted from MLflow, as runs are whose request another run")
-    assert f"delete {spool.folder}, or let 'mlflow runs restore --run-id {run}'" in told
+    description = send_spool(spool)
+    assert description.startswith(
+        "it was deleted from MLflow, as runs are whose request another run"
+    )
+    assert f"delete {spool.folder}, or let 'mlflow runs restore --run-id {run}'" in description
     assert len(spool) == 1
     client.restore_run(run)
     assert send_spool(spool) == ""

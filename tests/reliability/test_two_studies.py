@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.reliability.commands import Launcher, Place, figures_of
+from tests.reliability.commands import Launcher, Place, metrics_of
 from tests.reliability.conftest import TRIALS, Count
 
 OTHER = ("--seed", "1")
@@ -21,7 +21,7 @@ def left_by(place: Place, seed: int) -> dict[str, Any]:
     useful.sort(key=lambda run: int(run.data.tags["fakeface.trial"]))
     predictions = place.client.download_artifacts(run_id, "test/predictions.parquet")
     return {
-        "figures": figures_of(parent),
+        "figures": metrics_of(parent),
         "options": [run.data.params for run in useful],
         "objectives": [run.data.metrics.get("objective") for run in useful],
         "predictions": Path(predictions).read_bytes(),

@@ -66,9 +66,9 @@ def model(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a model of ours, to be planted in."""
     folder = tmp_path / "model"
     shutil.copytree(logged_model(tmp_path_factory).folder, folder)
-    told = yaml.safe_load((folder / "MLmodel").read_text())
-    told["metadata"] |= {"label": "mobilenetv3_small", "dataset": "faces", "kinds": {}}
-    (folder / "MLmodel").write_text(yaml.safe_dump(told))
+    description = yaml.safe_load((folder / "MLmodel").read_text())
+    description["metadata"] |= {"label": "mobilenetv3_small", "dataset": "faces", "kinds": {}}
+    (folder / "MLmodel").write_text(yaml.safe_dump(description))
     return folder
 
 
@@ -82,9 +82,9 @@ def planted(model: Path, pwned: Path) -> Path:
 
 
 def told_in_mlmodel(model: Path, **changes: str) -> None:
-    told = yaml.safe_load((model / "MLmodel").read_text())
-    told["flavors"]["python_function"] |= changes
-    (model / "MLmodel").write_text(yaml.safe_dump(told))
+    description = yaml.safe_load((model / "MLmodel").read_text())
+    description["flavors"]["python_function"] |= changes
+    (model / "MLmodel").write_text(yaml.safe_dump(description))
 
 
 def torch_file(content: bytes) -> bytes:
@@ -285,10 +285,10 @@ def test_whole_models_are_no_weights(tmp_path: Path, pwned: Path) -> None:
 
 
 def assert_no_weights(file: Path, says: str, pwned: Path) -> None:
-    with pytest.raises(UsageError, match=says) as told:
+    with pytest.raises(UsageError, match=says) as caught:
         check_weights_spec(str(file), SMALL)
-    assert "\n" not in str(told.value)
-    assert "model.save_weights('NAME.weights.h5')" in str(told.value)
+    assert "\n" not in str(caught.value)
+    assert "model.save_weights('NAME.weights.h5')" in str(caught.value)
     assert not pwned.exists()
 
 

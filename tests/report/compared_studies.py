@@ -106,7 +106,7 @@ def five(folder: Path) -> list[ComparedStudy]:
     tuned = {"fine_tune": "last_2_blocks", "trained": "last 2 blocks", "epochs": epochs(9, head=3)}
     return [
         made("small", 0.8, ledger(200.0, 60.0, targets={"0.75": 90.0}), **ran),
-        made("large", 1.2, ledger(500.0, figures=figures), count=3),
+        made("large", 1.2, ledger(500.0, other=figures), count=3),
         made("middle", 1.2, ledger(1500.0, dollars_per_hour=2.0)),
         made("middle", 1.8, ledger(7000.0), **tuned),
         made("unfit", 0.1, ledger(4000.0), weights="random", warning="They are RANDOM."),

@@ -364,15 +364,15 @@ def test_opposite_labels_are_told_apart_by_kind() -> None:
 def test_manipulations_that_leave_are_not_said_to_be_used() -> None:
     pairs: tuple[Pair, ...] = ((0, 8, "similar", 9), (1, 9, "mirrored", 9), (2, 28, "similar", 9))
     audit = an_audit(pairs=pairs, files=changed(left_out={2: COPY}))
-    (told,) = [line for line in said(audit, "Duplicates") if "opposite labels" in line]
-    assert told.startswith("3 pairs look alike but carry opposite labels: taken for a manip")
-    assert "Both are used of 2 such pairs, in one split." in told
+    (description,) = [line for line in said(audit, "Duplicates") if "opposite labels" in line]
+    assert description.startswith("3 pairs look alike but carry opposite labels: taken for a manip")
+    assert "Both are used of 2 such pairs, in one split." in description
     assert audit_metrics(audit)["data/manipulated_pairs"] == 3
     assert audit_metrics(audit)["data/conflicting_images"] == 0
 
 
 @pytest.mark.parametrize(
-    ("donors", "told"),
+    ("donors", "description"),
     [
         (
             {"valid": "train"},
@@ -387,9 +387,9 @@ def test_manipulations_that_leave_are_not_said_to_be_used() -> None:
         ),
     ],
 )
-def test_splits_that_were_drawn_are_told(donors: dict[str, str], told: list[str]) -> None:
+def test_splits_that_were_drawn_are_told(donors: dict[str, str], description: list[str]) -> None:
     audit = an_audit(drawn={"faces": donors})
-    assert [line for line in said(audit, "Images") if "drawn" in line] == told
+    assert [line for line in said(audit, "Images") if "drawn" in line] == description
     (missing,) = donors
     whose = f"the split is the dataset's own, save {missing}, made by the project."
     assert whose in audit_markdown(audit)

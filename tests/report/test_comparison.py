@@ -15,7 +15,7 @@ from fakeface_bench.analysis.comparison import (
     on_front,
     unique_labels,
 )
-from fakeface_bench.config import TOLD_OPTIONS, StudyConfig, option_told
+from fakeface_bench.config import NAMED_OPTIONS, StudyConfig, format_option
 from fakeface_bench.evaluation.bootstrap import roc_auc_estimate, wilson
 from fakeface_bench.records.study import ComparedStudy, LeftOut
 from fakeface_bench.report.comparison_plots import mark, time_axis
@@ -23,9 +23,9 @@ from fakeface_bench.report.comparison_tables import (
     costs as costs_table,
 )
 from fakeface_bench.report.comparison_tables import (
+    format_unmeasured,
     leaderboard,
     quality,
-    unmeasured_told,
 )
 from fakeface_bench.report.comparison_text import comparison_markdown, verdict_of
 from fakeface_bench.report.format import duration, p_value, points
@@ -61,9 +61,9 @@ def paragraph(*studies: ComparedStudy) -> str:
 
 def test_the_front_is_the_known_one() -> None:
     found = compare_studies([WASTE, SMALL, LARGE, MIDDLE])
-    assert [s.label for s in found.standings] == ["large", "middle", "waste", "small"]
-    assert [s.on_front for s in found.standings] == [True, True, False, True]
-    assert [(s.lower.label, s.upper.label) for s in found.steps] == [
+    assert [s.label for s in found.entries] == ["large", "middle", "waste", "small"]
+    assert [s.on_front for s in found.entries] == [True, True, False, True]
+    assert [(s.lower.label, s.upper.label) for s in found.along_front] == [
         ("small", "middle"),
         ("middle", "large"),
     ]
@@ -87,8 +87,8 @@ def test_a_dominated_point_is_not_on_the_front(
 
 
 def test_the_steps_have_the_known_p_values(three: Comparison) -> None:
-    up, on = three.steps
-    across, same = three.rivals
+    up, on = three.along_front
+    across, same = three.to_best
     assert (up.test.only_first, up.test.only_second) == (0, 30)
     assert (on.test.only_first, on.test.only_second) == (2, 4)
     p_values = [binomtest(k, n, 0.5).pvalue for k, n in ((0, 30), (2, 6), (0, 32))]
@@ -107,19 +107,19 @@ def test_both_tables_are_one_family_of_tests() -> None:
     studies = [planted(f"s{n}", range(k), 10.0 * n) for n, k in ((1, 30), (2, 28), (3, 8))]
     found = compare_studies([*studies, planted("best", range(0), 99.0)])
     of_pair: dict[tuple[str, str], set[float]] = {}
-    for step in (*found.steps, *found.rivals):
-        of_pair.setdefault((step.lower.label, step.upper.label), set()).add(step.adjusted_p)
+    for pair in (*found.along_front, *found.to_best):
+        of_pair.setdefault((pair.lower.label, pair.upper.label), set()).add(pair.adjusted_p)
     assert all(len(values) == 1 for values in of_pair.values())
-    assert {step.tests for step in (*found.steps, *found.rivals)} == {5} == {len(of_pair)}
-    last = found.steps[-1]
+    assert {pair.tests for pair in (*found.along_front, *found.to_best)} == {5} == {len(of_pair)}
+    last = found.along_front[-1]
     assert last.test.p == pytest.approx(2 / 2**8)
     assert last.adjusted_p == pytest.approx(2 * last.test.p)
 
 
 def test_standings_hold_accuracy_and_f1(three: Comparison) -> None:
-    assert [s.accuracy.value for s in three.standings] == [0.96, 0.95, 0.8]
-    assert three.standings[2].figures["f1_fake"].value == pytest.approx(0.8)
-    assert three.standings[0].accuracy.std is None
+    assert [s.accuracy.value for s in three.entries] == [0.96, 0.95, 0.8]
+    assert three.entries[2].estimates["f1_fake"].value == pytest.approx(0.8)
+    assert three.entries[0].accuracy.std is None
 
 
 def test_agreement_is_counted_by_hand(three: Comparison) -> None:
@@ -133,7 +133,7 @@ def test_agreement_is_counted_by_hand(three: Comparison) -> None:
 
 def test_the_order_given_is_of_no_effect(three: Comparison) -> None:
     other = compare_studies([LARGE, SMALL, MIDDLE])
-    assert [s.figures for s in other.standings] == [s.figures for s in three.standings]
+    assert [s.estimates for s in other.entries] == [s.estimates for s in three.entries]
     assert comparison_markdown(other) == comparison_markdown(three)
 
 
@@ -182,9 +182,9 @@ def test_intervals_of_one_seed_are_those_of_its_own_table(wrong: range) -> None:
 def asked(study: ComparedStudy, **options: object) -> ComparedStudy:
     """A study as it was asked; of what is not named, as usual."""
     given = StudyConfig().as_params() | {"weights": study.identity.weights} | options
-    told = {key: option_told(key, given[key]) for key in TOLD_OPTIONS}
+    description = {key: format_option(key, given[key]) for key in NAMED_OPTIONS}
     size = str(given["image_size"] or 224)
-    return replace(study, settings=told | {"image_size_px": size})
+    return replace(study, settings=description | {"image_size_px": size})
 
 
 def test_names_hold_whatever_differs_among_the_compared() -> None:
@@ -291,7 +291,7 @@ def test_one_study_has_nothing_to_be_compared_with() -> None:
         "There is one study and nothing to compare it with: middle is right on 95.0 % of n = 200 "
         "test images (95 % 91.0 to 97.3) and cost 10 minutes from a cold start."
     )
-    assert found.steps == found.rivals == ()
+    assert found.along_front == found.to_best == ()
 
 
 def test_missing_evidence_is_no_tie() -> None:
@@ -327,7 +327,7 @@ def test_the_same_rightness_leaves_room_for_a_difference() -> None:
     assert "the best, middle" not in verdict_of(found).paragraph
     seeds = [calls(LABELS, range(10, 20)), calls(LABELS, range(0))]
     found = compare_studies([MIDDLE, study("twin", seeds, 6000.0)])
-    high = found.rivals[0].accuracy.high
+    high = found.to_best[0].accuracy.high
     assert high > 0.03
     assert (
         "right on exactly the same images; with n = 200 test images, a true difference of up to "
@@ -339,8 +339,8 @@ def test_the_same_rightness_is_never_told_to_be_certain() -> None:
     """Resamples leave less than a point; 200 images without one difference leave 1.5."""
     scores = [calls(LABELS, range(10, end)) for end in (20, 20, 20, 20, 20, 19)]
     found = compare_studies([MIDDLE, study("twin", scores, 6000.0)])
-    step = found.rivals[0]
-    assert step.accuracy.high < step.could_be_ahead == 1 - 0.05 ** (1 / IMAGES)
+    pair = found.to_best[0]
+    assert pair.accuracy.high < pair.could_be_ahead == 1 - 0.05 ** (1 / IMAGES)
     assert "(it could be ahead by up to 1.5 points)" in verdict_of(found).headline
 
 
@@ -371,8 +371,8 @@ def test_seeds_are_told_with_the_kept_model() -> None:
 def test_an_interval_apart_from_0_that_no_test_confirms_is_said_to_be_so() -> None:
     """Six of six images: raw p = 0.031, and 0.094 among three tests."""
     best = planted("best", range(6), 900.0)
-    rivals = [planted("one", range(12), 100.0), planted("two", range(11), 200.0)]
-    text = paragraph(best, *rivals)
+    to_best = [planted("one", range(12), 100.0), planted("two", range(11), 200.0)]
+    text = paragraph(best, *to_best)
     assert "one is the cheapest" in text
     assert "p = 0.031, p = 0.094 adjusted for 3 tests" in text
     assert "the interval leaves 0 out, and the test once adjusted does not confirm it." in text
@@ -384,10 +384,10 @@ def test_a_kept_model_that_is_luckier_than_its_seeds_shows_nothing() -> None:
     rival = planted("rival", range(27), 100.0)
     found = compare_studies([lucky, rival])
     assert found.best.label == "lucky"
-    step = found.rivals[0]
-    assert step.adjusted_p < 0.001
-    assert step.accuracy.low < 0
-    assert step.verdict == "not shown"
+    pair = found.to_best[0]
+    assert pair.adjusted_p < 0.001
+    assert pair.accuracy.low < 0
+    assert pair.verdict == "not shown"
     assert found.recommended.label == "rival"
     text = verdict_of(found).paragraph
     assert "the two are a tie" in text
@@ -401,19 +401,19 @@ def test_means_over_seeds_that_are_equal_rank_by_cost(seeds: int) -> None:
         dear = study("dear", [calls(LABELS, range(wrong))] * seeds, 90.0)
         found = compare_studies([dear, cheap])
         assert found.best.label == "cheap"
-        assert [standing.on_front for standing in found.standings] == [True, False]
+        assert [entry.on_front for entry in found.entries] == [True, False]
 
 
 def test_seeds_that_agree_still_show_a_difference() -> None:
     sure = study("sure", [calls(LABELS, range(2)), calls(LABELS, range(4))], 900.0)
-    assert compare_studies([sure, SMALL]).rivals[0].is_shown
+    assert compare_studies([sure, SMALL]).to_best[0].is_shown
 
 
 def test_a_worse_mean_with_a_better_kept_model_is_not_shown_to_be_worse() -> None:
     lucky = study("lucky", [calls(LABELS, range(0)), calls(LABELS, range(80))], 10.0)
     found = compare_studies([lucky, MIDDLE])
     assert found.best.label == "middle"
-    assert found.rivals[0].adjusted_p < 0.05
+    assert found.to_best[0].adjusted_p < 0.05
     assert found.recommended.label == "lucky"
     assert "kept model alone is shown" not in verdict_of(found).paragraph
 
@@ -506,7 +506,7 @@ def test_what_was_never_reached_or_measured_is_shown_as_such() -> None:
         100.0,
         amortised=40.0,
         targets={"0.75": 12.0},
-        figures={"parameters": 1.5e6},
+        other={"parameters": 1.5e6},
         unmeasured={"energy_kwh": "no counter."},
     )
     found = compare_studies([planted("one", range(9), costs), MIDDLE])
@@ -514,7 +514,7 @@ def test_what_was_never_reached_or_measured_is_shown_as_such() -> None:
     row = dict(zip(table.header, table.rows[0], strict=True))
     assert (row["to 0.75"], row["to 0.8"], row["parameters"]) == ("12 s", "∞", "1,500,000")
     assert row["peak memory, this run, GB"] == "–"
-    assert unmeasured_told(found) == ["energy, this run, kWh: no counter (one)."]
+    assert format_unmeasured(found) == ["energy, this run, kWh: no counter (one)."]
     assert leaderboard(found).rows[0][3:] == ("1.67 min", "1 min")
 
 

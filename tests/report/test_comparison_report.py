@@ -95,7 +95,7 @@ def test_the_same_comparison_gives_the_same_bytes(
 
 def test_the_leaderboard_holds_everything_in_full(compared: Comparison, written: Path) -> None:
     table = pd.read_csv(written / "leaderboard.csv").set_index("label")
-    assert table.index.tolist() == [standing.label for standing in compared.standings]
+    assert table.index.tolist() == [entry.label for entry in compared.entries]
     small, large, middle = (table.loc[name] for name in ("small", "large", "middle"))
     assert (small["total_cold_seconds"], small["total_warm_seconds"]) == (200.0, 140.0)
     assert small["to_roc_auc_0.75_seconds"] == 90.0
@@ -108,7 +108,7 @@ def test_the_leaderboard_holds_everything_in_full(compared: Comparison, written:
     for key in ("accuracy", "f1_real", "f1_fake", "roc_auc"):
         assert (table[f"{key}_low_95"] <= table[key]).all()
         assert (table[key] <= table[f"{key}_high_95"]).all()
-    assert table["on_front"].tolist() == [standing.on_front for standing in compared.standings]
+    assert table["on_front"].tolist() == [entry.on_front for entry in compared.entries]
     assert (small["machine"], small["trials"]) == ("a server, 8 threads", 12)
     assert table.loc["unfit", ["machine", "trials"]].isna().all()
     assert "energy_kwh" in table
@@ -117,12 +117,12 @@ def test_the_leaderboard_holds_everything_in_full(compared: Comparison, written:
 
 
 def test_the_other_tables_follow_the_comparison(compared: Comparison, written: Path) -> None:
-    steps = pd.read_csv(written / "steps.csv")
-    counts = steps["family"].value_counts()
-    assert counts["front"] == len(compared.steps)
-    assert counts["cheaper than best"] == len(compared.rivals)
-    assert steps["tests"].nunique() == 1
-    assert steps["mcnemar_p"].tolist()[0] == pytest.approx(compared.steps[0].test.p)
+    along_front = pd.read_csv(written / "steps.csv")
+    counts = along_front["family"].value_counts()
+    assert counts["front"] == len(compared.along_front)
+    assert counts["cheaper than best"] == len(compared.to_best)
+    assert along_front["tests"].nunique() == 1
+    assert along_front["mcnemar_p"].tolist()[0] == pytest.approx(compared.along_front[0].test.p)
     agreement = pd.read_csv(written / "agreement.csv")
     assert len(agreement) == 10
     apart = agreement["only_first_right"] + agreement["only_second_right"]

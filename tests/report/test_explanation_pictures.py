@@ -58,9 +58,9 @@ def test_the_json_tells_examples_and_profiles(record: StudyRecord, tmp_path: Pat
     content = json.loads((tmp_path / "explain/explanation.json").read_text(encoding="utf-8"))
     assert content["head_dependence"] == 0.21
     assert "HiResCAM" in content["method"]
-    told = [example for kind in EXAMPLE_KINDS for example in content["examples"][kind]]
+    description = [example for kind in EXAMPLE_KINDS for example in content["examples"][kind]]
     positions = [p for kind in EXAMPLE_KINDS for p in explanation.examples[kind]]
-    for example, position in zip(told, positions, strict=True):
+    for example, position in zip(description, positions, strict=True):
         assert example == {
             "source": "140k_subset",
             "path": record.test.paths[position],
@@ -68,7 +68,7 @@ def test_the_json_tells_examples_and_profiles(record: StudyRecord, tmp_path: Pat
             "score": record.test.y_score[position],
             "readable": position in explanation.images,
         }
-    assert not all(example["readable"] for example in told)
+    assert not all(example["readable"] for example in description)
     real = content["spectra"]["real"]
     assert (real["images"], real["cycles_per_pixel"][-1]) == (30, 0.5)
     assert real["log10_power"] == pytest.approx(list(spectrum(0).profile), abs=1e-5)

@@ -45,7 +45,7 @@ HOME = cell(model(), "140k", 3.0)
 def with_auc(value: float, low: float, high: float, **given: object) -> SetScores:
     """Make a transfer to ciplab of a given ROC AUC."""
     made = cell(model(), "ciplab", **given)  # type: ignore[arg-type]
-    return replace(made, figures={**made.figures, "roc_auc": Estimate(value, low, high)})
+    return replace(made, estimates={**made.estimates, "roc_auc": Estimate(value, low, high)})
 
 
 # Sentences
@@ -92,13 +92,13 @@ def test_a_kind_is_told_where_it_is_known(trained: str, tested: str, says: str |
 
 
 def test_a_drop_is_told_with_both_figures_and_never_called_equal() -> None:
-    home = HOME.figures["roc_auc"]
+    home = HOME.estimates["roc_auc"]
     there = f"{home.value:.3f} ({home.low:.3f} to {home.high:.3f}) on its own test split"
     assert f"down from {there}" in cell_sentence(with_auc(0.7, 0.6, 0.8), HOME)
     assert f"not shown to differ from {there}" in cell_sentence(with_auc(0.985, 0.96, 1.0), HOME)
-    poor = replace(HOME, figures={**HOME.figures, "roc_auc": Estimate(0.6, 0.55, 0.65)})
+    poor = replace(HOME, estimates={**HOME.estimates, "roc_auc": Estimate(0.6, 0.55, 0.65)})
     assert "up from 0.600" in cell_sentence(with_auc(0.9, 0.85, 0.95), poor)
-    blind = replace(HOME, figures={**HOME.figures, "roc_auc": Estimate(0.5, 0.45, 0.55)})
+    blind = replace(HOME, estimates={**HOME.estimates, "roc_auc": Estimate(0.5, 0.45, 0.55)})
     assert "not shown to be better than chance on its own" in cell_sentence(
         with_auc(0.9, 0.85, 0.95), blind
     )
@@ -155,9 +155,11 @@ def test_one_class_says_what_it_cannot_tell(only: int, says: str) -> None:
 
 def test_images_left_out_are_told() -> None:
     assert overlap_sentence(HOME) == ""
-    told = overlap_sentence(replace(HOME, overlap=Overlap(1, 0)))
-    assert told.startswith("1 image of 140k was left out for small trained on 140k: it had seen")
-    assert "(1 identical, 0 similar)" in told
+    description = overlap_sentence(replace(HOME, overlap=Overlap(1, 0)))
+    assert description.startswith(
+        "1 image of 140k was left out for small trained on 140k: it had seen"
+    )
+    assert "(1 identical, 0 similar)" in description
 
 
 @pytest.mark.parametrize(
@@ -190,15 +192,21 @@ def test_a_mixture_is_told_with_intervals_and_images() -> None:
 
 def test_the_worst_hold_out_is_named() -> None:
     record = replace(matrix(["ciplab"], ["ciplab"]), hold_outs=three_by_three().hold_outs)
-    (told,) = (line for line in generalisation_sentences(record) if "left out of training" in line)
-    assert told.startswith("Worst of 3: tier hard of ciplab (n = 80 real, 80 fake): ROC AUC 0.6")
-    assert ": lost 0." in told
+    (description,) = (
+        line for line in generalisation_sentences(record) if "left out of training" in line
+    )
+    assert description.startswith(
+        "Worst of 3: tier hard of ciplab (n = 80 real, 80 fake): ROC AUC 0.6"
+    )
+    assert ": lost 0." in description
     other = hold_out("hard", 0.4)
     strangers = replace(other.seen, digests=("a",) * other.seen.images)
     record = replace(record, hold_outs=(replace(other, seen=strangers),))
-    (told,) = (line for line in generalisation_sentences(record) if "left out of training" in line)
-    assert told.startswith("tier hard")
-    assert told.endswith("when it was in it.")
+    (description,) = (
+        line for line in generalisation_sentences(record) if "left out of training" in line
+    )
+    assert description.startswith("tier hard")
+    assert description.endswith("when it was in it.")
 
 
 def test_the_verdict_follows_from_the_transfers() -> None:

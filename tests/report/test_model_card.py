@@ -136,11 +136,11 @@ def test_the_card_says_how_to_make_it_again(card: str) -> None:
 
 def test_what_was_found_elsewhere_takes_the_place_of_not_knowing(card: str) -> None:
     assert with_elsewhere(card, []) == card
-    told = with_elsewhere(card, ["On *b* it finds 2 % of the fakes."])
-    failures = section(told, "Known failures")
+    description = with_elsewhere(card, ["On *b* it finds 2 % of the fakes."])
+    failures = section(description, "Known failures")
     assert "Not tested elsewhere" not in failures
     assert "- **Tested elsewhere:** On \\*b\\* it finds 2 % of the fakes." in failures
-    again = with_elsewhere(told + "\n## Registration\n\n- Passed.\n", ["On c.", "On d."])
+    again = with_elsewhere(description + "\n## Registration\n\n- Passed.\n", ["On c.", "On d."])
     failures = section(again, "Known failures")
     assert failures.count("Tested elsewhere") == 2
     assert "On \\*b\\*" not in failures

@@ -35,7 +35,7 @@ def folder(three: Robustness, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def told(record: Robustness) -> str:
+def description(record: Robustness) -> str:
     verdict = robustness_verdict(record)
     return " ".join([verdict.headline, *verdict.paragraphs, *verdict.others])
 
@@ -92,7 +92,7 @@ def test_pictures_depend_on_the_figures_alone(
 
 
 def test_the_costliest_corruption_is_named_with_its_worst_severity() -> None:
-    text = told(robustness(corrupted("model", strengths=UNHURT | {"noise": 0.6})))
+    text = description(robustness(corrupted("model", strengths=UNHURT | {"noise": 0.6})))
     assert re.search(r"What costs it most is noise: 0\.\d+ \(95 % .* of its 3 severities", text)
     assert "noise of σ 10/255 leaves" in text
 
@@ -103,17 +103,17 @@ def test_where_it_falls_to_chance_is_told_by_the_interval() -> None:
     assert verdict.weight == "care"
     assert (
         "It falls to chance (an interval down to 0.5) with resized to 50 % and back and resized to "
-        "25 % and back." in told(fallen)
+        "25 % and back." in description(fallen)
     )
     steady = robustness(corrupted("model", strengths=UNHURT))
     assert robustness_verdict(steady).weight == "note"
-    assert "Nowhere does an interval reach down to chance" in told(steady)
+    assert "Nowhere does an interval reach down to chance" in description(steady)
 
 
 def test_a_model_that_loses_nothing_is_not_said_to() -> None:
     scored = corrupted("model")
     same = np.repeat(scored.y_score[:, :1], 1 + len(CONDITIONS), axis=1)
-    text = told(robustness(replace(scored, y_score=same)))
+    text = description(robustness(replace(scored, y_score=same)))
     assert "No corruption is shown to cost it any" in text
     assert "No corruption lowers its accuracy." in text
 
@@ -121,8 +121,8 @@ def test_a_model_that_loses_nothing_is_not_said_to() -> None:
 def test_a_model_that_is_at_chance_untouched_has_curves_that_say_nothing() -> None:
     lost = robustness(corrupted("model", 0.0))
     assert robustness_verdict(lost).weight == "bad"
-    assert "not shown to beat chance on untouched pictures" in told(lost)
-    assert "its curves say nothing" in told(lost)
+    assert "not shown to beat chance on untouched pictures" in description(lost)
+    assert "its curves say nothing" in description(lost)
     both = robustness(corrupted("one", 0.0), corrupted("other", 0.0))
     assert robustness_verdict(both).headline.startswith("No model is shown to beat chance")
 
@@ -131,10 +131,10 @@ def test_a_threshold_that_does_not_hold_is_told_from_an_order_that_does_not() ->
     scored = corrupted("model", strengths=UNHURT)
     moved = scored.y_score.copy()
     moved[:, 4] = 0.5 + moved[:, 4] / 2  # JPEG at quality 30: all is called fake
-    text = told(robustness(replace(scored, y_score=moved)))
+    text = description(robustness(replace(scored, y_score=moved)))
     assert re.search(r"with JPEG at quality 30, where ROC AUC is 0\.9\d+: no better than", text)
     assert "The order holds, the threshold does not." in text
-    assert "threshold does not" not in told(robustness(scored))
+    assert "threshold does not" not in description(robustness(scored))
 
 
 def test_a_model_is_called_behind_only_where_that_is_shown(three: Robustness) -> None:

@@ -259,6 +259,8 @@ def test_learning_curves_show_where_the_layers_join_the_head(
 def test_what_was_trained_is_said_in_words(
     record: StudyRecord, ledger: Ledger, fine_tune: str, weights: str, words: str
 ) -> None:
-    told = replace(record, fine_tune=fine_tune, weights=replace(record.weights, label=weights))
-    assert told.trained == words
-    assert words in results_markdown(told, results_of(told), ledger)
+    description = replace(
+        record, fine_tune=fine_tune, weights=replace(record.weights, label=weights)
+    )
+    assert description.trained == words
+    assert words in results_markdown(description, results_of(description), ledger)

@@ -11,7 +11,7 @@ from fakeface_bench.evaluation.metrics import METRICS, part_metrics
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import RepeatRecord, ShortcutFloor, StudyRecord
 from fakeface_bench.report.results import (
-    few_images_told,
+    few_images_warning,
     parts_table,
     read_results,
     write_results_csv,
@@ -63,8 +63,8 @@ def test_the_table_says_n_and_at_which_threshold_its_calls_are(
     assert "Accuracy and F1 are at threshold 0.470, chosen on validation" in text
     assert "accuracy is at 0.5." in text
     assert "**60 test images are few (under 100): mind how wide the intervals are.**" in text
-    assert few_images_told(99)
-    assert not few_images_told(100)
+    assert few_images_warning(99)
+    assert not few_images_warning(100)
 
 
 def test_figures_come_back_from_their_table(record: StudyRecord, tmp_path: Path) -> None:

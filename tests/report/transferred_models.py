@@ -78,7 +78,7 @@ def cell(
         y_true, y_score = y_true[y_true == only], y_score[y_true == only]
     sources = given.pop("sources", (data,) * len(y_true))
     tiers = given.pop("tiers", ("",) * len(y_true))
-    figures = _cached(y_true.tobytes(), y_score.tobytes(), of.threshold)
+    estimates = _cached(y_true.tobytes(), y_score.tobytes(), of.threshold)
     paths = tuple(f"{n}.jpg" for n in range(len(y_true)))
     scored = ScoredSplit(y_true, y_score, paths, sources, tiers, of.threshold, {})
     is_own = data == of.data
@@ -91,7 +91,7 @@ def cell(
         "kinds": kinds_of(data),
         "digests": tuple(f"{data}-{n:04}" for n in range(len(y_true))),
         "scored": scored,
-        "figures": figures,
+        "estimates": estimates,
         "parts": part_estimates(y_true, y_score, of.threshold, sources, tiers),
         "floor": floor(),
     }

@@ -69,9 +69,9 @@ def small_network() -> keras.Model:
     head = HeadConfig()
     classifier = frozen.classifier(samples, head, 1)
     logits = classifier.get_layer("logits")
-    kernel, bias = logits.get_weights()
+    kernel, equalisation = logits.get_weights()
     rng = np.random.default_rng(0)
-    logits.set_weights([rng.normal(0, 2 / np.sqrt(len(kernel)), kernel.shape), bias])
+    logits.set_weights([rng.normal(0, 2 / np.sqrt(len(kernel)), kernel.shape), equalisation])
     return frozen.complete(classifier, head, Calibration())
 
 

@@ -160,9 +160,11 @@ def test_a_damaged_detector_is_told_in_a_line(
     (folder / file).unlink()
     if content is not None:
         (folder / file).write_text(content)
-    with pytest.raises(ModelError, match=f"the model is damaged: {file} cannot be read: ") as told:
+    with pytest.raises(
+        ModelError, match=f"the model is damaged: {file} cannot be read: "
+    ) as caught:
         FaceClassifier.load(folder, "")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("content", ["hello", "", "[1, 2]", "a: [b"])
@@ -182,12 +184,12 @@ def test_a_malformed_address_is_told(address: str) -> None:
 
 
 def test_the_model_says_what_it_takes_and_gives(logged: LoggedModel) -> None:
-    told = yaml.safe_load((logged.folder / "MLmodel").read_text())
-    assert is_detector(told["flavors"])
-    assert json.loads(told["signature"]["inputs"]) == [
+    description = yaml.safe_load((logged.folder / "MLmodel").read_text())
+    assert is_detector(description["flavors"])
+    assert json.loads(description["signature"]["inputs"]) == [
         {"type": "any", "name": "image", "required": True}
     ]
-    outputs = json.loads(told["signature"]["outputs"])
+    outputs = json.loads(description["signature"]["outputs"])
     assert [(row["name"], row["type"], row["required"]) for row in outputs] == [
         ("label", "string", False),
         ("probability_fake", "double", False),
@@ -195,13 +197,13 @@ def test_the_model_says_what_it_takes_and_gives(logged: LoggedModel) -> None:
         ("model_version", "string", True),
         ("error", "string", False),
     ]
-    assert told["flavors"]["python_function"]["config"] == {
+    assert description["flavors"]["python_function"]["config"] == {
         "allow_paths": False,
         "max_images": 1000,
         "max_megabytes": 100,
         "max_megapixels": 1000,
     }
-    assert told["metadata"] == {"architecture": "mobilenetv3_small"}
+    assert description["metadata"] == {"architecture": "mobilenetv3_small"}
 
 
 def test_the_example_is_a_picture_that_the_model_takes(logged: LoggedModel) -> None:

@@ -421,14 +421,14 @@ def test_best_tells_what_it_chose_among_and_what_it_left_out(place: Place, finis
         "cccccccccccc, n = 70 test images): the cheapest not shown to be less accurate than the "
         "most accurate."
     )
-    told = " ".join(registration.choice)
-    assert "Among them vgg16: ROC AUC 0.914 (95 % 0.8" in told
-    assert f"900 s from a cold start (run {whole})." in told
+    page_text = " ".join(registration.choice)
+    assert "Among them vgg16: ROC AUC 0.914 (95 % 0.8" in page_text
+    assert f"900 s from a cold start (run {whole})." in page_text
     assert (
         f"Left out vgg16 (run {part}): it used at most 150 images of each split and class "
-        "(limit=150), not all images." in told
+        "(limit=150), not all images." in page_text
     )
-    assert "Left out 1 study of ciplab: of another dataset; data_digest= chooses it." in told
+    assert "Left out 1 study of ciplab: of another dataset; data_digest= chooses it." in page_text
     runs = place.client.search_runs([os.environ["MLFLOW_EXPERIMENT_ID"]])
     (note,) = [
         run.data.tags["mlflow.note.content"]
@@ -442,9 +442,9 @@ def test_best_tells_what_it_chose_among_and_what_it_left_out(place: Place, finis
 def test_a_study_of_a_limit_is_best_only_if_its_run_is_named(place: Place, finish: Finish) -> None:
     part = finish(accurate(1), limit=150)
     for options in ({}, {"data_digest": "faces"}, {"data_digest": DIGEST[:8]}):
-        with pytest.raises(UsageError, match="best chooses among studies of all images") as told:
+        with pytest.raises(UsageError, match="best chooses among studies of all images") as caught:
             register(**options)
-        assert f"used at most 150 images of each split and class (run {part})" in str(told.value)
+        assert f"used at most 150 images of each split and class (run {part})" in str(caught.value)
     assert register(run=part).is_champion
 
 

@@ -11,10 +11,10 @@ import pytest
 from mlflow.entities import ViewType
 
 from fakeface_bench import __version__
-from fakeface_bench.config import FIGURES_VERSION, StudyConfig
+from fakeface_bench.config import METRICS_VERSION, StudyConfig
 from fakeface_bench.resolve import Checked
 from fakeface_bench.study import find_or_run
-from fakeface_bench.study.find_or_run import look_back
+from fakeface_bench.study.find_or_run import find_earlier
 from fakeface_bench.support.errors import UsageError
 from fakeface_bench.tracking.studies import StudyRun
 from tests.command import ROOT, Command, run_mlflow, words
@@ -64,9 +64,9 @@ def assert_told(asked: Asked, process: subprocess.CompletedProcess[str]) -> None
     assert "Finished before: the run of " in words(process.stdout)
     assert "2 trials" in words(process.stdout)
     first = [row.split() for row in figures_in(asked.first.stdout)]
-    told = [row.split() for row in figures_in(process.stdout)]
-    assert len(told) >= 8
-    assert all(row in first for row in told)
+    description = [row.split() for row in figures_in(process.stdout)]
+    assert len(description) >= 8
+    assert all(row in first for row in description)
     assert f"runs/{asked.run_id}" in process.stdout
     assert [run.info.run_id for run in asked.runs("study", ViewType.ALL)] == [asked.run_id]
     trials = asked.runs("trial")
@@ -120,7 +120,7 @@ def test_only_what_was_asked_before_is_found(
     asked: Asked, here: StudyConfig, changes: dict[str, Any], found: bool
 ) -> None:
     request = Checked(replace(here, **changes))  # a file of weights is compared, not looked into
-    finished = look_back(request, RecordedProgress()).finished
+    finished = find_earlier(request, RecordedProgress()).finished
     assert (finished is not None) is found
     assert not finished or finished.run.run_id == asked.run_id
 
@@ -131,10 +131,10 @@ def test_other_pictures_in_the_folder_make_another_study(
     moved = tmp_path / "elsewhere"
     shutil.copytree(asked.faces, moved)
     config = replace(here, data=str(moved))
-    assert look_back(config, RecordedProgress()).finished
+    assert find_earlier(config, RecordedProgress()).finished
     next(p for p in moved.rglob("*") if p.is_file() and "train" in p.parts).unlink()
     progress = RecordedProgress()
-    before = look_back(config, progress)
+    before = find_earlier(config, progress)
     assert before.finished is None
     assert before.dataset is not None, "and what was read of it is not read again"
     assert len(before.dataset.survey.files) == 79
@@ -148,7 +148,7 @@ def test_a_study_whose_files_are_gone_is_run_again(
 
     monkeypatch.setattr(find_or_run, "read_studies", gone)
     progress = RecordedProgress()
-    assert look_back(here, progress).finished is None
+    assert find_earlier(here, progress).finished is None
     assert progress.warnings == ["the study has no study.json in MLflow. It is run again."]
 
 
@@ -179,7 +179,7 @@ CONFIG = StudyConfig(model="mobilenetv3_small")
 PARAMS = {
     **{key: str(value) for key, value in CONFIG.as_params().items()},
     "version_fakeface_bench": __version__,
-    "version_figures": FIGURES_VERSION,
+    "version_figures": METRICS_VERSION,
 }
 
 
@@ -226,7 +226,7 @@ def test_an_experiment_still_to_be_made_holds_nothing_and_is_not_made(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", asked.command.store)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "still to be made")
     config = StudyConfig(model="mobilenetv3_small", data=str(asked.faces))
-    before = look_back(config, RecordedProgress())
+    before = find_earlier(config, RecordedProgress())
     assert before.finished is None
     assert before.dataset is None
     assert asked.client.get_experiment_by_name("still to be made") is None

@@ -14,7 +14,7 @@ from fakeface_bench.data.compression import common_quality, more_compressed, qua
 from fakeface_bench.data.decode import reencoded
 from fakeface_bench.evaluation.metrics import roc_auc
 from fakeface_bench.records.estimate import Estimate
-from fakeface_bench.records.transfer import Bias
+from fakeface_bench.records.transfer import EqualisationEffect
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
 from tests.conftest import load_image
 from tests.freeze.frozen import assert_frozen
@@ -153,20 +153,20 @@ def test_a_study_tells_what_equalising_takes_off_its_score(place: Workplace) -> 
     """The untouched study is there, so it is not run again."""
     untouched, _ = place.run(trials=1)
     outcome, progress = place.run(trials=1, equalise="jpeg70")
-    bias = outcome.bias
-    assert bias is not None
-    assert (bias.untouched_run, bias.jpeg_quality) == (untouched.run_id, 70)
+    equalisation = outcome.equalisation
+    assert equalisation is not None
+    assert (equalisation.untouched_run, equalisation.jpeg_quality) == (untouched.run_id, 70)
     expected = untouched.record.test.metrics["roc_auc"] - outcome.record.test.metrics["roc_auc"]
-    assert bias.delta_auc.value == pytest.approx(expected)
-    assert bias.delta_auc.low <= expected <= bias.delta_auc.high
+    assert equalisation.delta_auc.value == pytest.approx(expected)
+    assert equalisation.delta_auc.low <= expected <= equalisation.delta_auc.high
     assert outcome.record.test.paths == untouched.record.test.paths
     assert (outcome.record.test.y_score != untouched.record.test.y_score).any()
-    assert outcome.ledger.figures["extracted_images"] > 0, "other pixels, other features"
+    assert outcome.ledger.other["extracted_images"] > 0, "other pixels, other features"
     run = place.client.get_run(outcome.run_id)
     assert run.data.metrics["bias/delta_auc"] == pytest.approx(expected)
     assert run.data.params["jpeg_quality"] == "70"
     assert run.data.tags["fakeface.untouched_run"] == untouched.run_id
-    assert run.data.tags["mlflow.note.content"].startswith(bias.told)
+    assert run.data.tags["mlflow.note.content"].startswith(equalisation.description)
     assert "every picture passes a JPEG of quality 70 first" in progress.lines
     assert_frozen("runs/equalised_study", names_of_run(place.client, outcome.run_id))
 
@@ -180,10 +180,10 @@ def test_a_study_tells_what_equalising_takes_off_its_score(place: Workplace) -> 
     ],
 )
 def test_the_sentence_claims_no_more_than_the_interval(delta: Estimate, says: str) -> None:
-    bias = Bias(75, 100, 0.8, 0.8 - delta.value, delta, "run")
-    assert bias.told.startswith(says)
-    assert "traces remain" not in bias.told
+    equalisation = EqualisationEffect(75, 100, 0.8, 0.8 - delta.value, delta, "run")
+    assert equalisation.description.startswith(says)
+    assert "traces remain" not in equalisation.description
     assert (
         "Of 12 files, compressed more strongly, traces remain."
-        in Bias(75, 100, 0.8, 0.8, delta, "run", 12).told
+        in EqualisationEffect(75, 100, 0.8, 0.8, delta, "run", 12).description
     )

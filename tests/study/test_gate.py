@@ -92,14 +92,14 @@ def test_scores_that_come_back_pass(
     assert labels == {0, 1}
 
 
-@pytest.mark.parametrize(("apart", "told"), [(2e-4, "0.0002"), (float("nan"), "nan")])
+@pytest.mark.parametrize(("apart", "description"), [(2e-4, "0.0002"), (float("nan"), "nan")])
 def test_scores_that_differ_do_not(
-    apart: float, told: str, on_disk: ComparedStudy, monkeypatch: pytest.MonkeyPatch
+    apart: float, description: str, on_disk: ComparedStudy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers(monkeypatch, on_disk, apart)
     finding = comes_back("models:/x/1", on_disk)
     assert not finding.holds
-    assert f"are up to {told} off the logged ones (unless" in finding.reason
+    assert f"are up to {description} off the logged ones (unless" in finding.reason
 
 
 def test_too_few_images_show_nothing(on_disk: ComparedStudy) -> None:

@@ -15,7 +15,7 @@ from fakeface_bench.features.samples import SplitArrays
 from fakeface_bench.resolve import make_plan
 from fakeface_bench.study import inputs as module
 from fakeface_bench.study.inputs import GB, Inputs, cache_budget, prepare_inputs
-from fakeface_bench.study.setup import prepare_subject
+from fakeface_bench.study.setup import prepare_setup
 from fakeface_bench.training.networks import FrozenNetwork, TunedNetwork
 from tests.conftest import RecordedProgress, load_image
 
@@ -33,7 +33,7 @@ Prepare = Callable[..., tuple[Inputs, ImageIndex]]
 def prepare(tiny_faces: Path, fresh_cache: Path, progress: RecordedProgress) -> Prepare:
     def of(**changes: object) -> tuple[Inputs, ImageIndex]:
         plan = make_plan(replace(CONFIG, data=str(tiny_faces), **changes))
-        index = prepare_subject(plan, RecordedProgress()).index
+        index = prepare_setup(plan, RecordedProgress()).index
         return prepare_inputs(plan, index, progress), index
 
     return of
@@ -76,7 +76,7 @@ def test_the_map_at_the_cut_is_kept_mirrored_too_for_training(
     prepare: Prepare, progress: RecordedProgress
 ) -> None:
     inputs, index = prepare()
-    assert inputs.told == "the map after expanded_conv_9_add (2×2×96), 0.00 GB, cached"
+    assert inputs.description == "the map after expanded_conv_9_add (2×2×96), 0.00 GB, cached"
     train, valid = read(inputs, index, "train"), read(inputs, index, "valid")
     assert train.arrays["boundary"].shape == (10, 2 * 2 * 96)
     assert train.arrays["boundary"].dtype == np.float16
@@ -101,7 +101,7 @@ def test_what_does_not_fit_streams_and_says_so(
     prepare: Prepare, progress: RecordedProgress
 ) -> None:
     inputs, index = prepare(cache_gb=NOTHING)
-    assert "decoded anew each epoch" in inputs.told
+    assert "decoded anew each epoch" in inputs.description
     assert any("is more than cache_gb: it is computed anew" in line for line in progress.lines)
     assert isinstance(inputs.network, TunedNetwork)
     assert inputs.network.image_size == SIZE
@@ -115,7 +115,7 @@ def test_what_is_cached_already_is_used_whatever_the_budget(prepare: Prepare) ->
     inputs, index = prepare()
     for split in ("train", "valid", "test"):
         read(inputs, index, split)
-    assert prepare(cache_gb=NOTHING)[0].told.endswith("cached")
+    assert prepare(cache_gb=NOTHING)[0].description.endswith("cached")
 
 
 @pytest.mark.parametrize(("cache_gb", "kept"), [(0, True), (NOTHING, False)])
@@ -123,8 +123,8 @@ def test_all_layers_read_pixels_with_room_for_crops(
     prepare: Prepare, cache_gb: float, kept: bool
 ) -> None:
     inputs, index = prepare(fine_tune="all", weights="auto", cache_gb=cache_gb)
-    assert inputs.told.startswith("pixels, 0.00 GB")
-    assert inputs.told.endswith("cached" if kept else "decoded anew each epoch")
+    assert inputs.description.startswith("pixels, 0.00 GB")
+    assert inputs.description.endswith("cached" if kept else "decoded anew each epoch")
     train, test = read(inputs, index, "train"), read(inputs, index, "test")
     assert train.arrays["images"].shape == (10, 74, 74, 3)
     assert test.arrays["images"].shape == (10, SIZE, SIZE, 3)
@@ -145,8 +145,8 @@ def test_what_a_killed_study_has_made_is_not_asked_for_again(prepare: Prepare) -
     for split in ("train", "valid"):
         read(inputs, index, split)
     of_test = 10 * 2 * 2 * 96 * 2 / GB
-    assert prepare(cache_gb=1.01 * of_test)[0].told.endswith("cached")
-    assert "anew" in prepare(cache_gb=0.99 * of_test)[0].told
+    assert prepare(cache_gb=1.01 * of_test)[0].description.endswith("cached")
+    assert "anew" in prepare(cache_gb=0.99 * of_test)[0].description
 
 
 def test_from_scratch_no_features_are_extracted(prepare: Prepare) -> None:

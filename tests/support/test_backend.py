@@ -46,8 +46,8 @@ def test_what_a_user_has_set_changes_nothing_and_nothing_is_printed(tmp_path: Pa
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    told = ["tensorflow", [1, 6, 4, 2], "float32", "float32", "channels_last"]
-    assert json.loads(done.stdout) == told
+    description = ["tensorflow", [1, 6, 4, 2], "float32", "float32", "channels_last"]
+    assert json.loads(done.stdout) == description
     assert done.stderr == ""
 
 

@@ -46,8 +46,8 @@ def test_an_interruption_is_passed_on_once(tmp_path: Path, number: signal.Signal
     os.killpg(parent.pid, number)  # as a terminal does: to the whole group
     time.sleep(0.2)
     os.killpg(parent.pid, number)
-    told, _ = parent.communicate(timeout=20)
-    assert told == "interrupted\n"
+    description, _ = parent.communicate(timeout=20)
+    assert description == "interrupted\n"
     assert said.read_text().splitlines() == ["ready", f"got {int(signal.SIGINT)}"]
 
 

@@ -28,7 +28,7 @@ def chosen(asked: str = "auto") -> Precision:
 
 
 @pytest.mark.parametrize(
-    ("told", "may"),
+    ("description", "may"),
     [
         (FLAGS.format("fma"), False),
         (FLAGS.format("avx512_bf16"), True),
@@ -38,11 +38,11 @@ def chosen(asked: str = "auto") -> Precision:
     ],
 )
 def test_linux_tells_whether_bfloat16_is_in_hardware(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str | None, may: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, description: str | None, may: bool
 ) -> None:
     file = tmp_path / "cpuinfo"
-    if told is not None:
-        file.write_text(told)
+    if description is not None:
+        file.write_text(description)
     monkeypatch.setattr(machine, "_PROCESSORS", file)
     assert machine.may_have_bfloat16() == may
 

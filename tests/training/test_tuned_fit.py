@@ -212,8 +212,8 @@ def test_other_options_are_another_fit_and_a_forgotten_one_is_gone(
 def test_a_broken_checkpoint_is_told_and_the_fit_starts_anew(
     task: FitTask, fitted: Fitted, tmp_path: Path, damage: str
 ) -> None:
-    told: list[str] = []
-    kept = replace(task, checkpoints=tmp_path, warn=told.append)
+    description: list[str] = []
+    kept = replace(task, checkpoints=tmp_path, warn=description.append)
     fit(kept, CONFIG)
     (file,) = tmp_path.iterdir()
     content = bytearray(file.read_bytes())
@@ -222,15 +222,15 @@ def test_a_broken_checkpoint_is_told_and_the_fit_starts_anew(
     file.write_bytes({"cut": content[:-500], "flipped": content, "emptied": b""}[damage])
     _, record = fit(kept, CONFIG)
     assert figures(record) == figures(fitted[1])
-    assert len(told) == 1
-    assert f"the checkpoint {file} is broken" in told[0]
+    assert len(description) == 1
+    assert f"the checkpoint {file} is broken" in description[0]
 
 
 @pytest.mark.parametrize("when", ["before it is written", "while it is written"])
 def test_a_checkpoint_without_room_is_told_and_the_one_before_is_gone_on_with(
     task: FitTask, fitted: Fitted, tmp_path: Path, when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
+    description: list[str] = []
     seen: list[EpochRecord] = []
 
     def on_epoch(record: EpochRecord) -> None:
@@ -241,14 +241,14 @@ def test_a_checkpoint_without_room_is_told_and_the_one_before_is_gone_on_with(
                 monkeypatch.setattr(folders, "check_room", lambda *_: None)
 
     with small_disk(tmp_path / "disk", 2**25) as disk:
-        kept = replace(task, checkpoints=disk / "fits", warn=told.append)
+        kept = replace(task, checkpoints=disk / "fits", warn=description.append)
         with pytest.raises(DiskError, match=rf"full: [\d,]+ bytes .*{disk}/fits, and 0 are free"):
             fit(kept, CONFIG, on_epoch)
         (file,) = (disk / "fits").iterdir()
         assert file == checkpoint_file(kept, CONFIG)
         (disk / "filler").unlink()
         model, resumed = fit(kept, CONFIG)
-        assert told == []
+        assert description == []
     assert resumed.epochs[: len(seen)] == tuple(seen), "with their very seconds: not run again"
     assert figures(resumed) == figures(fitted[1])
     assert_same_weights(model, fitted[0])
@@ -281,11 +281,11 @@ def test_a_batch_that_does_not_fit_into_memory_is_halved_and_said_so(
 ) -> None:
     monkeypatch.setattr("fakeface_bench.training.batches.PICTURE_BATCH", 2)
     network = workbench.network("last_block")
-    told: list[str] = []
+    description: list[str] = []
     greedy = Greedy(network.cut, everything=False)
-    task = replace(workbench.task(network, train=16), network=greedy, warn=told.append)
+    task = replace(workbench.task(network, train=16), network=greedy, warn=description.append)
     _, record = fit(task, replace(CONFIG, tuning=TuningConfig(1e-3, 1e-2, 5)))
-    assert told == ["out of memory: going on with 2 images a step"]
+    assert description == ["out of memory: going on with 2 images a step"]
     assert [e.batch_size for e in record.last_stage] == [2, 2]
     assert len(record.epochs) == 4
 

@@ -35,7 +35,7 @@ from fakeface_bench.data.synthetic.portraits import (
     to_floats,
     to_image,
 )
-from fakeface_bench.support.disk import cache_folder, full_disk_told, locked
+from fakeface_bench.support.disk import cache_folder, full_disk_error, locked
 from fakeface_bench.support.errors import DataError
 from fakeface_bench.support.progress import Progress
 
@@ -93,7 +93,7 @@ def prepare_synthetic(row: Dataset, progress: Progress) -> Path:
     with locked(folder.with_suffix(".lock")):
         if not folder.exists():
             with (
-                full_disk_told(folder.parent, lambda: row.images * _FILE_BYTES),
+                full_disk_error(folder.parent, lambda: row.images * _FILE_BYTES),
                 progress.stage("drawing faces", row.images, "images") as advance,
                 publish_folder(folder) as draft,
             ):
