@@ -259,10 +259,10 @@ def print_registration(registration: "Registration", console: Console) -> None:
 
 def print_audit(outcome: "AuditOutcome", console: Console) -> None:
     """Print the findings and how to open the run in MLflow's UI."""
-    from fakeface_bench.report.audit_text import audit_rows
+    from fakeface_bench.report.audit_checks import audit_rows
 
     table = Table(title=plain(f"audit of {outcome.audit.name}"), show_header=False)
-    for finding, value in audit_rows(outcome.audit):
+    for finding, value in audit_rows(outcome.findings):
         table.add_row(plain(finding), plain(value))
     console.print(table)
     print_way_to(outcome.experiment_id, outcome.run_id, console)

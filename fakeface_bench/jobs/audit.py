@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from fakeface_bench.config import AuditConfig
 from fakeface_bench.data.audit import Audit
 from fakeface_bench.data.sources import source_names
+from fakeface_bench.report.audit_checks import Findings, audit_markdown, audit_metrics, find
 from fakeface_bench.report.audit_page import write_audit_report
-from fakeface_bench.report.audit_text import audit_markdown, audit_metrics
 from fakeface_bench.resolve import Asked, checked
 from fakeface_bench.study.preparation import prepare_dataset
 from fakeface_bench.support.progress import Progress
@@ -21,17 +21,13 @@ class AuditOutcome:
     """What a finished audit leaves: its findings, and where MLflow holds them."""
 
     audit: Audit
+    findings: Findings
     run_id: str
     experiment_id: str
 
 
 def run_audit(asked: Asked[AuditConfig], progress: Progress) -> AuditOutcome:
-    """Audit a dataset and record the findings in MLflow.
-
-    Raises:
-        FakefaceError: For whatever a user can mend; an opened MLflow run is then FAILED and says
-            why.
-    """
+    """Audit a dataset and record the findings in MLflow."""
     config = checked(asked).request
     open_store()
     title = f"audit of {'+'.join(source_names(config.data))}"
@@ -40,6 +36,9 @@ def run_audit(asked: Asked[AuditConfig], progress: Progress) -> AuditOutcome:
         run.tag({names.DATASET: audit.name, names.DATASET_DIGEST: audit.digest})
         run.log_dataset(audit.name, audit.digest, audit.used, audit.folders)
         run.log_metrics(audit_metrics(audit))
-        run.tag({names.NOTE: audit_markdown(audit)})
-        publish(run, config.output, lambda draft: write_audit_report(audit, draft), progress)
-    return AuditOutcome(audit, run.run_id, run.experiment_id)
+        findings = find(audit)
+        run.tag({names.NOTE: audit_markdown(audit, findings)})
+        publish(
+            run, config.output, lambda draft: write_audit_report(audit, findings, draft), progress
+        )
+    return AuditOutcome(audit, findings, run.run_id, run.experiment_id)

@@ -3,25 +3,28 @@
 Every text passes through jinja2's autoescape: a file may be named anything.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from io import BytesIO
+from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
 
 import pandas as pd
-from PIL import Image
 
-from fakeface_bench.analysis.audit import Fact, fact_named
+from fakeface_bench.analysis.audit import Counts, Fact, fact_named
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.audit import Audit
-from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.duplicates import MOST_PAIRS
 from fakeface_bench.report import audit_tables
-from fakeface_bench.report.audit_findings import format_shares, kilobytes
+from fakeface_bench.report.audit_checks import (
+    Findings,
+    audit_markdown,
+    format_shares,
+    format_split,
+    key_metrics,
+    kilobytes,
+    summary,
+)
 from fakeface_bench.report.audit_plots import (
     PAIR_PICTURES,
-    PairGroup,
     draw_dimensions,
     draw_file_sizes,
     draw_pairs,
@@ -29,15 +32,7 @@ from fakeface_bench.report.audit_plots import (
     draw_shortcut,
     pair_groups,
 )
-from fakeface_bench.report.audit_text import (
-    Findings,
-    described,
-    find,
-    findings_markdown,
-    format_split,
-    key_metrics,
-)
-from fakeface_bench.report.page import data_uri, page_environment
+from fakeface_bench.report.page import page_environment, page_picture
 from fakeface_bench.report.table import COUNT, FIGURE, LONG, WORDS, Column, Table, more, write_csv
 from fakeface_bench.support.text import elided, visible
 
@@ -68,7 +63,7 @@ def overview_tables(findings: Findings, tables: dict[str, pd.DataFrame]) -> list
         )
         if balance[key].nunique() > 1
     ]
-    return [_splits(findings), *by_key, _compared(findings, tables["file_sizes.csv"])]
+    return [*by_key, _compared(findings, tables["file_sizes.csv"])]
 
 
 def detailed_tables(findings: Findings, tables: dict[str, pd.DataFrame]) -> list[Table]:
@@ -78,24 +73,6 @@ def detailed_tables(findings: Findings, tables: dict[str, pd.DataFrame]) -> list
     if not (counts.identical.at_least or counts.near.at_least):
         return details
     return [replace(details[0], note=f"{details[0].note} {_NOT_ALL}".strip()), *details[1:]]
-
-
-def _splits(findings: Findings) -> Table:
-    counts = findings.counts
-    sizes = {split: counts.of_split(split) for split in SPLITS}
-    if counts.unsplit:
-        reals, fakes = zip(*counts.unsplit.values(), strict=True)
-        sizes["no split"] = sum(reals), sum(fakes)
-    reals, fakes = zip(*sizes.values(), strict=True)
-    sizes["all"] = sum(reals), sum(fakes)
-    rows = [_split_row(split, *numbers) for split, numbers in sizes.items()]
-    title = "Images not left out" if counts.unsplit else "Images a study would use"
-    return Table.of(("split", *CLASS_NAMES, "images", "share of fakes"), rows, title=title)
-
-
-def _split_row(split: str, real: int, fake: int) -> tuple[str, ...]:
-    share = f"{100 * fake / (real + fake):.1f} %" if real + fake else "-"
-    return split, f"{real:,}", f"{fake:,}", f"{real + fake:,}", share
 
 
 def _counted(balance: pd.DataFrame, key: str, title: str) -> Table:
@@ -177,102 +154,60 @@ CHARTS = {
 }
 
 
-@dataclass(frozen=True)
-class Pictures:
-    """What the page shows: charts by their key in `CHARTS`, and pairs of duplicates."""
-
-    charts: dict[str, Path]
-    groups: tuple[PairGroup, ...]
-
-
-def write_page(
-    audit: Audit,
-    findings: Findings,
-    pictures: Pictures,
-    tables: dict[str, pd.DataFrame],
-    path: Path,
-) -> None:
-    """Write the page; it needs no other file, no script and no network.
-
-    Args:
-        audit: What was found.
-        findings: What it means.
-        pictures: Already drawn.
-        tables: The CSV tables by file name.
-        path: To write.
-    """
-    content = (
-        page_environment()
-        .get_template("audit.html")
-        .render(
-            title=visible(audit.name),
-            verdict=findings.verdict,
-            weight=findings.weight,
-            lead=described(audit, findings.counts),
-            about=_about(audit, findings),
-            key_metrics=key_metrics(findings.counts, audit.floor),
-            topics=findings.topics,
-            overview=overview_tables(findings, tables),
-            charts=_charts(pictures.charts),
-            groups=pictures.groups,
-            details=detailed_tables(findings, tables),
-            files=sorted([*tables, "audit.md", "files.parquet"]),
-        )
-    )
-    path.write_text(content, encoding="utf-8")
-
-
-def _about(audit: Audit, findings: Findings) -> Sequence[tuple[str, str]]:
+def _about(audit: Audit, counts: Counts) -> list[tuple[str, str]]:
+    several = len(audit.folders) > 1
     folders = [
-        (
-            f"Folder of {elided(source)}" if len(audit.folders) > 1 else "Folder",
-            visible(str(folder)),
-        )
+        (f"Folder of {elided(source)}" if several else "Folder", visible(str(folder)))
         for source, folder in audit.folders.items()
     ]
-    kept = "not left out" if findings.counts.unsplit else "used"
     return [
-        ("Images", f"{findings.counts.images:,} {kept} of {findings.counts.found:,} found"),
-        ("Split", format_split(audit, findings.counts)),
+        ("Split", format_split(audit, counts)),
         *folders,
         ("Digest", audit.digest),
     ]
-
-
-def _charts(paths: dict[str, Path]) -> list[dict[str, object]]:
-    """Read the charts with their sizes, so that the page does not jump while it loads."""
-    charts: list[dict[str, object]] = []
-    for key, alt in CHARTS.items():
-        if key in paths:
-            content = paths[key].read_bytes()
-            with Image.open(BytesIO(content)) as picture:
-                width, height = picture.size
-            uri = data_uri(content, "png")
-            charts.append({"uri": uri, "alt": alt, "width": width, "height": height})
-    return charts
 
 
 #: Of a dataset's name in a picture's subtitle.
 _LONGEST_NAME = 34
 
 
-def write_audit_report(audit: Audit, folder: Path) -> None:
+def write_audit_report(audit: Audit, findings: Findings, folder: Path) -> None:
     """Write `audit.html`, `audit.md`, the tables, `files.parquet` and the folder `pictures`.
 
     Files of an earlier report in the same folder are replaced, and pictures of what is no longer
-    found removed. An image that is gone from disk costs its thumbnail, nothing else. Facts of
-    files are told of those that a study would use; `files.parquet` holds all.
+    found removed. An image that is gone from disk costs its thumbnail, nothing else. The tables
+    are of the files that a study would use; `files.parquet` holds all.
     """
-    (folder / "pictures").mkdir(parents=True, exist_ok=True)
-    findings = find(audit)
+    pictures = folder / "pictures"
+    pictures.mkdir(parents=True, exist_ok=True)
     tables = _tables(audit, findings)
     for name, table in tables.items():
         write_csv(table, folder / name)
     audit.files.to_parquet(folder / "files.parquet")
-    pictures = _draw(audit, findings, folder / "pictures")
-    text = findings_markdown(audit, findings)
-    (folder / "audit.md").write_text(text, encoding="utf-8")
-    write_page(audit, findings, pictures, tables, folder / "audit.html")
+    for name in (*CHARTS, *PAIR_PICTURES):
+        (pictures / f"{name}.png").unlink(missing_ok=True)
+    dataset = elided(audit.name, _LONGEST_NAME)
+    charts = _draw_charts(audit, findings.facts, dataset, pictures)
+    groups = pair_groups(audit)
+    for group in groups:
+        draw_pairs(group, dataset, pictures / f"{group.key}.png")
+    (folder / "audit.md").write_text(audit_markdown(audit, findings), encoding="utf-8")
+    page = page_environment().get_template("audit.html")
+    content = page.render(
+        title=visible(audit.name),
+        verdict=findings.verdict,
+        weight=findings.weight,
+        lead=summary(audit, findings.counts),
+        about=_about(audit, findings.counts),
+        key_metrics=key_metrics(findings.counts, audit.floor),
+        topics=findings.topics,
+        overview=overview_tables(findings, tables),
+        charts=[page_picture(charts[key], alt) for key, alt in CHARTS.items() if key in charts],
+        groups=groups,
+        details=detailed_tables(findings, tables),
+        files=sorted([*tables, "audit.md", "files.parquet"]),
+    )
+    (folder / "audit.html").write_text(content, encoding="utf-8")
 
 
 def _tables(audit: Audit, findings: Findings) -> dict[str, pd.DataFrame]:
@@ -288,21 +223,10 @@ def _tables(audit: Audit, findings: Findings) -> dict[str, pd.DataFrame]:
     }
 
 
-def _draw(audit: Audit, findings: Findings, folder: Path) -> Pictures:
-    for name in (*CHARTS, *PAIR_PICTURES):
-        (folder / f"{name}.png").unlink(missing_ok=True)
-    dataset = elided(audit.name, _LONGEST_NAME)
-    charts = _draw_files(audit, findings.facts, dataset, folder)
-    if audit.floor is not None:
-        charts["shortcut"] = folder / "shortcut.png"
-        draw_shortcut(audit.floor, audit.source_floors, dataset, charts["shortcut"])
-    return Pictures(charts, _draw_groups(audit, dataset, folder))
-
-
-def _draw_files(
+def _draw_charts(
     audit: Audit, facts: tuple[Fact, ...], dataset: str, folder: Path
 ) -> dict[str, Path]:
-    """Draw what the used files look like from outside, where there is something to see."""
+    """Draw what there is to see; return the charts of the page by their key in `CHARTS`."""
     files = audit.used
     charts: dict[str, Path] = {}
     if len(files):
@@ -316,11 +240,7 @@ def _draw_files(
         draw_quantisation(jpeg, means, dataset, folder / "quantisation.png")
         if len(jpeg.counts) > 1:  # one table says nothing that needs a picture on the page
             charts["quantisation"] = folder / "quantisation.png"
+    if audit.floor is not None:
+        charts["shortcut"] = folder / "shortcut.png"
+        draw_shortcut(audit.floor, audit.source_floors, dataset, charts["shortcut"])
     return charts
-
-
-def _draw_groups(audit: Audit, dataset: str, folder: Path) -> tuple[PairGroup, ...]:
-    groups = pair_groups(audit)
-    for group in groups:
-        draw_pairs(group, dataset, folder / f"{group.key}.png")
-    return groups

@@ -187,9 +187,9 @@ class Table:
         return [column.format.align == "number" for column in self.shown].count(False) == 1
 
     def markdown(self, most: int | None = None) -> str:
-        """Lay out at most so many rows, every cell escaped; only the first column is words."""
+        """Lay out at most so many rows, every cell escaped."""
         cells = [[escaped(cell) for cell in row] for row in (self.header, *self.rows[:most])]
-        rule = ["---"] + ["---:"] * (len(self.header) - 1)
+        rule = ["---:" if c.format.align == "number" else "---" for c in self.shown]
         return "\n".join(f"| {' | '.join(row)} |" for row in (cells[0], rule, *cells[1:]))
 
     def cut(self, most: int, file: str) -> list[str]:

@@ -15,7 +15,7 @@ from fakeface_bench.explanation.explain import explain_study
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import ModelOrigin, SearchRecord, StudyRecord, WeightsRecord
 from fakeface_bench.records.transfer import EqualisationEffect
-from fakeface_bench.report.audit_text import audit_metrics
+from fakeface_bench.report.audit_checks import audit_metrics
 from fakeface_bench.report.explanation import choose_examples, write_explanation
 from fakeface_bench.report.saved_study import identity_of
 from fakeface_bench.report.study_report import summary_markdown, write_costs, write_study_report

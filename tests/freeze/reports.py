@@ -43,8 +43,8 @@ from fakeface_bench.records.study import (
     WeightsRecord,
 )
 from fakeface_bench.records.transfer import EqualisationEffect
+from fakeface_bench.report.audit_checks import audit_markdown, audit_metrics, find
 from fakeface_bench.report.audit_page import write_audit_report
-from fakeface_bench.report.audit_text import audit_markdown, audit_metrics
 from fakeface_bench.report.comparison_page import write_comparison_report
 from fakeface_bench.report.comparison_text import comparison_markdown
 from fakeface_bench.report.explanation import JudgedImage, write_evidence_picture, write_explanation
@@ -201,11 +201,11 @@ def write_audit(folder: Path) -> None:
     }
     for name, audit in audits.items():
         target = folder / name
-        write_audit_report(audit, target)
-        (target / "note.md").write_text(audit_markdown(audit), encoding="utf-8")
+        write_audit_report(audit, find(audit), target)
+        (target / "note.md").write_text(audit_markdown(audit, find(audit)), encoding="utf-8")
         metrics = json.dumps(audit_metrics(audit), indent=1)
         (target / "metrics.json").write_text(metrics, encoding="utf-8")
-        _shown(partial(print_audit, AuditOutcome(audit, RUN, EXPERIMENT)), target)
+        _shown(partial(print_audit, AuditOutcome(audit, find(audit), RUN, EXPERIMENT)), target)
 
 
 def write_predictions(folder: Path) -> None:
