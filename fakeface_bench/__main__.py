@@ -60,9 +60,6 @@ def _check_once(words: Sequence[str]) -> None:
 
     `mlflow run` hands on a `-P` that MLproject does not know (`image-size`) as an option of that
     name, after the one that it does know, and logs both.
-
-    Raises:
-        UsageError: With the spelling that MLproject has.
     """
     if RUN_VARIABLE not in os.environ:
         return

@@ -20,9 +20,60 @@ FITS = ("crop", "resize")
 UNTOUCHED = "none"
 #: What weighs the same in training, however many images it has: see `features.samples`.
 BALANCES = ("none", "classes", "sources")
-#: What is done to training pictures: see `data.augmentations`; `search` leaves it to the trials.
-AUGMENTS = ("none", "light", "strong")
+#: Leaves a choice to the trials.
 SEARCHED = "search"
+#: Quality of the JPEG that a strongly augmented picture may pass through once more.
+JPEG_QUALITY = (60, 100)
+#: Standard deviation of its Gaussian blur, in pixels.
+BLUR_SIGMA = (0.3, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """One row of `AUGMENTATIONS`: what may be done to training pictures, alike to both classes.
+
+    Nothing here resamples: scaling and rotation are low-pass filters that erase a generator's
+    traces, and on train alone would make it differ from test.
+
+    Attributes:
+        title: One line for `fakeface-bench list`.
+        flip: Whether half of the pictures are mirrored left to right.
+        crop: Whether the crop lies anywhere within the canvas, at whole pixels; else its centre.
+        jpeg: Share of pictures that are encoded again.
+        blur: Share of pictures that are blurred.
+    """
+
+    title: str
+    flip: bool = False
+    crop: bool = False
+    jpeg: float = 0.0
+    blur: float = 0.0
+
+
+AUGMENTATIONS: Mapping[str, Augmentation] = {
+    "none": Augmentation("pictures as they are"),
+    "light": Augmentation("mirroring; crops at whole pixels where all layers train", True, True),
+    "strong": Augmentation(
+        f"the same, and JPEG quality {JPEG_QUALITY[0]} to {JPEG_QUALITY[1]} and blur, one in five "
+        "each",
+        *(True, True),
+        jpeg=0.2,
+        blur=0.2,
+    ),
+}
+AUGMENTS = tuple(AUGMENTATIONS)
+
+
+def augments_in_play(asked: str, offered: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the augmentations that trials choose from.
+
+    Args:
+        asked: A key, or `search`.
+        offered: By the network; empty where no layer under the head is trained.
+    """
+    return offered if asked == SEARCHED or not offered else (asked,)
+
+
 #: In what numbers trained layers compute: see `training.fit`; `auto` measures.
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 AUTO = "auto"
@@ -67,7 +118,6 @@ class HeadConfig:
         learning_rate: Of AdamW, on cached features; of the whole network's training where it
             starts from scratch.
         weight_decay: Of AdamW, decoupled from the loss; likewise.
-        batch_size: Images per training step; likewise.
     """
 
     features: str = "all_blocks"
@@ -93,7 +143,6 @@ class TuningConfig:
     Attributes:
         learning_rate: Highest of AdamW, after the warm-up.
         weight_decay: Of AdamW, decoupled from the loss.
-        batch_size: Images per training step.
     """
 
     learning_rate: float = 3e-4
@@ -106,7 +155,6 @@ class TrialConfig:
     """One point of the search space.
 
     Attributes:
-        head: Options of the head.
         augment: One of `AUGMENTS`; empty where no layer under the head is trained.
         tuning: How unfrozen layers are trained; None where there are none, or nothing else.
     """
@@ -215,7 +263,6 @@ class Option:
     """What a field of a request may hold: the command line is made of it, and all are held to it.
 
     Attributes:
-        name: Of the field.
         kind: `str`, `int`, `float`, `bool`, or a tuple of texts.
         default: `MISSING` where it must be given.
         help: What the command line says of it.

@@ -334,12 +334,7 @@ def _check_suite(config: SuiteConfig) -> None:
 
 
 def _check_networks(names: Sequence[str], shared: StudyConfig) -> None:
-    """Refuse what studies of several networks share, and networks that cannot do what is asked.
-
-    Args:
-        names: Keys or aliases of architectures.
-        shared: The request; its `weights` may be `MODEL=FILE` pairs.
-    """
+    """Refuse what studies of several networks share, and networks that cannot do what is asked."""
     if not names:
         raise UsageError("models is empty; name architectures, joined by commas.")
     known = [architecture_named(name).key for name in names]
@@ -387,7 +382,6 @@ def study_of(shared: StudyConfig, model: str) -> StudyConfig:
 
     Args:
         shared: The request; its `weights` may be `MODEL=FILE` pairs.
-        model: Key or alias of the architecture.
     """
     architecture = architecture_named(model)
     study = replace(shared, model=model)

@@ -127,7 +127,6 @@ class PairCounts:
     """Some of the pairs of duplicates, and what becomes of their images.
 
     Attributes:
-        pairs: Number of pairs.
         at_least: Whether there may be more: only a connected set of many copies is listed.
         leaving: Images among them left out as copies of held-out images, by split.
         both_used: Pairs of which a study would use both images.
@@ -144,20 +143,11 @@ class Counts:
     """The single figures of an audit.
 
     Attributes:
-        found: Image files, readable or not.
-        images: Those that are not left out.
         cells: Those by split and label, zeros included.
         unsplit: Numbers of real and fake ones by source, of sources too small to be split.
-        left_out: The other files by reason.
-        wrong_extensions: Files whose name promises another format.
-        animated: Files of several frames.
         skipped: Paths that were not read as images.
         identical: Pairs of equal bytes, or at least pixels.
-        identical_within: Those in one split.
-        identical_across: Those in two splits.
-        near: Similar or mirrored pairs.
         near_within: Those in one split with one label.
-        near_across: Those in two splits.
         contradicting: Pairs of equal pixels with both labels.
         manipulated: Similar or mirrored pairs of a real and a fake image.
         unplaced: Pairs of which an image is in no split.

@@ -17,7 +17,6 @@ class PartResults:
     """One source of the test split among several, or one tier of its fakes.
 
     Attributes:
-        images: How many it has.
         roc_auc: None where it holds one class only.
         accuracy: None for a tier, which is of fakes alone.
         recall_fake: None where it holds no fake.
@@ -35,7 +34,6 @@ class Results:
 
     Attributes:
         valid: Of the validation split, on which threshold and options were chosen.
-        test: Of the test split.
         estimates: Those of the test metrics that have a 95 % interval.
         parts: Of the test split; empty where it has none, or they are not known.
     """

@@ -76,7 +76,6 @@ class Architecture:
     """One row of the catalogue.
 
     Attributes:
-        key: Name on the command line.
         application: Class in `keras.applications`; empty for a from-scratch network.
         preprocessing: Key of `PREPROCESSINGS`, applied inside the model to pixels 0 to 255.
         image_size: Side of the input it was made for, in pixels.
@@ -90,7 +89,6 @@ class Architecture:
         max_pooling: Whether such blocks shrink by MaxPooling2D; by a stride of 2 otherwise.
         imagenet_file: Name of Keras's own weights file in its cache.
         cpu_batch: Images a step at which the frozen backbone runs fastest on a CPU.
-        aliases: Further names on the command line.
     """
 
     key: str

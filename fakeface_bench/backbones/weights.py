@@ -37,11 +37,6 @@ def file_label(path: Path) -> str:
 def check_weights_file(spec: str, path: Path, architecture: Architecture) -> None:
     """Refuse more than values, for nothing of a weights file may run, and those of others.
 
-    Args:
-        spec: How the user named it.
-        path: Of it.
-        architecture: Whose values it is to hold.
-
     Raises:
         UsageError: With what it holds.
     """
@@ -178,7 +173,6 @@ class Weights:
         label: `imagenet`, `random` (also where a network trains from scratch), or `file:` and the
             first 12 digits of the file's SHA-256.
         path: The file, where it is one.
-        seed: Of random values.
         warning: What a reader of the results must know; empty when nothing.
     """
 
@@ -209,8 +203,6 @@ def resolve_weights(spec: str, architecture: Architecture, seed: int) -> Weights
 
     Args:
         spec: One that `check_weights_spec` let pass.
-        architecture: Whose weights they are.
-        seed: Of random values.
     """
     if not architecture.pretrained:
         return Weights("random", seed=seed)

@@ -13,6 +13,7 @@ import click
 from fakeface_bench import PROCESS_BEGAN
 from fakeface_bench.cli.options import command
 from fakeface_bench.config import (
+    AUGMENTATIONS,
     AuditConfig,
     CompareConfig,
     EvaluateConfig,
@@ -264,7 +265,6 @@ def list_tables() -> None:
     from rich.table import Table
 
     from fakeface_bench.backbones.catalogue import ARCHITECTURES
-    from fakeface_bench.data.augmentations import AUGMENTATIONS
     from fakeface_bench.data.catalogue import DATASETS
     from fakeface_bench.evaluation.metrics import METRICS
     from fakeface_bench.training.losses import LOSSES

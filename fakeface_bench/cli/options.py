@@ -96,11 +96,7 @@ def _warned(context: click.Context, _: click.Parameter, allowed: bool) -> bool:
 
 
 def _storage(context: click.Context, parameter: click.Parameter, given: str) -> str:
-    """Return the storage, which the environment names where the command line does not.
-
-    Raises:
-        UsageError: If a password is where everybody sees it, or would not be told from the rest.
-    """
+    """Return the storage, which the environment names where the command line does not."""
     if holds_password(given):
         run_id = os.environ.get(RUN_VARIABLE, "")
         raise UsageError(

@@ -121,7 +121,6 @@ def row_writer(form: str, stream: IO[str], longest_path: int, width: int = 0) ->
 
     Args:
         form: One of `config.PREDICTION_FORMS`.
-        stream: Written to as the rows come.
         longest_path: Characters of the longest path; a table's first column has as many.
         width: Of the terminal that shows them; a table that is wider leaves out what all rows
             share. 0 where there is none.

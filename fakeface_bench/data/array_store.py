@@ -103,11 +103,8 @@ class Shard:
 
     Attributes:
         rows: Their numbers, in the order in which they were written.
-        sha256: Of the values of each array.
-        seconds: That making them took.
         steady_rows: Those of them that came after the process's first batch, which may have
             compiled a graph.
-        steady_seconds: That these took.
     """
 
     rows: list[int]
@@ -127,13 +124,7 @@ def note_shard(file: Path, shard: Shard) -> None:
 
 
 def noted_shards(file: Path, count: int, names: set[str]) -> Iterator[Shard]:
-    """Yield the shards of a journal, the last first; lines cut short or rotten are left out.
-
-    Args:
-        file: Need not be there.
-        count: Rows of each array.
-        names: Of the arrays.
-    """
+    """Yield the shards of a journal, the last first; lines cut short or rotten are left out."""
     lines = file.read_text(errors="replace").splitlines() if file.exists() else []
     for line in reversed(lines):
         try:
@@ -164,8 +155,6 @@ class RowFile:
 
     Args:
         path: Of the file; need not be there.
-        count: Rows.
-        row: The type of one.
     """
 
     def __init__(self, path: Path, count: int, row: np.dtype[Any]) -> None:
@@ -344,7 +333,6 @@ def cached_arrays(
 
     Args:
         folder: Named after a hash of all that its content depends on.
-        make: Called with a draft.
         tell: Told of a folder that is broken.
         in_parts: Whether `make` keeps a journal (see `Shard`), by which it goes on with the draft
             of one that was killed or failed.
@@ -428,14 +416,12 @@ class RowArrays:
 
     Args:
         draft: Handed out by `cached_arrays`.
-        count: Rows of each array.
         layout: The type of one row of each array, its shape within: `np.dtype((kind, shape))`.
         batch: Rows that are made at once; shards are whole batches.
 
     Attributes:
         missing: Numbers of the rows that no earlier process left.
         found_seconds: Spent by earlier processes on those that they left.
-        shards: All in the journal that hold.
     """
 
     def __init__(
@@ -461,11 +447,7 @@ class RowArrays:
         self._begin_shard()
 
     def __enter__(self) -> Self:
-        """Open the files for writing.
-
-        Raises:
-            DiskError: If what is missing will not fit; nothing has been written then.
-        """
+        """Open the files for writing."""
         check_room(self._draft, self._missing_bytes())
         with full_disk_error(self._draft, self._missing_bytes):
             for array in self._arrays.values():

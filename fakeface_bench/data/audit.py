@@ -71,7 +71,6 @@ def make_audit(survey: Survey, files: pd.DataFrame, floors: Mapping[str, Shortcu
     """Bring together what was found.
 
     Args:
-        survey: All files, and which look alike.
         files: The same with their splits, as `data.selection.select_files` returns them.
         floors: Measured on them: of each source by its name, and of all by the empty one.
     """

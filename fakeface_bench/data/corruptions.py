@@ -123,8 +123,6 @@ class Severity:
     """One degree of a corruption.
 
     Attributes:
-        value: What the change is given.
-        label: The same on an axis.
         step: Place on the axis: 0 is the untouched picture, and what is further away is worse.
     """
 
@@ -138,8 +136,6 @@ class Corruption:
     """One row of `CORRUPTIONS`.
 
     Attributes:
-        key: As in metrics and tables.
-        title: Of its curve.
         axis: What its severities are, with their unit.
         told: A picture at one severity, in a sentence, with the label at `{}`.
         untouched: Stands on the axis for the untouched picture.
@@ -163,7 +159,6 @@ def pictures_of(image: Image.Image, digest: str, seed: int) -> Iterator[Image.Im
         image: RGB, at its native size.
         digest: SHA-256 of its file as hexadecimal text; with the seed it decides the noise, so
             that is the same for every model, order and name of the file.
-        seed: Of the noise.
     """
     yield image
     for corruption, severity in CONDITIONS:

@@ -12,17 +12,10 @@ class Dataset:
     """What is known of a dataset before any of it is on disk.
 
     Attributes:
-        key: Name on the command line.
-        title: One line of what it holds.
         source: Where the images come from; a Kaggle handle, `owner/dataset`, where they are
             fetched.
         url: Page to read about it, and to download it from by hand; empty where it is drawn.
-        layout: The folders, in one line.
         counts: Number of images by split (None without official splits) and class name.
-        image_size_px: Side of its square images.
-        kind: How the fakes were made.
-        licence: Licence and terms, in one line.
-        citation: Whom to credit.
         prepare: Makes or fetches the images where they are absent and returns their folder.
     """
 

@@ -73,7 +73,6 @@ def cached_pairs(
     Args:
         digests: SHA-256 of each content, all different.
         signatures: Of each content, shape (n, `SIGNATURE_BYTES`).
-        progress: Told of the rows compared.
     """
     looks = hashlib.sha256(signatures.tobytes()).hexdigest()
     key = content_key({"digests": digests, "signatures": looks, "search": SEARCH_VERSION})
@@ -93,7 +92,6 @@ def similar_pairs(signatures: npt.NDArray[np.uint8], progress: Progress) -> Simi
 
     Args:
         signatures: As `data.facts` makes them, shape (n, `SIGNATURE_BYTES`).
-        progress: Told of the rows compared.
     """
     if signatures.shape[1:] != (SIGNATURE_BYTES,):
         raise ValueError(f"signatures of shape {signatures.shape} are not (n, {SIGNATURE_BYTES})")

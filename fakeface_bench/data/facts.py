@@ -53,7 +53,6 @@ def near_rows(ours: Words, theirs: Words, most_bits: int) -> Iterator[tuple[Numb
     Args:
         ours: Hashes as words of 64 bits, shape (few, words).
         theirs: What each of them is compared with, shape (n, words).
-        most_bits: Of a pair.
     """
     for column in range(0, len(theirs), _COLUMNS):
         others = theirs[column : column + _COLUMNS]
@@ -140,12 +139,7 @@ def read_facts(path: Path) -> dict[str, Any]:
 
 
 def _read(path: Path) -> bytes:
-    """Read a file, unless it might never end.
-
-    Raises:
-        DataError: If it is a pipe or a device, or too large to be a picture.
-        OSError: If it cannot be opened.
-    """
+    """Read a file, unless it might never end."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise DataError("it is no regular file")
@@ -220,11 +214,6 @@ _TYPES = {name: _PANDAS_TYPES[type(absent)] for name, absent in FACTS.items()}
 
 def inspect_files(root: Path, paths: Sequence[Path], progress: Progress) -> pd.DataFrame:
     """Return the facts of each file, remembering them for files of the same size and times.
-
-    Args:
-        root: Folder that the paths lie under.
-        paths: Absolute files.
-        progress: Told of the files read now.
 
     Returns:
         One row a path, in their order: `path` relative to `root`, `size` in bytes, `mtime_ns`,

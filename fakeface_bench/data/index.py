@@ -32,7 +32,6 @@ class ImageIndex:
     """The images that a study uses, in an order that depends on their contents alone.
 
     Attributes:
-        name: Of the dataset, for people.
         folders: Absolute folder of each source, by its name.
         frame: Columns `source`, `path` (relative to the source's folder), `label` (fake = 1),
             `split`, `group`, `digest`, `category`, `tier`, `eyes`, `nose`, `mouth`; sorted by split
@@ -89,7 +88,6 @@ def build_index(
     """Keep of a survey what a study uses; what is left out is named or counted in a warning.
 
     Args:
-        survey: Its files.
         files: The same with their splits, as `data.selection.select_files` returns them.
         limit: At most this many images per split and class; 0 for all.
         progress: Warned of all that is left out.
@@ -175,7 +173,6 @@ def fake_kinds(data: str, index: ImageIndex) -> dict[str, str]:
 
     Args:
         data: As in `StudyConfig`: a folder may bear a known dataset's name and be something else.
-        index: Of its images.
     """
     rows = {row.key: row.kind for row in DATASETS}
     named = {

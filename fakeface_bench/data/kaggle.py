@@ -81,10 +81,6 @@ def check_archive(path: Path) -> ArchiveContents:
 def check_room(needed_bytes: int, folder: Path) -> None:
     """Refuse to write more than the disk of a folder has room for.
 
-    Args:
-        needed_bytes: What is about to be written.
-        folder: Where; it need not exist yet.
-
     Raises:
         DataError: With the bytes needed, the bytes free, and the folder.
     """
@@ -164,10 +160,6 @@ _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 def connection_obstacle(row: Dataset, error: Exception) -> str:
     """Say in a few words why the connection failed, where another attempt may help.
-
-    Args:
-        row: What was asked for.
-        error: What requests raised.
 
     Raises:
         DataError: If no other attempt would end otherwise: Kaggle refuses.

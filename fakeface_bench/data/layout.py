@@ -112,7 +112,6 @@ class ClassFolder:
     Attributes:
         split: `train`, `valid` or `test`; None where the dataset has no official split.
         label: 1 for fake.
-        path: Absolute.
         category: Names of the folders between the split's and this one, joined by slashes: a
             generator, or what the images show; mostly empty.
     """
@@ -147,7 +146,6 @@ def find_class_folders(
     dataset. In a download of kagglehub, `versions/1`, the newest version is.
 
     Args:
-        root: Of the dataset.
         one_class: Whether one class will do; then `root` itself may be its folder.
         classes: Names of classes besides the known ones, as `class_words.named_classes` returns.
 
@@ -222,11 +220,7 @@ def _below_split(folder: Path, reading: _Reading, category: str = "") -> list[Cl
 
 
 def _splits_in(folder: Path, children: Sequence[Path]) -> dict[str, Path]:
-    """Return which of some folders is which split.
-
-    Raises:
-        DataError: If a split is there twice.
-    """
+    """Return which of some folders is which split."""
     named: dict[str, list[Path]] = {split: [] for split in SPLITS}
     for child in children:
         if split := split_of(child.name):
@@ -315,7 +309,6 @@ def placed_by_table(root: Path, depth: int, classes: Mapping[str, int]) -> Place
     """Return the pictures that a CSV file within so many levels of a folder labels.
 
     Args:
-        root: Of the dataset.
         depth: Levels that are looked at, the shallowest file first.
         classes: Labels of further values, as `class_words.named_classes` returns them.
 
@@ -419,11 +412,7 @@ def _rows(
 
 
 def _label(table: _Table, text: str, classes: Mapping[str, int]) -> int:
-    """Return the label that a value states.
-
-    Raises:
-        DataError: If it states none.
-    """
+    """Return the label that a value states."""
     column = table.columns["label"]
     question = _QUESTIONS.get(re.sub(r"[\W_]+", "", column).lower())
     answer = _ANSWERS.get(text.lower())

@@ -43,7 +43,6 @@ class PlacedImage:
     """A picture, and where it belongs.
 
     Attributes:
-        path: Absolute.
         split: `train`, `valid` or `test`; None where the dataset has no official split.
         label: 1 for fake.
         category: Its generator, or what it shows; mostly empty.
@@ -60,7 +59,6 @@ class Placed:
     """The pictures of a dataset.
 
     Attributes:
-        images: Those whose label is known.
         skipped: As in `Listing`.
         told: Where the labels come from, where that is not folder names.
     """
@@ -137,7 +135,6 @@ def pictures_outside(root: Path, listed: Sequence[Path]) -> list[tuple[str, str]
     """Return the folders of a dataset, apart from those listed, that hold pictures, with how many.
 
     Args:
-        root: Of the dataset.
         listed: Its class folders, which are not entered.
     """
     found: list[tuple[str, str]] = []

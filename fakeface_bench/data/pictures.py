@@ -46,7 +46,6 @@ def indexed_bytes(path: Path, digest: str) -> bytes:
     """Read a file.
 
     Args:
-        path: Of the file.
         digest: SHA-256 of its content in the index, as hexadecimal text; empty where any content
             will do.
 
@@ -190,7 +189,6 @@ class RowLoader:
 
     Args:
         load: From a row's number, or several, to an array.
-        dtype: Of that array.
         shape: Of that array; None where a length varies.
     """
 

@@ -107,7 +107,6 @@ def seen_images(files: pd.DataFrame, index: ImageIndex) -> SeenImages:
 
     Args:
         files: Of a survey, with digests and signatures.
-        index: The images that the study uses.
     """
     is_test = index.frame["split"] == "test"
     used = index.frame[~is_test]["digest"].drop_duplicates()

@@ -56,7 +56,6 @@ def split_by_group(index: pd.DataFrame, fractions: SplitFractions, seed: int) ->
     Args:
         index: Columns `label` and `group`.
         fractions: Requested shares.
-        seed: Of the draw.
 
     Returns:
         A copy with the column `split` set.
@@ -160,10 +159,6 @@ def select_files(survey: Survey, seed: int) -> pd.DataFrame:
     among the trials, and a manipulation shows most of what its original does. So a group ends in
     one split. Where the project makes the split, or a part of it, no group is divided, and each
     source is divided by itself, save what another holds already.
-
-    Args:
-        survey: Its files.
-        seed: Of the project's own split.
 
     Returns:
         The files, numbered as in the survey. `place` is the source, with its official split where
@@ -275,9 +270,6 @@ def _joined(names: Names, first: Numbers, second: Numbers, nodes: int) -> Names:
 
     Args:
         names: In order, of the first nodes; further ones only link these.
-        first: Nodes that links begin at.
-        second: Nodes that they end at.
-        nodes: Their number.
     """
     graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(nodes, nodes))
     _, component = connected_components(graph, directed=False)

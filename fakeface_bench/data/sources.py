@@ -24,8 +24,6 @@ class Source:
     """One dataset among those studied together.
 
     Attributes:
-        name: Its own.
-        folder: Absolute.
         classes: Names of its classes besides the known ones, as `class_words.named_classes`
             returns them.
     """
@@ -91,7 +89,6 @@ def prepare_sources(data: str, progress: Progress, classes: str = "") -> Iterato
 
     Args:
         data: As in `StudyConfig`.
-        progress: Told how far it is.
         classes: As in `StudyConfig`.
 
     Raises:

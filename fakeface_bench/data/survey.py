@@ -40,7 +40,6 @@ class Survey:
     """What is known of a dataset's files.
 
     Attributes:
-        sources: Where they lie; their names differ.
         files: One row an image file, numbered from 0: `source`; `path`, relative to the source's
             folder; `label` (fake = 1); `split`, missing where the source has no official one;
             `category` (a generator, or what the picture shows; mostly empty); `tier` (`easy`,
@@ -70,8 +69,6 @@ def survey_sources(
     """Read all files below the class folders of each source; unchanged files are not read again.
 
     Args:
-        sources: Where they lie.
-        progress: Told how far it is.
         one_class: Whether a source may hold one class only.
 
     Raises:

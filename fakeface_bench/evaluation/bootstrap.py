@@ -58,7 +58,6 @@ def cross_validated(scores: FloatArray, folds: int) -> Estimate:
 
     Args:
         scores: Of each fold of each repeat, shape (k,).
-        folds: Of one repeat.
     """
     spread = float(np.std(scores, ddof=1)) * sqrt(1 / len(scores) + 1 / (folds - 1))
     half = float(student_t.ppf(0.975, len(scores) - 1)) * spread
@@ -105,7 +104,6 @@ def stratified_resamples(y_true: LabelArray, seed: int) -> Iterator[Resamples]:
 
     Args:
         y_true: 1 for fake, shape (n,); one class will do.
-        seed: Of the draws.
     """
     rng = np.random.default_rng(seed)
     at_once = max(1, ELEMENTS_AT_ONCE // len(y_true))
@@ -240,7 +238,6 @@ class WeightedMetrics:
         Args:
             y_true: 1 for fake, shape (n,).
             y_score: Probability of fake, within 0 and 1, shape (n,).
-            threshold: Score from which an image is called fake.
         """
         self._calls = Calls(y_true, y_score, threshold)
         self._ranks = Ranks(y_true, y_score)

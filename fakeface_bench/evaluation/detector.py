@@ -107,8 +107,6 @@ def train_detector(
     """Fit a trial's options, then choose calibration and threshold on validation.
 
     Args:
-        task: Data and rules.
-        config: Options of the trial.
         on_epoch: Called after each epoch that is run, and not loaded.
     """
     fitted, record = fit(task, config, on_epoch)

@@ -33,7 +33,6 @@ class Metric:
 
     Attributes:
         title: One line for `fakeface-bench list`.
-        greater_is_better: As in scikit-learn's scorers.
         of_labels: From y_true and y_pred, both 0 or 1; or None.
         of_scores: From y_true and the probability of fake; or None.
     """
@@ -196,7 +195,6 @@ def estimates(
         y_true: 1 for fake, shape (n,), at least one image.
         y_score: Probability of fake, within 0 and 1, shape (n,).
         threshold: Score from which an image is called fake.
-        seed: Of the resamples.
     """
     shares = _shares(y_true, y_score >= threshold)
     if len(np.unique(y_true)) == 1:

@@ -98,7 +98,6 @@ def resampled_metrics(
     Args:
         y_true: 1 for fake, both classes present, shape (n,).
         models: Of each model the scores of its seeds on these images.
-        seed: Of the resamples.
 
     Returns:
         For each model, by key, shape (1000,).
@@ -147,8 +146,6 @@ def paired_effect(
     Args:
         y_true: 1 for fake, shape (n,).
         first: Scores and threshold of one model on these images.
-        second: Those of the other.
-        seed: Of the resamples.
     """
     models = _Compared(y_true, first), _Compared(y_true, second)
     portions = [

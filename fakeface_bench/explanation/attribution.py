@@ -39,7 +39,6 @@ class Step:
         given: Its arguments, positional and by name, with symbolic tensors.
         made: What it made of them, symbolic.
         reads: Numbers of the values that are its tensors, in the order of the arguments.
-        writes: Numbers of the values it makes.
     """
 
     operation: Any
@@ -75,7 +74,6 @@ class FlatGraph:
     Attributes:
         steps: In an order in which they can run; value 0 is the pixels.
         shapes: Of each value, the number of images first.
-        output: Number of the model's output.
     """
 
     steps: tuple[Step, ...]
@@ -169,7 +167,6 @@ class CutDetector:
     """A complete detector, cut at the maps that its head reads.
 
     Attributes:
-        graph: All of it.
         logit: Number of the value that the last sigmoid reads, shape (n, 1).
         maps: Numbers of the maps nearest to the logit, each (n, height, width, channels) with
             more than one position. A standard deviation reads a map less its average; that is a
@@ -231,13 +228,7 @@ def cut_detector(model: keras.Model) -> CutDetector:
 
 
 def nearest_maps(graph: FlatGraph, value: int, beyond: int | None = None) -> tuple[int, ...]:
-    """Return the maps that are met first on every way back from a value.
-
-    Args:
-        graph: Of all values.
-        value: Where the ways start.
-        beyond: Ways end here too.
-    """
+    """Return the maps that are met first on every way back from a value."""
     makers = {made: step for step in graph.steps for made in step.writes}
     found: list[int] = []
     seen = {beyond}
@@ -275,7 +266,6 @@ def attribute(model: keras.Model, pixels: npt.NDArray[Any], batch_size: int = BA
     Args:
         model: A complete detector, from pixels to the probability of fake (n, 1).
         pixels: 0 to 255, shape (n, size, size, 3).
-        batch_size: Pictures at once.
 
     Returns:
         Shape (n, size, size), in logits; the mean over a picture is its logit. What belongs to no
@@ -383,7 +373,6 @@ def head_dependence(model: keras.Model, pixels: npt.NDArray[Any], seed: int = 0)
     Args:
         model: A complete detector; it is left as it was.
         pixels: 0 to 255, shape (n, size, size, 3), n ≥ 1.
-        seed: Of the shuffling.
 
     Returns:
         Spearman's correlation of how far evidence lies from the picture's mean, averaged over the

@@ -138,8 +138,6 @@ def explain_study(
     """Explain a detector on a split that it has scored.
 
     Args:
-        model: The complete detector.
-        split: Its scores.
         examples: Positions by kind, as `report.explanation.choose_examples` returns them.
         load: Returns uint8 pixels (size, size, 3), all of the model's size; a `DataError` of it
             costs the picture, nothing else. Called from several threads.

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from fakeface_bench.data.augmentations import AUGMENTATIONS, BLUR_SIGMA, JPEG_QUALITY, Augmentation
+from fakeface_bench.config import AUGMENTATIONS, BLUR_SIGMA, JPEG_QUALITY, Augmentation
 from fakeface_bench.data.pictures import PARALLEL_CALLS, PREFETCH_BATCHES, RowLoader
 from fakeface_bench.features.samples import Part, Samples
 

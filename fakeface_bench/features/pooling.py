@@ -129,12 +129,7 @@ def feature_model(backbone: keras.Model, cut: CutBackbone | None = None) -> kera
 
 
 def lower_features(cut: CutBackbone, scales: Sequence[float]) -> keras.Model:
-    """Return the model from pixels to what lies below a cut: `boundary`, and `pooled` so far.
-
-    Args:
-        cut: Not at the input.
-        scales: Of the backbone's blocks.
-    """
+    """Return the model from pixels to what lies below a cut: `boundary`, and `pooled` so far."""
     if cut.below is None:
         raise ValueError("nothing lies below a cut at the input")
     *lower, entry = cut.below.outputs

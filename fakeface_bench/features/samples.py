@@ -73,8 +73,6 @@ class Samples:
         Pixels keep their uint8; features become float32.
 
         Args:
-            numbers: Of the rows.
-            parts: What of each is read.
             mirror: Which of them are read from `mirrored` instead; None for none.
         """
         gathered = {name: self.arrays[name][numbers] for name in {name for name, _ in parts}}

@@ -38,9 +38,6 @@ class FeatureSource(ABC):
     """A frozen network whose outputs are kept.
 
     Attributes:
-        title: Of the network, for people.
-        fit: How images meet the input's size.
-        batch_size: Images a step; enters no key.
         jpeg_quality: Of the JPEG that every picture passes first; 0 for none.
         mirrored: Whether each picture is mirrored left to right.
     """
@@ -180,7 +177,6 @@ class Speed:
     """How fast pictures pass.
 
     Attributes:
-        seconds_per_image: From the file on.
         amortised_seconds: That an earlier process spent on measuring it; 0 where this one did.
     """
 
@@ -194,12 +190,6 @@ def extraction_speed(
     """Return how fast pictures pass from their files through the frozen layers.
 
     Known from their extraction where they were enough to tell, else measured.
-
-    Args:
-        source: Network and preprocessing.
-        files: Of the training pictures.
-        digests: Of their contents.
-        digest: Of the dataset they belong to.
     """
     known = kept_facts(source.folder(digests))
     if known.get("timed_images", 0) >= SAMPLE_IMAGES:
@@ -211,12 +201,7 @@ def extraction_speed(
 
 
 def decoding_speed(pictures: Pictures, digest: str) -> Speed:
-    """Measure how fast pictures are decoded.
-
-    Args:
-        pictures: To sample from.
-        digest: Of the dataset they belong to.
-    """
+    """Measure how fast pictures are decoded."""
     how = {"images": digest, "side": pictures.side, "size": pictures.size, "fit": pictures.fit}
     how |= {"jpeg_quality": pictures.jpeg_quality}
     return _measured(how, pictures, STREAM_BATCH, lambda batch: None)
@@ -235,9 +220,6 @@ def _measured(
 
     Args:
         what: All that the speed depends on, besides the machine, as JSON can hold it.
-        pictures: To sample from; at least one.
-        batch_size: Pictures a step.
-        through: What each batch of pixels passes.
     """
 
     def passage(count: int) -> float:

@@ -36,8 +36,6 @@ class Known:
     """Rows that another folder holds.
 
     Attributes:
-        folder: Which.
-        there: Their numbers in its arrays.
         here: Their numbers among the images that are wanted.
     """
 
@@ -73,8 +71,6 @@ def known_elsewhere(
 
     Args:
         network: Folder of all features that one network has made.
-        digests: Of the contents of all images.
-        missing: Numbers of those that are wanted.
         tell: Told of a folder that is broken; nothing is taken out of it.
 
     Returns:

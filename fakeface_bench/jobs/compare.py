@@ -100,7 +100,6 @@ def run_suite(asked: Asked[SuiteConfig], progress: Progress) -> SuiteOutcome:
 
     Raises:
         StudyError: If every study failed.
-        FakefaceError: For whatever a user can mend; the MLflow run is then FAILED and says why.
     """
     config = checked(asked).request
     open_store()

@@ -35,8 +35,6 @@ def score_set(trained: Trained, test_set: TestSet, progress: Progress) -> SetSco
     """Score a model on a test set, without the images that it saw or copies of them.
 
     Args:
-        trained: The model.
-        test_set: Images it is scored on.
         progress: Told how far it is, and warned of images that are left out.
 
     Raises:
@@ -80,12 +78,7 @@ def score_set(trained: Trained, test_set: TestSet, progress: Progress) -> SetSco
 
 
 def estimate_metrics(place: str, estimates: Mapping[str, Estimate]) -> Iterator[tuple[str, float]]:
-    """Yield figures and the ends of their intervals under MLflow's names.
-
-    Args:
-        place: That the names begin with.
-        figures: By key.
-    """
+    """Yield figures and the ends of their intervals under MLflow's names."""
     for key, figure in estimates.items():
         yield f"{place}/{key}", figure.value
         yield f"{place}/{key}_low", figure.low
@@ -103,11 +96,7 @@ class EvaluationOutcome:
 
 
 def run_evaluation(asked: Asked[EvaluateConfig], progress: Progress) -> EvaluationOutcome:
-    """Score a finished model on other datasets and record it in MLflow.
-
-    Raises:
-        FakefaceError: For whatever a user can mend; the MLflow run is then FAILED and says why.
-    """
+    """Score a finished model on other datasets and record it in MLflow."""
     config = checked(asked).request
     open_store()
     with tracked_run("evaluation", "evaluation", config.as_params()) as run:

@@ -36,7 +36,6 @@ def run_prediction(
         folder: Of the model, as `tracking.model_source` yields it.
         files: As in `predict_files`.
         tell: As in `predict_files`.
-        progress: Told of the files.
         safe: As in `load_classifier`.
 
     Raises:
@@ -49,7 +48,6 @@ def load_classifier(folder: Path, safe: bool = True) -> FaceClassifier:
     """Load the detector of an MLflow model; the folder is not needed any more then.
 
     Args:
-        folder: Of the model.
         safe: Whether a network is refused that could run code of whoever made it.
     """
     return FaceClassifier.load(detector_folder(folder), model_version(folder), safe)
@@ -64,10 +62,8 @@ def predict_files(
     """Classify files, in flat memory; one that cannot be read costs its own row alone.
 
     Args:
-        classifier: What a study has trained.
         files: Need not exist any more when their turn comes.
         tell: Called with each row, in the files' order.
-        progress: Told of the files.
     """
     started = time.perf_counter()
     description: Counter[str | None] = Counter()
@@ -105,11 +101,7 @@ def explain_files(
     stays as it is, and another is made beside it.
 
     Args:
-        classifier: What a study has trained.
-        model: Its name, for people.
         files: In any order.
-        output: Folder to write to.
-        progress: Told of the files.
     """
     with draft_folder() as draft:
         rows = []

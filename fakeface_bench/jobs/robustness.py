@@ -55,7 +55,6 @@ class CorruptedScores:
     """One model's scores of the same images under every condition.
 
     Attributes:
-        model: Which model.
         overlap: What was left out because of it.
         y_score: Probability of fake, shape (n, 1 + conditions): untouched, then in the order of
             `CONDITIONS`.
@@ -96,7 +95,6 @@ def robustness_of(
     Args:
         y_true: 1 for fake, both classes present, shape (n,).
         scored: Of each model, in the order of `y_true`.
-        seed: Of the resamples.
     """
     columns = [
         SeedScores(0, np.ascontiguousarray(column), scores.model.threshold)
@@ -197,8 +195,6 @@ def corrupted_scores(
         classifier: What a study has trained; it fits the corrupted pictures as any other.
         files: In any order.
         digests: SHA-256 of each as hexadecimal text; with the seed they decide its noise.
-        seed: Of the noise.
-        progress: Told of the files.
 
     Returns:
         Shape (n, 1 + conditions), in the order of the files.
@@ -260,11 +256,7 @@ class RobustnessOutcome:
 
 
 def run_robustness(asked: Asked[RobustnessConfig], progress: Progress) -> RobustnessOutcome:
-    """Score finished models on corrupted test pictures and record the curves in MLflow.
-
-    Raises:
-        FakefaceError: For whatever a user can mend; the MLflow run is then FAILED and says why.
-    """
+    """Score finished models on corrupted test pictures and record the curves in MLflow."""
     config = checked(asked).request
     open_store()
     params = config.as_params() | {"corruptions_version": CORRUPTIONS_VERSION}
@@ -327,11 +319,7 @@ def _unseen_by_all(
 
 
 def _limited(rows: pd.DataFrame, limit: int, name: str) -> pd.DataFrame:
-    """Return at most so many rows a class; 0 for all.
-
-    Raises:
-        UsageError: If a class is missing.
-    """
+    """Return at most so many rows a class; 0 for all."""
     for label in (REAL, FAKE):
         if not (rows["label"] == label).any():
             raise UsageError(

@@ -25,7 +25,6 @@ class TestSet:
     """Images that models are scored on.
 
     Attributes:
-        name: For people.
         chosen: Which images of the dataset they are, in words.
         index: Of them, every row in the split `test`; it may hold one class only.
         signatures: What each looks like, in the order of the index, as `data.facts` makes it.
@@ -90,8 +89,6 @@ def held_out(
 
     Args:
         data: As in `StudyConfig`.
-        dataset: Made ready.
-        index: As the study uses it.
         part: Names of tiers or sources: only these fakes, and the real images of these sources, or
             all of them where they are tiers.
     """
@@ -110,10 +107,6 @@ def held_out(
 
 def study_test_set(run_id: str, progress: Progress) -> TestSet:
     """Return the very test split that a study was scored on.
-
-    Args:
-        run_id: Of its MLflow run.
-        progress: Told how far it is.
 
     Raises:
         UsageError: If it is no finished study.

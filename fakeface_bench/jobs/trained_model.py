@@ -32,8 +32,6 @@ class Trained:
     """A finished model.
 
     Attributes:
-        model: What is known of it.
-        classifier: It, loaded.
         seen: The images it was trained and chosen on.
         parts: Its frozen features and its head, where no more than the head was trained.
     """
@@ -106,7 +104,6 @@ def open_trained(
     Args:
         model: Address in the registry, id of a run, folder of an MLflow model, or `best`.
         experiment_id: Where `best` looks.
-        progress: Told how far it is.
         allow_unsafe: As in `fetched_model`.
 
     Raises:

@@ -37,8 +37,6 @@ class Row:
     """One study, and what its model is scored on.
 
     Attributes:
-        study: As it is asked for.
-        index: Images that it uses.
         tests: Sets that its model is scored on.
         held_out: Source or tier that is left out of its training; empty for a row of the matrix.
     """
@@ -107,12 +105,7 @@ def lay_out(config: GeneraliseConfig, progress: Progress) -> Matrix:
 def mixture_effects(
     rows: Sequence[Row], cells: Sequence[Sequence[SetScores]]
 ) -> Iterator[MixtureEffect]:
-    """Compare each row of several datasets with each row of some of them, column by column.
-
-    Args:
-        rows: That leave nothing out.
-        cells: Of each row, its columns.
-    """
+    """Compare each row of several datasets with each row of some of them, column by column."""
     for mixture, mixed in zip(rows, cells, strict=True):
         for alone, others in zip(rows, cells, strict=True):
             if mixture.study.model == alone.study.model and alone.sources < mixture.sources:
@@ -185,7 +178,6 @@ def run_generalisation(asked: Asked[GeneraliseConfig], progress: Progress) -> Ge
 
     Raises:
         StudyError: If every study failed.
-        FakefaceError: For whatever a user can mend; the MLflow run is then FAILED and says why.
     """
     config = checked(asked).request
     open_store()

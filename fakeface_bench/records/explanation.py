@@ -35,9 +35,6 @@ class PredictionCounts:
     """How a prediction ended.
 
     Attributes:
-        real: Files called real.
-        fake: Files called fake.
-        unreadable: Files that could not be read.
         seconds: Of reading and classifying, without loading the model.
     """
 
@@ -82,7 +79,6 @@ class Spectrum:
     """The power spectrum of a group of images.
 
     Attributes:
-        images: In the group.
         log_power: Mean over the images of log10 of the power in grey levels² a pixel, shape
             (size, size), frequency 0 at (size // 2, size // 2).
         profile: Mean over the images of log10 of the power averaged over directions, at

@@ -18,7 +18,6 @@ class ShortcutFloor:
     """What a small classifier scores that sees a file's metadata and not one pixel.
 
     Attributes:
-        roc_auc: Cross-validated, of all facts together.
         low_95: Lower end of its 95 % interval, over folds (Nadeau & Bengio 2003).
         high_95: Upper end.
         images: Number of pictures it was measured on, copies counted once.
@@ -49,9 +48,7 @@ class EpochRecord:
         train_accuracy: Share of the epoch's images on the right side of probability 0.5.
         val_loss: Of the whole validation split after the epoch.
         val_accuracy: Share of the validation split on the right side of probability 0.5.
-        val_roc_auc: Of the whole validation split.
         seconds: Training time, without validation.
-        val_seconds: Validation time.
         stage: What was trained: `head` on cached features, `fine_tune` (unfrozen layers and head),
             or `scratch` (everything).
         batch_size: Images per training step; smaller than asked for where memory did not
@@ -88,7 +85,6 @@ class FitRecord:
     """One fit: its epochs, and the one whose weights were kept.
 
     Attributes:
-        epochs: Of all stages, one after another.
         best_epoch: Of the last stage, the one with the highest validation objective.
     """
 
@@ -117,12 +113,8 @@ class TrialRecord:
 
     Attributes:
         uid: Unlike any other trial's, in this study and every other.
-        number: Optuna's number of the trial.
         state: `complete`, `pruned` or `failed`.
-        config: The options tried.
         value: Best validation ROC AUC; for a pruned trial the one it was stopped at.
-        epochs: Epochs run.
-        seconds: Wall time of the trial.
         finished_at: Unix time of its end, in seconds.
         reason: Why it failed; empty otherwise.
     """
@@ -213,14 +205,11 @@ class ModelOrigin:
     """What a study knows of its model besides its results.
 
     Attributes:
-        run_id: MLflow run of the study.
         digest: Of the dataset: SHA-256 over contents and labels.
         test_digest: Likewise of its test split.
         kinds: How the fakes of each source were made, by its name; absent where not known.
-        image_size_px: Side of the network's input.
         fit: How a picture meets it, one of `config.FITS`.
         calibrated: Whether probabilities went through Platt's map; else the loss calibrates them.
-        command: Runs the study again.
         versions: Of Python and the libraries, by name.
     """
 
@@ -259,7 +248,6 @@ class RepeatRecord:
     Attributes:
         seed: Of initial weights, dropout, augmentation and the order of batches.
         test: Test split, with calibration and threshold of this fit.
-        epochs: Epochs run.
     """
 
     seed: int
@@ -272,19 +260,9 @@ class StudyRecord:
     """Everything a finished study reports; `report` and `tracking` read nothing else.
 
     Attributes:
-        model: Key of the architecture.
-        study: Name of the study.
-        data: Name of the dataset.
         data_folders: Absolute folder of each source, which its images' paths are relative to.
-        weights: What the backbone started from.
-        search: All trials.
-        final_fit: The refitted winner.
         valid: Validation split, on which the threshold was chosen.
-        test: Test split, scored once.
         epochs_began_seconds: As in `ComparedStudy`.
-        seed: Of the final fit.
-        repeats: The winner with further seeds.
-        machine: What it ran on, in words.
         floor: What the dataset's metadata alone would score, where that could be measured.
         source_floors: The same of each of several sources, by its name.
         facts: Further single figures, by MLflow metric name.
@@ -363,11 +341,6 @@ class Registration:
     """What became of a model.
 
     Attributes:
-        study: That logged it, in words.
-        run_id: Of that study.
-        name: Of the registered model.
-        number: Of its version.
-        findings: Of the gate.
         former: Number of the version that was the champion before; empty where none was.
         forced: Whether it became the champion against the gate.
         tested: On what its study tested it, and how well it did, in a sentence.
@@ -437,7 +410,6 @@ class SeedScores:
     """The test scores of the winning options, fitted with one seed.
 
     Attributes:
-        seed: Of the fit.
         y_score: Probability of fake, shape (n,).
         threshold: From which an image is called fake, chosen on validation.
     """
@@ -457,13 +429,9 @@ class StudyIdentity:
     """What tells one compared study from another.
 
     Attributes:
-        run_id: Of its MLflow run.
-        model: Key of the architecture.
         fine_tune: As in `StudyRecord`.
         weights: Label of the weights that it started from.
         trained: Which layers were trained, in words; empty where the head alone was.
-        study: Name of the study.
-        data: Name of the dataset.
         equalise: As in `StudyConfig`.
     """
 
@@ -489,17 +457,14 @@ class ComparedStudy:
     """One finished study.
 
     Attributes:
-        identity: Which study it is.
         warning: What a reader must know of its weights; empty when nothing.
         y_true: Test labels, 1 for fake, shape (n,); the same of all studies compared.
         paths: Of the test images, relative to their source's folder, length n.
         sources: Name of the dataset that each image comes from, length n.
         data_folders: Absolute folder of each source, on the machine that ran the study.
         seeds: At least one; the first is the model that was kept.
-        epochs: Of the final fit.
         epochs_began_seconds: Cold seconds that were needed before its first epoch: to prepare the
             data and to extract train and validation.
-        ledger: What it cost.
         machine: What it ran on, in words; empty where that is not known.
         trials: Number of trials that its search holds.
         settings: How it was asked, in words, by each of `NAMED_OPTIONS`, and `image_size_px`; empty
@@ -543,7 +508,6 @@ class LeftOut:
     Attributes:
         name: What it is called: model, layers trained, weights.
         run_id: Of its MLflow run; empty where it never had one.
-        reason: Why, with its full stop.
     """
 
     name: str

@@ -57,8 +57,6 @@ class SetScores:
     """One finished model on one test set; a cell of a matrix.
 
     Attributes:
-        model: Which model.
-        data: Name of the test set.
         chosen: Which of its images, in words: `its test split`, `all images`.
         is_own: Whether the images are the test split of the model's own study, by their contents.
         kinds: How the fakes of each source of the set were made; empty text where not known.
@@ -69,7 +67,6 @@ class SetScores:
             fake. Where the set holds one class only: `recall_fake` or `false_alarm_rate` alone.
         parts: The same of each source (where there are several) and tier (`tier/` and its name:
             its fakes against all real images of the set).
-        overlap: What was left out.
         floor: What the set's metadata alone would score; None where that was not measurable.
         source_floors: The same of each of several sources, by its name.
         is_part: Whether they are a part of that split: of one of several sources, or fewer.
@@ -110,10 +107,8 @@ class MixtureEffect:
     """What training on several datasets at once changed, against training on one of them.
 
     Attributes:
-        model: Label of the architecture.
         mixture: Name of the joined dataset, such as `a+b`.
         alone: Name of the one that it is compared with.
-        data: Test set.
         images: Test images that both were scored on, the same for both.
         roc_auc: Of the mixture less that of the one alone, paired.
         recall_fake: The same of the recall of fakes, at each model's own threshold.
@@ -135,8 +130,6 @@ class HoldOut:
     """A source or tier left out of training, and how the model does on it.
 
     Attributes:
-        model: Label of the architecture.
-        data: Name of the dataset.
         column: `source` or `tier`.
         value: Which source or tier was left out.
         without: Trained without it, scored on it: its fakes of the test split against its real
@@ -160,9 +153,6 @@ class Generalisation:
         models: Labels of the architectures, in the order asked for.
         trained: Names of the training sets, in the order asked for.
         tested: Names of the test sets, in the order asked for.
-        cells: All that could be scored.
-        mixtures: What joined training sets changed.
-        hold_outs: What was left out in turn.
         left_out: Studies that failed, each with its reason.
         unscored: Cells of finished studies that could not be scored, each with its reason.
     """
@@ -190,11 +180,8 @@ class EqualisationEffect:
 
     Attributes:
         jpeg_quality: Of the JPEG that every picture passed.
-        images: Test images, the same of both.
         untouched_auc: Test ROC AUC of the untouched study.
-        equalised_auc: Of the equalised one.
         delta_auc: The first less the second, paired.
-        untouched_run: MLflow run of the untouched study.
         outlasting: Files of the dataset that were compressed more strongly, whose traces remain.
     """
 
@@ -244,10 +231,7 @@ class CurvePoint:
     """One severity of one corruption.
 
     Attributes:
-        label: Its severity on the axis.
-        told: The same in a sentence.
         step: Place on the axis, 0 for the untouched pictures; what is further away is worse.
-        roc_auc: On all test images under it.
         accuracy: Likewise, at the model's own threshold.
     """
 
@@ -268,8 +252,6 @@ class SeverityCurve:
     """One model under every severity of one corruption.
 
     Attributes:
-        key: Of the corruption.
-        title: For people.
         axis: What its severities are, with their unit.
         points: In the axis's order, the untouched pictures among them (step 0).
         roc_auc: Mean over the severities, the untouched pictures not counted.
@@ -294,9 +276,7 @@ class ModelRobustness:
     """One model under all corruptions.
 
     Attributes:
-        model: Which model.
         overlap: Images of the test set that are left out because this model saw them.
-        roc_auc: On the untouched pictures.
         accuracy: On the untouched pictures, at the model's own threshold.
         curves: One a corruption, in the table's order.
         mean_roc_auc: Mean over the corruptions of each one's mean over its severities.
@@ -327,12 +307,9 @@ class Robustness:
     """Models under all corruptions, every one on the same images.
 
     Attributes:
-        data: Name of the test set.
         chosen: Which of its images, in words: `its test split`, `all images`.
         digest: SHA-256 over contents and labels of the scored images.
         real: Number of real images that were scored.
-        fake: Number of fakes.
-        seed: Of the noise.
         models: In the order asked for.
     """
 

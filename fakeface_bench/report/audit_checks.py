@@ -36,9 +36,7 @@ class Check:
     """One row of the report.
 
     Attributes:
-        weight: How much it matters.
         name: What was looked at; may hold names from outside, made visible but not escaped.
-        found: The numbers.
         remark: What they mean for a study, or what to do; empty where nothing.
         verdict: The headline where this is the gravest check; empty where it makes none.
     """
@@ -55,10 +53,8 @@ class Findings:
     """All that is said of an audit.
 
     Attributes:
-        counts: Its numbers.
         facts: Of the files that a study would use.
         verdict: One line, without a full stop.
-        weight: Of the verdict.
         topics: Checks by topic, in the order in which they are shown.
     """
 

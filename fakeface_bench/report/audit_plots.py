@@ -86,10 +86,7 @@ def draw_quantisation(fact: Fact, means: pd.Series, dataset: str, path: Path) ->
     """Draw the share of each quantisation table among each class's JPEG files.
 
     Args:
-        fact: Of the quantisation tables.
         means: Mean of the luminance table by the table's name; small for fine quality.
-        dataset: Name for the subtitle.
-        path: To write.
     """
     counts = _up_to_twelve(fact.counts)
     shares = counts / counts.sum().clip(lower=1)
@@ -214,7 +211,6 @@ class PairGroup:
 
     Attributes:
         key: Name of the picture's file, without its suffix.
-        title: What these pairs have in common.
         total: Number of such pairs that are listed.
         at_least: Whether there may be more: not all pairs of many copies are listed.
         pairs: At most 12, identical ones first, then the most alike.

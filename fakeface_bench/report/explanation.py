@@ -85,9 +85,6 @@ class JudgedImage:
     """What a detector says of a picture of which nobody told the class.
 
     Attributes:
-        name: Of the file.
-        model: Of the detector, in words.
-        score: Probability of fake.
         threshold: Score from which it is called fake.
     """
 
@@ -147,7 +144,6 @@ def overlay(image: ExplainedImage, zero: float, limit: float) -> npt.NDArray[np.
     """Return the picture in pale grey under the colours of its evidence, (size, size, 3) of 0 to 1.
 
     Args:
-        image: With its evidence.
         zero: Evidence that speaks for neither class, which leaves the grey as it is.
         limit: Distance from there at which a colour is strongest.
     """
@@ -213,7 +209,6 @@ class ReliabilityBins:
     Attributes:
         edges: Of the bins, all of one width, shape (bins + 1,).
         images: In each bin, shape (bins,).
-        fakes: Of those.
         score: Mean of a bin's images, not a number where it has none.
     """
 

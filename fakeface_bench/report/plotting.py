@@ -40,7 +40,6 @@ def new_figure(title: str, subtitle: str, height: float = 4.8) -> Figure:
     """Return an empty figure under a title and a subtitle.
 
     Args:
-        title: What the picture shows.
         subtitle: Of which model, dataset and how many images.
         height: Without the titles, in inches.
     """

@@ -107,7 +107,6 @@ def read_saved_study(run_id: str, folder: Path) -> ComparedStudy:
     """Read a study back.
 
     Args:
-        run_id: Of its MLflow run.
         folder: Holds `SAVED_FILES`.
     """
     content = json.loads((folder / STUDY_FILE).read_text(encoding="utf-8"))

@@ -104,10 +104,7 @@ class SearchTask:
     """What to search: a fit of train and validation; test is out of its reach.
 
     Attributes:
-        fit: Data and rules of every fit.
         trials: Complete and pruned trials that the study shall hold in the end.
-        seed: Of the sampler.
-        space: What the trials draw from.
         timeout_seconds: After this time no new trial starts; 0 for never.
     """
 

@@ -5,8 +5,7 @@ from typing import Any
 
 import optuna
 
-from fakeface_bench.config import HeadConfig, TrialConfig, TuningConfig
-from fakeface_bench.data.augmentations import augments_in_play
+from fakeface_bench.config import HeadConfig, TrialConfig, TuningConfig, augments_in_play
 from fakeface_bench.training.losses import LOSSES
 from fakeface_bench.training.networks import SCRATCH_STAGE, TUNING_STAGE, Network
 from fakeface_bench.training.poolings import ACTIVATIONS, FEATURES, POOLINGS

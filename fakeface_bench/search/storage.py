@@ -53,7 +53,6 @@ class Study(optuna.Study):
     """Optuna's study in a database that is waited for while it is away.
 
     Attributes:
-        storage: Of the study.
         watched: The same study as Optuna opens it, which knows whose heart has stopped.
     """
 
@@ -164,7 +163,6 @@ def fail_dead(study: Study, anew: bool) -> None:
     """Mark trials failed whose process has died, and put their options up to be run again.
 
     Args:
-        study: In a turn of this process.
         anew: Whether somebody starts the study anew: every trial is then run again. Where other
             processes of the study meet a dead one, it is repeated once, for its options might
             kill them all.
@@ -217,8 +215,6 @@ def open_study(storage: str, name: str, definition: Mapping[str, Any]) -> Study:
 
     Args:
         storage: SQLAlchemy URL; not MLflow's database, both keep a table `alembic_version`.
-        name: Of the study.
-        definition: What defines its results.
 
     Raises:
         UsageError: As `check_storage`.

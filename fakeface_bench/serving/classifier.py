@@ -40,7 +40,6 @@ class DetectorFacts:
     """What a detector is besides its network.
 
     Attributes:
-        image_size_px: Side of the network's input.
         fit: How a picture meets it, one of `config.FITS`.
         threshold: Probability from which a picture is called fake.
         decoding_version: `DECODING_VERSION` of the code that trained it.
@@ -81,8 +80,6 @@ class FaceClassifier:
 
     Args:
         network: From pixels 0 to 255, shape (n, side, side, 3), to the probability of fake (n, 1).
-        facts: The rest of the detector.
-        version: Told in every verdict.
     """
 
     def __init__(self, network: keras.Model, facts: DetectorFacts, version: str) -> None:
@@ -97,8 +94,6 @@ class FaceClassifier:
         """Load what `write_detector` wrote.
 
         Args:
-            folder: Of the detector.
-            version: Told in every verdict.
             safe: Whether a network is refused that could run code of whoever made it.
 
         Raises:
@@ -129,7 +124,6 @@ class FaceClassifier:
 
         Args:
             pictures: Whatever `read` takes.
-            read: Called in threads.
         """
         ahead: deque[list[Future[npt.NDArray[np.uint8]]]] = deque()
         remaining = iter(pictures)

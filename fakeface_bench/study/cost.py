@@ -20,12 +20,9 @@ class Expenses:
     """What a study has spent besides overhead, and what its other costs follow from.
 
     Attributes:
-        subject: Data and network, read by now.
-        search: All trials.
         earlier: Their uids of those that earlier processes ran.
         search_began: Seconds of the process when the search began.
         search_began_at: Unix time of that moment, in seconds.
-        conclusion: How the study ended.
     """
 
     setup: Setup
@@ -40,7 +37,6 @@ def study_metrics(expenses: Expenses, speed: Speed) -> dict[str, float]:
     """Return the costs that are no stage of time.
 
     Args:
-        expenses: Of the stages.
         speed: Of one picture, from its file to what an epoch reads.
     """
     detector, fit = expenses.conclusion.detector, expenses.conclusion.final_fit
@@ -72,10 +68,7 @@ def close_ledger(
     A speed that was never measured on this machine is measured first.
 
     Args:
-        expenses: Of the stages.
         dollars_per_hour: Price of the machine; 0 where none was given.
-        clock: Of the process.
-        meter: Of its energy.
     """
     speed = expenses.setup.inputs.speed()
     metrics = study_metrics(expenses, speed)

@@ -26,11 +26,7 @@ class Conclusion:
     """The winner, how well it does, and what finding that out took.
 
     Attributes:
-        detector: The model that is kept.
-        final_fit: How it was fitted.
         valid: Validation split, on which its threshold was chosen.
-        test: Test split, scored once.
-        repeats: The same options with further seeds.
         costs: Stages `final_fit`, `repeats` and `evaluation`.
     """
 
@@ -48,11 +44,7 @@ def conclude(
     """Refit the winner, choose its threshold on validation, and only then read test.
 
     Args:
-        subject: Data and network.
-        task: What the search fitted.
-        search: All trials.
         seeds: Fits of the winner; those after the first have seeds that follow the task's.
-        progress: Told how far it is.
     """
     config = search.best.config
     progress.say(f"refitting trial {search.best.number}, then scoring the test split")

@@ -50,9 +50,6 @@ class FinishedStudy:
     """A study that was finished before, as MLflow holds it.
 
     Attributes:
-        run: Of it.
-        saved: Its files.
-        results: Its figures.
         registration: Of its model, where that was asked for now.
     """
 
@@ -84,10 +81,6 @@ def find_earlier(asked: Asked[StudyConfig], progress: Progress) -> EarlierStudy:
 
     Args:
         asked: What is asked; nothing is looked for where it says `again`.
-        progress: Told how far it is.
-
-    Raises:
-        FakefaceError: For whatever a user can mend.
     """
     config = checked(asked).request
     if config.again:
@@ -180,8 +173,6 @@ class WantedStudy:
     """A study that a job needs.
 
     Attributes:
-        study: The request.
-        index: Images that it uses.
         name: By which it is told which of how many it is; nothing is told where empty.
         as_long: Whether an earlier one must have searched neither less nor more.
     """
@@ -197,8 +188,6 @@ class StudyUnit:
     """A study to run in a process of its own, which adopts the run that is open for it.
 
     Attributes:
-        study: The request.
-        run_id: Of the run.
         variables: Of the environment, by which the process finds the run.
     """
 
@@ -230,8 +219,6 @@ class StudyEnd:
     """How a unit ended.
 
     Attributes:
-        model: As it was asked for.
-        run_id: Of its run.
         obstacle: Why its process failed; empty where it did not.
         interrupted: Whether a user ended that process.
     """
@@ -256,8 +243,6 @@ def obtain_studies(
     Args:
         run: Of the job that asks; a study that is run now hangs under it.
         wanted: In the order of what is yielded.
-        progress: Told which they are.
-        executor: Runs those that are missing.
 
     Yields:
         The study, or why there is none.
@@ -337,8 +322,6 @@ def answered(study: StudyConfig, earlier: StudyRun, as_long: bool = False) -> bo
     Neither network nor images are compared: see `finished_studies` and `is_of_images`.
 
     Args:
-        study: The request.
-        earlier: The study.
         as_long: Whether it must hold no further trials either.
     """
     params = earlier.params

@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from fakeface_bench.backbones.building import open_backbone
+from fakeface_bench.config import AUGMENTATIONS, augments_in_play
 from fakeface_bench.data.array_store import missing_bytes
-from fakeface_bench.data.augmentations import AUGMENTATIONS, augments_in_play
 from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.pictures import (
@@ -60,7 +60,6 @@ class Inputs:
     """A network, and how its splits are read.
 
     Attributes:
-        network: What is trained.
         load: From the name and rows of a split to its arrays.
         told: What trained layers read each epoch, and where from, in words.
         features: Identity of the frozen features that a head alone is trained on; else empty.

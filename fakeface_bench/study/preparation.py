@@ -29,12 +29,7 @@ from fakeface_bench.support.progress import Progress
 
 
 def longest_effort(digest: str, seconds: float) -> float:
-    """Remember how long work on a dataset took now; return the longest it ever has.
-
-    Args:
-        digest: Of the dataset's contents and labels.
-        seconds: Spent now.
-    """
+    """Remember how long work on a dataset took now; return the longest it ever has."""
     file = cache_folder("efforts") / f"{digest}.json"
     if seconds > _kept(file):  # so that a cache that is only read from need not be written
         with locked(file.with_suffix(".lock")), room_for(file.parent, SMALL_FILE_BYTES):
@@ -57,10 +52,7 @@ class PreparedDataset:
     """What is known of a dataset before anything is trained on it.
 
     Attributes:
-        survey: All its files.
         files: What is used of them, and what is not.
-        audit: What was found.
-        cost: What it took.
     """
 
     survey: Survey
@@ -73,7 +65,6 @@ class PreparedDataset:
 
         Args:
             limit: At most this many per split and class; 0 for all.
-            progress: Warned of what is not used.
             left_out: Names of sources and tiers that are not.
         """
         return build_index(self.survey, self.files, limit, progress, left_out)
@@ -85,7 +76,6 @@ def prepare_dataset(data: str, seed: int, progress: Progress, classes: str = "")
     Args:
         data: As in `StudyConfig`.
         seed: Of the split, where the dataset has no official one.
-        progress: Told how far it is.
         classes: As in `StudyConfig`.
     """
     started = time.perf_counter()

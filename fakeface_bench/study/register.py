@@ -48,7 +48,6 @@ class Best:
     """A study that was chosen, and how.
 
     Attributes:
-        study: That one.
         told: What it was chosen among, by which figures, and what was left out; a sentence each.
     """
 
@@ -65,10 +64,8 @@ def best_study(
     than chance where there are any. Studies without a model that can be loaded are passed over.
 
     Args:
-        experiment_id: Where to look.
         data: Dataset, by name or by the first digits of its digest; that of the newest finished
             study when empty.
-        progress: Warned of what has no model.
         others: How studies of another dataset are chosen.
 
     Raises:
@@ -156,12 +153,7 @@ SAVING = 0.1
 
 
 def comes_back(address: str, study: ComparedStudy) -> Finding:
-    """Whether the model, loaded in a new process, gives the scores that its study logged.
-
-    Args:
-        address: Of the model.
-        study: That logged it.
-    """
+    """Whether the model, loaded in a new process, gives the scores that its study logged."""
     images = len(study.y_true)
     if images < FEWEST_IMAGES:
         return Finding(
@@ -216,7 +208,6 @@ def deserves(challenger: ComparedStudy, champion: ComparedStudy) -> Finding:
     every challenger, and no p is adjusted for their number.
 
     Args:
-        challenger: The new one.
         champion: Of the same test split, row by row.
     """
     test = mcnemar(champion.right, challenger.right)
@@ -311,10 +302,7 @@ def register_study(study: StudyRun, name: str, force: bool, progress: Progress) 
     """Register the model of a finished study; it becomes the champion where the gate lets it.
 
     Args:
-        study: Whose model it is.
-        name: Of the registered model.
         force: Whether it becomes the champion whatever the gate says; recorded as a tag.
-        progress: Told how far it is.
     """
     # First: a study of an earlier version lacks what is read next, too.
     model_id = detector_of(study)

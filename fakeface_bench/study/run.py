@@ -54,13 +54,6 @@ def measure_equalisation(
 ) -> EqualisationEffect:
     """Compare an equalised study with the untouched one, which is run now where it never was.
 
-    Args:
-        run: Of the equalised study.
-        plan: Of it.
-        subject: Of it.
-        record: What it found.
-        progress: Told which study stands beside it.
-
     Raises:
         StudyError: If the untouched study failed.
     """
@@ -95,13 +88,7 @@ class StudyOutcome:
     """What a finished study leaves: its results, its cost, and where MLflow holds them.
 
     Attributes:
-        record: All that it found.
-        results: Its metrics, with their intervals.
-        ledger: Its cost.
-        run_id: Of its MLflow run.
-        experiment_id: Of the experiment.
         registration: Of its model, where that was asked for.
-        bias: What equalising took off the score.
         unsent: What to tell of what MLflow's server did not take; empty if it took all.
     """
 
@@ -126,14 +113,8 @@ def run_study(
     The test split is read after search, last fit and threshold are done, and once.
 
     Args:
-        asked: What to study.
-        progress: Told how far it is.
         clock: Of all that the study is charged; it begins now unless the caller began earlier.
         dataset: Where the caller has made it ready already, within that time.
-
-    Raises:
-        FakefaceError: For whatever a user can mend; an opened MLflow run is then FAILED and says
-            why.
     """
     clock = clock or Clock()
     plan = make_plan(asked)

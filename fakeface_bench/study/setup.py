@@ -43,10 +43,7 @@ class Setup:
 
     Attributes:
         plan: What is asked, with what the dataset decides of it.
-        dataset: The dataset, made ready.
         index: The images of it that are used.
-        inputs: What the network reads of them.
-        reader: Reads the splits.
     """
 
     plan: Plan
@@ -124,9 +121,6 @@ def open_setup(
     """Prepare what is studied, and tell the run; return it with the tags of its trials.
 
     Args:
-        plan: What is asked.
-        run: Of the study.
-        progress: Told how far it is.
         dataset: Where it has been made ready already.
     """
     versions = {"version_figures": METRICS_VERSION}
@@ -165,13 +159,7 @@ def _data_tags(plan: Plan, index: ImageIndex) -> dict[str, str]:
 
 
 def open_study_of(plan: Plan, setup: Setup, experiment_id: str) -> Study:
-    """Open the study's storage, before anything long is done for a study that is refused.
-
-    Args:
-        plan: Of the study.
-        subject: What it is of.
-        experiment_id: Of the experiment that shows it.
-    """
+    """Open the study's storage, before anything long is done for a study that is refused."""
     storage = storage_beside_store(plan.config.storage, experiment_id)
     return open_study(storage, plan.study_name(setup.index), plan.definition(setup.index))
 

@@ -88,7 +88,6 @@ def check_room(folder: Path, needed_bytes: int) -> None:
 
     Args:
         folder: Where it is to be written; it need not be there yet.
-        needed_bytes: Still to be written.
 
     Raises:
         DiskError: If less is free.
@@ -116,7 +115,6 @@ def full_disk_error(
     """Turn a full disk within the block into an error that says what to do.
 
     Args:
-        folder: Where the block writes.
         needed_bytes: Asked only then: what is still to be written.
         remedy: What else to do than making room.
 

@@ -77,7 +77,6 @@ def shortened(reason: object, most: int = _LONGEST_REASON) -> str:
     left out before it. Where that sentence alone is too long, its beginning is kept.
 
     Args:
-        reason: A text, or an error.
         most: Characters of the result, at least 20.
     """
     said = " ".join(str(reason).split())

@@ -142,7 +142,6 @@ def wait_for(command: Sequence[str], variables: Mapping[str, str]) -> int:
     minute then is killed.
 
     Args:
-        command: Words.
         variables: Of its environment, beside those of this process.
 
     Raises:

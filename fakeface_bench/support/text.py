@@ -20,7 +20,6 @@ def elided(text: str, most: int = LONGEST_SHOWN) -> str:
     """Return visible text of at most so many characters, both ends kept: an end tells files apart.
 
     Args:
-        text: A name or a path.
         most: At least 5.
     """
     shown = visible(text)

@@ -209,7 +209,6 @@ def refusal(
     """Return what to tell of a store that did not let us in; None where the cause is not known.
 
     Args:
-        uri: Of the store.
         error: What MLflow, or a driver of its database, raised.
         registry: Whether it is asked for models.
     """

@@ -26,7 +26,6 @@ def drop_half_files(files: Path, place: str) -> None:
     """Delete the copies that are shorter than what was copied.
 
     Args:
-        files: Folder that was to be copied.
         place: Address to which; nothing is done where that is no local folder.
     """
     folder = _local(place)
@@ -64,7 +63,6 @@ class Recipient:
     """MLflow, and the ids that it gave to what was named before it could be asked.
 
     Attributes:
-        client: Of the store in use.
         ids: Of runs and models, by the names that entries call them.
     """
 
@@ -89,8 +87,6 @@ class Entry(ABC):
         """Write it.
 
         Args:
-            to: MLflow.
-            files: Folder that goes with it.
             again: Whether it may have been written already.
         """
 
@@ -101,10 +97,7 @@ class OpenTrial(Entry):
 
     Attributes:
         uid: Of the trial; names the run until MLflow has given it an id.
-        experiment_id: Of the experiment.
-        name: Of the run, for people.
         began: Unix time in milliseconds.
-        tags: Of the run.
     """
 
     uid: str
@@ -131,13 +124,8 @@ class Batch(Entry):
     """Metrics, params and tags of a run.
 
     Attributes:
-        run: Its name or id.
-        figures: Metrics by key.
-        step: Of the metrics.
         at: Of the metrics: Unix time in milliseconds.
         model: Whose metrics they are too, by name; no model's if empty.
-        params: By key.
-        tags: By key.
     """
 
     run: str
@@ -164,13 +152,7 @@ class Batch(Entry):
 
 @dataclass(frozen=True, slots=True)
 class Input(Entry):
-    """A dataset that a run is about.
-
-    Attributes:
-        run: Name or id of the run.
-        dataset: As MLflow's entity has it.
-        context: What it is used for.
-    """
+    """A dataset that a run is about."""
 
     run: str
     dataset: Mapping[str, Any]
@@ -206,8 +188,6 @@ class End(Entry):
     """The end of a run.
 
     Attributes:
-        run: Its name or id.
-        status: MLflow's.
         at: Unix time in milliseconds.
     """
 

@@ -25,12 +25,7 @@ def lost_a_race(error: BaseException) -> bool:
 
 
 def failure_of_store(error: BaseException, files: Path | None = None) -> FakefaceError:
-    """Return an error of the store, as a user reads it.
-
-    Args:
-        error: MLflow's, or the operating system's.
-        files: Folder that was to be written.
-    """
+    """Return an error of the store, as a user reads it."""
     if isinstance(error, OSError) and is_full(error):
         needed = bytes_of(files) or DATABASE_BYTES
         return DiskError(

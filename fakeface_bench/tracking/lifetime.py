@@ -28,10 +28,6 @@ class MachineMetrics(SystemMetricsMonitor):  # type: ignore[misc]  # MLflow has 
 
     MLflow's own thread sends them itself, and ends for good when its server is away.
 
-    Args:
-        run_id: Of the run.
-        send: Takes what is to be written.
-
     Attributes:
         failure: What the store had against a sample, after which none was taken; else empty.
     """
@@ -80,8 +76,6 @@ def tracked_run(kind: str, name: str, params: Mapping[str, Any]) -> Iterator[Tra
     Args:
         kind: What job it is: `study`, `comparison`, `audit`, `registration`, `evaluation`,
             `generalisation`, `robustness`.
-        name: Of the run, for people.
-        params: What was asked; they are logged.
 
     Raises:
         UnsentError: If the block ended well, and MLflow's server was away and is still.
@@ -175,9 +169,6 @@ def point_adopted_run(to: str) -> None:
 
     It is FINISHED, says which run holds the results, and hangs under that one. It is not deleted:
     `mlflow run` ends by marking it, and fails if it is gone.
-
-    Args:
-        to: The run of the finished study.
 
     Raises:
         OutageError: If the store does not answer.

@@ -44,7 +44,6 @@ class LogModel(Entry):
 
     Attributes:
         run: Name or id of the run that trained it.
-        metadata: Facts to keep with the model.
     """
 
     has_files: ClassVar[bool] = True

@@ -46,10 +46,8 @@ def write_model(
     """Write all that `LogModel` sends into a folder.
 
     Args:
-        folder: Empty.
         network: A Keras model from pixels 0 to 255, shape (n, size, size, 3), to the probability
             of fake (n, 1).
-        facts: The rest of the detector.
         example: Pixels of a picture as they meet the input, shape (size, size, 3).
         seen: The images that it was trained and chosen on.
     """

@@ -25,11 +25,7 @@ def detector_folder(folder: Path) -> Path:
 
 
 def model_facts(folder: Path) -> tuple[str, Mapping[str, Any]]:
-    """Return the run that logged a model, empty where it is not told, and what it noted.
-
-    Args:
-        folder: Of the MLflow model.
-    """
+    """Return the run that logged a model, empty where it is not told, and what it noted."""
     model = Model.load(str(folder))
     return str(model.run_id or ""), model.metadata or {}
 

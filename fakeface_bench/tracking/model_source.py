@@ -37,7 +37,6 @@ def unsafe_part(folder: Path, flavors: Mapping[str, Any]) -> str:
     The code that a logged model brings for serving is not meant: no command here runs it.
 
     Args:
-        folder: Of the model.
         flavors: As its file `MLmodel` has them.
     """
     how = flavors.get("python_function", {})

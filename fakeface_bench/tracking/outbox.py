@@ -230,11 +230,7 @@ _KINDS: Mapping[str, type[Entry]] = {
 
 
 class Outbox:
-    """The way of one run's entries to MLflow; threads may share it.
-
-    Args:
-        run_id: Of the run.
-    """
+    """The way of one run's entries to MLflow; threads may share it."""
 
     def __init__(self, run_id: str) -> None:
         self.recipient = Recipient({})
@@ -247,7 +243,6 @@ class Outbox:
         """Write an entry, or keep it.
 
         Args:
-            entry: What to write.
             files: Folder that goes with it; may be deleted afterwards.
 
         Raises:

@@ -35,8 +35,6 @@ class Version:
     """One version of a registered model.
 
     Attributes:
-        name: Of the registered model.
-        number: As text, as MLflow has it.
         run_id: Of the study that logged it; empty where it came another way.
     """
 
@@ -64,9 +62,7 @@ def register_version(study: StudyRun, model_id: str, name: str) -> Version:
     """Register the model of a study; a study that is there already keeps its version.
 
     Args:
-        study: That logged it.
         model_id: As `detector_of` returns it.
-        name: Of the registered model.
 
     Raises:
         ModelError: If the registry does not answer.

@@ -34,11 +34,6 @@ _DIGEST_DIGITS = 12
 class TrackedRun:
     """An open run.
 
-    Args:
-        run_id: Of the run.
-        experiment_id: Of its experiment.
-        present: Params that it has already.
-
     Attributes:
         status: How it is to end, in MLflow's words.
         study: By which tags the runs of the study are known whose results it holds; empty before
@@ -112,11 +107,8 @@ class TrackedRun:
         """Log which images a run is about, as its input, with their digest.
 
         Args:
-            name: Of the dataset.
             digest: SHA-256 over contents and labels.
             rows: Columns `source`, `path`, `label`, `split`.
-            folders: Of each source.
-            context: What they are used for.
         """
         frame = rows[["source", "path", "label", "split"]]
         named = frame.assign(label=[CLASS_NAMES[label] for label in frame["label"]])
@@ -181,7 +173,6 @@ def publish(
     """Log what is written as artifacts of a run, and copy it; nothing that is there is replaced.
 
     Args:
-        run: Of the job.
         output: Folder to copy to, made where it is missing; none when empty.
         write: Called with an empty folder to fill.
         progress: Told where the report is, if there were files in that folder.

@@ -71,7 +71,6 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow
         """Return one row a picture: label, probability_fake, threshold, model_version, error.
 
         Args:
-            context: As MLflow gives it.
             model_input: Column `image`: bytes, base64 text or uint8 arrays.
             params: There are none.
 

@@ -93,11 +93,7 @@ def current_experiment() -> str:
 
 
 def _check_whole() -> None:
-    """Refuse a local store of which a part is missing, before MLflow fills up the rest.
-
-    Raises:
-        OutageError: With what to do.
-    """
+    """Refuse a local store of which a part is missing, before MLflow fills up the rest."""
     uri = mlflow.get_tracking_uri()
     if uri.startswith(SQLITE) and (found := damage_of(Path(database_of(uri)))):
         raise damaged(database_of(uri), found)
@@ -164,7 +160,6 @@ def sync(folder: str, progress: Progress) -> SyncOutcome:
 
     Args:
         folder: That holds a folder a run; every one on this machine when empty.
-        progress: Told how far it is.
 
     Raises:
         UsageError: If the folder is no such folder.

@@ -25,19 +25,10 @@ class StudyRun:
     """The parent run of a study.
 
     Attributes:
-        run_id: Of the run.
         status: MLflow's: `FINISHED`, `FAILED`, `RUNNING`, `KILLED`.
-        model: Key of the architecture.
         fine_tune: As in `StudyConfig`.
-        weights: Label of the weights.
-        dataset: Name of the dataset.
-        digest: Of the dataset.
-        test_digest: Of its test split.
         began: Unix time in milliseconds.
         failure: Why it failed; empty otherwise.
-        experiment_id: Of the experiment that holds it.
-        params: As logged.
-        figures: The latest of each metric.
     """
 
     run_id: str
@@ -125,12 +116,7 @@ def study_named(run_id: str) -> StudyRun:
 
 
 def found_elsewhere(run_id: str, experiment_id: str) -> list[str]:
-    """Return what finished evaluations of a study's model found, the newest first, each text once.
-
-    Args:
-        run_id: Of the study.
-        experiment_id: Where to look.
-    """
+    """Return what finished evaluations of a study's model found: the newest first, each once."""
     query = (
         f"tags.`{names.KIND}` = 'evaluation' and tags.`{names.EVALUATED}` = '{run_id}' "
         f"and attributes.status = '{FINISHED}'"

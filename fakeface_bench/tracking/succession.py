@@ -33,10 +33,6 @@ class Succession(Entry):
     trials.
 
     Attributes:
-        run: Id of the run.
-        experiment_id: Of the experiment.
-        kind: Of the job.
-        request: Digest of what was asked.
         study: As `same_study` returns it; empty for other jobs.
     """
 

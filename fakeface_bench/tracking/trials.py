@@ -22,7 +22,6 @@ class TrialRuns(TrialListener):
     """Logs the trials of one study as child runs of one parent.
 
     Args:
-        parent: The open study run.
         tags: What every trial shares: model, dataset, weights, study.
     """
 

@@ -53,10 +53,8 @@ class Checkpoint:
         """Give a compiled model the values that it had; nothing happens before the first epoch.
 
         Args:
-            model: Built as it was.
             batch_size: With another than before, the schedule of the learning rate, which counts
                 steps, is set to where these epochs end.
-            steps_per_epoch: With that batch size.
         """
         if not self._variables:
             return

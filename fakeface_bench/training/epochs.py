@@ -27,8 +27,6 @@ class Stage:
 
     Attributes:
         name: One of `training.networks`' stages.
-        model: Compiled.
-        batch_size: Images per training step.
         train_epoch: Trains the epoch of a number, from 0; returns its mean loss and accuracy.
         forward: From a batch to logits, without training.
         valid: The whole validation split, in order.
@@ -47,9 +45,7 @@ class Course:
     """How far a fit has come.
 
     Attributes:
-        epochs: Of all stages so far.
         best: Number of the best epoch of the last stage; None before its first.
-        best_weights: Of that epoch.
     """
 
     epochs: list[EpochRecord] = field(default_factory=list)
@@ -73,8 +69,6 @@ def run_epochs(
     """Train a stage to its end and leave its model with the weights of the best epoch.
 
     Args:
-        task: Data and rules.
-        stage: What to train.
         course: Brought up to date epoch by epoch; a stage that was begun goes on.
         on_epoch: Called after each epoch; what it raises ends the fit.
         keep: Called before that, so that nothing is told that could be lost.

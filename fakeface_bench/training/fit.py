@@ -252,8 +252,6 @@ def fit(
     The same task and options give the same weights on the same machine.
 
     Args:
-        task: Data and rules.
-        config: Options of the trial.
         on_epoch: Called after each epoch; what it raises ends the fit.
     """
     if isinstance(task.network, FrozenNetwork):

@@ -15,8 +15,6 @@ class Loss:
 
     Attributes:
         title: One line for `fakeface-bench list`.
-        outputs: Width of the output layer.
-        build: Makes the Keras loss.
         calibrated: Whether sigmoid of the margin estimates a probability; where not, the study
             fits Platt's map on validation.
     """

@@ -115,8 +115,6 @@ class TrainedNetwork(Network, Protocol):
 
         Args:
             start: The fitted head of `head_network`, a copy of which becomes part of it.
-            head: Options of the head.
-            outputs: Width of the output layer.
             precision: One of `config.PRECISIONS`; the head computes in float32 all the same.
         """
         ...
@@ -181,9 +179,6 @@ class FitTask:
     """What to fit.
 
     Attributes:
-        network: Makes the classifier.
-        train: Samples to learn from.
-        valid: Samples to stop by.
         epochs: At most this many in each stage.
         seed: Of initial weights, dropout, augmentation and the order of batches.
         objective: From labels and margins of validation to the figure to maximise.

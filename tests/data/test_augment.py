@@ -8,8 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from fakeface_bench.config import AUGMENTS
-from fakeface_bench.data.augmentations import AUGMENTATIONS, JPEG_QUALITY, Augmentation
+from fakeface_bench.config import AUGMENTATIONS, AUGMENTS, JPEG_QUALITY, Augmentation
 from fakeface_bench.features.epochs import Crop, augmented, draw_mirrored
 
 SIZE, SIDE = 28, 32
