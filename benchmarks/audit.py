@@ -1,4 +1,4 @@
-"""Speed, memory and recall of an audit: the figures README quotes.
+"""Speed, memory and recall of an audit: the metrics README quotes.
 
     python benchmarks/audit.py                  # all of it, on the embedded faces
     python benchmarks/audit.py --faces FOLDER   # recall on your own faces as well
@@ -215,7 +215,7 @@ def in_own_process(task: str, argument: str) -> dict[str, Any]:
 @click.option("--images", default=4000, show_default=True, help="Drawn faces to audit.")
 @click.option("--hashes", default=140_000, show_default=True, help="Hashes to search.")
 @click.option("--faces", type=click.Path(path_type=Path), help="Folder for recall, too.")
-@click.option("--output", type=click.Path(path_type=Path), help="Also write the figures as JSON.")
+@click.option("--output", type=click.Path(path_type=Path), help="Also write the metrics as JSON.")
 @click.option("--task", type=(click.Choice(list(TASKS)), str), hidden=True)
 def main(
     images: int, hashes: int, faces: Path | None, output: Path | None, task: tuple[str, str] | None

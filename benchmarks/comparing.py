@@ -184,7 +184,7 @@ def measure_default_study() -> dict[str, float]:
 @click.command()
 @click.option("--seeds", default=3, show_default=True, help="Of the second comparison.")
 @click.option("--study/--no-study", default=True, help="Run the default study too.")
-@click.option("--output", type=click.Path(path_type=Path), help="Also write the figures as JSON.")
+@click.option("--output", type=click.Path(path_type=Path), help="Also write the metrics as JSON.")
 def main(seeds: int, study: bool, output: Path | None) -> None:
     """Measure comparison, ledger and logging on this machine."""
     figures: dict[str, Any] = {}

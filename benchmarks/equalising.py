@@ -99,7 +99,7 @@ def measured(files: list[Path], weights: str, seed: int) -> Iterator[tuple[str, 
 @click.option("--weights", required=True, help="Keras weights file of mobilenetv3_small.")
 @click.option("--images", default=600, show_default=True, help="Pictures, drawn from all.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--output", type=click.Path(path_type=Path), help="Also write the figures as JSON.")
+@click.option("--output", type=click.Path(path_type=Path), help="Also write the metrics as JSON.")
 def main(faces: str, weights: str, images: int, seed: int, output: Path | None) -> None:
     """Measure on this machine."""
     start_tensorflow()

@@ -42,7 +42,7 @@ FROZEN = {"frozen, last map": "last", "frozen, all blocks": "all_blocks"}
 
 @dataclass(frozen=True)
 class Result:
-    """What a study leaves to compare: scores of test, and the figures told of it."""
+    """What a study leaves to compare: scores of test, and the metrics told of it."""
 
     y_true: Any
     y_score: Any
@@ -50,7 +50,7 @@ class Result:
 
 
 def description(record: Any, config: Any, fit: Any, test: Any) -> dict[str, Any]:
-    """Return the figures of one way of training."""
+    """Return the metrics of one way of training."""
     from fakeface_bench.evaluation.bootstrap import roc_auc_estimate, wilson
 
     auc = roc_auc_estimate(test.y_true, test.y_score)
@@ -144,7 +144,7 @@ def compare(results: dict[str, Result]) -> dict[str, Any]:
 @click.option("--weights", required=True, help="Keras weights file of mobilenetv3_small.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--only", multiple=True, type=click.Choice(list(STUDIES)), help="These studies only.")
-@click.option("--output", type=click.Path(path_type=Path), help="Also write the figures as JSON.")
+@click.option("--output", type=click.Path(path_type=Path), help="Also write the metrics as JSON.")
 def main(faces: str, weights: str, seed: int, only: tuple[str, ...], output: Path | None) -> None:
     """Run the studies on this machine and compare them."""
     target = output.resolve() if output else None

@@ -1,4 +1,4 @@
-"""Speed and memory of training layers under the head: the figures README quotes.
+"""Speed and memory of training layers under the head: the metrics README quotes.
 
     python benchmarks/fine_tuning.py --faces FOLDER --output RESULT.json
 
@@ -145,7 +145,7 @@ def run_part(part: str, faces: str, cache: str) -> dict[str, Any]:
 
 
 def judge(figures: dict[str, Any]) -> list[str]:
-    """Say how the figures stand to what was promised."""
+    """Say how the metrics stand to what was promised."""
     lines = []
     for model in LIMITS:
         cut, uncut = (figures[f"epoch {model} {how}"] for how in ("cut", "uncut"))
@@ -164,7 +164,7 @@ def judge(figures: dict[str, Any]) -> list[str]:
 @click.command()
 @click.option("--faces", required=True, help="Folder of real and generated faces, JPEG.")
 @click.option("--part", type=click.Choice(PARTS), help="One measurement, in this process.")
-@click.option("--output", type=click.Path(path_type=Path), help="Also write the figures as JSON.")
+@click.option("--output", type=click.Path(path_type=Path), help="Also write the metrics as JSON.")
 def main(faces: str, part: str | None, output: Path | None) -> None:
     """Measure the training of layers on this machine."""
     if part:

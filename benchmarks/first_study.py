@@ -1,4 +1,4 @@
-"""Time and memory of a first study, and what extraction gains: the figures README quotes.
+"""Time and memory of a first study, and what extraction gains: the metrics README quotes.
 
     python benchmarks/first_study.py                 # the default study of mobilenetv3, extraction
     python benchmarks/first_study.py --simple-cnn    # the default study of simple_cnn as well
@@ -131,7 +131,7 @@ def report_extraction(model: str, rounds: int) -> dict[str, float]:
 @click.option("--faces", type=click.Path(path_type=Path), help="Folder of faces to study too.")
 @click.option("--weights", default="auto", help="Of mobilenetv3_small on those faces.")
 @click.option("--rounds", default=7, show_default=True, help="Rounds of each measurement.")
-@click.option("--output", type=click.Path(path_type=Path), help="Also write the figures as JSON.")
+@click.option("--output", type=click.Path(path_type=Path), help="Also write the metrics as JSON.")
 def main(
     simple_cnn: bool, faces: Path | None, weights: str, rounds: int, output: Path | None
 ) -> None:

@@ -180,7 +180,7 @@ def _noise(process: subprocess.Popen[bytes]) -> str:
 @click.command()
 @click.option("--images", default=10_000, show_default=True, help="Damaged pictures.")
 @click.option("--seed", default=0, show_default=True, help="Of the first; the next has the next.")
-@click.option("--output", type=click.Path(path_type=Path), help="Also write the figures as JSON.")
+@click.option("--output", type=click.Path(path_type=Path), help="Also write the metrics as JSON.")
 def main(images: int, seed: int, output: Path | None) -> None:
     """Hand damaged pictures and bombs to the decoders of this machine."""
     found = {"damaged pictures": fuzz(range(seed, seed + images)), "bombs": explode()}

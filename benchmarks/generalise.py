@@ -1,4 +1,4 @@
-"""What a matrix finds and costs: the figures on other datasets that README quotes.
+"""What a matrix finds and costs: the metrics on other datasets that README quotes.
 
     python benchmarks/generalise.py --first FOLDER --second FOLDER --weights FILE \\
         --output RESULT.json --report FOLDER
@@ -35,7 +35,7 @@ _SHOWN = ("roc_auc", "accuracy", "recall_fake", "false_alarm_rate", "recall_at_5
 
 
 def cell_told(cell: Any) -> dict[str, Any]:
-    """Return the figures of a model on a set."""
+    """Return the metrics of a model on a set."""
     return {
         "trained on": cell.model.data,
         "tested on": cell.data,
@@ -189,7 +189,7 @@ def all_figures(first: str, second: str, base: Mapping[str, Any], report: str) -
 @click.option("--trials", default=20, show_default=True)
 @click.option("--seed", default=0, show_default=True)
 @click.option("--report", default="", help="Keep the matrix's report in this folder.")
-@click.option("--output", type=click.Path(path_type=Path), help="Also write the figures as JSON.")
+@click.option("--output", type=click.Path(path_type=Path), help="Also write the metrics as JSON.")
 def main(
     first: str, second: str, weights: str, trials: int, seed: int, report: str, output: Path | None
 ) -> None:

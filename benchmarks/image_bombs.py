@@ -122,7 +122,7 @@ def _jpeg_with_exif(exif: bytes) -> bytes:
 def _jpeg_of_looping_exif() -> bytes:
     """Every directory leads back to itself: as the next one, EXIF's, GPS's and interoperability's.
 
-    The orientation is one that must be acted on, which writes the EXIF data anew.
+    The orientation is one that must be acted on, which writes the EXIF data again.
     """
     tags = [(0x0112, 3, 1, 6 << 16), *((tag, 4, 1, 8) for tag in (0x8769, 0x8825, 0xA005))]
     entries = b"".join(struct.pack(">HHII", *tag) for tag in tags)

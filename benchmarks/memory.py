@@ -135,7 +135,7 @@ def run_here(name: str, faces: str, trials: int) -> dict[str, Any]:
     "--only", multiple=True, type=click.Choice(list(STUDIES)), help="Some of the studies."
 )
 @click.option("--child", type=click.Choice(list(STUDIES)), hidden=True)
-@click.option("--output", type=click.Path(path_type=Path), help="Also write the figures as JSON.")
+@click.option("--output", type=click.Path(path_type=Path), help="Also write the metrics as JSON.")
 def main(
     faces: Path | None, trials: int, only: tuple[str, ...], child: str | None, output: Path | None
 ) -> None:

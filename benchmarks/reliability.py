@@ -61,7 +61,7 @@ class Tally:
 @click.command()
 @click.option("--quick", is_flag=True, help="The bounded forms alone: minutes in place of an hour.")
 @click.option("--processes", default=2, show_default=True, help="That share the tests' files.")
-@click.option("--output", type=click.Path(path_type=Path), help="Also write the figures as JSON.")
+@click.option("--output", type=click.Path(path_type=Path), help="Also write the metrics as JSON.")
 def main(quick: bool, processes: int, output: Path | None) -> None:
     """Run the reliability tests on this machine and count what they did."""
     tally = Tally()

@@ -61,7 +61,7 @@ def _gigabytes(used: resource.struct_rusage) -> float:
 
 
 def found(folder: Path) -> dict[str, Any]:
-    """Return the curves and means of a report, each figure with the ends of its interval."""
+    """Return the curves and means of a report, each metric with the ends of its interval."""
     points = pd.read_csv(folder / "robustness.csv", keep_default_na=False)
     means = pd.read_csv(folder / "corruptions.csv")
     curves: dict[str, dict[str, Any]] = {}
@@ -83,7 +83,7 @@ def found(folder: Path) -> dict[str, Any]:
 @click.option("--weights", required=True, help="Keras weights file of mobilenetv3_small.")
 @click.option("--trials", default=20, show_default=True)
 @click.option("--seed", default=0, show_default=True)
-@click.option("--output", type=click.Path(path_type=Path), help="Also write the figures as JSON.")
+@click.option("--output", type=click.Path(path_type=Path), help="Also write the metrics as JSON.")
 def main(faces: str, weights: str, trials: int, seed: int, output: Path | None) -> None:
     """Train one model on this machine and see what corruption leaves of it."""
     target = output.resolve() if output else None

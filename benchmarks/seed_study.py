@@ -5,7 +5,7 @@
 Four networks, each trained as many epochs as there, on any dataset: two small CNNs, MobileNetV3
 and VGG19, both frozen. Options are not searched: each is trained by the suite's plain recipe, its
 first trial, with several seeds. The report read validation accuracy and chose by it; here each
-validation figure stands beside the test figure with its interval, and beside the time of an epoch
+validation figure stands beside the test metric with its interval, and beside the time of an epoch
 as measured on cached features and as it is through the backbone. FOLDER gets the table
 (seed_study.md, seed_study.json) and the plots. `--also` adds networks, for instance one of which
 the weights are at hand: mobilenetv3_small:5:FILE.

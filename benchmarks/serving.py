@@ -331,7 +331,7 @@ def pictures(faces: Path | None, folder: Path) -> list[Path]:
 @click.option("--rounds", default=5, show_default=True, help="Rounds of each measurement.")
 @click.option("--starts", "count", default=3, show_default=True, help="Starts of the server.")
 @click.option("--requests", default=5000, show_default=True, help="While memory is watched.")
-@click.option("--output", type=click.Path(path_type=Path), help="Also write the figures as JSON.")
+@click.option("--output", type=click.Path(path_type=Path), help="Also write the metrics as JSON.")
 def main(
     faces: Path | None, weights: str, rounds: int, count: int, requests: int, output: Path | None
 ) -> None:

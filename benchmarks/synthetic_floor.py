@@ -187,7 +187,7 @@ def main() -> None:
 
 
 def report(files: Files, networks: list[str], cnn: bool) -> None:
-    """Print the figures of one set."""
+    """Print the metrics of one set."""
     for title, features in (("metadata", metadata(files)), ("16x16 grey", grey(files))):
         crossed, tested = cross_auc(files, features), held_out_auc(files, features)
         print(f"{title}: 5-fold {crossed:.3f}, test {tested:.3f}", flush=True)

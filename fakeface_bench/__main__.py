@@ -20,7 +20,7 @@ from fakeface_bench.support.processes import (
 )
 from fakeface_bench.support.text import hide_credentials, visible
 
-#: Commands that go on where they were interrupted; any other begins anew.
+#: Commands that go on where they were interrupted; any other starts again.
 _RESUMED = ("run", "suite", "generalise", "fetch")
 
 
@@ -82,7 +82,7 @@ def _told(error: object) -> str:
 def _report_unexpected(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """Print an error that is ours to mend as Python does, but for passwords."""
+    """Print an error that is ours to fix as Python does, but for passwords."""
     lines = traceback.format_exception(kind, error, trace)
     click.echo(hide_credentials("".join(lines)), err=True, nl=False)
 

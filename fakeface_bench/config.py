@@ -92,7 +92,7 @@ def listed(names: str) -> list[str]:
     return [part.strip() for part in names.split(",") if part.strip()]
 
 
-#: Raise it with any change that alters the figures of an unchanged study.
+#: Raise it with any change that alters the metrics of an unchanged study.
 STUDY_VERSION = 1
 #: Raise it with any change of the space that is searched.
 SPACE_VERSION = 1
@@ -389,7 +389,7 @@ _CLASSES = "What folders' names mean that are not understood by themselves: real
 _MODELS = "Architectures, joined by commas; see 'fakeface-bench list'."
 _REPORT = "Folder to write the report to, besides MLflow; empty for none."
 _UNSAFE = (
-    "Load a model too that holds a Lambda layer or a pickle: code of whoever made it, which then "
+    "Load a model too that holds a Lambda layer or a pickle: code of its author, which then "
     "runs with your rights."
 )
 
@@ -448,7 +448,7 @@ class StudyConfig(Request):
         "In what numbers such layers compute; auto measures.",
         choices=(AUTO, *PRECISIONS),
     )
-    # In 10⁹ bytes; what is larger is computed anew each time.
+    # In 10⁹ bytes; what is larger is computed again each time.
     cache_gb: float = option(
         0.0,
         "Disk for what such layers read each epoch; 0: a quarter of the free disk, at most 20.",

@@ -67,7 +67,7 @@ R = TypeVar("R", bound=Request)
 
 @dataclass(frozen=True, slots=True)
 class Checked(Generic[R]):
-    """A request that nothing speaks against which can be told before the work begins.
+    """A request in which no mistake was found that can be found before the work begins.
 
     `checked` makes it; jobs take it as it is, so that no request is checked twice, and check any
     other, so that none is run unchecked.
@@ -77,10 +77,10 @@ class Checked(Generic[R]):
 
 
 #: What a job is asked.
-Asked: TypeAlias = R | Checked[R]
+RequestLike: TypeAlias = R | Checked[R]
 
 
-def checked(asked: Asked[R]) -> Checked[R]:
+def checked(asked: RequestLike[R]) -> Checked[R]:
     """Refuse a request that cannot begin, before anything heavy is loaded or written.
 
     Raises:
@@ -104,7 +104,7 @@ def _check_fields(request: Request) -> None:
 
 @singledispatch
 def _check(config: Request) -> None:
-    """Refuse what can be told wrong with a request beyond its single fields."""
+    """Refuse mistakes beyond single fields."""
 
 
 @_check.register
@@ -306,7 +306,7 @@ class Plan:
         return self.config.study or derived
 
 
-def make_plan(asked: Asked[StudyConfig]) -> Plan:
+def make_plan(asked: RequestLike[StudyConfig]) -> Plan:
     """Resolve a request's names, weights and sizes.
 
     Raises:

@@ -1,6 +1,6 @@
 """What users see does not move by accident: reports, help, entry points, and names on disk.
 
-`tests/frozen` holds what there was. `FREEZE=renew pytest tests/test_freeze.py` writes it anew.
+`tests/frozen` holds what there was. `FREEZE=renew pytest tests/test_freeze.py` writes it again.
 `FREEZE_TO=folder pytest tests/test_freeze.py` writes all reports there, as they are and as the text
 that is digested, so that `diff -r` shows what moved between two commits.
 

@@ -341,7 +341,7 @@ def test_reading_a_report_needs_neither_tensorflow_nor_mlflow_nor_optuna() -> No
     rooms = [name for name in MODULES if name.split(".")[0] in ("analysis", "report")]
     process = fresh("\n".join(f"import {NAME}.{name}" for name in rooms))
     assert process.returncode == 0, process.stderr
-    assert loaded(process) <= {"sklearn"}  # its definitions of the figures
+    assert loaded(process) <= {"sklearn"}  # its definitions of the metrics
 
 
 @pytest.mark.parametrize(

@@ -211,4 +211,4 @@ def test_links_in_the_documents_lead_somewhere() -> None:
 def test_the_drawing_of_the_rooms_is_that_of_the_code() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     drawn = runpy.run_path(str(ROOT / "docs" / "rooms.py"))
-    assert page == drawn["renewed"](page), "python docs/rooms.py draws them anew"
+    assert page == drawn["renewed"](page), "python docs/rooms.py draws them again"

@@ -140,7 +140,7 @@ class PairCounts:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The single figures of an audit.
+    """The metrics of an audit.
 
     Attributes:
         cells: Those by split and label, zeros included.

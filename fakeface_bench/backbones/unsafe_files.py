@@ -1,4 +1,4 @@
-"""What in a file could run code of whoever made it, told from its content: nothing is loaded."""
+"""What in a file could run code of its author, told from its content: nothing is loaded."""
 
 import io
 import json

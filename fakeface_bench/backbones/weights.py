@@ -43,7 +43,7 @@ def check_weights_file(spec: str, path: Path, architecture: Architecture) -> Non
     found = what_runs_code(path)
     if found:
         raise UsageError(
-            f"weights {spec!r} holds {found}, which could run code of whoever made it, and is not "
+            f"weights {spec!r} holds {found}, which could run code of its author, and is not "
             f"read. {_VALUES_ALONE}"
         )
     if is_keras_model(path):

@@ -64,7 +64,7 @@ class Bar:
     def __call__(self, units: int) -> None:
         self._bars.advance(self._task, units)
 
-    def tell(self, words: str) -> None:
+    def detail(self, words: str) -> None:
         self._bars.update(self._task, description=f"{self._title}, {words}")
 
 
@@ -101,7 +101,7 @@ class Lines:
             how_far = f"{self._done} of {self._total} {self._unit}{self._words}"
             self._say(f"{self._title}: {how_far}, about {left:.0f} s left")
 
-    def tell(self, words: str) -> None:
+    def detail(self, words: str) -> None:
         self._words = f", {words}"
 
     def end(self) -> None:

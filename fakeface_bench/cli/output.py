@@ -262,7 +262,7 @@ def _print_metrics(
 
 
 def print_evaluation(outcome: "EvaluationOutcome", console: Console) -> None:
-    """Print the figures on each set and what follows from them."""
+    """Print the metrics on each set and what follows from them."""
     from fakeface_bench.report.transfer_page import evaluation_sentences
     from fakeface_bench.report.transfer_tables import evaluation
 

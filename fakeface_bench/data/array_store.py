@@ -238,7 +238,7 @@ _ABANDONED_SECONDS = 7 * 24 * 3600
 #: Writes `*.npy` files into the folder it is handed; returns facts about them for JSON.
 Make = Callable[[Path], Mapping[str, Any]]
 #: Is told one line that a user must not miss.
-Tell = Callable[[str], object]
+Warn = Callable[[str], object]
 
 
 @contextmanager
@@ -323,7 +323,7 @@ def kept_facts(folder: Path) -> Mapping[str, Any]:
 def cached_arrays(
     folder: Path,
     make: Make,
-    tell: Tell = _LOG.warning,
+    warn: Warn = _LOG.warning,
     in_parts: bool = False,
 ) -> CachedArrays:
     """Return the arrays in `folder`; where it is absent or broken, `make` writes them, once.
@@ -333,7 +333,7 @@ def cached_arrays(
 
     Args:
         folder: Named after a hash of all that its content depends on.
-        tell: Told of a folder that is broken.
+        warn: Told of a folder that is broken.
         in_parts: Whether `make` keeps a journal (see `Shard`), by which it goes on with the draft
             of one that was killed or failed.
 
@@ -348,15 +348,15 @@ def cached_arrays(
         if not (fault := fault_of(folder)):
             return _opened(folder, False, waited)
         with full_disk_error(folder.parent, lambda: SMALL_FILE_BYTES):
-            _recreate(folder, fault, make, tell, in_parts)
+            _recreate(folder, fault, make, warn, in_parts)
         trust_checksums(folder)
         return _opened(folder, True, waited)
 
 
-def _recreate(folder: Path, fault: str, make: Make, tell: Tell, in_parts: bool) -> None:
+def _recreate(folder: Path, fault: str, make: Make, warn: Warn, in_parts: bool) -> None:
     _sweep(folder.parent)
     if folder.exists():
-        tell(f"the cache folder {folder} is broken and made anew: {fault}")
+        warn(f"the cache folder {folder} is broken and made again: {fault}")
         with disk_errors_named(folder.parent):
             shutil.rmtree(folder)
     publish = publish_in_parts if in_parts else publish_folder

@@ -271,7 +271,7 @@ def _memory_of(root: Path) -> Path:
 
 
 def _remember(table: pd.DataFrame, memory: Path) -> None:
-    """Write all but files that could not be opened: that may be mended without a trace."""
+    """Write all but files that could not be opened: that may be fixed without a trace."""
     draft = memory.with_suffix(f".{os.getpid()}")
     with (
         full_disk_error(memory.parent, lambda: SMALL_FILE_BYTES),

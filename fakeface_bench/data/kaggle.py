@@ -180,7 +180,7 @@ def damaged(row: Dataset, why: str) -> DataError:
     """Say that an archive was damaged and is gone, so that the next attempt is a fresh one."""
     return DataError(
         f"the archive of {row.key} arrived damaged ({' '.join(why.split())}) and was removed; "
-        f"the same command fetches it anew. {by_hand(row)}"
+        f"the same command fetches it again. {by_hand(row)}"
     )
 
 

@@ -59,7 +59,7 @@ def indexed_bytes(path: Path, digest: str) -> bytes:
         raise DataError(f"cannot be opened: {error.strerror or error}") from error
     if digest and hashlib.sha256(content).hexdigest() != digest:
         raise ChangedError(
-            f"{path} has changed since the dataset was indexed; run again to index it anew."
+            f"{path} has changed since the dataset was indexed; run again to index it again."
         )
     return content
 
@@ -146,7 +146,7 @@ class Pictures:
         except DataError as error:
             raise DataError(
                 f"{self.paths[number]}: {error}. It was readable when the dataset was indexed; "
-                "run again to index it anew."
+                "run again to index it again."
             ) from error
 
 

@@ -345,7 +345,7 @@ def report_unreadable(files: pd.DataFrame, progress: Progress) -> None:
         raise DataError(
             f"{share:.0%} of the images of {place!r} cannot be read (the first: "
             f"{first['path']!r}: {first['error']}); up to {MAX_UNREADABLE:.0%} are left out: "
-            "fetch or convert them anew."
+            "fetch or convert them again."
         )
 
 
@@ -377,5 +377,5 @@ def report_drawn(files: pd.DataFrame, progress: Progress) -> None:
                 f"{donor} are drawn for it, copies kept together"
             )
             if missing == "test":
-                description += "; test figures are not those of a published protocol"
+                description += "; test metrics are not those of a published protocol"
             progress.warn(description)

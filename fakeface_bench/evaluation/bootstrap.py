@@ -87,7 +87,7 @@ def roc_auc_estimate(y_true: LabelArray, y_score: FloatArray, seed: int = 0) -> 
 
 
 Figures = Mapping[str, FloatArray]
-#: Of the metrics of recall, per cent of the real images that may be called fake.
+#: Of the metrics of recall, per cent of the real images that may be predicted fake.
 _FALSE_ALARM_PERCENTS = (1, 5)
 
 
@@ -100,7 +100,7 @@ class Resamples:
 
 
 def stratified_resamples(y_true: LabelArray, seed: int) -> Iterator[Resamples]:
-    """Yield 1000 bootstrap resamples by portions, each class drawn anew at its size.
+    """Yield 1000 bootstrap resamples by portions, each class drawn again at its size.
 
     Args:
         y_true: 1 for fake, shape (n,); one class will do.
@@ -113,7 +113,7 @@ def stratified_resamples(y_true: LabelArray, seed: int) -> Iterator[Resamples]:
 
 
 def joined(portions: Sequence[Mapping[str, FloatArray]]) -> dict[str, FloatArray]:
-    """Join what was computed portion by portion: each figure in every resample, shape (1000,)."""
+    """Join what was computed portion by portion: each metric in every resample, shape (1000,)."""
     return {key: np.concatenate([p[key] for p in portions]) for key in portions[0]}
 
 
@@ -129,7 +129,7 @@ def _drawn(rng: np.random.Generator, y_true: LabelArray, columns: int) -> FloatA
 
 
 class Calls:
-    """What is called fake and real at a threshold; one class will do."""
+    """What is predicted fake and real at a threshold; one class will do."""
 
     def __init__(self, y_true: LabelArray, y_score: FloatArray, threshold: float) -> None:
         called, fake = y_score >= threshold, y_true == FAKE
@@ -137,9 +137,9 @@ class Calls:
         self._rows = np.array(rows, dtype=np.float64)
 
     def metrics(self, counts: FloatArray) -> dict[str, FloatArray]:
-        """Return the share of right calls, recalls, precision and F1 in each column of counts.
+        """Return accuracy, recalls, precision and F1 in each column of counts.
 
-        As in `METRICS`, and `false_alarm_rate`, the share of real images called fake. A share of
+        As in `METRICS`, and `false_alarm_rate`, the share of real images predicted fake. A share of
         nothing is 0.
         """
         fakes, reals, true_fake, false_fake = self._rows @ counts
@@ -245,7 +245,7 @@ class WeightedMetrics:
         self._errors = _Errors(y_true, y_score)
 
     def metrics(self, counts: FloatArray) -> dict[str, FloatArray]:
-        """Return each figure, by key, in each column of counts, shape (n, columns)."""
+        """Return each metric, by key, in each column of counts, shape (n, columns)."""
         return {
             **self._calls.metrics(counts),
             "roc_auc": self._ranks.roc_auc(counts),

@@ -26,7 +26,7 @@ def choose_threshold(y_true: LabelArray, y_score: FloatArray) -> float:
     """Return the score from which to call an image fake: the best balanced accuracy.
 
     Of equally good thresholds the one nearest to 0.5 is taken, and it is placed half-way between
-    the two neighbouring scores, so that it does not hang on a single image's last digit.
+    the two neighbouring scores, so that it does not depend on a single image's last digit.
     """
     false_alarms, recall, thresholds = roc_curve(y_true, y_score, drop_intermediate=False)
     balanced = recall - false_alarms

@@ -1,4 +1,4 @@
-"""Every figure of merit, as a literal table over whole-split predictions.
+"""Every metric, as a literal table over whole-split predictions.
 
 Intervals cover the draw of images alone: neither another training run nor another dataset.
 """
@@ -66,29 +66,29 @@ def recall_at_false_alarms(y_true: LabelArray, y_score: FloatArray, most: float)
     """Return the share of fakes found at the lowest threshold with so few false alarms.
 
     The field's TPR at FPR, whatever threshold a model has. Of few real images, fewer than
-    1 / `most`, none at all may be called fake.
+    1 / `most`, none at all may be predicted fake.
 
     Args:
         y_true: 1 for fake, both classes present, shape (n,).
         y_score: Any monotone score, shape (n,).
-        most: Share of the real images that may be called fake.
+        most: Share of the real images that may be predicted fake.
     """
     false_alarms, found, _ = sk.roc_curve(y_true, y_score, drop_intermediate=False)
     return float(found[false_alarms <= most].max())
 
 
 METRICS: Mapping[str, Metric] = {
-    "accuracy": Metric("share of images called rightly", True, of_labels=sk.accuracy_score),
+    "accuracy": Metric("share of images predicted correctly", True, of_labels=sk.accuracy_score),
     "balanced_accuracy": Metric(
         "mean of the two classes' recalls", True, of_labels=sk.balanced_accuracy_score
     ),
     "precision_fake": Metric(
-        "share of fakes among images called fake",
+        "share of fakes among images predicted fake",
         True,
         of_labels=lambda y, p: sk.precision_score(y, p, pos_label=FAKE, zero_division=0.0),
     ),
     "recall_fake": Metric(
-        "share of fakes called fake",
+        "share of fakes predicted fake",
         True,
         of_labels=lambda y, p: sk.recall_score(y, p, pos_label=FAKE, zero_division=0.0),
     ),
@@ -114,12 +114,12 @@ METRICS: Mapping[str, Metric] = {
         of_scores=sk.average_precision_score,
     ),
     "recall_at_1pct_fpr": Metric(
-        "share of fakes found with at most 1 % of real images called fake",
+        "share of fakes found with at most 1 % of real images predicted fake",
         True,
         of_scores=lambda y, s: recall_at_false_alarms(y, s, 0.01),
     ),
     "recall_at_5pct_fpr": Metric(
-        "share of fakes found with at most 5 % of real images called fake",
+        "share of fakes found with at most 5 % of real images predicted fake",
         True,
         of_scores=lambda y, s: recall_at_false_alarms(y, s, 0.05),
     ),
@@ -145,7 +145,7 @@ def score_metrics(y_true: LabelArray, y_score: FloatArray, threshold: float) -> 
     Args:
         y_true: 1 for fake, shape (n,), both classes present.
         y_score: Probability of fake, within 0 and 1, shape (n,).
-        threshold: Score from which an image is called fake.
+        threshold: Score from which an image is predicted fake.
     """
     return {key: row.of(y_true, y_score, threshold) for key, row in METRICS.items()}
 
@@ -167,7 +167,7 @@ def part_metrics(
     Args:
         y_true: 1 for fake, shape (n,).
         y_score: Probability of fake, shape (n,).
-        threshold: Score from which an image is called fake.
+        threshold: Score from which an image is predicted fake.
         rows: Columns `source` and `tier`, n rows.
     """
     right = (y_score >= threshold) == y_true
@@ -194,7 +194,7 @@ def estimates(
     Args:
         y_true: 1 for fake, shape (n,), at least one image.
         y_score: Probability of fake, within 0 and 1, shape (n,).
-        threshold: Score from which an image is called fake.
+        threshold: Score from which an image is predicted fake.
     """
     shares = _shares(y_true, y_score >= threshold)
     if len(np.unique(y_true)) == 1:
@@ -224,7 +224,7 @@ def part_estimates(
     Args:
         y_true: 1 for fake, shape (n,).
         y_score: Probability of fake, within 0 and 1, shape (n,).
-        threshold: Score from which an image is called fake.
+        threshold: Score from which an image is predicted fake.
         sources: Name of the dataset that each image comes from, length n.
         tiers: Tier that each image's name states, else empty, length n.
     """

@@ -34,8 +34,8 @@ class McNemar:
     """Two models' calls on the same images.
 
     Attributes:
-        only_first: Images that the first alone called rightly.
-        only_second: Images that the second alone called rightly.
+        only_first: Images that the first alone predicted correctly.
+        only_second: Images that the second alone predicted correctly.
         p: Two-sided, exact.
     """
 
@@ -47,14 +47,14 @@ class McNemar:
 def mcnemar(first_right: BoolArray, second_right: BoolArray) -> McNemar:
     """Test whether two models are equally often right: McNemar's test, exact and two-sided.
 
-    Of the images that one alone called rightly, each model has half where they are equal:
+    Of the images that one alone predicted correctly, each model has half where they are equal:
     the p value is binomial, and 1 where there is no such image. Source: McNemar (1947), "Note
     on the sampling error of the difference between correlated proportions or percentages";
     exact as in Fagerland, Lydersen & Laake (2013), "The McNemar test for binary matched-pairs
     data".
 
     Args:
-        first_right: Which images the first called rightly, shape (n,).
+        first_right: Which images the first predicted correctly, shape (n,).
         second_right: Likewise of the second.
     """
     only_first = int(np.sum(first_right & ~second_right))
@@ -91,7 +91,7 @@ def resampled_metrics(
     """Return each of `RESAMPLED` in 1000 stratified bootstrap resamples, for every model.
 
     A resample draws the same images for all models, each class at its size, so what is hard for
-    all is no difference. A model with several seeds has them drawn anew as well, with
+    all is no difference. A model with several seeds has them drawn again as well, with
     replacement, and counts with their mean. Source: Efron & Tibshirani (1993), "An
     introduction to the bootstrap", chapters 8 and 13.
 
@@ -126,7 +126,7 @@ class _Fit:
 
 
 def _over_seeds(values: Figures, seed: tuple[int, int]) -> dict[str, FloatArray]:
-    """Average over seeds drawn anew in each resample; a single seed is itself."""
+    """Average over seeds drawn again in each resample; a single seed is itself."""
     count = values["accuracy"].shape[1]
     drawn = np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))
     return {

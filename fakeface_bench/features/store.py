@@ -16,7 +16,7 @@ from fakeface_bench.data.array_store import (
     CachedArrays,
     RowArrays,
     Rows,
-    Tell,
+    Warn,
     cached_arrays,
     fault_of,
     kept_facts,
@@ -65,13 +65,13 @@ class Known:
 
 
 def known_elsewhere(
-    network: Path, digests: Sequence[str], missing: Rows, tell: Tell
+    network: Path, digests: Sequence[str], missing: Rows, warn: Warn
 ) -> tuple[list[Known], Rows]:
     """Find which images' features other folders of the same network hold.
 
     Args:
         network: Folder of all features that one network has made.
-        tell: Told of a folder that is broken; nothing is taken out of it.
+        warn: Told of a folder that is broken; nothing is taken out of it.
 
     Returns:
         The rows to be had from each folder, and the numbers of the images that none holds.
@@ -89,7 +89,7 @@ def known_elsewhere(
         if not has.any():
             continue
         if fault := fault_of(folder):
-            tell(f"nothing is taken out of the cache folder {folder}, which is broken: {fault}")
+            warn(f"nothing is taken out of the cache folder {folder}, which is broken: {fault}")
             continue
         found.append(Known(folder, first[there[has]], missing[has]))
         missing = missing[~has]

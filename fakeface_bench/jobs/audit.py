@@ -7,7 +7,7 @@ from fakeface_bench.data.audit import Audit
 from fakeface_bench.data.sources import source_names
 from fakeface_bench.report.audit_checks import Findings, audit_markdown, audit_metrics, find
 from fakeface_bench.report.audit_page import write_audit_report
-from fakeface_bench.resolve import Asked, checked
+from fakeface_bench.resolve import RequestLike, checked
 from fakeface_bench.study.preparation import prepare_dataset
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.tracking import names
@@ -26,7 +26,7 @@ class AuditOutcome:
     experiment_id: str
 
 
-def run_audit(asked: Asked[AuditConfig], progress: Progress) -> AuditOutcome:
+def run_audit(asked: RequestLike[AuditConfig], progress: Progress) -> AuditOutcome:
     """Audit a dataset and record the findings in MLflow."""
     config = checked(asked).request
     open_store()

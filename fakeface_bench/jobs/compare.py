@@ -8,7 +8,7 @@ from fakeface_bench.config import CompareConfig, SuiteConfig
 from fakeface_bench.records.study import ComparedStudy, LeftOut
 from fakeface_bench.report.comparison_page import write_comparison_report
 from fakeface_bench.report.comparison_text import comparison_markdown
-from fakeface_bench.resolve import Asked, checked, suite_studies
+from fakeface_bench.resolve import RequestLike, checked, suite_studies
 from fakeface_bench.study.find_or_run import WantedStudy, failure_of, obtain_studies
 from fakeface_bench.study.finished import (
     Chosen,
@@ -37,7 +37,7 @@ class ComparisonOutcome:
     folder: Path | None
 
 
-def run_comparison(asked: Asked[CompareConfig], progress: Progress) -> ComparisonOutcome:
+def run_comparison(asked: RequestLike[CompareConfig], progress: Progress) -> ComparisonOutcome:
     """Compare the newest finished studies of one dataset and record it in MLflow.
 
     Raises:
@@ -95,7 +95,7 @@ class SuiteOutcome:
     failure: str
 
 
-def run_suite(asked: Asked[SuiteConfig], progress: Progress) -> SuiteOutcome:
+def run_suite(asked: RequestLike[SuiteConfig], progress: Progress) -> SuiteOutcome:
     """Run what is missing of a suite's studies, then compare them all in one MLflow run.
 
     Raises:

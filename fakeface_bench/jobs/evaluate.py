@@ -21,7 +21,7 @@ from fakeface_bench.report.transfer_page import (
     evaluation_sentences,
     write_evaluation_report,
 )
-from fakeface_bench.resolve import Asked, checked
+from fakeface_bench.resolve import RequestLike, checked
 from fakeface_bench.support.errors import DataError, ModelError
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.tracking import names
@@ -87,7 +87,7 @@ def estimate_metrics(place: str, estimates: Mapping[str, Estimate]) -> Iterator[
 
 @dataclass(frozen=True, slots=True)
 class EvaluationOutcome:
-    """What an evaluation leaves: the figures, and where MLflow and a folder hold them."""
+    """What an evaluation leaves: the metrics, and where MLflow and a folder hold them."""
 
     scores: tuple[SetScores, ...]
     run_id: str
@@ -95,7 +95,7 @@ class EvaluationOutcome:
     folder: Path | None
 
 
-def run_evaluation(asked: Asked[EvaluateConfig], progress: Progress) -> EvaluationOutcome:
+def run_evaluation(asked: RequestLike[EvaluateConfig], progress: Progress) -> EvaluationOutcome:
     """Score a finished model on other datasets and record it in MLflow."""
     config = checked(asked).request
     open_store()
@@ -136,7 +136,7 @@ def _describe_in_registry(run_id: str, found: Sequence[str], progress: Progress)
             description = with_elsewhere(described, found)[:MAX_DESCRIPTION]
             describe_version(version, description, {})
     except ModelError as error:
-        progress.warn(f"the figures stand in MLflow, but not with the registered model: {error}")
+        progress.warn(f"the metrics stand in MLflow, but not with the registered model: {error}")
 
 
 def _figures(scores: Sequence[SetScores]) -> Iterator[tuple[str, float]]:

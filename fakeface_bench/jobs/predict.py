@@ -26,7 +26,7 @@ from fakeface_bench.tracking.runs import copied_beside
 def run_prediction(
     folder: Path,
     files: Sequence[Path],
-    tell: Callable[[Prediction], object],
+    on_row: Callable[[Prediction], object],
     progress: Progress,
     safe: bool = True,
 ) -> PredictionCounts:
@@ -35,20 +35,20 @@ def run_prediction(
     Args:
         folder: Of the model, as `tracking.model_source` yields it.
         files: As in `predict_files`.
-        tell: As in `predict_files`.
+        on_row: As in `predict_files`.
         safe: As in `load_classifier`.
 
     Raises:
         ModelError: If the model was trained on pictures decoded by other rules.
     """
-    return predict_files(load_classifier(folder, safe), files, tell, progress)
+    return predict_files(load_classifier(folder, safe), files, on_row, progress)
 
 
 def load_classifier(folder: Path, safe: bool = True) -> FaceClassifier:
     """Load the detector of an MLflow model; the folder is not needed any more then.
 
     Args:
-        safe: Whether a network is refused that could run code of whoever made it.
+        safe: Whether a network is refused that could run code of its author.
     """
     return FaceClassifier.load(detector_folder(folder), model_version(folder), safe)
 
@@ -56,21 +56,21 @@ def load_classifier(folder: Path, safe: bool = True) -> FaceClassifier:
 def predict_files(
     classifier: FaceClassifier,
     files: Sequence[Path],
-    tell: Callable[[Prediction], object],
+    on_row: Callable[[Prediction], object],
     progress: Progress,
 ) -> PredictionCounts:
     """Classify files, in flat memory; one that cannot be read costs its own row alone.
 
     Args:
         files: Need not exist any more when their turn comes.
-        tell: Called with each row, in the files' order.
+        on_row: Called with each row, in the files' order.
     """
     started = time.perf_counter()
     description: Counter[str | None] = Counter()
     verdicts = classifier.classify(files, partial(read_picture, allow_paths=True))
     with progress.stage("classifying", len(files), "images") as advance:
         for file, verdict in zip(files, verdicts, strict=True):
-            tell(Prediction(path=printable(file), **asdict(verdict)))
+            on_row(Prediction(path=printable(file), **asdict(verdict)))
             description[verdict.label] += 1
             if description.total() % BATCH == 0:
                 advance(BATCH)

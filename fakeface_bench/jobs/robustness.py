@@ -37,7 +37,7 @@ from fakeface_bench.records.transfer import (
     TrainedModel,
 )
 from fakeface_bench.report.robustness_page import robustness_markdown, write_robustness_report
-from fakeface_bench.resolve import Asked, checked
+from fakeface_bench.resolve import RequestLike, checked
 from fakeface_bench.serving.classifier import FaceClassifier
 from fakeface_bench.serving.pictures import read_picture
 from fakeface_bench.support.errors import DataError, ModelError, UsageError
@@ -255,7 +255,7 @@ class RobustnessOutcome:
     folder: Path | None
 
 
-def run_robustness(asked: Asked[RobustnessConfig], progress: Progress) -> RobustnessOutcome:
+def run_robustness(asked: RequestLike[RobustnessConfig], progress: Progress) -> RobustnessOutcome:
     """Score finished models on corrupted test pictures and record the curves in MLflow."""
     config = checked(asked).request
     open_store()

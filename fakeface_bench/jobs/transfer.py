@@ -18,7 +18,7 @@ from fakeface_bench.records.study import LeftOut, SeedScores
 from fakeface_bench.records.transfer import Generalisation, HoldOut, MixtureEffect, SetScores
 from fakeface_bench.report.saved_study import write_set_predictions
 from fakeface_bench.report.transfer_page import generalisation_markdown, write_generalisation_report
-from fakeface_bench.resolve import Asked, checked, row_studies, test_sets
+from fakeface_bench.resolve import RequestLike, checked, row_studies, test_sets
 from fakeface_bench.study.find_or_run import WantedStudy, failure_of, obtain_studies
 from fakeface_bench.study.preparation import PreparedDataset, prepare_dataset
 from fakeface_bench.support.errors import DataError, StudyError, UsageError
@@ -170,7 +170,9 @@ class GeneralisationOutcome:
     folder: Path | None
 
 
-def run_generalisation(asked: Asked[GeneraliseConfig], progress: Progress) -> GeneralisationOutcome:
+def run_generalisation(
+    asked: RequestLike[GeneraliseConfig], progress: Progress
+) -> GeneralisationOutcome:
     """Obtain a study of every row, score each on every column, and record it in MLflow.
 
     Studies that are finished are not run again, and a frozen backbone sees each picture once,

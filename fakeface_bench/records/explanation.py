@@ -17,7 +17,7 @@ class Prediction:
         path: Of the file, as it was named.
         label: `real` or `fake`; None where the file could not be read.
         probability_fake: Within 0 and 1; None where the file could not be read.
-        threshold: Probability from which a picture is called fake.
+        threshold: Probability from which a picture is predicted fake.
         model_version: Version in the registry, else MLflow's id of the model.
         error: Why the file could not be read; None where it was.
     """
@@ -119,7 +119,7 @@ class Explanation:
     spectra: Mapping[str, Spectrum | None]
 
     def metrics(self) -> dict[str, float]:
-        """Return its single figures under their MLflow names."""
+        """Return its metrics under their MLflow names."""
         if self.head_dependence is None:
             return {}
         return {"explain/head_dependence": self.head_dependence}

@@ -29,7 +29,7 @@ class StageCost:
         stage: One of `STAGES`.
         spent_seconds: In the process that wrote the ledger.
         amortised_seconds: By earlier processes, whose result this one found: charged all the same.
-        images: Passages of a picture through this stage: each epoch counts its pictures anew.
+        images: Passages of a picture through this stage: each epoch counts its pictures again.
     """
 
     stage: str

@@ -165,7 +165,7 @@ class ScoredSplit:
         paths: Of the images, relative to their source's folder, length n.
         sources: Name of the dataset that each image comes from, length n.
         tiers: Tier that each image's name states, else empty, length n.
-        threshold: Score from which an image is called fake.
+        threshold: Score from which an image is predicted fake.
         metrics: Rows of `METRICS` by key.
         parts: Figures of one source (its name) or tier (`tier/` and its name) alone, by key;
             empty where there is one source and no tier.
@@ -265,7 +265,7 @@ class StudyRecord:
         epochs_began_seconds: As in `ComparedStudy`.
         floor: What the dataset's metadata alone would score, where that could be measured.
         source_floors: The same of each of several sources, by its name.
-        facts: Further single figures, by MLflow metric name.
+        facts: Further metrics, by MLflow metric name.
         fine_tune: Which layers under the head were trained: `frozen` for none, else `last_block`,
             `last_2_blocks` and so on, `all`, or a number of last layers.
         equalise: As in `StudyConfig`.
@@ -307,7 +307,7 @@ class StudyRecord:
         return f"last {words} layers trained" if words.isdecimal() else f"{words} trained"
 
     def metrics(self) -> dict[str, float]:
-        """Return every single figure of the study under its MLflow name."""
+        """Return every metric of the study under its MLflow name."""
         figures: dict[str, float] = {}
         for split, scored in (("val", self.valid), ("test", self.test)):
             figures |= {f"{split}/{key}": value for key, value in scored.metrics.items()}
@@ -411,7 +411,7 @@ class SeedScores:
 
     Attributes:
         y_score: Probability of fake, shape (n,).
-        threshold: From which an image is called fake, chosen on validation.
+        threshold: From which an image is predicted fake, chosen on validation.
     """
 
     seed: int
@@ -420,7 +420,7 @@ class SeedScores:
 
     @property
     def predicted_fake(self) -> npt.NDArray[np.bool_]:
-        """Which images are called fake, shape (n,)."""
+        """Which images are predicted fake, shape (n,)."""
         return self.y_score >= self.threshold
 
 
@@ -497,7 +497,7 @@ class ComparedStudy:
 
     @property
     def right(self) -> npt.NDArray[np.bool_]:
-        """Which test images the kept model called rightly, shape (n,)."""
+        """Which test images the kept model predicted correctly, shape (n,)."""
         return np.asarray(self.kept.predicted_fake == (self.y_true == 1))
 
 

@@ -98,7 +98,7 @@ class SetScores:
 
     @property
     def predicted_fake(self) -> npt.NDArray[np.bool_]:
-        """Which images are called fake, shape (n,)."""
+        """Which images are predicted fake, shape (n,)."""
         return np.asarray(self.scored.y_score >= self.scored.threshold)
 
 
@@ -194,7 +194,7 @@ class EqualisationEffect:
     outlasting: int = 0
 
     def metrics(self) -> dict[str, float]:
-        """Return the figures under their MLflow names."""
+        """Return the metrics under their MLflow names."""
         return {
             "bias/delta_auc": self.delta_auc.value,
             "bias/delta_auc_low": self.delta_auc.low,

@@ -37,8 +37,8 @@ def choose_examples(split: ScoredSplit) -> dict[str, tuple[int, ...]]:
     """Choose up to 8 images of each of `EXAMPLE_KINDS`; the classes take turns.
 
     Returns:
-        Positions in the split, by kind: the surest right calls, the surest wrong ones, and what
-        is nearest to the threshold on the scale of logits, real images before fake ones.
+        Positions in the split, by kind: the surest correct predictions, the surest wrong ones, and
+        what is nearest to the threshold on the scale of logits, real images before fake ones.
     """
     distance = np.abs(log_odds(split.y_score) - log_odds(split.threshold))
     nearest = np.argsort(distance, kind="stable")
@@ -57,13 +57,13 @@ def log_odds(score: FloatArray | float) -> FloatArray:
 
 
 _TITLES = {
-    "right": "Evidence in the most confident right calls",
-    "wrong": "Evidence in the most confident wrong calls",
-    "uncertain": "Evidence in the least certain calls",
+    "right": "Evidence in the most confident correct predictions",
+    "wrong": "Evidence in the most confident wrong predictions",
+    "uncertain": "Evidence in the least certain predictions",
 }
 _NONE = {
-    "right": "Not one test image was called right.",
-    "wrong": "Not one test image was called wrong.",
+    "right": "Not one test image was predicted correctly.",
+    "wrong": "Not one test image was misclassified.",
     "uncertain": "There is no test image.",
 }
 _PAIRS_A_ROW = 2
@@ -85,7 +85,7 @@ class JudgedImage:
     """What a detector says of a picture of which nobody told the class.
 
     Attributes:
-        threshold: Score from which it is called fake.
+        threshold: Score from which it is predicted fake.
     """
 
     name: str
@@ -122,13 +122,13 @@ def write_evidence_picture(image: ExplainedImage, judged: JudgedImage, path: Pat
     """Draw one picture beside the evidence in it, with what the detector says of it."""
     call = CLASS_NAMES[int(judged.score >= judged.threshold)]
     words = f"{_shortened(judged.name)}\n{_shortened(judged.model)}"
-    figure = plotting.new_figure(f"Called {call}", words, height=3.7 + _BAR_INCHES)
+    figure = plotting.new_figure(f"Predicted {call}", words, height=3.7 + _BAR_INCHES)
     zero = _neutral(judged.threshold)
     limit = _limit([image.evidence - zero])
     axes = figure.add_subplot()
     _draw_pair(axes, image, zero, limit)
     axes.spines[:].set_visible(False)
-    _caption(axes, f"score {judged.score:.3f}, called fake from {judged.threshold:.3f}")
+    _caption(axes, f"score {judged.score:.3f}, predicted fake from {judged.threshold:.3f}")
     _draw_bar(figure, limit)
     plotting.save(figure, path)
 

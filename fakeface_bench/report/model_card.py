@@ -27,7 +27,7 @@ _FITS = {
     "larger",
     "resize": "the whole picture scaled",
 }
-#: Versions that the figures hang on.
+#: Versions that the metrics depend on.
 _VERSIONS = ("python", "tensorflow", "keras", "mlflow", "pillow", "fakeface_bench")
 
 
@@ -146,7 +146,7 @@ def _threshold(record: StudyRecord, origin: ModelOrigin) -> str:
     figures = record.test.metrics
     how = "went through Platt's map, fitted on validation" if origin.calibrated else "are its own"
     return (
-        f"Called {CLASS_NAMES[FAKE]} from probability {record.test.threshold:.4g} on: the best "
+        f"Predicted {CLASS_NAMES[FAKE]} from probability {record.test.threshold:.4g} on: the best "
         f"balanced accuracy on validation (n = {len(record.valid.y_true):,}), never seen test. "
         f"Its probabilities {how}; on test, expected calibration error "
         f"{figures['ece']:.3f}, Brier score {figures['brier']:.3f}."
@@ -156,8 +156,8 @@ def _threshold(record: StudyRecord, origin: ModelOrigin) -> str:
 def _failures(record: StudyRecord, results: Results) -> str:
     counts = confusion_counts(record.test)
     lines = [
-        f"Of {counts[REAL].sum():,} real test pictures it calls {counts[REAL, FAKE]:,} fake; of "
-        f"{counts[FAKE].sum():,} fakes it misses {counts[FAKE, REAL]:,}. The surest mistakes: "
+        f"Of {counts[REAL].sum():,} real test pictures it takes {counts[REAL, FAKE]:,} for fake; "
+        f"of {counts[FAKE].sum():,} fakes it misses {counts[FAKE, REAL]:,}. The surest mistakes: "
         "test/gallery_wrong.png and explain/evidence_wrong.png of the run.",
         *_near_chance(results),
         f"{_NOWHERE} only on the test split of {escaped(record.data)}. Detectors "

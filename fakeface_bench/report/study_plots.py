@@ -31,8 +31,7 @@ from fakeface_bench.records.study import (
 from fakeface_bench.report import plotting
 from fakeface_bench.support.errors import DataError
 
-#: In the course of a fit a picture is called fake from here on: the study's own threshold is chosen
-#: when it is over.
+#: Of the learning curves: the study's own threshold is chosen when the fit is over.
 CURVE_THRESHOLD = 0.5
 #: What its epochs have in MLflow as steps from 0.
 _FIRST_EPOCH = 1
@@ -131,7 +130,9 @@ def _draw_roc(record: StudyRecord, path: Path) -> None:
     fakes = record.test.y_true.sum()
     _mark_threshold(axes, record, wrong_real / (right_real + wrong_real), right_fake / fakes)
     plotting.dress(
-        axes, "False positive rate (share of real called fake)", "True positive rate (fakes found)"
+        axes,
+        "False positive rate (share of real predicted fake)",
+        "True positive rate (fakes found)",
     )
     _finish_square(axes, "lower right")
     plotting.save(figure, path)
@@ -148,7 +149,9 @@ def _draw_precision_recall(record: StudyRecord, path: Path) -> None:
     called = wrong_real + right_fake
     if called:
         _mark_threshold(axes, record, right_fake / record.test.y_true.sum(), right_fake / called)
-    plotting.dress(axes, "Recall (fakes found)", "Precision (share of fake calls that are right)")
+    plotting.dress(
+        axes, "Recall (fakes found)", "Precision (share of predicted fakes that are fake)"
+    )
     _finish_square(axes, "lower left")
     plotting.save(figure, path)
 
@@ -312,7 +315,7 @@ _ROW_INCHES = 2.05
 def most_confident(
     split: ScoredSplit, right: bool, most: int = MOST_IMAGES
 ) -> npt.NDArray[np.int64]:
-    """Choose up to `most` images that were called right, or wrong, with the highest probability.
+    """Choose up to `most` images predicted correctly, or wrongly, with the highest probability.
 
     Returns:
         Positions in the split, real images before fake ones, surest first.
@@ -339,17 +342,17 @@ def in_turns(split: ScoredSplit, chosen: npt.NDArray[np.int64], most: int) -> np
 
 
 def write_galleries(record: StudyRecord, folder: Path) -> None:
-    """Draw the gallery of right and the gallery of wrong calls."""
+    """Draw the gallery of right and the gallery of wrong predictions."""
     _draw_gallery(record, True, folder / "gallery_right.png")
     _draw_gallery(record, False, folder / "gallery_wrong.png")
 
 
 def _draw_gallery(record: StudyRecord, right: bool, path: Path) -> None:
     split = record.test
-    word = "right" if right else "wrong"
+    word = "correct" if right else "wrong"
     total = int(np.sum(((split.y_score >= split.threshold) == split.y_true) == right))
     chosen = most_confident(split, right)
-    title = f"Most confident {word} calls" if total else f"No {word} calls"
+    title = f"Most confident {word} predictions" if total else f"No {word} predictions"
     shown = f"{len(chosen)} of {total:,}" if total else "none"
     counted = f"{shown} {word} among n = {len(split.y_true):,} test images"
     rows = max(1, -(-len(chosen) // _COLUMNS))
@@ -357,7 +360,7 @@ def _draw_gallery(record: StudyRecord, right: bool, path: Path) -> None:
         title, plotting.subtitle(record, counted), height=rows * _ROW_INCHES
     )
     if not total:
-        plotting.note(figure.add_subplot(), f"Not one test image was called {word}.")
+        plotting.note(figure.add_subplot(), f"No test image was predicted {word}ly.")
     for place, position in enumerate(chosen, start=1):
         _draw_tile(figure.add_subplot(rows, _COLUMNS, place), record, int(position))
     plotting.save(figure, path)

@@ -134,7 +134,7 @@ def _seed_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
 
 
 def _floor_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
-    """Return what a classifier scores that sees no pixel, to read the test figure against."""
+    """Return what a classifier scores that sees no pixel, to read the test metric against."""
     if record.floor is None:
         return []
     seen = f"n = {record.floor.images:,}"

@@ -83,7 +83,7 @@ class Column:
 
     @property
     def head(self) -> str:
-        """The heading on a page; it breaks within no figure."""
+        """The heading on a page; it breaks within no metric."""
         name = self.heading
         if not self.is_name and not name.startswith("p,") and name != "p":
             name = name[0].upper() + name[1:]

@@ -120,7 +120,7 @@ def optimise(
 ) -> SearchRecord:
     """Run trials until the study holds as many as asked for.
 
-    The sampler is seeded anew for each trial from the seed and the trials before it that count, so
+    The sampler is seeded again for each trial from the seed and the trials before it that count, so
     a study that was interrupted goes on as if it had not been.
 
     Raises:
@@ -157,7 +157,7 @@ def optimise(
 def _begin_trial(study: Study, task: SearchTask) -> tuple[optuna.Trial, str] | None:
     """Start a trial and return it with its uid; None where those that run now may suffice."""
     with turn(study):
-        fail_dead(study, anew=False)
+        fail_dead(study, again=False)
         trials = study.get_trials(deepcopy=False)  # at one moment: others end theirs meanwhile
         if _count(trials, *_USEFUL, TrialState.RUNNING) >= task.trials:
             return None

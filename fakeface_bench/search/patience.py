@@ -63,7 +63,7 @@ def damaged(url: str, found: str) -> StorageError:
     return StorageError(
         f"the study's database {sqlite_file(url) or without_credentials(url)} is damaged or only "
         f"half there ({found}). Bring back a whole copy of it; or move it away, and the study "
-        "starts anew."
+        "starts again."
     )
 
 

@@ -159,11 +159,11 @@ def heartbeat(study: Study, trial: optuna.Trial) -> Iterator[None]:
         ended.set()
 
 
-def fail_dead(study: Study, anew: bool) -> None:
+def fail_dead(study: Study, again: bool) -> None:
     """Mark trials failed whose process has died, and put their options up to be run again.
 
     Args:
-        anew: Whether somebody starts the study anew: every trial is then run again. Where other
+        again: Whether somebody starts the study again: every trial is then run again. Where other
             processes of the study meet a dead one, it is repeated once, for its options might
             kill them all.
     """
@@ -176,16 +176,16 @@ def fail_dead(study: Study, anew: bool) -> None:
     numbers = {trial.number for trial in running}
     for trial in study.get_trials(states=[TrialState.FAIL]):
         if trial.number in numbers:
-            _repeat(study, trial, anew)
+            _repeat(study, trial, again)
 
 
 # Not by Optuna's RetryHeartbeatStaleTrialCallback, which was tried: it hands on what the dead
 # trial wrote down (uid, epochs), fixes the options that it had drawn, so that the sampler draws the
 # others from other random numbers than an undisturbed study's, and does not tell what it gives up.
-def _repeat(study: optuna.Study, trial: FrozenTrial, anew: bool) -> None:
+def _repeat(study: optuna.Study, trial: FrozenTrial, again: bool) -> None:
     repeated = int(trial.user_attrs.get(_REPEATED, 0))
     options = trial.params if has_options(trial) else trial.system_attrs.get(_FIXED, {})
-    if repeated >= REPEATS and not anew:
+    if repeated >= REPEATS and not again:
         study.set_user_attr(_GIVEN_UP, [*given_up(study), trial.number])
     elif options:  # else the sampler draws them again
         study.enqueue_trial(dict(options), user_attrs={_REPEATED: repeated + 1})
@@ -241,7 +241,7 @@ def open_study(storage: str, name: str, definition: Mapping[str, Any]) -> Study:
     if kept != (asked := json.loads(json.dumps(dict(definition)))):
         raise StudyError(_differs(name, kept, asked))
     with turn(study):
-        fail_dead(study, anew=True)
+        fail_dead(study, again=True)
     return study
 
 

@@ -41,7 +41,7 @@ class DetectorFacts:
 
     Attributes:
         fit: How a picture meets it, one of `config.FITS`.
-        threshold: Probability from which a picture is called fake.
+        threshold: Probability from which a picture is predicted fake.
         decoding_version: `DECODING_VERSION` of the code that trained it.
         jpeg_quality: Of the JPEG that every picture passes first; 0 for none.
         features: Identity of the frozen features that the head reads; empty where more than the
@@ -63,7 +63,7 @@ class Verdict:
     Attributes:
         label: `real` or `fake`; None where it could not be read.
         probability_fake: Within 0 and 1; None where it could not be read.
-        threshold: Probability from which a picture is called fake.
+        threshold: Probability from which a picture is predicted fake.
         model_version: Version in the registry, else MLflow's id of the model.
         error: Why it could not be read; None where it was.
     """
@@ -94,7 +94,7 @@ class FaceClassifier:
         """Load what `write_detector` wrote.
 
         Args:
-            safe: Whether a network is refused that could run code of whoever made it.
+            safe: Whether a network is refused that could run code of its author.
 
         Raises:
             ModelError: If it is damaged, or was trained on pictures decoded by other rules than

@@ -19,7 +19,7 @@ from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.records.study import ComparedStudy, LeftOut, Registration
 from fakeface_bench.report.results import RESULTS_FILE, read_results
 from fakeface_bench.report.saved_study import SAVED_FILES
-from fakeface_bench.resolve import Asked, checked
+from fakeface_bench.resolve import RequestLike, checked
 from fakeface_bench.study.finished import read_studies
 from fakeface_bench.study.preparation import PreparedDataset, prepare_dataset
 from fakeface_bench.study.register import register_study
@@ -72,7 +72,7 @@ class EarlierStudy:
     dataset: PreparedDataset | None = None
 
 
-def find_earlier(asked: Asked[StudyConfig], progress: Progress) -> EarlierStudy:
+def find_earlier(asked: RequestLike[StudyConfig], progress: Progress) -> EarlierStudy:
     """Find out whether a study is finished already, and register its model if that is asked for.
 
     It is the same if all that is asked was asked then, of the same version, with weights of the
@@ -161,7 +161,7 @@ class _QuietProgress:
 
 #: Params that may differ between a study that is asked for and one that is as good: the dataset and
 #: what is used of it are compared by digest, trials, seeds and time by what is enough; the rest
-#: moves no figure.
+#: moves no metric.
 _MAY_DIFFER = (
     *("model", "data", "classes", "leave_out", "limit", "trials", "seeds", "study"),
     *("cache_gb", "storage", "timeout_minutes", "dollars_per_hour", "register", "again"),

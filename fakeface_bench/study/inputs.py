@@ -1,6 +1,6 @@
 """What a network reads of each picture: features, the map where it is cut, or pixels.
 
-What trained layers read again each epoch is kept on disk where it fits, and made anew where not.
+What trained layers read again each epoch is kept on disk where it fits, and made again where not.
 """
 
 import shutil
@@ -155,7 +155,7 @@ def map_inputs(
     size = sum(sizes.values())
     shown = f"the map after {network.cut.label} ({'×'.join(map(str, shape))}), {size / GB:.2f} GB"
     if not _fits(plan, sizes):
-        progress.say(f"{shown}, is more than cache_gb: it is computed anew each epoch")
+        progress.say(f"{shown}, is more than cache_gb: it is computed again each epoch")
         return None
 
     def load(split: str, rows: pd.DataFrame) -> SplitArrays:
@@ -209,7 +209,7 @@ def pixel_inputs(
             return Speed()
         return decoding_speed(of_splits["train"], index.digest)
 
-    where = "cached" if kept else "decoded anew each epoch"
+    where = "cached" if kept else "decoded again each epoch"
     description = f"pixels, {sum(sizes.values()) / GB:.2f} GB, {where}"
     return Inputs(network, load, description, "", speed)
 

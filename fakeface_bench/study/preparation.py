@@ -43,7 +43,7 @@ def longest_effort(digest: str, seconds: float) -> float:
 def _kept(file: Path) -> float:
     try:
         return float(json.loads(file.read_text())["seconds"])
-    except (OSError, ValueError, KeyError, TypeError):  # none yet, or broken: it is made anew
+    except (OSError, ValueError, KeyError, TypeError):  # none yet, or broken: it is made again
         return 0.0
 
 

@@ -109,7 +109,7 @@ def log_winner(
 
 
 def log_results(run: TrackedRun, record: StudyRecord, results: Results, model: str) -> None:
-    """Log figures, winning options and pictures; the figures are the model's too."""
+    """Log figures, winning options and pictures; the metrics are the model's too."""
     run.log_fit(record.final_fit.epochs, record.metrics(), model)
     run.log_params({f"best_{key}": value for key, value in record.config.as_params().items()})
     with draft_folder() as folder:

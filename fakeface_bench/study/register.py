@@ -15,7 +15,7 @@ from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import ComparedStudy, Finding, LeftOut, Registration
 from fakeface_bench.report.comparison_tables import format_metrics
 from fakeface_bench.report.model_card import with_elsewhere
-from fakeface_bench.resolve import Asked, checked
+from fakeface_bench.resolve import RequestLike, checked
 from fakeface_bench.study.finished import (
     format_images,
     model_card_of,
@@ -266,7 +266,7 @@ MAIN_METRICS = (
 )
 
 
-def run_registration(asked: Asked[RegisterConfig], progress: Progress) -> Registration:
+def run_registration(asked: RequestLike[RegisterConfig], progress: Progress) -> Registration:
     """Register the model of a study, recorded in an MLflow run of its own.
 
     Raises:
@@ -316,7 +316,7 @@ def register_study(study: StudyRun, name: str, force: bool, progress: Progress) 
         describe_version(version, card[:MAX_DESCRIPTION], facts)
     progress.say(f"loading {version.address} in a new process")
     back = comes_back(version.address, saved)
-    # Asked again: loading takes long enough for another registration to end.
+    # Read again: loading takes long enough for another registration to end.
     former = champion_of(name)
     findings = (back, _against(former, version, study, saved, progress))
     registration = Registration(
@@ -375,7 +375,7 @@ def _tested(study: StudyRun, saved: ComparedStudy) -> str:
 
 
 def _facts(study: StudyRun) -> dict[str, str]:
-    """Return what a version is to be found by, and its main figures, as tags."""
+    """Return what a version is to be found by, and its main metrics, as tags."""
     metrics = {key: study.metrics[key] for key in MAIN_METRICS if key in study.metrics}
     return {
         names.MODEL: study.model,

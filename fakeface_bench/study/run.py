@@ -17,7 +17,7 @@ from fakeface_bench.records.study import (
     StudyRecord,
 )
 from fakeface_bench.records.transfer import EqualisationEffect
-from fakeface_bench.resolve import Asked, Plan, make_plan
+from fakeface_bench.resolve import Plan, RequestLike, make_plan
 from fakeface_bench.search.optimise import SearchTask, optimise
 from fakeface_bench.search.storage import Study, finished_trials, trial_record
 from fakeface_bench.study.cost import Expenses, close_ledger
@@ -103,7 +103,7 @@ class StudyOutcome:
 
 
 def run_study(
-    asked: Asked[StudyConfig],
+    asked: RequestLike[StudyConfig],
     progress: Progress,
     clock: Clock | None = None,
     dataset: PreparedDataset | None = None,

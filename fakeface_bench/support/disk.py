@@ -115,7 +115,7 @@ def full_disk_error(
     """Turn a full disk within the block into an error that says what to do.
 
     Args:
-        needed_bytes: Asked only then: what is still to be written.
+        needed_bytes: Called only then: what is still to be written.
         remedy: What else to do than making room.
 
     Raises:

@@ -17,7 +17,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z'`])")
 
 
 class FakefaceError(Exception):
-    """A mistake or an obstacle a user can mend; shown without a traceback.
+    """A mistake or an obstacle a user can fix; shown without a traceback.
 
     Attributes:
         exit_code: Exit code of the process, 1 unless a subclass says otherwise.

@@ -181,7 +181,7 @@ class EnergyMeter:
         self._tracker = tracker
 
     def read(self) -> tuple[float, str]:
-        """End the measurement; return its kilowatt-hours, or 0 and why there is no figure."""
+        """End the measurement; return its kilowatt-hours, or 0 and why there is no metric."""
         if self._tracker is None:
             return 0.0, NOT_INSTALLED
         if self._tracker.stop() is None:

@@ -12,7 +12,7 @@ Advance = Callable[[int], None]
 class ShowsDetail(Protocol):
     """An `Advance` of a stage that is shown with a few words beside it."""
 
-    def tell(self, words: str) -> None:
+    def detail(self, words: str) -> None:
         """Show these words from now on, in place of earlier ones."""
         ...
 
@@ -20,7 +20,7 @@ class ShowsDetail(Protocol):
 def show_detail(advance: Advance, words: str) -> None:
     """Let a few words stand beside a stage, where whoever shows it has a place for them."""
     if isinstance(advance, ShowsDetail):
-        advance.tell(words)
+        advance.detail(words)
 
 
 class Progress(Protocol):

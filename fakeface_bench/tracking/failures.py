@@ -55,7 +55,7 @@ def damaged(file: str, found: str) -> OutageError:
     return OutageError(
         f"MLflow's database {file} is damaged or only half there ({found}). Bring back a whole "
         "copy of it; or move it away, or let MLFLOW_TRACKING_URI name another, and one is begun "
-        "anew, without the runs of this one."
+        "again, without the runs of this one."
     )
 
 

@@ -26,7 +26,7 @@ from fakeface_bench.tracking.store import open_store
 
 ALLOW_UNSAFE = "--allow-unsafe-model"
 #: For who gives that option.
-WARNING = f"{ALLOW_UNSAFE}: a model may run code of whoever made it, with all your rights"
+WARNING = f"{ALLOW_UNSAFE}: a model may run code of its author, with all your rights"
 #: MLflow's loader of the models that this project logs, which are code and data.
 _LOADER = "mlflow.pyfunc.loaders.code_model"
 
@@ -58,7 +58,7 @@ def fetched_model(model: str, allow_unsafe: bool = False) -> Iterator[Path]:
 
     Args:
         model: Its address in the registry, a run, or a folder.
-        allow_unsafe: Whether it may hold what could run code of whoever made it.
+        allow_unsafe: Whether it may hold what could run code of its author.
 
     Raises:
         UsageError: If there is no such model, or it is unsafe or of another kind.
@@ -81,7 +81,7 @@ def fetched_model(model: str, allow_unsafe: bool = False) -> Iterator[Path]:
         found = "" if allow_unsafe else unsafe_part(folder, flavors)
         if found:
             raise UsageError(
-                f"the model {model!r} holds {found}, which could run code of whoever made it, and "
+                f"the model {model!r} holds {found}, which could run code of its author, and "
                 f"is not loaded. {ALLOW_UNSAFE} loads it all the same, if you trust them."
             )
         yield folder

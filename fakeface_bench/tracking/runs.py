@@ -70,7 +70,7 @@ class TrackedRun:
     def log_fit(
         self, epochs: tuple[EpochRecord, ...], metrics: Mapping[str, float], model: str
     ) -> None:
-        """Log the epochs of the final fit as steps, and single figures, which are the model's too.
+        """Log the epochs of the final fit as steps, and metrics, which are the model's too.
 
         A figure that the epochs log as well (`val/roc_auc`) gets the step after the last one,
         which MLflow's tables show; any other gets step 0, which its charts draw as a bar.
@@ -84,7 +84,7 @@ class TrackedRun:
         self.log_metrics(single, model)
 
     def log_metrics(self, metrics: Mapping[str, float], model: str = "") -> None:
-        """Log single figures, which MLflow's charts draw as bars, as those of a model too."""
+        """Log metrics, which MLflow's charts draw as bars, as those of a model too."""
         self.outbox.send(step_of(self.run_id, metrics, 0, model))
 
     def log_curves(self, curves: Mapping[int, Mapping[str, float]]) -> None:

@@ -33,7 +33,7 @@ class TrialRuns(TrialListener):
     def adopt_earlier(self, trials: Iterable[TrialRecord]) -> None:
         """Hang the study's earlier trials under this parent.
 
-        A trial that this MLflow store does not know is logged anew from the study's storage, and
+        A trial that this MLflow store does not know is logged again from the study's storage, and
         what a kill has kept from it is added.
         """
         client = mlflow.MlflowClient()

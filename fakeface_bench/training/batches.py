@@ -1,4 +1,4 @@
-"""Batches of samples: shuffled anew each epoch for training, in order for prediction."""
+"""Batches of samples: shuffled again each epoch for training, in order for prediction."""
 
 from collections.abc import Sequence
 from typing import Any

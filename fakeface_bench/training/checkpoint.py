@@ -110,7 +110,7 @@ class Checkpoint:
                     for group in (_VARIABLES, _OPTIMIZER, _BEST)
                 }
         except (zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError, OSError) as error:
-            task.warn(f"the checkpoint {path} is broken ({error}); this fit starts anew")
+            task.warn(f"the checkpoint {path} is broken ({error}); this fit starts again")
             return
         self._course = Course(epochs, facts["best"], groups[_BEST])
         self._variables, self._optimizer = groups[_VARIABLES], groups[_OPTIMIZER]

@@ -262,7 +262,7 @@ def fit(
 def as_served(task: FitTask, config: TrialConfig, model: keras.Model) -> keras.Model:
     """Return a fitted classifier as it is scored and served: in float32, with the same values.
 
-    Lower precision is for training alone, so that what is served does not hang on a device.
+    Lower precision is for training alone, so that what is served does not depend on a device.
     """
     if task.precision == "float32" or isinstance(task.network, FrozenNetwork):
         return model

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import keras
 import numpy as np
@@ -125,22 +125,15 @@ class FrozenNetwork:
     """A head on the cached features of a frozen backbone."""
 
     backbone: keras.Model
+    stages: ClassVar[tuple[str, ...]] = (HEAD_STAGE,)
+    #: None: features are extracted once.
+    augments: ClassVar[tuple[str, ...]] = ()
 
     @property
     def poolings(self) -> Sequence[str]:
         """All, less the flattened last map where it is too large to keep."""
         keeps_map = layout_of(self.backbone.outputs).max2x2_width > 0
         return [key for key, row in POOLINGS.items() if keeps_map or not row.last_only]
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        """The head alone."""
-        return (HEAD_STAGE,)
-
-    @property
-    def augments(self) -> tuple[str, ...]:
-        """None: features are extracted once."""
-        return ()
 
     def parts(self, head: HeadConfig) -> list[Part]:
         """Return the columns of the feature arrays that the head reads."""
@@ -170,10 +163,6 @@ Objective = Callable[[LabelArray, FloatArray], float]
 OnEpoch = Callable[[EpochRecord], None]
 
 
-def _nobody(line: str) -> None:
-    """Is told, and tells nobody."""
-
-
 @dataclass(frozen=True, slots=True)
 class FitTask:
     """What to fit.
@@ -181,10 +170,10 @@ class FitTask:
     Attributes:
         epochs: At most this many in each stage.
         seed: Of initial weights, dropout, augmentation and the order of batches.
-        objective: From labels and margins of validation to the figure to maximise.
+        objective: From labels and margins of validation to the metric to maximise.
         precision: One of `config.PRECISIONS`, for layers under the head.
         checkpoints: Folder for what a killed fit goes on from; nothing is kept where None.
-        warn: Told what a reader of the results must not miss.
+        warn: Called with what a reader of the results must not miss.
     """
 
     network: Network
@@ -195,7 +184,7 @@ class FitTask:
     objective: Objective
     precision: str = "float32"
     checkpoints: Path | None = None
-    warn: Callable[[str], None] = _nobody
+    warn: Callable[[str], None] = lambda line: None
 
 
 @dataclass(frozen=True)
@@ -204,31 +193,12 @@ class ScratchNetwork:
 
     architecture: Architecture
     image_size: int
-
-    @property
-    def poolings(self) -> Sequence[str]:
-        """All of them."""
-        return list(POOLINGS)
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        """Everything at once."""
-        return (SCRATCH_STAGE,)
-
-    @property
-    def augments(self) -> tuple[str, ...]:
-        """All of them."""
-        return AUGMENTS
-
-    @property
-    def head_network(self) -> FrozenNetwork | None:
-        """None: nothing is there before the training."""
-        return None
-
-    @property
-    def crops(self) -> bool:
-        """Every layer is trained."""
-        return True
+    poolings: ClassVar[Sequence[str]] = tuple(POOLINGS)
+    stages: ClassVar[tuple[str, ...]] = (SCRATCH_STAGE,)
+    augments: ClassVar[tuple[str, ...]] = AUGMENTS
+    #: Nothing is there before the training.
+    head_network: ClassVar[FrozenNetwork | None] = None
+    crops: ClassVar[bool] = True
 
     def parts(self, head: HeadConfig) -> list[Part]:
         """Return the pixels, whatever the head."""

@@ -280,7 +280,7 @@ def test_a_damaged_archive_is_removed_and_the_next_attempt_is_a_fresh_one(
     line = refused(progress)
     assert line == (
         f"the archive of faces arrived damaged ({why}) and was removed; the same command fetches "
-        f"it anew. {BY_HAND}"
+        f"it again. {BY_HAND}"
     )
     assert files_below(hub) == []
     server.archive = ARCHIVE

@@ -54,7 +54,7 @@ def fill(root: Path, images: int, splits: tuple[str, ...] = ("",), first: int = 
 
 
 def near_copy(original: Path, path: Path, kind: str = "encoded") -> Path:
-    """Save a picture anew, as a user's program would."""
+    """Save a picture again, as a user's program would."""
     image = decode_bytes(original)
     changed = {
         "encoded": image,

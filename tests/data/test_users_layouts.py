@@ -99,7 +99,7 @@ def test_train_and_val_only_as_in_genimage(
     assert sizes(index) == {"train": [12, 12], "valid": [3, 3], "test": [3, 3]}
     assert progress.warnings == [
         "faces has no labelled test split: 6 of the 12 images of its valid are drawn for it, "
-        "copies kept together; test figures are not those of a published protocol"
+        "copies kept together; test metrics are not those of a published protocol"
     ]
 
 

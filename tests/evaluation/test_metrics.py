@@ -1,4 +1,4 @@
-"""Each figure of merit on cases worked out by hand, and against its plain definition."""
+"""Each metric on cases worked out by hand, and against its plain definition."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ from fakeface_bench.records.study import ECE_BINS
 
 Y_TRUE = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 1], np.uint8)
 Y_SCORE = np.array([0.1, 0.2, 0.6, 0.7, 0.3, 0.65, 0.8, 0.9, 0.95, 0.99])
-#: At 0.5: 2 real right, 2 real called fake, 5 fakes found, 1 missed.
+#: At 0.5: 2 real right, 2 real predicted fake, 5 fakes found, 1 missed.
 BY_HAND = {
     "accuracy": 7 / 10,
     "balanced_accuracy": (2 / 4 + 5 / 6) / 2,

@@ -27,9 +27,9 @@ def test_each_of_several_sources_has_every_figure_of_its_own_images() -> None:
         expected = {"images": 4.0, **score_metrics(Y_TRUE[of], Y_SCORE[of], 0.5)}
         assert parts[source] == expected
         assert set(parts[source]) == {"images", *METRICS}
-    assert parts["a"]["accuracy"] == 3 / 4  # 0.6 is a real one called fake
+    assert parts["a"]["accuracy"] == 3 / 4  # 0.6 is a real one predicted fake
     assert parts["a"]["recall_fake"] == 1
-    assert parts["b"]["accuracy"] == 3 / 4  # 0.4 is a fake called real
+    assert parts["b"]["accuracy"] == 3 / 4  # 0.4 is a fake predicted real
     assert parts["b"]["recall_fake"] == 1 / 2
 
 
@@ -45,7 +45,7 @@ def test_a_source_with_one_class_has_its_accuracy_alone() -> None:
     ("threshold", "recall"), [(0.0, 1.0), (0.5, 2 / 3), (0.50001, 1 / 3), (0.95, 0.0)]
 )
 def test_a_tier_has_the_recall_of_its_fakes(threshold: float, recall: float) -> None:
-    """A score at the threshold is called fake."""
+    """A score at the threshold is predicted fake."""
     parts = part_metrics(Y_TRUE, Y_SCORE, threshold, table("aaaaaaaa", ".eh.h.h."))
     assert parts == {
         "tier/easy": {"images": 1.0, "recall_fake": float(threshold <= 0.9)},

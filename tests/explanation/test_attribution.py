@@ -1,4 +1,4 @@
-"""Evidence for every kind of network: it adds up, hangs on the head, is where it was planted."""
+"""Evidence for every kind of network: it adds up, depends on the head, is where it was planted."""
 
 from typing import Any
 

@@ -36,7 +36,7 @@ def test_a_model_of_the_block_goes_on_as_if_there_had_been_none() -> None:
     other = trained()
     for each in (model, other):
         each.train_on_batch(X, Y)
-        each.train_on_batch(X[:2], Y[:2])  # another shape: traced anew
+        each.train_on_batch(X[:2], Y[:2])  # another shape: traced again
     for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     with tf.GradientTape() as tape:

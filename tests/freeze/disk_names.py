@@ -1,4 +1,4 @@
-"""What names things on disk, of fixed inputs: were it another, all would be made anew.
+"""What names things on disk, of fixed inputs: were it another, all would be made again.
 
 Also what a study's storage and MLflow's unsent records are read back by.
 """

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 FROZEN = Path(__file__).resolve().parents[1] / "frozen"
-#: `FREEZE=renew` writes the frozen files anew in place of comparing; nothing else ever does.
+#: `FREEZE=renew` writes the frozen files again in place of comparing; nothing else ever does.
 RENEW = os.environ.get("FREEZE") == "renew"
 _HINT = (
     "If that was meant, renew it with FREEZE=renew and say in the commit what moved and why "

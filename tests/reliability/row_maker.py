@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fakeface_bench.data import array_store
-from fakeface_bench.data.array_store import CachedArrays, RowArrays, Tell, cached_arrays
+from fakeface_bench.data.array_store import CachedArrays, RowArrays, Warn, cached_arrays
 
 COUNT, BATCH, SHARD = 50, 4, 8
 LAYOUT = {"wide": np.dtype((np.float16, (3000,))), "spare": np.dtype((np.int32, (2,)))}
@@ -25,7 +25,7 @@ def values_of(rows: Rows) -> dict[str, npt.NDArray[Any]]:
 def cached_rows(
     folder: Path,
     each: Callable[[Rows], object] = lambda rows: None,
-    tell: Tell = lambda line: None,
+    warn: Warn = lambda line: None,
     start: int = 0,
 ) -> CachedArrays:
     """Make the rows of a folder, batch by batch; `each` is called before a batch is written."""
@@ -39,7 +39,7 @@ def cached_rows(
         return {"made": arrays.missing.tolist(), "known_seconds": arrays.found_seconds}
 
     array_store.SHARD_ROWS = SHARD
-    return cached_arrays(folder, make, tell, in_parts=True)
+    return cached_arrays(folder, make, warn, in_parts=True)
 
 
 def assert_whole(cached: CachedArrays, start: int = 0) -> None:
@@ -56,7 +56,7 @@ def ask(folder: Path, together: Any, answers: Any, start: int = 0) -> None:
 
 
 def make_slowly(folder: Path, written: Any) -> None:
-    """Tell of each row before it is written, in a process that is to be killed."""
+    """Warn of each row before it is written, in a process that is to be killed."""
 
     def description(rows: Rows) -> None:
         written.put(int(rows[0]))

@@ -1,4 +1,4 @@
-"""What rotted, was cut short or has changed is told and made anew, never used."""
+"""What rotted, was cut short or has changed is told and made again, never used."""
 
 import json
 import os
@@ -78,18 +78,18 @@ def test_a_broken_folder_is_told_and_made_anew(
 ) -> None:
     folder = tmp_path / "key"
     description: list[str] = []
-    cached_rows(folder, tell=description.append)
-    assert cached_rows(folder, tell=description.append).made_now is False
+    cached_rows(folder, warn=description.append)
+    assert cached_rows(folder, warn=description.append).made_now is False
     damage(folder)
     assert kept_facts(folder) == {}
-    again = cached_rows(folder, tell=description.append)
+    again = cached_rows(folder, warn=description.append)
     assert again.made_now
     assert again.facts["made"] == list(range(COUNT))
     assert_whole(again)
     assert len(description) == 1
-    assert description[0].startswith(f"the cache folder {folder} is broken and made anew: ")
+    assert description[0].startswith(f"the cache folder {folder} is broken and made again: ")
     assert fault in description[0]
-    assert cached_rows(folder, tell=description.append).made_now is False
+    assert cached_rows(folder, warn=description.append).made_now is False
 
 
 def interrupted(folder: Path) -> Path:
@@ -220,7 +220,7 @@ def test_a_picture_that_changed_since_the_index_is_found_by_whoever_reads_it(
     with pytest.raises(DataError) as raised:
         READERS[reader](source, own_faces, progress)
     assert str(raised.value) == (
-        f"{changed} has changed since the dataset was indexed; run again to index it anew."
+        f"{changed} has changed since the dataset was indexed; run again to index it again."
     )
 
 

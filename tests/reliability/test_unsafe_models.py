@@ -142,7 +142,7 @@ def test_a_model_with_a_lambda_layer_is_refused(planted: Path, pwned: Path) -> N
 
 def assert_refused(model: Path, says: str, pwned: Path) -> None:
     whole = (
-        f"^the model '{model}' holds {says}, which could run code of whoever made it, and is not "
+        f"^the model '{model}' holds {says}, which could run code of its author, and is not "
         "loaded. --allow-unsafe-model loads it all the same, if you trust them.$"
     )
     with pytest.raises(UsageError, match=whole), fetched_model(str(model)):

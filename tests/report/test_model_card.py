@@ -49,7 +49,7 @@ def test_figures_carry_their_intervals(record: StudyRecord, card: str) -> None:
     rows = section(card, "How well it does")
     assert f"- accuracy: {test.metrics['accuracy']:.3f} (" in rows
     assert f"- false alarms, of real pictures: {alarms:.3f} (" in rows
-    assert f"Called fake from probability {test.threshold:.4g} on" in card
+    assert f"Predicted fake from probability {test.threshold:.4g} on" in card
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_failures_are_counted_and_elsewhere_is_said_to_be_unknown(
     real, fake = test.y_true == 0, test.y_true == 1
     failures = section(card, "Known failures")
     assert (
-        f"Of {real.sum()} real test pictures it calls {(called & real).sum()} fake; of "
+        f"Of {real.sum()} real test pictures it takes {(called & real).sum()} for fake; of "
         f"{fake.sum()} fakes it misses {(~called & fake).sum()}."
     ) in failures
     assert "**Not tested elsewhere:**" in failures

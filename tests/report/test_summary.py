@@ -1,4 +1,4 @@
-"""The short texts say the figures, the cost, and first of all the warning."""
+"""The short texts say the metrics, the cost, and first of all the warning."""
 
 from dataclasses import replace
 from pathlib import Path

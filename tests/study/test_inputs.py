@@ -1,4 +1,4 @@
-"""What trained layers read each epoch is kept where it fits, made anew where not, and said."""
+"""What trained layers read each epoch is kept where it fits, made again where not, and said."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -101,8 +101,8 @@ def test_what_does_not_fit_streams_and_says_so(
     prepare: Prepare, progress: RecordedProgress
 ) -> None:
     inputs, index = prepare(cache_gb=NOTHING)
-    assert "decoded anew each epoch" in inputs.description
-    assert any("is more than cache_gb: it is computed anew" in line for line in progress.lines)
+    assert "decoded again each epoch" in inputs.description
+    assert any("is more than cache_gb: it is computed again" in line for line in progress.lines)
     assert isinstance(inputs.network, TunedNetwork)
     assert inputs.network.image_size == SIZE
     assert not inputs.network.crops
@@ -124,7 +124,7 @@ def test_all_layers_read_pixels_with_room_for_crops(
 ) -> None:
     inputs, index = prepare(fine_tune="all", weights="auto", cache_gb=cache_gb)
     assert inputs.description.startswith("pixels, 0.00 GB")
-    assert inputs.description.endswith("cached" if kept else "decoded anew each epoch")
+    assert inputs.description.endswith("cached" if kept else "decoded again each epoch")
     train, test = read(inputs, index, "train"), read(inputs, index, "test")
     assert train.arrays["images"].shape == (10, 74, 74, 3)
     assert test.arrays["images"].shape == (10, SIZE, SIZE, 3)
@@ -146,7 +146,7 @@ def test_what_a_killed_study_has_made_is_not_asked_for_again(prepare: Prepare) -
         read(inputs, index, split)
     of_test = 10 * 2 * 2 * 96 * 2 / GB
     assert prepare(cache_gb=1.01 * of_test)[0].description.endswith("cached")
-    assert "anew" in prepare(cache_gb=0.99 * of_test)[0].description
+    assert "again" in prepare(cache_gb=0.99 * of_test)[0].description
 
 
 def test_from_scratch_no_features_are_extracted(prepare: Prepare) -> None:
