@@ -105,15 +105,16 @@ def threshold_fails(cell: SetScores, home: SetScores | None) -> bool:
 
 
 def _is_far(cell: SetScores, home: SetScores | None) -> bool:
+    """Whether recall or false alarms are far from those at home, and shown to be."""
     if home is None or cell.is_own:
         return False
-    pairs = [(cell.estimates[key], home.estimates[key]) for key in _RATES if key in home.estimates]
-    return any(_differ_far(one, other) for one, other in pairs)
-
-
-def _differ_far(one: Estimate, other: Estimate) -> bool:
-    high, low = (one, other) if one.value > other.value else (other, one)
-    return high.value - low.value >= _FAR and is_shown_higher(high, low)
+    for key in _RATES:
+        if key in home.estimates:
+            ends = (cell.estimates[key], home.estimates[key])
+            low, high = sorted(ends, key=lambda estimate: estimate.value)
+            if high.value - low.value >= _FAR and is_shown_higher(high, low):
+                return True
+    return False
 
 
 #: What a reader must not miss of a cell, and when; given the same model at home too.

@@ -265,11 +265,11 @@ def _print_metrics(
 def print_evaluation(outcome: "EvaluationOutcome", console: Console) -> None:
     """Print the metrics on each set and the verdict."""
     from fakeface_bench.report.transfer_page import transfer_verdict, transfer_warnings
-    from fakeface_bench.report.transfer_tables import evaluation
+    from fakeface_bench.report.transfer_tables import table_of
 
     model = outcome.scores[0].model
     title = f"{model.label}, trained on {model.data} (95 % intervals)"
-    print_table(title, evaluation(outcome.scores), console)
+    print_table(title, table_of("evaluation, short", outcome.scores), console)
     _print_warnings(transfer_warnings(outcome.scores), console)
     verdict = transfer_verdict(outcome.scores)
     print_end([f"{verdict.headline}.", verdict.paragraph], outcome, console)
@@ -277,16 +277,17 @@ def print_evaluation(outcome: "EvaluationOutcome", console: Console) -> None:
 
 def print_generalisation(outcome: "GeneralisationOutcome", console: Console) -> None:
     """Print the matrix, the effects of mixtures and hold-outs, and the verdict."""
+    from fakeface_bench.analysis.transfer import ordered_cells
     from fakeface_bench.report.transfer_page import (
         matrix_verdict,
         matrix_warnings,
         tables_beside_matrix,
     )
-    from fakeface_bench.report.transfer_tables import short_matrix
+    from fakeface_bench.report.transfer_tables import table_of
 
     record = outcome.record
     title = f"{', '.join(record.models)} (95 % intervals)"
-    print_table(title, short_matrix(record), console)
+    print_table(title, table_of("matrix, short", ordered_cells(record)), console)
     for title, table in tables_beside_matrix(record).items():
         if table.records:
             print_table(title, table, console)

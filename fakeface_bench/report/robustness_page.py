@@ -10,8 +10,6 @@ from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.transfer import CHANCE, CurvePoint, ModelRobustness, Robustness
 from fakeface_bench.report.comparison_text import Verdict
 from fakeface_bench.report.format import (
-    LONGEST_LABEL,
-    UNKNOWN,
     data_of,
     escaped,
     format_test_images,
@@ -40,10 +38,11 @@ from fakeface_bench.report.table import (
     only_text,
     write_csv,
 )
-from fakeface_bench.support.text import elided, visible
+from fakeface_bench.support.text import visible
 
 _UNTOUCHED = "untouched"
 _ALL = "all corruptions"
+_AT_BASE_RATE = "accuracy at base rate"
 
 
 def robustness_verdict(robustness: Robustness) -> Verdict:
@@ -59,7 +58,7 @@ def robustness_verdict(robustness: Robustness) -> Verdict:
         f"Costliest corruption: {curve.title}, {with_interval(curve.cost, first=True)} of ROC AUC; "
         f"at chance at {len(fallen)} of {len(best.points)} severities."
     )
-    weight = "bad" if _is_lost(best, robustness) else "care" if fallen else "note"
+    weight = "bad" if _is_lost(best) else "care" if fallen else "note"
     return Verdict(headline, paragraph, weight)
 
 
@@ -67,14 +66,18 @@ def robustness_warnings(robustness: Robustness) -> list[str]:
     """Return what a reader must not miss, a line each."""
     models = robustness.models
     named = {
-        "Not shown to beat chance on untouched pictures, so curves say nothing": _is_lost,
-        "Not shown to be behind the best": _may_equal,
-        "Accuracy at base rate at some severity, though ROC AUC is above chance": _is_at_base_rate,
+        "Not shown to beat chance on untouched pictures, so curves say nothing": filter(
+            _is_lost, models
+        ),
+        "Not shown to be behind the best": filter(_may_equal, models),
+        "Accuracy at base rate at some severity, though ROC AUC is above chance": (
+            model
+            for model in models
+            if any(row.remark == _AT_BASE_RATE for row in _points(model, robustness))
+        ),
     }
-    lines = []
-    for words, holds in named.items():
-        labels = [label_of(model) for model in models if holds(model, robustness)]
-        lines += [f"{words}: {listed(labels)}."] if labels else []
+    labels = {words: [label_of(model) for model in of] for words, of in named.items()}
+    lines = [f"{words}: {listed(of)}." for words, of in labels.items() if of]
     few = few_images_warning(robustness.images)
     return [*lines, f"{data_of(robustness)}: {few}"] if few else lines
 
@@ -119,27 +122,22 @@ def _points(model: ModelRobustness, robustness: Robustness) -> list[Record]:
 
 
 def _remark(point: CurvePoint, robustness: Robustness) -> str:
-    """Return what a reader must not miss; `larger_class` is the accuracy of a constant."""
     if point.is_at_chance:
         return "at chance"
-    return "accuracy at base rate" if point.accuracy.low <= robustness.larger_class else ""
+    return _AT_BASE_RATE if point.accuracy.low <= robustness.larger_class else ""
 
 
 def _at_chance(model: ModelRobustness) -> list[CurvePoint]:
     return [point for point in model.points if point.is_at_chance]
 
 
-def _is_lost(model: ModelRobustness, robustness: Robustness) -> bool:
+def _is_lost(model: ModelRobustness) -> bool:
     return model.roc_auc.low <= CHANCE
 
 
-def _may_equal(model: ModelRobustness, robustness: Robustness) -> bool:
+def _may_equal(model: ModelRobustness) -> bool:
     """Whether a model is not the best, and not shown to be behind it."""
     return model.behind is not None and model.behind.low <= 0
-
-
-def _is_at_base_rate(model: ModelRobustness, robustness: Robustness) -> bool:
-    return any(_remark(point, robustness).startswith("accuracy") for point in model.points)
 
 
 def means_table(robustness: Robustness) -> Table:
@@ -224,8 +222,8 @@ _TERMS = (
     ("At chance", "The interval of ROC AUC reaches down to 0.5: nothing shows that the model tells "
      "the classes apart. Where that holds on untouched pictures, curves say nothing."),
     ("Accuracy at base rate", "It is not shown to be better than predicting the larger class for "
-     "every image, though ROC AUC is above chance: the scores have moved, the order has not."),
-    ("Accuracy", "At the threshold that each model chose on its own untouched validation images."),
+     "every image, though ROC AUC is above chance: often the scores have moved, the order has not. "
+     "Accuracy is at the threshold that each model chose on its own validation images."),
     ("Sharing online", "Imitates a picture that was saved as a JPEG of quality 90, cropped so that "
      "the second JPEG's blocks lie half a block off, brought to at most 1080 pixels on its longer "
      "side, and saved again by a social network."),
@@ -260,7 +258,7 @@ def _models_table(robustness: Robustness) -> Table:
     )
     columns = (
         only_text("model", "model", label_of, WORDS),
-        only_text("trained_on", "trained on", _trained_on, WORDS),
+        only_text("trained_on", "trained on", "model.data", NAME),
         only_text("untouched", "untouched", "roc_auc", ESTIMATE),
         only_text("mean", "mean of corruptions", "mean_roc_auc", ESTIMATE),
         only_text("behind", "behind the best", "behind", ESTIMATE),
@@ -271,11 +269,11 @@ def _models_table(robustness: Robustness) -> Table:
 
 
 def _remark_of_model(model: ModelRobustness, robustness: Robustness) -> str:
-    if _is_lost(model, robustness):
+    if _is_lost(model):
         return "at chance untouched"
     if model.behind is None:
         return ""
-    return "not shown behind" if _may_equal(model, robustness) else "behind"
+    return "not shown behind" if _may_equal(model) else "behind"
 
 
 def _model_points(model: ModelRobustness, robustness: Robustness) -> Table:
@@ -294,34 +292,26 @@ def _about(robustness: Robustness) -> list[tuple[str, str]]:
     ]
 
 
-def _trained_on(model: ModelRobustness) -> str:
-    return elided(model.model.data, LONGEST_LABEL) or UNKNOWN
-
-
 def _write_page(robustness: Robustness, folder: Path, files: list[str]) -> None:
     """Write `report.html`; the pictures are drawn, `files` lie beside it."""
     models = robustness.models
     on = f"{label_of(models[0])} on {data_of(robustness)}"
-    content = (
-        page_environment()
-        .get_template("robustness.html")
-        .render(
-            title=on if len(models) == 1 else data_of(robustness),
-            verdict=robustness_verdict(robustness),
-            warnings=robustness_warnings(robustness),
-            key_metrics=_key_metrics(robustness),
-            models=_models_table(robustness),
-            pictures={
-                name: page_picture(folder / f"{name}.png", alt)
-                for name, (_, alt) in _PICTURES.items()
-            },
-            means=robustness_table(robustness),
-            worst=worst_table(robustness),
-            points=[_model_points(model, robustness) for model in models],
-            terms=_TERMS,
-            about=_about(robustness),
-            files=files,
-        )
+    template = page_environment().get_template("robustness.html")
+    content = template.render(
+        title=on if len(models) == 1 else data_of(robustness),
+        verdict=robustness_verdict(robustness),
+        warnings=robustness_warnings(robustness),
+        key_metrics=_key_metrics(robustness),
+        models=_models_table(robustness),
+        pictures={
+            name: page_picture(folder / f"{name}.png", alt) for name, (_, alt) in _PICTURES.items()
+        },
+        means=robustness_table(robustness),
+        worst=worst_table(robustness),
+        points=[_model_points(model, robustness) for model in models],
+        terms=_TERMS,
+        about=_about(robustness),
+        files=files,
     )
     (folder / "report.html").write_text(content, encoding="utf-8")
 

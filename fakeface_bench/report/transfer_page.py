@@ -13,7 +13,6 @@ from fakeface_bench.analysis.transfer import (
     ordered_cells,
 )
 from fakeface_bench.records.transfer import Generalisation, SetScores
-from fakeface_bench.report import transfer_tables
 from fakeface_bench.report.comparison_text import Verdict
 from fakeface_bench.report.format import UNKNOWN, counted, escaped, format_images, listed, named
 from fakeface_bench.report.page import page_environment, page_picture
@@ -24,6 +23,13 @@ from fakeface_bench.report.transfer_plots import (
     draw_heat_map,
     draw_reliability,
     draw_sets,
+)
+from fakeface_bench.report.transfer_tables import (
+    hold_outs,
+    mixtures,
+    parts,
+    sets_table,
+    table_of,
 )
 from fakeface_bench.support.text import visible
 
@@ -43,7 +49,6 @@ _TERMS = (
      "predictions are not shown to beat chance, or recall or false alarms are far (shown, and 0.1 "
      "or more) from those on the model's own test split, while another threshold would tell the "
      "classes apart better by 0.1 or more in recall less false alarms."),
-    ("Within metadata", "ROC AUC is not shown to be above what the set's metadata alone score."),
     ("Below home, above home", "ROC AUC is shown to differ from that on the model's own test "
      "split, by the interval of the difference."),
     ("False alarms", "Share of the real images that are predicted fake."),
@@ -51,8 +56,8 @@ _TERMS = (
      "false alarms; also TPR at FPR, whatever a model's threshold. With fewer than 100 (20) real "
      "images no false alarm at all is allowed."),
     ("Metadata alone", "The shortcut floor: cross-validated ROC AUC of a small classifier that "
-     "sees file sizes, dimensions and formats of the test set and not one pixel. A model that is "
-     "not shown to be above it may owe its score to such traces."),
+     "sees file sizes, dimensions and formats of the test set and not one pixel. A model “within "
+     "metadata”, not shown to be above it, may owe its score to such traces."),
     ("Kind", "How fakes were made, as the catalogue of datasets states. Another kind is context: "
      "it does not prove why a metric is low, for a set's real images differ too."),
     ("Left out", "Test images that the model saw in training or validation, or copies of them: "
@@ -105,13 +110,6 @@ def transfer_warnings(cells: Sequence[SetScores]) -> list[str]:
     return [left_out, *lines] if seen else lines
 
 
-def not_scored(record: Generalisation) -> Table:
-    """Return which studies failed and which cells could not be scored, and why."""
-    return left_out_table(
-        [*record.left_out, *record.unscored], "Failed or not scored", written=named
-    )
-
-
 #: How many rows each table may have, tried in turn until the text is short enough.
 _CUTS = (64, 40, 25, 16, 10, 7, 5, 3, 2, 1)
 
@@ -156,7 +154,7 @@ def write_evaluation_report(scores: Sequence[SetScores], folder: Path) -> None:
     Files of an earlier report in the same folder are replaced. The scores are of one model.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    write_csv(transfer_tables.sets_table(scores), folder / "evaluation.csv")
+    write_csv(sets_table(scores), folder / "evaluation.csv")
     (folder / "evaluation.md").write_text(evaluation_markdown(scores), encoding="utf-8")
     draw_sets(scores, folder / "roc_auc_by_set.png")
     draw_reliability(scores, folder / "reliability.png")
@@ -170,11 +168,11 @@ def write_evaluation_report(scores: Sequence[SetScores], folder: Path) -> None:
         about=_about(scores),
         sets_picture=pictures[0],
         reliability_picture=pictures[1],
-        ranking=transfer_tables.ranking(scores),
-        at_threshold=transfer_tables.at_threshold(scores),
-        calibration=transfer_tables.calibration(scores),
-        parts=transfer_tables.parts(scores),
-        images=transfer_tables.scored_images(scores),
+        ranking=table_of("ranking", scores),
+        at_threshold=table_of("at threshold", scores),
+        calibration=table_of("calibration", scores),
+        parts=parts(scores),
+        images=table_of("images", scores),
         files=sorted([*_PICTURES, "evaluation.csv", "evaluation.md"]),
     )
     (folder / "report.html").write_text(page, encoding="utf-8")
@@ -183,9 +181,9 @@ def write_evaluation_report(scores: Sequence[SetScores], folder: Path) -> None:
 def evaluation_markdown(scores: Sequence[SetScores]) -> str:
     """Return the verdict and the metrics of each set, under 5,000 characters."""
     tables = {
-        "Whatever the threshold": transfer_tables.ranking(scores),
-        "At the model's own threshold": transfer_tables.at_threshold(scores),
-        "Images": transfer_tables.scored_images(scores),
+        "Whatever the threshold": table_of("ranking", scores),
+        "At the model's own threshold": table_of("at threshold", scores),
+        "Images": table_of("images", scores),
     }
     return _description(
         transfer_verdict(scores), transfer_warnings(scores), tables, "evaluation.csv"
@@ -194,7 +192,7 @@ def evaluation_markdown(scores: Sequence[SetScores]) -> str:
 
 def elsewhere_lines(scores: Sequence[SetScores]) -> list[str]:
     """Return a line for each set that the model was not trained on: its row of the table."""
-    table = transfer_tables.evaluation(scores)
+    table = table_of("evaluation, short", scores)
     lines = []
     for cell, (_, *values, remark) in zip(scores, table.rows, strict=True):
         if cell.is_own or cell.is_part:
@@ -246,11 +244,11 @@ def write_generalisation_report(record: Generalisation, folder: Path) -> None:
     in the same folder are replaced.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tables = {"matrix.csv": transfer_tables.sets_table(ordered_cells(record))}
+    tables = {"matrix.csv": sets_table(ordered_cells(record))}
     if record.mixtures:
-        tables["mixtures.csv"] = transfer_tables.mixtures(record.mixtures)
+        tables["mixtures.csv"] = mixtures(record.mixtures)
     if record.hold_outs:
-        tables["hold_outs.csv"] = transfer_tables.hold_outs(record.hold_outs)
+        tables["hold_outs.csv"] = hold_outs(record.hold_outs)
     for name, table in tables.items():
         write_csv(table, folder / name)
     for heat_map in HEAT_MAPS:
@@ -275,21 +273,23 @@ def matrix_warnings(record: Generalisation) -> list[str]:
 
 def tables_beside_matrix(record: Generalisation) -> dict[str, Table]:
     """Return effects, hold-outs and what is missing, by their titles; some may be empty."""
+    blank, title = [*record.left_out, *record.unscored], "Failed or not scored"
     return {
-        "What joined training sets change": transfer_tables.mixtures(record.mixtures),
-        "Left out of training in turn": transfer_tables.hold_outs_text(record.hold_outs),
-        "Failed or not scored": not_scored(record),
+        "What joined training sets change": mixtures(record.mixtures),
+        "Left out of training in turn": hold_outs(record.hold_outs),
+        title: left_out_table(blank, title, written=named),
     }
 
 
 def generalisation_markdown(record: Generalisation) -> str:
     """Return the verdict, the matrix and its effects, under 5,000 characters, names escaped."""
-    tables = {"Matrix": transfer_tables.matrix(record)} | tables_beside_matrix(record)
+    tables = {"Matrix": table_of("matrix", ordered_cells(record))} | tables_beside_matrix(record)
     return _description(matrix_verdict(record), matrix_warnings(record), tables, "matrix.csv")
 
 
 def _generalisation_page(record: Generalisation, files: list[str]) -> str:
     cells = ordered_cells(record)
+    effects, held_out, not_scored = tables_beside_matrix(record).values()
     return _render(
         "generalisation.html",
         title=listed([named(name) for name in record.models]),
@@ -299,12 +299,12 @@ def _generalisation_page(record: Generalisation, files: list[str]) -> str:
         maps=[(heat_map, heat_map.panels(record)) for heat_map in HEAT_MAPS],
         trained=[named(name) for name in record.trained],
         tested=[named(name) for name in record.tested],
-        matrix=transfer_tables.matrix(record),
-        mixtures=transfer_tables.mixtures(record.mixtures),
-        hold_outs=transfer_tables.hold_outs_text(record.hold_outs),
-        parts=transfer_tables.parts(cells),
-        images=transfer_tables.scored_images(cells),
-        not_scored=not_scored(record),
+        matrix=table_of("matrix", cells),
+        mixtures=effects,
+        hold_outs=held_out,
+        parts=parts(cells),
+        images=table_of("images", cells),
+        not_scored=not_scored,
         files=files,
     )
 

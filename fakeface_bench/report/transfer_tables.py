@@ -1,7 +1,7 @@
 """Every cell, effect and hold-out of a matrix: each column is defined once for text and CSV."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isnan
 from operator import attrgetter
 
@@ -10,7 +10,6 @@ from fakeface_bench.analysis.transfer import (
     hold_out_effect,
     home_of,
     kind_relation,
-    ordered_cells,
     remarks,
     threshold_fails,
     worst_hold_outs,
@@ -18,7 +17,7 @@ from fakeface_bench.analysis.transfer import (
 from fakeface_bench.evaluation.metrics import ESTIMATED
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import TIER_PART
-from fakeface_bench.records.transfer import Generalisation, HoldOut, MixtureEffect, SetScores
+from fakeface_bench.records.transfer import HoldOut, MixtureEffect, SetScores
 from fakeface_bench.report.format import (
     UNKNOWN,
     class_counts,
@@ -149,11 +148,34 @@ _OF_SETS = (
     only_text("remark", "remark", lambda row: "; ".join(remarks(row.cell, row.home)), WORDS),
 )
 _RANKING = ("tested_on_own", "images", "roc_auc", "shortcut_floor")
+_RATES = ("recall_fake", "false_alarm_rate")
+#: The columns of each table of whole sets; the model comes first where there are several.
+_VIEWS = {
+    "matrix": ("trained_on", *_RANKING, *_RATES, "left_out", "remark"),
+    "matrix, short": ("trained_on", "tested_on_own", "roc_auc", *_RATES, "remark"),
+    "evaluation, short": ("tested_on_own", "roc_auc", "shortcut_floor", *_RATES, "remark"),
+    # What no threshold changes, the shortcut floor beside ROC AUC.
+    "ranking": (
+        *(*_RANKING, "average_precision", "recall_at_1pct_fpr", "recall_at_5pct_fpr", "remark"),
+    ),
+    "at threshold": (
+        *("tested_on_own", "accuracy", "balanced_accuracy", *_RATES),
+        *("precision_fake", "f1_fake", "f1_real"),
+    ),
+    "calibration": ("tested_on_own", "ece", "brier", "log_loss"),
+    "images": (
+        *("trained_on", "tested_on_own", "chosen", "images", "fakes", "kind"),
+        *("left_out_identical", "left_out_similar"),
+    ),
+}
 
 
-def _sets(cells: Sequence[SetScores], *keys: str) -> Table:
+def table_of(view: str, cells: Sequence[SetScores]) -> Table:
+    """Return a row a set, with the columns of one of `_VIEWS`; the short ones fit a terminal."""
     rows = [ScoredPart(cell, home=home_of(cell, cells)) for cell in cells]
-    return Table(_OF_SETS, rows, name="Metrics", tie=_breakable_once).pick(*keys)
+    model = ("model",) if len({cell.model.label for cell in cells}) > 1 else ()
+    table = Table(_OF_SETS, rows, name="Metrics", tie=_breakable_once)
+    return table.pick(*model, *_VIEWS[view])
 
 
 def _breakable_once(text: str) -> str:
@@ -177,59 +199,11 @@ def sets_table(cells: Sequence[SetScores]) -> Table:
     return Table(_OF_SETS, rows)
 
 
-def matrix(record: Generalisation) -> Table:
-    """Return a row a cell."""
-    columns = (*_RANKING, "recall_fake", "false_alarm_rate", "left_out", "remark")
-    return _sets(ordered_cells(record), *_named(record), *columns)
-
-
-def short_matrix(record: Generalisation) -> Table:
-    """Return the columns of it that a terminal has room for."""
-    columns = ("tested_on_own", "roc_auc", "recall_fake", "false_alarm_rate", "remark")
-    return matrix(record).pick(*_named(record), *columns)
-
-
-def _named(record: Generalisation) -> tuple[str, ...]:
-    """Return the columns that name a row; the model only where there are several."""
-    return ("model", "trained_on") if len(record.models) > 1 else ("trained_on",)
-
-
-def evaluation(cells: Sequence[SetScores]) -> Table:
-    """Return a row a set, with what stands out, as a terminal has room for it."""
-    metrics = ("roc_auc", "shortcut_floor", "recall_fake", "false_alarm_rate")
-    return _sets(cells, "tested_on_own", *metrics, "remark")
-
-
-def ranking(cells: Sequence[SetScores]) -> Table:
-    """Return the metrics that no threshold changes, the shortcut floor beside ROC AUC."""
-    further = ("average_precision", "recall_at_1pct_fpr", "recall_at_5pct_fpr")
-    return _sets(cells, *_RANKING, *further, "remark")
-
-
-def at_threshold(cells: Sequence[SetScores]) -> Table:
-    """Return the metrics of predictions at the model's own threshold."""
-    metrics = ("recall_fake", "false_alarm_rate", "precision_fake", "f1_fake", "f1_real")
-    return _sets(cells, "tested_on_own", "accuracy", "balanced_accuracy", *metrics)
-
-
-def calibration(cells: Sequence[SetScores]) -> Table:
-    """Return how far probabilities are from labels; lower is better."""
-    return _sets(cells, "tested_on_own", "ece", "brier", "log_loss")
-
-
 def parts(cells: Sequence[SetScores]) -> Table:
     """Return the metrics of each source and tier of each set."""
     rows = [ScoredPart(cell, part) for cell in cells for part in cell.parts]
-    estimates = ("roc_auc", "shortcut_floor", "recall_fake", "false_alarm_rate")
-    return replace(_sets(cells, "tested_on", "part_name", "images", *estimates), records=rows)
-
-
-def scored_images(cells: Sequence[SetScores]) -> Table:
-    """Return which images were scored, how their fakes were made, and which were left out."""
-    several = len({cell.model.label for cell in cells}) > 1
-    model = ("model",) if several else ()
-    columns = ("trained_on", "tested_on_own", "chosen", "images", "fakes", "kind")
-    return _sets(cells, *model, *columns, "left_out_identical", "left_out_similar")
+    columns = ("tested_on", "part_name", "images", "roc_auc", "shortcut_floor", *_RATES)
+    return Table(_OF_SETS, rows, name="Metrics of parts", tie=_breakable_once).pick(*columns)
 
 
 def _change(estimate: Estimate) -> str:
@@ -272,11 +246,11 @@ def _compared(key: str, without: str = "", seen: str = "") -> tuple[Column, Colu
 
 
 _OF_HOLD_OUTS = (
+    only_text("held_out", "left out", lambda out: f"{out.column} {named(out.value)}", WORDS),
     Column("model", "model", "model", NAME),
     Column("data", "dataset", "data", NAME),
     only_csv("column"),
     only_csv("value", "value", NAME),
-    only_text("held_out", "left out", lambda out: f"{out.column} {named(out.value)}", WORDS),
     only_text("images", "images", lambda out: _images(ScoredPart(out.without))),
     only_csv("n_real", lambda out: class_counts(out.without)[0]),
     only_csv("n_fake", lambda out: class_counts(out.without)[1]),
@@ -292,11 +266,3 @@ def hold_outs(found: Sequence[HoldOut]) -> Table:
     worst = [id(out) for out in worst_hold_outs(found)] if len(found) > 1 else []
     remark = only_text("remark", "remark", lambda out: "worst" if id(out) in worst else "", WORDS)
     return Table((*_OF_HOLD_OUTS, remark), found, name="Hold-outs", tie=_breakable_once)
-
-
-def hold_outs_text(found: Sequence[HoldOut]) -> Table:
-    """Return the same in the order in which it is read."""
-    estimates = ("roc_auc_without", "roc_auc_seen", "difference")
-    recalls = ("recall_fake_without", "recall_fake_seen")
-    of = ("held_out", "data", "model", "images")
-    return hold_outs(found).pick(*of, *estimates, *recalls, "remark")

@@ -15,7 +15,7 @@ from fakeface_bench.report.transfer_page import (
     evaluation_markdown,
     write_evaluation_report,
 )
-from fakeface_bench.report.transfer_tables import evaluation
+from fakeface_bench.report.transfer_tables import table_of
 from tests.report.transferred_models import cell, model, several
 
 FILES = {"report.html", "evaluation.csv", "evaluation.md", "reliability.png", "roc_auc_by_set.png"}
@@ -67,7 +67,8 @@ def test_the_page_tells_each_set(written: Path) -> None:
 
 
 def test_a_terminal_gets_a_row_a_set() -> None:
-    header, rows = evaluation(several()).header, evaluation(several()).rows
+    table = table_of("evaluation, short", several())
+    header, rows = table.header, table.rows
     assert header[-3:] == ("recall of fakes", "false alarms", "remark")
     assert len(rows) == 6
     assert all(len(row) == len(header) for row in rows)

@@ -13,6 +13,7 @@ from fakeface_bench.analysis.transfer import (
     effect_verdict,
     hold_out_effect,
     is_shown_higher,
+    ordered_cells,
     remarks,
     threshold_fails,
     worst_hold_outs,
@@ -30,12 +31,10 @@ from fakeface_bench.report.transfer_page import (
 )
 from fakeface_bench.report.transfer_plots import HEAT_MAPS, broken
 from fakeface_bench.report.transfer_tables import (
-    evaluation,
-    hold_outs_text,
+    hold_outs,
     mixtures,
-    scored_images,
     set_name,
-    short_matrix,
+    table_of,
 )
 from tests.report.transferred_models import (
     cell,
@@ -64,7 +63,7 @@ def with_auc(value: float, low: float, high: float, **given: object) -> SetScore
 
 def row_of(one: SetScores, home: SetScores | None = None) -> dict[str, str]:
     """Return the row of a cell in the table of a terminal, by heading."""
-    table = evaluation([one, home] if home else [one])
+    table = table_of("evaluation, short", [one, home] if home else [one])
     return dict(zip(table.header, table.rows[0], strict=True))
 
 
@@ -99,7 +98,7 @@ def test_chance_is_told_by_the_interval(auc: tuple[float, float, float], remark:
 def test_a_kind_is_told_where_it_is_known(
     trained: str, tested: str, relation: str, fakes: str | None
 ) -> None:
-    table = scored_images([cell(model(trained), tested)])
+    table = table_of("images", [cell(model(trained), tested)])
     row = dict(zip(table.header, table.rows[0], strict=True))
     assert row["kind"] == relation
     assert fakes is None or row["its fakes"] == fakes
@@ -164,7 +163,7 @@ def test_images_left_out_are_told() -> None:
     assert transfer_warnings([HOME]) == []
     (line,) = transfer_warnings([replace(HOME, overlap=Overlap(1, 0))])
     assert line == "Left out, seen in training or copies of such: 1 test image."
-    table = scored_images([replace(HOME, overlap=Overlap(3, 2))])
+    table = table_of("images", [replace(HOME, overlap=Overlap(3, 2))])
     assert table.rows[0][-2:] == ("3", "2")
 
 
@@ -199,9 +198,9 @@ def test_a_mixture_is_told_with_intervals_and_images() -> None:
 
 def test_the_worst_hold_out_is_named() -> None:
     outs = three_by_three().hold_outs
-    assert [row[-1] for row in hold_outs_text(outs).rows] == ["", "", "worst"]
-    assert hold_outs_text(outs).rows[2][0] == "tier hard"
-    assert [row[-1] for row in hold_outs_text(outs[:1]).rows] == [""]
+    assert [row[-1] for row in hold_outs(outs).rows] == ["", "", "worst"]
+    assert hold_outs(outs).rows[2][0] == "tier hard"
+    assert [row[-1] for row in hold_outs(outs[:1]).rows] == [""]
     effects = [hold_out_effect(out) for out in outs]
     assert all(effect is not None and effect.high < 0 for effect in effects[1:])
     other = hold_out("hard", 0.4)
@@ -359,7 +358,8 @@ def test_names_stay_text(tmp_path: Path) -> None:
     assert len(text) < 5000
     assert "<script>" not in text
     assert "\n# b" not in text
-    header, rows = short_matrix(record).header, short_matrix(record).rows
+    table = table_of("matrix, short", ordered_cells(record))
+    header, rows = table.header, table.rows
     assert header[:2] == ("model", "trained on")
     assert [len(row) for row in rows] == [len(header)] * len(rows)
     assert all("\n" not in text for row in rows for text in row)
