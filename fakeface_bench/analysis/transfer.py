@@ -140,24 +140,20 @@ def kind_relation(cell: SetScores) -> str:
     Empty on images of the training sources, and where it is not known. A kind is what stands before
     the bracket: `GAN (StyleGAN)` and `GAN (StyleGAN2)` are one kind of two sources.
     """
-    tested, trained = list(cell.kinds.values()), list(cell.model.kinds.values())
-    if cell.is_own or cell.is_part or not _are_known(tested):
+    tested, trained = (
+        {_kind(kind) for kind in of.values()} for of in (cell.kinds, cell.model.kinds)
+    )
+    if cell.is_own or cell.is_part or not tested or "" in tested:
         return ""
-    seen = {_kind(text) for text in trained if text.strip()}
-    shared = [_kind(text) in seen for text in tested]
-    if all(shared):
+    if tested <= trained:
         return "same kind"
-    if not _are_known(trained):
+    if not trained or "" in trained:
         return ""
-    return "partly another kind" if any(shared) else "another kind"
+    return "partly another kind" if tested & trained else "another kind"
 
 
 def _kind(text: str) -> str:
     return (text.partition("(")[0].strip() or text.strip()).casefold()
-
-
-def _are_known(kinds: Sequence[str]) -> bool:
-    return bool(kinds) and all(text.strip() for text in kinds)
 
 
 def effect_verdict(estimate: Estimate) -> str:

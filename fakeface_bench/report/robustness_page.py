@@ -142,17 +142,16 @@ def _may_equal(model: ModelRobustness) -> bool:
 
 def means_table(robustness: Robustness) -> Table:
     """Return a row a model and corruption, then one of all: mean ROC AUC, and what it cost."""
-    names = ["roc_auc", "cost", "behind_best"]
-    if not any(model.behind for model in robustness.models):
-        names.remove("behind_best")
     rows = []
     for model in robustness.models:
-        means: list[tuple[str, tuple[Estimate | None, ...]]] = [
-            (curve.key, (curve.roc_auc, curve.cost, None)) for curve in model.curves
+        whole = (_ALL, model.mean_roc_auc, None, model.behind)
+        means = [(curve.key, curve.roc_auc, curve.cost, None) for curve in model.curves]
+        rows += [
+            Record(model=model.model, corruption=key, roc_auc=mean, cost=cost, behind_best=behind)
+            for key, mean, cost, behind in (*means, whole)
         ]
-        for key, of in (*means, (_ALL, (model.mean_roc_auc, None, model.behind))):
-            metrics = dict(zip(names, of, strict=False))
-            rows.append(Record(model=model.model, corruption=key, **metrics))
+    is_behind = any(model.behind for model in robustness.models)
+    names = ("roc_auc", "cost", "behind_best") if is_behind else ("roc_auc", "cost")
     return Table((*_OF_MODEL, *(only_csv(name, "", _ROUNDED) for name in names)), rows)
 
 
@@ -277,7 +276,7 @@ def _remark_of_model(model: ModelRobustness, robustness: Robustness) -> str:
 
 
 def _model_points(model: ModelRobustness, robustness: Robustness) -> Table:
-    """Return every metric of a model; where something stands out, its row is marked."""
+    """Return every metric of a model; a row with a remark is marked."""
     points = _points(model, robustness)
     marked = frozenset(number for number, row in enumerate(points) if row.remark)
     return Table(_OF_POINTS, points, label_of(model), marked=marked)

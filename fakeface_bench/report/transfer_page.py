@@ -60,17 +60,13 @@ _TERMS = (
      "metadata”, not shown to be above it, may owe its score to such traces."),
     ("Kind", "How fakes were made, as the catalogue of datasets states. Another kind is context: "
      "it does not prove why a metric is low, for a set's real images differ too."),
-    ("Left out", "Test images that the model saw in training or validation, or copies of them: "
-     "identical files, and pictures that look the same re-encoded, scaled or mirrored."),
 )  # fmt: skip
 
 
 def transfer_verdict(cells: Sequence[SetScores], failed: int = 0) -> Verdict:
     """Say whether models carry over to sets they were not trained on.
 
-    Args:
-        cells: In the order that they were asked for.
-        failed: Number of studies whose cells are blank.
+    `failed` is the number of studies whose cells are blank.
     """
     away = [cell for cell in elsewhere(cells) if "roc_auc" in cell.estimates]
     homes = [cell for cell in cells if cell.is_own and "roc_auc" in cell.estimates]
@@ -212,13 +208,10 @@ def _evaluation_key_metrics(scores: Sequence[SetScores]) -> list[tuple[str, str,
         key=lambda cell: cell.estimates["roc_auc"].value,
     )
     above = sum(map(is_above_chance, ranked))
-    ends = {"lowest ROC AUC": ranked[:1], "highest ROC AUC": ranked[1:][-1:]}
+    ends = [("lowest ROC AUC", ranked[:1]), ("highest ROC AUC", ranked[1:][-1:])]
+    shown = [(cell, which) for which, cells in ends for cell in cells]
     return [
-        *(
-            (f"{cell.estimates['roc_auc'].value:.3f}", which, named(cell.data))
-            for which, cells in ends.items()
-            for cell in cells
-        ),
+        *((f"{c.estimates['roc_auc'].value:.3f}", which, named(c.data)) for c, which in shown),
         (f"{above} of {len(ranked)}", "sets with a ROC AUC above chance", "shown at 95 %"),
         _images_metric(scores),
     ]

@@ -31,8 +31,6 @@ class Square:
     """One square of a heat map.
 
     Attributes:
-        big: The metric.
-        small: Below it, a line each.
         mark: What a reader must not miss, in a word or two; empty where nothing.
         value: By which it is coloured, within 0 and 1; None for no colour.
         frame: `own` for the held-out split of the training set, `part` for a part of it.
@@ -86,13 +84,8 @@ class HeatMap:
     """What the squares of a matrix show, in a picture and on a page.
 
     Attributes:
-        file: Name of the picture.
-        title: Above it.
-        words: What stands in a square.
-        hatched: What hatching means.
         square: Makes a square of a cell and the same model on its own test split.
-        look: How a page colours it: `ranking` or `found`.
-        colours: How the picture does.
+        look: How a page colours it, `ranking` or `found`; `colours` are the picture's.
     """
 
     file: str
