@@ -48,11 +48,12 @@ _AT_BASE_RATE = "accuracy at base rate"
 def robustness_verdict(robustness: Robustness) -> Verdict:
     """Say how far ROC AUC of the best model, or the only one, falls, and what costs most."""
     best = robustness.best
-    highest = " has the highest mean" if len(robustness.models) > 1 else ": mean"
+    several = len(robustness.models) > 1
+    begin = " has the highest mean ROC AUC:" if several else ": mean ROC AUC"
     curve, fallen = best.costliest, _at_chance(best)
     headline = (
-        f"{label_of(best)}{highest} ROC AUC over {len(best.curves)} corruptions, "
-        f"{best.mean_roc_auc.value:.3f}, and {best.roc_auc.value:.3f} on untouched pictures"
+        f"{label_of(best)}{begin} {best.mean_roc_auc.value:.3f} over {len(best.curves)} "
+        f"corruptions, {best.roc_auc.value:.3f} on untouched pictures"
     )
     paragraph = (
         f"Costliest corruption: {curve.title}, {with_interval(curve.cost, first=True)} of ROC AUC; "

@@ -39,7 +39,7 @@ from fakeface_bench.report.table import (
     only_text,
     unbroken,
 )
-from fakeface_bench.support.text import visible
+from fakeface_bench.support.text import elided, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ _OF_SETS = (
     *(Column(key, _HEADINGS.get(key, ""), at("estimates", key), ESTIMATE) for key in ESTIMATED),
     Column("shortcut_floor", "metadata alone", "floor", ESTIMATE),
     only_text("left_out", "left out", "cell.overlap.images", COUNT),
-    only_text("fakes", "its fakes", lambda row: named(_kinds(row.cell.kinds)) or UNKNOWN, WORDS),
+    only_text("fakes", "its fakes", lambda row: elided(_kinds(row.cell.kinds), 120), WORDS),
     only_text("kind", "kind", lambda row: kind_relation(row.cell) or UNKNOWN, WORDS),
     only_text("remark", "remark", lambda row: "; ".join(remarks(row.cell, row.home)), WORDS),
 )
