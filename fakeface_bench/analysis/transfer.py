@@ -1,22 +1,44 @@
-"""What a model does elsewhere, by rules that a reader can check."""
+"""What a model does on other datasets, by rules that a reader can check."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from math import hypot
 
 from fakeface_bench.analysis.curves import roc_curve
+from fakeface_bench.evaluation.paired import paired_effect
 from fakeface_bench.records.estimate import Estimate
-from fakeface_bench.records.transfer import SetScores
+from fakeface_bench.records.study import SeedScores
+from fakeface_bench.records.transfer import CHANCE, Generalisation, HoldOut, SetScores
 
-CHANCE = 0.5
-#: From how large a difference on a figure is far from that on the model's own test split.
+#: A metric is far from that on the model's own test split from this difference on.
 _FAR = 0.1
+_RATES = ("recall_fake", "false_alarm_rate")
+
+REVERSED = "reversed"
+AT_CHANCE = "at chance"
+THRESHOLD_OFF = "threshold off"
+
+
+def ordered_cells(record: Generalisation) -> list[SetScores]:
+    """Return the cells by model, training set and test set, each in the order asked for."""
+    found = (
+        record.cell(model, trained, tested)
+        for model in record.models
+        for trained in record.trained
+        for tested in record.tested
+    )
+    return [cell for cell in found if cell is not None]
+
+
+def elsewhere(cells: Iterable[SetScores]) -> list[SetScores]:
+    """Return the cells whose test set holds a source that the model was not trained on."""
+    return [cell for cell in cells if not cell.is_own and not cell.is_part]
 
 
 def home_of(cell: SetScores, cells: Iterable[SetScores]) -> SetScores | None:
     """Return the same model on the held-out split of what it was trained on."""
-    asked = (cell.model.label, cell.model.data)
+    wanted = (cell.model.label, cell.model.data)
     own = (other for other in cells if other.is_own)
-    return next((o for o in own if (o.model.label, o.model.data) == asked), None)
+    return next((o for o in own if (o.model.label, o.model.data) == wanted), None)
 
 
 def is_above_chance(cell: SetScores) -> bool:
@@ -31,15 +53,20 @@ def is_reversed(cell: SetScores) -> bool:
     return auc is not None and auc.high < CHANCE
 
 
-def is_shown_higher(high: Estimate, low: Estimate) -> bool:
-    """Whether one figure is higher than another on other images, at 95 %.
+def _reaches_chance(cell: SetScores) -> bool:
+    auc = cell.estimates.get("roc_auc")
+    return auc is not None and auc.low <= CHANCE <= auc.high
 
-    The interval of the difference is put together of both, by the distances of their ends that
+
+def is_shown_higher(high: Estimate, low: Estimate) -> bool:
+    """Whether one metric is higher than another on other images, at 95 %.
+
+    The interval of the difference is made of both intervals, by the distances of their ends that
     face each other. Source: Zou & Donner (2008), "Construction of confidence limits about effect
     measures" (of shares: Newcombe 1998).
     """
-    apart = high.value - low.value
-    return apart > hypot(high.value - high.low, low.high - low.value)
+    difference = high.value - low.value
+    return difference > hypot(high.value - high.low, low.high - low.value)
 
 
 def is_shown_lower_than_home(cell: SetScores, home: SetScores | None) -> bool:
@@ -52,7 +79,7 @@ def is_shown_lower_than_home(cell: SetScores, home: SetScores | None) -> bool:
 def is_within_floor(cell: SetScores) -> bool:
     """Whether ROC AUC is not shown to be above what the set's metadata alone score.
 
-    Only where these tell anything, with an interval above 0.5.
+    Only where the interval of these lies above 0.5.
     """
     auc, floor = cell.estimates.get("roc_auc"), cell.floor
     if auc is None or floor is None:
@@ -63,14 +90,14 @@ def is_within_floor(cell: SetScores) -> bool:
 def threshold_fails(cell: SetScores, home: SetScores | None) -> bool:
     """Whether the ranking is better than chance and the model's threshold does not suit it.
 
-    Either its calls are not shown to beat chance, or recall or false alarms are far from those on
-    its own test split (shown, and by 0.1 or more), while another threshold would tell the classes
-    apart better by 0.1 or more (in recall less false alarms). The last alone flatters: it is
-    found on the very images.
+    Either its predictions are not shown to beat chance, or recall or false alarms are far from
+    those on its own test split (shown, and by 0.1 or more), while another threshold would separate
+    the classes better by 0.1 or more (in recall less false alarms). That last condition alone is
+    too easy: the other threshold is found on the very images.
     """
     if not is_above_chance(cell):
         return False
-    recall, false_alarms = (cell.estimates[key] for key in ("recall_fake", "false_alarm_rate"))
+    recall, false_alarms = (cell.estimates[key] for key in _RATES)
     curve = roc_curve(cell.scored.y_true, cell.scored.y_score)
     spare = float((curve.y - curve.x).max()) - (recall.value - false_alarms.value)
     is_useless = cell.estimates["balanced_accuracy"].low <= CHANCE
@@ -78,13 +105,90 @@ def threshold_fails(cell: SetScores, home: SetScores | None) -> bool:
 
 
 def _is_far(cell: SetScores, home: SetScores | None) -> bool:
+    """Whether recall or false alarms are far from those at home, and shown to be."""
     if home is None or cell.is_own:
         return False
-    keys = ("recall_fake", "false_alarm_rate")
-    pairs = [(cell.estimates[k], home.estimates[k]) for k in keys if k in home.estimates]
-    return any(_differ_far(one, other) for one, other in pairs)
+    for key in _RATES:
+        if key in home.estimates:
+            ends = (cell.estimates[key], home.estimates[key])
+            low, high = sorted(ends, key=lambda estimate: estimate.value)
+            if high.value - low.value >= _FAR and is_shown_higher(high, low):
+                return True
+    return False
 
 
-def _differ_far(one: Estimate, other: Estimate) -> bool:
-    high, low = (one, other) if one.value > other.value else (other, one)
-    return high.value - low.value >= _FAR and is_shown_higher(high, low)
+#: What a reader must not miss of a cell, and when; given the same model at home too.
+_REMARKS: dict[str, Callable[[SetScores, SetScores | None], bool]] = {
+    "one class only": lambda cell, home: len(cell.classes) == 1,
+    REVERSED: lambda cell, home: is_reversed(cell),
+    AT_CHANCE: lambda cell, home: _reaches_chance(cell),
+    THRESHOLD_OFF: threshold_fails,
+    "within metadata": lambda cell, home: is_within_floor(cell),
+    "below home": is_shown_lower_than_home,
+    "above home": lambda cell, home: home is not None and is_shown_lower_than_home(home, cell),
+}
+
+
+def remarks(cell: SetScores, home: SetScores | None) -> tuple[str, ...]:
+    """Return what stands out, in a fixed word or two each."""
+    return tuple(words for words, holds in _REMARKS.items() if holds(cell, home))
+
+
+def kind_relation(cell: SetScores) -> str:
+    """Return `same kind`, `partly another kind` or `another kind` of fakes than in training.
+
+    Empty on images of the training sources, and where it is not known. A kind is what stands before
+    the bracket: `GAN (StyleGAN)` and `GAN (StyleGAN2)` are one kind of two sources.
+    """
+    tested, trained = (
+        {_kind(kind) for kind in of.values()} for of in (cell.kinds, cell.model.kinds)
+    )
+    if cell.is_own or cell.is_part or not tested or "" in tested:
+        return ""
+    if tested <= trained:
+        return "same kind"
+    if not trained or "" in trained:
+        return ""
+    return "partly another kind" if tested & trained else "another kind"
+
+
+def _kind(text: str) -> str:
+    return (text.partition("(")[0].strip() or text.strip()).casefold()
+
+
+def effect_verdict(estimate: Estimate) -> str:
+    """Return whether a difference is shown: `gained`, `lost` or `not shown to change`."""
+    if estimate.low > 0:
+        return "gained"
+    return "lost" if estimate.high < 0 else "not shown to change"
+
+
+def hold_out_effect(out: HoldOut) -> Estimate | None:
+    """Return ROC AUC (of one class its rate) left out of training less that in it, paired.
+
+    None where the two were not scored on the same images, or the metric is not defined.
+    """
+    first, second = out.without, out.seen
+    if first.digests != second.digests:
+        return None
+    one, other = (SeedScores(0, c.scored.y_score, c.scored.threshold) for c in (first, second))
+    return paired_effect(first.scored.y_true, one, other).get(_main_metric(first))
+
+
+def worst_hold_outs(hold_outs: Sequence[HoldOut]) -> list[HoldOut]:
+    """Return the worst hold-out, by ROC AUC or the one rate, of each model, dataset and column."""
+    groups: dict[tuple[str, str, str], list[HoldOut]] = {}
+    for out in hold_outs:
+        groups.setdefault((out.model, out.data, out.column), []).append(out)
+    return [min(group, key=_main_value) for group in groups.values()]
+
+
+def _main_value(out: HoldOut) -> float:
+    key = _main_metric(out.without)
+    value = out.without.estimates[key].value
+    return -value if key == "false_alarm_rate" else value
+
+
+def _main_metric(cell: SetScores) -> str:
+    """Return the key of ROC AUC, or of the rate that one class has."""
+    return next(key for key in ("roc_auc", *_RATES) if key in cell.estimates)

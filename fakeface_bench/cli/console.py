@@ -214,7 +214,10 @@ def print_table(title: str, description: "TextTable", console: Console) -> None:
     header, rows = description.header, description.rows
     named = _widest([header[0], *(row[0] for row in rows)])
     for broken in (False, True):
-        cells = [[cell.replace(" (", "\n(") if broken else cell for cell in row] for row in rows]
+        cells = [
+            [cell.replace(" (", "\n(").replace("; ", ";\n") if broken else cell for cell in row]
+            for row in rows
+        ]
         widths = [
             max(_widest(column), max(map(len, heading.split())))
             for heading, *column in list(zip(header, *cells, strict=True))[1:]
@@ -230,7 +233,8 @@ def print_table(title: str, description: "TextTable", console: Console) -> None:
     for name, *figures in rows:
         console.print(plain(name), highlight=False)
         for heading, figure in zip(header[1:], figures, strict=True):
-            console.print(f"  {plain(heading)}: {plain(figure)}", highlight=False)
+            if figure:
+                console.print(f"  {plain(heading)}: {plain(figure)}", highlight=False)
 
 
 def _widest(cells: Iterable[str]) -> int:

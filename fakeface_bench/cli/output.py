@@ -5,7 +5,7 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, fields
 from datetime import datetime
@@ -262,43 +262,56 @@ def _print_metrics(
 
 
 def print_evaluation(outcome: "EvaluationOutcome", console: Console) -> None:
-    """Print the metrics on each set and what follows from them."""
-    from fakeface_bench.report.transfer_page import evaluation_sentences
-    from fakeface_bench.report.transfer_tables import evaluation
+    """Print the metrics on each set and the verdict."""
+    from fakeface_bench.report.transfer_page import transfer_verdict, transfer_warnings
+    from fakeface_bench.report.transfer_tables import table_of
 
     model = outcome.scores[0].model
     title = f"{model.label}, trained on {model.data} (95 % intervals)"
-    print_table(title, evaluation(outcome.scores), console)
-    _warn_of_few({cell.data: cell.images for cell in outcome.scores}, console)
-    print_end(evaluation_sentences(outcome.scores), outcome, console)
+    print_table(title, table_of("evaluation, short", outcome.scores), console)
+    _print_warnings(transfer_warnings(outcome.scores), console)
+    verdict = transfer_verdict(outcome.scores)
+    print_end([f"{verdict.headline}.", verdict.paragraph], outcome, console)
 
 
 def print_generalisation(outcome: "GeneralisationOutcome", console: Console) -> None:
-    """Print the matrix and what follows from it."""
-    from fakeface_bench.report.transfer_tables import square
-    from fakeface_bench.report.transfer_text import generalisation_sentences
+    """Print the matrix, the effects of mixtures and hold-outs, and the verdict."""
+    from fakeface_bench.analysis.transfer import ordered_cells
+    from fakeface_bench.report.transfer_page import (
+        matrix_verdict,
+        matrix_warnings,
+        tables_beside_matrix,
+    )
+    from fakeface_bench.report.transfer_tables import table_of
 
-    title = f"ROC AUC of {', '.join(outcome.record.models)} (95 % intervals)"
-    print_table(title, square(outcome.record), console)
-    _warn_of_few({cell.data: cell.images for cell in outcome.record.cells}, console)
-    print_end(generalisation_sentences(outcome.record), outcome, console)
+    record = outcome.record
+    title = f"{', '.join(record.models)} (95 % intervals)"
+    print_table(title, table_of("matrix, short", ordered_cells(record)), console)
+    for title, table in tables_beside_matrix(record).items():
+        if table.records:
+            print_table(title, table, console)
+    _print_warnings(matrix_warnings(record), console)
+    verdict = matrix_verdict(record)
+    print_end([f"{verdict.headline}.", verdict.paragraph], outcome, console)
 
 
 def print_robustness(outcome: "RobustnessOutcome", console: Console) -> None:
-    """Print mean ROC AUC by corruption and what follows from it."""
-    from fakeface_bench.report.robustness_page import robustness_table
-    from fakeface_bench.report.robustness_text import robustness_verdict
+    """Print mean ROC AUC by corruption, the worst of each model, and the verdict."""
+    from fakeface_bench.report.robustness_page import (
+        robustness_table,
+        robustness_verdict,
+        robustness_warnings,
+        worst_table,
+    )
 
-    verdict = robustness_verdict(outcome.robustness)
-    print_table(verdict.headline, robustness_table(outcome.robustness), console)
-    _warn_of_few({outcome.robustness.data: outcome.robustness.images}, console)
-    print_end([*verdict.paragraphs, *verdict.others], outcome, console)
+    robustness = outcome.robustness
+    verdict = robustness_verdict(robustness)
+    print_table(verdict.headline, robustness_table(robustness), console)
+    print_table("worst of each model (95 % intervals)", worst_table(robustness), console)
+    _print_warnings(robustness_warnings(robustness), console)
+    print_end([verdict.paragraph], outcome, console)
 
 
-def _warn_of_few(images: Mapping[str, int], console: Console) -> None:
-    """Warn of test sets that are too small to tell much; `images` is their size by name."""
-    from fakeface_bench.report.results import few_images_warning
-
-    for name, count in images.items():
-        if few := few_images_warning(count):
-            console.print(f"[yellow]Warning:[/] {plain(f'{name}: {few}')}", highlight=False)
+def _print_warnings(lines: Sequence[str], console: Console) -> None:
+    for line in lines:
+        console.print(f"[yellow]Warning:[/] {plain(line)}", highlight=False)

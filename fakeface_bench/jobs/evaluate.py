@@ -17,8 +17,8 @@ from fakeface_bench.records.transfer import SetScores
 from fakeface_bench.report.model_card import with_elsewhere
 from fakeface_bench.report.saved_study import write_set_predictions
 from fakeface_bench.report.transfer_page import (
+    elsewhere_lines,
     evaluation_markdown,
-    evaluation_sentences,
     write_evaluation_report,
 )
 from fakeface_bench.resolve import RequestLike, checked
@@ -109,8 +109,7 @@ def run_evaluation(asked: RequestLike[EvaluateConfig], progress: Progress) -> Ev
         tested = ", ".join(test_set.name for test_set in sets)
         run.tag({names.RUN_NAME: f"{model.label}, trained on {model.data}, on {tested}"})
         scores = tuple(score_set(trained, test_set, progress) for test_set in sets)
-        description = zip(scores, evaluation_sentences(scores), strict=True)
-        elsewhere = [text for cell, text in description if not cell.is_own and not cell.is_part]
+        elsewhere = elsewhere_lines(scores)
         for test_set in sets:
             index = test_set.index
             run.log_dataset(index.name, index.digest, index.frame, index.folders, "test")

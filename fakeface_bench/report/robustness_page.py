@@ -1,29 +1,30 @@
 """All files of a test of robustness: the page, its tables, and what lies beside it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace as Record
 from typing import Any
 
 from fakeface_bench.records.estimate import Estimate
-from fakeface_bench.records.transfer import CurvePoint, ModelRobustness, Robustness
+from fakeface_bench.records.transfer import CHANCE, CurvePoint, ModelRobustness, Robustness
+from fakeface_bench.report.comparison_text import Verdict
 from fakeface_bench.report.format import (
-    LONGEST_LABEL,
-    UNKNOWN,
     data_of,
     escaped,
+    format_test_images,
     label_of,
+    listed,
     signed,
     with_interval,
 )
 from fakeface_bench.report.page import page_environment, page_picture
+from fakeface_bench.report.results import few_images_warning
 from fakeface_bench.report.robustness_plots import (
     draw_accuracy_curves,
     draw_roc_auc_curves,
     draw_summary,
 )
-from fakeface_bench.report.robustness_text import at_chance, named, robustness_verdict
 from fakeface_bench.report.table import (
     COUNT,
     ESTIMATE,
@@ -37,10 +38,49 @@ from fakeface_bench.report.table import (
     only_text,
     write_csv,
 )
-from fakeface_bench.support.text import elided, visible
+from fakeface_bench.support.text import visible
 
 _UNTOUCHED = "untouched"
 _ALL = "all corruptions"
+_AT_BASE_RATE = "accuracy at base rate"
+
+
+def robustness_verdict(robustness: Robustness) -> Verdict:
+    """Say how far ROC AUC of the best model, or the only one, falls, and what costs most."""
+    best = robustness.best
+    several = len(robustness.models) > 1
+    begin = " has the highest mean ROC AUC:" if several else ": mean ROC AUC"
+    curve, fallen = best.costliest, _at_chance(best)
+    headline = (
+        f"{label_of(best)}{begin} {best.mean_roc_auc.value:.3f} over {len(best.curves)} "
+        f"corruptions, {best.roc_auc.value:.3f} on untouched pictures"
+    )
+    paragraph = (
+        f"Costliest corruption: {curve.title}, {with_interval(curve.cost, first=True)} of ROC AUC; "
+        f"at chance at {len(fallen)} of {len(best.points)} severities."
+    )
+    weight = "bad" if _is_lost(best) else "care" if fallen else "note"
+    return Verdict(headline, paragraph, weight)
+
+
+def robustness_warnings(robustness: Robustness) -> list[str]:
+    """Return what a reader must not miss, a line each."""
+    models = robustness.models
+    named = {
+        "Not shown to beat chance on untouched pictures, so curves say nothing": filter(
+            _is_lost, models
+        ),
+        "Not shown to be behind the best": filter(_may_equal, models),
+        "Accuracy at base rate at some severity, though ROC AUC is above chance": (
+            model
+            for model in models
+            if any(row.remark == _AT_BASE_RATE for row in _points(model, robustness))
+        ),
+    }
+    labels = {words: [label_of(model) for model in of] for words, of in named.items()}
+    lines = [f"{words}: {listed(of)}." for words, of in labels.items() if of]
+    few = few_images_warning(robustness.images)
+    return [*lines, f"{data_of(robustness)}: {few}"] if few else lines
 
 
 def _rounded(of: Callable[[Any], Any]) -> Callable[[Estimate | None], float | None]:
@@ -59,38 +99,60 @@ _OF_POINTS = (
     only_csv("step", "at.step"),
     Column("roc_auc", "ROC AUC", "at.roc_auc", _ROUNDED),
     Column("accuracy", "accuracy", "at.accuracy", _ROUNDED),
+    only_text("remark", "remark", "remark", WORDS),
 )
 
 
 def points_table(robustness: Robustness) -> Table:
     """Return a row a model and kind of picture, the untouched ones first."""
-    records = [row for model in robustness.models for row in _points(model)]
+    records = [row for model in robustness.models for row in _points(model, robustness)]
     images = only_csv("images", lambda row: robustness.images)
     return Table((*_OF_MODEL, *_OF_POINTS, images), records)
 
 
-def _points(model: ModelRobustness) -> list[Record]:
+def _points(model: ModelRobustness, robustness: Robustness) -> list[Record]:
     untouched = CurvePoint("", _UNTOUCHED, 0, model.roc_auc, model.accuracy)
     kinds = [(_UNTOUCHED, _UNTOUCHED, untouched)]
     kinds += [(curve.key, curve.title, at) for curve in model.curves for at in curve.corrupted]
     return [
-        Record(model=model.model, corruption=key, title=title, at=at) for key, title, at in kinds
+        Record(
+            model=model.model, corruption=key, title=title, at=at, remark=_remark(at, robustness)
+        )
+        for key, title, at in kinds
     ]
+
+
+def _remark(point: CurvePoint, robustness: Robustness) -> str:
+    if point.is_at_chance:
+        return "at chance"
+    return _AT_BASE_RATE if point.accuracy.low <= robustness.larger_class else ""
+
+
+def _at_chance(model: ModelRobustness) -> list[CurvePoint]:
+    return [point for point in model.points if point.is_at_chance]
+
+
+def _is_lost(model: ModelRobustness) -> bool:
+    return model.roc_auc.low <= CHANCE
+
+
+def _may_equal(model: ModelRobustness) -> bool:
+    """Whether a model is not the best, and not shown to be behind it."""
+    return model.behind is not None and model.behind.low <= 0
 
 
 def means_table(robustness: Robustness) -> Table:
     """Return a row a model and corruption, then one of all: mean ROC AUC, and what it cost."""
-    names = ["roc_auc", "cost", "behind_best"]
-    if not any(model.behind for model in robustness.models):
-        names.remove("behind_best")
     rows = []
     for model in robustness.models:
-        means: list[tuple[str, tuple[Estimate | None, ...]]] = [
-            (curve.key, (curve.roc_auc, curve.cost, None)) for curve in model.curves
+        whole = (_ALL, model.mean_roc_auc, None, model.behind)
+        means = [(curve.key, curve.roc_auc, curve.cost, None) for curve in model.curves]
+        rows += [
+            Record(model=model.model, corruption=key, roc_auc=mean, cost=cost, behind_best=behind)
+            for key, mean, cost, behind in (*means, whole)
         ]
-        for key, of in (*means, (_ALL, (model.mean_roc_auc, None, model.behind))):
-            figures = dict(zip(names, of, strict=False))
-            rows.append(Record(model=model.model, corruption=key, **figures))
+    is_behind = any(model.behind for model in robustness.models)
+    names = ("roc_auc", "cost", "behind_best") if is_behind else ("roc_auc", "cost")
     return Table((*_OF_MODEL, *(only_csv(name, "", _ROUNDED) for name in names)), rows)
 
 
@@ -104,7 +166,10 @@ def robustness_table(robustness: Robustness) -> Table:
     for number, curve in enumerate(models[0].curves):
         means = (with_interval(model.curves[number].roc_auc) for model in models)
         rows.append((_with_range(curve.title, curve.corrupted), *means))
-    return Table.of(("ROC AUC (95 %)", *(label_of(model) for model in models)), rows)
+    table = Table.of(("ROC AUC (95 %)", *(label_of(model) for model in models)), rows)
+    first, *others = table.columns
+    columns = (first, *(replace(column, is_name=True) for column in others))
+    return replace(table, columns=columns, name="Mean ROC AUC by corruption")
 
 
 def _with_range(title: str, points: tuple[CurvePoint, ...]) -> str:
@@ -113,78 +178,77 @@ def _with_range(title: str, points: tuple[CurvePoint, ...]) -> str:
     return f"{title}, {first}" if len(points) == 1 else f"{title}, {first} to {last}"
 
 
+def worst_table(robustness: Robustness) -> Table:
+    """Return a row a model: what costs it most, how often it is at chance, and lowest accuracy."""
+    columns = (
+        only_text("model", "model", label_of, WORDS),
+        only_text("costliest", "costliest corruption", "costliest.title", WORDS),
+        only_text("cost", "its cost", "costliest.cost", ESTIMATE),
+        only_text("at_chance", "at chance", lambda m: f"{len(_at_chance(m))} of {len(m.points)}"),
+        only_text("lowest", "lowest accuracy", lambda m: _least_accurate(m).accuracy, ESTIMATE),
+        only_text("where", "where", lambda m: _least_accurate(m).description, WORDS),
+    )
+    return Table(columns, robustness.models, name="Worst of each model")
+
+
+def _least_accurate(model: ModelRobustness) -> CurvePoint:
+    return min(model.points, key=lambda point: point.accuracy.value)
+
+
 def robustness_markdown(robustness: Robustness) -> str:
-    """Return the verdict, and mean ROC AUC by corruption."""
+    """Return the verdict, its warnings, mean ROC AUC by corruption, and each model's worst."""
     verdict = robustness_verdict(robustness)
-    description = [*verdict.paragraphs, *verdict.others]
-    parts = [f"**{escaped(verdict.headline)}**", *map(escaped, description)]
-    return "\n\n".join([*parts, robustness_table(robustness).markdown()]) + "\n"
+    parts = [
+        f"**{escaped(verdict.headline)}.**",
+        escaped(verdict.paragraph),
+        *(f"**Warning:** {escaped(line)}" for line in robustness_warnings(robustness)),
+        escaped(f"Scored: {format_test_images(robustness)}."),
+        robustness_table(robustness).markdown(),
+        worst_table(robustness).markdown(),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
-TERMS = (
-    (
-        "Corruption",
-        "Something that happens to pictures on their way: saved anew, scaled, blurred. It acts on "
-        "the decoded picture at its own size, before the picture meets the network's input, and on "
-        "real and fake images alike.",
-    ),
-    (
-        "Mean over corruptions",
-        "First over the severities of each corruption, then over the corruptions: each counts the "
-        "same, however many severities it has.",
-    ),
-    (
-        "Costs",
-        "ROC AUC of the untouched pictures less the mean under a corruption.",
-    ),
-    (
-        "95 % interval",
-        "Over images, from 1000 bootstrap resamples that all models, corruptions and severities "
-        "share. It covers neither another training nor another dataset. Where every pair is in "
-        "order it shrinks to (1, 1): that is the method's limit, not certainty.",
-    ),
-    (
-        "Falls to chance",
-        "The interval of ROC AUC reaches down to 0.5: nothing shows that the model tells the "
-        "classes apart.",
-    ),
-    (
-        "Sharing online",
-        "Imitates a picture that was saved as a JPEG of quality 90, cropped a little so that the "
-        "second JPEG's blocks lie half a block off, brought to at most 1080 pixels on its longer "
-        "side, and saved again by a social network.",
-    ),
-    (
-        "Accuracy",
-        "At the threshold that each model chose on its own untouched validation images. Where it "
-        "falls and ROC AUC does not, the scores have moved and the order has not.",
-    ),
-)
+_TERMS = (
+    ("Corruption", "Something that happens to pictures on their way: saved again, scaled, blurred. "
+     "It acts on the decoded picture at its own size, before the picture meets the network's "
+     "input, and on real and fake images alike."),
+    ("Mean over corruptions", "First over the severities of each corruption, then over the "
+     "corruptions: each counts the same, however many severities it has."),
+    ("Cost", "ROC AUC of the untouched pictures less the mean under a corruption."),
+    ("95 % interval", "Over images, from 1000 bootstrap resamples that all models, corruptions and "
+     "severities share. It covers neither another training nor another dataset. Where every pair "
+     "is in order it shrinks to (1, 1): that is the method's limit, not certainty."),
+    ("At chance", "The interval of ROC AUC reaches down to 0.5: nothing shows that the model tells "
+     "the classes apart. Where that holds on untouched pictures, curves say nothing."),
+    ("Accuracy at base rate", "It is not shown to be better than predicting the larger class for "
+     "every image, though ROC AUC is above chance: often the scores have moved, the order has not. "
+     "Accuracy is at the threshold that each model chose on its own validation images."),
+    ("Sharing online", "Imitates a picture that was saved as a JPEG of quality 90, cropped so that "
+     "the second JPEG's blocks lie half a block off, brought to at most 1080 pixels on its longer "
+     "side, and saved again by a social network."),
+)  # fmt: skip
 
 
-def key_metrics(robustness: Robustness) -> list[tuple[str, str, str]]:
+def _key_metrics(robustness: Robustness) -> list[tuple[str, str, str]]:
     """Return the four numbers at the top of the page; of the best model where there are several."""
     best = robustness.best
-    curve, fallen = best.costliest, at_chance(best)
-    of = label_of(best) if len(robustness.models) > 1 else ""
+    curve, fallen = best.costliest, _at_chance(best)
+    of = label_of(best) if len(robustness.models) > 1 else _range(best.mean_roc_auc)
     first = fallen[0].description if fallen else "nowhere does its interval reach 0.5"
     return [
-        (
-            f"{best.mean_roc_auc.value:.3f}",
-            "mean ROC AUC over corruptions",
-            of or _range(best.mean_roc_auc),
-        ),
+        (f"{best.mean_roc_auc.value:.3f}", "mean ROC AUC over corruptions", of),
         (f"{best.roc_auc.value:.3f}", "ROC AUC on untouched pictures", _range(best.roc_auc)),
-        (
-            signed(curve.cost.value, 3),
-            f"lost to {named(curve.title)}, the costliest",
-            _range(curve.cost),
-        ),
+        (signed(curve.cost.value, 3), f"lost to {curve.title}, the costliest", _range(curve.cost)),
         (str(len(fallen)), f"of {len(best.points)} severities at chance", first),
     ]
 
 
-def models_table(robustness: Robustness) -> Table:
+def _range(estimate: Estimate) -> str:
+    return f"95 % {signed(estimate.low, 3)} to {signed(estimate.high, 3)}"
+
+
+def _models_table(robustness: Robustness) -> Table:
     """Return a row a model, in the order asked for; the best is marked."""
     models = robustness.models
     marked = frozenset({models.index(robustness.best)} if len(models) > 1 else ())
@@ -194,37 +258,32 @@ def models_table(robustness: Robustness) -> Table:
     )
     columns = (
         only_text("model", "model", label_of, WORDS),
-        only_text("trained_on", "trained on", _trained_on, WORDS),
+        only_text("trained_on", "trained on", "model.data", NAME),
         only_text("untouched", "untouched", "roc_auc", ESTIMATE),
         only_text("mean", "mean of corruptions", "mean_roc_auc", ESTIMATE),
         only_text("behind", "behind the best", "behind", ESTIMATE),
+        only_text("shown", "remark", lambda model: _remark_of_model(model, robustness), WORDS),
         only_text("left_out", "left out", "overlap.images", COUNT),
     )
     return Table(columns, models, note=note, name="Models", marked=marked)
 
 
-def means_page_table(robustness: Robustness) -> Table:
-    """Return mean ROC AUC by corruption, a column a model."""
-    table = robustness_table(robustness)
-    first, *others = table.columns
-    columns = (
-        replace(first, heading="corruption and severities"),
-        *(replace(column, is_name=True) for column in others),
-    )
-    return replace(table, columns=columns, name="Mean ROC AUC by corruption")
+def _remark_of_model(model: ModelRobustness, robustness: Robustness) -> str:
+    if _is_lost(model):
+        return "at chance untouched"
+    if model.behind is None:
+        return ""
+    return "not shown behind" if _may_equal(model) else "behind"
 
 
-def model_points(model: ModelRobustness) -> Table:
-    """Return every figure of a model; what falls to chance is marked."""
-    fallen = {point.description for point in at_chance(model)}
-    description = ["", *(point.description for point in model.points)]
-    marked = frozenset(number for number, name in enumerate(description) if name in fallen)
-    note = "Marked: falls to chance." if marked else ""
-    return Table(_OF_POINTS, _points(model), label_of(model), note, marked=marked)
+def _model_points(model: ModelRobustness, robustness: Robustness) -> Table:
+    """Return every metric of a model; a row with a remark is marked."""
+    points = _points(model, robustness)
+    marked = frozenset(number for number, row in enumerate(points) if row.remark)
+    return Table(_OF_POINTS, points, label_of(model), marked=marked)
 
 
-def about(robustness: Robustness) -> Sequence[tuple[str, str]]:
-    """Return what was scored, for the list at the page's end."""
+def _about(robustness: Robustness) -> list[tuple[str, str]]:
     return [
         ("Test set", f"{visible(robustness.data)} ({robustness.chosen})"),
         ("Images", f"{robustness.real:,} real, {robustness.fake:,} fake"),
@@ -233,51 +292,36 @@ def about(robustness: Robustness) -> Sequence[tuple[str, str]]:
     ]
 
 
-def _trained_on(model: ModelRobustness) -> str:
-    return elided(model.model.data, LONGEST_LABEL) or UNKNOWN
-
-
-def _range(figure: Estimate) -> str:
-    return f"95 % {signed(figure.low, 3)} to {signed(figure.high, 3)}"
-
-
-def write_page(robustness: Robustness, folder: Path, files: list[str]) -> None:
-    """Write `report.html` beside the pictures, which are already drawn.
-
-    Args:
-        robustness: What to show.
-        folder: To write to, and where the pictures lie.
-        files: What lies beside the page, for its last line.
-    """
+def _write_page(robustness: Robustness, folder: Path, files: list[str]) -> None:
+    """Write `report.html`; the pictures are drawn, `files` lie beside it."""
     models = robustness.models
     on = f"{label_of(models[0])} on {data_of(robustness)}"
-    page = page_environment().get_template("robustness.html")
-    content = page.render(
+    template = page_environment().get_template("robustness.html")
+    content = template.render(
         title=on if len(models) == 1 else data_of(robustness),
         verdict=robustness_verdict(robustness),
-        key_metrics=key_metrics(robustness),
-        models=models_table(robustness),
-        summary=page_picture(
-            folder / "summary.png", "Mean ROC AUC of each model over all corruptions"
-        ),
-        curves=page_picture(folder / "curves.png", "ROC AUC by severity, a panel a corruption"),
-        accuracy=page_picture(
-            folder / "accuracy_curves.png", "Accuracy by severity, a panel a corruption"
-        ),
-        means=means_page_table(robustness),
-        points=[model_points(model) for model in robustness.models],
-        terms=TERMS,
-        about=about(robustness),
+        warnings=robustness_warnings(robustness),
+        key_metrics=_key_metrics(robustness),
+        models=_models_table(robustness),
+        pictures={
+            name: page_picture(folder / f"{name}.png", alt) for name, (_, alt) in _PICTURES.items()
+        },
+        means=robustness_table(robustness),
+        worst=worst_table(robustness),
+        points=[_model_points(model, robustness) for model in models],
+        terms=_TERMS,
+        about=_about(robustness),
         files=files,
     )
     (folder / "report.html").write_text(content, encoding="utf-8")
 
 
 _TABLES = {"robustness.csv": points_table, "corruptions.csv": means_table}
-_PICTURES = {
-    "summary.png": draw_summary,
-    "curves.png": draw_roc_auc_curves,
-    "accuracy_curves.png": draw_accuracy_curves,
+#: By name: what draws the picture, and what it shows for those who cannot see it.
+_PICTURES: dict[str, tuple[Callable[[Robustness, Path], None], str]] = {
+    "summary": (draw_summary, "Mean ROC AUC of each model over all corruptions"),
+    "curves": (draw_roc_auc_curves, "ROC AUC by severity, a panel a corruption"),
+    "accuracy_curves": (draw_accuracy_curves, "Accuracy by severity, a panel a corruption"),
 }
 
 
@@ -291,6 +335,7 @@ def write_robustness_report(robustness: Robustness, folder: Path) -> None:
         write_csv(table_of(robustness), folder / name)
     text = robustness_markdown(robustness)
     (folder / "robustness.md").write_text(text, encoding="utf-8")
-    for name, draw in _PICTURES.items():
-        draw(robustness, folder / name)
-    write_page(robustness, folder, sorted([*_TABLES, *_PICTURES, "robustness.md"]))
+    for name, (draw, _) in _PICTURES.items():
+        draw(robustness, folder / f"{name}.png")
+    pictures = [f"{name}.png" for name in _PICTURES]
+    _write_page(robustness, folder, sorted([*_TABLES, *pictures, "robustness.md"]))

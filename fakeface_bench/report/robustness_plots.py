@@ -15,101 +15,81 @@ from fakeface_bench.report import plotting
 from fakeface_bench.report.comparison_plots import Mark, mark
 from fakeface_bench.report.format import described, label_of
 
-_POINTS = 9.5
+_COLUMNS = 2
+_ROW_INCHES = 1.95
+_LEGEND_POINTS = 9.5
 _LEGEND_ROW_INCHES = 0.21
-_LEGEND_COLUMNS = 2
+_TOP = 1.02
 
 
-def legend_inches(robustness: Robustness) -> float:
-    """Return the height that `explain` takes."""
-    return _LEGEND_ROW_INCHES * (-(-(len(robustness.models) + 1) // _LEGEND_COLUMNS) + 1)
+@dataclass(frozen=True, slots=True)
+class _Metric:
+    """What the curves are of; `baseline` is what needs no eyes, and its name."""
+
+    title: str
+    axis: str
+    of_point: Callable[[CurvePoint], Estimate]
+    baseline: float
+    baseline_name: str
 
 
-def explain(figure: Figure, robustness: Robustness, chance: str) -> None:
-    """Name the models' marks and the line of chance below the axes.
+def draw_roc_auc_curves(robustness: Robustness, path: Path) -> None:
+    """Draw ROC AUC over the severities of every corruption."""
+    title = "ROC AUC under corruption"
+    metric = _Metric(title, "ROC AUC", lambda point: point.roc_auc, CHANCE, "chance")
+    _draw(robustness, metric, path)
 
-    Names are set afterwards: a legend reads some specially.
-    """
-    names = [*(label_of(model) for model in robustness.models), chance]
-    handles = [_handle(rank) for rank in range(1, len(names))]
+
+def draw_accuracy_curves(robustness: Robustness, path: Path) -> None:
+    """Draw accuracy at each model's own threshold over the severities of every corruption."""
+    title = "Accuracy under corruption, at each model's own threshold"
+    base = robustness.larger_class
+    name = "always predicting the larger class"
+    _draw(robustness, _Metric(title, "Accuracy", lambda point: point.accuracy, base, name), path)
+
+
+def _draw(robustness: Robustness, metric: _Metric, path: Path) -> None:
+    curves = robustness.models[0].curves
+    rows = -(-len(curves) // _COLUMNS)
+    legend_rows = -(-(len(robustness.models) + 1) // _COLUMNS) + 1
+    height = _ROW_INCHES * rows + _LEGEND_ROW_INCHES * legend_rows
+    figure = plotting.new_figure(metric.title, described(robustness), height)
+    panels = figure.subplots(rows, _COLUMNS, sharey=True, squeeze=False).ravel()
+    for axes in panels[len(curves) :]:
+        axes.set_axis_off()
+    for number, (axes, curve) in enumerate(zip(panels, curves, strict=False)):
+        axes.axhline(metric.baseline, color=plotting.PALE_INK, ls=":", lw=1.4, zorder=1)
+        for rank, model in enumerate(robustness.models, start=1):
+            _draw_curve(axes, model.curves[number], metric, mark(rank))
+        _dress(axes, curve, metric.axis if number % _COLUMNS == 0 else "")
+    panels[0].set_ylim(_bottom(robustness, metric), _TOP)
+    _explain(figure, [*map(label_of, robustness.models), metric.baseline_name])
+    plotting.save(figure, path)
+
+
+def _explain(figure: Figure, names: list[str]) -> None:
+    """Name the models' marks and, last, the baseline; afterwards: a legend reads some specially."""
+    looks = [mark(rank) for rank in range(1, len(names))]
+    handles = [
+        Line2D([], [], color=look.colour, marker=look.marker, markersize=7, linestyle=look.line)
+        for look in looks
+    ]
     handles.append(Line2D([], [], color=plotting.PALE_INK, linestyle=":", linewidth=1.4))
     legend = figure.legend(
         handles,
         [str(number) for number in range(len(names))],
         loc="outside lower center",
-        ncols=_LEGEND_COLUMNS,
-        fontsize=_POINTS,
+        ncols=_COLUMNS,
+        fontsize=_LEGEND_POINTS,
         frameon=False,
     )
     for text, name in zip(legend.get_texts(), names, strict=True):
-        text.set_parse_math(False)
-        text.set_fontfamily(plotting.FONT)
-        text.set_text(plotting.plain(name))
+        text.set(parse_math=False, family=plotting.FONT, text=plotting.plain(name))
 
 
-def _handle(rank: int) -> Line2D:
-    look = mark(rank)
-    return Line2D([], [], color=look.colour, marker=look.marker, markersize=7, linestyle=look.line)
-
-
-_COLUMNS = 2
-_ROW_INCHES = 1.95
-_TOP = 1.02
-
-
-@dataclass(frozen=True, slots=True)
-class _Figure:
-    """What the curves are of; `chance` is what needs no eyes, and its name."""
-
-    title: str
-    axis: str
-    of_point: Callable[[CurvePoint], Estimate]
-    chance: float
-    chance_name: str
-
-
-def draw_roc_auc_curves(robustness: Robustness, path: Path) -> None:
-    """Draw ROC AUC over the severities of every corruption."""
-    figure = _Figure(
-        "ROC AUC under corruption", "ROC AUC", lambda point: point.roc_auc, CHANCE, "chance"
-    )
-    _draw(robustness, figure, path)
-
-
-def draw_accuracy_curves(robustness: Robustness, path: Path) -> None:
-    """Draw accuracy at each model's own threshold over the severities of every corruption."""
-    figure = _Figure(
-        "Accuracy under corruption, at each model's own threshold",
-        "Accuracy",
-        lambda point: point.accuracy,
-        robustness.larger_class,
-        "always calling the larger class",
-    )
-    _draw(robustness, figure, path)
-
-
-def _draw(robustness: Robustness, of: _Figure, path: Path) -> None:
-    curves = robustness.models[0].curves
-    rows = -(-len(curves) // _COLUMNS)
-    height = _ROW_INCHES * rows + legend_inches(robustness)
-    figure = plotting.new_figure(of.title, described(robustness), height)
-    panels = figure.subplots(rows, _COLUMNS, sharey=True, squeeze=False).ravel()
-    for number, axes in enumerate(panels):
-        if number >= len(curves):
-            axes.set_axis_off()
-            continue
-        axes.axhline(of.chance, color=plotting.PALE_INK, linestyle=":", linewidth=1.4, zorder=1)
-        for rank, model in enumerate(robustness.models, start=1):
-            _draw_curve(axes, model.curves[number], of, mark(rank))
-        _dress(axes, curves[number], of.axis if number % _COLUMNS == 0 else "")
-    panels[0].set_ylim(_bottom(robustness, of), _TOP)
-    explain(figure, robustness, of.chance_name)
-    plotting.save(figure, path)
-
-
-def _draw_curve(axes: Axes, curve: SeverityCurve, of: _Figure, look: Mark) -> None:
+def _draw_curve(axes: Axes, curve: SeverityCurve, metric: _Metric, look: Mark) -> None:
     steps = [point.step for point in curve.points]
-    estimates = [of.of_point(point) for point in curve.points]
+    estimates = [metric.of_point(point) for point in curve.points]
     low, high = ([e.low for e in estimates], [e.high for e in estimates])
     axes.fill_between(steps, low, high, color=look.colour, alpha=0.22, linewidth=0, zorder=2)
     values = [e.value for e in estimates]
@@ -120,28 +100,23 @@ def _draw_curve(axes: Axes, curve: SeverityCurve, of: _Figure, look: Mark) -> No
 def _dress(axes: Axes, curve: SeverityCurve, y_label: str) -> None:
     plotting.dress(axes, curve.axis, y_label)
     axes.xaxis.label.set(fontsize=plotting.SMALL_POINTS, color=plotting.PALE_INK)
-    axes.set_title(
-        curve.title,
-        fontsize=plotting.LABEL_POINTS,
-        color=plotting.INK,
-        family=plotting.FONT,
-        loc="left",
-    )
+    title = axes.set_title(curve.title, loc="left")
+    title.set(fontsize=plotting.LABEL_POINTS, color=plotting.INK, family=plotting.FONT)
     steps = [point.step for point in curve.points]
     axes.set_xticks(steps, [point.label for point in curve.points])
     axes.set_xlim(min(steps) - 0.25, max(steps) + 0.25)
     axes.axvline(0, color="#BDBDBD", linewidth=0.9, zorder=0)
 
 
-def _bottom(robustness: Robustness, of: _Figure) -> float:
+def _bottom(robustness: Robustness, metric: _Metric) -> float:
     """Return the lower end of all panels: below chance and every interval, at a multiple of 0.1."""
     lowest = min(
-        of.of_point(point).low
+        metric.of_point(point).low
         for model in robustness.models
         for curve in model.curves
         for point in curve.points
     )
-    return max(0.0, floor(10 * min(lowest, of.chance) - 0.2) / 10)
+    return max(0.0, floor(10 * min(lowest, metric.baseline) - 0.2) / 10)
 
 
 _MODEL_INCHES = 0.62
@@ -171,12 +146,15 @@ def draw_summary(robustness: Robustness, path: Path) -> None:
     plotting.save(figure, path)
 
 
-def _draw_estimate(axes: Axes, figure: Estimate, y: float, rank: int, hollow: bool) -> None:
+def _draw_estimate(axes: Axes, estimate: Estimate, y: float, rank: int, hollow: bool) -> None:
     look = mark(rank)
     axes.errorbar(
-        [figure.value],
+        [estimate.value],
         [y],
-        xerr=[[max(0.0, figure.value - figure.low)], [max(0.0, figure.high - figure.value)]],
+        xerr=[
+            [max(0.0, estimate.value - estimate.low)],
+            [max(0.0, estimate.high - estimate.value)],
+        ],
         fmt=look.marker,
         color=look.colour,
         markerfacecolor="white" if hollow else look.colour,

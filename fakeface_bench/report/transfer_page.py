@@ -4,42 +4,32 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fakeface_bench.analysis.transfer import home_of, is_above_chance
-from fakeface_bench.records.transfer import Generalisation, SetScores
-from fakeface_bench.report import transfer_tables
-from fakeface_bench.report.comparison_text import Verdict
-from fakeface_bench.report.format import (
-    UNKNOWN,
-    counted,
-    escaped,
-    listed,
-    named,
-)
-from fakeface_bench.report.page import PagePicture, page_environment, page_picture
-from fakeface_bench.report.table import Table, fitting, left_out_table, more, write_csv
-from fakeface_bench.report.transfer_plots import (
-    draw_recall,
-    draw_reliability,
-    draw_roc_auc,
-    draw_sets,
-    panels,
-    recall_square,
-    roc_auc_square,
-)
-from fakeface_bench.report.transfer_tables import sets_table
-from fakeface_bench.report.transfer_text import (
-    cell_sentence,
+from fakeface_bench.analysis.transfer import (
     elsewhere,
-    failed_sentences,
-    hold_out_sentences,
-    home_sentences,
-    matrix_verdict,
-    mixture_sentence,
+    home_of,
+    is_above_chance,
+    is_shown_lower_than_home,
+    is_within_floor,
     ordered_cells,
-    overlap_sentences,
-    set_verdict,
-    transfer_sentences,
-    unscored_sentences,
+)
+from fakeface_bench.records.transfer import Generalisation, SetScores
+from fakeface_bench.report.comparison_text import Verdict
+from fakeface_bench.report.format import UNKNOWN, counted, escaped, format_images, listed, named
+from fakeface_bench.report.page import page_environment, page_picture
+from fakeface_bench.report.results import few_images_warning
+from fakeface_bench.report.table import Table, fitting, left_out_table, write_csv
+from fakeface_bench.report.transfer_plots import (
+    HEAT_MAPS,
+    draw_heat_map,
+    draw_reliability,
+    draw_sets,
+)
+from fakeface_bench.report.transfer_tables import (
+    hold_outs,
+    mixtures,
+    parts,
+    sets_table,
+    table_of,
 )
 from fakeface_bench.support.text import visible
 
@@ -51,73 +41,103 @@ _TERMS = (
      "not certainty."),
     ("ROC AUC", "How often a fake scores higher than a real image, whatever the threshold: 0.5 is "
      "chance, below it the classes are ranked the wrong way round."),
-    ("Not shown", "These images do not tell the two apart well enough. It is not proof that they "
-     "are equal; the interval says how far apart they may be."),
-    ("Own threshold", "The score from which the model calls an image fake, chosen on validation "
+    ("At chance, not shown", "These images do not tell the two apart well enough. It is not "
+     "proof that they are equal; the interval says how far apart they may be."),
+    ("Own threshold", "The score from which the model predicts fake, chosen on validation "
      "images of what it was trained on. Nothing is chosen on a test set."),
     ("Threshold off", "The ranking is better than chance, yet the threshold does not suit the set: "
-     "calls are not shown to beat chance, or recall or false alarms are far (shown, and 0.1 or "
-     "more) from those on the model's own test split, while another threshold would tell the "
+     "predictions are not shown to beat chance, or recall or false alarms are far (shown, and 0.1 "
+     "or more) from those on the model's own test split, while another threshold would tell the "
      "classes apart better by 0.1 or more in recall less false alarms."),
-    ("False alarms", "Share of the real images that are called fake."),
+    ("Below home, above home", "ROC AUC is shown to differ from that on the model's own test "
+     "split, by the interval of the difference."),
+    ("False alarms", "Share of the real images that are predicted fake."),
     ("Found at 1 % (5 %)", "Share of fakes found at the lowest threshold with at most 1 % (5 %) "
-     "false alarms; also TPR at FPR. It hangs on no model's threshold. With fewer than 100 (20) "
-     "real images no false alarm at all is allowed."),
+     "false alarms; also TPR at FPR, whatever a model's threshold. With fewer than 100 (20) real "
+     "images no false alarm at all is allowed."),
     ("Metadata alone", "The shortcut floor: cross-validated ROC AUC of a small classifier that "
-     "sees file sizes, dimensions and formats of the test set and not one pixel. A model that is "
-     "not shown to be above it may owe its score to such traces."),
+     "sees file sizes, dimensions and formats of the test set and not one pixel. A model “within "
+     "metadata”, not shown to be above it, may owe its score to such traces."),
     ("Kind", "How fakes were made, as the catalogue of datasets states. Another kind is context: "
-     "it does not prove why a figure is low, for a set's real images differ too."),
-    ("Left out", "Test images that the model saw in training or validation, or copies of them: "
-     "identical files, and pictures that look the same re-encoded, scaled or mirrored."),
+     "it does not prove why a metric is low, for a set's real images differ too."),
 )  # fmt: skip
 
 
-def render(template: str, **content: Any) -> str:
-    """Fill a template of this package."""
-    return page_environment().get_template(template).render(terms=_TERMS, **content)
+def transfer_verdict(cells: Sequence[SetScores], failed: int = 0) -> Verdict:
+    """Say whether models carry over to sets they were not trained on.
+
+    `failed` is the number of studies whose cells are blank.
+    """
+    away = [cell for cell in elsewhere(cells) if "roc_auc" in cell.estimates]
+    homes = [cell for cell in cells if cell.is_own and "roc_auc" in cell.estimates]
+    above = sum(map(is_above_chance, away))
+    lower = sum(is_shown_lower_than_home(cell, home_of(cell, cells)) for cell in away)
+    below = f", below home in {lower}" if homes else ""
+    headline = f"Shown above chance in {above} of {len(away)} transfers to other datasets{below}"
+    ranges = {"held-out images of its own dataset": homes, "other datasets": away}
+    found = [f"{_range(of)} on {name}" for name, of in ranges.items() if of]
+    paragraph = f"ROC AUC: {'; '.join(found)}." if found else "No test set holds both classes."
+    if not away:
+        headline = "No other dataset of both classes was tested"
+        return Verdict(headline, paragraph, "care" if failed else "note")
+    if not above:
+        return Verdict(headline, paragraph, "bad")
+    doubts = failed or lower or above < len(away) or any(map(is_within_floor, away))
+    return Verdict(headline, paragraph, "care" if doubts else "good")
 
 
-def images_figure(cells: Sequence[SetScores]) -> tuple[str, str, str]:
-    """Return the key figure of images scored, and of those left out."""
+def _range(cells: Sequence[SetScores]) -> str:
+    """Return the lowest and the highest ROC AUC, and which cells these are."""
+    ranked = sorted(cells, key=lambda cell: cell.estimates["roc_auc"].value)
+    ends = [ranked[0]] if len(ranked) == 1 else [ranked[0], ranked[-1]]
+    return " to ".join(
+        f"{cell.estimates['roc_auc'].value:.3f} ({named(cell.model.data)} → {named(cell.data)})"
+        for cell in ends
+    )
+
+
+def transfer_warnings(cells: Sequence[SetScores]) -> list[str]:
+    """Return what a reader must not miss, a line each."""
     seen = sum(cell.overlap.images for cell in cells)
-    scored = sum(cell.images for cell in cells)
-    return f"{scored:,}", "images scored, over all sets", f"{counted(seen, 'image')} left out"
+    left_out = f"Left out, seen in training or copies of such: {counted(seen, 'test image')}."
+    sizes = {cell.data: cell.images for cell in cells}
+    few = {name: few_images_warning(images) for name, images in sizes.items()}
+    lines = [f"{named(name)}: {warning}" for name, warning in few.items() if warning]
+    return [left_out, *lines] if seen else lines
 
 
-#: How many rows and sentences each list may have, tried in turn until the text is short enough.
+#: How many rows each table may have, tried in turn until the text is short enough.
 _CUTS = (64, 40, 25, 16, 10, 7, 5, 3, 2, 1)
 
 
-def description(
-    verdict: Verdict,
-    tables: Mapping[str, Table],
-    sentences: Mapping[str, Sequence[str]],
-    file: str,
+def _description(
+    verdict: Verdict, warnings: Sequence[str], tables: Mapping[str, Table], file: str
 ) -> str:
-    """Return headline, paragraph, tables and lists of sentences, under 5,000 characters.
-
-    Args:
-        verdict: Comes first.
-        tables: By title.
-        sentences: By title; empty lists are left out.
-        file: Holds every row.
-    """
+    """Return verdict, warnings and tables under 5,000 characters; `file` holds every row."""
 
     def cut(most: int) -> str:
         parts = [f"**{escaped(verdict.headline)}.**", escaped(verdict.paragraph)]
+        parts += [f"**Warning:** {escaped(line)}" for line in warnings[:most]]
         for title, table in tables.items():
-            parts += [f"### {title}", *table.cut(most, file)]
-        for title, lines in sentences.items():
-            if lines:
-                page_text = "\n".join(f"- {escaped(line)}" for line in lines[:most])
-                parts += [f"### {title}", page_text, *more(len(lines) - most, "report.html")]
+            if table.records:
+                parts += [f"### {title}", *table.cut(most, file)]
         return "\n\n".join(parts) + "\n"
 
     return fitting(cut, _CUTS, verdict.paragraph)
 
 
-#: What each picture shows, for those who cannot see it.
+def _render(template: str, **content: Any) -> str:
+    return page_environment().get_template(template).render(terms=_TERMS, **content)
+
+
+def _images_metric(cells: Sequence[SetScores]) -> tuple[str, str, str]:
+    """Return the number of images scored, and of those left out."""
+    seen = sum(cell.overlap.images for cell in cells)
+    scored = sum(cell.images for cell in cells)
+    return f"{scored:,}", "images scored, over all sets", f"{counted(seen, 'image')} left out"
+
+
+#: What each picture of an evaluation shows, for those who cannot see it.
 _PICTURES = {
     "roc_auc_by_set.png": "ROC AUC of each set with its interval, and what metadata alone score",
     "reliability.png": "Share of fakes at each score, for each set, against perfect calibration",
@@ -127,82 +147,73 @@ _PICTURES = {
 def write_evaluation_report(scores: Sequence[SetScores], folder: Path) -> None:
     """Write `report.html`, `evaluation.md`, `evaluation.csv` and the pictures.
 
-    Files of an earlier report in the same folder are replaced.
-
-    Args:
-        scores: Of one model, at least one set.
-        folder: To write to.
+    Files of an earlier report in the same folder are replaced. The scores are of one model.
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_csv(sets_table(scores), folder / "evaluation.csv")
+    (folder / "evaluation.md").write_text(evaluation_markdown(scores), encoding="utf-8")
     draw_sets(scores, folder / "roc_auc_by_set.png")
     draw_reliability(scores, folder / "reliability.png")
-    (folder / "evaluation.md").write_text(evaluation_markdown(scores), encoding="utf-8")
     pictures = [page_picture(folder / name, alt) for name, alt in _PICTURES.items()]
-    page = _evaluation_page(
-        scores, pictures, sorted([*_PICTURES, "evaluation.csv", "evaluation.md"])
+    page = _render(
+        "evaluation.html",
+        title=named(scores[0].model.label),
+        verdict=transfer_verdict(scores),
+        warnings=transfer_warnings(scores),
+        key_metrics=_evaluation_key_metrics(scores),
+        about=_about(scores),
+        sets_picture=pictures[0],
+        reliability_picture=pictures[1],
+        ranking=table_of("ranking", scores),
+        at_threshold=table_of("at threshold", scores),
+        calibration=table_of("calibration", scores),
+        parts=parts(scores),
+        images=table_of("images", scores),
+        files=sorted([*_PICTURES, "evaluation.csv", "evaluation.md"]),
     )
     (folder / "report.html").write_text(page, encoding="utf-8")
 
 
 def evaluation_markdown(scores: Sequence[SetScores]) -> str:
-    """Return the verdict, the figures of each set and what they mean, under 5,000 characters."""
-    return description(
-        set_verdict(scores),
-        {
-            "Whatever the threshold": transfer_tables.ranking(scores),
-            "At the model's own threshold": transfer_tables.at_threshold(scores),
-        },
-        {"Left out": overlap_sentences(scores), "Set by set": evaluation_sentences(scores)},
-        "evaluation.csv",
+    """Return the verdict and the metrics of each set, under 5,000 characters."""
+    tables = {
+        "Whatever the threshold": table_of("ranking", scores),
+        "At the model's own threshold": table_of("at threshold", scores),
+        "Images": table_of("images", scores),
+    }
+    return _description(
+        transfer_verdict(scores), transfer_warnings(scores), tables, "evaluation.csv"
     )
 
 
-def evaluation_sentences(scores: Sequence[SetScores]) -> list[str]:
-    """Return what follows from each set's figures, a text each."""
-    return [cell_sentence(cell, home_of(cell, scores)) for cell in scores]
-
-
-def _evaluation_page(
-    scores: Sequence[SetScores], pictures: list[PagePicture], files: list[str]
-) -> str:
-    return render(
-        "evaluation.html",
-        title=named(scores[0].model.label),
-        verdict=set_verdict(scores),
-        warnings=overlap_sentences(scores),
-        key_metrics=_evaluation_key_metrics(scores),
-        about=_about(scores),
-        sentences=evaluation_sentences(scores),
-        sets_picture=pictures[0],
-        reliability_picture=pictures[1],
-        ranking=transfer_tables.ranking(scores),
-        calls=transfer_tables.at_threshold(scores),
-        calibration=transfer_tables.calibration(scores),
-        parts=transfer_tables.parts(scores),
-        overlaps=transfer_tables.overlaps(scores),
-        files=files,
-    )
+def elsewhere_lines(scores: Sequence[SetScores]) -> list[str]:
+    """Return a line for each set that the model was not trained on: its row of the table."""
+    table = table_of("evaluation, short", scores)
+    lines = []
+    for cell, (_, *values, remark) in zip(scores, table.rows, strict=True):
+        if cell.is_own or cell.is_part:
+            continue
+        named_values = zip(table.header[1:], values, strict=False)
+        metrics = [f"{name} {value}" for name, value in named_values if value != UNKNOWN]
+        images = f"{named(cell.chosen)}, {format_images(cell)}"
+        start = f"Trained on {named(cell.model.data)}, tested on {named(cell.data)} ({images})"
+        lines.append(f"{start}: {'; '.join([*metrics, *([remark] if remark else [])])}.")
+    return lines
 
 
 def _evaluation_key_metrics(scores: Sequence[SetScores]) -> list[tuple[str, str, str]]:
-    """Return (figure, what it is, what to add) of the figures to look at first."""
+    """Return (metric, what it is, what to add) of the metrics to look at first."""
     ranked = sorted(
         (cell for cell in scores if "roc_auc" in cell.estimates),
         key=lambda cell: cell.estimates["roc_auc"].value,
     )
     above = sum(map(is_above_chance, ranked))
-    ends = [
-        (f"{cell.estimates['roc_auc'].value:.3f}", f"{which} ROC AUC", named(cell.data))
-        for cell, which in zip(
-            ranked[:: max(1, len(ranked) - 1)], ("lowest", "highest"), strict=False
-        )
-    ]
-    single = [(figure, "ROC AUC", where) for figure, _, where in ends[:1]]
+    ends = [("lowest ROC AUC", ranked[:1]), ("highest ROC AUC", ranked[1:][-1:])]
+    shown = [(cell, which) for which, cells in ends for cell in cells]
     return [
-        *(ends if len(ranked) > 1 else single),
+        *((f"{c.estimates['roc_auc'].value:.3f}", which, named(c.data)) for c, which in shown),
         (f"{above} of {len(ranked)}", "sets with a ROC AUC above chance", "shown at 95 %"),
-        images_figure(scores),
+        _images_metric(scores),
     ]
 
 
@@ -219,27 +230,6 @@ def _about(scores: Sequence[SetScores]) -> list[tuple[str, str]]:
     ]
 
 
-_MAPS = {
-    "ROC AUC": (
-        roc_auc_square,
-        "ranking",
-        "Below each its 95 % interval and number of images. Blue is better than chance, orange "
-        "worse, white is 0.5. Hatched: “not > chance”, the interval reaches 0.5; “reversed”, it "
-        "lies below 0.5, so the classes are ranked the wrong way round.",
-    ),
-    "Fakes found at the model's own threshold": (
-        recall_square,
-        "found",
-        "Below each its 95 % interval and the false alarms: the share of real images called fake. "
-        "Hatched, “threshold off”: the ranking is better than the calls tell.",
-    ),
-}
-_MARKED = (
-    "A thick frame marks held-out images of the training set, a dashed one those of a part of it. "
-    "A grey square holds one class only, or is blank and says why."
-)
-
-
 def write_generalisation_report(record: Generalisation, folder: Path) -> None:
     """Write `report.html`, `generalisation.md`, the heat maps and the CSV tables.
 
@@ -249,71 +239,65 @@ def write_generalisation_report(record: Generalisation, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tables = {"matrix.csv": sets_table(ordered_cells(record))}
     if record.mixtures:
-        tables["mixtures.csv"] = transfer_tables.mixtures(record.mixtures)
+        tables["mixtures.csv"] = mixtures(record.mixtures)
     if record.hold_outs:
-        tables["hold_outs.csv"] = transfer_tables.hold_outs(record.hold_outs)
-    for name, rows in tables.items():
-        write_csv(rows, folder / name)
-    draw_roc_auc(record, folder / "heat_map.png")
-    draw_recall(record, folder / "recall_map.png")
+        tables["hold_outs.csv"] = hold_outs(record.hold_outs)
+    for name, table in tables.items():
+        write_csv(table, folder / name)
+    for heat_map in HEAT_MAPS:
+        draw_heat_map(heat_map, record, folder / heat_map.file)
     text = generalisation_markdown(record)
     (folder / "generalisation.md").write_text(text, encoding="utf-8")
-    files = sorted([*tables, "heat_map.png", "recall_map.png", "generalisation.md"])
+    files = sorted([*tables, *(heat_map.file for heat_map in HEAT_MAPS), "generalisation.md"])
     (folder / "report.html").write_text(_generalisation_page(record, files), encoding="utf-8")
 
 
+def matrix_verdict(record: Generalisation) -> Verdict:
+    """Say whether the models of a matrix carry over to sets they were not trained on."""
+    return transfer_verdict(ordered_cells(record), len(record.left_out))
+
+
+def matrix_warnings(record: Generalisation) -> list[str]:
+    """Return what a reader of a matrix must not miss, a line each."""
+    warnings = transfer_warnings(ordered_cells(record))
+    blank = [named(out.name) for out in (*record.left_out, *record.unscored)]
+    return [*warnings, f"Failed or not scored: {listed(blank)}."] if blank else warnings
+
+
+def tables_beside_matrix(record: Generalisation) -> dict[str, Table]:
+    """Return effects, hold-outs and what is missing, by their titles; some may be empty."""
+    blank, title = [*record.left_out, *record.unscored], "Failed or not scored"
+    return {
+        "What joined training sets change": mixtures(record.mixtures),
+        "Left out of training in turn": hold_outs(record.hold_outs),
+        title: left_out_table(blank, title, written=named),
+    }
+
+
 def generalisation_markdown(record: Generalisation) -> str:
-    """Return the verdict, the matrix and what stands out, under 5,000 characters, names escaped."""
-    several = len(record.models) > 1
-    return description(
-        matrix_verdict(record),
-        {
-            "Matrix": transfer_tables.matrix(record),
-        },
-        {
-            "Left out": _left_out(record, record.cells),
-            "Mixtures": [mixture_sentence(effect, several) for effect in record.mixtures],
-            "Left out of training": hold_out_sentences(record.hold_outs),
-            "Transfers": transfer_sentences(record),
-        },
-        "matrix.csv",
-    )
-
-
-def _left_out(record: Generalisation, cells: Sequence[SetScores]) -> list[str]:
-    """Return which images, rows and cells are missing, and why."""
-    return [
-        *overlap_sentences(cells),
-        *failed_sentences(record.left_out),
-        *unscored_sentences(record.unscored),
-    ]
+    """Return the verdict, the matrix and its effects, under 5,000 characters, names escaped."""
+    tables = {"Matrix": table_of("matrix", ordered_cells(record))} | tables_beside_matrix(record)
+    return _description(matrix_verdict(record), matrix_warnings(record), tables, "matrix.csv")
 
 
 def _generalisation_page(record: Generalisation, files: list[str]) -> str:
-    cells, several = ordered_cells(record), len(record.models) > 1
-    return render(
+    cells = ordered_cells(record)
+    effects, held_out, not_scored = tables_beside_matrix(record).values()
+    return _render(
         "generalisation.html",
         title=listed([named(name) for name in record.models]),
         verdict=matrix_verdict(record),
-        warnings=_left_out(record, cells),
+        warnings=matrix_warnings(record),
         key_metrics=_generalisation_key_metrics(record, cells),
-        maps=[
-            (title, look, words, panels(record, square_of))
-            for title, (square_of, look, words) in _MAPS.items()
-        ],
-        marked=_MARKED,
+        maps=[(heat_map, heat_map.panels(record)) for heat_map in HEAT_MAPS],
         trained=[named(name) for name in record.trained],
         tested=[named(name) for name in record.tested],
-        transfers=transfer_sentences(record),
-        homes=home_sentences(record),
-        matrix=transfer_tables.matrix(record),
-        mixtures=transfer_tables.mixtures(record.mixtures),
-        mixture_sentences=[mixture_sentence(effect, several) for effect in record.mixtures],
-        hold_outs=transfer_tables.hold_outs_text(record.hold_outs),
-        hold_out_sentences=hold_out_sentences(record.hold_outs),
-        parts=transfer_tables.parts(cells),
-        overlaps=transfer_tables.overlaps(cells),
-        failed=left_out_table(record.left_out, "Studies that failed", written=named),
+        matrix=table_of("matrix", cells),
+        mixtures=effects,
+        hold_outs=held_out,
+        parts=parts(cells),
+        images=table_of("images", cells),
+        not_scored=not_scored,
         files=files,
     )
 
@@ -321,15 +305,15 @@ def _generalisation_page(record: Generalisation, files: list[str]) -> str:
 def _generalisation_key_metrics(
     record: Generalisation, cells: list[SetScores]
 ) -> list[tuple[str, str, str]]:
-    """Return (figure, what it is, what to add) of the four figures to look at first."""
+    """Return (metric, what it is, what to add) of the four metrics to look at first."""
     away = [cell for cell in elsewhere(cells) if "roc_auc" in cell.estimates]
     above = sum(map(is_above_chance, away))
     asked = len(record.models) * len(record.trained) * len(record.tested)
     sizes = counted(len(record.models), "architecture")
-    failed = "1 study failed" if len(record.left_out) == 1 else f"{len(record.left_out)} failed"
+    failed = f"studies failed: {len(record.left_out)}"
     return [
         (f"{above} of {len(away)}", "transfers shown to be better than chance", "other datasets"),
         (f"{len(cells)} of {asked}", "cells scored", failed),
         (f"{len(record.trained)} × {len(record.tested)}", "trained on × tested on", sizes),
-        images_figure(cells),
+        _images_metric(cells),
     ]

@@ -1,20 +1,23 @@
-"""Every cell, effect and hold-out of a matrix: each column told once for text and CSV."""
+"""Every cell, effect and hold-out of a matrix: each column is defined once for text and CSV."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isnan
 from operator import attrgetter
 
-from fakeface_bench.analysis.transfer import home_of, threshold_fails
+from fakeface_bench.analysis.transfer import (
+    effect_verdict,
+    hold_out_effect,
+    home_of,
+    kind_relation,
+    remarks,
+    threshold_fails,
+    worst_hold_outs,
+)
 from fakeface_bench.evaluation.metrics import ESTIMATED
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import TIER_PART
-from fakeface_bench.records.transfer import (
-    Generalisation,
-    HoldOut,
-    MixtureEffect,
-    SetScores,
-)
+from fakeface_bench.records.transfer import HoldOut, MixtureEffect, SetScores
 from fakeface_bench.report.format import (
     UNKNOWN,
     class_counts,
@@ -36,19 +39,12 @@ from fakeface_bench.report.table import (
     only_text,
     unbroken,
 )
-from fakeface_bench.report.transfer_text import effect_verdict, hold_out_effect, ordered_cells
-from fakeface_bench.support.text import visible
+from fakeface_bench.support.text import elided, visible
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredPart:
-    """What a model scores on a set, or on one of its sources or tiers.
-
-    Attributes:
-        cell: The whole set.
-        part: Empty for the whole set.
-        home: How the same model does on its own test split, where that is known.
-    """
+    """What a model scores on a set, or on one of its sources or tiers (`part`, else empty)."""
 
     cell: SetScores
     part: str = ""
@@ -56,7 +52,7 @@ class ScoredPart:
 
     @property
     def estimates(self) -> Mapping[str, Estimate]:
-        """By key; those that one class alone cannot have are missing."""
+        """By key; those that are not defined for one class alone are missing."""
         return self.cell.parts[self.part] if self.part else self.cell.estimates
 
     @property
@@ -72,11 +68,11 @@ class ScoredPart:
 
     @property
     def fails(self) -> bool | None:
-        """Whether the model's own threshold serves badly here; told of whole sets."""
+        """Whether the model's own threshold does not suit the set; None of a part."""
         return None if self.part else threshold_fails(self.cell, self.home)
 
 
-#: Headings of the figures that text shows.
+#: Headings of the metrics that text shows.
 _HEADINGS = {
     "roc_auc": "ROC AUC",
     "accuracy": "accuracy",
@@ -100,9 +96,10 @@ def _seen(kind: str) -> Callable[[ScoredPart], int | None]:
     return lambda row: None if row.part else getattr(row.cell.overlap, kind)
 
 
-def _tested_on(row: ScoredPart) -> str:
-    own = row.cell.is_own and not row.part
-    return f"{named(row.cell.data)} (its own)" if own else named(row.cell.data)
+def set_name(cell: SetScores) -> str:
+    """Return the set's name, and whether the model was trained on other images of it."""
+    own = " (its own)" if cell.is_own else " (part of its own)" if cell.is_part else ""
+    return f"{named(cell.data)}{own}"
 
 
 def _images(row: ScoredPart) -> str:
@@ -118,11 +115,6 @@ def _part_name(row: ScoredPart) -> str:
     return f"tier {name}" if is_tier else name
 
 
-def _recall(row: ScoredPart) -> str:
-    recall = with_interval(row.estimates.get("recall_fake"))
-    return f"{recall}, threshold off" if row.fails else recall
-
-
 def _kinds(kinds: Mapping[str, str]) -> str:
     return "; ".join(
         f"{visible(name)}: {visible(kind) or 'not known'}" for name, kind in kinds.items()
@@ -133,14 +125,14 @@ _OF_SETS = (
     Column("model", "model", "cell.model.label", NAME),
     Column("trained_on", "trained on", "cell.model.data", NAME),
     Column("tested_on", "tested on", "cell.data", NAME),
-    only_text("tested_on_own", "tested on", _tested_on, WORDS),
+    only_text("tested_on_own", "tested on", lambda row: set_name(row.cell), WORDS),
     only_csv("part", "part", NAME),
     only_text("part_name", "part", _part_name, WORDS),
-    only_csv("chosen", "cell.chosen", NAME),
+    Column("chosen", "which images", "cell.chosen", NAME),
     only_csv("is_own", "cell.is_own"),
     only_csv("threshold", "cell.scored.threshold"),
-    only_csv("left_out_identical", _seen("identical")),
-    only_csv("left_out_similar", _seen("similar")),
+    Column("left_out_identical", "seen in training", _seen("identical"), COUNT),
+    Column("left_out_similar", "look like one seen", _seen("similar"), COUNT),
     only_csv("trained_on_kinds", lambda row: _kinds(row.cell.model.kinds)),
     only_csv("tested_on_kinds", lambda row: _kinds(row.cell.kinds)),
     only_csv("run_id", "cell.model.run_id", NAME),
@@ -149,26 +141,48 @@ _OF_SETS = (
     only_csv("n_fake", lambda row: row.counts[1]),
     only_csv("threshold_fails", "fails"),
     *(Column(key, _HEADINGS.get(key, ""), at("estimates", key), ESTIMATE) for key in ESTIMATED),
-    only_text("recall_told", "recall of fakes", _recall),
     Column("shortcut_floor", "metadata alone", "floor", ESTIMATE),
     only_text("left_out", "left out", "cell.overlap.images", COUNT),
-    only_text("identical", "identical", "cell.overlap.identical", COUNT),
-    only_text("similar", "look the same", "cell.overlap.similar", COUNT),
-    only_text("scored", "still scored", "cell.images", COUNT),
+    only_text("fakes", "its fakes", lambda row: elided(_kinds(row.cell.kinds), 120), WORDS),
+    only_text("kind", "kind", lambda row: kind_relation(row.cell) or UNKNOWN, WORDS),
+    only_text("remark", "remark", lambda row: "; ".join(remarks(row.cell, row.home)), WORDS),
 )
 _RANKING = ("tested_on_own", "images", "roc_auc", "shortcut_floor")
+_RATES = ("recall_fake", "false_alarm_rate")
+#: The columns of each table of whole sets; the model comes first where there are several.
+_VIEWS = {
+    "matrix": ("trained_on", *_RANKING, *_RATES, "left_out", "remark"),
+    "matrix, short": ("trained_on", "tested_on_own", "roc_auc", *_RATES, "remark"),
+    "evaluation, short": ("tested_on_own", "roc_auc", "shortcut_floor", *_RATES, "remark"),
+    # What no threshold changes, the shortcut floor beside ROC AUC.
+    "ranking": (
+        *(*_RANKING, "average_precision", "recall_at_1pct_fpr", "recall_at_5pct_fpr", "remark"),
+    ),
+    "at threshold": (
+        *("tested_on_own", "accuracy", "balanced_accuracy", *_RATES),
+        *("precision_fake", "f1_fake", "f1_real"),
+    ),
+    "calibration": ("tested_on_own", "ece", "brier", "log_loss"),
+    "images": (
+        *("trained_on", "tested_on_own", "chosen", "images", "fakes", "kind"),
+        *("left_out_identical", "left_out_similar"),
+    ),
+}
 
 
-def _sets(cells: Sequence[SetScores], *keys: str) -> Table:
+def table_of(view: str, cells: Sequence[SetScores]) -> Table:
+    """Return a row a set, with the columns of one of `_VIEWS`; the short ones fit a terminal."""
     rows = [ScoredPart(cell, home=home_of(cell, cells)) for cell in cells]
-    return Table(_OF_SETS, rows, name="Figures", tie=_breakable_once).pick(*keys)
+    model = ("model",) if len({cell.model.label for cell in cells}) > 1 else ()
+    table = Table(_OF_SETS, rows, name="Metrics", tie=_breakable_once)
+    return table.pick(*model, *_VIEWS[view])
 
 
 def _breakable_once(text: str) -> str:
-    """Let a figure break before its bracket alone, and counts between the classes."""
-    figure, bracket, rest = text.partition(" (")
+    """Let an estimate break before its bracket alone, and counts between the classes."""
+    estimate, bracket, rest = text.partition(" (")
     if " to " in rest:
-        return figure + bracket + rest.replace(" to ", unbroken(" to "))
+        return estimate + bracket + rest.replace(" to ", unbroken(" to "))
     return text.replace(" real", unbroken(" real")).replace(" fake", unbroken(" fake"))
 
 
@@ -185,70 +199,11 @@ def sets_table(cells: Sequence[SetScores]) -> Table:
     return Table(_OF_SETS, rows)
 
 
-def matrix(record: Generalisation) -> Table:
-    """Return a row a cell; the model is named where there are several."""
-    model = ("model",) if len(record.models) > 1 else ()
-    description = ("tested_on_own", "roc_auc", "shortcut_floor", "recall_told", "false_alarm_rate")
-    return _sets(ordered_cells(record), *model, "trained_on", *description, "images", "left_out")
-
-
-def square(record: Generalisation) -> Table:
-    """Return a row a training set and a column a test set: ROC AUC, or what there is of it."""
-    several = len(record.models) > 1
-    rows = [
-        (
-            named(f"{model}, {trained}" if several else trained),
-            *(_square(record.cell(model, trained, tested)) for tested in record.tested),
-        )
-        for model in record.models
-        for trained in record.trained
-    ]
-    return Table.of(("trained on ↓, tested on →", *map(named, record.tested)), rows)
-
-
-def _square(cell: SetScores | None) -> str:
-    if cell is None:
-        return "not scored"
-    names = {"roc_auc": "", "recall_fake": "recall ", "false_alarm_rate": "false alarms "}
-    key = next(key for key in names if key in cell.estimates)
-    return names[key] + with_interval(cell.estimates[key])
-
-
-def evaluation(cells: Sequence[SetScores]) -> Table:
-    """Return a row a set, for a terminal."""
-    return _sets(cells, *_RANKING, "recall_fake", "false_alarm_rate")
-
-
-def ranking(cells: Sequence[SetScores]) -> Table:
-    """Return the figures that no threshold moves, the shortcut floor beside ROC AUC."""
-    further = ("average_precision", "recall_at_1pct_fpr", "recall_at_5pct_fpr")
-    return _sets(cells, *_RANKING, *further)
-
-
-def at_threshold(cells: Sequence[SetScores]) -> Table:
-    """Return the figures of calls at the model's own threshold."""
-    called = ("recall_fake", "false_alarm_rate", "precision_fake", "f1_fake", "f1_real")
-    return _sets(cells, "tested_on_own", "accuracy", "balanced_accuracy", *called)
-
-
-def calibration(cells: Sequence[SetScores]) -> Table:
-    """Return how far probabilities are from labels; lower is better."""
-    return _sets(cells, "tested_on_own", "ece", "brier", "log_loss")
-
-
 def parts(cells: Sequence[SetScores]) -> Table:
-    """Return the figures of each source and tier of each set."""
+    """Return the metrics of each source and tier of each set."""
     rows = [ScoredPart(cell, part) for cell in cells for part in cell.parts]
-    estimates = ("roc_auc", "shortcut_floor", "recall_fake", "false_alarm_rate")
-    return replace(_sets(cells, "tested_on", "part_name", "images", *estimates), records=rows)
-
-
-def overlaps(cells: Sequence[SetScores]) -> Table:
-    """Return the sets of which images were left out, and how many; in words where there is none."""
-    keys = ("model", "trained_on", "tested_on", "identical", "similar", "scored")
-    seen = [cell for cell in cells if cell.overlap.images]
-    none = "No test image was seen in training, and none looks like one that was."
-    return replace(_sets(seen, *keys), note="" if seen else none)
+    columns = ("tested_on", "part_name", "images", "roc_auc", "shortcut_floor", *_RATES)
+    return Table(_OF_SETS, rows, name="Metrics of parts", tie=_breakable_once).pick(*columns)
 
 
 def _change(estimate: Estimate) -> str:
@@ -278,12 +233,12 @@ _OF_MIXTURES = (
 
 
 def mixtures(effects: Sequence[MixtureEffect]) -> Table:
-    """Return a row an effect: what each mixture changed, with a verdict on each figure."""
-    return Table(_OF_MIXTURES, effects, name="Figures", tie=_breakable_once)
+    """Return a row an effect: what each mixture changed, with a verdict on each metric."""
+    return Table(_OF_MIXTURES, effects, name="Effects of mixtures", tie=_breakable_once)
 
 
 def _compared(key: str, without: str = "", seen: str = "") -> tuple[Column, Column]:
-    """Return the columns of a figure without a part of the training images, and with it."""
+    """Return the columns of a metric without a part of the training images, and with it."""
     return (
         Column(f"{key}_without", without, at("without.estimates", key), ESTIMATE),
         Column(f"{key}_seen", seen, at("seen.estimates", key), ESTIMATE),
@@ -291,11 +246,11 @@ def _compared(key: str, without: str = "", seen: str = "") -> tuple[Column, Colu
 
 
 _OF_HOLD_OUTS = (
+    only_text("held_out", "left out", lambda out: f"{out.column} {named(out.value)}", WORDS),
     Column("model", "model", "model", NAME),
     Column("data", "dataset", "data", NAME),
     only_csv("column"),
     only_csv("value", "value", NAME),
-    only_text("left_out", "left out", lambda out: f"{out.column} {named(out.value)}"),
     only_text("images", "images", lambda out: _images(ScoredPart(out.without))),
     only_csv("n_real", lambda out: class_counts(out.without)[0]),
     only_csv("n_fake", lambda out: class_counts(out.without)[1]),
@@ -307,12 +262,7 @@ _OF_HOLD_OUTS = (
 
 
 def hold_outs(found: Sequence[HoldOut]) -> Table:
-    """Return a row a hold-out: figures without it and with it in training."""
-    return Table(_OF_HOLD_OUTS, found, name="Figures", tie=_breakable_once)
-
-
-def hold_outs_text(found: Sequence[HoldOut]) -> Table:
-    """Return the same in the order in which it is read."""
-    estimates = ("roc_auc_without", "roc_auc_seen", "difference", "recall_fake_without")
-    table = hold_outs(found)
-    return table.pick("model", "data", "left_out", "images", *estimates, "recall_fake_seen")
+    """Return a row a hold-out: metrics without it and with it in training."""
+    worst = [id(out) for out in worst_hold_outs(found)] if len(found) > 1 else []
+    remark = only_text("remark", "remark", lambda out: "worst" if id(out) in worst else "", WORDS)
+    return Table((*_OF_HOLD_OUTS, remark), found, name="Hold-outs", tie=_breakable_once)

@@ -148,7 +148,7 @@ def test_a_model_of_high_frequencies_falls_with_smoothing_and_is_recorded(
     assert data.tags["fakeface.dataset"] == "grainy"
     assert data.tags["fakeface.test_digest"] == outcome.robustness.digest
     assert data.tags["fakeface.compared"] == logged[1]
-    assert "costs it most" in data.tags["mlflow.note.content"]
+    assert "Costliest corruption" in data.tags["mlflow.note.content"]
     assert data.params["corruptions_version"] == "1"
     console = Console(file=io.StringIO(), width=120)
     print_robustness(outcome, console)

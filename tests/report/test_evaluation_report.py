@@ -11,10 +11,11 @@ from PIL import Image
 
 from fakeface_bench.records.transfer import SetScores
 from fakeface_bench.report.transfer_page import (
+    elsewhere_lines,
     evaluation_markdown,
     write_evaluation_report,
 )
-from fakeface_bench.report.transfer_tables import evaluation
+from fakeface_bench.report.transfer_tables import table_of
 from tests.report.transferred_models import cell, model, several
 
 FILES = {"report.html", "evaluation.csv", "evaluation.md", "reliability.png", "roc_auc_by_set.png"}
@@ -52,9 +53,13 @@ def test_the_table_holds_each_set_and_its_parts(written: Path) -> None:
 def test_the_page_tells_each_set(written: Path) -> None:
     page = (written / "report.html").read_text(encoding="utf-8")
     for words in (
-        *("5 images of ciplab were left out", "Whatever the threshold", "Brier score"),
-        *("By source and tier", "tier hard", "Its threshold does not carry over", "no real image"),
-        *("1 of 3 transfers is not shown to be better than chance", "models:/small@champion"),
+        *(
+            "seen in training or copies of such: 5 test images",
+            "Whatever the threshold",
+            "Brier score",
+        ),
+        *("By source and tier", "tier hard", "threshold off", "one class only"),
+        *("Shown above chance in 2 of 3 transfers", "models:/small@champion"),
     ):
         assert words in page
     assert not re.findall(r'(?:src|href)="(?!data:)', page)
@@ -62,13 +67,23 @@ def test_the_page_tells_each_set(written: Path) -> None:
 
 
 def test_a_terminal_gets_a_row_a_set() -> None:
-    header, rows = evaluation(several()).header, evaluation(several()).rows
-    assert header[-2:] == ("recall of fakes", "false alarms")
+    table = table_of("evaluation, short", several())
+    header, rows = table.header, table.rows
+    assert header[-3:] == ("recall of fakes", "false alarms", "remark")
     assert len(rows) == 6
     assert all(len(row) == len(header) for row in rows)
-    assert rows[4][2] == "–"
-    assert rows[5][-2] == "–"
-    assert rows[5][-1] != "–"
+    assert rows[4][1] == "–"
+    assert rows[5][-3] == "–"
+    assert rows[5][-2] != "–"
+
+
+def test_a_registered_model_gets_a_line_for_each_other_set() -> None:
+    lines = elsewhere_lines(several())
+    assert len(lines) == 5
+    start = "Trained on 140k, tested on ciplab (all images, n = 100 real, 100 fake): ROC AUC 0.5"
+    assert lines[0].startswith(start)
+    assert lines[0].endswith("; at chance; below home.")
+    assert lines[3].count(";") == 1  # recall, and that there is one class only
 
 
 @pytest.mark.parametrize("scores", [several()[4:5], several()[1:2], several()[:1]])

@@ -1,4 +1,4 @@
-"""What a test of robustness says: sentences by rule, whole tables, one page that needs nothing."""
+"""What a test of robustness says: verdict, warnings, whole tables, one page that needs nothing."""
 
 import re
 from dataclasses import replace
@@ -12,11 +12,14 @@ from PIL import Image
 from fakeface_bench.data.corruptions import CONDITIONS, CORRUPTIONS
 from fakeface_bench.records.transfer import Robustness
 from fakeface_bench.report.robustness_page import (
+    points_table,
     robustness_markdown,
     robustness_table,
+    robustness_verdict,
+    robustness_warnings,
+    worst_table,
     write_robustness_report,
 )
-from fakeface_bench.report.robustness_text import robustness_verdict
 from tests.report.corrupted_models import STRENGTHS, corrupted, robustness
 
 NASTY = "<script>alert(1)</script> $x_1$ \u202e, all"
@@ -35,9 +38,16 @@ def folder(three: Robustness, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def description(record: Robustness) -> str:
-    verdict = robustness_verdict(record)
-    return " ".join([verdict.headline, *verdict.paragraphs, *verdict.others])
+def worst_of(record: Robustness) -> dict[str, str]:
+    """Return the first model's row of the table of the worst, by heading."""
+    table = worst_table(record)
+    return dict(zip(table.header, table.rows[0], strict=True))
+
+
+def remarks_of(record: Robustness) -> dict[str, str]:
+    """Return what the page remarks of the first model, by corruption and severity."""
+    rows = points_table(record).rows
+    return {f"{row[0]} {row[1]}": row[-1] for row in rows if row[-1]}
 
 
 def test_every_file_is_written_and_the_page_names_it(folder: Path) -> None:
@@ -91,62 +101,65 @@ def test_pictures_depend_on_the_figures_alone(
             assert np.asarray(picture.convert("L")).std() > 10
 
 
-def test_the_costliest_corruption_is_named_with_its_worst_severity() -> None:
-    text = description(robustness(corrupted("model", strengths=UNHURT | {"noise": 0.6})))
-    assert re.search(r"What costs it most is noise: 0\.\d+ \(95 % .* of its 3 severities", text)
-    assert "noise of σ 10/255 leaves" in text
+def test_the_costliest_corruption_is_named_with_what_it_costs() -> None:
+    record = robustness(corrupted("model", strengths=UNHURT | {"noise": 0.6}))
+    paragraph = robustness_verdict(record).paragraph
+    assert re.match(r"Costliest corruption: Noise, 0\.\d+ \(95 % 0\.\d+ to 0\.\d+\)", paragraph)
+    assert worst_of(record)["costliest corruption"] == "Noise"
+    assert worst_of(record)["where"] == "noise of σ 10/255"
 
 
 def test_where_it_falls_to_chance_is_told_by_the_interval() -> None:
     fallen = robustness(corrupted("model", strengths=UNHURT | {"resize": 1.0}))
     verdict = robustness_verdict(fallen)
     assert verdict.weight == "care"
-    assert (
-        "It falls to chance (an interval down to 0.5) with resized to 50 % and back and resized to "
-        "25 % and back." in description(fallen)
-    )
+    assert verdict.paragraph.endswith(f"at chance at 2 of {len(CONDITIONS)} severities.")
+    chance = [place for place, remark in remarks_of(fallen).items() if remark == "at chance"]
+    assert chance == ["Resizing and back 50 %", "Resizing and back 25 %"]
     steady = robustness(corrupted("model", strengths=UNHURT))
     assert robustness_verdict(steady).weight == "note"
-    assert "Nowhere does an interval reach down to chance" in description(steady)
+    assert worst_of(steady)["at chance"] == f"0 of {len(CONDITIONS)}"
 
 
 def test_a_model_that_loses_nothing_is_not_said_to() -> None:
     scored = corrupted("model")
     same = np.repeat(scored.y_score[:, :1], 1 + len(CONDITIONS), axis=1)
-    text = description(robustness(replace(scored, y_score=same)))
-    assert "No corruption is shown to cost it any" in text
-    assert "No corruption lowers its accuracy." in text
+    row = worst_of(robustness(replace(scored, y_score=same)))
+    assert row["its cost"] == "0.000 (0.000 to 0.000)"
 
 
 def test_a_model_that_is_at_chance_untouched_has_curves_that_say_nothing() -> None:
     lost = robustness(corrupted("model", 0.0))
     assert robustness_verdict(lost).weight == "bad"
-    assert "not shown to beat chance on untouched pictures" in description(lost)
-    assert "its curves say nothing" in description(lost)
+    (line,) = (line for line in robustness_warnings(lost) if "curves say nothing" in line)
+    assert line.startswith("Not shown to beat chance on untouched pictures")
+    assert line.endswith(": model.")
     both = robustness(corrupted("one", 0.0), corrupted("other", 0.0))
-    assert robustness_verdict(both).headline.startswith("No model is shown to beat chance")
+    assert robustness_warnings(both)[0].endswith(": one and other.")
 
 
 def test_a_threshold_that_does_not_hold_is_told_from_an_order_that_does_not() -> None:
     scored = corrupted("model", strengths=UNHURT)
     moved = scored.y_score.copy()
     moved[:, 4] = 0.5 + moved[:, 4] / 2  # JPEG at quality 30: all is called fake
-    text = description(robustness(replace(scored, y_score=moved)))
-    assert re.search(r"with JPEG at quality 30, where ROC AUC is 0\.9\d+: no better than", text)
-    assert "The order holds, the threshold does not." in text
-    assert "threshold does not" not in description(robustness(scored))
+    record = robustness(replace(scored, y_score=moved))
+    assert remarks_of(record) == {"JPEG 30": "accuracy at base rate"}
+    assert worst_of(record)["where"] == "JPEG at quality 30"
+    assert robustness_warnings(record) == [
+        "Accuracy at base rate at some severity, though ROC AUC is above chance: model."
+    ]
+    assert robustness_warnings(robustness(scored)) == []
 
 
-def test_a_model_is_called_behind_only_where_that_is_shown(three: Robustness) -> None:
-    verdict = robustness_verdict(three)
-    assert verdict.headline.startswith("strong has the highest mean ROC AUC, 0.")
-    assert "and is not shown to beat <script>" in verdict.headline
-    assert "weak is behind strong" in verdict.paragraphs[-1]
-    assert "is not shown to be behind strong: the means differ by 0.000" in verdict.paragraphs[-1]
-    assert len(verdict.others) == 2
+def test_a_model_is_called_behind_only_where_that_is_shown(three: Robustness, folder: Path) -> None:
+    headline = robustness_verdict(three).headline
+    assert headline.startswith("strong has the highest mean ROC AUC: 0.")
+    assert "Not shown to be behind the best: <script>" in robustness_warnings(three)[0]
+    page = (folder / "report.html").read_text()
+    assert len(re.findall(r"<td[^>]*>behind</td>", page)) == 1
+    assert len(re.findall(r"<td[^>]*>not shown behind</td>", page)) == 1
     clear = robustness(corrupted("weak", 1.5), corrupted("strong", 3.0))
-    headline = robustness_verdict(clear).headline
-    assert headline.startswith("strong holds up best: mean ROC AUC 0.")
+    assert not any("behind" in line for line in robustness_warnings(clear))
 
 
 def test_the_text_holds_the_verdict_and_a_table_and_fits_a_note(three: Robustness) -> None:
