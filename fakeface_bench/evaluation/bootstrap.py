@@ -86,7 +86,7 @@ def roc_auc_estimate(y_true: LabelArray, y_score: FloatArray, seed: int = 0) -> 
     return percentile(whole, np.concatenate(resampled))
 
 
-Figures = Mapping[str, FloatArray]
+Resampled = Mapping[str, FloatArray]
 #: Of the metrics of recall, per cent of the real images that may be predicted fake.
 _FALSE_ALARM_PERCENTS = (1, 5)
 

@@ -28,7 +28,7 @@ from fakeface_bench.records.study import ECE_BINS, TIER_PART, FloatArray, LabelA
 class Metric:
     """One row of `METRICS`: all that a further metric takes.
 
-    Its interval comes from resamples, one after another; `evaluation.bootstrap.WeightedFigures`
+    Its interval comes from resamples, one after another; `evaluation.bootstrap.WeightedMetrics`
     computes those that are known there in all resamples at once.
 
     Attributes:

@@ -14,8 +14,8 @@ from fakeface_bench.config import FAKE
 from fakeface_bench.evaluation.bootstrap import (
     RESAMPLES,
     Calls,
-    Figures,
     Ranks,
+    Resampled,
     joined,
     percentile,
     stratified_resamples,
@@ -125,7 +125,7 @@ class _Fit:
         return {key: of_all[key] for key in RESAMPLED}
 
 
-def _over_seeds(values: Figures, seed: tuple[int, int]) -> dict[str, FloatArray]:
+def _over_seeds(values: Resampled, seed: tuple[int, int]) -> dict[str, FloatArray]:
     """Average over seeds drawn again in each resample; a single seed is itself."""
     count = values["accuracy"].shape[1]
     drawn = np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))
