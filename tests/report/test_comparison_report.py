@@ -169,7 +169,7 @@ def test_one_study_is_reported(tmp_path: Path) -> None:
     alone = study("alone", noisy(labels(IMAGES), 9.0, 0, np.zeros(IMAGES)), 0.0)
     write_comparison_report(compare_studies([replace(alone, epochs=epochs(1))]), tmp_path)
     page = page_text(tmp_path / "report.html")
-    assert "There is one study and nothing to compare it with" in page
+    assert "One study, nothing to compare it with: alone" in page
     assert "One study stands on the front: there is no step to take." in page
     assert "No study was left out." in page
     assert "Not one test image." in page
