@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -93,6 +93,7 @@ class LeaderboardEntry:
         rank: From 1, the most accurate.
         estimates: Each of `RESAMPLED` by key.
         on_front: Whether no other study is as cheap and as accurate, and better in one.
+        resampled: Each of `RESAMPLED` in the resamples that all entries share, shape (1000,).
     """
 
     study: ComparedStudy
@@ -100,6 +101,7 @@ class LeaderboardEntry:
     rank: int
     estimates: Mapping[str, Estimate]
     on_front: bool
+    resampled: Mapping[str, FloatArray] = field(repr=False, compare=False)
 
     @property
     def accuracy(self) -> Estimate:
@@ -212,13 +214,10 @@ def _surest_first(
 
 @dataclass(frozen=True, slots=True)
 class AccuracyCurve:
-    """One study's validation accuracy, epoch by epoch.
+    """One study's validation accuracy, epoch by epoch; every array has shape (k,).
 
-    Attributes:
-        epochs: Counted from 1, shape (k,).
-        elapsed: Cold seconds from the start to each epoch's end, without the search, shape (k,).
-        accuracy: On validation, shape (k,).
-        is_head_alone: Which epochs trained the head alone, before layers were, shape (k,).
+    `epochs` count from 1; `elapsed` are cold seconds to each epoch's end, without the search;
+    `is_head_alone` marks epochs that trained the head alone, before layers were trained.
     """
 
     epochs: FloatArray
@@ -241,27 +240,16 @@ def accuracy_curve(study: ComparedStudy) -> AccuracyCurve:
 
 #: Adjusted p values below it show a difference.
 SIGNIFICANT = 0.05
-SHOWN, NOT_SHOWN = "shown", "not shown"
 #: A lead of no more is rounding: means over seeds are not exact.
 _ROUNDING = 1e-12
-
-Resampled = Mapping[str, Mapping[str, FloatArray]]
-#: The lower, then the upper.
-Pair = tuple[LeaderboardEntry, LeaderboardEntry]
 
 
 @dataclass(frozen=True, slots=True)
 class PairwiseComparison:
-    """One study against another on the same images.
+    """One study, `upper`, against a cheaper or less accurate one, `lower`, on the same images.
 
-    Attributes:
-        lower: The cheaper or less accurate.
-        upper: The other.
-        accuracy: What the upper gains.
-        roc_auc: Likewise.
-        test: Of the kept models, the lower first.
-        adjusted_p: After Holm's adjustment over all pairs of both tables.
-        tests: How many pairs these are.
+    `accuracy` and `roc_auc` are what the upper gains; `test` is of the kept models, the lower
+    first; `adjusted_p` is after Holm's adjustment over the `tests` pairs of both tables.
     """
 
     lower: LeaderboardEntry
@@ -302,8 +290,8 @@ class PairwiseComparison:
 
     @property
     def verdict(self) -> str:
-        """`SHOWN` or `NOT_SHOWN`."""
-        return SHOWN if self.is_shown else NOT_SHOWN
+        """`shown` or `not shown`."""
+        return "shown" if self.is_shown else "not shown"
 
     @property
     def extra_seconds(self) -> float:
@@ -325,77 +313,54 @@ class PairwiseComparison:
 
 
 def compare_entries(
-    entries: Sequence[LeaderboardEntry], resampled: Resampled
+    entries: Sequence[LeaderboardEntry],
 ) -> tuple[tuple[PairwiseComparison, ...], tuple[PairwiseComparison, ...]]:
     """Compare neighbours along the front, and every study cheaper than the best with the best.
 
-    The p values of all pairs are adjusted as one family, so a pair in both has one answer.
+    Both tables run from cheap to expensive. The p values of all their pairs are adjusted as one
+    family, so a pair in both has one answer.
 
     Args:
         entries: The best first.
-        resampled: Metrics in shared resamples, by label.
-
-    Returns:
-        The pairs along the front and those with the best, both from cheap to expensive.
     """
-    tables = _along_the_front(entries), _cheaper_than_best(entries)
-    family = {_ranks(pair): pair for pairs in tables for pair in pairs}
-    tests = [mcnemar(lower.study.right, upper.study.right) for lower, upper in family.values()]
-    adjusted = holm([test.p for test in tests])
-    compared = {
-        ranks: PairwiseComparison(
-            *pair,
-            _gain(pair, "accuracy", resampled),
-            _gain(pair, "roc_auc", resampled),
-            test,
-            p,
-            len(family),
-        )
-        for (ranks, pair), test, p in zip(family.items(), tests, adjusted, strict=True)
-    }
-    along_front, to_best = (tuple(compared[_ranks(pair)] for pair in pairs) for pairs in tables)
-    return along_front, to_best
-
-
-def _along_the_front(entries: Sequence[LeaderboardEntry]) -> list[Pair]:
+    best = entries[0]
     front = sorted(
         (entry for entry in entries if entry.on_front),
         key=lambda entry: (entry.cold_seconds, entry.accuracy.value, entry.label),
     )
-    return list(pairwise(front))
-
-
-def _cheaper_than_best(entries: Sequence[LeaderboardEntry]) -> list[Pair]:
-    best = entries[0]
     cheaper = sorted(
         (entry for entry in entries if entry.cold_seconds < best.cold_seconds),
         key=lambda entry: (entry.cold_seconds, -entry.accuracy.value, entry.label),
     )
-    return [(entry, best) for entry in cheaper]
-
-
-def _ranks(pair: Pair) -> tuple[int, int]:
-    return pair[0].rank, pair[1].rank
-
-
-def _gain(pair: Pair, key: str, resampled: Resampled) -> Estimate:
-    lower, upper = pair
-    return percentile(
-        upper.estimates[key].value - lower.estimates[key].value,
-        resampled[upper.label][key] - resampled[lower.label][key],
+    tables = list(pairwise(front)), [(entry, best) for entry in cheaper]
+    family = {
+        (lower.rank, upper.rank): (lower, upper) for pairs in tables for lower, upper in pairs
+    }
+    tests = [mcnemar(lower.study.right, upper.study.right) for lower, upper in family.values()]
+    adjusted = holm([test.p for test in tests])
+    compared = {
+        ranks: PairwiseComparison(
+            *pair, _gain(*pair, "accuracy"), _gain(*pair, "roc_auc"), test, p, len(family)
+        )
+        for (ranks, pair), test, p in zip(family.items(), tests, adjusted, strict=True)
+    }
+    along_front, to_best = (
+        tuple(compared[lower.rank, upper.rank] for lower, upper in pairs) for pairs in tables
     )
+    return along_front, to_best
+
+
+def _gain(lower: LeaderboardEntry, upper: LeaderboardEntry, key: str) -> Estimate:
+    value = upper.estimates[key].value - lower.estimates[key].value
+    return percentile(value, upper.resampled[key] - lower.resampled[key])
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Finished studies on the same test images, side by side.
 
-    Attributes:
-        entries: At least one, the most accurate first; of equals the cheaper.
-        along_front: Neighbours along the front, from cheap to expensive.
-        to_best: Every study cheaper than the best against it, from cheap to expensive.
-        agreement: Of the kept models, in the order of `entries`.
-        left_out: What is not compared.
+    `entries`, at least one, begin with the most accurate, of equals the cheaper. Pairs are
+    neighbours along the front, and every study cheaper than the best against it.
     """
 
     entries: tuple[LeaderboardEntry, ...]
@@ -439,17 +404,10 @@ def compare_studies(
         ValueError: If there is no study, or two differ in their test images or labels.
     """
     _check(studies)
-    ranked = _ranked(studies)
-    entries = [entry for entry, _ in ranked]
-    resampled = {entry.label: values for entry, values in ranked}
-    along_front, to_best = compare_entries(entries, resampled)
-    return Comparison(
-        entries=tuple(entries),
-        along_front=along_front,
-        to_best=to_best,
-        agreement=agreement_of([entry.study for entry in entries]),
-        left_out=tuple(left_out),
-    )
+    entries = _ranked(studies)
+    along_front, to_best = compare_entries(entries)
+    agreement = agreement_of([entry.study for entry in entries])
+    return Comparison(tuple(entries), along_front, to_best, agreement, tuple(left_out))
 
 
 def _check(studies: Sequence[ComparedStudy]) -> None:
@@ -467,32 +425,37 @@ def _check(studies: Sequence[ComparedStudy]) -> None:
             raise ValueError(f"{names} differ in the {differ[0]} of their test images")
 
 
-def _ranked(
-    studies: Sequence[ComparedStudy],
-) -> list[tuple[LeaderboardEntry, dict[str, FloatArray]]]:
-    """Return the entries, the most accurate first, each with its resampled metrics."""
-    y_true = studies[0].y_true
-    scored = [[metrics_of(y_true, scores) for scores in study.seeds] for study in studies]
-    estimates = [
-        {key: tuple(of_seed[key] for of_seed in of_study) for key in RESAMPLED}
-        for of_study in scored
-    ]
-    # Rounded, since means over seeds are not exact and equals must be equal.
-    accuracies = [round(float(np.mean(of_study["accuracy"])), 12) for of_study in estimates]
-    costs = [study.ledger.total_cold_seconds for study in studies]
-    order = sorted(
-        range(len(studies)),
-        key=lambda n: (-accuracies[n], costs[n], studies[n].label, studies[n].identity.run_id),
+def _ranked(studies: Sequence[ComparedStudy]) -> list[LeaderboardEntry]:
+    """Return the entries, the most accurate first; of equals the cheaper."""
+    found = [(study, _metrics_of_seeds(study)) for study in studies]
+    found.sort(
+        key=lambda one: (
+            -_rounded_accuracy(one[1]),
+            one[0].ledger.total_cold_seconds,
+            one[0].label,
+            one[0].identity.run_id,
+        )
     )
-    chosen = [studies[n] for n in order]
-    leading = on_front([costs[n] for n in order], [accuracies[n] for n in order])
-    resampled = resampled_metrics(y_true, [study.seeds for study in chosen])
-    joined = [
-        _estimates(studies[n], estimates[n], values)
-        for n, values in zip(order, resampled, strict=True)
-    ]
-    rows = zip(chosen, unique_labels(chosen), joined, leading, resampled, strict=True)
+    ordered = [study for study, _ in found]
+    resampled = resampled_metrics(ordered[0].y_true, [study.seeds for study in ordered])
+    labels = unique_labels(ordered)
+    leading = on_front(
+        [study.ledger.total_cold_seconds for study in ordered],
+        [_rounded_accuracy(metrics) for _, metrics in found],
+    )
     return [
-        (LeaderboardEntry(study, label, rank, own, leads), values)
-        for rank, (study, label, own, leads, values) in enumerate(rows, start=1)
+        LeaderboardEntry(study, label, rank, _estimates(study, metrics, values), leads, values)
+        for rank, ((study, metrics), label, leads, values) in enumerate(
+            zip(found, labels, leading, resampled, strict=True), start=1
+        )
     ]
+
+
+def _metrics_of_seeds(study: ComparedStudy) -> dict[str, tuple[float, ...]]:
+    of_seeds = [metrics_of(study.y_true, scores) for scores in study.seeds]
+    return {key: tuple(metrics[key] for metrics in of_seeds) for key in RESAMPLED}
+
+
+def _rounded_accuracy(of_seeds: Mapping[str, tuple[float, ...]]) -> float:
+    """Round, since means over seeds are not exact and equals must be equal."""
+    return round(float(np.mean(of_seeds["accuracy"])), 12)

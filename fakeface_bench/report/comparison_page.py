@@ -66,11 +66,7 @@ def key_metrics(comparison: Comparison) -> list[tuple[str, str, str]]:
             "cold cost of the one to take" if count > 1 else "cold cost",
             f"{chosen.label}, ROC AUC {with_interval(chosen.roc_auc)}",
         ),
-        (
-            f"{front} of {count}",
-            "studies on the front",
-            f"{len(comparison.left_out)} left out",
-        ),
+        (f"{front} of {count}", "studies on the front", f"{len(comparison.left_out)} left out"),
         (
             f"{comparison.images:,}",
             "test images",
@@ -170,19 +166,11 @@ def _content(comparison: Comparison) -> dict[str, Any]:
 def _wrong(comparison: Comparison) -> dict[str, Any]:
     positions = comparison.agreement.wrong_by_all
     many = len(comparison.entries) > 1
-    shown = min(len(positions), MOST_IMAGES)
-    what = f"{counted(len(positions), 'image')} of {comparison.images:,}"
-    words = (
-        f"{what}; the {shown} most surely wrong are shown, wrong_by_all.csv names every one."
-        if shown < len(positions)
-        else f"{what}, the most surely wrong first; wrong_by_all.csv has every score."
-    )
-    if not len(positions):
-        words = "Not one test image."
     return {
         "wrong_title": "Images that all predict wrongly" if many else "Images predicted wrongly",
-        "wrong_words": words,
-        "wrong": [_tile(comparison, int(position)) for position in positions[:shown]],
+        "wrong_words": f"{counted(len(positions), 'image')} of {comparison.images:,}. The most "
+        f"surely wrong stand first, at most {MOST_IMAGES}; wrong_by_all.csv has all.",
+        "wrong": [_tile(comparison, int(position)) for position in positions[:MOST_IMAGES]],
     }
 
 

@@ -7,7 +7,7 @@ Plotly reads some HTML in texts, so names in its JSON are escaped.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
-from math import log10
+from math import inf, log10
 from pathlib import Path
 from textwrap import fill
 from typing import Any, Literal
@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 from plotly.offline import get_plotlyjs
 
 from fakeface_bench.analysis.comparison import (
@@ -95,9 +95,7 @@ _SHAPES = (
     ("star", "*", "M8 1l2 4.8 5.2.4-4 3.4 1.3 5L8 12l-4.5 2.6 1.3-5-4-3.4L6 5.8z"),
 )
 Line = Literal["-", "--", ":", "-."]
-_DASHES: tuple[tuple[str, Line], ...] = tuple(
-    zip(("solid", "dash", "dot", "dashdot"), ("-", "--", ":", "-."), strict=True)
-)
+_DASHES: dict[str, Line] = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +116,7 @@ def mark(rank: int) -> Mark:
     """Return the mark of the study at a rank, counted from 1."""
     number = rank - 1
     shape, marker, outline = _SHAPES[number % len(_SHAPES)]
-    dash, line = _DASHES[number // len(_COLOURS) % len(_DASHES)]
+    dash, line = list(_DASHES.items())[number // len(_COLOURS) % len(_DASHES)]
     return Mark(_COLOURS[number % len(_COLOURS)], shape, marker, dash, line, outline)
 
 
@@ -134,16 +132,10 @@ _PALE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One study in a plot: a point with its interval, or a line.
+    """One study in a plot: a line, or a single point with its interval.
 
-    Attributes:
-        entry: The study.
-        x: Shape (k,).
-        y: Shape (k,).
-        texts: What a page says of each point, in Plotly's HTML.
-        errors: Length of the interval below and above the single point; None of a line.
-        hollow: Which points are drawn as an outline.
-        opacity: From 0 to 1.
+    `texts` are what a page says of each point, in Plotly's HTML; `errors` are the lengths of the
+    interval below and above the point; `hollow` points are drawn as an outline.
     """
 
     entry: LeaderboardEntry
@@ -169,24 +161,20 @@ class Plot:
 def front_plot(comparison: Comparison, key: str) -> Plot:
     """Return a metric of every study against its cold cost, with the front."""
     entries = comparison.entries
-    costs = [max(_SHORTEST, entry.cold_seconds) for entry in entries]
-    values = [entry.estimates[key].value for entry in entries]
-    leading = on_front([entry.cold_seconds for entry in entries], values)
+    costs = [entry.cold_seconds for entry in entries]
+    leading = on_front(costs, [entry.estimates[key].value for entry in entries])
     label = {"accuracy": "Test accuracy", "roc_auc": "Test ROC AUC"}[key]
-    series = []
-    for entry, seconds, leads in zip(entries, costs, leading, strict=True):
-        estimate = entry.estimates[key]
+    series, front = [], []
+    for entry, leads in zip(entries, leading, strict=True):
+        estimate, x = entry.estimates[key], max(_SHORTEST, entry.cold_seconds)
         price = cost(entry.study.ledger, entry.cold_seconds)
         text = f"<b>{escape(entry.label)}</b><br>{label} {with_interval(estimate)}<br>cost {price}"
-        value, opacity = estimate.value, 1.0 if leads else _PALE
-        errors = max(0.0, value - estimate.low), max(0.0, estimate.high - value)
-        series.append(Series(entry, [seconds], [value], [text], errors, opacity=opacity))
-    front = sorted(
-        point
-        for point, leads in zip(zip(costs, values, strict=True), leading, strict=True)
-        if leads
-    )
-    return Plot("Cold cost (log scale)", label, series, time_axis(costs), front)
+        errors = max(0.0, estimate.value - estimate.low), max(0.0, estimate.high - estimate.value)
+        opacity = 1.0 if leads else _PALE
+        series.append(Series(entry, [x], [estimate.value], [text], errors, opacity=opacity))
+        if leads:
+            front.append((x, estimate.value))
+    return Plot("Cold cost (log scale)", label, series, time_axis(costs), sorted(front))
 
 
 def curve_plot(comparison: Comparison, view: str) -> Plot:
@@ -307,11 +295,8 @@ _STAGE_LOOKS = {
     "overhead": ("overhead", "#a0a0a0"),
 }
 _HATCHED = {
-    "shape": "/",
-    "fillmode": "overlay",
-    "fgcolor": "rgba(255,255,255,0.75)",
-    "size": 6,
-    "solidity": 0.35,
+    **{"shape": "/", "fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.75)"},
+    **{"size": 6, "solidity": 0.35},
 }
 
 
@@ -328,7 +313,9 @@ def stage_looks(comparison: Comparison) -> list[tuple[str, str]]:
 def _time_bars(comparison: Comparison, as_share: bool) -> PlotlyJson:
     """Return each study's stages as one bar; what an earlier run spent is hatched."""
     entries = comparison.entries
-    unit, name = _unit(max(entry.cold_seconds for entry in entries))
+    longest = max(entry.cold_seconds for entry in entries)
+    units = (180, 1.0, "seconds"), (10800, 60.0, "minutes"), (inf, 3600.0, "hours")
+    unit, name = next((unit, name) for most, unit, name in units if longest < most)
     totals = [max(_SHORTEST, entry.cold_seconds) if as_share else unit for entry in entries]
     traces = [
         _stage_bar(entries, stage, amortised, totals)
@@ -375,17 +362,7 @@ def _stage_bar(
     }
 
 
-def _unit(seconds: float) -> tuple[float, str]:
-    if seconds < 180:
-        return 1.0, "seconds"
-    return (60.0, "minutes") if seconds < 10800 else (3600.0, "hours")
-
-
 # Drawn by matplotlib
-
-_LONGEST_NAME = 38
-_LONGEST_ROW = 30
-_LONGEST_DATA = 34
 
 
 def draw_front(comparison: Comparison, path: Path) -> None:
@@ -414,7 +391,7 @@ def _draw(title: str, subtitle: str, plots: Sequence[Plot], path: Path) -> None:
 
 
 def _studies(comparison: Comparison) -> str:
-    names = sorted({elided(study.identity.data, _LONGEST_DATA) for study in comparison.studies})
+    names = sorted({elided(study.identity.data, 34) for study in comparison.studies})
     data = names[0] if len(names) == 1 else f"{names[0]} and others"
     count = len(comparison.entries)
     return f"{data}, {count} {'study' if count == 1 else 'studies'}"
@@ -435,10 +412,9 @@ def _draw_axes(axes: Axes, plot: Plot) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True, min_n_ticks=1))
         return
     axes.set_xscale("log")
+    axes.set_xticks(plot.time.ticks, plot.time.texts)
+    axes.set_xticks([], minor=True)
     axes.set_xlim(plot.time.low, plot.time.high)
-    axes.xaxis.set_major_locator(FixedLocator(list(plot.time.ticks)))
-    axes.xaxis.set_major_formatter(FixedFormatter(plot.time.texts))
-    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _draw_series(axes: Axes, series: Series) -> None:
@@ -479,7 +455,7 @@ def _add_legend(figure: Figure, shown: Sequence[Series]) -> None:
     )
     for text, series in zip(legend.get_texts(), shown, strict=True):
         text.set(parse_math=False, fontfamily=plotting.FONT)
-        text.set_text(plotting.plain(elided(series.entry.label, _LONGEST_NAME)))
+        text.set_text(plotting.plain(elided(series.entry.label, 38)))
 
 
 def draw_confusions(comparison: Comparison, path: Path) -> None:
@@ -495,9 +471,8 @@ def draw_confusions(comparison: Comparison, path: Path) -> None:
         axes.imshow(shares, cmap="Purples", vmin=0, vmax=1.1)
         for row, column in np.ndindex(2, 2):
             share = shares[row, column]
-            text = axes.text(column, row, f"{counts[row, column]:,}\n{100 * share:.1f}%")
-            text.set(ha="center", va="center", fontsize=9)
-            text.set_color("white" if share > 0.6 else plotting.INK)
+            text = f"{counts[row, column]:,}\n{100 * share:.1f}%"
+            _cell(axes, row, column, text, share > 0.6, 9)
         label = fill(elided(entry.label, 40), 20)
         axes.set_title(plotting.plain(label), fontsize=9, color=plotting.INK, parse_math=False)
         axes.set_xticks(range(2), CLASS_NAMES)
@@ -528,11 +503,10 @@ def draw_agreement(comparison: Comparison, path: Path) -> None:
     # Many columns are too narrow for a digit after the point.
     size, digits = (plotting.SMALL_POINTS, 1) if count <= 9 else (7.5, 0)
     for row, column in np.ndindex(shares.shape):
-        is_self, is_dark = row == column, shares[row, column] > low + 0.6 * (1 - low)
-        text = "–" if is_self else f"{100 * shares[row, column]:.{digits}f}"
-        colour = "white" if is_dark and not is_self else plotting.INK
-        axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
-    names = [f"{s.rank}  {elided(s.label, _LONGEST_ROW)}" for s in comparison.entries]
+        is_dark = row != column and bool(shares[row, column] > low + 0.6 * (1 - low))
+        text = "–" if row == column else f"{100 * shares[row, column]:.{digits}f}"
+        _cell(axes, row, column, text, is_dark, size)
+    names = [f"{s.rank}  {elided(s.label, 30)}" for s in comparison.entries]
     axes.set_yticks(range(count), [plotting.plain(name) for name in names], parse_math=False)
     axes.set_xticks(range(count), [str(entry.rank) for entry in comparison.entries])
     _bare(axes)
@@ -545,3 +519,8 @@ def draw_agreement(comparison: Comparison, path: Path) -> None:
 def _bare(axes: Axes) -> None:
     axes.tick_params(labelsize=9, colors=plotting.INK, length=0)
     axes.spines[:].set_visible(False)
+
+
+def _cell(axes: Axes, row: int, column: int, text: str, is_dark: bool, size: float) -> None:
+    colour = "white" if is_dark else plotting.INK
+    axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)

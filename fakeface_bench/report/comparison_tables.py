@@ -41,7 +41,6 @@ from fakeface_bench.report.table import (
 )
 from fakeface_bench.support.text import visible
 
-_LONGEST_REASON = 300
 _CSV = FIGURE.csv
 
 
@@ -126,9 +125,9 @@ def leaderboard_table(comparison: Comparison) -> Table:
 
 
 def _breakable_once(text: str) -> str:
-    """Let a figure break before its bracket alone, where a table is short of room."""
-    figure, bracket, rest = text.partition(" (")
-    return unbroken(figure) + bracket + unbroken(rest)
+    """Let an estimate break only before its bracket, where a table is short of room."""
+    value, bracket, rest = text.partition(" (")
+    return unbroken(value) + bracket + unbroken(rest)
 
 
 def leaderboard(comparison: Comparison) -> Table:
@@ -180,7 +179,7 @@ def format_unmeasured(comparison: Comparison) -> list[str]:
             reasons.setdefault((heads.get(key, key), why), []).append(entry.label)
     everyone = len(comparison.entries)
     return [
-        f"{what}: {prose(why, _LONGEST_REASON).rstrip('.')} "
+        f"{what}: {prose(why, 300).rstrip('.')} "
         f"({'all studies' if len(labels) == everyone else ', '.join(labels)})."
         for (what, why), labels in reasons.items()
     ]

@@ -125,7 +125,7 @@ def test_both_tables_are_one_family_of_tests() -> None:
     assert last.adjusted_p == pytest.approx(2 * last.test.p)
 
 
-def test_standings_hold_accuracy_and_f1(three: Comparison) -> None:
+def test_entries_hold_accuracy_and_f1(three: Comparison) -> None:
     assert [s.accuracy.value for s in three.entries] == [0.96, 0.95, 0.8]
     assert three.entries[2].estimates["f1_fake"].value == pytest.approx(0.8)
     assert three.entries[0].accuracy.std is None
@@ -384,8 +384,8 @@ def test_a_kept_model_that_is_luckier_than_its_seeds_shows_nothing() -> None:
 def test_means_over_seeds_that_are_equal_rank_by_cost(seeds: int) -> None:
     for wrong in (7, 10, 11, 27):
         cheap = planted("cheap", range(wrong), 10.0)
-        dear = study("dear", [calls(LABELS, range(wrong))] * seeds, 90.0)
-        found = compare_studies([dear, cheap])
+        expensive = study("expensive", [calls(LABELS, range(wrong))] * seeds, 90.0)
+        found = compare_studies([expensive, cheap])
         assert found.best.label == "cheap"
         assert [entry.on_front for entry in found.entries] == [True, False]
 
