@@ -1,12 +1,10 @@
 """A comparison in words: its verdict, its warnings, and Markdown for its MLflow run."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from fakeface_bench.analysis.comparison import Comparison, LeaderboardEntry
 from fakeface_bench.config import StudyConfig, format_option
-from fakeface_bench.records.study import LeftOut
 from fakeface_bench.report.comparison_tables import (
     costs,
     format_unmeasured,
@@ -14,17 +12,9 @@ from fakeface_bench.report.comparison_tables import (
     pairs_table,
     quality,
 )
-from fakeface_bench.report.format import (
-    cost,
-    escaped,
-    listed,
-    percent_right,
-    prose,
-    sentence_end,
-)
+from fakeface_bench.report.format import cost, escaped, listed, percent_right, prose
 from fakeface_bench.report.results import few_images_warning
-from fakeface_bench.report.table import fitting, more
-from fakeface_bench.support.text import elided
+from fakeface_bench.report.table import fitting, left_out_table, more
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +142,8 @@ def _cut(comparison: Comparison, most: int) -> str:
     if comparison.along_front:
         table = pairs_table(comparison.along_front).pick(*_PAIR_COLUMNS)
         parts += ["### Steps along the front", *table.cut(most, "steps.csv")]
-    return "\n\n".join([*parts, *_left_out(comparison.left_out, most)]) + "\n"
-
-
-def _left_out(left_out: Sequence[LeftOut], most: int) -> list[str]:
-    if not left_out:
-        return []
-    lines = [
-        f"- {escaped(elided(study.name, 80))}: {escaped(sentence_end(prose(study.reason, 240)))}"
-        for study in left_out[:most]
-    ]
-    return ["### Left out", "\n".join(lines), *more(len(left_out) - most, "report.html")]
+    if comparison.left_out:
+        table = left_out_table(comparison.left_out, "Left out").pick("study", "why")
+        lines = [f"- {escaped(name)}: {escaped(why)}" for name, why in table.rows[:most]]
+        parts += ["### Left out", "\n".join(lines), *more(len(table.records) - most, "report.html")]
+    return "\n\n".join(parts) + "\n"
