@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from fakeface_bench.analysis.curves import confusions
 from fakeface_bench.config import NAMED_OPTIONS
 from fakeface_bench.evaluation.bootstrap import percentile, share_estimate
 from fakeface_bench.evaluation.paired import (
@@ -22,47 +23,46 @@ from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import FROM_SCRATCH, ComparedStudy, FloatArray, LeftOut
 from fakeface_bench.support.text import elided
 
-LONGEST_LABEL = 44
-#: The same with what a study differs by.
-LONGEST_APART = 72
+_LONGEST_LABEL = 44
+#: The same with the options by which studies differ.
+_LONGEST_WITH_OPTIONS = 72
 
 
 def unique_labels(studies: Sequence[ComparedStudy]) -> list[str]:
-    """Name each study by its label and by each option that is not the same for all.
+    """Name each study by its label and by each option that differs among the studies.
 
-    Those alike all the same get their weights too, then a number.
+    Labels that are still the same get the weights too, then a number.
     """
-    apart = [key for key in NAMED_OPTIONS if len(_asked(studies, key)) > 1]
-    most = LONGEST_APART if apart else LONGEST_LABEL
+    differing = [
+        key
+        for key in NAMED_OPTIONS
+        if len({option for study in studies for option in _options(study, [key])}) > 1
+    ]
+    most = _LONGEST_WITH_OPTIONS if differing else _LONGEST_LABEL
     labels = [
-        elided(", ".join([elided(study.label, LONGEST_LABEL), *_settings(study, apart)]), most)
+        elided(", ".join([elided(study.label, _LONGEST_LABEL), *_options(study, differing)]), most)
         for study in studies
     ]
-    alike = Counter(labels)
+    count = Counter(labels)
     labels = [
-        elided(f"{label}, {study.identity.weights}", most) if alike[label] > 1 else label
+        elided(f"{label}, {study.identity.weights}", most) if count[label] > 1 else label
         for label, study in zip(labels, studies, strict=True)
     ]
     return _numbered(labels)
 
 
-def _asked(studies: Sequence[ComparedStudy], key: str) -> set[str]:
-    """Return in how many ways an option was asked, of all studies of which that is known."""
-    return {description for study in studies for description in _settings(study, [key])}
-
-
-def _settings(study: ComparedStudy, keys: Sequence[str]) -> list[str]:
-    """Return options in words; a network without pretrained weights has no choice of them."""
+def _options(study: ComparedStudy, keys: Sequence[str]) -> list[str]:
+    """Return options in words; a network trained from scratch has no choice of weights."""
     if study.identity.trained == FROM_SCRATCH:
         keys = [key for key in keys if key != "weights"]
     return [study.settings[key] for key in keys if key in study.settings]
 
 
 def _numbered(labels: Sequence[str]) -> list[str]:
-    alike, taken, names = Counter(labels), set(labels), []
+    count, taken, names = Counter(labels), set(labels), []
     for label in labels:
         name, number = label, 1
-        while alike[label] > 1 and name in taken:
+        while count[label] > 1 and name in taken:
             name, number = f"{label}, {number}", number + 1
         taken.add(name)
         names.append(name)
@@ -70,14 +70,9 @@ def _numbered(labels: Sequence[str]) -> list[str]:
 
 
 def on_front(costs: Sequence[float], values: Sequence[float]) -> list[bool]:
-    """Return which of some points no other dominates.
+    """Return which points no other dominates: lower costs and higher values are better.
 
-    A point dominates another that costs at least as much and is worth no more, unless both are
-    equal in cost and worth: then neither does, and both stay.
-
-    Args:
-        costs: The lower the better.
-        values: The higher the better.
+    Points that are equal in both do not dominate each other.
     """
     points = list(zip(costs, values, strict=True))
     return [
@@ -94,10 +89,11 @@ class LeaderboardEntry:
 
     Attributes:
         study: As it was read.
-        label: Its name here, unlike any other's.
+        label: Unique in the comparison.
         rank: From 1, the most accurate.
-        figures: Each of `RESAMPLED` by key.
+        estimates: Each of `RESAMPLED` by key.
         on_front: Whether no other study is as cheap and as accurate, and better in one.
+        resampled: Each of `RESAMPLED` in the resamples that all entries share, shape (1000,).
     """
 
     study: ComparedStudy
@@ -105,10 +101,11 @@ class LeaderboardEntry:
     rank: int
     estimates: Mapping[str, Estimate]
     on_front: bool
+    resampled: Mapping[str, FloatArray] = field(repr=False, compare=False)
 
     @property
     def accuracy(self) -> Estimate:
-        """Share of test images called rightly."""
+        """Share of test images predicted correctly."""
         return self.estimates["accuracy"]
 
     @property
@@ -118,8 +115,22 @@ class LeaderboardEntry:
 
     @property
     def cold_seconds(self) -> float:
-        """What the study cost from a cold start."""
+        """Cost of the study from a cold start."""
         return self.study.ledger.total_cold_seconds
+
+    @property
+    def cold_dollars(self) -> float | None:
+        """The cold cost at the machine's price; None where it has none."""
+        return self._price(self.cold_seconds)
+
+    @property
+    def warm_dollars(self) -> float | None:
+        """The warm cost at the machine's price; None where it has none."""
+        return self._price(self.study.ledger.total_warm_seconds)
+
+    def _price(self, seconds: float) -> float | None:
+        ledger = self.study.ledger
+        return ledger.price(seconds) if ledger.dollars_per_hour else None
 
     @property
     def is_near_chance(self) -> bool:
@@ -132,10 +143,7 @@ def _estimates(
     of_seeds: Mapping[str, tuple[float, ...]],
     resampled: Mapping[str, FloatArray],
 ) -> dict[str, Estimate]:
-    """Join each metric of a study's seeds with its interval.
-
-    Of one seed, accuracy has the very interval of the study's own table.
-    """
+    """Average over seeds; accuracy of one seed has the interval of the study's own table."""
     found = {
         key: replace(
             percentile(float(np.mean(of_seeds[key])), resampled[key]), of_seeds=of_seeds[key]
@@ -143,8 +151,7 @@ def _estimates(
         for key in RESAMPLED
     }
     if len(study.seeds) == 1:
-        own = share_estimate(study.right)
-        found["accuracy"] = replace(own, of_seeds=of_seeds["accuracy"])
+        found["accuracy"] = replace(share_estimate(study.right), of_seeds=of_seeds["accuracy"])
     return found
 
 
@@ -153,39 +160,47 @@ CountArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The kept models' calls on the n test images.
+    """The kept models' predictions on the n test images.
 
     Attributes:
-        confusions: Images by true class (rows) and class called, of each model, shape (k, 2, 2).
-        same_calls: Share of images that two models call alike, shape (k, k).
-        both_wrong: Images that two models both got wrong, shape (k, k).
-        wrong_by_all: Positions of the images that all got wrong, the most surely wrong first.
+        confusions: Images by true class (rows) and predicted class, shape (k, 2, 2).
+        same_predictions: Share of images that two models predict alike, shape (k, k).
+        only_row_correct: Images that of two models the row's alone predicts correctly, (k, k).
+        both_wrong: Images that two models both predict wrongly, shape (k, k).
+        wrong_by_all: Positions of the images that all predict wrongly, the most surely first.
     """
 
     confusions: CountArray
-    same_calls: FloatArray
+    same_predictions: FloatArray
+    only_row_correct: CountArray
     both_wrong: CountArray
     wrong_by_all: npt.NDArray[np.int64]
 
+    @property
+    def confusion_shares(self) -> FloatArray:
+        """`confusions` as shares of the true class."""
+        shares: FloatArray = self.confusions / self.confusions.sum(axis=2, keepdims=True)
+        return shares
+
+    @property
+    def lowest_shade(self) -> float:
+        """Share of same predictions at which the colours of a picture begin."""
+        return min(0.95, float(self.same_predictions.min()))
+
 
 def agreement_of(studies: Sequence[ComparedStudy]) -> Agreement:
-    """Count what some studies' kept models call alike and wrongly."""
-    wrong = np.stack([~study.right for study in studies])
-    called = np.stack([study.kept.predicted_fake for study in studies])
-    n = wrong.shape[1]
-    apart = wrong.astype(np.float64) @ (~wrong).T.astype(np.float64)
+    """Count what the studies' kept models predict alike and wrongly."""
+    correct = np.stack([study.right for study in studies])
+    wrong, n = (~correct).astype(np.float64), correct.shape[1]
+    only_row = correct.astype(np.float64) @ wrong.T
     y_true = studies[0].y_true
     return Agreement(
-        confusions=np.stack([_confusion(y_true, calls) for calls in called]),
-        same_calls=1 - (apart + apart.T) / n,
-        both_wrong=(wrong.astype(np.float64) @ wrong.T.astype(np.float64)).astype(np.int64),
-        wrong_by_all=_surest_first(studies, np.flatnonzero(wrong.all(axis=0))),
+        confusions=np.stack([confusions(y_true, study.kept.predicted_fake) for study in studies]),
+        same_predictions=1 - (only_row + only_row.T) / n,
+        only_row_correct=only_row.astype(np.int64),
+        both_wrong=(wrong @ wrong.T).astype(np.int64),
+        wrong_by_all=_surest_first(studies, np.flatnonzero(~correct.any(axis=0))),
     )
-
-
-def _confusion(y_true: npt.NDArray[np.uint8], called: npt.NDArray[np.bool_]) -> CountArray:
-    cells = 2 * y_true.astype(np.int64) + called
-    return np.bincount(cells, minlength=4).reshape(2, 2).astype(np.int64)
 
 
 def _surest_first(
@@ -199,13 +214,10 @@ def _surest_first(
 
 @dataclass(frozen=True, slots=True)
 class AccuracyCurve:
-    """One study's validation accuracy, epoch by epoch.
+    """One study's validation accuracy, epoch by epoch; every array has shape (k,).
 
-    Attributes:
-        epochs: Counted from 1, shape (k,).
-        elapsed: Cold seconds from the start to each epoch's end, without the search, shape (k,).
-        accuracy: On validation, shape (k,).
-        is_head_alone: Which epochs trained the head alone, before layers were, shape (k,).
+    `epochs` count from 1; `elapsed` are cold seconds to each epoch's end, without the search;
+    `is_head_alone` marks epochs that trained the head alone, before layers were trained.
     """
 
     epochs: FloatArray
@@ -228,27 +240,16 @@ def accuracy_curve(study: ComparedStudy) -> AccuracyCurve:
 
 #: Adjusted p values below it show a difference.
 SIGNIFICANT = 0.05
-SHOWN, NOT_SHOWN = "shown", "not shown"
 #: A lead of no more is rounding: means over seeds are not exact.
 _ROUNDING = 1e-12
-
-Resampled = Mapping[str, Mapping[str, FloatArray]]
-#: The lower, then the upper.
-Pair = tuple[LeaderboardEntry, LeaderboardEntry]
 
 
 @dataclass(frozen=True, slots=True)
 class PairwiseComparison:
-    """One study against another on the same images.
+    """One study, `upper`, against a cheaper or less accurate one, `lower`, on the same images.
 
-    Attributes:
-        lower: The cheaper or less accurate.
-        upper: The other.
-        accuracy: What the upper gains.
-        roc_auc: Likewise.
-        test: Of the kept models, the lower first.
-        adjusted_p: After Holm's adjustment.
-        tests: How many tests were adjusted for together: the pairs of both tables.
+    `accuracy` and `roc_auc` are what the upper gains; `test` is of the kept models, the lower
+    first; `adjusted_p` is after Holm's adjustment over the `tests` pairs of both tables.
     """
 
     lower: LeaderboardEntry
@@ -266,25 +267,20 @@ class PairwiseComparison:
         The test is of the kept models; where either has several seeds, the interval of the means
         must leave 0 out as well.
         """
-        several = len(self.lower.study.seeds) > 1 or len(self.upper.study.seeds) > 1
-        return self.is_kept_shown and not (several and self.is_tie)
-
-    @property
-    def is_kept_shown(self) -> bool:
-        """Whether the upper's kept model is shown to be the more accurate."""
         is_ahead = self.test.only_second > self.test.only_first
-        return is_ahead and self.adjusted_p < SIGNIFICANT
+        several = len(self.lower.study.seeds) > 1 or len(self.upper.study.seeds) > 1
+        return is_ahead and self.adjusted_p < SIGNIFICANT and not (several and self.is_tie)
 
     @property
     def is_tie(self) -> bool:
-        """Whether the interval leaves it open that the upper is not ahead at all."""
+        """Whether the interval includes that the upper is not ahead at all."""
         return self.accuracy.low <= _ROUNDING
 
     @property
     def could_be_ahead(self) -> float:
-        """By how much the upper may yet be the more accurate.
+        """By how much the upper may still be the more accurate.
 
-        Where the kept models are right on the same n images, the interval knows of no difference;
+        Where the kept models are correct on the same n images, the resamples show no difference;
         then it is at least what n images without one leave open (95 %, one-sided).
         """
         if self.test.only_first + self.test.only_second:
@@ -294,12 +290,12 @@ class PairwiseComparison:
 
     @property
     def verdict(self) -> str:
-        """`SHOWN` or `NOT_SHOWN`."""
-        return SHOWN if self.is_shown else NOT_SHOWN
+        """`shown` or `not shown`."""
+        return "shown" if self.is_shown else "not shown"
 
     @property
     def extra_seconds(self) -> float:
-        """What the upper costs more, cold."""
+        """Extra cold cost of the upper."""
         return self.upper.cold_seconds - self.lower.cold_seconds
 
     @property
@@ -311,86 +307,60 @@ class PairwiseComparison:
     @property
     def dollars_per_point(self) -> float | None:
         """The same at the machines' prices; None where one has no price."""
-        ledgers = self.lower.study.ledger, self.upper.study.ledger
         gain = 100 * self.accuracy.value
-        if gain <= 0 or not all(ledger.dollars_per_hour for ledger in ledgers):
-            return None
-        lower, upper = (ledger.price(ledger.total_cold_seconds) for ledger in ledgers)
-        return (upper - lower) / gain
+        lower, upper = self.lower.cold_dollars, self.upper.cold_dollars
+        return None if gain <= 0 or lower is None or upper is None else (upper - lower) / gain
 
 
 def compare_entries(
-    entries: Sequence[LeaderboardEntry], resampled: Resampled
+    entries: Sequence[LeaderboardEntry],
 ) -> tuple[tuple[PairwiseComparison, ...], tuple[PairwiseComparison, ...]]:
-    """Compare neighbours along the front, and every study cheaper than the best with it.
+    """Compare neighbours along the front, and every study cheaper than the best with the best.
 
-    The p values of all pairs are adjusted as one family, so a pair in both has one answer.
+    Both tables run from cheap to expensive. The p values of all their pairs are adjusted as one
+    family, so a pair in both has one answer.
 
     Args:
-        standings: The best first.
-        resampled: Figures in shared resamples, by label.
-
-    Returns:
-        The steps along the front and those to the best, both from cheap to dear.
+        entries: The best first.
     """
-    tables = _along_the_front(entries), _cheaper_than_best(entries)
-    family = {_ranks(pair): pair for pairs in tables for pair in pairs}
-    tests = [mcnemar(lower.study.right, upper.study.right) for lower, upper in family.values()]
-    adjusted = holm([test.p for test in tests])
-    along_front = {
-        ranks: PairwiseComparison(
-            *pair,
-            _gain(pair, "accuracy", resampled),
-            _gain(pair, "roc_auc", resampled),
-            test,
-            p,
-            len(family),
-        )
-        for (ranks, pair), test, p in zip(family.items(), tests, adjusted, strict=True)
-    }
-    along, to_best = (tuple(along_front[_ranks(pair)] for pair in pairs) for pairs in tables)
-    return along, to_best
-
-
-def _along_the_front(entries: Sequence[LeaderboardEntry]) -> list[Pair]:
+    best = entries[0]
     front = sorted(
         (entry for entry in entries if entry.on_front),
         key=lambda entry: (entry.cold_seconds, entry.accuracy.value, entry.label),
     )
-    return list(pairwise(front))
-
-
-def _cheaper_than_best(entries: Sequence[LeaderboardEntry]) -> list[Pair]:
-    best = entries[0]
     cheaper = sorted(
         (entry for entry in entries if entry.cold_seconds < best.cold_seconds),
         key=lambda entry: (entry.cold_seconds, -entry.accuracy.value, entry.label),
     )
-    return [(entry, best) for entry in cheaper]
-
-
-def _ranks(pair: Pair) -> tuple[int, int]:
-    return pair[0].rank, pair[1].rank
-
-
-def _gain(pair: Pair, key: str, resampled: Resampled) -> Estimate:
-    lower, upper = pair
-    return percentile(
-        upper.estimates[key].value - lower.estimates[key].value,
-        resampled[upper.label][key] - resampled[lower.label][key],
+    tables = list(pairwise(front)), [(entry, best) for entry in cheaper]
+    family = {
+        (lower.rank, upper.rank): (lower, upper) for pairs in tables for lower, upper in pairs
+    }
+    tests = [mcnemar(lower.study.right, upper.study.right) for lower, upper in family.values()]
+    adjusted = holm([test.p for test in tests])
+    compared = {
+        ranks: PairwiseComparison(
+            *pair, _gain(*pair, "accuracy"), _gain(*pair, "roc_auc"), test, p, len(family)
+        )
+        for (ranks, pair), test, p in zip(family.items(), tests, adjusted, strict=True)
+    }
+    along_front, to_best = (
+        tuple(compared[lower.rank, upper.rank] for lower, upper in pairs) for pairs in tables
     )
+    return along_front, to_best
+
+
+def _gain(lower: LeaderboardEntry, upper: LeaderboardEntry, key: str) -> Estimate:
+    value = upper.estimates[key].value - lower.estimates[key].value
+    return percentile(value, upper.resampled[key] - lower.resampled[key])
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Finished studies on the same test images, side by side.
 
-    Attributes:
-        standings: At least one, the most accurate first; of equals the cheaper.
-        steps: Between neighbours along the front, from cheap to dear.
-        rivals: Every study cheaper than the best against it, from cheap to dear.
-        agreement: What the kept models call alike, in the order of `standings`.
-        left_out: What is not compared.
+    `entries`, at least one, begin with the most accurate, of equals the cheaper. Pairs are
+    neighbours along the front, and every study cheaper than the best against it.
     """
 
     entries: tuple[LeaderboardEntry, ...]
@@ -416,7 +386,7 @@ class Comparison:
 
     @property
     def studies(self) -> tuple[ComparedStudy, ...]:
-        """What is compared, in the order of `standings`."""
+        """What is compared, in the order of `entries`."""
         return tuple(entry.study for entry in self.entries)
 
     @property
@@ -428,27 +398,16 @@ class Comparison:
 def compare_studies(
     studies: Sequence[ComparedStudy], left_out: Sequence[LeftOut] = ()
 ) -> Comparison:
-    """Compare finished studies; the order in which they come is of no effect.
-
-    Args:
-        studies: At least one, all of the same test images in the same order.
-        left_out: What is to be named as not compared.
+    """Compare finished studies; the order in which they come has no effect.
 
     Raises:
         ValueError: If there is no study, or two differ in their test images or labels.
     """
     _check(studies)
-    ranked = _ranked(studies)
-    entries = [entry for entry, _ in ranked]
-    resampled = {entry.label: values for entry, values in ranked}
-    along_front, to_best = compare_entries(entries, resampled)
-    return Comparison(
-        entries=tuple(entries),
-        along_front=along_front,
-        to_best=to_best,
-        agreement=agreement_of([entry.study for entry in entries]),
-        left_out=tuple(left_out),
-    )
+    entries = _ranked(studies)
+    along_front, to_best = compare_entries(entries)
+    agreement = agreement_of([entry.study for entry in entries])
+    return Comparison(tuple(entries), along_front, to_best, agreement, tuple(left_out))
 
 
 def _check(studies: Sequence[ComparedStudy]) -> None:
@@ -456,45 +415,47 @@ def _check(studies: Sequence[ComparedStudy]) -> None:
         raise ValueError("no study to compare; at least one is needed")
     first = studies[0]
     for other in studies[1:]:
-        for what in ("paths", "sources"):
-            if getattr(first, what) != getattr(other, what):
-                raise ValueError(
-                    f"{_names(first, other)} differ in the {what} of their test images"
-                )
+        differ = [
+            what for what in ("paths", "sources") if getattr(first, what) != getattr(other, what)
+        ]
         if not np.array_equal(first.y_true, other.y_true):
-            raise ValueError(f"{_names(first, other)} differ in the labels of their test images")
+            differ.append("labels")
+        if differ:
+            names = f"{first.label!r} and {other.label!r}"
+            raise ValueError(f"{names} differ in the {differ[0]} of their test images")
 
 
-def _names(first: ComparedStudy, other: ComparedStudy) -> str:
-    return f"{first.label!r} and {other.label!r}"
-
-
-def _ranked(
-    studies: Sequence[ComparedStudy],
-) -> list[tuple[LeaderboardEntry, dict[str, FloatArray]]]:
-    """Return where each study stands, the most accurate first, with its resampled figures."""
-    y_true = studies[0].y_true
-    scored = [[metrics_of(y_true, scores) for scores in study.seeds] for study in studies]
-    estimates = [
-        {key: tuple(of_seed[key] for of_seed in of_study) for key in RESAMPLED}
-        for of_study in scored
-    ]
-    # Rounded, since means over seeds are not exact and equals must be equal.
-    accuracies = [round(float(np.mean(of_study["accuracy"])), 12) for of_study in estimates]
-    costs = [study.ledger.total_cold_seconds for study in studies]
-    order = sorted(
-        range(len(studies)),
-        key=lambda n: (-accuracies[n], costs[n], studies[n].label, studies[n].identity.run_id),
+def _ranked(studies: Sequence[ComparedStudy]) -> list[LeaderboardEntry]:
+    """Return the entries, the most accurate first; of equals the cheaper."""
+    found = [(study, _metrics_of_seeds(study)) for study in studies]
+    found.sort(
+        key=lambda one: (
+            -_rounded_accuracy(one[1]),
+            one[0].ledger.total_cold_seconds,
+            one[0].label,
+            one[0].identity.run_id,
+        )
     )
-    chosen = [studies[n] for n in order]
-    leading = on_front([costs[n] for n in order], [accuracies[n] for n in order])
-    resampled = resampled_metrics(y_true, [study.seeds for study in chosen])
-    joined = [
-        _estimates(studies[n], estimates[n], values)
-        for n, values in zip(order, resampled, strict=True)
-    ]
-    rows = zip(chosen, unique_labels(chosen), joined, leading, resampled, strict=True)
+    ordered = [study for study, _ in found]
+    resampled = resampled_metrics(ordered[0].y_true, [study.seeds for study in ordered])
+    labels = unique_labels(ordered)
+    leading = on_front(
+        [study.ledger.total_cold_seconds for study in ordered],
+        [_rounded_accuracy(metrics) for _, metrics in found],
+    )
     return [
-        (LeaderboardEntry(study, label, rank, own, leads), values)
-        for rank, (study, label, own, leads, values) in enumerate(rows, start=1)
+        LeaderboardEntry(study, label, rank, _estimates(study, metrics, values), leads, values)
+        for rank, ((study, metrics), label, leads, values) in enumerate(
+            zip(found, labels, leading, resampled, strict=True), start=1
+        )
     ]
+
+
+def _metrics_of_seeds(study: ComparedStudy) -> dict[str, tuple[float, ...]]:
+    of_seeds = [metrics_of(study.y_true, scores) for scores in study.seeds]
+    return {key: tuple(metrics[key] for metrics in of_seeds) for key in RESAMPLED}
+
+
+def _rounded_accuracy(of_seeds: Mapping[str, tuple[float, ...]]) -> float:
+    """Round, since means over seeds are not exact and equals must be equal."""
+    return round(float(np.mean(of_seeds["accuracy"])), 12)

@@ -13,28 +13,22 @@ from fakeface_bench.records.study import FloatArray, LabelArray, ScoredSplit
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A curve and the area under it.
-
-    Attributes:
-        x: Shape (k,), rising.
-        y: Shape (k,).
-        area: Under the curve, as the field defines it for this curve.
-    """
+    """Points of a curve, x rising, both of shape (k,), and the area under it."""
 
     x: FloatArray
     y: FloatArray
     area: float
 
 
-def confusion_counts(split: ScoredSplit) -> npt.NDArray[np.int64]:
-    """Count images by true class (rows) and class called at the threshold (columns).
-
-    Returns:
-        Shape (2, 2), both in the order of `CLASS_NAMES`.
-    """
-    called = split.y_score >= split.threshold
-    cells = 2 * split.y_true.astype(np.int64) + called
+def confusions(y_true: LabelArray, predicted_fake: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Count images by true class (rows) and predicted class (columns), shape (2, 2)."""
+    cells = 2 * y_true.astype(np.int64) + predicted_fake
     return np.bincount(cells, minlength=4).reshape(2, 2).astype(np.int64)
+
+
+def confusion_counts(split: ScoredSplit) -> npt.NDArray[np.int64]:
+    """Return `confusions` at the split's threshold."""
+    return confusions(split.y_true, split.y_score >= split.threshold)
 
 
 def roc_curve(y_true: LabelArray, y_score: FloatArray) -> Curve:
@@ -48,9 +42,8 @@ def roc_curve(y_true: LabelArray, y_score: FloatArray) -> Curve:
 def precision_recall_curve(y_true: LabelArray, y_score: FloatArray) -> Curve:
     """Return precision against recall, with its average precision.
 
-    Precision holds over the step of recall that ends at its point, and the area is the sum of
-    these steps: a straight line between points would promise what no threshold reaches (Davis
-    & Goadrich 2006, "The relationship between precision-recall and ROC curves").
+    The area is a sum of steps, for no threshold reaches what lies between two points (Davis &
+    Goadrich 2006, "The relationship between precision-recall and ROC curves").
     """
     true, false = _counts_from_the_top(y_true, y_score)
     precision = true / (true + false)

@@ -185,14 +185,16 @@ class ConsoleProgress:
 def print_comparison(outcome: "ComparisonOutcome", console: Console) -> None:
     """Print the leaderboard, what follows from it, and where the whole report is."""
     from fakeface_bench.report.comparison_tables import leaderboard
-    from fakeface_bench.report.comparison_text import verdict_of
+    from fakeface_bench.report.comparison_text import verdict_of, warnings_of
 
     comparison = outcome.comparison
     images = f"n = {comparison.images:,} test images"
     title = f"what accuracy costs ({images}, 95 % intervals)"
     print_table(title, leaderboard(comparison), console)
     left_out = (f"Left out: {study.name}: {study.reason}" for study in comparison.left_out)
-    print_end([verdict_of(comparison).paragraph, *left_out], outcome, console)
+    verdict = verdict_of(comparison)
+    said = [f"{verdict.headline}.", verdict.paragraph, *warnings_of(comparison), *left_out]
+    print_end(said, outcome, console)
 
 
 def print_end(sentences: Iterable[str], outcome: "Outcome", console: Console) -> None:

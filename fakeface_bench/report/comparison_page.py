@@ -1,6 +1,6 @@
-"""The page of a comparison: everything of it within a single HTML file, and the files beside it."""
+"""The page of a comparison, a single HTML file, and the tables and pictures beside it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,66 +11,41 @@ import pandas as pd
 
 from fakeface_bench.analysis.comparison import Comparison, accuracy_curve
 from fakeface_bench.config import CLASS_NAMES
-from fakeface_bench.report import comparison_tables
-from fakeface_bench.report.comparison_pictures import (
-    draw_agreement,
-    draw_confusions,
-    draw_curves,
-    draw_front,
-)
-from fakeface_bench.report.comparison_plots import (
-    CURVE_VIEWS,
-    FRONT_VIEWS,
-    STAGE_COLOURS,
-    STAGE_NAMES,
-    TIME_VIEWS,
-    all_plots,
-    mark,
-    plotly_script,
-    stages_shown,
-)
+from fakeface_bench.report import comparison_plots, comparison_tables
 from fakeface_bench.report.comparison_tables import pairs_table
 from fakeface_bench.report.comparison_text import leaderboard_markdown, verdict_of, warnings_of
-from fakeface_bench.report.format import (
-    cost,
-    counted,
-    listed,
-    percent_right,
-    prose,
-    with_interval,
-)
+from fakeface_bench.report.format import cost, counted, listed, percent_right, with_interval
 from fakeface_bench.report.page import page_environment
 from fakeface_bench.report.study_plots import MOST_IMAGES, thumbnail
 from fakeface_bench.report.table import Table, left_out_table, write_csv
 from fakeface_bench.support.text import elided
 
 #: What each word means, on the page.
-TERMS = (
+_TERMS = (
     ("Cold cost", "Seconds of a study as if nothing had been cached and its search had run in one "
      "go: what earlier runs spent on it is charged too, and trials that failed or were killed are "
      "charged too. All comparisons use this one."),
     ("Warm cost", "Wall clock of the run itself, which found some of its work done."),
-    ("This run", "Energy and peak memory are of the last run itself, as it ran: what it found "
-     "done is not in them, so they are no cold cost."),
+    ("This run", "Energy and peak memory are of the last run alone, so they are no cold cost."),
     ("Amortised", "The part of the cold cost that earlier runs spent."),
     ("95 % interval", "The middle 95 % of 1,000 stratified bootstrap resamples of the test images, "
-     "the same for all models; of a study with several seeds, the seeds are drawn anew too. "
-     "Accuracy of one seed has the Wilson interval, as in the study's own table. It covers neither "
-     "another dataset nor, of a study with one seed, another training run. Where every resample "
-     "agrees, as where all calls are right, other figures shrink to a point: that is the method's "
-     "limit, not certainty."),
+     "the same for all models; of several seeds, which count with their mean, the seeds are drawn "
+     "again too. Accuracy of one seed has the Wilson interval, as in the study's own table. It "
+     "covers neither another dataset nor, of a study with one seed, another training run. Where "
+     "every resample agrees the interval shrinks to a point: the method's limit, not certainty."),
     ("Validation accuracy", "In the curves it is at threshold 0.5, epoch by epoch; in the tables "
      "every accuracy is at the study's own threshold, chosen on validation."),
-    ("Difference", "Of two models on the same resamples, so that images hard for both do not "
-     "count as a difference. One point is one per cent of the test images."),
-    ("McNemar's test", "Exact and two-sided, on the images that one of two kept models alone "
-     "called rightly: could both be equally accurate?"),
+    ("Difference", "Of two models on the same resamples. One point is one per cent of the test "
+     "images. Of models that are correct on the same images, not ruled out is what so many images "
+     "leave open (one-sided 95 %)."),
+    ("McNemar's test", "Exact and two-sided, on the images that only one of two kept models "
+     "predicted correctly: could both be equally accurate?"),
     ("Holm's adjustment", "Raises the p values of tests made together, here of all pairs of "
-     "both tables, so that chance alone calls one or more of them shown on at most 5 % of such "
+     "both tables, so that chance alone shows one or more differences on at most 5 % of such "
      "pages. Below 0.05 the difference is shown; where either study has several seeds, only if "
      "the interval of the difference of their means lies above 0 as well."),
     ("Not shown", "These images do not tell the two apart well enough. It is not proof that they "
-     "are equal; the interval says how far apart they may be. A tie is said only where it "
+     "are equal; the interval says how far apart they may be. A tie is an interval that "
      "includes 0."),
     ("Front", "The studies that no other beats in cost and accuracy at once."),
     ("Time to ROC AUC", "Cold seconds until it was first reached on validation; ∞ where it "
@@ -79,7 +54,7 @@ TERMS = (
 
 
 def key_metrics(comparison: Comparison) -> list[tuple[str, str, str]]:
-    """Return (figure, what it is, what to add) of the four figures to look at first."""
+    """Return value, name and detail of the four numbers to look at first."""
     best, chosen = comparison.best, comparison.recommended
     reals, fakes = ((best.study.y_true == label).sum() for label in range(2))
     front = sum(entry.on_front for entry in comparison.entries)
@@ -91,11 +66,7 @@ def key_metrics(comparison: Comparison) -> list[tuple[str, str, str]]:
             "cold cost of the one to take" if count > 1 else "cold cost",
             f"{chosen.label}, ROC AUC {with_interval(chosen.roc_auc)}",
         ),
-        (
-            f"{front} of {count}",
-            "studies on the front",
-            f"{len(comparison.left_out)} left out",
-        ),
+        (f"{front} of {count}", "studies on the front", f"{len(comparison.left_out)} left out"),
         (
             f"{comparison.images:,}",
             "test images",
@@ -105,10 +76,9 @@ def key_metrics(comparison: Comparison) -> list[tuple[str, str, str]]:
     ]
 
 
-_LONGEST_DATA = 60
 _FRONT = (
-    "Each study's test figure against its cold cost; whiskers are 95 % intervals. The dotted line "
-    "is the front; what another study beats in both is pale."
+    "Each study's test metric against its cold cost; whiskers are 95 % intervals. The dotted line "
+    "is the front; a study that another beats in both is pale."
 )
 _CURVES = (
     "Of the fit that was tested, at threshold 0.5; the tables' accuracy is at each study's own "
@@ -116,14 +86,11 @@ _CURVES = (
     "extraction and epochs, not the search."
 )
 _HOLLOW = " Hollow marks are epochs that trained the head alone, before layers were trained too."
-_ZOOM = (
-    "Press a name to hide or show it; with a mouse, drag to zoom and double-click to see all again."
-)
 
 
 @dataclass(frozen=True, slots=True)
 class WrongTile:
-    """An image that all got wrong: RGB pixels, or None where its file is gone; 1 for fake."""
+    """An image that all predict wrongly; no picture where its file is gone; label 1 for fake."""
 
     picture: npt.NDArray[np.uint8] | None
     label: int
@@ -131,108 +98,79 @@ class WrongTile:
     name: str
 
 
-def write_pages(comparison: Comparison, folder: Path, files: list[str]) -> None:
-    """Write `report.html` and `front.html`; neither needs another file or a network.
+def write_comparison_report(comparison: Comparison, folder: Path) -> None:
+    """Write `report.html`, `front.html`, `leaderboard.md`, the CSV tables and the pictures.
 
-    Args:
-        comparison: What to show.
-        folder: To write to.
-        files: What lies beside the page, for its last line.
+    No page needs another file or a network. Files of an earlier report in the folder are replaced.
     """
-    shared = _shared(comparison)
-    plots = all_plots(comparison)
-    environment = page_environment()
-    front = environment.get_template("front.html")
-    report = environment.get_template("comparison.html")
-    page = front.render(**shared, plots={"front": plots["front"]})
-    (folder / "front.html").write_text(page, encoding="utf-8")
-    page = report.render(**shared, plots=plots, files=files, **_content(comparison))
-    (folder / "report.html").write_text(page, encoding="utf-8")
-
-
-def _shared(comparison: Comparison) -> dict[str, Any]:
-    names = sorted({elided(study.identity.data, _LONGEST_DATA) for study in comparison.studies})
-    return {
-        "title": listed(names),
-        "standings": comparison.entries,
-        "marks": {entry.label: mark(entry.rank) for entry in comparison.entries},
-        "front_views": FRONT_VIEWS,
-        "front_words": _FRONT,
-        "how_to_zoom": _ZOOM,
-        "plotly": plotly_script(),
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table_of in _TABLES.items():
+        write_csv(table_of(comparison), folder / name)
+    for name, draw in _PICTURES.items():
+        draw(comparison, folder / name)
+    content = _content(comparison)
+    texts = {
+        "leaderboard.md": leaderboard_markdown(comparison),
+        "front.html": _page(
+            "front.html", {**content, "plots": {"front": content["plots"]["front"]}}
+        ),
+        "report.html": _page("comparison.html", content),
     }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _page(template: str, content: Mapping[str, Any]) -> str:
+    return page_environment().get_template(template).render(content)
 
 
 def _content(comparison: Comparison) -> dict[str, Any]:
-    warned = warnings_of(comparison).items()
+    entries, agreement = comparison.entries, comparison.agreement
+    names = sorted({elided(study.identity.data, 60) for study in comparison.studies})
     hollow = any(accuracy_curve(study).is_head_alone.any() for study in comparison.studies)
+    alone = "One study stands on the front: there is no step to take."
+    lowest = agreement.lowest_shade
     return {
+        "title": listed(names),
+        "entries": entries,
+        "marks": {entry.label: comparison_plots.mark(entry.rank) for entry in entries},
+        "views": comparison_plots.VIEWS,
+        "plots": comparison_plots.all_plots(comparison),
+        "plotly": comparison_plots.plotly_script(),
+        "front_words": _FRONT,
+        "curve_words": _CURVES + _HOLLOW * hollow,
         "verdict": verdict_of(comparison),
-        "warnings": [f"{listed(labels)}: {prose(words, 400)}" for words, labels in warned],
+        "warnings": warnings_of(comparison),
         "key_metrics": key_metrics(comparison),
         "quality": comparison_tables.quality(comparison),
         "costs": comparison_tables.costs(comparison),
-        **_steps(comparison),
-        "curve_views": CURVE_VIEWS,
-        "curve_words": _CURVES + _HOLLOW * hollow,
-        "time_views": TIME_VIEWS,
-        "stages": [
-            (STAGE_NAMES.get(stage, stage), STAGE_COLOURS[stage])
-            for stage in stages_shown(comparison)
-        ],
+        "along_front": pairs_table(comparison.along_front, "Neighbours on the front", alone),
+        "to_best": pairs_table(comparison.to_best, "Every cheaper study against the most accurate"),
+        "stages": comparison_plots.stage_looks(comparison),
         "has_amortised": any(
             stage.amortised_seconds for study in comparison.studies for stage in study.ledger.stages
         ),
         "class_names": CLASS_NAMES,
-        "matrices": _matrices(comparison),
-        "alike": _alike(comparison),
+        "confusions": agreement.confusions.tolist(),
+        "confusion_shares": agreement.confusion_shares.tolist(),
+        "agreement": agreement.same_predictions.tolist(),
+        "depths": (0.1 + 0.9 * (agreement.same_predictions - lowest) / (1 - lowest)).tolist(),
         **_wrong(comparison),
         "left_out": left_out_table(comparison.left_out, "Left out", "No study was left out."),
-        "terms": TERMS,
+        "terms": _TERMS,
         "runs": comparison_tables.runs(comparison),
+        "files": sorted([*_TABLES, *_PICTURES, "front.html", "leaderboard.md"]),
     }
-
-
-def _steps(comparison: Comparison) -> dict[str, Any]:
-    alone = "One study stands on the front: there is no step to take."
-    against = "Every cheaper study against the most accurate"
-    return {
-        "steps": pairs_table(comparison.along_front, "Neighbours on the front", alone),
-        "rivals": pairs_table(comparison.to_best, against),
-    }
-
-
-def _matrices(comparison: Comparison) -> Iterator[tuple[Any, list[list[tuple[int, float]]]]]:
-    for entry, counts in zip(comparison.entries, comparison.agreement.confusions, strict=True):
-        rows = [[(int(n), float(n / row.sum())) for n in row] for row in counts]
-        yield entry, rows
-
-
-def _alike(comparison: Comparison) -> Iterator[tuple[Any, list[tuple[float, float]]]]:
-    """Yield each study with its shares, and how deep to colour them."""
-    shares = comparison.agreement.same_calls
-    low = min(0.95, float(shares.min()))
-    depths = 0.1 + 0.9 * (shares - low) / (1 - low)
-    for entry, row, depth in zip(comparison.entries, shares, depths, strict=True):
-        yield entry, [(float(s), float(d)) for s, d in zip(row, depth, strict=True)]
 
 
 def _wrong(comparison: Comparison) -> dict[str, Any]:
     positions = comparison.agreement.wrong_by_all
     many = len(comparison.entries) > 1
-    shown = min(len(positions), MOST_IMAGES)
-    what = f"{counted(len(positions), 'image')} of {comparison.images:,}"
-    words = (
-        f"{what}; the {shown} most surely wrong are shown, wrong_by_all.csv names every one."
-        if shown < len(positions)
-        else f"{what}, the most surely wrong first; wrong_by_all.csv has every score."
-    )
-    if not len(positions):
-        words = "Not one test image."
     return {
-        "wrong_title": "Images that all got wrong" if many else "Images called wrongly",
-        "wrong_words": words,
-        "wrong": [_tile(comparison, int(position)) for position in positions[:shown]],
+        "wrong_title": "Images that all predict wrongly" if many else "Images predicted wrongly",
+        "wrong_words": f"{counted(len(positions), 'image')} of {comparison.images:,}. The most "
+        f"surely wrong stand first, at most {MOST_IMAGES}; wrong_by_all.csv has all.",
+        "wrong": [_tile(comparison, int(position)) for position in positions[:MOST_IMAGES]],
     }
 
 
@@ -257,24 +195,8 @@ _TABLES: Mapping[str, Callable[[Comparison], Table | pd.DataFrame]] = {
     "wrong_by_all.csv": comparison_tables.wrong_by_all_table,
 }
 _PICTURES = {
-    "front.png": draw_front,
-    "validation_accuracy.png": draw_curves,
-    "confusion_matrices.png": draw_confusions,
-    "agreement.png": draw_agreement,
+    "front.png": comparison_plots.draw_front,
+    "validation_accuracy.png": comparison_plots.draw_curves,
+    "confusion_matrices.png": comparison_plots.draw_confusions,
+    "agreement.png": comparison_plots.draw_agreement,
 }
-
-
-def write_comparison_report(comparison: Comparison, folder: Path) -> None:
-    """Write `report.html`, `front.html`, `leaderboard.md`, the CSV tables and the pictures.
-
-    Files of an earlier report in the same folder are replaced.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, table_of in _TABLES.items():
-        write_csv(table_of(comparison), folder / name)
-    text = leaderboard_markdown(comparison)
-    (folder / "leaderboard.md").write_text(text, encoding="utf-8")
-    for name, draw in _PICTURES.items():
-        draw(comparison, folder / name)
-    files = sorted([*_TABLES, *_PICTURES, "front.html", "leaderboard.md"])
-    write_pages(comparison, folder, files)

@@ -1,75 +1,79 @@
-"""The interactive plots of a comparison, as the JSON that Plotly draws; names in them are escaped.
+"""The plots of a comparison: Plotly draws them on the page, matplotlib as PNG.
 
-Plotly reads a little HTML in texts; and no name goes into a template, in which braces count.
+The front and the curves are computed once, as a `Plot`, and drawn by both.
+Plotly reads some HTML in texts, so names in its JSON are escaped.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
-from math import log10
+from math import inf, log10
+from pathlib import Path
+from textwrap import fill
 from typing import Any, Literal
 
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from plotly.offline import get_plotlyjs
 
 from fakeface_bench.analysis.comparison import (
-    AccuracyCurve,
     Comparison,
     LeaderboardEntry,
     accuracy_curve,
     on_front,
 )
-from fakeface_bench.records.ledger import STAGES, StageCost
+from fakeface_bench.config import CLASS_NAMES
+from fakeface_bench.records.ledger import STAGES
+from fakeface_bench.report import plotting
 from fakeface_bench.report.format import cost, duration, with_interval
+from fakeface_bench.support.text import elided
 
-#: Seconds that may be marked.
-_MARKS = (
+#: Seconds at which a time axis may have ticks.
+_TICKS = (
     *(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30),
     *(60 * minutes for minutes in (1, 2, 5, 10, 20, 30)),
     *(3600 * hours for hours in (1, 2, 5, 10)),
     *(86400 * days for days in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)),
 )
-_MOST_MARKS = 6
-#: Marks that are closer would touch on a phone.
+_MOST_TICKS = 6
+#: Labels of closer ticks would touch on a phone.
 _CLOSEST_RATIO = 1.9
-#: Shortest time that a log axis shows.
-SHORTEST = 0.001
-#: The axis spans at least this ratio, so that it has two marks or more.
+#: Shortest time on a log axis.
+_SHORTEST = 0.001
+#: The axis spans at least this ratio, so that it has two ticks or more.
 _LEAST_RATIO = 6.0
 _MARGIN = 1.25
 
 
 @dataclass(frozen=True, slots=True)
 class TimeAxis:
-    """A log axis of seconds.
-
-    Attributes:
-        low: Its start.
-        high: Its end.
-        marks: Seconds that are marked.
-    """
+    """A log axis of seconds: its ends and its ticks."""
 
     low: float
     high: float
-    marks: tuple[float, ...]
+    ticks: tuple[float, ...]
 
     @property
     def texts(self) -> list[str]:
-        """What stands at the marks."""
-        return [duration(seconds, short=True) for seconds in self.marks]
+        """The labels of the ticks."""
+        return [duration(seconds, short=True) for seconds in self.ticks]
 
 
 def time_axis(seconds: Iterable[float]) -> TimeAxis:
-    """Choose an axis that holds some times with a margin."""
-    times = [max(SHORTEST, time) for time in seconds] or [1.0]
+    """Choose an axis that holds the given times with a margin."""
+    times = [max(_SHORTEST, time) for time in seconds] or [1.0]
     low, high = min(times) / _MARGIN, max(times) * _MARGIN
     wider = max(1.0, _LEAST_RATIO / (high / low)) ** 0.5
     low, high = low / wider, high * wider
-    marks: list[float] = []
-    for mark in _MARKS:
-        if low <= mark <= high and (not marks or mark >= _CLOSEST_RATIO * marks[-1]):
-            marks.append(float(mark))
-    every = -(-len(marks) // _MOST_MARKS)
-    return TimeAxis(low, high, tuple(marks[:: max(1, every)]))
+    ticks: list[float] = []
+    for tick in _TICKS:
+        if low <= tick <= high and (not ticks or tick >= _CLOSEST_RATIO * ticks[-1]):
+            ticks.append(float(tick))
+    every = -(-len(ticks) // _MOST_TICKS)
+    return TimeAxis(low, high, tuple(ticks[:: max(1, every)]))
 
 
 #: Contrast at least 3 on white and on the dark page; neighbours differ for colour-blind readers.
@@ -91,37 +95,13 @@ _SHAPES = (
     ("star", "*", "M8 1l2 4.8 5.2.4-4 3.4 1.3 5L8 12l-4.5 2.6 1.3-5-4-3.4L6 5.8z"),
 )
 Line = Literal["-", "--", ":", "-."]
-_DASHES: tuple[tuple[str, Line], ...] = (
-    ("solid", "-"),
-    ("dash", "--"),
-    ("dot", ":"),
-    ("dashdot", "-."),
-)
-
-#: Of each stage of a study, where its time went.
-STAGE_COLOURS = dict(
-    zip(
-        STAGES,
-        (
-            *("#7d7d7d", "#3d94bd", "#1f77c9", "#8a63d2", "#c4609a"),
-            *("#d9541a", "#b87a00", "#00916a", "#a0a0a0"),
-        ),
-        strict=True,
-    )
-)
+_DASHES: dict[str, Line] = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How one study is drawn.
-
-    Attributes:
-        colour: Hexadecimal.
-        shape: Plotly's name of its point.
-        marker: matplotlib's name of the same.
-        dash: Plotly's name of its line.
-        line: matplotlib's name of the same.
-        outline: Of the point, as an SVG path in a square of 16.
+    """How one study is drawn: `shape` and `dash` are Plotly's names, `marker` and `line` those of
+    matplotlib; `outline` is an SVG path in a square of 16.
     """
 
     colour: str
@@ -136,32 +116,114 @@ def mark(rank: int) -> Mark:
     """Return the mark of the study at a rank, counted from 1."""
     number = rank - 1
     shape, marker, outline = _SHAPES[number % len(_SHAPES)]
-    dash, line = _DASHES[number // len(_COLOURS) % len(_DASHES)]
+    dash, line = list(_DASHES.items())[number // len(_COLOURS) % len(_DASHES)]
     return Mark(_COLOURS[number % len(_COLOURS)], shape, marker, dash, line, outline)
 
 
-#: JSON that Plotly draws; `$ink`, `$pale`, `$line` and `$card` stand for the page's colours.
-Plot = dict[str, Any]
-_HEIGHT = 440
+#: The views of each plot on the page; those of the front are keys in `RESAMPLED`.
+VIEWS = {
+    "front": {"accuracy": "Accuracy", "roc_auc": "ROC AUC"},
+    "curves": {"epochs": "By epoch", "elapsed": "By elapsed time"},
+    "time": {"seconds": "Time", "share": "Share"},
+}
+#: Opacity of a study that another dominates.
+_PALE = 0.5
 
 
-def log_time(seconds: Sequence[float]) -> Plot:
-    """Return what makes an axis one of time on a log scale that holds some times."""
-    axis = time_axis(seconds)
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One study in a plot: a line, or a single point with its interval.
+
+    `texts` are what a page says of each point, in Plotly's HTML; `errors` are the lengths of the
+    interval below and above the point; `hollow` points are drawn as an outline.
+    """
+
+    entry: LeaderboardEntry
+    x: Sequence[float]
+    y: Sequence[float]
+    texts: Sequence[str]
+    errors: tuple[float, float] | None = None
+    hollow: Sequence[bool] = (False,)
+    opacity: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """What both libraries draw; `front` are points joined by steps, `time` is None of epochs."""
+
+    x_label: str
+    y_label: str
+    series: Sequence[Series]
+    time: TimeAxis | None
+    front: Sequence[tuple[float, float]] = ()
+
+
+def front_plot(comparison: Comparison, key: str) -> Plot:
+    """Return a metric of every study against its cold cost, with the front."""
+    entries = comparison.entries
+    costs = [entry.cold_seconds for entry in entries]
+    leading = on_front(costs, [entry.estimates[key].value for entry in entries])
+    label = {"accuracy": "Test accuracy", "roc_auc": "Test ROC AUC"}[key]
+    series, front = [], []
+    for entry, leads in zip(entries, leading, strict=True):
+        estimate, x = entry.estimates[key], max(_SHORTEST, entry.cold_seconds)
+        price = cost(entry.study.ledger, entry.cold_seconds)
+        text = f"<b>{escape(entry.label)}</b><br>{label} {with_interval(estimate)}<br>cost {price}"
+        errors = max(0.0, estimate.value - estimate.low), max(0.0, estimate.high - estimate.value)
+        opacity = 1.0 if leads else _PALE
+        series.append(Series(entry, [x], [estimate.value], [text], errors, opacity=opacity))
+        if leads:
+            front.append((x, estimate.value))
+    return Plot("Cold cost (log scale)", label, series, time_axis(costs), sorted(front))
+
+
+def curve_plot(comparison: Comparison, view: str) -> Plot:
+    """Return validation accuracy against epochs, or against elapsed seconds on a log scale."""
+    series = []
+    for entry in comparison.entries:
+        curve = accuracy_curve(entry.study)
+        x = curve.elapsed.clip(min=_SHORTEST) if view == "elapsed" else curve.epochs
+        texts = [
+            f"<b>{escape(entry.label)}</b><br>epoch {number:.0f}{', head alone' * bool(alone)}: "
+            f"{accuracy:.3f}<br>after {duration(float(elapsed))}"
+            for number, elapsed, accuracy, alone in zip(
+                curve.epochs, curve.elapsed, curve.accuracy, curve.is_head_alone, strict=True
+            )
+        ]
+        hollow = curve.is_head_alone.tolist()
+        series.append(Series(entry, x.tolist(), curve.accuracy.tolist(), texts, hollow=hollow))
+    label = "Validation accuracy at 0.5"
+    if view == "epochs":
+        return Plot("Epoch", label, series, None)
+    axis = time_axis(second for one in series for second in one.x)
+    return Plot("Elapsed time (log scale)", label, series, axis)
+
+
+# Drawn by Plotly
+
+#: `$ink`, `$pale`, `$line` and `$card` stand for the page's colours.
+PlotlyJson = dict[str, Any]
+
+
+def plotly_script() -> str:
+    """Return the library that draws the plots, which a page holds within itself."""
+    return str(get_plotlyjs())
+
+
+def all_plots(comparison: Comparison) -> dict[str, dict[str, PlotlyJson]]:
+    """Return every view of every plot, by the plot's and the view's key."""
     return {
-        "type": "log",
-        "range": [log10(axis.low), log10(axis.high)],
-        "tickangle": 0,
-        "tickvals": list(axis.marks),
-        "ticktext": axis.texts,
+        "front": {key: _plotly(front_plot(comparison, key)) for key in VIEWS["front"]},
+        "curves": {key: _plotly(curve_plot(comparison, key)) for key in VIEWS["curves"]},
+        "time": {key: _time_bars(comparison, key == "share") for key in VIEWS["time"]},
     }
 
 
-def layout(x_title: str, y_title: str) -> Plot:
+def _layout(x_label: str, y_label: str) -> PlotlyJson:
     """Return a layout without legend: the page has one that all plots share."""
     axis = {"gridcolor": "$line", "linecolor": "$line", "zeroline": False, "automargin": True}
     return {
-        "height": _HEIGHT,
+        "height": 440,
         "showlegend": False,
         "margin": {"l": 56, "r": 12, "t": 12, "b": 48},
         "paper_bgcolor": "rgba(0,0,0,0)",
@@ -169,72 +231,122 @@ def layout(x_title: str, y_title: str) -> Plot:
         "font": {"color": "$ink", "size": 13},
         "hoverlabel": {"bgcolor": "$card", "bordercolor": "$line", "font": {"color": "$ink"}},
         "hovermode": "closest",
-        "xaxis": axis | {"title": {"text": x_title}},
-        "yaxis": axis | {"title": {"text": y_title}},
+        "xaxis": axis | {"title": {"text": x_label}},
+        "yaxis": axis | {"title": {"text": y_label}},
     }
 
 
-_ROW_HEIGHT = 46
+def _plotly(plot: Plot) -> PlotlyJson:
+    layout = _layout(plot.x_label, plot.y_label)
+    if plot.time:
+        ends = [log10(plot.time.low), log10(plot.time.high)]
+        ticks = {"tickvals": list(plot.time.ticks), "ticktext": plot.time.texts}
+        layout["xaxis"] |= {"type": "log", "range": ends, "tickangle": 0, **ticks}
+    else:
+        # Ticks at whole epochs only; Plotly's own choice is whole where there are many.
+        count = max(len(series.x) for series in plot.series)
+        every = {"dtick": 1} if count <= 12 else {}
+        layout["xaxis"] |= {"range": [0.5, count + 0.5], **every}
+    front = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [x for x, _ in plot.front],
+        "y": [y for _, y in plot.front],
+        "line": {"shape": "hv", "color": "$pale", "width": 1.5, "dash": "dot"},
+        "hoverinfo": "skip",
+    }
+    lines = [front] if plot.front else []
+    return {"data": lines + [_trace(series) for series in plot.series], "layout": layout}
+
+
+def _trace(series: Series) -> PlotlyJson:
+    look = mark(series.entry.rank)
+    trace: PlotlyJson = {
+        "type": "scatter",
+        "meta": series.entry.rank,
+        "name": escape(series.entry.label),
+        "x": series.x,
+        "y": series.y,
+        "hoverinfo": "text",
+        "hovertext": series.texts,
+        "opacity": series.opacity,
+    }
+    shapes = [f"{look.shape}-open" if hollow else look.shape for hollow in series.hollow]
+    marker = {"symbol": shapes, "color": look.colour}
+    if series.errors is None:
+        line = {"color": look.colour, "dash": look.dash, "width": 2}
+        return trace | {"mode": "lines+markers", "line": line, "marker": marker | {"size": 8}}
+    below, above = series.errors
+    ends = {"type": "data", "symmetric": False, "array": [above], "arrayminus": [below]}
+    error = ends | {"color": look.colour, "thickness": 1.5, "width": 5}
+    return trace | {"mode": "markers", "error_y": error, "marker": marker | {"size": 13}}
+
+
+#: Name and colour of each stage of a study, in the order in which bars are stacked.
+_STAGE_LOOKS = {
+    "preparation": ("preparation", "#7d7d7d"),
+    "extraction": ("extraction", "#3d94bd"),
+    "search_complete": ("search, complete trials", "#1f77c9"),
+    "search_pruned": ("search, pruned trials", "#8a63d2"),
+    "search_failed": ("search, failed trials", "#c4609a"),
+    "final_fit": ("final fit", "#d9541a"),
+    "repeats": ("further seeds", "#b87a00"),
+    "evaluation": ("evaluation", "#00916a"),
+    "overhead": ("overhead", "#a0a0a0"),
+}
 _HATCHED = {
-    "shape": "/",
-    "fillmode": "overlay",
-    "fgcolor": "rgba(255,255,255,0.75)",
-    "size": 6,
-    "solidity": 0.35,
-}
-#: What stages are called where their key does not say it.
-STAGE_NAMES = {
-    "search_complete": "search, complete trials",
-    "search_pruned": "search, pruned trials",
-    "search_failed": "search, failed trials",
-    "final_fit": "final fit",
-    "repeats": "further seeds",
+    **{"shape": "/", "fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.75)"},
+    **{"size": 6, "solidity": 0.35},
 }
 
 
-def time_plot(comparison: Comparison, as_share: bool) -> Plot:
+def stage_looks(comparison: Comparison) -> list[tuple[str, str]]:
+    """Return name and colour of the stages that took any study any time."""
+    ledgers = [study.ledger for study in comparison.studies]
+    return [
+        look
+        for stage, look in _STAGE_LOOKS.items()
+        if any(ledger.stage(stage).seconds for ledger in ledgers)
+    ]
+
+
+def _time_bars(comparison: Comparison, as_share: bool) -> PlotlyJson:
     """Return each study's stages as one bar; what an earlier run spent is hatched."""
     entries = comparison.entries
     longest = max(entry.cold_seconds for entry in entries)
-    unit, name = _unit(longest)
+    units = (180, 1.0, "seconds"), (10800, 60.0, "minutes"), (inf, 3600.0, "hours")
+    unit, name = next((unit, name) for most, unit, name in units if longest < most)
+    totals = [max(_SHORTEST, entry.cold_seconds) if as_share else unit for entry in entries]
     traces = [
-        _stage_bar(entries, stage, amortised, 0.0 if as_share else unit)
+        _stage_bar(entries, stage, amortised, totals)
         for stage in STAGES
         for amortised in (False, True)
     ]
-    ground = layout("Share of the cold cost" if as_share else f"Cold cost in {name}", "")
-    ground["xaxis"] |= {"rangemode": "tozero", "tickformat": ".0%" if as_share else ""}
-    ground["yaxis"] |= {
-        "range": [len(entries) - 0.4, -0.8],
-        "showticklabels": False,
-        "showgrid": False,
-        "zeroline": False,
-        "fixedrange": True,
-    }
-    ground |= {
-        "barmode": "stack",
-        "bargap": 0.62,
-        "height": 80 + _ROW_HEIGHT * len(entries),
-        "annotations": [_above_bar(entry) for entry in entries],
-    }
-    ground["margin"] |= {"l": 8}
-    return {"data": [trace for trace in traces if any(trace["x"])], "layout": ground}
-
-
-def stages_shown(comparison: Comparison) -> list[str]:
-    """Return the stages that took any study any time."""
-    ledgers = [study.ledger for study in comparison.studies]
-    return [stage for stage in STAGES if any(ledger.stage(stage).seconds for ledger in ledgers)]
+    layout = _layout("Share of the cold cost" if as_share else f"Cold cost in {name}", "")
+    layout["xaxis"] |= {"rangemode": "tozero", "tickformat": ".0%" if as_share else ""}
+    hidden = dict.fromkeys(("showticklabels", "showgrid", "zeroline"), False)
+    layout["yaxis"] |= {"range": [len(entries) - 0.4, -0.8], "fixedrange": True, **hidden}
+    names = [
+        {
+            **{"x": 0, "xref": "paper", "xanchor": "left", "align": "left"},
+            **{"y": entry.rank - 1, "yanchor": "bottom", "yshift": 9},
+            **{"showarrow": False, "text": escape(entry.label)},
+        }
+        for entry in entries
+    ]
+    height = 80 + 46 * len(entries)
+    layout |= {"barmode": "stack", "bargap": 0.62, "height": height, "annotations": names}
+    layout["margin"] |= {"l": 8}
+    return {"data": [trace for trace in traces if any(trace["x"])], "layout": layout}
 
 
 def _stage_bar(
-    entries: Sequence[LeaderboardEntry], stage: str, amortised: bool, unit: float
-) -> Plot:
-    """Return one stage of all studies, in units of some seconds, or as shares where that is 0."""
+    entries: Sequence[LeaderboardEntry], stage: str, amortised: bool, totals: Sequence[float]
+) -> PlotlyJson:
     costs = [entry.study.ledger.stage(stage) for entry in entries]
     seconds = [cost.amortised_seconds if amortised else cost.spent_seconds for cost in costs]
-    totals = [unit or max(SHORTEST, entry.cold_seconds) for entry in entries]
-    colour = STAGE_COLOURS[stage]
+    name, colour = _STAGE_LOOKS[stage]
+    run = "by an earlier run" if amortised else "by this run"
     return {
         "type": "bar",
         "orientation": "h",
@@ -243,161 +355,172 @@ def _stage_bar(
         "marker": {"color": colour} | ({"pattern": _HATCHED} if amortised else {}),
         "hoverinfo": "text",
         "hovertext": [
-            f"<b>{escape(entry.label)}</b><br>{_format_stage(cost, amortised)}"
-            for entry, cost in zip(entries, costs, strict=True)
+            f"<b>{escape(entry.label)}</b><br>{name}: {duration(time)} {run}"
+            for entry, time in zip(entries, seconds, strict=True)
         ],
         "textposition": "none",
     }
 
 
-def _format_stage(cost: StageCost, amortised: bool) -> str:
-    seconds = cost.amortised_seconds if amortised else cost.spent_seconds
-    by_whom = "by an earlier run" if amortised else "by this run"
-    return f"{STAGE_NAMES.get(cost.stage, cost.stage)}: {duration(seconds)} {by_whom}"
+# Drawn by matplotlib
 
 
-def _above_bar(entry: LeaderboardEntry) -> Plot:
-    return {
-        "x": 0,
-        "xref": "paper",
-        "xanchor": "left",
-        "y": entry.rank - 1,
-        "yanchor": "bottom",
-        "yshift": 9,
-        "showarrow": False,
-        "text": escape(entry.label),
-        "align": "left",
-    }
+def draw_front(comparison: Comparison, path: Path) -> None:
+    """Draw accuracy against cold cost with intervals; dominated studies are pale."""
+    plot = front_plot(comparison, "accuracy")
+    _draw("What accuracy costs", _studies_and_images(comparison), [plot], path)
 
 
-def _unit(seconds: float) -> tuple[float, str]:
-    if seconds < 180:
-        return 1.0, "seconds"
-    return (60.0, "minutes") if seconds < 10800 else (3600.0, "hours")
+def draw_curves(comparison: Comparison, path: Path) -> None:
+    """Draw validation accuracy by epoch, and below by elapsed time, of every final fit."""
+    plots = [curve_plot(comparison, view) for view in VIEWS["curves"]]
+    subtitle = _studies(comparison)
+    if any(any(series.hollow) for series in plots[0].series):
+        subtitle += "\nhollow: the head alone, before layers were trained with it"
+    _draw("Validation accuracy of the final fits, at threshold 0.5", subtitle, plots, path)
 
 
-#: Opacity of a study that another dominates.
-PALE = 0.5
-#: What the front may show upwards: key in `RESAMPLED`, and its name.
-FRONT_VIEWS = {"accuracy": "Accuracy", "roc_auc": "ROC AUC"}
-CURVE_VIEWS = {"epochs": "By epoch", "elapsed": "By elapsed time"}
-TIME_VIEWS = {"seconds": "Time", "share": "Share"}
+def _draw(title: str, subtitle: str, plots: Sequence[Plot], path: Path) -> None:
+    legend_inches = 0.2 * (-(-len(plots[0].series) // 2) + 1)
+    figure = plotting.new_figure(title, subtitle, 1.4 + 3.2 * len(plots) + legend_inches)
+    grid = figure.subplots(len(plots), 1, squeeze=False)
+    for axes, plot in zip(grid[:, 0], plots, strict=True):
+        _draw_axes(axes, plot)
+    _add_legend(figure, plots[0].series)
+    plotting.save(figure, path)
 
 
-def plotly_script() -> str:
-    """Return the library that draws the plots, which a page holds within itself."""
-    return str(get_plotlyjs())
+def _studies(comparison: Comparison) -> str:
+    names = sorted({elided(study.identity.data, 34) for study in comparison.studies})
+    data = names[0] if len(names) == 1 else f"{names[0]} and others"
+    count = len(comparison.entries)
+    return f"{data}, {count} {'study' if count == 1 else 'studies'}"
 
 
-def all_plots(comparison: Comparison) -> dict[str, dict[str, Plot]]:
-    """Return every view of every plot, by the plot's and the view's key."""
-    return {
-        "front": {key: front_plot(comparison, key) for key in FRONT_VIEWS},
-        "curves": {key: curve_plot(comparison, key) for key in CURVE_VIEWS},
-        "time": {key: time_plot(comparison, key == "share") for key in TIME_VIEWS},
-    }
+def _studies_and_images(comparison: Comparison) -> str:
+    return f"{_studies(comparison)}, n = {comparison.images:,} test images"
 
 
-def front_plot(comparison: Comparison, key: str) -> Plot:
-    """Return a figure of every study against its cold cost, with the front as steps."""
-    entries = comparison.entries
-    costs = [entry.cold_seconds for entry in entries]
-    values = [entry.estimates[key].value for entry in entries]
-    leading = on_front(costs, values)
-    points = [
-        _front_point(entry, key, leads) for entry, leads in zip(entries, leading, strict=True)
-    ]
-    line = sorted(
-        (max(SHORTEST, cost), value)
-        for cost, value, leads in zip(costs, values, leading, strict=True)
-        if leads
-    )
-    along_front = {
-        "type": "scatter",
-        "mode": "lines",
-        "x": [cost for cost, _ in line],
-        "y": [value for _, value in line],
-        "line": {"shape": "hv", "color": "$pale", "width": 1.5, "dash": "dot"},
-        "hoverinfo": "skip",
-    }
-    ground = layout("Cold cost (log scale)", _test(key))
-    ground["xaxis"] |= log_time(costs)
-    return {"data": [along_front, *points], "layout": ground}
+def _draw_axes(axes: Axes, plot: Plot) -> None:
+    plotting.dress(axes, plot.x_label, plot.y_label)
+    if plot.front:
+        steps = zip(*plot.front, strict=True)
+        axes.step(*steps, where="post", color=plotting.PALE_INK, linestyle=":")
+    for series in plot.series:
+        _draw_series(axes, series)
+    if plot.time is None:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True, min_n_ticks=1))
+        return
+    axes.set_xscale("log")
+    axes.set_xticks(plot.time.ticks, plot.time.texts)
+    axes.set_xticks([], minor=True)
+    axes.set_xlim(plot.time.low, plot.time.high)
 
 
-def curve_plot(comparison: Comparison, key: str) -> Plot:
-    """Return validation accuracy against epochs, or against elapsed seconds on a log scale."""
-    curves = [accuracy_curve(study) for study in comparison.studies]
-    by_time = key == "elapsed"
-    name = "Elapsed time (log scale)" if by_time else "Epoch"
-    ground = layout(name, "Validation accuracy at 0.5")
-    ground["xaxis"] |= (
-        log_time([float(time) for curve in curves for time in curve.elapsed])
-        if by_time
-        else _whole_epochs(max(len(curve.epochs) for curve in curves))
-    )
-    lines = [
-        _curve_line(entry, curve, by_time)
-        for entry, curve in zip(comparison.entries, curves, strict=True)
-    ]
-    return {"data": lines, "layout": ground}
-
-
-def _whole_epochs(count: int) -> Plot:
-    """Mark whole epochs only; Plotly's own choice is whole where there are many."""
-    return {"range": [0.5, count + 0.5]} | ({"dtick": 1} if count <= 12 else {})
-
-
-def _front_point(entry: LeaderboardEntry, key: str, leads: bool) -> Plot:
-    figure, look = entry.estimates[key], mark(entry.rank)
-    price = cost(entry.study.ledger, entry.cold_seconds)
-    words = f"{_test(key)} {with_interval(figure)}<br>cost {price}"
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "meta": entry.rank,
-        "name": escape(entry.label),
-        "x": [max(SHORTEST, entry.cold_seconds)],
-        "y": [figure.value],
-        "error_y": {
-            "type": "data",
-            "symmetric": False,
-            "array": [max(0.0, figure.high - figure.value)],
-            "arrayminus": [max(0.0, figure.value - figure.low)],
-            "color": look.colour,
-            "thickness": 1.5,
-            "width": 5,
-        },
-        "marker": {"symbol": look.shape, "color": look.colour, "size": 13},
-        "opacity": 1.0 if leads else PALE,
-        "hoverinfo": "text",
-        "hovertext": [f"<b>{escape(entry.label)}</b><br>{words}"],
-    }
-
-
-def _curve_line(entry: LeaderboardEntry, curve: AccuracyCurve, by_time: bool) -> Plot:
-    look = mark(entry.rank)
-    shapes = [f"{look.shape}-open" if alone else look.shape for alone in curve.is_head_alone]
-    texts = [
-        f"<b>{escape(entry.label)}</b><br>epoch {number:.0f}{', head alone' * bool(alone)}: "
-        f"{accuracy:.3f}<br>after {duration(float(elapsed))}"
-        for number, elapsed, accuracy, alone in zip(
-            curve.epochs, curve.elapsed, curve.accuracy, curve.is_head_alone, strict=True
+def _draw_series(axes: Axes, series: Series) -> None:
+    look = mark(series.entry.rank)
+    if series.errors is not None:
+        below, above = series.errors
+        axes.errorbar(
+            *(series.x, series.y, [[below], [above]]),
+            fmt=look.marker,
+            color=look.colour,
+            alpha=series.opacity,
+            markersize=10,
+            capsize=4,
         )
-    ]
-    return {
-        "type": "scatter",
-        "mode": "lines+markers",
-        "meta": entry.rank,
-        "name": escape(entry.label),
-        "x": [max(SHORTEST, float(x)) for x in (curve.elapsed if by_time else curve.epochs)],
-        "y": [float(y) for y in curve.accuracy],
-        "line": {"color": look.colour, "dash": look.dash, "width": 2},
-        "marker": {"symbol": shapes, "color": look.colour, "size": 8},
-        "hoverinfo": "text",
-        "hovertext": texts,
-    }
+        return
+    axes.plot(series.x, series.y, look.line, color=look.colour, linewidth=1.6)
+    faces = ["white" if hollow else look.colour for hollow in series.hollow]
+    axes.scatter(
+        series.x, series.y, 36, faces, marker=look.marker, edgecolors=look.colour, zorder=3
+    )
 
 
-def _test(key: str) -> str:
-    return f"Test {FRONT_VIEWS[key] if key == 'roc_auc' else FRONT_VIEWS[key].lower()}"
+def _add_legend(figure: Figure, shown: Sequence[Series]) -> None:
+    """Name the marks below the axes; names are set later, for a legend reads some specially."""
+    handles = []
+    for series in shown:
+        look = mark(series.entry.rank)
+        line = Line2D([], [], color=look.colour, marker=look.marker, markersize=8)
+        line.set(alpha=series.opacity, linestyle="none" if series.errors else look.line)
+        handles.append(line)
+    legend = figure.legend(
+        handles,
+        [str(series.entry.rank) for series in shown],
+        loc="outside lower center",
+        ncols=min(2, len(shown)),
+        fontsize=9.5,
+        frameon=False,
+    )
+    for text, series in zip(legend.get_texts(), shown, strict=True):
+        text.set(parse_math=False, fontfamily=plotting.FONT)
+        text.set_text(plotting.plain(elided(series.entry.label, 38)))
+
+
+def draw_confusions(comparison: Comparison, path: Path) -> None:
+    """Draw every kept model's confusion matrix, coloured by share of the true class."""
+    entries, agreement = comparison.entries, comparison.agreement
+    columns = min(4, max(2, len(entries)))
+    rows = -(-len(entries) // columns)
+    title = "Confusion matrices of the kept models"
+    figure = plotting.new_figure(title, _studies_and_images(comparison), rows * 2.15 + 0.25)
+    for place, entry in enumerate(entries):
+        axes = figure.add_subplot(rows, columns, place + 1)
+        counts, shares = agreement.confusions[place], agreement.confusion_shares[place]
+        axes.imshow(shares, cmap="Purples", vmin=0, vmax=1.1)
+        for row, column in np.ndindex(2, 2):
+            share = shares[row, column]
+            text = f"{counts[row, column]:,}\n{100 * share:.1f}%"
+            _cell(axes, row, column, text, share > 0.6, 9)
+        label = fill(elided(entry.label, 40), 20)
+        axes.set_title(plotting.plain(label), fontsize=9, color=plotting.INK, parse_math=False)
+        axes.set_xticks(range(2), CLASS_NAMES)
+        axes.set_yticks(range(2), CLASS_NAMES, rotation=90, va="center")
+        _bare(axes)
+        if place % columns == 0:
+            axes.set_ylabel("true", fontsize=plotting.SMALL_POINTS, color=plotting.PALE_INK)
+        if place + columns >= len(entries):
+            axes.set_xlabel("predicted", fontsize=plotting.SMALL_POINTS, color=plotting.PALE_INK)
+    plotting.save(figure, path)
+
+
+def draw_agreement(comparison: Comparison, path: Path) -> None:
+    """Draw the share of test images that each two kept models predict alike."""
+    count = len(comparison.entries)
+    height = 1.2 + max(1.6, 0.3 * count)
+    title = "Share of test images predicted alike"
+    figure = plotting.new_figure(title, _studies_and_images(comparison), height)
+    axes = figure.add_subplot()
+    if count == 1:
+        plotting.note(axes, "There is one study, and no other to agree with.")
+        plotting.save(figure, path)
+        return
+    shares = comparison.agreement.same_predictions
+    low = comparison.agreement.lowest_shade - 0.05
+    others = np.ma.array(shares, mask=np.eye(count, dtype=bool))
+    picture = axes.imshow(others, cmap="Purples", vmin=low, vmax=1.0, aspect="auto")
+    # Many columns are too narrow for a digit after the point.
+    size, digits = (plotting.SMALL_POINTS, 1) if count <= 9 else (7.5, 0)
+    for row, column in np.ndindex(shares.shape):
+        is_dark = row != column and bool(shares[row, column] > low + 0.6 * (1 - low))
+        text = "–" if row == column else f"{100 * shares[row, column]:.{digits}f}"
+        _cell(axes, row, column, text, is_dark, size)
+    names = [f"{s.rank}  {elided(s.label, 30)}" for s in comparison.entries]
+    axes.set_yticks(range(count), [plotting.plain(name) for name in names], parse_math=False)
+    axes.set_xticks(range(count), [str(entry.rank) for entry in comparison.entries])
+    _bare(axes)
+    bar = figure.colorbar(picture, ax=axes, fraction=0.05, pad=0.02, format="{x:.0%}")
+    bar.ax.tick_params(labelsize=9, colors=plotting.INK)
+    bar.outline.set_visible(False)
+    plotting.save(figure, path)
+
+
+def _bare(axes: Axes) -> None:
+    axes.tick_params(labelsize=9, colors=plotting.INK, length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _cell(axes: Axes, row: int, column: int, text: str, is_dark: bool, size: float) -> None:
+    colour = "white" if is_dark else plotting.INK
+    axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)

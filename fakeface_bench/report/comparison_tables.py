@@ -1,7 +1,8 @@
-"""The tables of a comparison, each column told once for text and CSV."""
+"""The tables of a comparison; each column is defined once for text and CSV."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import combinations
 from operator import attrgetter
 from typing import Any
 
@@ -40,7 +41,6 @@ from fakeface_bench.report.table import (
 )
 from fakeface_bench.support.text import visible
 
-_LONGEST_REASON = 300
 _CSV = FIGURE.csv
 
 
@@ -54,13 +54,13 @@ _WHOLE = Format(lambda value: UNKNOWN if value is None else f"{value:,.0f}", _CS
 _NUMBER = Format(_number, _CSV)
 _TARGET = Format(lambda s: NEVER if s is None else duration(s, short=True), _CSV)
 _PRICE = Format(lambda price: UNKNOWN if price is None else dollars(price), _CSV)
+_SEEDS = Format(lambda seeds: ", ".join(str(scores.seed) for scores in seeds), {}, "")
 _P = Format(p_value, _CSV)
-_POINTS = Format(lambda gain: f"{points(gain.value)} ({points_range(gain)})", ESTIMATE.csv)
 _OVER_SEEDS = Format(
     with_interval,
-    {**ESTIMATE.csv, "_std": attrgetter("std"), "_kept": lambda figure: figure.of_seeds[0]},
+    {**ESTIMATE.csv, "_std": attrgetter("std"), "_kept": lambda estimate: estimate.of_seeds[0]},
 )
-#: Figures of a ledger that always have a column: key, heading, how it is written.
+#: What a ledger measures besides time, in the order of CSV: key, heading, format.
 _SIZES = (
     ("parameters", "parameters", _WHOLE),
     ("parameters_trained", "trained", _WHOLE),
@@ -78,12 +78,12 @@ _SHOWN_SIZES = (
     *("first_epoch_seconds", "steady_epoch_seconds", "epoch_end_to_end_seconds"),
     *("peak_memory_gb", "energy_kwh"),
 )
-_FIGURES = {
+_METRICS = {
     "accuracy": "accuracy (95 %)",
     "roc_auc": "ROC AUC (95 %)",
     **{f"f1_{name}": f"F1 {name} (95 %)" for name in CLASS_NAMES},
 }
-_SHORT = ("label", "accuracy", "roc_auc")
+_ESTIMATES = ("label", "accuracy", "roc_auc")
 _COSTS = ("total_cold_seconds", "total_warm_seconds")
 _TIMES_TO = {f"to_roc_auc_{target_key(t)}_seconds": target_key(t) for t in TARGETS}
 
@@ -104,15 +104,15 @@ def leaderboard_table(comparison: Comparison) -> Table:
         Column("machine", "machine", "study.machine", LONG),
         Column("trials", "trials", lambda s: s.study.trials or None, replace(COUNT, align="")),
         only_csv("seeds", lambda s: len(s.study.seeds)),
-        only_text("seeds_told", "seeds", _format_seeds),
-        only_text("seeds_listed", "seeds", _seeds_listed, WORDS),
+        only_text("seeds_shown", "seeds", _format_seeds),
+        only_text("seeds_listed", "seeds", "study.seeds", _SEEDS),
         only_csv("test_images", lambda s: len(s.study.y_true)),
-        *(Column(key, _FIGURES[key], at("estimates", key), _OVER_SEEDS) for key in RESAMPLED),
+        *(Column(key, _METRICS[key], at("estimates", key), _OVER_SEEDS) for key in RESAMPLED),
         only_csv("on_front"),
         Column("total_cold_seconds", "cold", "cold_seconds", TIME),
         Column("total_warm_seconds", "warm", "study.ledger.total_warm_seconds", TIME),
-        Column("total_cold_dollars", "price", _price("total_cold_seconds"), _PRICE),
-        only_csv("total_warm_dollars", _price("total_warm_seconds")),
+        Column("total_cold_dollars", "price", "cold_dollars", _PRICE),
+        only_csv("total_warm_dollars", "warm_dollars"),
         *(
             Column(key, f"to {target}", at("study.ledger.targets", target), _TARGET)
             for key, target in _TIMES_TO.items()
@@ -125,14 +125,14 @@ def leaderboard_table(comparison: Comparison) -> Table:
 
 
 def _breakable_once(text: str) -> str:
-    """Let a figure break before its bracket alone, where a table is short of room."""
-    figure, bracket, rest = text.partition(" (")
-    return unbroken(figure) + bracket + unbroken(rest)
+    """Let an estimate break only before its bracket, where a table is short of room."""
+    value, bracket, rest = text.partition(" (")
+    return unbroken(value) + bracket + unbroken(rest)
 
 
 def leaderboard(comparison: Comparison) -> Table:
     """Return the short leaderboard of a terminal."""
-    return leaderboard_table(comparison).pick(*_SHORT, *_COSTS)
+    return leaderboard_table(comparison).pick(*_ESTIMATES, *_COSTS)
 
 
 def quality(comparison: Comparison) -> Table:
@@ -143,7 +143,7 @@ def quality(comparison: Comparison) -> Table:
     place = comparison.entries.index(comparison.recommended)
     marked = frozenset({place}) if len(comparison.entries) > 1 else frozenset()
     note = "The study in colour is the one to take." if marked else ""
-    table = leaderboard_table(comparison).pick(*_SHORT, *f1, *_COSTS, *price, "seeds_told")
+    table = leaderboard_table(comparison).pick(*_ESTIMATES, *f1, *_COSTS, *price, "seeds_shown")
     return replace(table, title="Accuracy and cost", note=note, marked=marked)
 
 
@@ -160,14 +160,6 @@ def runs(comparison: Comparison) -> Table:
     return leaderboard_table(comparison).pick(*keys, "machine", name="Runs")
 
 
-def _price(seconds: str) -> Callable[[LeaderboardEntry], float | None]:
-    def price(entry: LeaderboardEntry) -> float | None:
-        ledger = entry.study.ledger
-        return ledger.price(getattr(ledger, seconds)) if ledger.dollars_per_hour else None
-
-    return price
-
-
 def _stage_seconds(stage: str) -> Callable[[LeaderboardEntry], float]:
     return lambda entry: entry.study.ledger.stage(stage).seconds
 
@@ -178,10 +170,6 @@ def _format_seeds(entry: LeaderboardEntry) -> str:
     return f"{len(entry.study.seeds)} (std {std:.3f})" if std is not None else "1"
 
 
-def _seeds_listed(entry: LeaderboardEntry) -> str:
-    return ", ".join(str(scores.seed) for scores in entry.study.seeds)
-
-
 def format_unmeasured(comparison: Comparison) -> list[str]:
     """Say why costs are missing, once for each reason."""
     heads = {key: heading for key, heading, _ in _SIZES}
@@ -189,23 +177,28 @@ def format_unmeasured(comparison: Comparison) -> list[str]:
     for entry in comparison.entries:
         for key, why in sorted(entry.study.ledger.unmeasured.items()):
             reasons.setdefault((heads.get(key, key), why), []).append(entry.label)
+    everyone = len(comparison.entries)
     return [
-        f"{what}: {prose(why, _LONGEST_REASON).rstrip('.')} ({_whose(comparison, labels)})."
+        f"{what}: {prose(why, 300).rstrip('.')} "
+        f"({'all studies' if len(labels) == everyone else ', '.join(labels)})."
         for (what, why), labels in reasons.items()
     ]
 
 
-def _whose(comparison: Comparison, labels: Sequence[str]) -> str:
-    return "all studies" if len(labels) == len(comparison.entries) else ", ".join(labels)
-
-
 def format_metrics(entry: LeaderboardEntry) -> str:
     """Write ROC AUC and accuracy of a study on its test images with their intervals."""
-    estimates = (("ROC AUC", entry.roc_auc), ("accuracy", entry.accuracy))
     return ", ".join(
-        f"{name} {figure.value:.3f} (95 % {figure.low:.3f} to {figure.high:.3f})"
-        for name, figure in estimates
+        f"{name} {estimate.value:.3f} (95 % {estimate.low:.3f} to {estimate.high:.3f})"
+        for name, estimate in (("ROC AUC", entry.roc_auc), ("accuracy", entry.accuracy))
     )
+
+
+def _format_points(pair: PairwiseComparison) -> str:
+    """Write the gain in accuracy, and what the images leave open where that is more."""
+    shown = f"{points(pair.accuracy.value)} ({points_range(pair.accuracy)})"
+    if pair.could_be_ahead == pair.accuracy.high:
+        return shown
+    return f"{shown}, up to {points(pair.could_be_ahead)} not ruled out"
 
 
 def _format_per_point(pair: PairwiseComparison) -> str:
@@ -217,10 +210,11 @@ def _format_per_point(pair: PairwiseComparison) -> str:
     return time if price is None else f"{time} ({dollars(price)})"
 
 
-_STEP_COLUMNS = (
+_PAIR_COLUMNS = (
     Column("from", "from", "lower.label"),
     Column("to", "to", "upper.label"),
-    Column("accuracy_gain", "accuracy, points (95 %)", attrgetter("accuracy"), _POINTS),
+    only_csv("accuracy_gain", "accuracy", ESTIMATE),
+    only_text("points", "accuracy, points (95 %)", _format_points),
     Column("roc_auc_gain", "ROC AUC (95 %)", attrgetter("roc_auc"), ESTIMATE),
     only_csv("only_from_right", "test.only_first"),
     only_csv("only_to_right", "test.only_second"),
@@ -233,42 +227,38 @@ _STEP_COLUMNS = (
     only_text("per_point", "per point", _format_per_point),
     only_csv("tests"),
 )
-_SHOWN_OF_STEPS = (
-    *("from", "to", "accuracy_gain", "mcnemar_p", "adjusted_p", "more_accurate"),
+_SHOWN_OF_PAIRS = (
+    *("from", "to", "points", "mcnemar_p", "adjusted_p", "more_accurate"),
     *("roc_auc_gain", "extra_cold_seconds", "per_point"),
 )
 
 
-def pairs_table(
-    along_front: Sequence[PairwiseComparison], title: str = "", empty: str = ""
-) -> Table:
-    """Return the steps as text shows them; `empty` is said where there is none."""
-    table = Table(_STEP_COLUMNS, along_front, title, "" if along_front else empty)
-    return table.pick(*_SHOWN_OF_STEPS)
+def pairs_table(pairs: Sequence[PairwiseComparison], title: str = "", empty: str = "") -> Table:
+    """Return pairwise comparisons as text shows them; `empty` stands where there is none."""
+    table = Table(_PAIR_COLUMNS, pairs, title, "" if pairs else empty)
+    return table.pick(*_SHOWN_OF_PAIRS)
 
 
 def all_pairs(comparison: Comparison) -> pd.DataFrame:
-    """Return the steps along the front, then every cheaper study against the best."""
+    """Return the neighbours along the front, then every cheaper study against the best."""
     families = {"front": comparison.along_front, "cheaper than best": comparison.to_best}
-    family = [name for name, along_front in families.items() for _ in along_front]
-    table = Table(_STEP_COLUMNS, [*comparison.along_front, *comparison.to_best]).frame()
+    family = [name for name, pairs in families.items() for _ in pairs]
+    table = Table(_PAIR_COLUMNS, [*comparison.along_front, *comparison.to_best]).frame()
     table.insert(0, "family", pd.Series(family, dtype="str"))
     return table
 
 
 def agreement_table(comparison: Comparison) -> pd.DataFrame:
-    """Return one row per pair of studies: how many images they call alike and get wrong."""
-    entries, agreement = comparison.entries, comparison.agreement
+    """Return one row per pair of studies: images that they predict alike or wrongly."""
+    agreement = comparison.agreement
+    only_row = agreement.only_row_correct
     keys = ("first", "second", "share_called_alike", "only_first_right", "only_second_right")
     rows = [
         (
-            *(first.label, second.label, agreement.same_calls[n, n + 1 + m]),
-            int((first.study.right & ~second.study.right).sum()),
-            int((second.study.right & ~first.study.right).sum()),
-            agreement.both_wrong[n, n + 1 + m],
+            *(one.label, two.label, agreement.same_predictions[n, m]),
+            *(only_row[n, m], only_row[m, n], agreement.both_wrong[n, m]),
         )
-        for n, first in enumerate(entries)
-        for m, second in enumerate(entries[n + 1 :])
+        for (n, one), (m, two) in combinations(enumerate(comparison.entries), 2)
     ]
     return pd.DataFrame(rows, columns=[*keys, "both_wrong"])
 

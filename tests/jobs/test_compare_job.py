@@ -227,7 +227,7 @@ def test_files_that_were_renamed_between_studies_are_the_same_images(
     write_predictions(replace(record, test=test), tmp_path / "moved")
     store.log_artifacts(moved, str(tmp_path / "moved"))
     outcome = compare(output="")
-    assert outcome.comparison.agreement.same_calls[0, 1] == pytest.approx(1.0)
+    assert outcome.comparison.agreement.same_predictions[0, 1] == pytest.approx(1.0)
 
 
 def test_another_price_replaces_that_of_the_studies(keep: Keep) -> None:

@@ -1,4 +1,4 @@
-"""Planted studies give the known front, tests and paragraph; names that bite stay text."""
+"""Planted studies give the known front, tests and verdict; names that bite stay text."""
 
 import re
 from dataclasses import replace
@@ -10,6 +10,7 @@ from scipy.stats import binomtest
 
 from fakeface_bench.analysis.comparison import (
     Comparison,
+    PairwiseComparison,
     accuracy_curve,
     compare_studies,
     on_front,
@@ -25,9 +26,11 @@ from fakeface_bench.report.comparison_tables import (
 from fakeface_bench.report.comparison_tables import (
     format_unmeasured,
     leaderboard,
+    leaderboard_table,
+    pairs_table,
     quality,
 )
-from fakeface_bench.report.comparison_text import comparison_markdown, verdict_of
+from fakeface_bench.report.comparison_text import comparison_markdown, verdict_of, warnings_of
 from fakeface_bench.report.format import duration, p_value, points
 from tests.report.compared_studies import calls, epochs, labels, ledger, study
 
@@ -52,8 +55,14 @@ def three() -> Comparison:
     return compare_studies([SMALL, MIDDLE, LARGE])
 
 
-def paragraph(*studies: ComparedStudy) -> str:
-    return verdict_of(compare_studies(studies)).paragraph
+def warnings(*studies: ComparedStudy) -> list[str]:
+    return warnings_of(compare_studies(studies))
+
+
+def cells(pair: PairwiseComparison) -> dict[str, str]:
+    """Return a pair's cells by heading."""
+    table = pairs_table([pair])
+    return dict(zip(table.header, table.rows[0], strict=True))
 
 
 # Numbers
@@ -116,7 +125,7 @@ def test_both_tables_are_one_family_of_tests() -> None:
     assert last.adjusted_p == pytest.approx(2 * last.test.p)
 
 
-def test_standings_hold_accuracy_and_f1(three: Comparison) -> None:
+def test_entries_hold_accuracy_and_f1(three: Comparison) -> None:
     assert [s.accuracy.value for s in three.entries] == [0.96, 0.95, 0.8]
     assert three.entries[2].estimates["f1_fake"].value == pytest.approx(0.8)
     assert three.entries[0].accuracy.std is None
@@ -125,7 +134,7 @@ def test_standings_hold_accuracy_and_f1(three: Comparison) -> None:
 def test_agreement_is_counted_by_hand(three: Comparison) -> None:
     """Large errs at 8 to 15, middle at 10 to 19, small at 0 to 39."""
     shared = three.agreement
-    assert shared.same_calls[0, 1] == pytest.approx(1 - 6 / 200)
+    assert shared.same_predictions[0, 1] == pytest.approx(1 - 6 / 200)
     assert shared.both_wrong[0].tolist() == [8, 6, 8]
     assert sorted(shared.wrong_by_all) == list(range(10, 16))
     assert shared.confusions[0].tolist() == [[96, 4], [4, 96]]
@@ -211,23 +220,19 @@ def test_names_hold_whatever_differs_among_the_compared() -> None:
 
 
 def test_limits_and_sizes_are_warned_of_in_words() -> None:
-    usual = paragraph(asked(SMALL), asked(MIDDLE))
-    assert "Mind" not in usual
-    assert (
-        "Mind the data: the studies used 150 images of each split and class (limit), not the whole "
-        "dataset." in paragraph(asked(SMALL, limit=150), asked(MIDDLE, limit=150))
-    )
-    text = paragraph(asked(SMALL), asked(MIDDLE, image_size=96))
-    assert (
-        "Mind the sizes: the networks saw the pictures at different ones, middle at 96 px and "
-        "small at 224 px." in text
-    )
+    assert warnings(asked(SMALL), asked(MIDDLE)) == []
+    assert warnings(asked(SMALL, limit=150), asked(MIDDLE, limit=150)) == [
+        "Not the whole dataset, per split and class: limit 150."
+    ]
+    assert warnings(asked(SMALL), asked(MIDDLE, image_size=96)) == [
+        "The networks saw the images at different sizes: 96 and 224 px."
+    ]
 
 
 def test_few_test_images_are_warned_of() -> None:
     few = study("few", calls(labels(80), range(9)), 1.0)
-    assert "Mind the test images: 80 test images are few (under 100)" in paragraph(few)
-    assert "Mind the test images" not in paragraph(study("more", calls(labels(100), range(9)), 1.0))
+    assert "80 test images are few (under 100)" in warnings(few)[0]
+    assert warnings(study("more", calls(labels(100), range(9)), 1.0)) == []
     assert "Leaderboard (n = 80 test images)" in comparison_markdown(compare_studies([few]))
 
 
@@ -237,24 +242,21 @@ def test_seeds_that_are_all_right_keep_their_resampled_interval() -> None:
     assert (interval.low, interval.high) == (1.0, 1.0)
 
 
-# The paragraph
+# The verdict and the warnings
 
 
 def test_a_tie_is_called_a_tie(three: Comparison) -> None:
     assert (three.best.label, three.recommended.label) == ("large", "middle")
     verdict = verdict_of(three)
-    assert verdict.headline == (
-        "Take middle: a tie with the best (it could be ahead by up to 3.5 points), and cheaper"
-    )
+    assert verdict.headline == "Take middle: a tie with the best, and cheaper"
     assert verdict.weight == "good"
     assert verdict.paragraph == (
-        "middle is the cheapest study whose accuracy is not shown to be worse than that of the "
-        "best, large: the two are a tie. Of n = 200 test images middle is right on 95.0 % and "
-        "cost 10 minutes from a cold start; large is right on 96.0 % and cost 2 hours. large is "
-        "ahead by 1.0 points (95 % −1.5 to 3.5; McNemar's test p = 0.688, p = 0.688 adjusted for "
-        "3 tests). Not shown is not the same as equal: that large is ahead by up to 3.5 points is "
-        "not ruled out."
+        "On n = 200 test images, middle is correct on 95.0 % and cost 10 minutes from a cold "
+        "start; large is correct on 96.0 % and cost 2 hours."
     )
+    row = cells(three.to_best[1])
+    assert row["accuracy, points (95 %)"] == "1.0 (−1.5 to 3.5)"
+    assert (row["p"], row["p, adjusted"]) == ("0.688", "0.688")
 
 
 def test_a_lead_that_is_shown_over_every_cheaper_study() -> None:
@@ -264,32 +266,30 @@ def test_a_lead_that_is_shown_over_every_cheaper_study() -> None:
     assert found.recommended is found.best
     assert verdict.headline == "Take best: every cheaper study is shown to be less accurate"
     assert verdict.paragraph == (
-        "best is right on 99.0 % of n = 200 test images, the most of the 3 studies, and cost 2 "
-        "hours ($6.00) from a cold start. Each of the 2 cheaper studies is shown to be less "
-        "accurate; the closest, middle, is right on 95.0 % and cost 10 minutes: 4.0 points behind "
-        "(95 % 1.0 to 7.5; McNemar's test p = 0.039, adjusted)."
+        "On n = 200 test images, best is correct on 99.0 % and cost 2 hours ($6.00) from a cold "
+        "start; middle is correct on 95.0 % and cost 10 minutes."
     )
-    only = paragraph(SMALL, best)
-    assert "The only cheaper study is shown to be less accurate: small is right on 80.0 %" in only
+    row = cells(found.to_best[1])
+    assert (row["from"], row["accuracy, points (95 %)"]) == ("middle", "4.0 (1.0 to 7.5)")
+    assert (row["p, adjusted"], row["more accurate?"]) == ("0.039", "shown")
 
 
 def test_the_best_and_cheapest_is_taken() -> None:
     verdict = verdict_of(compare_studies([planted("best", range(2), 6.0), MIDDLE]))
     assert verdict.headline == "Take best: the most accurate, and none is cheaper"
     assert verdict.paragraph == (
-        "best is right on 99.0 % of n = 200 test images, the most of the 2 studies, and cost 6 "
-        "seconds from a cold start. No study is cheaper, so the choice does not hang on whether "
-        "its lead is real; the next, middle, is right on 95.0 % and cost 10 minutes."
+        "On n = 200 test images, best is correct on 99.0 % and cost 6 seconds from a cold start; "
+        "middle is correct on 95.0 % and cost 10 minutes."
     )
 
 
 def test_one_study_has_nothing_to_be_compared_with() -> None:
     found = compare_studies([MIDDLE])
     verdict = verdict_of(found)
-    assert (verdict.headline, verdict.weight) == ("One study: middle", "note")
+    assert verdict.headline == "One study, nothing to compare it with: middle"
+    assert verdict.weight == "note"
     assert verdict.paragraph == (
-        "There is one study and nothing to compare it with: middle is right on 95.0 % of n = 200 "
-        "test images (95 % 91.0 to 97.3) and cost 10 minutes from a cold start."
+        "On n = 200 test images, middle is correct on 95.0 % and cost 10 minutes from a cold start."
     )
     assert found.along_front == found.to_best == ()
 
@@ -309,62 +309,48 @@ def test_missing_evidence_is_no_tie() -> None:
     )
     assert verdict.weight == "care"
     assert not re.search(r"\btie\b", comparison_markdown(found))
-    assert verdict.paragraph.startswith(
-        "small is the cheapest study whose accuracy is not shown to be worse than that of the "
-        "best, large, though it may well be: the interval leaves 0 out, and the test does not "
-        "confirm it. Of n = 40 test images small is right on 82.5 % and"
-    )
-    assert "large is ahead by 12.5 points (95 % 2.5 to 22.5; McNemar's test p = 0.062)" in (
-        verdict.paragraph
-    )
-    assert "ahead by up to 22.5 points is not ruled out. Mind the test images" in verdict.paragraph
+    row = cells(found.to_best[0])
+    assert (row["accuracy, points (95 %)"], row["p"]) == ("12.5 (2.5 to 22.5)", "0.062")
+    assert row["more accurate?"] == "not shown"
 
 
-def test_the_same_rightness_leaves_room_for_a_difference() -> None:
+def test_the_same_correct_images_leave_room_for_a_difference() -> None:
     twin = planted("twin", range(10, 20), 6000.0)
     found = compare_studies([MIDDLE, twin])
     assert (found.best.label, found.recommended.label) == ("middle", "middle")
-    assert "the best, middle" not in verdict_of(found).paragraph
     seeds = [calls(LABELS, range(10, 20)), calls(LABELS, range(0))]
     found = compare_studies([MIDDLE, study("twin", seeds, 6000.0)])
     high = found.to_best[0].accuracy.high
     assert high > 0.03
-    assert (
-        "right on exactly the same images; with n = 200 test images, a true difference of up to "
-        f"{points(high)} points is still not ruled out"
-    ) in verdict_of(found).paragraph
+    assert cells(found.to_best[0])["accuracy, points (95 %)"].endswith(f" to {points(high)})")
 
 
-def test_the_same_rightness_is_never_told_to_be_certain() -> None:
+def test_the_same_correct_images_are_never_said_to_be_certain() -> None:
     """Resamples leave less than a point; 200 images without one difference leave 1.5."""
     scores = [calls(LABELS, range(10, end)) for end in (20, 20, 20, 20, 20, 19)]
     found = compare_studies([MIDDLE, study("twin", scores, 6000.0)])
     pair = found.to_best[0]
     assert pair.accuracy.high < pair.could_be_ahead == 1 - 0.05 ** (1 / IMAGES)
-    assert "(it could be ahead by up to 1.5 points)" in verdict_of(found).headline
+    assert cells(pair)["accuracy, points (95 %)"].endswith(", up to 1.5 not ruled out")
 
 
-def test_a_choice_that_is_not_on_the_front_is_told() -> None:
+def test_a_choice_that_is_not_on_the_front_is_warned_of() -> None:
     """Odd errs where the best does not; near errs where it does, and is shown to be worse."""
     best = planted("best", range(20), 100.0)
     near = planted("near", range(2, 32), 5.0)
     odd = planted("odd", range(50, 80), 10.0)
-    text = paragraph(best, near, odd)
-    assert text.startswith("odd is the cheapest")
-    assert "odd is not on the front: a study as cheap and as accurate, or better, is itself" in text
+    assert compare_studies([best, near, odd]).recommended.label == "odd"
+    assert warnings(best, near, odd) == ["odd is not on the front."]
 
 
-def test_seeds_are_told_with_the_kept_model() -> None:
+def test_seeds_are_averaged_and_the_kept_model_is_named() -> None:
     several = study("several", [calls(LABELS, range(10)), calls(LABELS, range(4))], 9000.0)
     found = compare_studies([MIDDLE, several])
     best = found.best
     assert best.accuracy.value == pytest.approx(0.965)
     assert best.accuracy.of_seeds == pytest.approx((0.95, 0.98))
     assert best.accuracy.std == pytest.approx(0.03 / 2**0.5)
-    assert (
-        "Accuracies are means over seeds: several over 2 (the kept model: 95.0 %). McNemar's test "
-        "compares the models that were kept. Mind the costs"
-    ) in verdict_of(found).paragraph
+    assert leaderboard_table(found).frame()["accuracy_kept"][0] == pytest.approx(0.95)
     assert quality(found).rows[0][-1] == "2 (std 0.021)"
 
 
@@ -372,10 +358,12 @@ def test_an_interval_apart_from_0_that_no_test_confirms_is_said_to_be_so() -> No
     """Six of six images: raw p = 0.031, and 0.094 among three tests."""
     best = planted("best", range(6), 900.0)
     to_best = [planted("one", range(12), 100.0), planted("two", range(11), 200.0)]
-    text = paragraph(best, *to_best)
-    assert "one is the cheapest" in text
-    assert "p = 0.031, p = 0.094 adjusted for 3 tests" in text
-    assert "the interval leaves 0 out, and the test once adjusted does not confirm it." in text
+    found = compare_studies([best, *to_best])
+    assert verdict_of(found).headline.startswith("Take one: not shown to be worse than the best")
+    row = cells(found.to_best[0])
+    assert found.to_best[0].accuracy.low > 0
+    assert (row["p"], row["p, adjusted"], row["more accurate?"]) == ("0.031", "0.094", "not shown")
+    assert found.to_best[0].tests == 3
 
 
 def test_a_kept_model_that_is_luckier_than_its_seeds_shows_nothing() -> None:
@@ -389,17 +377,15 @@ def test_a_kept_model_that_is_luckier_than_its_seeds_shows_nothing() -> None:
     assert pair.accuracy.low < 0
     assert pair.verdict == "not shown"
     assert found.recommended.label == "rival"
-    text = verdict_of(found).paragraph
-    assert "the two are a tie" in text
-    assert "lucky's kept model alone is shown to be ahead; its mean over seeds is not." in text
+    assert "a tie with the best" in verdict_of(found).headline
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 6, 7])
 def test_means_over_seeds_that_are_equal_rank_by_cost(seeds: int) -> None:
     for wrong in (7, 10, 11, 27):
         cheap = planted("cheap", range(wrong), 10.0)
-        dear = study("dear", [calls(LABELS, range(wrong))] * seeds, 90.0)
-        found = compare_studies([dear, cheap])
+        expensive = study("expensive", [calls(LABELS, range(wrong))] * seeds, 90.0)
+        found = compare_studies([expensive, cheap])
         assert found.best.label == "cheap"
         assert [entry.on_front for entry in found.entries] == [True, False]
 
@@ -415,7 +401,7 @@ def test_a_worse_mean_with_a_better_kept_model_is_not_shown_to_be_worse() -> Non
     assert found.best.label == "middle"
     assert found.to_best[0].adjusted_p < 0.05
     assert found.recommended.label == "lucky"
-    assert "kept model alone is shown" not in verdict_of(found).paragraph
+    assert not found.to_best[0].is_shown
 
 
 def test_random_weights_are_warned_of() -> None:
@@ -423,47 +409,43 @@ def test_random_weights_are_warned_of() -> None:
     found = compare_studies([unfit, MIDDLE])
     verdict = verdict_of(found)
     assert verdict.weight == "care"
-    assert verdict.paragraph.endswith(
-        "Mind the weights: unfit began from random values in place of pretrained weights, which "
-        "says nothing of how good the architecture is with them."
-    )
+    assert warnings_of(found) == [f"unfit: {WARNING}"]
     assert comparison_markdown(found).startswith(f"**unfit: {WARNING}**\n\n**Take middle")
 
 
+MACHINES = "Costs: the studies ran on different machines."
+
+
 @pytest.mark.parametrize(
-    ("given", "sentence"),
+    ("given", "found"),
     [
-        ({"machine": "a laptop"}, "the studies ran on different machines."),
-        ({"trials": 3}, "the searches hold different numbers of trials (3 to 20)."),
+        ({}, []),
+        ({"machine": "a laptop"}, [MACHINES]),
+        ({"trials": 3}, ["Costs: different numbers of trials (3 to 20)."]),
         (
             {"machine": "a laptop", "trials": 30},
-            "the studies ran on different machines. The searches hold different numbers of trials "
-            "(20 to 30).",
+            [MACHINES, "Costs: different numbers of trials (20 to 30)."],
         ),
     ],
 )
-def test_costs_that_are_not_alike_are_warned_of(given: dict[str, Any], sentence: str) -> None:
-    alike = {"machine": "a server", "trials": 20}
-    one, other = replace(SMALL, **alike), replace(MIDDLE, **alike)
-    assert "Mind the costs" not in comparison_markdown(compare_studies([one, other]))
+def test_costs_that_are_not_alike_are_warned_of(given: dict[str, Any], found: list[str]) -> None:
+    one, other = (replace(one, machine="a server", trials=20) for one in (SMALL, MIDDLE))
     other = replace(other, **given)
-    text = paragraph(one, other)
-    assert text.endswith(f"Mind the costs: {sentence}")
-    assert "Mind the costs" in comparison_markdown(compare_studies([one, other]))
+    assert warnings(one, other) == found
+    text = comparison_markdown(compare_studies([one, other]))
+    assert [warning in text for warning in found] == [True] * len(found)
+    assert ("Costs:" in text) == bool(found)
 
 
 def test_numbers_of_seeds_that_differ_are_warned_of() -> None:
     thrice = study("thrice", [calls(LABELS, range(9))] * 3, 900.0)
-    assert paragraph(SMALL, thrice).endswith(
-        "Mind the costs: the studies have different numbers of seeds (1 to 3), and each is charged "
-        "its own."
-    )
-    assert "Mind the costs" not in paragraph(thrice, replace(thrice, ledger=ledger(9.0)))
+    assert warnings(SMALL, thrice) == ["Costs: different numbers of seeds (1 to 3)."]
+    assert warnings(thrice, replace(thrice, ledger=ledger(9.0))) == []
 
 
 def test_what_is_not_known_of_a_study_is_no_difference() -> None:
     known = replace(MIDDLE, machine="a server", trials=20)
-    assert "Mind the costs" not in paragraph(SMALL, known)
+    assert warnings(SMALL, known) == []
 
 
 def test_chance_is_called_chance() -> None:
@@ -473,17 +455,19 @@ def test_chance_is_called_chance() -> None:
     ]
     found = verdict_of(compare_studies(coins))
     assert (found.headline, found.weight) == ("No study is shown to beat chance", "care")
-    assert "none is shown to tell fakes from real images better than chance" in found.paragraph
-    assert "heads is not shown to beat chance: its ROC AUC lies between" in paragraph(coins[0])
+    chance = "Not shown to beat chance (95 % interval of ROC AUC not above 0.5)"
+    assert warnings(*coins)[0].startswith(f"{chance}: ")
+    assert all(coin.label in warnings(*coins)[0] for coin in coins)
+    assert warnings(coins[0]) == [f"{chance}: heads."]
 
 
-def test_a_choice_near_chance_is_told_where_others_are_not() -> None:
+def test_a_choice_near_chance_is_warned_of_where_others_are_not() -> None:
     """Confident about the order and at a useless threshold, against a coin that is no worse."""
     y_score = np.where(LABELS == 1, 0.4, 0.3)
-    text = paragraph(
-        study("coin", np.random.default_rng(0).random(IMAGES), 1.0), study("shy", y_score, 9.0)
-    )
-    assert "coin is not shown to beat chance" in text
+    coin = study("coin", np.random.default_rng(0).random(IMAGES), 1.0)
+    found = compare_studies([coin, study("shy", y_score, 9.0)])
+    assert (found.recommended.label, verdict_of(found).weight) == ("coin", "care")
+    assert warnings_of(found)[0].endswith("above 0.5): coin.")
 
 
 # Texts
@@ -586,7 +570,7 @@ def test_elapsed_time_counts_from_a_cold_start() -> None:
 @pytest.mark.parametrize("times", [[0.0], [12.0, 13.0], [1.0, 1e6], [60.0, 7200.0], [1e8]])
 def test_a_time_axis_has_a_few_marks_and_holds_all(times: list[float]) -> None:
     axis = time_axis(times)
-    assert 2 <= len(axis.marks) <= 6
+    assert 2 <= len(axis.ticks) <= 6
     assert axis.low < max(min(times), 0.001) <= max(*times, 0.001) < axis.high
 
 

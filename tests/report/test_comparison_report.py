@@ -169,10 +169,10 @@ def test_one_study_is_reported(tmp_path: Path) -> None:
     alone = study("alone", noisy(labels(IMAGES), 9.0, 0, np.zeros(IMAGES)), 0.0)
     write_comparison_report(compare_studies([replace(alone, epochs=epochs(1))]), tmp_path)
     page = page_text(tmp_path / "report.html")
-    assert "There is one study and nothing to compare it with" in page
+    assert "One study, nothing to compare it with: alone" in page
     assert "One study stands on the front: there is no step to take." in page
     assert "No study was left out." in page
-    assert "Not one test image." in page
+    assert f"0 images of {IMAGES}." in page
     assert pd.read_csv(tmp_path / "steps.csv").empty
     assert pd.read_csv(tmp_path / "agreement.csv").empty
 
@@ -235,13 +235,13 @@ class Visit:
     def __exit__(self, *_: object) -> None:
         self.page.close()
 
-    def tells(self, script: str) -> Any:
+    def value(self, script: str) -> Any:
         return self.page.evaluate(script)
 
     def until(self, script: str) -> None:
         """Wait for what is to become true; the page's own policy forbids Playwright's way."""
         until = time.monotonic() + 10
-        while not self.tells(script):
+        while not self.value(script):
             assert time.monotonic() < until, f"not within 10 s: {script}"
             self.page.wait_for_timeout(30)
 
@@ -259,35 +259,35 @@ def test_the_page_fits_and_needs_nothing_from_outside(
     with Visit(browser, path, width) as visit:
         assert visit.said == []
         assert visit.requests == [path.resolve().as_uri()]
-        assert visit.tells(HOLDS_PLOTS) >= 3
-        assert visit.tells("document.documentElement.scrollWidth") <= width
-        assert visit.tells("document.querySelectorAll('.plot .point, .plot .points path').length")
+        assert visit.value(HOLDS_PLOTS) >= 3
+        assert visit.value("document.documentElement.scrollWidth") <= width
+        assert visit.value("document.querySelectorAll('.plot .point, .plot .points path').length")
 
 
 def test_the_leaderboard_is_not_cut_where_there_is_room(browser: Any, written: Path) -> None:
     first = "document.querySelector('.sticky')"
     for width in (1000, 1200, 1280):
         with Visit(browser, written / "report.html", width) as visit:
-            inner = visit.tells(f"{first}.scrollWidth")
-            assert inner <= visit.tells(f"{first}.clientWidth"), width
+            inner = visit.value(f"{first}.scrollWidth")
+            assert inner <= visit.value(f"{first}.clientWidth"), width
             heads = "[...document.querySelectorAll('.sticky th')].map(th => th.clientHeight)"
-            assert max(visit.tells(heads)) < 100
+            assert max(visit.value(heads)) < 100
 
 
 def test_the_front_alone_is_a_page(browser: Any, written: Path) -> None:
     with Visit(browser, written / "front.html", 390) as visit:
         assert visit.said == []
-        assert visit.tells(HOLDS_PLOTS) >= 1
-        assert visit.tells("document.documentElement.scrollWidth") <= 390
+        assert visit.value(HOLDS_PLOTS) >= 1
+        assert visit.value("document.documentElement.scrollWidth") <= 390
 
 
 def test_plots_follow_light_and_dark(browser: Any, written: Path) -> None:
     with Visit(browser, written / "report.html", 1280, color_scheme="light") as visit:
-        light = visit.tells(TEXT_COLOUR)
+        light = visit.value(TEXT_COLOUR)
         visit.page.emulate_media(color_scheme="dark")
         changed = f"{TEXT_COLOUR} !== {json.dumps(light)}"
         visit.until(changed)
-        dark = visit.tells(TEXT_COLOUR)
+        dark = visit.value(TEXT_COLOUR)
         assert (light, dark) == ("rgb(31, 35, 40)", "rgb(230, 232, 234)")
         assert visit.said == []
 
@@ -295,18 +295,18 @@ def test_plots_follow_light_and_dark(browser: Any, written: Path) -> None:
 def test_buttons_change_the_plots(browser: Any, written: Path) -> None:
     with Visit(browser, written / "report.html", 1280) as visit:
         title = "document.querySelector('#plot-front .ytitle').textContent"
-        assert visit.tells(title) == "Test accuracy"
+        assert visit.value(title) == "Test accuracy"
         visit.page.click("button[data-plot='front'][data-view='roc_auc']")
         visit.until(f"{title} === 'Test ROC AUC'")
         pressed = "button[data-plot='front'][aria-pressed='true']"
         assert visit.page.inner_text(pressed) == "ROC AUC"
         title = "document.querySelector('#plot-curves .xtitle').textContent"
-        assert visit.tells(title) == "Epoch"
+        assert visit.value(title) == "Epoch"
         visit.page.click("button[data-view='elapsed']")
         visit.until(f"{title} === 'Elapsed time (log scale)'")
         traces = "document.querySelectorAll('#plot-curves .scatterlayer .trace').length"
-        assert visit.tells(traces) == 5
+        assert visit.value(traces) == 5
         visit.page.click("button[data-study='1'] >> nth=0")
         visit.until(f"{traces} === 4")
         hidden = "document.querySelectorAll(\"button[aria-pressed='false'][data-study]\").length"
-        assert visit.tells(hidden) == 2  # below both plots
+        assert visit.value(hidden) == 2  # below both plots

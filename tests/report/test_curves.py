@@ -37,11 +37,11 @@ def test_precision_recall_curve_is_sklearns(scores: tuple[np.ndarray, np.ndarray
 
 def test_confusion_counts_are_sklearns(record: StudyRecord) -> None:
     split = record.test
-    called = split.y_score >= split.threshold
-    expected = metrics.confusion_matrix(split.y_true, called)
+    predicted = split.y_score >= split.threshold
+    expected = metrics.confusion_matrix(split.y_true, predicted)
     assert confusion_counts(split).tolist() == expected.tolist()
 
 
-def test_a_score_at_the_threshold_is_called_fake(record: StudyRecord) -> None:
+def test_a_score_at_the_threshold_is_predicted_fake(record: StudyRecord) -> None:
     at_threshold = replace(record.test, y_score=np.full(60, record.test.threshold))
     assert confusion_counts(at_threshold)[:, 1].tolist() == [36, 24]
