@@ -1,25 +1,22 @@
 """The pictures of an audit: what files look like from outside, and duplicates side by side."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
-from PIL import Image, ImageOps
 
 from fakeface_bench.analysis.audit import Fact, Mask, pairs_of_many
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.audit import Audit
-from fakeface_bench.data.decode import decode_bytes
 from fakeface_bench.records.study import FloatArray, ShortcutFloor
 from fakeface_bench.report import plotting
 from fakeface_bench.report.audit_tables import strongest_first
 from fakeface_bench.report.format import counted
-from fakeface_bench.support.errors import DataError
+from fakeface_bench.report.tiles import Tile, draw_tile, thumbnail
 from fakeface_bench.support.text import elided
 
 MOST_TABLES = 12
@@ -171,29 +168,10 @@ def _up_to_twelve(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 MOST_SHOWN = 12
-THUMBNAIL_PX = 160
-GROUND = (222, 222, 222)
 _PAIRS_A_ROW = 2
 _ROW_INCHES = 2.35
 _CAPTION_CHARACTERS = 22
 _CAPTION_POINTS = 8.5
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """One image of a pair.
-
-    Attributes:
-        picture: RGB, shape (160, 160, 3); None where the file cannot be read any more.
-        label: 1 for fake.
-        split: Of the file, or why it is in none.
-        name: Of the file, visible.
-    """
-
-    picture: npt.NDArray[np.uint8] | None
-    label: int
-    split: str
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,37 +264,14 @@ def _tile(audit: Audit, number: int) -> Tile:
     row = audit.files.iloc[number]
     path = str(row["path"])
     return Tile(
-        picture=_thumbnail(audit.folders[row["source"]] / path),
+        picture=thumbnail(audit.folders[row["source"]] / path, whole=True),
         label=int(row["label"]),
-        split=row["split"] or ("left out" if row["left_out"] else "no split"),
+        words=row["split"] or ("left out" if row["left_out"] else "no split"),
         name=path.rpartition("/")[2],
     )
 
 
-def _thumbnail(path: Path) -> npt.NDArray[np.uint8] | None:
-    """Return the whole picture on a square ground; nothing where it cannot be read any more."""
-    try:
-        image = decode_bytes(path)
-    except DataError:
-        return None
-    size = (THUMBNAIL_PX, THUMBNAIL_PX)
-    square = ImageOps.pad(image, size, Image.Resampling.LANCZOS, color=GROUND)
-    return np.asarray(square, dtype=np.uint8)
-
-
 def _draw_tile(axes: Axes, tile: Tile, words: str) -> None:
-    ground = np.full((1, 1, 3), GROUND, dtype=np.uint8)
-    picture = ground if tile.picture is None else tile.picture
-    axes.imshow(picture, extent=(0, 1, 0, 1), interpolation="antialiased")
-    if tile.picture is None:
-        gone = "image no\nlonger readable"
-        axes.text(0.5, 0.5, gone, ha="center", va="center", fontsize=plotting.SMALL_POINTS)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set(color=plotting.CLASS_COLOURS[tile.label], linewidth=3)
     name = elided(tile.name, _CAPTION_CHARACTERS)
-    caption = f"{tile.split}, {CLASS_NAMES[tile.label]}\n{name}\n{words}"
-    axes.set_xlabel(
-        plotting.plain(caption), fontsize=_CAPTION_POINTS, color=plotting.INK, labelpad=4
-    )
-    axes.xaxis.label.set(parse_math=False, family=plotting.FONT)
+    caption = f"{tile.words}, {CLASS_NAMES[tile.label]}\n{name}\n{words}"
+    draw_tile(axes, replace(tile, words=caption), _CAPTION_POINTS)

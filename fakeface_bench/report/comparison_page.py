@@ -1,12 +1,9 @@
 """The page of a comparison, a single HTML file, and the tables and pictures beside it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from fakeface_bench.analysis.comparison import Comparison, accuracy_curve
@@ -16,8 +13,9 @@ from fakeface_bench.report.comparison_tables import pairs_table
 from fakeface_bench.report.comparison_text import leaderboard_markdown, verdict_of, warnings_of
 from fakeface_bench.report.format import cost, counted, listed, percent_right, with_interval
 from fakeface_bench.report.page import page_environment
-from fakeface_bench.report.study_plots import MOST_IMAGES, thumbnail
+from fakeface_bench.report.study_plots import MOST_IMAGES
 from fakeface_bench.report.table import Table, left_out_table, write_csv
+from fakeface_bench.report.tiles import Tile, thumbnail
 from fakeface_bench.support.text import elided
 
 #: What each word means, on the page.
@@ -86,16 +84,6 @@ _CURVES = (
     "extraction and epochs, not the search."
 )
 _HOLLOW = " Hollow marks are epochs that trained the head alone, before layers were trained too."
-
-
-@dataclass(frozen=True, slots=True)
-class WrongTile:
-    """An image that all predict wrongly; no picture where its file is gone; label 1 for fake."""
-
-    picture: npt.NDArray[np.uint8] | None
-    label: int
-    words: str
-    name: str
 
 
 def write_comparison_report(comparison: Comparison, folder: Path) -> None:
@@ -174,13 +162,13 @@ def _wrong(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _tile(comparison: Comparison, position: int) -> WrongTile:
+def _tile(comparison: Comparison, position: int) -> Tile:
     study = comparison.studies[0]
     folder = study.data_folders.get(study.sources[position])
     scores = [float(s.kept.y_score[position]) for s in comparison.studies]
     low, high = f"{min(scores):.2f}", f"{max(scores):.2f}"
     path = study.paths[position]
-    return WrongTile(
+    return Tile(
         picture=thumbnail(Path(folder) / path) if folder else None,
         label=int(study.y_true[position]),
         words=f"score {low}" if low == high else f"scores {low} to {high}",

@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from plotly.offline import get_plotlyjs
@@ -386,7 +385,7 @@ def _draw(title: str, subtitle: str, plots: Sequence[Plot], path: Path) -> None:
     grid = figure.subplots(len(plots), 1, squeeze=False)
     for axes, plot in zip(grid[:, 0], plots, strict=True):
         _draw_axes(axes, plot)
-    _add_legend(figure, plots[0].series)
+    plotting.legend_below(figure, _marks(plots[0].series), min(2, len(plots[0].series)))
     plotting.save(figure, path)
 
 
@@ -437,25 +436,14 @@ def _draw_series(axes: Axes, series: Series) -> None:
     )
 
 
-def _add_legend(figure: Figure, shown: Sequence[Series]) -> None:
-    """Name the marks below the axes; names are set later, for a legend reads some specially."""
-    handles = []
+def _marks(shown: Sequence[Series]) -> list[tuple[str, Line2D]]:
+    marks = []
     for series in shown:
         look = mark(series.entry.rank)
         line = Line2D([], [], color=look.colour, marker=look.marker, markersize=8)
         line.set(alpha=series.opacity, linestyle="none" if series.errors else look.line)
-        handles.append(line)
-    legend = figure.legend(
-        handles,
-        [str(series.entry.rank) for series in shown],
-        loc="outside lower center",
-        ncols=min(2, len(shown)),
-        fontsize=9.5,
-        frameon=False,
-    )
-    for text, series in zip(legend.get_texts(), shown, strict=True):
-        text.set(parse_math=False, fontfamily=plotting.FONT)
-        text.set_text(plotting.plain(elided(series.entry.label, 38)))
+        marks.append((elided(series.entry.label, 38), line))
+    return marks
 
 
 def draw_confusions(comparison: Comparison, path: Path) -> None:

@@ -3,14 +3,17 @@
 MLflow shows an artifact about 700 px wide, so texts are large for the figure's width.
 """
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 from matplotlib.ticker import MaxNLocator
 
+from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import StudyRecord
 
 Place = Literal["best", "lower left", "lower right", "upper left", "upper center"]
@@ -79,6 +82,27 @@ def dress(axes: Axes, x_label: str, y_label: str) -> None:
 def legend(axes: Axes, place: Place = "best", columns: int = 1) -> None:
     """Explain the marks, on a ground that keeps the text legible over lines."""
     axes.legend(loc=place, ncols=columns, fontsize=SMALL_POINTS, framealpha=0.9)
+
+
+def legend_below(figure: Figure, marks: Sequence[tuple[str, Artist]], columns: int) -> None:
+    """Name marks below the axes; the names are set later, for a legend reads some specially."""
+    numbers = [str(number) for number in range(len(marks))]
+    below = figure.legend(
+        [mark for _, mark in marks],
+        numbers,
+        loc="outside lower center",
+        ncols=columns,
+        fontsize=9.5,
+        frameon=False,
+    )
+    for text, (name, _) in zip(below.get_texts(), marks, strict=True):
+        text.set(parse_math=False, family=FONT, text=plain(name))
+
+
+def error_ends(estimates: Iterable[Estimate]) -> tuple[list[float], list[float]]:
+    """Return how far the intervals reach below and above their values, as error bars want it."""
+    shown = list(estimates)
+    return [max(0.0, e.value - e.low) for e in shown], [max(0.0, e.high - e.value) for e in shown]
 
 
 def whole_numbers(axes: Axes, count: int, first: int = 0) -> None:

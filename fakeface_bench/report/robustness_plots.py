@@ -6,7 +6,6 @@ from math import floor
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fakeface_bench.records.estimate import Estimate
@@ -17,7 +16,6 @@ from fakeface_bench.report.format import described, label_of
 
 _COLUMNS = 2
 _ROW_INCHES = 1.95
-_LEGEND_POINTS = 9.5
 _LEGEND_ROW_INCHES = 0.21
 _TOP = 1.02
 
@@ -63,28 +61,19 @@ def _draw(robustness: Robustness, metric: _Metric, path: Path) -> None:
             _draw_curve(axes, model.curves[number], metric, mark(rank))
         _dress(axes, curve, metric.axis if number % _COLUMNS == 0 else "")
     panels[0].set_ylim(_bottom(robustness, metric), _TOP)
-    _explain(figure, [*map(label_of, robustness.models), metric.baseline_name])
+    plotting.legend_below(figure, _marks(robustness, metric), _COLUMNS)
     plotting.save(figure, path)
 
 
-def _explain(figure: Figure, names: list[str]) -> None:
-    """Name the models' marks and, last, the baseline; afterwards: a legend reads some specially."""
-    looks = [mark(rank) for rank in range(1, len(names))]
-    handles = [
-        Line2D([], [], color=look.colour, marker=look.marker, markersize=7, linestyle=look.line)
-        for look in looks
-    ]
-    handles.append(Line2D([], [], color=plotting.PALE_INK, linestyle=":", linewidth=1.4))
-    legend = figure.legend(
-        handles,
-        [str(number) for number in range(len(names))],
-        loc="outside lower center",
-        ncols=_COLUMNS,
-        fontsize=_LEGEND_POINTS,
-        frameon=False,
-    )
-    for text, name in zip(legend.get_texts(), names, strict=True):
-        text.set(parse_math=False, family=plotting.FONT, text=plotting.plain(name))
+def _marks(robustness: Robustness, metric: _Metric) -> list[tuple[str, Line2D]]:
+    """Return the models' names and marks and, last, the baseline's."""
+    marks = []
+    for rank, model in enumerate(robustness.models, start=1):
+        look = mark(rank)
+        line = Line2D([], [], color=look.colour, marker=look.marker, markersize=7, ls=look.line)
+        marks.append((label_of(model), line))
+    baseline = Line2D([], [], color=plotting.PALE_INK, linestyle=":", linewidth=1.4)
+    return [*marks, (metric.baseline_name, baseline)]
 
 
 def _draw_curve(axes: Axes, curve: SeverityCurve, metric: _Metric, look: Mark) -> None:
@@ -151,10 +140,7 @@ def _draw_estimate(axes: Axes, estimate: Estimate, y: float, rank: int, hollow: 
     axes.errorbar(
         [estimate.value],
         [y],
-        xerr=[
-            [max(0.0, estimate.value - estimate.low)],
-            [max(0.0, estimate.high - estimate.value)],
-        ],
+        xerr=plotting.error_ends([estimate]),
         fmt=look.marker,
         color=look.colour,
         markerfacecolor="white" if hollow else look.colour,

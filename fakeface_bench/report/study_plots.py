@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
-from PIL import Image, ImageOps
 
 from fakeface_bench.analysis.curves import (
     Curve,
@@ -19,7 +18,6 @@ from fakeface_bench.analysis.curves import (
     roc_curve,
 )
 from fakeface_bench.config import CLASS_NAMES, FAKE, REAL
-from fakeface_bench.data.decode import decode_bytes
 from fakeface_bench.records.study import (
     EpochRecord,
     FitRecord,
@@ -29,7 +27,7 @@ from fakeface_bench.records.study import (
     StudyRecord,
 )
 from fakeface_bench.report import plotting
-from fakeface_bench.support.errors import DataError
+from fakeface_bench.report.tiles import Tile, draw_tile, thumbnail
 
 #: Of the learning curves: the study's own threshold is chosen when the fit is over.
 CURVE_THRESHOLD = 0.5
@@ -308,7 +306,6 @@ def _draw_confusion(record: StudyRecord, path: Path) -> None:
 
 MOST_IMAGES = 12
 _COLUMNS = 4
-_THUMBNAIL_PX = 160
 _ROW_INCHES = 2.05
 
 
@@ -362,34 +359,13 @@ def _draw_gallery(record: StudyRecord, right: bool, path: Path) -> None:
     if not total:
         plotting.note(figure.add_subplot(), f"No test image was predicted {word}ly.")
     for place, position in enumerate(chosen, start=1):
-        _draw_tile(figure.add_subplot(rows, _COLUMNS, place), record, int(position))
+        draw_tile(figure.add_subplot(rows, _COLUMNS, place), _tile(record, int(position)))
     plotting.save(figure, path)
 
 
-def _draw_tile(axes: Axes, record: StudyRecord, position: int) -> None:
-    """Show one image in a frame of its true class's colour; a grey tile where it is gone."""
+def _tile(record: StudyRecord, position: int) -> Tile:
     split = record.test
     label = int(split.y_true[position])
-    folder = Path(record.data_folders[split.sources[position]])
-    picture = thumbnail(folder / split.paths[position])
-    extent = (0, 1, 0, 1)
-    grey = np.full((1, 1, 3), 215, dtype=np.uint8)
-    axes.imshow(grey if picture is None else picture, extent=extent, interpolation="antialiased")
-    if picture is None:
-        words = "image no\nlonger readable"
-        axes.text(0.5, 0.5, words, ha="center", va="center", fontsize=plotting.SMALL_POINTS)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set(color=plotting.CLASS_COLOURS[label], linewidth=4)
-    caption = f"true: {CLASS_NAMES[label]}\nscore {split.y_score[position]:.3f}"
-    axes.set_xlabel(caption, fontsize=plotting.SMALL_POINTS, color=plotting.INK, labelpad=5)
-
-
-def thumbnail(path: Path) -> npt.NDArray[np.uint8] | None:
-    """Return the centre square as RGB pixels, or nothing where the image cannot be read."""
-    try:
-        image = decode_bytes(path)
-    except DataError:
-        return None
-    size = (_THUMBNAIL_PX, _THUMBNAIL_PX)
-    return np.asarray(ImageOps.fit(image, size, Image.Resampling.LANCZOS), dtype=np.uint8)
+    path = Path(record.data_folders[split.sources[position]]) / split.paths[position]
+    words = f"true: {CLASS_NAMES[label]}\nscore {split.y_score[position]:.3f}"
+    return Tile(thumbnail(path), label, words)

@@ -316,7 +316,7 @@ def _draw_estimates(
     axes.errorbar(
         [e.value for e in of],
         list(shown),
-        xerr=[[e.value - e.low for e in of], [e.high - e.value for e in of]],
+        xerr=plotting.error_ends(of),
         fmt=marker,
         color=colour,
         markersize=7,

@@ -20,7 +20,8 @@ from fakeface_bench.data.selection import HELD_OUT_COPY as COPY
 from fakeface_bench.records.study import ShortcutFloor
 from fakeface_bench.report import audit_checks, audit_page
 from fakeface_bench.report.audit_checks import audit_metrics, find, half_width_95
-from fakeface_bench.report.audit_plots import GROUND, pair_groups
+from fakeface_bench.report.audit_plots import pair_groups
+from fakeface_bench.report.tiles import GROUND
 from fakeface_bench.support.text import elided, visible
 from tests.report.audits import (
     Pair,
@@ -665,7 +666,7 @@ def test_pairs_are_at_most_twelve_identical_then_most_alike(full: Audit) -> None
     ]
     assert [pair.words for pair in groups["manipulated_pairs"].pairs] == ["1 of 256 bits differ"]
     tile = across.pairs[1].first
-    assert (tile.split, tile.label, tile.name) == ("train", 0, "012.jpg")
+    assert (tile.words, tile.label, tile.name) == ("train", 0, "012.jpg")
 
 
 @pytest.mark.parametrize(
