@@ -190,7 +190,7 @@ def _narrow_rows(stream: IO[str], path_width: int) -> WriteRow:
 
 def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
     """Print the short table of results and how to open the run in MLflow's UI."""
-    from fakeface_bench.report.results import parts_table
+    from fakeface_bench.report.saved_study import parts_table
     from fakeface_bench.report.study_report import summary_rows
 
     record = outcome.record
@@ -252,7 +252,11 @@ def _print_metrics(
     console: Console,
 ) -> None:
     """Print the table of metrics of both splits, and what to mind of it."""
-    from fakeface_bench.report.results import few_images_warning, format_threshold, results_header
+    from fakeface_bench.report.saved_study import (
+        few_images_warning,
+        format_threshold,
+        results_header,
+    )
     from fakeface_bench.report.table import Table
 
     print_table(title, Table.of(results_header(*images), rows), console)

@@ -1,6 +1,5 @@
 """A comparison in words: its verdict, its warnings, and Markdown for its MLflow run."""
 
-from dataclasses import dataclass
 from functools import partial
 
 from fakeface_bench.analysis.comparison import Comparison, LeaderboardEntry
@@ -13,20 +12,9 @@ from fakeface_bench.report.comparison_tables import (
     quality,
 )
 from fakeface_bench.report.format import cost, escaped, listed, percent_right, prose
-from fakeface_bench.report.results import few_images_warning
+from fakeface_bench.report.page import Verdict
+from fakeface_bench.report.saved_study import few_images_warning
 from fakeface_bench.report.table import fitting, left_out_table, more
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The conclusion of a page: a headline, a paragraph, and how the page colours them.
-
-    `weight` is `good`, `note` or `care`.
-    """
-
-    headline: str
-    paragraph: str
-    weight: str
 
 
 def verdict_of(comparison: Comparison) -> Verdict:
@@ -141,7 +129,7 @@ def _cut(comparison: Comparison, most: int) -> str:
     ]
     if comparison.along_front:
         table = pairs_table(comparison.along_front).pick(*_PAIR_COLUMNS)
-        parts += ["### Steps along the front", *table.cut(most, "steps.csv")]
+        parts += ["### Pairwise comparisons along the front", *table.cut(most, "steps.csv")]
     if comparison.left_out:
         table = left_out_table(comparison.left_out, "Left out").pick("study", "why")
         lines = [f"- {escaped(name)}: {escaped(why)}" for name, why in table.rows[:most]]

@@ -34,6 +34,18 @@ def page_environment() -> Environment:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """The conclusion of a page: a headline, a paragraph, and how the page colours them.
+
+    `weight` is `good`, `note` or `care`.
+    """
+
+    headline: str
+    paragraph: str
+    weight: str
+
+
+@dataclass(frozen=True, slots=True)
 class PagePicture:
     """A picture within the page; its size in pixels keeps the page still while it loads."""
 

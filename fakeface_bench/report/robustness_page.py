@@ -8,7 +8,6 @@ from typing import Any
 
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.transfer import CHANCE, CurvePoint, ModelRobustness, Robustness
-from fakeface_bench.report.comparison_text import Verdict
 from fakeface_bench.report.format import (
     data_of,
     escaped,
@@ -18,13 +17,13 @@ from fakeface_bench.report.format import (
     signed,
     with_interval,
 )
-from fakeface_bench.report.page import page_environment, page_picture
-from fakeface_bench.report.results import few_images_warning
+from fakeface_bench.report.page import Verdict, page_environment, page_picture
 from fakeface_bench.report.robustness_plots import (
     draw_accuracy_curves,
     draw_roc_auc_curves,
     draw_summary,
 )
+from fakeface_bench.report.saved_study import few_images_warning
 from fakeface_bench.report.table import (
     COUNT,
     ESTIMATE,

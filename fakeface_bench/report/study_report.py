@@ -16,15 +16,17 @@ from fakeface_bench.records.study import ModelOrigin, StudyRecord, TrialRecord
 from fakeface_bench.report import plotting
 from fakeface_bench.report.format import escaped, floor_with_interval, with_interval
 from fakeface_bench.report.model_card import CARD_FILE, model_card
-from fakeface_bench.report.results import (
+from fakeface_bench.report.saved_study import (
+    LEDGER_FILE,
     RESULTS_FILE,
     few_images_warning,
     format_threshold,
     parts_table,
     results_header,
+    write_predictions,
     write_results_csv,
+    write_study_json,
 )
-from fakeface_bench.report.saved_study import LEDGER_FILE, write_predictions, write_study_json
 from fakeface_bench.report.study_plots import (
     write_classification,
     write_galleries,

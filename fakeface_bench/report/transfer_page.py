@@ -13,10 +13,9 @@ from fakeface_bench.analysis.transfer import (
     ordered_cells,
 )
 from fakeface_bench.records.transfer import Generalisation, SetScores
-from fakeface_bench.report.comparison_text import Verdict
 from fakeface_bench.report.format import UNKNOWN, counted, escaped, format_images, listed, named
-from fakeface_bench.report.page import page_environment, page_picture
-from fakeface_bench.report.results import few_images_warning
+from fakeface_bench.report.page import Verdict, page_environment, page_picture
+from fakeface_bench.report.saved_study import few_images_warning
 from fakeface_bench.report.table import Table, fitting, left_out_table, write_csv
 from fakeface_bench.report.transfer_plots import (
     HEAT_MAPS,
@@ -24,13 +23,7 @@ from fakeface_bench.report.transfer_plots import (
     draw_reliability,
     draw_sets,
 )
-from fakeface_bench.report.transfer_tables import (
-    hold_outs,
-    mixtures,
-    parts,
-    sets_table,
-    table_of,
-)
+from fakeface_bench.report.transfer_tables import hold_outs, mixtures, parts, sets_table, table_of
 from fakeface_bench.support.text import visible
 
 _TERMS = (

@@ -10,13 +10,7 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch, Rectangle
 
-from fakeface_bench.analysis.transfer import (
-    AT_CHANCE,
-    REVERSED,
-    THRESHOLD_OFF,
-    home_of,
-    remarks,
-)
+from fakeface_bench.analysis.transfer import AT_CHANCE, REVERSED, THRESHOLD_OFF, home_of, remarks
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.transfer import Generalisation, SetScores
 from fakeface_bench.report import plotting

@@ -17,8 +17,7 @@ from fakeface_bench.backbones.weights import file_label, imagenet_may_be_had
 from fakeface_bench.config import AUTO, METRICS_VERSION, STORAGE_VARIABLE, StudyConfig
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.records.study import ComparedStudy, LeftOut, Registration
-from fakeface_bench.report.results import RESULTS_FILE, read_results
-from fakeface_bench.report.saved_study import SAVED_FILES
+from fakeface_bench.report.saved_study import RESULTS_FILE, SAVED_FILES, read_results
 from fakeface_bench.resolve import RequestLike, checked
 from fakeface_bench.study.finished import read_studies
 from fakeface_bench.study.preparation import PreparedDataset, prepare_dataset

@@ -20,9 +20,7 @@ from fakeface_bench.config import NAMED_OPTIONS, StudyConfig, format_option
 from fakeface_bench.evaluation.bootstrap import roc_auc_estimate, wilson
 from fakeface_bench.records.study import ComparedStudy, LeftOut
 from fakeface_bench.report.comparison_plots import mark, time_axis
-from fakeface_bench.report.comparison_tables import (
-    costs as costs_table,
-)
+from fakeface_bench.report.comparison_tables import costs as costs_table
 from fakeface_bench.report.comparison_tables import (
     format_unmeasured,
     leaderboard,

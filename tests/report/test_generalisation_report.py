@@ -21,7 +21,7 @@ from fakeface_bench.analysis.transfer import (
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import LeftOut
 from fakeface_bench.records.transfer import Generalisation, Overlap, SetScores
-from fakeface_bench.report.results import few_images_warning
+from fakeface_bench.report.saved_study import few_images_warning
 from fakeface_bench.report.transfer_page import (
     generalisation_markdown,
     matrix_verdict,
@@ -30,12 +30,7 @@ from fakeface_bench.report.transfer_page import (
     write_generalisation_report,
 )
 from fakeface_bench.report.transfer_plots import HEAT_MAPS, broken
-from fakeface_bench.report.transfer_tables import (
-    hold_outs,
-    mixtures,
-    set_name,
-    table_of,
-)
+from fakeface_bench.report.transfer_tables import hold_outs, mixtures, set_name, table_of
 from tests.report.transferred_models import (
     cell,
     effect,

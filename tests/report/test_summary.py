@@ -10,7 +10,7 @@ from fakeface_bench.analysis.results import results_of
 from fakeface_bench.evaluation.metrics import METRICS, part_metrics
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import RepeatRecord, ShortcutFloor, StudyRecord
-from fakeface_bench.report.results import (
+from fakeface_bench.report.saved_study import (
     few_images_warning,
     parts_table,
     read_results,
