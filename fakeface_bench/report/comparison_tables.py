@@ -37,7 +37,6 @@ from fakeface_bench.report.table import (
     at,
     only_csv,
     only_text,
-    unbroken,
 )
 from fakeface_bench.support.text import visible
 
@@ -121,13 +120,7 @@ def leaderboard_table(comparison: Comparison) -> Table:
         *(only_csv(f"{stage}_seconds", _stage_seconds(stage)) for stage in STAGES),
         only_csv("warning", "study.warning", NAME),
     )
-    return Table(columns, comparison.entries, tie=_breakable_once)
-
-
-def _breakable_once(text: str) -> str:
-    """Let an estimate break only before its bracket, where a table is short of room."""
-    value, bracket, rest = text.partition(" (")
-    return unbroken(value) + bracket + unbroken(rest)
+    return Table(columns, comparison.entries)
 
 
 def leaderboard(comparison: Comparison) -> Table:

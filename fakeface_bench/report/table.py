@@ -112,6 +112,14 @@ def unbroken(text: str) -> str:
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
+def _tied(cell: str) -> str:
+    """Let an estimate break before its bracket alone, and counts between the classes."""
+    value, bracket, rest = cell.partition(" (")
+    if bracket:
+        return unbroken(value) + bracket + unbroken(rest)
+    return cell.replace(" real", unbroken(" real")).replace(" fake", unbroken(" fake"))
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Columns over records.
@@ -123,7 +131,6 @@ class Table:
         note: Below it, or in place of an empty one.
         name: What it is, for those who cannot see it, where it has no title.
         marked: Which rows stand out.
-        tie: Says where figures may break on a page.
     """
 
     columns: tuple[Column, ...]
@@ -132,7 +139,6 @@ class Table:
     note: str = ""
     name: str = ""
     marked: frozenset[int] = frozenset()
-    tie: Callable[[str], str] = str
 
     @classmethod
     def of(
@@ -175,7 +181,7 @@ class Table:
         other = "short" if "long" in aligned else ""
         return [
             [
-                (self.tie(cell) if align == "number" else cell, align or other)
+                (_tied(cell) if align == "number" else cell, align or other)
                 for cell, align in zip(row, aligned, strict=True)
             ]
             for row in self.rows

@@ -37,7 +37,6 @@ from fakeface_bench.report.table import (
     at,
     only_csv,
     only_text,
-    unbroken,
 )
 from fakeface_bench.support.text import elided, visible
 
@@ -174,16 +173,8 @@ def table_of(view: str, cells: Sequence[SetScores]) -> Table:
     """Return a row a set, with the columns of one of `_VIEWS`; the short ones fit a terminal."""
     rows = [ScoredPart(cell, home=home_of(cell, cells)) for cell in cells]
     model = ("model",) if len({cell.model.label for cell in cells}) > 1 else ()
-    table = Table(_OF_SETS, rows, name="Metrics", tie=_breakable_once)
+    table = Table(_OF_SETS, rows, name="Metrics")
     return table.pick(*model, *_VIEWS[view])
-
-
-def _breakable_once(text: str) -> str:
-    """Let an estimate break before its bracket alone, and counts between the classes."""
-    estimate, bracket, rest = text.partition(" (")
-    if " to " in rest:
-        return estimate + bracket + rest.replace(" to ", unbroken(" to "))
-    return text.replace(" real", unbroken(" real")).replace(" fake", unbroken(" fake"))
 
 
 def sets_table(cells: Sequence[SetScores]) -> Table:
@@ -203,7 +194,7 @@ def parts(cells: Sequence[SetScores]) -> Table:
     """Return the metrics of each source and tier of each set."""
     rows = [ScoredPart(cell, part) for cell in cells for part in cell.parts]
     columns = ("tested_on", "part_name", "images", "roc_auc", "shortcut_floor", *_RATES)
-    return Table(_OF_SETS, rows, name="Metrics of parts", tie=_breakable_once).pick(*columns)
+    return Table(_OF_SETS, rows, name="Metrics of parts").pick(*columns)
 
 
 def _change(estimate: Estimate) -> str:
@@ -234,7 +225,7 @@ _OF_MIXTURES = (
 
 def mixtures(effects: Sequence[MixtureEffect]) -> Table:
     """Return a row an effect: what each mixture changed, with a verdict on each metric."""
-    return Table(_OF_MIXTURES, effects, name="Effects of mixtures", tie=_breakable_once)
+    return Table(_OF_MIXTURES, effects, name="Effects of mixtures")
 
 
 def _compared(key: str, without: str = "", seen: str = "") -> tuple[Column, Column]:
@@ -265,4 +256,4 @@ def hold_outs(found: Sequence[HoldOut]) -> Table:
     """Return a row a hold-out: metrics without it and with it in training."""
     worst = [id(out) for out in worst_hold_outs(found)] if len(found) > 1 else []
     remark = only_text("remark", "remark", lambda out: "worst" if id(out) in worst else "", WORDS)
-    return Table((*_OF_HOLD_OUTS, remark), found, name="Hold-outs", tie=_breakable_once)
+    return Table((*_OF_HOLD_OUTS, remark), found, name="Hold-outs")
