@@ -117,7 +117,7 @@ def _tied(cell: str) -> str:
     value, bracket, rest = cell.partition(" (")
     if bracket:
         return unbroken(value) + bracket + unbroken(rest)
-    return cell.replace(" real", unbroken(" real")).replace(" fake", unbroken(" fake"))
+    return ", ".join(unbroken(part) for part in cell.split(", "))
 
 
 @dataclass(frozen=True, slots=True)
