@@ -470,7 +470,7 @@ def key_metrics(counts: Counts, floor: ShortcutFloor | None) -> list[tuple[str, 
         found(sum(kind.pairs for kind in kinds), any(kind.at_least for kind in kinds))
         for kinds in (across, every)
     )
-    reasons = [f"{number:,} {reason}" for reason, number in counts.left_out.items()]
+    reasons = [f"{reason}: {number:,}" for reason, number in counts.left_out.items()]
     shortcut = ("–", "too few images to measure")
     if floor is not None:
         interval = f"95 % {floor.low_95:.3f} to {floor.high_95:.3f}"
