@@ -75,13 +75,29 @@ class Samples:
         Args:
             mirror: Which of them are read from `mirrored` instead; None for none.
         """
+        joined = self.raw(numbers, parts, mirror)
+        return joined.astype(np.float32) if joined.dtype == np.float16 else joined
+
+    def raw(
+        self,
+        numbers: npt.NDArray[np.int64],
+        parts: Sequence[Part],
+        mirror: npt.NDArray[np.bool_] | None = None,
+    ) -> npt.NDArray[Any]:
+        """Gather rows as `rows` does, in the type in which they are kept."""
         gathered = {name: self.arrays[name][numbers] for name in {name for name, _ in parts}}
         if mirror is not None and mirror.any():
             for name, values in gathered.items():
                 values[mirror] = self.mirrored[name][numbers[mirror]]
         columns = [gathered[name][:, wanted] for name, wanted in parts]
-        joined = columns[0] if len(columns) == 1 else np.concatenate(columns, axis=-1)
-        return joined.astype(np.float32) if joined.dtype == np.float16 else joined
+        return columns[0] if len(columns) == 1 else np.concatenate(columns, axis=-1)
+
+    def width_bytes(self, part: Part) -> int:
+        """Return how many bytes of each row a part takes."""
+        name, wanted = part
+        array = self.arrays[name]
+        width = len(range(*wanted.indices(array.shape[1])))
+        return width * int(np.prod(array.shape[2:], dtype=int)) * array.dtype.itemsize
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,288 @@
+"""Trains a head on cached features, an epoch in one call of a graph that all trials share.
+
+Keras traces a training step for every model, which costs more than the training of a small head.
+Here widths, rates, dropout, loss and activation are inputs of the graph, so a process traces it
+once for each of four structures: with a hidden layer or not, with batch norm or not.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from fakeface_bench.config import HeadConfig
+from fakeface_bench.features.samples import Part, Samples
+from fakeface_bench.training.losses import LOSSES
+from fakeface_bench.training.poolings import ACTIVATIONS
+
+#: Of Adam, as Keras has them by default.
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
+#: Of batch norm, as Keras has them by default.
+MOMENTUM, VARIANCE_EPSILON = 0.99, 1e-3
+#: Columns of a split that are kept in memory between trials; what is larger is read in blocks.
+RESIDENT_BYTES = 1_500_000_000
+_BLOCK_BYTES = 200_000_000
+_SEEDS = np.random.SeedSequence
+
+Values = list[npt.NDArray[np.float32]]
+
+
+class HeadRows:
+    """The columns of the train split that heads read, kept from trial to trial.
+
+    Args:
+        samples: The train split.
+    """
+
+    def __init__(self, samples: Samples) -> None:
+        self.samples = samples
+        self._kept: OrderedDict[tuple[Any, ...], tf.Tensor] = OrderedDict()
+        self._kept_bytes = 0
+
+    def blocks(
+        self, parts: Sequence[Part], order: npt.NDArray[np.int64], batch_size: int
+    ) -> Iterator[tuple[tf.Tensor, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+        """Yield rows, their places in the order of training, and their numbers in the split.
+
+        All at once where they fit into memory, else as many whole batches as do.
+        """
+        row_bytes = sum(self.samples.width_bytes(part) for part in parts)
+        if row_bytes * len(order) <= RESIDENT_BYTES:
+            yield self._resident(parts, row_bytes * len(order)), order, order
+            return
+        rows = max(1, _BLOCK_BYTES // (row_bytes * batch_size)) * batch_size
+        for start in range(0, len(order), rows):
+            numbers = order[start : start + rows]
+            yield tf.constant(self.samples.raw(numbers, parts)), np.arange(len(numbers)), numbers
+
+    def _resident(self, parts: Sequence[Part], size: int) -> tf.Tensor:
+        key = tuple((name, wanted.start, wanted.stop) for name, wanted in parts)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        while self._kept and self._kept_bytes + size > RESIDENT_BYTES:
+            _, old = self._kept.popitem(last=False)
+            self._kept_bytes -= old.dtype.size * int(np.prod(old.shape))
+        with tf.device("CPU"):
+            rows = tf.constant(self.samples.raw(np.arange(len(self.samples)), parts))
+        self._kept[key] = rows
+        self._kept_bytes += size
+        return rows
+
+
+def initial_values(width: int, head: HeadConfig, outputs: int, seed: int) -> Values:
+    """Return the values of a head's layers before training, in the order of `head_logits`."""
+    draw = keras.initializers.GlorotUniform(seed)
+    values, read = [], width
+    if head.units:
+        values.append(keras.ops.convert_to_numpy(draw((width, head.units))))
+        read = head.units
+        if not head.batch_norm:
+            values.append(np.zeros(read, np.float32))
+    if head.batch_norm:
+        ones, zeros = np.ones(read, np.float32), np.zeros(read, np.float32)
+        values += [ones, zeros, zeros, ones]
+    return [*values, np.zeros((read, outputs), np.float32), np.zeros(outputs, np.float32)]
+
+
+class HeadTraining:
+    """One fit of one head.
+
+    Args:
+        rows: Of the train split.
+        parts: What of each row the head reads.
+        scale: Mean and variance of those columns in the train split.
+    """
+
+    def __init__(
+        self,
+        rows: HeadRows,
+        parts: Sequence[Part],
+        scale: keras.layers.Normalization,
+        head: HeadConfig,
+        seed: int,
+    ) -> None:
+        self._rows, self._parts, self._head = rows, parts, head
+        self._row = LOSSES[head.loss]
+        self.loss = self._row.build()
+        self._mean = np.asarray(scale.input_mean, np.float32).ravel()
+        variance = np.asarray(scale.input_variance, np.float32).ravel()
+        self._inverse = 1 / np.maximum(np.sqrt(variance), keras.config.epsilon())
+        kept = np.result_type(*(rows.samples.arrays[name].dtype for name, _ in parts))
+        self._graph = _graph(bool(head.units), head.batch_norm, kept.name)
+        self._random = np.random.default_rng(seed)
+        self._seed = seed
+        self._steps = 0
+        self._order = self._random.permutation(len(rows.samples))
+        values = initial_values(len(self._mean), head, self._row.outputs, seed)
+        self._graph.begin(values)
+
+    def train_epoch(self, number: int) -> Mapping[str, float]:
+        """Train one epoch; return its mean loss and accuracy over the images."""
+        samples, head = self._rows.samples, self._head
+        labels = samples.labels.astype(np.float32)[:, None]
+        weights = samples.weights
+        rates = np.array([head.learning_rate, head.weight_decay, head.dropout], np.float32)
+        which = np.array([list(LOSSES).index(head.loss), list(ACTIVATIONS).index(head.activation)])
+        totals = np.zeros(2)
+        for x, places, numbers in self._rows.blocks(self._parts, self._order, head.batch_size):
+            w = np.ones(len(numbers), np.float32) if weights is None else weights[numbers]
+            totals += self._graph.epoch(
+                x,
+                self._mean,
+                self._inverse,
+                labels[numbers],
+                w,
+                places.astype(np.int32),
+                np.int32(head.batch_size),
+                rates,
+                which.astype(np.int32),
+                np.array([self._seed, self._steps], np.int32),
+            ).numpy()
+            self._steps += -(-len(numbers) // head.batch_size)
+        self._order = self._random.permutation(len(samples))
+        loss, right = totals / len(samples)
+        return {"loss": float(loss), "accuracy": float(right)}
+
+    def forward(self, x: npt.NDArray[np.float32]) -> tf.Tensor:
+        """Return the logits of rows, shape (n, outputs)."""
+        which = np.int32(list(ACTIVATIONS).index(self._head.activation))
+        return self._graph.forward(x, self._mean, self._inverse, which)
+
+    def get_weights(self) -> Values:
+        """Return the values of the layers, in the order of `head_logits`."""
+        return self._graph.values()
+
+    def set_weights(self, values: Values) -> None:
+        """Replace them."""
+        self._graph.assign(values)
+
+
+@cache
+def _graph(hidden: bool, batch_norm: bool, kept: str) -> "_HeadGraph":
+    return _HeadGraph(hidden, batch_norm, kept)
+
+
+class _HeadGraph:
+    """The variables and the training of one structure; one fit uses it at a time."""
+
+    def __init__(self, hidden: bool, batch_norm: bool, kept: str) -> None:
+        self._hidden, self._norm = hidden, batch_norm
+        ranks = [2] if hidden else []
+        ranks += [1] if hidden and not batch_norm else []
+        self._first_norm = len(ranks)
+        ranks += [1, 1, 1, 1] if batch_norm else []
+        ranks += [2, 1]
+        self._variables = [_variable(rank) for rank in ranks]
+        moving = {self._first_norm + 2, self._first_norm + 3} if batch_norm else set()
+        self._trained = [v for n, v in enumerate(self._variables) if n not in moving]
+        self._means = [_variable(len(v.shape)) for v in self._trained]
+        self._squares = [_variable(len(v.shape)) for v in self._trained]
+        vector, rows = tf.TensorSpec([None]), tf.TensorSpec([None, None], kept)
+        numbers, number = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)
+        labels, three, two = tf.TensorSpec([None, 1]), tf.TensorSpec([3]), tf.TensorSpec([2], tf.int32)
+        of_epoch = (rows, vector, vector, labels, vector, numbers, number, three, two, two)
+        self.epoch = tf.function(self._epoch, input_signature=of_epoch)
+        of_rows = (tf.TensorSpec([None, None]), vector, vector, number)
+        self.forward = tf.function(self._forward, input_signature=of_rows)
+
+    def begin(self, values: Values) -> None:
+        self.assign(values)
+        for variable, mean, square in zip(self._trained, self._means, self._squares, strict=True):
+            mean.assign(tf.zeros_like(variable))
+            square.assign(tf.zeros_like(variable))
+
+    def assign(self, values: Values) -> None:
+        for variable, value in zip(self._variables, values, strict=True):
+            variable.assign(value)
+
+    def values(self) -> Values:
+        return [variable.numpy() for variable in self._variables]
+
+    def _logits(self, x: tf.Tensor, activation: tf.Tensor, dropout: Any, seed: Any) -> tf.Tensor:
+        """Apply the layers of `head_logits`; with a seed as in training."""
+        left = list(self._variables)
+        training = seed is not None
+        if self._hidden:
+            x = tf.matmul(x, left.pop(0))
+            if not self._norm:
+                x = x + left.pop(0)
+        if self._norm:
+            gamma, beta, mean, variance = (left.pop(0) for _ in range(4))
+            if training:
+                of_batch, spread = tf.nn.moments(x, [0])
+                mean.assign(MOMENTUM * mean + (1 - MOMENTUM) * of_batch)
+                variance.assign(MOMENTUM * variance + (1 - MOMENTUM) * spread)
+            else:
+                of_batch, spread = mean, variance
+            x = tf.nn.batch_normalization(x, of_batch, spread, beta, gamma, VARIANCE_EPSILON)
+        if self._hidden:
+            choices = [lambda a=name: keras.activations.get(a)(x) for name in ACTIVATIONS]
+            x = tf.switch_case(activation, choices)
+        if training:
+            kept = tf.random.stateless_uniform(tf.shape(x), seed) >= dropout
+            x = tf.where(kept, x / (1 - dropout), 0.0)
+        return tf.matmul(x, left[0]) + left[1]
+
+    def _forward(self, x: Any, mean: Any, inverse: Any, activation: Any) -> tf.Tensor:
+        scaled = (tf.cast(x, tf.float32) - mean) * inverse
+        return self._logits(scaled, activation, 0.0, None)
+
+    def _epoch(
+        self,
+        x: Any,
+        mean: Any,
+        inverse: Any,
+        y: Any,
+        weights: Any,
+        order: Any,
+        batch_size: Any,
+        rates: Any,
+        which: Any,
+        seed: Any,
+    ) -> tf.Tensor:
+        """Train on rows in an order; return the sums of loss and of correct predictions."""
+        count = tf.shape(order)[0]
+        totals = tf.zeros(2)
+        step = seed[1]
+        for start in tf.range(0, count, batch_size):
+            rows = order[start : start + batch_size]
+            step += 1
+            places = tf.range(start, start + tf.shape(rows)[0])
+            batch = (tf.cast(tf.gather(x, rows), tf.float32) - mean) * inverse
+            labels, w = tf.gather(y, places), tf.gather(weights, places)
+            with tf.GradientTape() as tape:
+                logits = self._logits(batch, which[1], rates[2], tf.stack([seed[0], step]))
+                logits.set_shape([None, None])
+                losses = [
+                    lambda row=row: row.build()(labels, logits, sample_weight=w)
+                    for row in LOSSES.values()
+                ]
+                loss = tf.switch_case(which[0], losses)
+            gradients = tape.gradient(loss, [v for v in self._trained])
+            self._update(gradients, rates[0], rates[1], tf.cast(step, tf.float32))
+            last = logits[:, -1:]
+            margin = tf.where(tf.shape(logits)[1] > 1, last - logits[:, :1], last)
+            right = tf.reduce_sum(tf.cast((margin > 0) == (labels > 0.5), tf.float32))
+            totals += tf.stack([loss * tf.cast(tf.shape(rows)[0], tf.float32), right])
+        return totals
+
+    def _update(self, gradients: Sequence[Any], rate: Any, decay: Any, step: Any) -> None:
+        """Take one step of AdamW, as Keras does: decay first, of every trained value."""
+        alpha = rate * tf.sqrt(1 - BETA_2**step) / (1 - BETA_1**step)
+        of_all = zip(self._trained, self._means, self._squares, gradients, strict=True)
+        for variable, mean, square, gradient in of_all:
+            mean.assign_add((gradient - mean) * (1 - BETA_1))
+            square.assign_add((tf.square(gradient) - square) * (1 - BETA_2))
+            moved = mean * alpha / (tf.sqrt(square) + EPSILON)
+            variable.assign(variable * (1 - decay * rate) - moved)
+
+
+def _variable(rank: int) -> tf.Variable:
+    shape = tf.TensorShape([None] * rank)
+    return tf.Variable(np.zeros([0] * rank, np.float32), shape=shape, trainable=True)
