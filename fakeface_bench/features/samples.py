@@ -97,7 +97,7 @@ class Samples:
         name, wanted = part
         array = self.arrays[name]
         width = len(range(*wanted.indices(array.shape[1])))
-        return width * int(np.prod(array.shape[2:], dtype=int)) * array.dtype.itemsize
+        return int(width * np.prod(array.shape[2:], dtype=int) * array.dtype.itemsize)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ from fakeface_bench.support.errors import (
 from fakeface_bench.support.processes import as_interruption
 from fakeface_bench.support.progress import Progress, show_detail
 from fakeface_bench.training.checkpoint import forget_fit
-from fakeface_bench.training.fit import fit
+from fakeface_bench.training.fit import fit_record
 from fakeface_bench.training.networks import FitTask
 
 
@@ -208,7 +208,7 @@ def _run_trial(
     state = TrialState.COMPLETE
     try:
         with heartbeat(study, trial), as_interruption():
-            _, fitted = fit(task.fit, config, on_epoch)
+            fitted = fit_record(task.fit, config, on_epoch)
         value = fitted.best.val_roc_auc
     except optuna.TrialPruned:
         state = TrialState.PRUNED

@@ -34,6 +34,7 @@ from fakeface_bench.tracking import names
 from fakeface_bench.tracking.runs import TrackedRun
 from fakeface_bench.tracking.store import storage_beside_store
 from fakeface_bench.training.fit import choose_precision
+from fakeface_bench.training.head_fit import HeadRows
 from fakeface_bench.training.networks import FitTask, Network
 
 
@@ -168,14 +169,16 @@ def fit_task(
     plan: Plan, setup: Setup, study: Study, run: TrackedRun, progress: Progress
 ) -> FitTask:
     """Read train and validation, and settle in what numbers trained layers compute."""
+    train = setup.reader.read("train")
     task = FitTask(
         network=setup.network,
-        train=setup.reader.read("train"),
+        train=train,
         valid=setup.reader.read("valid"),
         epochs=plan.config.epochs,
         seed=plan.config.seed,
         objective=roc_auc,
         warn=progress.warn,
+        heads=HeadRows(train),
     )
     if not plan.unfrozen.anything:
         return task

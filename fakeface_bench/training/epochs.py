@@ -3,9 +3,8 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -21,6 +20,23 @@ PATIENCE = 5
 Weights = Sequence[npt.NDArray[Any]]
 
 
+class Trained(Protocol):
+    """What is trained: a Keras model, or a head that all trials' graph trains."""
+
+    @property
+    def loss(self) -> Any:
+        """From labels and logits to the mean loss."""
+        ...
+
+    def get_weights(self) -> Weights:
+        """Return its values."""
+        ...
+
+    def set_weights(self, weights: Any) -> None:
+        """Replace its values."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """What one stage trains.
@@ -33,7 +49,7 @@ class Stage:
     """
 
     name: str
-    model: keras.Model
+    model: Trained
     batch_size: int
     train_epoch: Callable[[int], Mapping[str, float]]
     forward: Forward

@@ -17,6 +17,7 @@ from fakeface_bench.support.machine import gpus, may_have_bfloat16, out_of_memor
 from fakeface_bench.training.batches import Batches, forward_of, predict_batch
 from fakeface_bench.training.checkpoint import Checkpoint
 from fakeface_bench.training.epochs import Course, Stage, run_epochs
+from fakeface_bench.training.head_fit import HeadRows, HeadTraining, Values
 from fakeface_bench.training.losses import LOSSES, accuracy_metric
 from fakeface_bench.training.networks import (
     HEAD_STAGE,
@@ -31,46 +32,38 @@ def fit_head(
     task: FitTask, network: FrozenNetwork, head: HeadConfig, on_epoch: OnEpoch | None
 ) -> tuple[keras.Model, FitRecord]:
     """Train a head and return it with the weights of its best epoch."""
+    values, record = _trained_head(task, network, head, on_epoch)
     model = untrained_head(task, network, head)
-    loss = LOSSES[head.loss]
-    model.compile(
-        optimizer=keras.optimizers.AdamW(head.learning_rate, weight_decay=head.weight_decay),
-        loss=loss.build(),
-        metrics=[accuracy_metric(loss)],
-    )
-    train = Batches(task.train, network.parts(head), head.batch_size, task.seed)
+    model.set_weights(values)
+    return model, record
+
+
+def _trained_head(
+    task: FitTask, network: FrozenNetwork, head: HeadConfig, on_epoch: OnEpoch | None
+) -> tuple[Values, FitRecord]:
+    parts = network.parts(head)
+    training = HeadTraining(_rows(task), parts, head, task.seed)
     stage = Stage(
         name=HEAD_STAGE,
-        model=model,
+        model=training,
         batch_size=head.batch_size,
-        train_epoch=lambda number: _train_head_epoch(model, train),
-        forward=forward_of(network, model),
-        valid=Batches(task.valid, network.parts(head), predict_batch(network)),
+        train_epoch=training.train_epoch,
+        forward=training.forward,
+        valid=Batches(task.valid, parts, predict_batch(network)),
     )
     course = Course()
     run_epochs(task, stage, course, on_epoch)
-    return model, course.record()
+    return training.get_weights(), course.record()
 
 
 def untrained_head(task: FitTask, network: FrozenNetwork, head: HeadConfig) -> keras.Model:
-    """Return the head as every fit of this task starts from it."""
+    """Return a head before its training."""
     keras.utils.set_random_seed(task.seed)
-    return network.classifier(task.train, head, LOSSES[head.loss].outputs)
+    return network.classifier(_rows(task), head, LOSSES[head.loss].outputs)
 
 
-def _train_head_epoch(model: keras.Model, batches: Batches) -> dict[str, float]:
-    """Train one epoch and return its mean loss and accuracy over the images.
-
-    Batch by batch, not by `Model.fit`, whose own set-up costs more than an epoch of a small head.
-    """
-    images, totals = 0, {"loss": 0.0, "accuracy": 0.0}
-    for number in range(len(batches)):
-        x, y, weights = batches[number]
-        of_batch = model.train_on_batch(x, y, sample_weight=weights, return_dict=True)
-        images += len(x)
-        totals = {name: total + len(x) * float(of_batch[name]) for name, total in totals.items()}
-    batches.shuffle()
-    return {name: total / images for name, total in totals.items()}
+def _rows(task: FitTask) -> HeadRows:
+    return task.heads or HeadRows(task.train)
 
 
 #: Share of the epochs after which a warm-up ends at the latest, where there are few.
@@ -257,6 +250,13 @@ def fit(
     if isinstance(task.network, FrozenNetwork):
         return fit_head(task, task.network, config.head, on_epoch)
     return fit_layers(task, cast(TrainedNetwork, task.network), config, on_epoch)
+
+
+def fit_record(task: FitTask, config: TrialConfig, on_epoch: OnEpoch | None = None) -> FitRecord:
+    """Train one classifier as `fit` does and return the record alone, which a search needs."""
+    if isinstance(task.network, FrozenNetwork):
+        return _trained_head(task, task.network, config.head, on_epoch)[1]
+    return fit(task, config, on_epoch)[1]
 
 
 def as_served(task: FitTask, config: TrialConfig, model: keras.Model) -> keras.Model:

@@ -7,7 +7,7 @@ once for each of four structures: with a hidden layer or not, with batch norm or
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import keras
@@ -27,7 +27,9 @@ MOMENTUM, VARIANCE_EPSILON = 0.99, 1e-3
 #: Columns of a split that are kept in memory between trials; what is larger is read in blocks.
 RESIDENT_BYTES = 1_500_000_000
 _BLOCK_BYTES = 200_000_000
-_SEEDS = np.random.SeedSequence
+_ROWS_AT_ONCE = 1024
+#: A column whose deviation is below this share of its mean only holds float16's rounding.
+_CONSTANT_BELOW = 1e-3
 
 Values = list[npt.NDArray[np.float32]]
 
@@ -43,6 +45,15 @@ class HeadRows:
         self.samples = samples
         self._kept: OrderedDict[tuple[Any, ...], tf.Tensor] = OrderedDict()
         self._kept_bytes = 0
+        self._moments: dict[tuple[Any, ...], tuple[Any, Any]] = {}
+
+    def scale(self, parts: Sequence[Part]) -> keras.layers.Normalization:
+        """Return a fixed layer that standardises some columns; constant ones are only centred."""
+        key = _key(parts)
+        if key not in self._moments:
+            self._moments[key] = _moments(self.samples, parts)
+        mean, variance = self._moments[key]
+        return keras.layers.Normalization(mean=mean, variance=variance)
 
     def blocks(
         self, parts: Sequence[Part], order: npt.NDArray[np.int64], batch_size: int
@@ -61,7 +72,7 @@ class HeadRows:
             yield tf.constant(self.samples.raw(numbers, parts)), np.arange(len(numbers)), numbers
 
     def _resident(self, parts: Sequence[Part], size: int) -> tf.Tensor:
-        key = tuple((name, wanted.start, wanted.stop) for name, wanted in parts)
+        key = _key(parts)
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
@@ -73,6 +84,30 @@ class HeadRows:
         self._kept[key] = rows
         self._kept_bytes += size
         return rows
+
+
+def _key(parts: Sequence[Part]) -> tuple[Any, ...]:
+    return tuple((name, wanted.start, wanted.stop) for name, wanted in parts)
+
+
+def _moments(
+    train: Samples, parts: Sequence[Part]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return mean and variance of some columns; constant ones have variance 1.
+
+    Rows are read in blocks, so memory does not grow with their number.
+    """
+    total: npt.NDArray[np.float64] | float = 0.0
+    squares: npt.NDArray[np.float64] | float = 0.0
+    for start in range(0, len(train), _ROWS_AT_ONCE):
+        numbers = np.arange(start, min(start + _ROWS_AT_ONCE, len(train)))
+        block = train.rows(numbers, parts).astype(np.float64)
+        total = total + block.sum(axis=0)
+        squares = squares + np.square(block).sum(axis=0)
+    mean = np.asarray(total) / len(train)
+    variance = np.maximum(np.asarray(squares) / len(train) - np.square(mean), 0.0)
+    constant = np.sqrt(variance) <= _CONSTANT_BELOW * np.abs(mean)
+    return mean, np.where(constant, 1.0, variance)
 
 
 def initial_values(width: int, head: HeadConfig, outputs: int, seed: int) -> Values:
@@ -96,20 +131,19 @@ class HeadTraining:
     Args:
         rows: Of the train split.
         parts: What of each row the head reads.
-        scale: Mean and variance of those columns in the train split.
     """
 
     def __init__(
         self,
         rows: HeadRows,
         parts: Sequence[Part],
-        scale: keras.layers.Normalization,
         head: HeadConfig,
         seed: int,
     ) -> None:
         self._rows, self._parts, self._head = rows, parts, head
         self._row = LOSSES[head.loss]
         self.loss = self._row.build()
+        scale = rows.scale(parts)
         self._mean = np.asarray(scale.input_mean, np.float32).ravel()
         variance = np.asarray(scale.input_variance, np.float32).ravel()
         self._inverse = 1 / np.maximum(np.sqrt(variance), keras.config.epsilon())
@@ -185,7 +219,11 @@ class _HeadGraph:
         self._squares = [_variable(len(v.shape)) for v in self._trained]
         vector, rows = tf.TensorSpec([None]), tf.TensorSpec([None, None], kept)
         numbers, number = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)
-        labels, three, two = tf.TensorSpec([None, 1]), tf.TensorSpec([3]), tf.TensorSpec([2], tf.int32)
+        labels, three, two = (
+            tf.TensorSpec([None, 1]),
+            tf.TensorSpec([3]),
+            tf.TensorSpec([2], tf.int32),
+        )
         of_epoch = (rows, vector, vector, labels, vector, numbers, number, three, two, two)
         self.epoch = tf.function(self._epoch, input_signature=of_epoch)
         of_rows = (tf.TensorSpec([None, None]), vector, vector, number)
@@ -222,7 +260,7 @@ class _HeadGraph:
                 of_batch, spread = mean, variance
             x = tf.nn.batch_normalization(x, of_batch, spread, beta, gamma, VARIANCE_EPSILON)
         if self._hidden:
-            choices = [lambda a=name: keras.activations.get(a)(x) for name in ACTIVATIONS]
+            choices = [partial(keras.activations.get(name), x) for name in ACTIVATIONS]
             x = tf.switch_case(activation, choices)
         if training:
             kept = tf.random.stateless_uniform(tf.shape(x), seed) >= dropout
@@ -259,12 +297,8 @@ class _HeadGraph:
             with tf.GradientTape() as tape:
                 logits = self._logits(batch, which[1], rates[2], tf.stack([seed[0], step]))
                 logits.set_shape([None, None])
-                losses = [
-                    lambda row=row: row.build()(labels, logits, sample_weight=w)
-                    for row in LOSSES.values()
-                ]
-                loss = tf.switch_case(which[0], losses)
-            gradients = tape.gradient(loss, [v for v in self._trained])
+                loss = _loss(which[0], labels, logits, w)
+            gradients = tape.gradient(loss, self._trained)
             self._update(gradients, rates[0], rates[1], tf.cast(step, tf.float32))
             last = logits[:, -1:]
             margin = tf.where(tf.shape(logits)[1] > 1, last - logits[:, :1], last)
@@ -281,6 +315,14 @@ class _HeadGraph:
             square.assign_add((tf.square(gradient) - square) * (1 - BETA_2))
             moved = mean * alpha / (tf.sqrt(square) + EPSILON)
             variable.assign(variable * (1 - decay * rate) - moved)
+
+
+def _loss(which: Any, labels: Any, logits: Any, weights: Any) -> Any:
+    """Return the mean loss of the row of that number."""
+    branches = [
+        partial(row.build(), labels, logits, sample_weight=weights) for row in LOSSES.values()
+    ]
+    return tf.switch_case(which, branches)
 
 
 def _variable(rank: int) -> tf.Variable:

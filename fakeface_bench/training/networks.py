@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import keras
-import numpy as np
-import numpy.typing as npt
 from keras import ops
 
 from fakeface_bench.backbones.building import build_scratch_network
@@ -32,30 +30,8 @@ from fakeface_bench.features.pooling import (
 from fakeface_bench.features.samples import EVERYTHING, Part, Samples
 from fakeface_bench.records.study import EpochRecord, FloatArray, LabelArray
 from fakeface_bench.training.head import Calibration, head_logits, probability
+from fakeface_bench.training.head_fit import HeadRows
 from fakeface_bench.training.poolings import POOLINGS
-
-_ROWS_AT_ONCE = 1024
-#: A column whose deviation is below this share of its mean only holds float16's rounding.
-_CONSTANT_BELOW = 1e-3
-
-
-def standardisation(train: Samples, parts: list[Part]) -> keras.layers.Normalization:
-    """Return a fixed layer that standardises some columns; constant ones are only centred.
-
-    Rows are read in blocks, so memory does not grow with their number.
-    """
-    total: npt.NDArray[np.float64] | float = 0.0
-    squares: npt.NDArray[np.float64] | float = 0.0
-    for start in range(0, len(train), _ROWS_AT_ONCE):
-        numbers = np.arange(start, min(start + _ROWS_AT_ONCE, len(train)))
-        block = train.rows(numbers, parts).astype(np.float64)
-        total = total + block.sum(axis=0)
-        squares = squares + np.square(block).sum(axis=0)
-    mean = np.asarray(total) / len(train)
-    variance = np.maximum(np.asarray(squares) / len(train) - np.square(mean), 0.0)
-    constant = np.sqrt(variance) <= _CONSTANT_BELOW * np.abs(mean)
-    return keras.layers.Normalization(mean=mean, variance=np.where(constant, 1.0, variance))
-
 
 #: Stages of a fit, as its epochs name them.
 HEAD_STAGE = "head"
@@ -143,9 +119,9 @@ class FrozenNetwork:
         layout = layout_of(self.backbone.outputs)
         return [("pooled", c) for c in layout.columns(head.features, pooling.statistics)]
 
-    def classifier(self, train: Samples, head: HeadConfig, outputs: int) -> keras.Model:
+    def classifier(self, train: HeadRows, head: HeadConfig, outputs: int) -> keras.Model:
         """Return an untrained head whose input is standardised by the train split."""
-        scale = standardisation(train, self.parts(head))
+        scale = train.scale(self.parts(head))
         features = keras.Input((len(scale.input_mean),), name="features")
         return keras.Model(features, head_logits(scale(features), head, outputs), name="head")
 
@@ -174,6 +150,7 @@ class FitTask:
         precision: One of `config.PRECISIONS`, for layers under the head.
         checkpoints: Folder for what a killed fit goes on from; nothing is kept where None.
         warn: Called with what a reader of the results must not miss.
+        heads: The train split as heads read it, shared by all fits of a search.
     """
 
     network: Network
@@ -185,6 +162,7 @@ class FitTask:
     precision: str = "float32"
     checkpoints: Path | None = None
     warn: Callable[[str], None] = lambda line: None
+    heads: HeadRows | None = None
 
 
 @dataclass(frozen=True)
