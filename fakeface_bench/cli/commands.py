@@ -40,11 +40,11 @@ def run(asked: "Checked[StudyConfig]", progress: "ConsoleProgress") -> None:
     topped up.
     """
     from fakeface_bench.cli.output import print_finished, print_outcome
-    from fakeface_bench.study.find_or_run import find_earlier
+    from fakeface_bench.study.find_or_run import find_finished
 
-    before = find_earlier(asked, progress)
-    if before.finished:
-        print_finished(before.finished, progress.console)
+    finished, dataset = find_finished(asked, progress)
+    if finished:
+        print_finished(finished, progress.console)
         return
     from fakeface_bench.support.machine import start_tensorflow
 
@@ -52,7 +52,7 @@ def run(asked: "Checked[StudyConfig]", progress: "ConsoleProgress") -> None:
     from fakeface_bench.study.run import run_study
     from fakeface_bench.support.machine import Clock
 
-    outcome = run_study(asked, progress, Clock(PROCESS_BEGAN), before.dataset)
+    outcome = run_study(asked, progress, Clock(PROCESS_BEGAN), dataset)
     print_outcome(outcome, progress.console)
     if outcome.unsent:
         raise UnsentError(outcome.unsent)
@@ -69,7 +69,7 @@ def suite(asked: "Checked[SuiteConfig]", progress: "ConsoleProgress") -> None:
     from fakeface_bench.jobs.compare import run_suite
 
     outcome = run_suite(asked, progress)
-    print_comparison(outcome.comparison, progress.console)
+    print_comparison(outcome, progress.console)
     if outcome.failure:
         raise StudyError(outcome.failure)
 
@@ -130,15 +130,14 @@ def predict(asked: "Checked[PredictConfig]", progress: "ConsoleProgress") -> Non
                 from fakeface_bench.support.machine import start_tensorflow
 
                 start_tensorflow()
-                from fakeface_bench.jobs.predict import run_prediction
+                from fakeface_bench.jobs.predict import load_classifier, predict_files
 
+                classifier = load_classifier(folder, safe=not config.allow_unsafe_model)
                 longest = max(len(printable(path)) for path in files)
                 width = get_terminal_size().columns if stream.isatty() else 0
                 write = row_writer(config.format, stream, longest, width)
                 shown = RowsAsProgress() if stream.isatty() else progress
-                counts = run_prediction(
-                    folder, files, write, shown, safe=not config.allow_unsafe_model
-                )
+                counts = predict_files(classifier, files, write, shown)
                 stream.flush()
     except BrokenPipeError:  # `| head` has read enough
         if config.output:

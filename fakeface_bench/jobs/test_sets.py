@@ -56,11 +56,6 @@ def whole_set(data: str, limit: int, progress: Progress, classes: str = "") -> T
     Args:
         data: As in `StudyConfig`; one class suffices.
         limit: At most this many images of each class; 0 for all.
-        progress: Told how far it is, and warned of what is left out.
-        classes: As in `StudyConfig`.
-
-    Raises:
-        DataError: If the labels cannot be told, or nothing is left.
     """
     sources = prepare_sources(data, progress, classes)
     survey = survey_sources(sources, progress, one_class=True)
@@ -77,7 +72,9 @@ def whole_set(data: str, limit: int, progress: Progress, classes: str = "") -> T
     chosen = " and ".join(words[is_all] for is_all in sorted(set(~tested[used.index])))
     if limit:
         chosen += f", at most {limit:,} a class"
-    index = indexed(survey, survey.name, _ordered(used, limit))
+    rows = used.assign(split=TEST).sort_values(["digest", "source", "path"])
+    rows = rows.groupby("label").head(limit) if limit else rows
+    index = indexed(survey, survey.name, rows)
     floors = shortcut_floors(files)
     return _test_set(data, index, chosen, survey.files, floors)
 
@@ -92,8 +89,7 @@ def held_out(
         part: Names of tiers or sources: only these fakes, and the real images of these sources, or
             all of them where they are tiers.
     """
-    rows = index.split(TEST)
-    name = index.name
+    rows, name = index.split(TEST), index.name
     if part:
         of_tiers = rows["tier"].isin(part) | (rows["label"] == REAL)
         tiered = bool(rows["tier"].isin(part).any())
@@ -106,12 +102,7 @@ def held_out(
 
 
 def study_test_set(run_id: str, progress: Progress) -> TestSet:
-    """Return the very test split that a study was scored on.
-
-    Raises:
-        UsageError: If it is no finished study.
-        DataError: If its dataset is not on this machine any more, or has changed.
-    """
+    """Return the very test split that a study was scored on."""
     study = study_named(run_id)
     params = study.params
     seed, limit = (int(float(params[name])) for name in ("seed", "limit"))
@@ -129,11 +120,6 @@ def study_test_set(run_id: str, progress: Progress) -> TestSet:
             "test set with data=."
         )
     return held_out(params["data"], dataset, index)
-
-
-def _ordered(files: pd.DataFrame, limit: int) -> pd.DataFrame:
-    rows = files.assign(split=TEST).sort_values(["digest", "source", "path"])
-    return rows.groupby("label").head(limit) if limit else rows
 
 
 def _test_set(
