@@ -132,11 +132,9 @@ class HeadConfig:
 
 @dataclass(frozen=True, slots=True)
 class TuningConfig:
-    """How a pretrained backbone's unfrozen layers are trained, after the head alone.
+    """How a pretrained backbone's unfrozen layers are trained by AdamW, after the head alone.
 
-    Attributes:
-        learning_rate: Highest of AdamW, after the warm-up.
-        weight_decay: Of AdamW, decoupled from the loss.
+    The learning rate is its highest, after the warm-up.
     """
 
     learning_rate: float = 3e-4
@@ -148,9 +146,8 @@ class TuningConfig:
 class TrialConfig:
     """One point of the search space.
 
-    Attributes:
-        augment: One of `AUGMENTS`; empty where no layer under the head is trained.
-        tuning: How unfrozen layers are trained; None where there are none, or nothing else.
+    `augment` is empty where no layer under the head is trained; `tuning` is None where no
+    pretrained layer is unfrozen.
     """
 
     head: HeadConfig = HeadConfig()
@@ -305,8 +302,8 @@ def option(
     argument: bool = False,
 ) -> T:
     """Return a request's field; arguments as in `Option`."""
-    limits = {"minimum": minimum, "maximum": maximum, "choices": choices}
-    return field(default=default, metadata={"help": help, "argument": argument, **limits})
+    facts = {"help": help, "minimum": minimum, "maximum": maximum, "choices": choices}
+    return field(default=default, metadata={**facts, "argument": argument})
 
 
 #: Marks a field that holds a request for studies; its value names their options to leave out.

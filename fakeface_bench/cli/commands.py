@@ -4,6 +4,7 @@ TensorFlow and MLflow take seconds to import, so each command imports what it ca
 request has been told.
 """
 
+from functools import partial
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
@@ -261,7 +262,7 @@ def audit(asked: "Checked[AuditConfig]", progress: "ConsoleProgress") -> None:
 def list_tables() -> None:
     """List architectures, datasets, losses, poolings and metrics."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from fakeface_bench.backbones.catalogue import ARCHITECTURES
     from fakeface_bench.data.catalogue import DATASETS
@@ -270,10 +271,8 @@ def list_tables() -> None:
     from fakeface_bench.training.poolings import ACTIVATIONS, FEATURES, POOLINGS
 
     console = Console()
-    table = Table(
-        "architecture", "parameters", "MMACs", "image size", "blocks", "weights", title="model"
-    )
-    table.columns[0].no_wrap = True
+    name = Column("architecture", no_wrap=True)
+    table = Table(name, "parameters", "MMACs", "image size", "blocks", "weights", title="model")
     for row in ARCHITECTURES:
         table.add_row(
             "\n= ".join((row.key, *row.aliases)),
@@ -305,23 +304,19 @@ def list_tables() -> None:
 def datasets() -> None:
     """Describe each dataset: images, kind of fake, licence, source, layout, citation."""
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from fakeface_bench.cli.console import result_console
     from fakeface_bench.data.catalogue import DATASETS
 
     console = result_console()
-    table = Table("data", "images", "kind of fake", "size", "licence and terms", show_lines=True)
-    for number, justify in enumerate(("left", "right", "left", "right", "left")):
-        table.columns[number].justify = justify  # type: ignore[assignment]
+    right = partial(Column, justify="right")
+    table = Table(
+        "data", right("images"), "kind of fake", right("size"), "licence and terms", show_lines=True
+    )
     for row in DATASETS:
-        table.add_row(
-            f"[bold]{row.key}[/]",
-            f"{row.images:,}",
-            row.kind,
-            f"{row.image_size_px} px",
-            row.licence,
-        )
+        size = f"{row.image_size_px} px"
+        table.add_row(f"[bold]{row.key}[/]", f"{row.images:,}", row.kind, size, row.licence)
     console.print(table)
     for row in DATASETS:
         facts = Table.grid(padding=(0, 1))

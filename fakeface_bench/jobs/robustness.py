@@ -1,8 +1,8 @@
 """One test of robustness: finished models on test pictures that are made worse by degrees."""
 
 import os
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from fakeface_bench.data.pictures import ChangedError, indexed_bytes
 from fakeface_bench.evaluation.bootstrap import percentile
 from fakeface_bench.evaluation.paired import metrics_of, resampled_metrics
 from fakeface_bench.jobs import JobOutcome
+from fakeface_bench.jobs.evaluate import estimate_metrics
 from fakeface_bench.jobs.test_sets import TestSet, study_test_set, whole_set
 from fakeface_bench.jobs.trained_model import Trained, open_trained
 from fakeface_bench.records.estimate import Estimate
@@ -222,7 +223,7 @@ def run_robustness(
         folder = publish(
             run, config.output, lambda draft: write_robustness_report(robustness, draft), progress
         )
-    return JobOutcome[Robustness](robustness, run.run_id, run.experiment_id, folder)
+    return JobOutcome(robustness, run.run_id, run.experiment_id, folder)
 
 
 def _with_distinct_labels(models: Sequence[Trained]) -> list[Trained]:
@@ -305,12 +306,21 @@ def _robustness(
 
 def _record(run: TrackedRun, robustness: Robustness) -> None:
     """Log the curves, and tags with their summary."""
-    curves: dict[int, dict[str, float]] = {}
+    curves: defaultdict[int, dict[str, float]] = defaultdict(dict)
     for model in robustness.models:
-        of = names.metric_part(model.model.label)
-        place = "robustness" if len(robustness.models) == 1 else f"robustness/{of}"
-        for step, key, value in _curve_metrics(model):
-            curves.setdefault(step, {})[f"{place}/{key}"] = value
+        place = "robustness"
+        if len(robustness.models) > 1:
+            place += f"/{names.metric_part(model.model.label)}"
+        single = {
+            "mean_roc_auc": model.mean_roc_auc,
+            "clean_roc_auc": model.roc_auc,
+            "clean_accuracy": model.accuracy,
+        }
+        curves[0].update(estimate_metrics(place, single))
+        for curve in model.curves:  # whose step 0 is the untouched pictures
+            for point in curve.points:
+                curves[point.step][f"{place}/{curve.key}/roc_auc"] = point.roc_auc.value
+                curves[point.step][f"{place}/{curve.key}/accuracy"] = point.accuracy.value
     run.log_curves(curves)
     studies = [model.model.run_id for model in robustness.models if model.model.run_id]
     run.tag(
@@ -324,19 +334,3 @@ def _record(run: TrackedRun, robustness: Robustness) -> None:
             names.NOTE: robustness_markdown(robustness),
         }
     )
-
-
-def _curve_metrics(model: ModelRobustness) -> Iterator[tuple[int, str, float]]:
-    """Yield step, key and value; the untouched pictures are step 0 of every curve."""
-    for key, estimate in (
-        ("mean_roc_auc", model.mean_roc_auc),
-        ("clean_roc_auc", model.roc_auc),
-        ("clean_accuracy", model.accuracy),
-    ):
-        yield 0, key, estimate.value
-        yield 0, f"{key}_low", estimate.low
-        yield 0, f"{key}_high", estimate.high
-    for curve in model.curves:
-        for point in curve.points:
-            yield point.step, f"{curve.key}/roc_auc", point.roc_auc.value
-            yield point.step, f"{curve.key}/accuracy", point.accuracy.value

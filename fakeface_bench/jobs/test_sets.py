@@ -53,9 +53,7 @@ class TestSet:
 def whole_set(data: str, limit: int, progress: Progress, classes: str = "") -> TestSet:
     """Return the official test split of a dataset that has one, else all its images.
 
-    Args:
-        data: As in `StudyConfig`; one class suffices.
-        limit: At most this many images of each class; 0 for all.
+    One class suffices; `limit` counts images of each class, 0 for all.
     """
     sources = prepare_sources(data, progress, classes)
     survey = survey_sources(sources, progress, one_class=True)
@@ -68,8 +66,8 @@ def whole_set(data: str, limit: int, progress: Progress, classes: str = "") -> T
     of_source = survey.files["split"].eq(TEST).groupby(survey.files["source"]).any()
     tested = used["source"].map(of_source)
     used = used[~tested | (official == TEST)]
-    words = {True: "all images", False: "its official test split"}
-    chosen = " and ".join(words[is_all] for is_all in sorted(set(~tested[used.index])))
+    words = {False: "all images", True: "its official test split"}
+    chosen = " and ".join(words[has] for has in sorted(set(tested[used.index]), reverse=True))
     if limit:
         chosen += f", at most {limit:,} a class"
     rows = used.assign(split=TEST).sort_values(["digest", "source", "path"])
@@ -84,10 +82,8 @@ def held_out(
 ) -> TestSet:
     """Return the test split that a study of a dataset is scored on.
 
-    Args:
-        data: As in `StudyConfig`.
-        part: Names of tiers or sources: only these fakes, and the real images of these sources, or
-            all of them where they are tiers.
+    Of a `part`, which names tiers or sources, it has only these fakes, and the real images of these
+    sources, or all real images where they are tiers.
     """
     rows, name = index.split(TEST), index.name
     if part:

@@ -37,9 +37,9 @@ class Trained:
     parts: DetectorParts | None
 
     def unseen(self, test_set: TestSet, progress: Progress) -> tuple[pd.DataFrame, Overlap]:
-        """Return the rows of a test set that it never saw, nor copies of them, and how many others.
+        """Return the rows of a test set that it saw neither itself nor copies of, and the overlap.
 
-        The rows keep their numbers in the set; a warning tells of the others.
+        The rows keep their numbers in the set.
         """
         rows = test_set.rows
         identical = self.seen.identical(rows["digest"])
@@ -56,8 +56,7 @@ class Trained:
     def scores(self, test_set: TestSet, progress: Progress) -> FloatArray:
         """Return the probability of fake of every image of a test set, in the order of its rows.
 
-        Of a frozen backbone the features are cached as a study's are, and found where a study, or
-        another model on the same backbone, has extracted them.
+        Features of a frozen backbone come from the cache that studies and other models share.
         """
         rows = test_set.rows
         files, digests = test_set.index.files(rows), list(rows["digest"])
@@ -90,12 +89,7 @@ class Trained:
 def open_trained(
     model: str, experiment_id: str, progress: Progress, allow_unsafe: bool = False
 ) -> Trained:
-    """Open a finished model.
-
-    Args:
-        model: Address in the registry, id of a run, folder of an MLflow model, or `best`.
-        experiment_id: Where `best` looks.
-    """
+    """Open a finished model by its address, the id of its run, a folder, or as `best`."""
     if model == BEST:
         best = best_study(experiment_id, "", progress)
         for line in best.description:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -100,13 +101,13 @@ def mixture_effects(
     rows: Sequence[Row], cells: Sequence[Sequence[SetScores]]
 ) -> Iterator[MixtureEffect]:
     """Compare each row of several datasets with each row of some of them, column by column."""
-    for mixture, mixed in zip(rows, cells, strict=True):
-        for alone, others in zip(rows, cells, strict=True):
-            if mixture.study.model == alone.study.model and alone.sources < mixture.sources:
-                for cell in mixed:
-                    for other in others:
-                        if cell.data == other.data and len(cell.classes) == _BOTH_CLASSES:
-                            yield from _effect(cell, other)
+    of_rows = list(zip(rows, cells, strict=True))
+    for (mixture, mixed), (alone, others) in product(of_rows, of_rows):
+        if mixture.study.model != alone.study.model or not alone.sources < mixture.sources:
+            continue
+        for cell, other in product(mixed, others):
+            if cell.data == other.data and len(cell.classes) == _BOTH_CLASSES:
+                yield from _effect(cell, other)
 
 
 def _effect(mixed: SetScores, alone: SetScores) -> Iterator[MixtureEffect]:

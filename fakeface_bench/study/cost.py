@@ -133,12 +133,8 @@ def epoch_ends(
     Trials of earlier processes stand one after another before those of this one, which stand where
     they ran. What a trial spent outside its epochs counts as spent before the first, so that
     nothing is reached too early; an epoch of its killed forerunner is not dated before its own
-    begin.
-
-    Args:
-        earlier: Uids of those that earlier processes ran.
-        began: Cold seconds at which this process's search would begin without earlier trials.
-        began_at: Unix time at which it did, in seconds.
+    begin. Without `earlier` trials the search of this process would begin after `began` cold
+    seconds; it did so at the Unix time `began_at`.
     """
     for trial in trials:
         if trial.uid in earlier:

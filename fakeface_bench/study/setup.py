@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from fakeface_bench.config import CLASS_NAMES, METRICS_VERSION, equalising_quality, listed
-from fakeface_bench.data.audit import Audit
 from fakeface_bench.data.compression import common_quality, more_compressed
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.pictures import Pictures
@@ -47,11 +46,6 @@ class Setup:
     def network(self) -> Network:
         """What is trained."""
         return self.inputs.network
-
-    @property
-    def audit(self) -> Audit:
-        """What was found in the dataset."""
-        return self.dataset.audit
 
     def images_used(self) -> dict[str, float]:
         """Count the images that this study uses, of all that the audit found usable."""

@@ -153,7 +153,7 @@ def test_what_an_older_study_was_asked_otherwise_is_told(keep: Keep) -> None:
         same: "an older study of the same.",
         sized: "an older study of the same, with 96 px, 5 trials.",
     }
-    both = compare(output="", runs=f"{sized},{newest}").comparison
+    both = compare(output="", runs=f"{sized},{newest}").result
     assert {entry.label for entry in both.entries} == {
         "vgg16, 96 px, 5 trials",
         "vgg16, usual size, 20 trials",

@@ -113,9 +113,9 @@ def test_what_the_model_saw_and_copies_of_it_are_left_out_and_told(evaluated) ->
 
 
 def test_its_own_test_split_is_recognised_and_scored_as_its_study_did(evaluated, studies) -> None:
-    own = evaluated[0].scores[2]
+    own = evaluated[0].result[2]
     record = studies["first"].record
-    assert [cell.is_own for cell in evaluated[0].scores] == [False, False, True]
+    assert [cell.is_own for cell in evaluated[0].result] == [False, False, True]
     assert own.chosen == "its official test split"
     np.testing.assert_allclose(own.scored.y_score, record.test.y_score, atol=2e-6)
     for key, value in record.test.metrics.items():
@@ -185,7 +185,7 @@ def test_every_picture_passes_the_backbone_once_whatever_it_stands_in(
     by_studies = [outcome.ledger.other["extracted_images"] for outcome in studies.values()]
     assert by_studies == [TINY_IMAGES, OTHERS, 0]
     extracted = [total for title, total in filled[1].stages if title.startswith("extracting")]
-    third = next(cell for cell in filled[0].record.cells if cell.data == "third")
+    third = next(cell for cell in filled[0].result.cells if cell.data == "third")
     assert sum(extracted) == third.images == 6
     folders = (place.cache / "features").glob(f"*/*/{store.CONTENTS_FILE}")
     contents = [digest for file in folders for digest in file.read_text().split()]
@@ -193,7 +193,7 @@ def test_every_picture_passes_the_backbone_once_whatever_it_stands_in(
 
 
 def test_the_diagonal_is_what_the_studies_found(filled, studies) -> None:
-    record = filled[0].record
+    record = filled[0].result
     assert record.trained == ("first", "second", "first+second")
     assert record.tested == ("first", "second", "third")
     assert len(record.cells) == 9
@@ -210,11 +210,11 @@ def test_the_diagonal_is_what_the_studies_found(filled, studies) -> None:
 
 
 def test_a_mixture_is_compared_with_each_of_its_parts_on_the_same_images(filled) -> None:
-    effects = {(e.alone, e.data): e for e in filled[0].record.mixtures}
+    effects = {(e.alone, e.data): e for e in filled[0].result.mixtures}
     assert set(effects) == {
         (a, d) for a in ("first", "second") for d in ("first", "second", "third")
     }
-    record = filled[0].record
+    record = filled[0].result
     for (alone, data), effect in effects.items():
         mixed = record.cell("mobilenetv3_small", "first+second", data)
         single = record.cell("mobilenetv3_small", alone, data)
