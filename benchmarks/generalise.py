@@ -109,7 +109,7 @@ def matrix(base: Mapping[str, Any], first: str, second: str, report: str) -> dic
         MODEL, sets, f"{first},{second},synthetic", output=report, study=StudyConfig(**base)
     )
     started = time.perf_counter()
-    record = run_generalisation(config, ConsoleProgress()).record
+    record = run_generalisation(config, ConsoleProgress()).result
     seconds = time.perf_counter() - started
     again = time.perf_counter()
     run_generalisation(config, ConsoleProgress())
@@ -134,7 +134,7 @@ def tiers(base: Mapping[str, Any], second: str) -> list[dict[str, Any]]:
 
     study = StudyConfig(**base)
     config = GeneraliseConfig(MODEL, second, "", "tier", "", study)
-    record = run_generalisation(config, ConsoleProgress()).record
+    record = run_generalisation(config, ConsoleProgress()).result
     return [
         {
             "left out": held.value,
@@ -157,7 +157,7 @@ def elsewhere(first: str, second: str) -> dict[str, Any]:
     name = Path(first).name
     (run,) = [run for run in runs if run.data.tags["fakeface.dataset"] == name]
     config = EvaluateConfig(run.info.run_id, second, output="")
-    (cell,) = run_evaluation(config, ConsoleProgress()).scores
+    (cell,) = run_evaluation(config, ConsoleProgress()).result
     return cell_told(cell)
 
 

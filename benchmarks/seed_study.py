@@ -152,9 +152,9 @@ def main(data: str, limit: int, seeds: int, also: tuple[str, ...], output: Path)
         for name in PLOTS:
             shutil.copy(Path("comparison", name), output / name)
         os.chdir(ROOT)
-    standings = {s.study.identity.run_id: s for s in compared.comparison.entries}
+    standings = {s.study.identity.run_id: s for s in compared.result.entries}
     results = [row(standings[run], network) for run, network in runs.items()]
-    n = {"test": compared.comparison.images, "seeds": seeds}
+    n = {"test": compared.result.images, "seeds": seeds}
     description = machine("tensorflow", "keras", "mlflow", "optuna", "numpy", "pillow")
     content = {"machine": description, "data": Path(data).name, "n": n, "networks": results}
     keep(content, output / "seed_study.json")
