@@ -9,12 +9,7 @@ from fakeface_bench.config import UNTOUCHED, StudyConfig
 from fakeface_bench.data.compression import more_compressed
 from fakeface_bench.evaluation.paired import paired_effect
 from fakeface_bench.records.ledger import Ledger
-from fakeface_bench.records.study import (
-    LeftOut,
-    Registration,
-    SeedScores,
-    StudyRecord,
-)
+from fakeface_bench.records.study import LeftOut, Registration, SeedScores, StudyRecord
 from fakeface_bench.records.transfer import EqualisationEffect
 from fakeface_bench.resolve import Plan, RequestLike, make_plan
 from fakeface_bench.search.optimise import SearchTask, optimise
