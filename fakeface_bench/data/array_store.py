@@ -151,11 +151,7 @@ Rows = npt.NDArray[np.int64]
 
 
 class RowFile:
-    """A `.npy` file of its full length from the start; rows not written yet take no room.
-
-    Args:
-        path: Of the file; need not be there.
-    """
+    """A `.npy` file of its full length from the start; rows not written yet take no room."""
 
     def __init__(self, path: Path, count: int, row: np.dtype[Any]) -> None:
         self._path = path
@@ -333,7 +329,6 @@ def cached_arrays(
 
     Args:
         folder: Named after a hash of all that its content depends on.
-        warn: Told of a folder that is broken.
         in_parts: Whether `make` keeps a journal (see `Shard`), by which it goes on with the draft
             of one that was killed or failed.
 
@@ -415,7 +410,6 @@ class RowArrays:
     A row counts as found if the journal names it and its values are as they were written.
 
     Args:
-        draft: Handed out by `cached_arrays`.
         layout: The type of one row of each array, its shape within: `np.dtype((kind, shape))`.
         batch: Rows that are made at once; shards are whole batches.
 

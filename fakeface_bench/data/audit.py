@@ -71,7 +71,6 @@ def make_audit(survey: Survey, files: pd.DataFrame, floors: Mapping[str, Shortcu
     """Bring together what was found.
 
     Args:
-        files: The same with their splits, as `data.selection.select_files` returns them.
         floors: Measured on them: of each source by its name, and of all by the empty one.
     """
     used = files[files["left_out"] == ""]

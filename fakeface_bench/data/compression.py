@@ -38,12 +38,7 @@ def common_quality(files: pd.DataFrame) -> int:
 
 
 def more_compressed(files: pd.DataFrame, quality: int) -> pd.Series:
-    """Return which files are JPEGs of a lower quality than this: their traces outlast it.
-
-    Args:
-        files: As in `common_quality`.
-        quality: Pillow's, 1 to 100.
-    """
+    """Return which files are JPEGs of a lower quality than this: their traces outlast it."""
     return files["quality"] > _means()[quality] + 0.5
 
 

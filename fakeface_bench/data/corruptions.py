@@ -32,11 +32,7 @@ def jpeg(image: Image.Image, quality: float, source: np.random.Generator) -> Ima
 
 
 def webp(image: Image.Image, quality: float, source: np.random.Generator) -> Image.Image:
-    """Save as a lossy WebP and read it back.
-
-    Raises:
-        DataError: If a side is longer than the format allows.
-    """
+    """Save as a lossy WebP and read it back."""
     if max(image.size) > _LONGEST_WEBP:
         raise DataError(
             f"{image.width} × {image.height} pixels: a WebP has at most {_LONGEST_WEBP:,} a side"
@@ -137,10 +133,6 @@ class Corruption:
 
     Attributes:
         axis: What its severities are, with their unit.
-        told: A picture at one severity, in a sentence, with the label at `{}`.
-        untouched: Stands on the axis for the untouched picture.
-        severities: In the axis's order.
-        change: Makes a corrupted picture, RGB as it was.
     """
 
     key: str
@@ -156,7 +148,6 @@ def pictures_of(image: Image.Image, digest: str, seed: int) -> Iterator[Image.Im
     """Yield a picture untouched, then under each of `CONDITIONS`, one at a time.
 
     Args:
-        image: RGB, at its native size.
         digest: SHA-256 of its file as hexadecimal text; with the seed it decides the noise, so
             that is the same for every model, order and name of the file.
     """

@@ -56,7 +56,6 @@ class SimilarPairs:
         first: Row numbers, shape (pairs,).
         second: Row numbers, each above its `first`.
         distance: Bits in which the hashes differ, of 256.
-        mirrored: Whether one is the other's mirror image.
     """
 
     first: Numbers
@@ -71,7 +70,6 @@ def cached_pairs(
     """Return the pairs among images of these contents, searching only what was never searched.
 
     Args:
-        digests: SHA-256 of each content, all different.
         signatures: Of each content, shape (n, `SIGNATURE_BYTES`).
     """
     looks = hashlib.sha256(signatures.tobytes()).hexdigest()
@@ -88,11 +86,7 @@ def cached_pairs(
 
 
 def similar_pairs(signatures: npt.NDArray[np.uint8], progress: Progress) -> SimilarPairs:
-    """Compare all images with one another, each once, and each with the others' mirror images.
-
-    Args:
-        signatures: As `data.facts` makes them, shape (n, `SIGNATURE_BYTES`).
-    """
+    """Compare all images with one another, each once, and each with the others' mirror images."""
     if signatures.shape[1:] != (SIGNATURE_BYTES,):
         raise ValueError(f"signatures of shape {signatures.shape} are not (n, {SIGNATURE_BYTES})")
     search = _Search(

@@ -88,9 +88,7 @@ def build_index(
     """Keep of a survey what a study uses; what is left out is named or counted in a warning.
 
     Args:
-        files: The same with their splits, as `data.selection.select_files` returns them.
         limit: At most this many images per split and class; 0 for all.
-        progress: Warned of all that is left out.
         left_out: Names of sources and tiers whose images are not used; the others keep the splits
             that they have beside them.
 

@@ -61,8 +61,6 @@ def check_archive(path: Path) -> ArchiveContents:
     Nothing is unpacked. Plain files and folders with relative names are all that may be in it.
 
     Raises:
-        DataError: If an entry has an absolute path or a `..` part, or is a link or a device; the
-            message names it.
         zipfile.BadZipFile, tarfile.TarError: If its table is damaged, or it is neither.
     """
     files = unpacked_bytes = 0
@@ -79,11 +77,7 @@ def check_archive(path: Path) -> ArchiveContents:
 
 
 def check_room(needed_bytes: int, folder: Path) -> None:
-    """Refuse to write more than the disk of a folder has room for.
-
-    Raises:
-        DataError: With the bytes needed, the bytes free, and the folder.
-    """
+    """Refuse to write more than the disk of a folder has room for."""
     existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     free_bytes = shutil.disk_usage(existing).free
     if needed_bytes > free_bytes:
@@ -159,11 +153,7 @@ _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 
 def connection_obstacle(row: Dataset, error: Exception) -> str:
-    """Say in a few words why the connection failed, where another attempt may help.
-
-    Raises:
-        DataError: If no other attempt would end otherwise: Kaggle refuses.
-    """
+    """Say in a few words why the connection failed, where another attempt may help."""
     response = getattr(error, "response", None)
     if response is None:
         seen = repr(error)

@@ -110,8 +110,6 @@ class ClassFolder:
     """One folder whose images share a label.
 
     Attributes:
-        split: `train`, `valid` or `test`; None where the dataset has no official split.
-        label: 1 for fake.
         category: Names of the folders between the split's and this one, joined by slashes: a
             generator, or what the images show; mostly empty.
     """
@@ -147,11 +145,6 @@ def find_class_folders(
 
     Args:
         one_class: Whether one class will do; then `root` itself may be its folder.
-        classes: Names of classes besides the known ones, as `class_words.named_classes` returns.
-
-    Raises:
-        DataError: If none or several places fit, or a class is missing there; the message says
-            what was seen.
     """
     reading = _Reading(one_class, classes or {})
     require_listable(root)
@@ -308,10 +301,6 @@ class _Table:
 def placed_by_table(root: Path, depth: int, classes: Mapping[str, int]) -> Placed | None:
     """Return the pictures that a CSV file within so many levels of a folder labels.
 
-    Args:
-        depth: Levels that are looked at, the shallowest file first.
-        classes: Labels of further values, as `class_words.named_classes` returns them.
-
     Returns:
         None where no CSV file has a column of file names and one of labels.
 
@@ -441,11 +430,7 @@ class _Files:
                 self.by_name.setdefault(name, []).append(path)
 
     def named(self, name: str, split: str | None, table: str) -> Path | None:
-        """Return the picture that a table names, by as much of its path as fits; None for none.
-
-        Raises:
-            DataError: If several fit.
-        """
+        """Return the picture that a table names, by as much of its path as fits; None for none."""
         parts = PurePosixPath(name.replace("\\", "/")).parts
         for start in range(len(parts)):
             if path := self.by_path.get("/".join(parts[start:])):

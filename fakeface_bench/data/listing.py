@@ -43,8 +43,6 @@ class PlacedImage:
     """A picture, and where it belongs.
 
     Attributes:
-        split: `train`, `valid` or `test`; None where the dataset has no official split.
-        label: 1 for fake.
         category: Its generator, or what it shows; mostly empty.
     """
 
@@ -59,8 +57,7 @@ class Placed:
     """The pictures of a dataset.
 
     Attributes:
-        skipped: As in `Listing`.
-        told: Where the labels come from, where that is not folder names.
+        description: Where the labels come from, where that is not folder names.
     """
 
     images: tuple[PlacedImage, ...]
@@ -82,11 +79,7 @@ def list_images(folder: Path) -> Listing:
 
 
 def require_listable(folder: Path) -> None:
-    """Refuse a folder that cannot be listed.
-
-    Raises:
-        DataError: With the reason.
-    """
+    """Refuse a folder that cannot be listed."""
     try:
         next(folder.iterdir(), None)
     except OSError as error:
@@ -132,11 +125,7 @@ def may_hold_images(path: Path) -> bool:
 
 
 def pictures_outside(root: Path, listed: Sequence[Path]) -> list[tuple[str, str]]:
-    """Return the folders of a dataset, apart from those listed, that hold pictures, with how many.
-
-    Args:
-        listed: Its class folders, which are not entered.
-    """
+    """Return the folders of a dataset, apart from those listed, that hold pictures, with how many."""
     found: list[tuple[str, str]] = []
     if root in listed:
         return found
@@ -224,12 +213,6 @@ def named_files(names: Sequence[str]) -> list[Path]:
     A file is taken whatever it is called. Of a folder, and of one that a pattern matches, all
     JPEG, PNG and WebP files below are; so are a pattern's own matches, unless it spells the
     ending out, as `*.bmp` does. A name that exists is no pattern, whatever it holds.
-
-    Args:
-        names: Files, folders, and patterns with `*`, `?`, `[...]` and `**`.
-
-    Raises:
-        UsageError: If a name leads to no file; all such are told of, or how many there are.
     """
     files: dict[str, Path] = {}
     missing = []

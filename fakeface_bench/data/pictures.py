@@ -48,10 +48,6 @@ def indexed_bytes(path: Path, digest: str) -> bytes:
     Args:
         digest: SHA-256 of its content in the index, as hexadecimal text; empty where any content
             will do.
-
-    Raises:
-        ChangedError: If it holds something else; the message names it.
-        DataError: If it cannot be read; the message does not name it.
     """
     try:
         content = path.read_bytes()
@@ -78,9 +74,6 @@ class Pictures:
     """How the pictures of one split are read.
 
     Attributes:
-        paths: Of the files, in the order of the rows.
-        size: Side of the network's input in pixels.
-        fit: One of `config.FITS`.
         side: Of the canvas; `size` where no crop beside the centre is wanted.
         jpeg_quality: Of the JPEG that every picture passes first; 0 for none.
         digests: SHA-256 of each file when it was indexed, which it must still have; none where

@@ -52,11 +52,7 @@ class SeenImages:
 
     @classmethod
     def read(cls, file: Path) -> "SeenImages":
-        """Read what `write` wrote; nothing in it is run.
-
-        Raises:
-            ModelError: If it is damaged.
-        """
+        """Read what `write` wrote; nothing in it is run."""
         try:
             with np.load(file, allow_pickle=False) as arrays:
                 seen = cls(arrays["digests"], arrays["hashes"], arrays["tested"])
@@ -103,11 +99,7 @@ class SeenImages:
 
 
 def seen_images(files: pd.DataFrame, index: ImageIndex) -> SeenImages:
-    """Return what a study shows its models.
-
-    Args:
-        files: Of a survey, with digests and signatures.
-    """
+    """Return what a study shows its models."""
     is_test = index.frame["split"] == "test"
     used = index.frame[~is_test]["digest"].drop_duplicates()
     contents = files.drop_duplicates("digest").set_index("digest")["signature"]

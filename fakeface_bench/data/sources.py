@@ -21,12 +21,7 @@ _NO_NAME = re.compile(r"[^\w.-]+")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One dataset among those studied together.
-
-    Attributes:
-        classes: Names of its classes besides the known ones, as `class_words.named_classes`
-            returns them.
-    """
+    """One dataset among those studied together."""
 
     name: str
     folder: Path
@@ -34,15 +29,7 @@ class Source:
 
 
 def check_data(data: str, classes: str = "") -> None:
-    """Refuse what is neither a row of the catalogue nor a folder, and what is named twice.
-
-    Args:
-        data: As in `StudyConfig`.
-        classes: As in `StudyConfig`.
-
-    Raises:
-        UsageError: With what is known.
-    """
+    """Refuse what is neither a row of the catalogue nor a folder, and what is named twice."""
     named_classes(classes)
     parts = [(part, _folder(part)) for part in split_data(data)]
     for part, folder in parts:
@@ -86,10 +73,6 @@ def source_identities(data: str) -> list[str]:
 
 def prepare_sources(data: str, progress: Progress, classes: str = "") -> Iterator[Source]:
     """Yield each dataset with its folder, drawn or fetched first where it is a row.
-
-    Args:
-        data: As in `StudyConfig`.
-        classes: As in `StudyConfig`.
 
     Raises:
         UsageError: As `check_data`.

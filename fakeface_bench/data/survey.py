@@ -68,9 +68,6 @@ def survey_sources(
 ) -> Survey:
     """Read all files below the class folders of each source; unchanged files are not read again.
 
-    Args:
-        one_class: Whether a source may hold one class only.
-
     Raises:
         DataError: If a folder's layout is not understood, or it holds no image.
     """
@@ -115,8 +112,6 @@ def check_layouts(data: str, classes: str, one_class: bool = False) -> None:
 
     Args:
         data: As in `StudyConfig`; what is no folder passes.
-        classes: As in `StudyConfig`.
-        one_class: Whether a folder may hold one class only.
 
     Raises:
         DataError: As `survey_sources`.

@@ -43,11 +43,7 @@ from fakeface_bench.training.networks import FitTask
 
 
 def search_record(study: Study) -> SearchRecord:
-    """Return what a study holds.
-
-    Raises:
-        StudyError: If no trial completed.
-    """
+    """Return what a study holds."""
     trials = tuple(trial_record(trial) for trial in finished_trials(study))
     best = best_trial(trials)
     if best is None:
@@ -122,9 +118,6 @@ def optimise(
 
     The sampler is seeded again for each trial from the seed and the trials before it that count, so
     a study that was interrupted goes on as if it had not been.
-
-    Raises:
-        StudyError: If no trial completes.
     """
     study.pruner = optuna.pruners.MedianPruner(PRUNER_STARTUP_TRIALS, PRUNER_WARMUP_EPOCHS)
     deadline = time.monotonic() + task.timeout_seconds if task.timeout_seconds else None

@@ -218,8 +218,6 @@ def open_study(storage: str, name: str, definition: Mapping[str, Any]) -> Study:
 
     Raises:
         UsageError: As `check_storage`.
-        StudyError: If the storage cannot be opened, is damaged, or holds another definition by
-            that name.
         DiskError: If there is no room for it.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)

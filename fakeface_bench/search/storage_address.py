@@ -78,14 +78,7 @@ def engine_options(url: str) -> dict[str, Any]:
 
 
 def check_storage(url: str) -> None:
-    """Refuse what no study can be kept in; nothing is opened, and the default passes.
-
-    Args:
-        url: What was asked for; empty for the default.
-
-    Raises:
-        UsageError: With the right spelling.
-    """
+    """Refuse what no study can be kept in; nothing is opened, and the default passes."""
     if not url:
         return
     shown = without_credentials(url)

@@ -37,15 +37,7 @@ _HOW = (
 
 
 def model_folder(model: str) -> Path | None:
-    """Return the folder that a model's name is, or None where MLflow must be asked.
-
-    Args:
-        model: Address in the registry, run or its id, folder of an MLflow model or its file
-            `MLmodel`.
-
-    Raises:
-        UsageError: If it is neither.
-    """
+    """Return the folder that a model's name is, or None where MLflow must be asked."""
     if model.startswith(ADDRESSES):
         if not _ADDRESS.fullmatch(model):
             raise UsageError(f"{model!r} is no address of a model. {_HOW}")
@@ -92,14 +84,7 @@ _ONLY_ERRORS = "error responses"
 
 
 def check_store_address(uri: str | None = None) -> None:
-    """Refuse an address that MLflow cannot mean, before anything heavy is loaded.
-
-    Args:
-        uri: Of the store; what `MLFLOW_TRACKING_URI` says if it is not given.
-
-    Raises:
-        UsageError: With the right spelling.
-    """
+    """Refuse an address that MLflow cannot mean, before anything heavy is loaded."""
     named = os.environ.get(STORE_VARIABLE, "")
     uri = named if uri is None else uri
     if not uri or uri in _ELSEWHERE:
@@ -129,11 +114,7 @@ def check_store_address(uri: str | None = None) -> None:
 
 
 def check_store_is_there() -> None:
-    """Refuse to read from a local store that nobody has written: MLflow would make an empty one.
-
-    Raises:
-        UsageError: With the place that was looked at.
-    """
+    """Refuse to read from a local store that nobody has written: MLflow would make an empty one."""
     if _REGISTRY_VARIABLE in os.environ:
         return  # models may lie there
     uri = os.environ.get(STORE_VARIABLE, "") or _default_store()
@@ -148,15 +129,7 @@ def check_store_is_there() -> None:
 
 
 def check_storage_apart(storage: str, uri: str | None = None) -> None:
-    """Refuse to keep studies in MLflow's own database: both keep a table `alembic_version`.
-
-    Args:
-        storage: Optuna storage URL that was asked for.
-        uri: Of MLflow's store; what `MLFLOW_TRACKING_URI` says, or the default, if not given.
-
-    Raises:
-        UsageError: With another name.
-    """
+    """Refuse to keep studies in MLflow's own database: both keep a table `alembic_version`."""
     store = uri or os.environ.get(STORE_VARIABLE, "") or _default_store()
     if storage and database_of(storage) == database_of(store):
         raise UsageError(
@@ -206,12 +179,7 @@ def _files_advice(uri: str, named: str) -> str:
 def refusal(
     uri: str, error: BaseException, registry: bool = False
 ) -> UsageError | OutageError | None:
-    """Return what to tell of a store that did not let us in; None where the cause is not known.
-
-    Args:
-        error: What MLflow, or a driver of its database, raised.
-        registry: Whether it is asked for models.
-    """
+    """Return what to tell of a store that did not let us in; None where the cause is not known."""
     said = " ".join(str(getattr(error, "message", None) or error).split())
     store = f"the {'model registry' if registry else 'MLflow store'} {without_credentials(uri)}"
     variable = _REGISTRY_VARIABLE if registry else STORE_VARIABLE

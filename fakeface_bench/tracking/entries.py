@@ -23,11 +23,7 @@ from fakeface_bench.tracking import names
 
 
 def drop_half_files(files: Path, place: str) -> None:
-    """Delete the copies that are shorter than what was copied.
-
-    Args:
-        place: Address to which; nothing is done where that is no local folder.
-    """
+    """Delete the copies that are shorter than what was copied."""
     folder = _local(place)
     if folder is None:
         return
@@ -185,11 +181,7 @@ class Artifacts(Entry):
 
 @dataclass(frozen=True, slots=True)
 class End(Entry):
-    """The end of a run.
-
-    Attributes:
-        at: Unix time in milliseconds.
-    """
+    """The end of a run."""
 
     run: str
     status: str

@@ -72,13 +72,6 @@ def tracked_run(kind: str, name: str, params: Mapping[str, Any]) -> Iterator[Tra
 
     A block that raises leaves the run FAILED, an interrupted one KILLED, with the reason as a tag.
     One that ends well takes the place of runs of the same request that were cut off.
-
-    Args:
-        kind: What job it is: `study`, `comparison`, `audit`, `registration`, `evaluation`,
-            `generalisation`, `robustness`.
-
-    Raises:
-        UnsentError: If the block ended well, and MLflow's server was away and is still.
     """
     request = hashlib.sha256(json.dumps([kind, dict(params)], default=str).encode()).hexdigest()
     run = _open(kind, name, request)
@@ -169,9 +162,6 @@ def point_adopted_run(to: str) -> None:
 
     It is FINISHED, says which run holds the results, and hangs under that one. It is not deleted:
     `mlflow run` ends by marking it, and fails if it is gone.
-
-    Raises:
-        OutageError: If the store does not answer.
     """
     run_id = os.environ.get(RUN_VARIABLE)
     if not run_id:

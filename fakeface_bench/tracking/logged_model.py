@@ -40,11 +40,7 @@ _OUTPUT = Schema(
 
 @dataclass(frozen=True, slots=True)
 class LogModel(Entry):
-    """A detector, with signature, pinned requirements and a real picture.
-
-    Attributes:
-        run: Name or id of the run that trained it.
-    """
+    """A detector, with signature, pinned requirements and a real picture."""
 
     has_files: ClassVar[bool] = True
     run: str

@@ -35,9 +35,6 @@ def unsafe_part(folder: Path, flavors: Mapping[str, Any]) -> str:
     """Return the first thing that could, in words; empty where nothing could.
 
     The code that a logged model brings for serving is not meant: no command here runs it.
-
-    Args:
-        flavors: As its file `MLmodel` has them.
     """
     how = flavors.get("python_function", {})
     if "python_model" in how:
@@ -56,12 +53,7 @@ def fetched_model(model: str, allow_unsafe: bool = False) -> Iterator[Path]:
 
     TensorFlow is not needed for it, so a wrong name is told before that is loaded.
 
-    Args:
-        model: Its address in the registry, a run, or a folder.
-        allow_unsafe: Whether it may hold what could run code of its author.
-
     Raises:
-        UsageError: If there is no such model, or it is unsafe or of another kind.
         ModelError: If the registry cannot be reached.
     """
     with draft_folder() as draft:

@@ -59,9 +59,6 @@ def studies_file(experiment_id: str) -> Path:
 
     It lies beside MLflow's own file where that is one. Of a store elsewhere each experiment has
     its own, in the user's folder for data, or in the one that `FAKEFACE_STUDIES` names.
-
-    Args:
-        experiment_id: Of the experiment that shows the studies.
     """
     uri = mlflow.get_tracking_uri()
     if uri.startswith(SQLITE):

@@ -72,11 +72,6 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow
 
         Args:
             model_input: Column `image`: bytes, base64 text or uint8 arrays.
-            params: There are none.
-
-        Raises:
-            Refusal: If the call is too large, or holds no picture at all; a server answers
-                400.
         """
         pictures = _pictures(model_input)
         self._check_size(pictures)

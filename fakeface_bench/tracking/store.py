@@ -116,10 +116,6 @@ def _make_whole() -> None:
 def storage_beside_store(asked: str, experiment_id: str) -> str:
     """Return the Optuna storage URL: the one asked for, else the file that goes with the store.
 
-    Args:
-        asked: May be empty.
-        experiment_id: Of the experiment that shows the study.
-
     Raises:
         UsageError: If it is MLflow's own database.
         OSError: If the file's folder cannot be made.
@@ -144,12 +140,7 @@ def ui_command(experiment_id: str, run_id: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class SyncOutcome:
-    """What became of the spools in a folder.
-
-    Attributes:
-        sent: Runs whose records are all sent now.
-        kept: What to tell of each of the others.
-    """
+    """What became of the spools in a folder."""
 
     sent: tuple[str, ...]
     kept: tuple[str, ...]
@@ -162,7 +153,6 @@ def sync(folder: str, progress: Progress) -> SyncOutcome:
         folder: That holds a folder a run; every one on this machine when empty.
 
     Raises:
-        UsageError: If the folder is no such folder.
         StudyError: If the store does not answer.
     """
     if folder and not Path(folder).expanduser().is_dir():

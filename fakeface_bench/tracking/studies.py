@@ -25,10 +25,7 @@ class StudyRun:
     """The parent run of a study.
 
     Attributes:
-        status: MLflow's: `FINISHED`, `FAILED`, `RUNNING`, `KILLED`.
-        fine_tune: As in `StudyConfig`.
         began: Unix time in milliseconds.
-        failure: Why it failed; empty otherwise.
     """
 
     run_id: str
@@ -92,11 +89,7 @@ def find_studies(experiment_id: str) -> list[StudyRun]:
 
 
 def study_named(run_id: str) -> StudyRun:
-    """Return a finished study by its run.
-
-    Raises:
-        UsageError: If there is no such run, it was deleted, or is no finished study.
-    """
+    """Return a finished study by its run."""
     try:
         run = mlflow.MlflowClient().get_run(run_id)
     except MlflowException as error:
@@ -127,11 +120,7 @@ def found_elsewhere(run_id: str, experiment_id: str) -> list[str]:
 
 
 def download_study(study: StudyRun, files: Iterable[str], folder: Path) -> None:
-    """Copy files of a study into a folder, under the same names.
-
-    Raises:
-        UsageError: If one of them, or the study's model, is gone from the store.
-    """
+    """Copy files of a study into a folder, under the same names."""
     client = mlflow.MlflowClient()
     again = f"Run the study again, or compare others with runs=. (run {study.run_id})"
     for file in files:
