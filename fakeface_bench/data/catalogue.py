@@ -79,11 +79,7 @@ DATASETS: tuple[Dataset, ...] = (
 
 
 def dataset_named(key: str) -> Dataset:
-    """Return the row of `DATASETS` with this key.
-
-    Raises:
-        UsageError: If there is none.
-    """
+    """Return the row of `DATASETS` with this key."""
     for row in DATASETS:
         if row.key == key:
             return row

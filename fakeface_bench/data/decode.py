@@ -40,11 +40,7 @@ _BRANDS = {
 
 
 def check_parts(file: IO[bytes]) -> IO[bytes]:
-    """Return a file at its beginning, or refuse it for its many parts.
-
-    Raises:
-        DataError: If it has more than `MAX_PARTS` or `MAX_SCANS`.
-    """
+    """Return a file at its beginning, or refuse it for its many parts."""
     begin = file.read(len(_PNG))
     file.seek(0)
     if begin == _PNG:
@@ -163,9 +159,6 @@ def decode_bytes(source: Path | IO[bytes]) -> Image.Image:
     """Decode a whole image to RGB as a viewer shows it: upright, on white, the first frame.
 
     Sixteen bits a channel become eight.
-
-    Raises:
-        DataError: If the file is no image, is truncated, or has a size that `check_shape` refuses.
     """
     with opened(source) as image:
         return upright_rgb(image)
@@ -285,9 +278,6 @@ def spare_pixels(source: IO[bytes], size: int, fit: str, side: int) -> tuple[int
     """Return by how much the picture on a canvas is higher and wider than the network's input.
 
     Only the file's header is decoded.
-
-    Raises:
-        DataError: If it is no readable image.
     """
     with opened(source) as image:
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= _TURNED_FROM

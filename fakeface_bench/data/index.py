@@ -91,10 +91,6 @@ def build_index(
         limit: At most this many images per split and class; 0 for all.
         left_out: Names of sources and tiers whose images are not used; the others keep the splits
             that they have beside them.
-
-    Raises:
-        UsageError: If no source or tier has such a name.
-        DataError: If a class of a split is empty, or more than 5 % of a split cannot be read.
     """
     report_skipped(survey, progress)
     report_unreadable(files, progress)

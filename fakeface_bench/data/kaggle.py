@@ -394,9 +394,6 @@ def fetch_kaggle(row: Dataset, progress: Progress) -> Path:
 
     A complete version in the cache is taken as it is, without a request. Whatever differs from the
     row is a warning.
-
-    Raises:
-        DataError: If it cannot be fetched, with what to do: run it again or download by hand.
     """
     place = cache_of(row.source)
     place.parent.mkdir(parents=True, exist_ok=True)

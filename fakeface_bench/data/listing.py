@@ -125,7 +125,7 @@ def may_hold_images(path: Path) -> bool:
 
 
 def pictures_outside(root: Path, listed: Sequence[Path]) -> list[tuple[str, str]]:
-    """Return the folders of a dataset, apart from those listed, that hold pictures, with how many."""
+    """Return the folders beside some class folders that hold pictures, each with how many."""
     found: list[tuple[str, str]] = []
     if root in listed:
         return found

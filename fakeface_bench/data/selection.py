@@ -183,7 +183,7 @@ def contradicted(readable: pd.DataFrame) -> pd.Series:
 
 
 def manipulated(used: pd.DataFrame) -> pd.Series:
-    """Tell of each used file whether its group holds both labels: a manipulation, or its original."""
+    """Return which used files are a manipulation or its original: a group of both labels."""
     return used.groupby("group")["label"].transform("nunique") > 1
 
 

@@ -72,12 +72,7 @@ def source_identities(data: str) -> list[str]:
 
 
 def prepare_sources(data: str, progress: Progress, classes: str = "") -> Iterator[Source]:
-    """Yield each dataset with its folder, drawn or fetched first where it is a row.
-
-    Raises:
-        UsageError: As `check_data`.
-        DataError: If a dataset cannot be fetched.
-    """
+    """Yield each dataset with its folder, drawn or fetched first where it is a row."""
     check_data(data, classes)
     named = named_classes(classes)
     for name, part in zip(source_names(data), split_data(data), strict=True):

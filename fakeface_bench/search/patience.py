@@ -35,11 +35,7 @@ R = TypeVar("R")
 
 
 def check_whole(url: str) -> None:
-    """Refuse a SQLite file that is damaged, or half of one, before anything trusts it.
-
-    Raises:
-        StorageError: With what to do.
-    """
+    """Refuse a SQLite file that is damaged, or half of one, before anything trusts it."""
     file = sqlite_file(url)
     found = damage_of(file) if file else ""
     if found:

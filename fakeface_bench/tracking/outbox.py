@@ -133,11 +133,7 @@ class Spool:
         return dict(json.loads((self.folder / _FACTS).read_text()))
 
     def keep(self, entry: Mapping[str, Any], files: Path | None) -> None:
-        """Add an entry; its files are copied first, so that none is there without them.
-
-        Raises:
-            DiskError: If there is no room for it; nothing of it stays.
-        """
+        """Add an entry; its files are copied first, so that none is there without them."""
         line = (json.dumps(dict(entry)) + "\n").encode()
         entries, copies = self.folder / _ENTRIES, self._files(self._kept)
         whole = entries.stat().st_size if entries.exists() else 0
@@ -168,11 +164,7 @@ class Spool:
         return self._sent()[1]
 
     def mark_sent(self, count: int, ids: Mapping[str, str]) -> None:
-        """Write down that the first entries are sent, and which ids are known since.
-
-        Raises:
-            DiskError: If there is no room for it.
-        """
+        """Write down that the first entries are sent, and which ids are known since."""
         draft = self.folder / f"{_SENT}.draft"
         description = full_disk_error(self.folder, lambda: SMALL_FILE_BYTES, REMEDY)
         with description, replaced_whole(self.folder / _SENT, draft):
@@ -241,10 +233,6 @@ class Outbox:
 
         Args:
             files: Folder that goes with it; may be deleted afterwards.
-
-        Raises:
-            OutageError: If the store fails otherwise than by being away.
-            DiskError: If it has no room, or what it does not take has none.
         """
         with self._lock:
             if self._spool is not None and not self._catch_up():

@@ -49,7 +49,7 @@ class Version:
 
 
 def check_registry() -> None:
-    """Ask the registry for anything, so that one that cannot be reached is told before long work."""
+    """Ask the registry for anything: one that cannot be reached is refused before long work."""
     with _reached():
         mlflow.MlflowClient().search_registered_models(max_results=1)
 

@@ -44,13 +44,7 @@ _CHATTER = (
 
 
 def open_store() -> None:
-    """Reach MLflow's store, creating a local one; its log and bars are silenced.
-
-    Raises:
-        UsageError: If its address is none.
-        OutageError: If the store does not answer or lets nobody in, or its file is damaged.
-        DiskError: If there is no room for it.
-    """
+    """Reach MLflow's store, creating a local one; its log and bars are silenced."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # we print our own
     for name in _CHATTER:
@@ -67,11 +61,7 @@ def open_store() -> None:
 
 @contextmanager
 def store_errors_named() -> Iterator[None]:
-    """Tell in one line what keeps MLflow's store from answering within the block.
-
-    Raises:
-        FakefaceError: In place of MLflow's own.
-    """
+    """Tell in one line what keeps MLflow's store from answering within the block."""
     try:
         yield
     except MlflowException as error:
@@ -114,12 +104,7 @@ def _make_whole() -> None:
 
 
 def storage_beside_store(asked: str, experiment_id: str) -> str:
-    """Return the Optuna storage URL: the one asked for, else the file that goes with the store.
-
-    Raises:
-        UsageError: If it is MLflow's own database.
-        OSError: If the file's folder cannot be made.
-    """
+    """Return the Optuna storage URL: the one asked for, else the file that goes with the store."""
     check_storage_apart(asked, mlflow.get_tracking_uri())
     if asked:
         return asked
@@ -151,9 +136,6 @@ def sync(folder: str, progress: Progress) -> SyncOutcome:
 
     Args:
         folder: That holds a folder a run; every one on this machine when empty.
-
-    Raises:
-        StudyError: If the store does not answer.
     """
     if folder and not Path(folder).expanduser().is_dir():
         raise UsageError(
