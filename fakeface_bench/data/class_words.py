@@ -50,11 +50,7 @@ _WRAPPERS = frozenset(
 
 
 def class_of(name: str, classes: Mapping[str, int] | None = None) -> int | None:
-    """Return the label that a name states, or None.
-
-    Args:
-        classes: Further names as `named_classes` returns them; they come first.
-    """
+    """Return the label that a name states, or None; names in `classes` come first."""
     word, given = _word(name), classes or {}
     bare = _DECORATION.sub("", _DECORATION.sub("", word))
     return given.get(word, given.get(bare, _CLASS_WORDS.get(bare)))

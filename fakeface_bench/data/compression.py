@@ -13,7 +13,7 @@ from statistics import mean
 import pandas as pd
 from PIL import Image
 
-#: A smaller share of a class is not what it can be told by.
+#: A smaller share of a class does not give it away.
 LEAST_SHARE = 0.05
 #: Where no file is a JPEG, or none of a known quality.
 DEFAULT_QUALITY = 90

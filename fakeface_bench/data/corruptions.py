@@ -116,28 +116,20 @@ Change = Callable[[Image.Image, float, np.random.Generator], Image.Image]
 
 @dataclass(frozen=True, slots=True)
 class Severity:
-    """One degree of a corruption.
-
-    Attributes:
-        step: Place on the axis: 0 is the untouched picture, and what is further away is worse.
-    """
+    """One degree of a corruption."""
 
     value: float
     label: str
-    step: int
+    step: int  # place on the axis: 0 is the untouched picture, and what is further away is worse
 
 
 @dataclass(frozen=True, slots=True)
 class Corruption:
-    """One row of `CORRUPTIONS`.
-
-    Attributes:
-        axis: What its severities are, with their unit.
-    """
+    """One row of `CORRUPTIONS`."""
 
     key: str
     title: str
-    axis: str
+    axis: str  # what its severities are, with their unit
     description: str
     untouched: str
     severities: tuple[Severity, ...]

@@ -255,16 +255,13 @@ def seen_pixels(
 def canvas_pixels(
     image: Image.Image, size: int, fit: str, side: int, jpeg_quality: int = 0
 ) -> npt.NDArray[np.uint8]:
-    """Return a picture with some of what surrounds the centre, for crops beside it.
+    """Return uint8 RGB (side, side, 3): the centre and some of what surrounds it, for crops.
 
     The picture, cut to at most `side` × `side` around its centre, lies on a black canvas so that
     the middle `size` × `size` pixels of the canvas are those of `seen_pixels`.
 
     Args:
         side: Of the canvas in pixels; `side` - `size` is even.
-
-    Returns:
-        uint8 RGB of shape (side, side, 3).
     """
     image = _fitted(reencoded(image, jpeg_quality), size, fit)
     seen = np.asarray(centre(image, min(image.width, side), min(image.height, side)))

@@ -50,17 +50,11 @@ _PAIRS_AT_ONCE = 8192
 
 @dataclass(frozen=True, slots=True)
 class SimilarPairs:
-    """Pairs of images that show the same picture but for their encoding.
+    """Pairs of images that show the same picture but for their encoding."""
 
-    Attributes:
-        first: Row numbers, shape (pairs,).
-        second: Row numbers, each above its `first`.
-        distance: Bits in which the hashes differ, of 256.
-    """
-
-    first: Numbers
-    second: Numbers
-    distance: npt.NDArray[np.uint16]
+    first: Numbers  # row numbers, shape (pairs,)
+    second: Numbers  # row numbers, each above its `first`
+    distance: npt.NDArray[np.uint16]  # bits in which the hashes differ, of 256
     mirrored: npt.NDArray[np.bool_]
 
 

@@ -32,14 +32,13 @@ class ImageIndex:
     """The images that a study uses, in an order that depends on their contents alone.
 
     Attributes:
-        folders: Absolute folder of each source, by its name.
         frame: Columns `source`, `path` (relative to the source's folder), `label` (fake = 1),
             `split`, `group`, `digest`, `category`, `tier`, `eyes`, `nose`, `mouth`; sorted by split
             and digest.
     """
 
     name: str
-    folders: Mapping[str, Path]
+    folders: Mapping[str, Path]  # absolute folder of each source, by its name
     frame: pd.DataFrame
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Datasets fetched from Kaggle by name, once, with each obstacle told in a line of its own.
+"""Datasets fetched from Kaggle by name, once, with one line for each obstacle.
 
 kagglehub unpacks whatever arrives, waits for a silent server for ever, draws a bar of its own and
 writes to standard output. It offers no way to ask otherwise, so the three names in it that decide
@@ -6,7 +6,7 @@ are replaced while a download runs; `kagglehub` is pinned for their sake.
 
 Run in a process of its own with its output captured, which was tried against the tests' server,
 it took 1.2 s longer an attempt, waited 51 s for a server silent for 50, put a `../evil.png` among
-the pictures and called the dataset complete, told the size in three digits, and obstacles by a
+the pictures and called the dataset complete, gave the size in three digits, and obstacles as a
 traceback alone.
 """
 
@@ -289,7 +289,7 @@ class Download:
     """One dataset's way from Kaggle into kagglehub's cache, as often as it is tried.
 
     Attributes:
-        total_bytes: Size of the archive, 0 until the server has told.
+        total_bytes: Size of the archive, 0 until the server has stated it.
     """
 
     def __init__(self, handle: str, unpack: Unpack, progress: Progress) -> None:
@@ -299,11 +299,7 @@ class Download:
         self._progress = progress
 
     def attempt(self) -> Path:
-        """Download, resuming where an archive was begun; unpack it; return the folder.
-
-        Raises:
-            Exception: Whatever kagglehub, requests, `unpack` and the disk raise.
-        """
+        """Download, resuming where an archive was begun; unpack it; return the folder."""
         from kagglehub import clients, dataset_download, http_resolver
 
         extract, client = http_resolver._extract_archive, http_resolver.build_kaggle_client
@@ -345,7 +341,7 @@ class _Bar:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep standard output for results: kagglehub's lines there repeat what is told here."""
+    """Keep standard output for results: kagglehub's lines there repeat our own."""
     logger = logging.getLogger("kagglehub")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -15,10 +15,10 @@ import pandas as pd
 from fakeface_bench.config import CLASS_NAMES, FAKE, REAL
 from fakeface_bench.data.class_words import SPLITS, and_joined, class_of, is_wrapper, split_of
 from fakeface_bench.data.listing import (
-    IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
     Placed,
     PlacedImage,
+    holds_pictures,
     list_images,
     may_hold_images,
     only_folder_in,
@@ -72,7 +72,7 @@ def nothing_found(root: Path) -> str:
 def one_class_only(folder: Path, seen: Sequence[Path], missing: str) -> str:
     """Say that a folder holds one class only, and what to do."""
     names = ", ".join(repr(path.name) for path in seen)
-    others = [path for path in subfolders(folder) if path not in seen and _holds_images(path)]
+    others = [path for path in subfolders(folder) if path not in seen and holds_pictures(path)]
     others = [path for path in others if not split_of(path.name)]
     obstacle = (
         f"{folder} holds one class only ({names}); there is no folder named {missing!r} or a "
@@ -87,7 +87,7 @@ def one_class_only(folder: Path, seen: Sequence[Path], missing: str) -> str:
 def _suggested_classes(root: Path) -> str:
     """Suggest the first two folders with pictures that lie beside one another as the classes."""
     for folder in itertools.chain.from_iterable(_levels(root)):
-        with_images = [path for path in subfolders(folder) if _holds_images(path)]
+        with_images = [path for path in subfolders(folder) if holds_pictures(path)]
         names = [path.name for path in with_images if _may_be_class(path.name)]
         if len(names) > 1:
             return (
@@ -101,10 +101,6 @@ def _suggested_classes(root: Path) -> str:
 def _may_be_class(name: str) -> bool:
     known = split_of(name) or class_of(name) is not None or is_wrapper(name)
     return not known and not set(name) & set(",:")
-
-
-def _holds_images(folder: Path) -> bool:
-    return any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.rglob("*"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Pictures for layers that train on pixels: decoded on demand, or kept on disk.
 
-Both kinds are indexed by row numbers like an array, so nobody who reads them can tell which it is.
+Both kinds are indexed by row numbers, like an array.
 """
 
 import hashlib
@@ -74,8 +74,6 @@ class Pictures:
     """How the pictures of one split are read.
 
     Attributes:
-        side: Of the canvas; `size` where no crop beside the centre is wanted.
-        jpeg_quality: Of the JPEG that every picture passes first; 0 for none.
         digests: SHA-256 of each file when it was indexed, which it must still have; none where
             that does not matter.
     """
@@ -83,8 +81,8 @@ class Pictures:
     paths: Sequence[Path]
     size: int
     fit: str
-    side: int
-    jpeg_quality: int = 0
+    side: int  # of the canvas; `size` where no crop beside the centre is wanted
+    jpeg_quality: int = 0  # of the JPEG that every picture passes first; 0 for none
     digests: Sequence[str] = ()
 
     @property

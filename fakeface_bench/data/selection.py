@@ -208,11 +208,13 @@ def _donors(sizes: Mapping[str, int]) -> dict[str, str]:
     Validation comes from training images, as a study without it would take them; test comes from
     what is held out already, where anything is; training from whichever is largest.
     """
-    preferred = {"valid": ("train", "test"), "test": ("valid", "train")}
+    preferred = {
+        "train": sorted(sizes, key=lambda split: sizes[split], reverse=True),
+        "valid": ["train", "test"],
+        "test": ["valid", "train"],
+    }
     return {
-        missing: max(sizes, key=lambda split: sizes[split])
-        if missing == "train"
-        else next(split for split in preferred[missing] if split in sizes)
+        missing: next(split for split in preferred[missing] if split in sizes)
         for missing in SPLITS
         if missing not in sizes
     }
@@ -251,11 +253,7 @@ def _with_videos(files: pd.DataFrame) -> pd.Series:
 
 
 def _joined(names: Names, first: Numbers, second: Numbers, nodes: int) -> Names:
-    """Return the smallest name that links lead to from each name.
-
-    Args:
-        names: In order, of the first nodes; further ones only link these.
-    """
+    """Return the smallest name linked to each; nodes beyond the names only link these."""
     graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(nodes, nodes))
     _, component = connected_components(graph, directed=False)
     _, smallest = np.unique(component, return_index=True)

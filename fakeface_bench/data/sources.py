@@ -56,7 +56,7 @@ def check_data(data: str, classes: str = "") -> None:
 def source_names(data: str) -> list[str]:
     """Return the name of each dataset: its key, or its folder's name as a metric may carry it.
 
-    Folders of the same name are told apart by a number.
+    Folders of the same name get a number.
     """
     names: list[str] = []
     for part in split_data(data):

@@ -31,7 +31,7 @@ _SEQUENCES = ("original_sequences", _MANIPULATED)
 _VIDEO = re.compile(r"(\d{3}|\d{2}(?=_))(?:_(\d{3}|\d{2}(?=__)))?(?![0-9A-Za-z])")
 #: Columns that a file's name may state.
 NAMED_PARTS = ("tier", "eyes", "nose", "mouth")
-#: What is told of a file besides its facts; `category` comes from folders or a table.
+#: Columns beside a file's facts; `category` comes from folders or a table.
 DESCRIBED = ("category", *NAMED_PARTS)
 
 

@@ -1,4 +1,4 @@
-"""The study's database: opened whole or refused, waited for while it is away, told when full."""
+"""The study's database: opened whole or refused, waited for while it is away."""
 
 import itertools
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Which database a study's storage is; one that can be none, or is broken, is told first."""
+"""Checks the address of a study's database, and whether a SQLite file is damaged."""
 
 import re
 import sqlite3
@@ -22,7 +22,7 @@ def damage_of(file: Path) -> str:
     """Return what is wrong with a SQLite file; empty if nothing is, or if there is no such file.
 
     An empty file is one that a copy began: SQLite takes it for a new database. What only keeps it
-    from being read, a lock or a missing right, is no damage, and met by whoever opens it.
+    from being read, a lock or a missing right, is no damage: opening it fails then.
     """
     if not file.exists():
         return ""

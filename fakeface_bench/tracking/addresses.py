@@ -84,7 +84,8 @@ def check_store_address(uri: str | None = None) -> None:
         )
     if len(kind) <= 1:  # a path, on Windows too
         kind = "file"
-    if kind == "file" and not _files_allowed():
+    files_allowed = os.environ.get(_ALLOW_FILES, "").lower() in ("true", "1")
+    if kind == "file" and not files_allowed:
         raise UsageError(_files_advice(uri, named))
     if uri.startswith("sqlite:") and not uri.startswith(SQLITE):
         file = uri.removeprefix("sqlite:").lstrip("/") or "mlflow.db"
@@ -128,10 +129,6 @@ def check_storage_apart(storage: str, uri: str | None = None) -> None:
 def _default_store() -> str:
     """Return what MLflow takes where nobody names a store."""
     return "./mlruns" if any(Path("mlruns").glob("*/meta.yaml")) else f"{SQLITE}mlflow.db"
-
-
-def _files_allowed() -> bool:
-    return os.environ.get(_ALLOW_FILES, "").lower() in ("true", "1")
 
 
 def _files_advice(uri: str, named: str) -> str:

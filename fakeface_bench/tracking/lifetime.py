@@ -117,13 +117,13 @@ def _cut_short(run: TrackedRun, machine: MachineMetrics, status: str, reason: st
         _end(run, 0.0)
     except (OutageError, DiskError) as error:
         _let_go(run)
-        if str(error) != reason:  # else it is told already
+        if str(error) != reason:  # else the user reads it anyway
             log = logging.getLogger(__name__)
             log.warning("The MLflow run is not marked %s: %s", status, error)
 
 
 def _stop_watching(machine: MachineMetrics, description: str = "") -> None:
-    """Let the watch end; tell why it had before, unless that is told already."""
+    """Stop sampling; log why it had stopped before, unless the user reads that anyway."""
     machine.finish()
     if machine.failure not in ("", description):
         log = logging.getLogger(__name__)

@@ -43,8 +43,7 @@ from fakeface_bench.tracking.entries import (
 )
 from fakeface_bench.tracking.failures import failure_of_store, lost_a_race
 from fakeface_bench.tracking.logged_model import LogModel
-from fakeface_bench.tracking.queries import is_deleted
-from fakeface_bench.tracking.succession import Succession
+from fakeface_bench.tracking.succession import Succession, is_deleted
 
 #: Names another folder than the user's own for data.
 STUDIES_VARIABLE = "FAKEFACE_STUDIES"
@@ -63,7 +62,7 @@ def studies_file(experiment_id: str) -> Path:
     uri = mlflow.get_tracking_uri()
     if uri.startswith(SQLITE):
         return Path(database_of(uri)).parent / STUDIES_FILE
-    if "://" not in uri:  # a folder, if MLflow was told to go on with one
+    if "://" not in uri:  # MLflow's old store of files
         return Path(uri.removeprefix("file:")).resolve().parent / STUDIES_FILE
     return _folder_of_store() / f"experiment_{_NO_NAME.sub('_', experiment_id)}" / STUDIES_FILE
 
@@ -175,7 +174,7 @@ class Spool:
         return len(list(self.unsent()))
 
     def release(self) -> None:
-        """Unlock it for whoever sends it; what is sent whole is deleted."""
+        """Unlock it; a spool whose entries are all sent is deleted."""
         if self._lock is None:
             return
         if not len(self):

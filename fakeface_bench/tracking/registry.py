@@ -32,15 +32,11 @@ _PRESENT = ErrorCode.Name(RESOURCE_ALREADY_EXISTS)
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a registered model.
-
-    Attributes:
-        run_id: Of the study that logged it; empty where it came another way.
-    """
+    """One version of a registered model."""
 
     name: str
     number: str
-    run_id: str
+    run_id: str  # of the study that logged it; empty where it came another way
 
     @property
     def address(self) -> str:

@@ -72,7 +72,7 @@ class TrackedRun:
     ) -> None:
         """Log the epochs of the final fit as steps, and metrics, which are the model's too.
 
-        A figure that the epochs log as well (`val/roc_auc`) gets the step after the last one,
+        A metric that the epochs log as well (`val/roc_auc`) gets the step after the last one,
         which MLflow's tables show; any other gets step 0, which its charts draw as a bar.
         """
         for epoch in epochs:
@@ -164,8 +164,7 @@ def publish(
 ) -> Path | None:
     """Log what is written as artifacts of a run, and copy it; nothing that is there is replaced.
 
-    Returns:
-        The folder that was asked for, or one beside it where files were in it.
+    Returns the folder that was asked for, or one beside it that holds no files.
     """
     with draft_folder() as draft:
         write(draft)

@@ -30,7 +30,7 @@ COLUMN = "image"
 class Refusal(MlflowException):  # type: ignore[misc]  # MLflow has no types
     """Refuses a call; a server answers 400 with these words, and them alone.
 
-    MLflow's server would put the request before them, however large, and whoever is in it.
+    MLflow's server would put the whole request before them.
     """
 
     def __init__(self, words: str) -> None:

@@ -48,7 +48,7 @@ def open_store() -> None:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # we print our own
     for name in _CHATTER:
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what fails is told in one line
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # an error of ours says it in one line
     check_store_address(mlflow.get_tracking_uri())
     _check_whole()
     try:

@@ -12,8 +12,8 @@ from fakeface_bench.config import NAMED_OPTIONS, UNTOUCHED, StudyConfig, format_
 from fakeface_bench.support.errors import UsageError
 from fakeface_bench.support.processes import RUN_VARIABLE
 from fakeface_bench.tracking import names
-from fakeface_bench.tracking.queries import all_runs
 from fakeface_bench.tracking.runs import TrackedRun, close_run
+from fakeface_bench.tracking.succession import all_runs
 
 FINISHED = "FINISHED"
 #: See `StudyRun.key`.
@@ -22,11 +22,7 @@ StudyKey = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class StudyRun:
-    """The parent run of a study.
-
-    Attributes:
-        began: Unix time in milliseconds.
-    """
+    """The parent run of a study."""
 
     run_id: str
     status: str
@@ -36,7 +32,7 @@ class StudyRun:
     dataset: str
     digest: str
     test_digest: str
-    began: int
+    began: int  # Unix time in milliseconds
     failure: str
     experiment_id: str
     params: Mapping[str, str]
