@@ -51,11 +51,7 @@ class Audit:
 
 
 def make_audit(survey: Survey, files: pd.DataFrame, floors: Mapping[str, ShortcutFloor]) -> Audit:
-    """Bring together what was found.
-
-    Args:
-        floors: Measured on them: of each source by its name, and of all by the empty one.
-    """
+    """Bring together what was found; the floor of all sources has the empty name."""
     used = files[files["left_out"] == ""]
     return Audit(
         name=survey.name,

@@ -61,11 +61,7 @@ class SimilarPairs:
 def cached_pairs(
     digests: list[str], signatures: npt.NDArray[np.uint8], progress: Progress
 ) -> SimilarPairs:
-    """Return the pairs among images of these contents, searching only what was never searched.
-
-    Args:
-        signatures: Of each content, shape (n, `SIGNATURE_BYTES`).
-    """
+    """Return the pairs among contents, by signatures (n, `SIGNATURE_BYTES`); searched once."""
     looks = hashlib.sha256(signatures.tobytes()).hexdigest()
     key = content_key({"digests": digests, "signatures": looks, "search": SEARCH_VERSION})
 

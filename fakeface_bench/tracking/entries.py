@@ -80,11 +80,7 @@ class Entry(ABC):
 
     @abstractmethod
     def deliver(self, to: Recipient, files: Path | None, again: bool) -> None:
-        """Write it.
-
-        Args:
-            again: Whether it may have been written already.
-        """
+        """Write it; if `again`, it may have been written already."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,11 +132,7 @@ class SyncOutcome:
 
 
 def sync(folder: str, progress: Progress) -> SyncOutcome:
-    """Send what is kept of every run to MLflow's server, each record once.
-
-    Args:
-        folder: That holds a folder a run; every one on this machine when empty.
-    """
+    """Send what a folder, or if empty this machine, keeps of runs to MLflow, each record once."""
     if folder and not Path(folder).expanduser().is_dir():
         raise UsageError(
             f"folder {folder!r} is not there; leave it out, and all that is kept on this machine "

@@ -19,11 +19,7 @@ _OF_EVERY_EPOCH = "val/roc_auc"
 
 
 class TrialRuns(TrialListener):
-    """Logs the trials of one study as child runs of one parent.
-
-    Args:
-        tags: What every trial shares: model, dataset, weights, study.
-    """
+    """Logs the trials of one study, which share some tags, as child runs of one parent."""
 
     def __init__(self, parent: TrackedRun, tags: dict[str, str]) -> None:
         self._parent = parent
