@@ -28,7 +28,6 @@ from fakeface_bench.support.executor import THIS_PROCESS, Executor, Known, Unit
 from fakeface_bench.support.processes import wait_for
 from fakeface_bench.support.progress import Advance, Progress
 from fakeface_bench.tracking.lifetime import point_adopted_run
-from fakeface_bench.tracking.queries import useful_trials
 from fakeface_bench.tracking.registry import check_registry
 from fakeface_bench.tracking.runs import TrackedRun
 from fakeface_bench.tracking.store import current_experiment, open_store, store_errors_named
@@ -42,6 +41,7 @@ from fakeface_bench.tracking.studies import (
     settle_study_run,
     study_named,
 )
+from fakeface_bench.tracking.succession import useful_trials
 
 
 @dataclass(frozen=True, slots=True)

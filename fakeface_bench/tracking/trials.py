@@ -10,8 +10,8 @@ from fakeface_bench.records.study import EpochRecord, TrialRecord, last_stage
 from fakeface_bench.search.optimise import TrialListener
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.entries import Batch, End, OpenTrial
-from fakeface_bench.tracking.queries import trial_runs
 from fakeface_bench.tracking.runs import TrackedRun, shown_tags, step_of
+from fakeface_bench.tracking.succession import trial_runs
 
 _STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "failed": "FAILED"}
 #: A metric that every epoch has.
@@ -19,11 +19,7 @@ _OF_EVERY_EPOCH = "val/roc_auc"
 
 
 class TrialRuns(TrialListener):
-    """Logs the trials of one study as child runs of one parent.
-
-    Args:
-        tags: What every trial shares: model, dataset, weights, study.
-    """
+    """Logs the trials of one study, which share some tags, as child runs of one parent."""
 
     def __init__(self, parent: TrackedRun, tags: dict[str, str]) -> None:
         self._parent = parent
