@@ -173,8 +173,8 @@ class ConsoleProgress:
 
 def print_comparison(outcome: "JobOutcome[Comparison]", console: Console) -> None:
     """Print the leaderboard, what follows from it, and where the whole report is."""
+    from fakeface_bench.report.comparison_page import verdict_of, warnings_of
     from fakeface_bench.report.comparison_tables import leaderboard
-    from fakeface_bench.report.comparison_text import verdict_of, warnings_of
 
     comparison = outcome.result
     title = f"what accuracy costs (n = {comparison.images:,} test images, 95 % intervals)"

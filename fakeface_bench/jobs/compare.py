@@ -6,8 +6,7 @@ from fakeface_bench.analysis.comparison import Comparison, compare_studies
 from fakeface_bench.config import CompareConfig, SuiteConfig, listed
 from fakeface_bench.jobs import JobOutcome
 from fakeface_bench.records.study import LeftOut
-from fakeface_bench.report.comparison_page import write_comparison_report
-from fakeface_bench.report.comparison_text import comparison_markdown
+from fakeface_bench.report.comparison_page import comparison_markdown, write_comparison_report
 from fakeface_bench.resolve import RequestLike, checked, suite_studies
 from fakeface_bench.study.find_or_run import NeededStudy, find_or_run_studies, format_failures
 from fakeface_bench.study.finished import (

@@ -42,8 +42,7 @@ from fakeface_bench.records.study import (
 from fakeface_bench.records.transfer import EqualisationEffect
 from fakeface_bench.report.audit_checks import audit_markdown, audit_metrics, find
 from fakeface_bench.report.audit_page import write_audit_report
-from fakeface_bench.report.comparison_page import write_comparison_report
-from fakeface_bench.report.comparison_text import comparison_markdown
+from fakeface_bench.report.comparison_page import comparison_markdown, write_comparison_report
 from fakeface_bench.report.explanation import JudgedImage, write_evidence_picture, write_explanation
 from fakeface_bench.report.model_card import model_card, with_elsewhere
 from fakeface_bench.report.robustness_page import robustness_markdown, write_robustness_report
