@@ -25,8 +25,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.estimates import keep, machine  # noqa: E402
-
+from benchmarks.figures import keep, machine  # noqa: E402
 from fakeface_bench.config import EvaluateConfig, GeneraliseConfig, StudyConfig  # noqa: E402
 from fakeface_bench.support.machine import peak_memory_gb, start_tensorflow  # noqa: E402
 
