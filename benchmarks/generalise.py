@@ -173,12 +173,12 @@ def equalised(base: Mapping[str, Any], first: str) -> dict[str, Any]:
 
 def all_figures(first: str, second: str, base: Mapping[str, Any], report: str) -> dict[str, Any]:
     """Measure everything in the store and cache of this process."""
-    estimates = {"matrix": matrix(base, first, second, report)}
-    estimates["first set's model on all of the second"] = elsewhere(first, second)
-    estimates["hold-outs by tier"] = tiers(base, second)
-    estimates["equalise=jpeg on the first set"] = equalised(base, first)
-    estimates["hash distances of different pictures"] = nearest([first, second])
-    return estimates
+    measured = {"matrix": matrix(base, first, second, report)}
+    measured["first set's model on all of the second"] = elsewhere(first, second)
+    measured["hold-outs by tier"] = tiers(base, second)
+    measured["equalise=jpeg on the first set"] = equalised(base, first)
+    measured["hash distances of different pictures"] = nearest([first, second])
+    return measured
 
 
 @click.command()
@@ -203,15 +203,15 @@ def main(
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
         os.environ["PYTHONPATH"] = str(ROOT)
         os.chdir(folder)
-        estimates = {
+        measured = {
             "machine": machine("tensorflow", "keras", "optuna", "mlflow", "pillow", "numpy"),
             "seed": seed,
             "trials": trials,
             **all_figures(*folders, base, kept),
         }
         os.chdir(ROOT)
-    click.echo(json.dumps(estimates, indent=1))
-    keep(estimates, target)
+    click.echo(json.dumps(measured, indent=1))
+    keep(measured, target)
 
 
 if __name__ == "__main__":

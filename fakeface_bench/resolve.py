@@ -238,7 +238,7 @@ class Plan:
         trained = self.architecture.pretrained and self.unfrozen.anything
         how = f" ({self.unfrozen.label})" if trained else ""
         passed = f", {self.config.equalise}" if self.equalises else ""
-        apart = "".join(f", {description}" for description in self._unusual())
+        apart = "".join(f", {option}" for option in self._unusual())
         return f"{self.architecture.key}{how} on {self.data_name}{passed}{apart}"
 
     def _unusual(self) -> Iterator[str]:

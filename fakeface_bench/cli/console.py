@@ -195,13 +195,13 @@ def print_end(sentences: Iterable[str], outcome: "JobOutcome[Any]", console: Con
     print_ui_command(outcome.experiment_id, outcome.run_id, console)
 
 
-def print_table(title: str, description: "TextTable", console: Console) -> None:
+def print_table(title: str, shown: "TextTable", console: Console) -> None:
     """Print a table whose first column names the rows, and whose metrics are never cut.
 
     Where there is no room, intervals stand below their metrics; where there still is none, each
     row is printed as a list.
     """
-    header, rows = description.header, description.rows
+    header, rows = shown.header, shown.rows
     named = _widest([header[0], *(row[0] for row in rows)])
     for broken in (False, True):
         cells = [

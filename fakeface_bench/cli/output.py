@@ -143,8 +143,8 @@ def _table_rows(stream: IO[str], path_width: int) -> WriteRow:
             widths.extend(map(max, known, map(len, COLUMNS)))
             write(*COLUMNS)
         score = "" if row.probability_fake is None else f"{row.probability_fake:.4f}"
-        description = (row.path, row.label or "", score, f"{row.threshold:.4f}", row.model_version)
-        write(*map(visible, (*description, row.error or "")))
+        cells = (row.path, row.label or "", score, f"{row.threshold:.4f}", row.model_version)
+        write(*map(visible, (*cells, row.error or "")))
 
     return write_row
 
@@ -247,8 +247,8 @@ def _print_metrics(
 
     print_table(title, Table.of(results_header(*images), rows), console)
     console.print(format_threshold(threshold), highlight=False)
-    if few := few_images_warning(images[1]):
-        console.print(f"[yellow]Warning:[/] {few}", highlight=False)
+    few = few_images_warning(images[1])
+    _print_warnings([few] if few else [], console)
 
 
 def print_evaluation(outcome: "JobOutcome[tuple[SetScores, ...]]", console: Console) -> None:

@@ -135,10 +135,8 @@ def _require_both_classes(frame: pd.DataFrame, files: pd.DataFrame, name: str) -
     for split in SPLITS:
         for label, class_name in enumerate(CLASS_NAMES):
             if counts.get((split, label), 0) == 0:
-                description = _why_missing(frame, files, split)
-                raise DataError(
-                    f"no usable {class_name} image in {split!r} of {name}{description}."
-                )
+                why = _why_missing(frame, files, split)
+                raise DataError(f"no usable {class_name} image in {split!r} of {name}{why}.")
 
 
 def _why_missing(frame: pd.DataFrame, files: pd.DataFrame, split: str) -> str:

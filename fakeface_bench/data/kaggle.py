@@ -334,9 +334,9 @@ class _Bar:
         self._bytes = 0
 
     def update(self, count: int) -> None:
-        description = megabytes(self._bytes)
+        before = megabytes(self._bytes)
         self._bytes += count
-        self._advance(megabytes(self._bytes) - description)
+        self._advance(megabytes(self._bytes) - before)
 
 
 @contextmanager

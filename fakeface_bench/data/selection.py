@@ -351,10 +351,10 @@ def report_drawn(files: pd.DataFrame, progress: Progress) -> None:
         for missing, donor in donors.items():
             images = int((of_source["split"] == missing).sum())
             of = int((of_source["place"] == f"{source}/{donor}").sum())
-            description = (
+            warning = (
                 f"{source} has no labelled {missing} split: {images:,} of the {of:,} images of its "
                 f"{donor} are drawn for it, copies kept together"
             )
             if missing == "test":
-                description += "; test metrics are not those of a published protocol"
-            progress.warn(description)
+                warning += "; test metrics are not those of a published protocol"
+            progress.warn(warning)

@@ -89,8 +89,8 @@ def draw_dimensions(fact: Fact, dataset: str, path: Path) -> None:
         marks = axes.scatter(sides[there, 0], sides[there, 1], area, colour, alpha=0.45)
         marks.set(edgecolor=colour, linewidth=1.2)
         plotting.dress(axes, "Width (pixels)", "" if label else "Height (pixels)")
-        description = f"{name}: {int(there.sum()):,} size{'s' * (int(there.sum()) != 1)}"
-        axes.set_title(description, fontsize=plotting.LABEL_POINTS, loc="left")
+        title = f"{name}: {int(there.sum()):,} size{'s' * (int(there.sum()) != 1)}"
+        axes.set_title(title, fontsize=plotting.LABEL_POINTS, loc="left")
         axes.margins(0.25)
     plotting.save(figure, path)
 
@@ -356,8 +356,8 @@ def _compared(findings: Findings, sizes: pd.DataFrame) -> Table:
         for fact in facts
     ]
     medians = dict(zip(sizes["class"], sizes["q50"], strict=True))
-    description = (kilobytes(medians[name]) if name in medians else "none" for name in CLASS_NAMES)
-    rows.append(("Median file size", *description, ""))
+    middle = (kilobytes(medians[name]) if name in medians else "none" for name in CLASS_NAMES)
+    rows.append(("Median file size", *middle, ""))
     return Table.of(
         ("fact", *CLASS_NAMES, "apart"),
         rows,

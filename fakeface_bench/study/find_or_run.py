@@ -300,7 +300,7 @@ def format_failures(failed: Sequence[LeftOut], studies: int) -> str:
     """Say which studies failed and why; empty where none did."""
     if not failed:
         return ""
-    description = " ".join(f"{study.name}: {study.reason}" for study in failed)
+    reasons = " ".join(f"{study.name}: {study.reason}" for study in failed)
     some = len(failed) < studies
     rest = " The same command runs only what is missing." if some else ""
-    return f"{len(failed)} of {studies} studies failed. {description}{rest}"
+    return f"{len(failed)} of {studies} studies failed. {reasons}{rest}"

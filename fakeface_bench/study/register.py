@@ -328,9 +328,9 @@ def _compare_with_former(
         champion = study_named(former.run_id)
         (theirs,) = read_studies([champion], progress)
     except FakefaceError as error:
-        description = str(error).rstrip(".")
+        obstacle = str(error).rstrip(".")
         return Finding(
-            False, f"the champion, version {former.number}, cannot be compared: {description}"
+            False, f"the champion, version {former.number}, cannot be compared: {obstacle}"
         )
     if champion.test_digest != study.test_digest:
         return Finding(

@@ -122,10 +122,10 @@ def _cut_short(run: TrackedRun, machine: MachineMetrics, status: str, reason: st
             log.warning("The MLflow run is not marked %s: %s", status, error)
 
 
-def _stop_watching(machine: MachineMetrics, description: str = "") -> None:
+def _stop_watching(machine: MachineMetrics, reported: str = "") -> None:
     """Stop sampling; log why it had stopped before, unless the user reads that anyway."""
     machine.finish()
-    if machine.failure not in ("", description):
+    if machine.failure not in ("", reported):
         log = logging.getLogger(__name__)
         log.warning("The machine was watched no longer: %s", machine.failure)
 

@@ -165,8 +165,8 @@ class Spool:
     def mark_sent(self, count: int, ids: Mapping[str, str]) -> None:
         """Write down that the first entries are sent, and which ids are known since."""
         draft = self.folder / f"{_SENT}.draft"
-        description = full_disk_error(self.folder, lambda: SMALL_FILE_BYTES, REMEDY)
-        with description, replaced_whole(self.folder / _SENT, draft):
+        guard = full_disk_error(self.folder, lambda: SMALL_FILE_BYTES, REMEDY)
+        with guard, replaced_whole(self.folder / _SENT, draft):
             draft.write_text(json.dumps({"count": count, "ids": dict(ids)}))
 
     def __len__(self) -> int:

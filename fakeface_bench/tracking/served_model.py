@@ -43,7 +43,7 @@ class Refusal(MlflowException):  # type: ignore[misc]  # MLflow has no types
         return self._words
 
     @message.setter
-    def message(self, description: str) -> None:
+    def message(self, words: str) -> None:
         """Keep the words, whatever MLflow puts before them."""
 
 

@@ -57,10 +57,10 @@ class StudyRun:
         usual = StudyConfig()
         asked = {key: self.params.get(key, str(getattr(usual, key))) for key in NAMED_OPTIONS}
         kind = "a file's" if self.weights.startswith("file:") else self.weights
-        description = {
+        words = {
             key: format_option(key, value) for key, value in (asked | {"weights": kind}).items()
         }
-        return description | {"image_size_px": self.params.get("image_size_px", "")}
+        return words | {"image_size_px": self.params.get("image_size_px", "")}
 
     @property
     def key(self) -> StudyKey:

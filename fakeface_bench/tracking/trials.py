@@ -40,7 +40,7 @@ class TrialRuns(TrialListener):
             if run is None:
                 began = trial.finished_at - trial.seconds
                 self._open_run(trial.uid, trial.number, trial.config, began)
-                self._complete(trial, description=())
+                self._complete(trial, logged=())
                 continue
             run_id = run.info.run_id
             self._outbox.recipient.ids[trial.uid] = run_id
@@ -48,12 +48,12 @@ class TrialRuns(TrialListener):
             if run.info.status == "RUNNING":
                 self._log_options(trial.uid, trial.config)
                 history = client.get_metric_history(run_id, _OF_EVERY_EPOCH)
-                self._complete(trial, description=[metric.step for metric in history])
+                self._complete(trial, logged=[metric.step for metric in history])
 
-    def _complete(self, trial: TrialRecord, description: Iterable[int]) -> None:
+    def _complete(self, trial: TrialRecord, logged: Iterable[int]) -> None:
         """Log what is missing of a trial that has ended."""
         for epoch in trial.epochs:
-            if epoch.epoch not in description:
+            if epoch.epoch not in logged:
                 self.epoch(trial.uid, epoch)
         self.ended(trial)
 
