@@ -25,8 +25,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.estimates import keep, machine  # noqa: E402
-
+from benchmarks.figures import keep, machine  # noqa: E402
 from fakeface_bench.config import EvaluateConfig, GeneraliseConfig, StudyConfig  # noqa: E402
 from fakeface_bench.support.machine import peak_memory_gb, start_tensorflow  # noqa: E402
 
@@ -109,7 +108,7 @@ def matrix(base: Mapping[str, Any], first: str, second: str, report: str) -> dic
         MODEL, sets, f"{first},{second},synthetic", output=report, study=StudyConfig(**base)
     )
     started = time.perf_counter()
-    record = run_generalisation(config, ConsoleProgress()).record
+    record = run_generalisation(config, ConsoleProgress()).result
     seconds = time.perf_counter() - started
     again = time.perf_counter()
     run_generalisation(config, ConsoleProgress())
@@ -134,7 +133,7 @@ def tiers(base: Mapping[str, Any], second: str) -> list[dict[str, Any]]:
 
     study = StudyConfig(**base)
     config = GeneraliseConfig(MODEL, second, "", "tier", "", study)
-    record = run_generalisation(config, ConsoleProgress()).record
+    record = run_generalisation(config, ConsoleProgress()).result
     return [
         {
             "left out": held.value,
@@ -157,7 +156,7 @@ def elsewhere(first: str, second: str) -> dict[str, Any]:
     name = Path(first).name
     (run,) = [run for run in runs if run.data.tags["fakeface.dataset"] == name]
     config = EvaluateConfig(run.info.run_id, second, output="")
-    (cell,) = run_evaluation(config, ConsoleProgress()).scores
+    (cell,) = run_evaluation(config, ConsoleProgress()).result
     return cell_told(cell)
 
 
@@ -174,12 +173,12 @@ def equalised(base: Mapping[str, Any], first: str) -> dict[str, Any]:
 
 def all_figures(first: str, second: str, base: Mapping[str, Any], report: str) -> dict[str, Any]:
     """Measure everything in the store and cache of this process."""
-    estimates = {"matrix": matrix(base, first, second, report)}
-    estimates["first set's model on all of the second"] = elsewhere(first, second)
-    estimates["hold-outs by tier"] = tiers(base, second)
-    estimates["equalise=jpeg on the first set"] = equalised(base, first)
-    estimates["hash distances of different pictures"] = nearest([first, second])
-    return estimates
+    measured = {"matrix": matrix(base, first, second, report)}
+    measured["first set's model on all of the second"] = elsewhere(first, second)
+    measured["hold-outs by tier"] = tiers(base, second)
+    measured["equalise=jpeg on the first set"] = equalised(base, first)
+    measured["hash distances of different pictures"] = nearest([first, second])
+    return measured
 
 
 @click.command()
@@ -204,15 +203,15 @@ def main(
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
         os.environ["PYTHONPATH"] = str(ROOT)
         os.chdir(folder)
-        estimates = {
+        measured = {
             "machine": machine("tensorflow", "keras", "optuna", "mlflow", "pillow", "numpy"),
             "seed": seed,
             "trials": trials,
             **all_figures(*folders, base, kept),
         }
         os.chdir(ROOT)
-    click.echo(json.dumps(estimates, indent=1))
-    keep(estimates, target)
+    click.echo(json.dumps(measured, indent=1))
+    keep(measured, target)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from fakeface_bench.cli.console import ConsoleProgress  # noqa: E402
 from fakeface_bench.config import CompareConfig  # noqa: E402
 from fakeface_bench.jobs.compare import run_comparison  # noqa: E402
 from fakeface_bench.records.study import ComparedStudy  # noqa: E402
-from fakeface_bench.report.format import table  # noqa: E402
+from fakeface_bench.report.table import Table  # noqa: E402
 
 #: The report's networks and epochs, and the validation accuracy it gives (of 140k, whole).
 NETWORKS = (
@@ -152,13 +152,13 @@ def main(data: str, limit: int, seeds: int, also: tuple[str, ...], output: Path)
         for name in PLOTS:
             shutil.copy(Path("comparison", name), output / name)
         os.chdir(ROOT)
-    standings = {s.study.identity.run_id: s for s in compared.comparison.entries}
+    standings = {s.study.identity.run_id: s for s in compared.result.entries}
     results = [row(standings[run], network) for run, network in runs.items()]
-    n = {"test": compared.comparison.images, "seeds": seeds}
+    n = {"test": compared.result.images, "seeds": seeds}
     description = machine("tensorflow", "keras", "mlflow", "optuna", "numpy", "pillow")
     content = {"machine": description, "data": Path(data).name, "n": n, "networks": results}
     keep(content, output / "seed_study.json")
-    shown = table(HEADER, [cells(result) for result in results])
+    shown = Table.of(HEADER, [cells(result) for result in results]).markdown()
     facts = ", ".join(f"{key} {value}" for key, value in description.items())
     about = f"{Path(data).name}: n = {n['test']} test images, {seeds} seeds from 0. {facts}."
     (output / "seed_study.md").write_text(f"{about}\n\n{shown}\n")

@@ -1,4 +1,4 @@
-"""`python -m fakeface_bench`: the command line, with a user's mistakes told in one line."""
+"""`python -m fakeface_bench`: the command line, with a user's mistakes printed in one line."""
 
 import gc
 import io
@@ -29,7 +29,7 @@ def main() -> None:
     sys.excepthook = _report_unexpected
     listen(_give_up)
     if obstacle := work_where_called():
-        click.echo(f"Warning: {_told(obstacle)}", err=True)
+        click.echo(f"Warning: {_one_line(obstacle)}", err=True)
     try:
         with as_interruption():
             _check_once(sys.argv[1:])
@@ -37,17 +37,13 @@ def main() -> None:
     except click.ClickException as error:
         usage = io.StringIO()
         error.show(usage)
-        click.echo("\n".join(map(_told, usage.getvalue().split("\n"))), err=True, nl=False)
+        click.echo("\n".join(map(_one_line, usage.getvalue().split("\n"))), err=True, nl=False)
         _fail(error.format_message())
         code = error.exit_code
-    except FakefaceError as error:
-        click.echo(f"Error: {_told(error)}", err=True)
+    except (FakefaceError, OSError) as error:  # OSError: a full disk, a folder without permission
+        click.echo(f"Error: {_one_line(error)}", err=True)
         _fail(str(error))
-        code = error.exit_code
-    except OSError as error:  # a full disk, a folder without permission: it names the file
-        click.echo(f"Error: {_told(error)}", err=True)
-        _fail(str(error))
-        code = 1
+        code = error.exit_code if isinstance(error, FakefaceError) else 1
     except (click.Abort, KeyboardInterrupt):
         click.echo(_interrupted(), err=True)
         code = INTERRUPTED
@@ -74,15 +70,15 @@ def _check_once(words: Sequence[str]) -> None:
         )
 
 
-def _told(error: object) -> str:
-    """Return what an error says on one line, without anybody's password."""
+def _one_line(error: object) -> str:
+    """Return an error's message on one line, without passwords."""
     return visible(hide_credentials(str(error)))
 
 
 def _report_unexpected(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """Print an error that is ours to fix as Python does, but for passwords."""
+    """Print an unexpected error as Python does, without passwords."""
     lines = traceback.format_exception(kind, error, trace)
     click.echo(hide_credentials("".join(lines)), err=True, nl=False)
 
@@ -94,7 +90,7 @@ def _interrupted() -> str:
 
 
 def _give_up() -> None:
-    """Say in the run, and to the user, that a process was interrupted which does not hear of it."""
+    """Mark the run and tell the user when a process is ended that cannot react any more."""
     click.echo(_interrupted(), err=True)
     if "fakeface_bench.tracking.lifetime" in sys.modules:
         from fakeface_bench.tracking.lifetime import kill_open_run
@@ -103,14 +99,16 @@ def _give_up() -> None:
 
 
 def _fail(reason: str) -> None:
-    """Tell the MLflow run that `mlflow run` opened for this process, if there is one."""
+    """Mark the run that `mlflow run` opened for this process as failed, if there is one."""
     if RUN_VARIABLE in os.environ:
         from fakeface_bench.tracking.lifetime import fail_adopted_run
 
         try:
             fail_adopted_run(reason)
         except Exception as obstacle:  # the store itself may be what failed
-            click.echo(f"The MLflow run could not be marked FAILED: {_told(obstacle)}", err=True)
+            click.echo(
+                f"The MLflow run could not be marked FAILED: {_one_line(obstacle)}", err=True
+            )
 
 
 if __name__ == "__main__":

@@ -30,13 +30,12 @@ BLUR_SIGMA = (0.3, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """One row of `AUGMENTATIONS`: what may be done to training pictures, alike to both classes.
+    """What may be done to training pictures, alike to both classes.
 
     Nothing here resamples: scaling and rotation are low-pass filters that erase a generator's
     traces, and on train alone would make it differ from test.
 
     Attributes:
-        title: One line for `fakeface-bench list`.
         flip: Whether half of the pictures are mirrored left to right.
         crop: Whether the crop lies anywhere within the canvas, at whole pixels; else its centre.
         jpeg: Share of pictures that are encoded again.
@@ -65,11 +64,9 @@ AUGMENTS = tuple(AUGMENTATIONS)
 
 
 def augments_in_play(asked: str, offered: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the augmentations that trials choose from.
+    """Return the augmentations that trials choose from: those offered where `search` is asked.
 
-    Args:
-        asked: A key, or `search`.
-        offered: By the network; empty where no layer under the head is trained.
+    A network offers none where no layer under the head is trained.
     """
     return offered if asked == SEARCHED or not offered else (asked,)
 
@@ -88,7 +85,7 @@ FROZEN = "frozen"
 
 
 def listed(names: str) -> list[str]:
-    """Return what is joined by commas."""
+    """Return names that are joined by commas."""
     return [part.strip() for part in names.split(",") if part.strip()]
 
 
@@ -99,7 +96,7 @@ SPACE_VERSION = 1
 #: The same for what trains layers under the head.
 TUNING_VERSION = 1
 
-#: All of them, as a study's run tells it.
+#: All three, as a study's run records them.
 METRICS_VERSION = f"study {STUDY_VERSION}, space {SPACE_VERSION}, tuning {TUNING_VERSION}"
 
 
@@ -107,17 +104,14 @@ METRICS_VERSION = f"study {STUDY_VERSION}, space {SPACE_VERSION}, tuning {TUNING
 class HeadConfig:
     """The head's options; the defaults are the baseline every study tries first.
 
+    A network that starts from scratch is trained as a whole with them.
+
     Attributes:
         features: Which maps the head reads: `last`, or `all_blocks`.
-        pooling: Key of a row of `POOLINGS`.
         dropout: Rate before the output layer, 0 to 0.6.
-        batch_norm: Whether the head (and a from-scratch network) normalises by batch.
         units: Width of the hidden layer; 0 for none.
-        activation: Key of a row of `ACTIVATIONS`.
-        loss: Key of a row of `LOSSES`.
-        learning_rate: Of AdamW, on cached features; of the whole network's training where it
-            starts from scratch.
-        weight_decay: Of AdamW, decoupled from the loss; likewise.
+        learning_rate: Of AdamW.
+        weight_decay: Of AdamW, decoupled from the loss.
     """
 
     features: str = "all_blocks"
@@ -138,11 +132,9 @@ class HeadConfig:
 
 @dataclass(frozen=True, slots=True)
 class TuningConfig:
-    """How a pretrained backbone's unfrozen layers are trained, after the head alone.
+    """How a pretrained backbone's unfrozen layers are trained by AdamW, after the head alone.
 
-    Attributes:
-        learning_rate: Highest of AdamW, after the warm-up.
-        weight_decay: Of AdamW, decoupled from the loss.
+    The learning rate is its highest, after the warm-up.
     """
 
     learning_rate: float = 3e-4
@@ -154,9 +146,8 @@ class TuningConfig:
 class TrialConfig:
     """One point of the search space.
 
-    Attributes:
-        augment: One of `AUGMENTS`; empty where no layer under the head is trained.
-        tuning: How unfrozen layers are trained; None where there are none, or nothing else.
+    `augment` is empty where no layer under the head is trained; `tuning` is None where no
+    pretrained layer is unfrozen.
     """
 
     head: HeadConfig = HeadConfig()
@@ -197,8 +188,8 @@ STORAGE_VARIABLE = "FAKEFACE_STORAGE"
 
 _EQUALISE = re.compile(r"jpeg(\d{0,3})")
 
-#: How an option is told where studies differ by it, in the order in which names hold them; what its
-#: default is called.
+#: How names of studies show an option, in the order in which they hold them; what its default is
+#: called.
 _OPTION_WORDS = {
     "limit": ("limit {}", "all images"),
     "image_size": ("{} px", "usual size"),
@@ -218,11 +209,11 @@ NAMED_OPTIONS = tuple(_OPTION_WORDS)
 
 
 def format_option(key: str, value: object) -> str:
-    """Say an option of a study in words, as a name holds it: `limit 150`, `96 px`, `seed 3`.
+    """Format an option of a study as names hold it: `limit 150`, `96 px`, `seed 3`.
 
     Args:
         key: One of `NAMED_OPTIONS`.
-        value: As it was asked, or as a run holds it, in text.
+        value: As a request or, in text, a run holds it.
     """
     words, usual = _OPTION_WORDS[key]
     default = getattr(StudyConfig(), key)
@@ -260,15 +251,14 @@ _KINDS: Mapping[Any, tuple[str, type]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """What a field of a request may hold: the command line is made of it, and all are held to it.
+    """What a field of a request may hold; the command line's options are made of these.
 
     Attributes:
-        kind: `str`, `int`, `float`, `bool`, or a tuple of texts.
+        kind: A key of `_KINDS`.
         default: `MISSING` where it must be given.
-        help: What the command line says of it.
         minimum: Of a number; None for no limit.
-        maximum: Likewise.
-        choices: All that a text may be; empty where that is not listed.
+        maximum: Of a number that has a minimum; None for no limit.
+        choices: All that a text may be; empty for any text.
         argument: Whether it has a place on the command line instead of a name.
     """
 
@@ -294,24 +284,13 @@ class Option:
             return f"{value!r} is not a valid {word}."
         if self.choices and value not in self.choices:
             return f"{value!r} is not one of {', '.join(map(repr, self.choices))}."
-        if isinstance(value, Real) and not self._least <= float(value) <= self._most:
-            return f"{value!r} is not in the range {self._range}."
+        if isinstance(value, Real) and self.minimum is not None:
+            maximum = inf if self.maximum is None else self.maximum
+            if not self.minimum <= float(value) <= maximum:
+                no_limit = self.maximum is None
+                allowed = f"x>={self.minimum}" if no_limit else f"{self.minimum}<=x<={maximum}"
+                return f"{value!r} is not in the range {allowed}."
         return ""
-
-    @property
-    def _least(self) -> float:
-        return -inf if self.minimum is None else self.minimum
-
-    @property
-    def _most(self) -> float:
-        return inf if self.maximum is None else self.maximum
-
-    @property
-    def _range(self) -> str:
-        if self.maximum is None:
-            return f"x>={self.minimum}"
-        least = "" if self.minimum is None else f"{self.minimum}<="
-        return f"{least}x<={self.maximum}"
 
 
 def option(
@@ -323,35 +302,36 @@ def option(
     argument: bool = False,
 ) -> T:
     """Return a request's field; arguments as in `Option`."""
-    limits = {"minimum": minimum, "maximum": maximum, "choices": choices}
-    return field(default=default, metadata={"help": help, "argument": argument, **limits})
+    facts = {"help": help, "minimum": minimum, "maximum": maximum, "choices": choices}
+    return field(default=default, metadata={**facts, "argument": argument})
 
 
-#: Key of a field that holds the request for studies: which of their options it does not ask.
-_BESIDES = "besides"
+#: Marks a field that holds a request for studies; its value names their options to leave out.
+_EXCEPT = "except"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What all requests share: their fields are the options of a command and the params of a run.
+    """A request's fields are the options of a command and the params of a run.
 
-    A request may hold another, for the studies that it asks for; its options stand among its own.
+    A request may hold another one, for its studies, whose options are then among its own.
     """
 
     @classmethod
     def options(cls) -> dict[str, Option]:
-        """Return what may be asked, by name, in the order in which help shows it."""
-        found: dict[str, Option] = {}
+        """Return the options by name, in the order in which help shows them."""
+        rows: dict[str, Option] = {}
         for each in fields(cls):
-            if _BESIDES in each.metadata:
-                besides = each.metadata[_BESIDES]
+            if _EXCEPT in each.metadata:
                 shared = each.type.options()  # type: ignore[union-attr]  # a class of requests
-                found |= {name: row for name, row in shared.items() if name not in besides}
+                for name in each.metadata[_EXCEPT]:
+                    del shared[name]
+                rows |= shared
             else:
-                found[each.name] = Option(
+                rows[each.name] = Option(
                     name=each.name, kind=each.type, default=each.default, **each.metadata
                 )
-        return found
+        return rows
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Self:
@@ -359,23 +339,23 @@ class Request:
         names = {each.name for each in fields(cls)}
         own = {name: value for name, value in params.items() if name in names}
         for each in fields(cls):
-            if _BESIDES in each.metadata:
+            if _EXCEPT in each.metadata:
                 shared = {name: value for name, value in params.items() if name not in names}
                 own[each.name] = each.type.from_params(shared)  # type: ignore[union-attr]  # there
         return cls(**own)
 
     def as_params(self) -> dict[str, Any]:
         """Return the request as flat params, keyed as on the command line."""
-        given: dict[str, Any] = {}
+        params: dict[str, Any] = {}
         for each in fields(self):
             value = getattr(self, each.name)
-            given |= value.as_params() if isinstance(value, Request) else {each.name: value}
-        return {name: given[name] for name in self.options()}
+            params |= value.as_params() if isinstance(value, Request) else {each.name: value}
+        return {name: params[name] for name in self.options()}
 
     def shown_params(self) -> dict[str, Any]:
-        """Return them as a run shows them: without the storage's credentials, nor `again`.
+        """Return them as a run shows them: without the storage's credentials, and without `again`.
 
-        A study asked for again is the same study.
+        A study that is run again is the same study.
         """
         shown = {key: value for key, value in self.as_params().items() if key != "again"}
         if "storage" in shown:
@@ -383,7 +363,6 @@ class Request:
         return shown
 
 
-#: Of what draws numbers by chance.
 _MAX_SEED = 2**31 - 1
 _CLASSES = "What folders' names mean that are not understood by themselves: real:nature,fake:ai."
 _MODELS = "Architectures, joined by commas; see 'fakeface-bench list'."
@@ -474,11 +453,6 @@ class StudyConfig(Request):
         False, "Refit, score and record a study that is finished once more; its trials are kept."
     )
 
-    @property
-    def left_out(self) -> list[str]:
-        """The tiers and sources that are left out."""
-        return listed(self.leave_out)
-
 
 @dataclass(frozen=True, slots=True)
 class AuditConfig(Request):
@@ -507,11 +481,6 @@ class CompareConfig(Request):
     dollars_per_hour: float = option(
         0.0, "What the machine costs; 0 for what each study was told.", 0
     )
-
-    @property
-    def run_ids(self) -> list[str]:
-        """The runs that are named."""
-        return listed(self.runs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -548,15 +517,10 @@ class SuiteConfig(Request):
     output: str = option(
         "comparison", "Folder to write the comparison to, besides MLflow; empty for none."
     )
-    study: StudyConfig = field(default_factory=StudyConfig, metadata={_BESIDES: _OF_ONE_STUDY})
-
-    @property
-    def model_names(self) -> list[str]:
-        """The models that are named."""
-        return listed(self.models)
+    study: StudyConfig = field(default_factory=StudyConfig, metadata={_EXCEPT: _OF_ONE_STUDY})
 
 
-#: How predictions are told: see `cli.output`.
+#: How predictions are printed: see `cli.output`.
 PREDICTION_FORMS = ("table", "csv", "jsonl")
 
 
@@ -600,11 +564,6 @@ class EvaluateConfig(Request):
     output: str = option("evaluation", _REPORT)
     allow_unsafe_model: bool = option(False, _UNSAFE)
 
-    @property
-    def test_sets(self) -> list[str]:
-        """The test sets that are named."""
-        return listed(self.data)
-
 
 @dataclass(frozen=True, slots=True)
 class RobustnessConfig(Request):
@@ -622,11 +581,6 @@ class RobustnessConfig(Request):
     seed: int = option(0, "Of the noise.", 0, _MAX_SEED)
     output: str = option("robustness", _REPORT)
     allow_unsafe_model: bool = option(False, _UNSAFE)
-
-    @property
-    def model_names(self) -> list[str]:
-        """The models that are named."""
-        return listed(self.models)
 
 
 #: What is left out of training in turn.
@@ -651,19 +605,4 @@ class GeneraliseConfig(Request):
         choices=HOLD_OUTS,
     )
     output: str = option("generalisation", _REPORT)
-    study: StudyConfig = field(default_factory=StudyConfig, metadata={_BESIDES: _OF_ONE_CELL})
-
-    @property
-    def model_names(self) -> list[str]:
-        """The architectures that are named."""
-        return listed(self.models)
-
-    @property
-    def training_sets(self) -> list[str]:
-        """The training sets that are named."""
-        return listed(self.train)
-
-    @property
-    def named_test_sets(self) -> list[str]:
-        """The test sets that are named."""
-        return listed(self.test)
+    study: StudyConfig = field(default_factory=StudyConfig, metadata={_EXCEPT: _OF_ONE_CELL})

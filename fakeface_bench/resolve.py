@@ -33,6 +33,7 @@ from fakeface_bench.config import (
     SuiteConfig,
     equalising_quality,
     format_option,
+    listed,
 )
 from fakeface_bench.data.array_store import content_key
 from fakeface_bench.data.class_words import SPLITS, named_classes
@@ -67,11 +68,7 @@ R = TypeVar("R", bound=Request)
 
 @dataclass(frozen=True, slots=True)
 class Checked(Generic[R]):
-    """A request in which no mistake was found that can be found before the work begins.
-
-    `checked` makes it; jobs take it as it is, so that no request is checked twice, and check any
-    other, so that none is run unchecked.
-    """
+    """A request that `checked` has found no mistake in; jobs check any other request themselves."""
 
     request: R
 
@@ -81,25 +78,15 @@ RequestLike: TypeAlias = R | Checked[R]
 
 
 def checked(asked: RequestLike[R]) -> Checked[R]:
-    """Refuse a request that cannot begin, before anything heavy is loaded or written.
-
-    Raises:
-        UsageError: With what arrived, what is allowed, and what to do.
-        DataError: If a folder holds no labels that are understood.
-    """
+    """Refuse a request that cannot begin, before anything heavy is loaded or written."""
     if isinstance(asked, Checked):
         return asked
-    _check_fields(asked)
-    _check(asked)
-    return Checked(asked)
-
-
-def _check_fields(request: Request) -> None:
-    """Refuse what a field cannot hold; the command line has said so in the same words before."""
-    params = request.as_params()
-    for name, option in type(request).options().items():
+    params = asked.as_params()
+    for name, option in asked.options().items():
         if refusal := option.refusal(params[name]):
             raise UsageError(f"{name} {refusal}")
+    _check(asked)
+    return Checked(asked)
 
 
 @singledispatch
@@ -109,23 +96,23 @@ def _check(config: Request) -> None:
 
 @_check.register
 def _check_study(config: StudyConfig) -> None:
-    _check_places(config)
+    _check_study_places(config)
     architecture = architecture_named(config.model)
     check_weights_spec(config.weights, architecture)
     _check_tuning(config, unfrozen_part(config.fine_tune, architecture))
-    _check_shared(config)
+    _check_study_options(config)
     check_data(config.data, config.classes)
     check_layouts(config.data, config.classes)
 
 
-def _check_places(config: StudyConfig) -> None:
-    """Refuse a store, or a storage of studies, that cannot be."""
+def _check_study_places(config: StudyConfig) -> None:
+    """Refuse a store, or a storage of studies, that cannot be used."""
     check_store_address()
     check_storage(config.storage)
     check_storage_apart(config.storage)
 
 
-def _check_shared(config: StudyConfig) -> None:
+def _check_study_options(config: StudyConfig) -> None:
     """Refuse what would be wrong whatever the network and the dataset."""
     if equalising_quality(config.equalise) is None:
         raise UsageError(
@@ -208,7 +195,7 @@ def _check_audit(config: AuditConfig) -> None:
 def _check_compare(config: CompareConfig) -> None:
     if config.data and config.runs:
         raise UsageError("data and runs both choose the studies; give one of them.")
-    if config.runs and not config.run_ids:
+    if config.runs and not listed(config.runs):
         raise UsageError(f"runs {config.runs!r} names none; give ids of MLflow runs.")
     check_store_address()
     check_store_is_there()
@@ -229,8 +216,8 @@ def _check_output(name: str) -> None:
 class Plan:
     """A `StudyConfig` resolved on this machine.
 
-    `jpeg_quality` is of the JPEG that every picture passes first, 0 for none; where the dataset
-    decides it, it is known as soon as that is prepared.
+    `jpeg_quality` is that of the JPEG that every picture passes first, 0 for none; where the
+    dataset decides it, it is set once the dataset is prepared.
     """
 
     config: StudyConfig
@@ -251,11 +238,11 @@ class Plan:
         trained = self.architecture.pretrained and self.unfrozen.anything
         how = f" ({self.unfrozen.label})" if trained else ""
         passed = f", {self.config.equalise}" if self.equalises else ""
-        apart = "".join(f", {description}" for description in self._unusual())
+        apart = "".join(f", {option}" for option in self._unusual())
         return f"{self.architecture.key}{how} on {self.data_name}{passed}{apart}"
 
     def _unusual(self) -> Iterator[str]:
-        """Tell the options that are not the usual ones; of `auto`, what weights it came to."""
+        """Yield the options that are not the defaults; of `auto`, the weights that it came to."""
         usual = StudyConfig()
         for key in NAMED_OPTIONS:
             value = getattr(self.config, key)
@@ -270,10 +257,16 @@ class Plan:
     @property
     def data_name(self) -> str:
         """Name of the dataset, as its index has it."""
-        return index_name("+".join(source_names(self.config.data)), self.config.left_out)
+        return index_name("+".join(source_names(self.config.data)), listed(self.config.leave_out))
 
     def definition(self, index: ImageIndex) -> dict[str, Any]:
         """Return all that the study's results depend on, besides its number of trials."""
+        tuning = {
+            "fine_tune": self.unfrozen.label,
+            "augment": self.config.augment,
+            "precision": self.config.precision,
+            "tuning": TUNING_VERSION,
+        }
         return {
             "model": self.architecture.key,
             "weights": self.weights.identity,
@@ -284,20 +277,12 @@ class Plan:
             "balance": self.config.balance,
             **({"jpeg_quality": self.jpeg_quality} if self.jpeg_quality else {}),
             **({"sources": index.source_digests} if self.config.balance == "sources" else {}),
-            **(self._tuning() if self.unfrozen.anything else {}),
+            **(tuning if self.unfrozen.anything else {}),
             "batch_size": self.config.batch_size,
             "epochs": self.config.epochs,
             "seed": self.config.seed,
             "space": SPACE_VERSION,
             "version": STUDY_VERSION,
-        }
-
-    def _tuning(self) -> dict[str, Any]:
-        return {
-            "fine_tune": self.unfrozen.label,
-            "augment": self.config.augment,
-            "precision": self.config.precision,
-            "tuning": TUNING_VERSION,
         }
 
     def study_name(self, index: ImageIndex) -> str:
@@ -307,11 +292,7 @@ class Plan:
 
 
 def make_plan(asked: RequestLike[StudyConfig]) -> Plan:
-    """Resolve a request's names, weights and sizes.
-
-    Raises:
-        FakefaceError: As `checked`.
-    """
+    """Resolve a request's names, weights and sizes."""
     config = checked(asked).request
     architecture = architecture_named(config.model)
     return Plan(
@@ -328,7 +309,7 @@ def _check_suite(config: SuiteConfig) -> None:
     """Refuse a suite of which any study could not begin."""
     study = config.study
     _check_output(config.output)
-    _check_networks(config.model_names, study)
+    _check_networks(listed(config.models), study)
     check_data(study.data, study.classes)
     check_layouts(study.data, study.classes)
 
@@ -338,9 +319,7 @@ def _check_networks(names: Sequence[str], shared: StudyConfig) -> None:
     if not names:
         raise UsageError("models is empty; name architectures, joined by commas.")
     known = [architecture_named(name).key for name in names]
-    twice = [key for key in known if known.count(key) > 1]
-    if twice:
-        raise UsageError(f"models names {twice[0]!r} twice; name each architecture once.")
+    _check_distinct("models", "architecture", known)
     named = named_weights(shared.weights)
     strangers = sorted(set(named) - {*known, *names})
     if strangers:
@@ -350,18 +329,18 @@ def _check_networks(names: Sequence[str], shared: StudyConfig) -> None:
         )
     for name, file in named.items():
         check_weights_spec(file, architecture_named(name))
-    _check_places(shared)
+    _check_study_places(shared)
     for name in names:
         study, architecture = study_of(shared, name), architecture_named(name)
         if not named:
             check_weights_spec(study.weights, architecture)
         _check_tuning(study, unfrozen_part(study.fine_tune, architecture))
-    _check_shared(shared)
+    _check_study_options(shared)
 
 
 def suite_studies(config: SuiteConfig) -> list[StudyConfig]:
     """Return the studies of a suite, in the order of its models."""
-    return [study_of(config.study, name) for name in config.model_names]
+    return [study_of(config.study, name) for name in listed(config.models)]
 
 
 def named_weights(weights: str) -> dict[str, str]:
@@ -375,13 +354,10 @@ def named_weights(weights: str) -> dict[str, str]:
 
 
 def study_of(shared: StudyConfig, model: str) -> StudyConfig:
-    """Return the study of one model among several that share a request.
+    """Return the study of one model; the `weights` of a shared request may be `MODEL=FILE` pairs.
 
-    What a network has no use for it is not asked: weights and fine-tuning where it trains from
+    What a network cannot use is left at its default: weights and fine-tuning where it trains from
     scratch, augmentation and precision where only its head trains.
-
-    Args:
-        shared: The request; its `weights` may be `MODEL=FILE` pairs.
     """
     architecture = architecture_named(model)
     study = replace(shared, model=model)
@@ -400,22 +376,21 @@ def _check_evaluate(config: EvaluateConfig) -> None:
     if not config.model:
         raise UsageError("model is empty; give its address, the id of its run, or 'best'.")
     named_classes(config.classes)
-    _check_sets("data", config.data, config.test_sets)
-    _check_names(config.test_sets)
+    tested = listed(config.data)
+    _check_sets("data", config.data, tested)
+    _check_names(tested)
     _check_output(config.output)
     _check_models([config.model])
-    for data in config.test_sets:
+    for data in tested:
         check_layouts(data, config.classes, one_class=True)
 
 
 @_check.register
 def _check_robustness(config: RobustnessConfig) -> None:
-    names = config.model_names
+    names = listed(config.models)
     if not names:
         raise UsageError("models is empty; give addresses, ids of runs, or 'best'.")
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise UsageError(f"models names {twice[0]!r} twice; name each model once.")
+    _check_distinct("models", "model", names)
     if config.data:
         check_data(config.data, config.classes)
     elif config.classes:
@@ -430,7 +405,7 @@ def _check_robustness(config: RobustnessConfig) -> None:
 
 
 def _check_models(names: Sequence[str]) -> None:
-    """Refuse what names no model, and a store to take one from, or to write to, that is none."""
+    """Refuse names of no model, and a store that cannot be used or is not there to read."""
     check_store_address()
     if [name for name in names if name == BEST or model_folder(name) is None]:
         check_store_is_there()
@@ -439,18 +414,19 @@ def _check_models(names: Sequence[str]) -> None:
 @_check.register
 def _check_generalise(config: GeneraliseConfig) -> None:
     """Refuse a matrix of which any study could not begin."""
-    _check_sets("train", config.train, config.training_sets)
-    classes, tested = config.study.classes, test_sets(config)
+    trained, tested = listed(config.train), test_sets(config)
+    _check_sets("train", config.train, trained)
+    classes = config.study.classes
     _check_sets("test", config.test, tested)
-    _check_names([*config.training_sets, *tested])
+    _check_names([*trained, *tested])
     _check_output(config.output)
-    _check_networks(config.model_names, config.study)
+    _check_networks(listed(config.models), config.study)
     named_classes(classes)
-    for data in config.training_sets:
+    for data in trained:
         check_layouts(data, classes)
     for data in tested:
         check_layouts(data, classes, one_class=True)
-    several = any(len(split_data(data)) > 1 for data in config.training_sets)
+    several = any(len(split_data(data)) > 1 for data in trained)
     if config.hold_out == "source" and not several:
         raise UsageError(
             "hold_out 'source' needs several datasets joined by '+' in train; it has "
@@ -463,16 +439,16 @@ def row_studies(config: GeneraliseConfig) -> list[StudyConfig]:
     shared = config.study
     return [
         study_of(replace(shared, data=data), model)
-        for model in config.model_names
-        for data in config.training_sets
+        for model in listed(config.models)
+        for data in listed(config.train)
     ]
 
 
 def test_sets(config: GeneraliseConfig) -> list[str]:
     """Return the test sets that are named, else every dataset that any row trains on."""
     if config.test:
-        return config.named_test_sets
-    return list(dict.fromkeys(part for data in config.training_sets for part in split_data(data)))
+        return listed(config.test)
+    return list(dict.fromkeys(part for data in listed(config.train) for part in split_data(data)))
 
 
 def _check_sets(parameter: str, text: str, sets: Sequence[str]) -> None:
@@ -487,9 +463,17 @@ def _check_sets(parameter: str, text: str, sets: Sequence[str]) -> None:
     for data in sets:
         check_data(data)
     identities = [JOINT.join(sorted(source_identities(data))) for data in sets]
-    for data, identity in zip(sets, identities, strict=True):
+    _check_distinct(parameter, "dataset", sets, identities)
+
+
+def _check_distinct(
+    parameter: str, kind: str, names: Sequence[str], identities: Sequence[str] = ()
+) -> None:
+    """Refuse what is named twice; its identities tell, where one thing may have several names."""
+    identities = identities or names
+    for name, identity in zip(names, identities, strict=True):
         if identities.count(identity) > 1:
-            raise UsageError(f"{parameter} names {data!r} twice; name each dataset once.")
+            raise UsageError(f"{parameter} names {name!r} twice; name each {kind} once.")
 
 
 def _check_names(sets: Sequence[str]) -> None:

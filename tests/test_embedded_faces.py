@@ -2,11 +2,11 @@
 
 import pytest
 
-from fakeface_bench.config import StudyConfig, TrialConfig
+from fakeface_bench.config import StudyConfig
 from fakeface_bench.evaluation.detector import train_detector
 from fakeface_bench.evaluation.metrics import roc_auc
 from fakeface_bench.resolve import make_plan
-from fakeface_bench.study.setup import Setup, prepare_setup
+from fakeface_bench.study.setup import Setup, prepare_setup, space_of
 from fakeface_bench.training.networks import FitTask
 from tests.conftest import RecordedProgress
 
@@ -17,10 +17,10 @@ def auc_on_test(model: str, epochs: int) -> float:
     setup: Setup = prepare_setup(plan, RecordedProgress())
     train, valid = setup.reader.read("train"), setup.reader.read("valid")
     task = FitTask(setup.network, train, valid, epochs, 0, roc_auc)
-    detector, _ = train_detector(task, TrialConfig())
+    detector, _ = train_detector(task, space_of(plan, setup.network).baseline())
     test = setup.reader.read("test")
     assert len(test) == 300
-    return detector.score(test, [""] * 300).metrics["roc_auc"]
+    return detector.score(test, setup.index.split("test")).metrics["roc_auc"]
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """MLproject, the command line, conda.yaml and README say the same, and what README says runs."""
 
+import os
 import re
 import runpy
 import subprocess
@@ -212,3 +213,17 @@ def test_the_drawing_of_the_rooms_is_that_of_the_code() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     drawn = runpy.run_path(str(ROOT / "docs" / "rooms.py"))
     assert page == drawn["renewed"](page), "python docs/rooms.py draws them again"
+
+
+def test_every_benchmark_can_be_imported() -> None:
+    names = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
+    code = "".join(f"import benchmarks.{name}\n" for name in names)
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr[-2000:]

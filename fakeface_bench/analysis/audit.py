@@ -140,7 +140,7 @@ class PairCounts:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The metrics of an audit.
+    """How many images, files and pairs an audit found, by what is wrong with them.
 
     Attributes:
         cells: Those by split and label, zeros included.

@@ -70,7 +70,7 @@ def _estimates(split: ScoredSplit) -> dict[str, Estimate]:
 
 
 def _correct(split: ScoredSplit) -> npt.NDArray[np.bool_]:
-    """Return which images are called what they are, shape (n,)."""
+    """Return which images are predicted correctly, shape (n,)."""
     return np.equal(split.y_score >= split.threshold, split.y_true)
 
 

@@ -3,22 +3,7 @@
 import click
 
 from fakeface_bench import __version__
-from fakeface_bench.cli.commands import (
-    audit,
-    compare,
-    datasets,
-    evaluate,
-    explain,
-    fetch,
-    generalise,
-    list_tables,
-    predict,
-    register,
-    robustness,
-    run,
-    suite,
-    sync,
-)
+from fakeface_bench.cli import commands
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -27,17 +12,6 @@ def cli() -> None:
     """Which network should spot generated faces, and what does it cost to train?"""
 
 
-cli.add_command(run)
-cli.add_command(suite)
-cli.add_command(compare)
-cli.add_command(register)
-cli.add_command(predict)
-cli.add_command(explain)
-cli.add_command(evaluate)
-cli.add_command(generalise)
-cli.add_command(robustness)
-cli.add_command(sync)
-cli.add_command(audit)
-cli.add_command(list_tables)
-cli.add_command(datasets)
-cli.add_command(fetch)
+for each in vars(commands).values():
+    if isinstance(each, click.Command):
+        cli.add_command(each)

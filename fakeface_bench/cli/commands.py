@@ -4,6 +4,7 @@ TensorFlow and MLflow take seconds to import, so each command imports what it ca
 request has been told.
 """
 
+from functools import partial
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
@@ -40,11 +41,11 @@ def run(asked: "Checked[StudyConfig]", progress: "ConsoleProgress") -> None:
     topped up.
     """
     from fakeface_bench.cli.output import print_finished, print_outcome
-    from fakeface_bench.study.find_or_run import find_earlier
+    from fakeface_bench.study.find_or_run import find_finished
 
-    before = find_earlier(asked, progress)
-    if before.finished:
-        print_finished(before.finished, progress.console)
+    finished, dataset = find_finished(asked, progress)
+    if finished:
+        print_finished(finished, progress.console)
         return
     from fakeface_bench.support.machine import start_tensorflow
 
@@ -52,7 +53,7 @@ def run(asked: "Checked[StudyConfig]", progress: "ConsoleProgress") -> None:
     from fakeface_bench.study.run import run_study
     from fakeface_bench.support.machine import Clock
 
-    outcome = run_study(asked, progress, Clock(PROCESS_BEGAN), before.dataset)
+    outcome = run_study(asked, progress, Clock(PROCESS_BEGAN), dataset)
     print_outcome(outcome, progress.console)
     if outcome.unsent:
         raise UnsentError(outcome.unsent)
@@ -69,7 +70,7 @@ def suite(asked: "Checked[SuiteConfig]", progress: "ConsoleProgress") -> None:
     from fakeface_bench.jobs.compare import run_suite
 
     outcome = run_suite(asked, progress)
-    print_comparison(outcome.comparison, progress.console)
+    print_comparison(outcome, progress.console)
     if outcome.failure:
         raise StudyError(outcome.failure)
 
@@ -130,15 +131,14 @@ def predict(asked: "Checked[PredictConfig]", progress: "ConsoleProgress") -> Non
                 from fakeface_bench.support.machine import start_tensorflow
 
                 start_tensorflow()
-                from fakeface_bench.jobs.predict import run_prediction
+                from fakeface_bench.jobs.predict import load_classifier, predict_files
 
+                classifier = load_classifier(folder, safe=not config.allow_unsafe_model)
                 longest = max(len(printable(path)) for path in files)
                 width = get_terminal_size().columns if stream.isatty() else 0
                 write = row_writer(config.format, stream, longest, width)
                 shown = RowsAsProgress() if stream.isatty() else progress
-                counts = run_prediction(
-                    folder, files, write, shown, safe=not config.allow_unsafe_model
-                )
+                counts = predict_files(classifier, files, write, shown)
                 stream.flush()
     except BrokenPipeError:  # `| head` has read enough
         if config.output:
@@ -262,7 +262,7 @@ def audit(asked: "Checked[AuditConfig]", progress: "ConsoleProgress") -> None:
 def list_tables() -> None:
     """List architectures, datasets, losses, poolings and metrics."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from fakeface_bench.backbones.catalogue import ARCHITECTURES
     from fakeface_bench.data.catalogue import DATASETS
@@ -271,10 +271,8 @@ def list_tables() -> None:
     from fakeface_bench.training.poolings import ACTIVATIONS, FEATURES, POOLINGS
 
     console = Console()
-    table = Table(
-        "architecture", "parameters", "MMACs", "image size", "blocks", "weights", title="model"
-    )
-    table.columns[0].no_wrap = True
+    name = Column("architecture", no_wrap=True)
+    table = Table(name, "parameters", "MMACs", "image size", "blocks", "weights", title="model")
     for row in ARCHITECTURES:
         table.add_row(
             "\n= ".join((row.key, *row.aliases)),
@@ -306,23 +304,19 @@ def list_tables() -> None:
 def datasets() -> None:
     """Describe each dataset: images, kind of fake, licence, source, layout, citation."""
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from fakeface_bench.cli.console import result_console
     from fakeface_bench.data.catalogue import DATASETS
 
     console = result_console()
-    table = Table("data", "images", "kind of fake", "size", "licence and terms", show_lines=True)
-    for number, justify in enumerate(("left", "right", "left", "right", "left")):
-        table.columns[number].justify = justify  # type: ignore[assignment]
+    right = partial(Column, justify="right")
+    table = Table(
+        "data", right("images"), "kind of fake", right("size"), "licence and terms", show_lines=True
+    )
     for row in DATASETS:
-        table.add_row(
-            f"[bold]{row.key}[/]",
-            f"{row.images:,}",
-            row.kind,
-            f"{row.image_size_px} px",
-            row.licence,
-        )
+        size = f"{row.image_size_px} px"
+        table.add_row(f"[bold]{row.key}[/]", f"{row.images:,}", row.kind, size, row.licence)
     console.print(table)
     for row in DATASETS:
         facts = Table.grid(padding=(0, 1))

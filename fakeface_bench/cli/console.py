@@ -2,9 +2,9 @@
 
 import shlex
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 from rich.console import Console, JustifyMethod
@@ -26,21 +26,17 @@ from fakeface_bench.support.progress import Advance
 from fakeface_bench.support.text import hide_credentials, visible
 
 if TYPE_CHECKING:
-    from fakeface_bench.jobs.audit import AuditOutcome
-    from fakeface_bench.jobs.compare import ComparisonOutcome
-    from fakeface_bench.jobs.evaluate import EvaluationOutcome
-    from fakeface_bench.jobs.robustness import RobustnessOutcome
-    from fakeface_bench.jobs.transfer import GeneralisationOutcome
+    from fakeface_bench.analysis.comparison import Comparison
+    from fakeface_bench.jobs import JobOutcome
+    from fakeface_bench.jobs.audit import JudgedAudit
     from fakeface_bench.records.study import Registration
     from fakeface_bench.report.table import Table as TextTable
 
-    Outcome = ComparisonOutcome | EvaluationOutcome | GeneralisationOutcome | RobustnessOutcome
-
 #: Between two plain lines of one stage.
 SECONDS_BETWEEN_LINES = 10.0
-#: A terminal from this width on has room for what is left out of a bar on a narrower one.
+#: A terminal from this width on has room for a longer bar, and for the time elapsed.
 WIDE = 100
-#: Of a bar's parts: `183 images/s`, `0:00:14`; of its title with what is told beside it.
+#: Widths of a bar's parts: `183 images/s`, `0:00:14`; of its title with the detail beside it.
 _RATE_WIDTH = 13
 _TIME_WIDTH = 7
 _SHORTEST_TITLE, _LONGEST_TITLE = 8, 48
@@ -69,7 +65,7 @@ class Bar:
 
 
 def rate(per_second: float, unit: str) -> str:
-    """Say a speed in the way round that reads well: `183 images/s`, `26k images/s`, `4.2 s/trial`.
+    """Format a speed as units a second or seconds a unit: `183 images/s`, `4.2 s/trial`.
 
     It takes at most 13 characters where the unit has at most 6, as images and trials have.
     """
@@ -84,22 +80,21 @@ def rate(per_second: float, unit: str) -> str:
 
 
 class Lines:
-    """Tells every few seconds how far a stage is, in a line of its own."""
+    """Prints every few seconds how far a stage is, in a line of its own."""
 
     def __init__(self, say: Callable[[str], None], title: str, total: int, unit: str) -> None:
         self._say, self._title, self._total, self._unit = say, title, total, unit
-        self._started = self._told = time.monotonic()
-        self._done = 0
-        self._words = ""
+        self._started = self._last_line = time.monotonic()
+        self._done, self._words = 0, ""
 
     def __call__(self, units: int) -> None:
         self._done += units
         now = time.monotonic()
-        if now - self._told >= SECONDS_BETWEEN_LINES and self._done < self._total:
-            self._told = now
+        if now - self._last_line >= SECONDS_BETWEEN_LINES and self._done < self._total:
+            self._last_line = now
             left = (self._total - self._done) * (now - self._started) / max(self._done, 1)
-            how_far = f"{self._done} of {self._total} {self._unit}{self._words}"
-            self._say(f"{self._title}: {how_far}, about {left:.0f} s left")
+            done = f"{self._done} of {self._total} {self._unit}{self._words}"
+            self._say(f"{self._title}: {done}, about {left:.0f} s left")
 
     def detail(self, words: str) -> None:
         self._words = f", {words}"
@@ -107,8 +102,8 @@ class Lines:
     def end(self) -> None:
         seconds = time.monotonic() - self._started
         speed = rate(self._done / max(seconds, 1e-9), self._unit)
-        how_far = f"{self._done} {self._unit} in {seconds:.1f} s ({speed})"
-        self._say(f"{self._title}: {how_far}{self._words}")
+        done = f"{self._done} {self._unit} in {seconds:.1f} s ({speed})"
+        self._say(f"{self._title}: {done}{self._words}")
 
 
 def bar_columns(width: int, total: int) -> list[ProgressColumn]:
@@ -136,7 +131,7 @@ PLAIN_WIDTH = 120
 
 
 def plain(text: str) -> str:
-    """Return text as rich prints it to the letter: no markup, nothing that steers, no password."""
+    """Return text without markup, control characters and passwords, as rich prints it."""
     return escape(visible(hide_credentials(text)))
 
 
@@ -158,38 +153,31 @@ class ConsoleProgress:
     @contextmanager
     def stage(self, title: str, total: int, unit: str) -> Iterator[Advance]:
         """Open a stage of `total` units; the value advances it."""
-        show = self._bar if self._messages.is_terminal else self._lines
-        with show(title, total, unit) as advance:
-            yield advance
+        if self._messages.is_terminal:
+            columns = bar_columns(self._messages.width, total)
+            with Progress(*columns, console=self._messages) as bars:
+                yield Bar(bars, title, total, unit)
+        else:
+            lines = Lines(self.say, title, total, unit)
+            yield lines
+            lines.end()
 
     def say(self, line: str) -> None:
-        """Tell one plain line."""
+        """Print one plain line."""
         self._messages.print(plain(line), highlight=False)
 
     def warn(self, line: str) -> None:
-        """Tell one line in a warning's colour."""
+        """Print one line in a warning's colour."""
         self._messages.print(f"[yellow]Warning:[/] {plain(line)}", highlight=False)
 
-    @contextmanager
-    def _bar(self, title: str, total: int, unit: str) -> Iterator[Advance]:
-        with Progress(*bar_columns(self._messages.width, total), console=self._messages) as bars:
-            yield Bar(bars, title, total, unit)
 
-    @contextmanager
-    def _lines(self, title: str, total: int, unit: str) -> Iterator[Advance]:
-        lines = Lines(self.say, title, total, unit)
-        yield lines
-        lines.end()
-
-
-def print_comparison(outcome: "ComparisonOutcome", console: Console) -> None:
+def print_comparison(outcome: "JobOutcome[Comparison]", console: Console) -> None:
     """Print the leaderboard, what follows from it, and where the whole report is."""
+    from fakeface_bench.report.comparison_page import verdict_of, warnings_of
     from fakeface_bench.report.comparison_tables import leaderboard
-    from fakeface_bench.report.comparison_text import verdict_of, warnings_of
 
-    comparison = outcome.comparison
-    images = f"n = {comparison.images:,} test images"
-    title = f"what accuracy costs ({images}, 95 % intervals)"
+    comparison = outcome.result
+    title = f"what accuracy costs (n = {comparison.images:,} test images, 95 % intervals)"
     print_table(title, leaderboard(comparison), console)
     left_out = (f"Left out: {study.name}: {study.reason}" for study in comparison.left_out)
     verdict = verdict_of(comparison)
@@ -197,23 +185,23 @@ def print_comparison(outcome: "ComparisonOutcome", console: Console) -> None:
     print_end(said, outcome, console)
 
 
-def print_end(sentences: Iterable[str], outcome: "Outcome", console: Console) -> None:
+def print_end(sentences: Iterable[str], outcome: "JobOutcome[Any]", console: Console) -> None:
     """Print what follows from a table, where the page is, and how to open the run."""
     for sentence in sentences:
         console.print(plain(sentence), highlight=False)
     if outcome.folder:
         page = outcome.folder / "report.html"
         console.print(f"Report: {plain(str(page))}", soft_wrap=True, highlight=False)
-    print_way_to(outcome.experiment_id, outcome.run_id, console)
+    print_ui_command(outcome.experiment_id, outcome.run_id, console)
 
 
-def print_table(title: str, description: "TextTable", console: Console) -> None:
-    """Print a table whose first column names the rows, and whose figures are never cut.
+def print_table(title: str, shown: "TextTable", console: Console) -> None:
+    """Print a table whose first column names the rows, and whose metrics are never cut.
 
-    Where there is no room, intervals stand below their figures; where that does not do either,
-    each row is a list.
+    Where there is no room, intervals stand below their metrics; where there still is none, each
+    row is printed as a list.
     """
-    header, rows = description.header, description.rows
+    header, rows = shown.header, shown.rows
     named = _widest([header[0], *(row[0] for row in rows)])
     for broken in (False, True):
         cells = [
@@ -228,29 +216,23 @@ def print_table(title: str, description: "TextTable", console: Console) -> None:
         room = console.width - sum(widths) - frame
         if room >= min(named, _LEAST_NAMES):
             table = Table(title=plain(title), show_edge=not broken, pad_edge=not broken)
-            _fill(table, header, cells, [min(named, room), *widths])
+            for heading, width in zip(header, [min(named, room), *widths], strict=True):
+                justify: JustifyMethod = "right" if table.columns else "left"
+                table.add_column(plain(heading), justify=justify, width=width, overflow="fold")
+            for row in cells:
+                table.add_row(*("\n".join(map(plain, cell.split("\n"))) for cell in row))
             console.print(table)
             return
     console.print(f"[italic]{plain(title)}[/]", highlight=False)
-    for name, *figures in rows:
+    for name, *values in rows:
         console.print(plain(name), highlight=False)
-        for heading, figure in zip(header[1:], figures, strict=True):
-            if figure:
-                console.print(f"  {plain(heading)}: {plain(figure)}", highlight=False)
+        for heading, value in zip(header[1:], values, strict=True):
+            if value:
+                console.print(f"  {plain(heading)}: {plain(value)}", highlight=False)
 
 
 def _widest(cells: Iterable[str]) -> int:
     return max(cell_len(visible(line)) for cell in cells for line in cell.split("\n"))
-
-
-def _fill(
-    table: Table, header: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]
-) -> None:
-    for number, (heading, width) in enumerate(zip(header, widths, strict=True)):
-        justify: JustifyMethod = "right" if number else "left"
-        table.add_column(plain(heading), justify=justify, width=width, overflow="fold")
-    for row in rows:
-        table.add_row(*("\n".join(map(plain, cell.split("\n"))) for cell in row))
 
 
 def print_registration(registration: "Registration", console: Console) -> None:
@@ -263,18 +245,19 @@ def print_registration(registration: "Registration", console: Console) -> None:
         console.print(f"Serve it: {plain(command)}", soft_wrap=True, highlight=False)
 
 
-def print_audit(outcome: "AuditOutcome", console: Console) -> None:
+def print_audit(outcome: "JobOutcome[JudgedAudit]", console: Console) -> None:
     """Print the findings and how to open the run in MLflow's UI."""
     from fakeface_bench.report.audit_checks import audit_rows
 
-    table = Table(title=plain(f"audit of {outcome.audit.name}"), show_header=False)
-    for finding, value in audit_rows(outcome.findings):
+    result = outcome.result
+    table = Table(title=plain(f"audit of {result.audit.name}"), show_header=False)
+    for finding, value in audit_rows(result.findings):
         table.add_row(plain(finding), plain(value))
     console.print(table)
-    print_way_to(outcome.experiment_id, outcome.run_id, console)
+    print_ui_command(outcome.experiment_id, outcome.run_id, console)
 
 
-def print_way_to(experiment_id: str, run_id: str, console: Console) -> None:
+def print_ui_command(experiment_id: str, run_id: str, console: Console) -> None:
     """Print how a run is opened in MLflow's UI."""
     from fakeface_bench.tracking.store import ui_command
 

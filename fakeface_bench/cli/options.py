@@ -23,10 +23,10 @@ R = TypeVar("R", bound=Request)
 def command(
     request: type[R],
 ) -> Callable[[Callable[["Checked[R]", "ConsoleProgress"], None]], click.Command]:
-    """Make a function that takes a request and a progress a command, named and told as itself.
+    """Make a function that takes a request and a progress a command of its name and docstring.
 
-    What is wrong with a request is told before the function is called, which may then import what
-    takes seconds.
+    A wrong request is refused before the function is called, which may then import what takes
+    seconds.
     """
 
     def made(job: Callable[["Checked[R]", "ConsoleProgress"], None]) -> click.Command:
@@ -86,7 +86,7 @@ def _kind(option: Option) -> click.ParamType[Any]:
 
 
 def _warned(context: click.Context, _: click.Parameter, allowed: bool) -> bool:
-    """Tell who allows it what that means, before anything is fetched."""
+    """Warn whoever allows an unsafe model of what that means, before anything is fetched."""
     if allowed and not context.resilient_parsing:
         from fakeface_bench.cli.console import ConsoleProgress
         from fakeface_bench.tracking.model_source import WARNING
@@ -99,10 +99,14 @@ def _storage(context: click.Context, parameter: click.Parameter, given: str) -> 
     """Return the storage, which the environment names where the command line does not."""
     if holds_password(given):
         run_id = os.environ.get(RUN_VARIABLE, "")
+        logged = run_id and (
+            f" 'mlflow run' has logged it already: 'mlflow runs delete --run-id {run_id}', then "
+            f"'mlflow gc --run-ids {run_id}', deletes it for good."
+        )
         raise UsageError(
             "storage holds a password, and a command line and MLflow's params show it to "
             f"everybody: put the URL into the variable {STORAGE_VARIABLE}, or the password into "
-            f"PGPASSWORD or ~/.pgpass, and leave it out of storage.{_how_to_delete(run_id)}"
+            f"PGPASSWORD or ~/.pgpass, and leave it out of storage.{logged}"
         )
     storage = given or os.environ.get(STORAGE_VARIABLE, "")
     if holds_password(storage) and re.search(r"\s", storage):
@@ -111,14 +115,6 @@ def _storage(context: click.Context, parameter: click.Parameter, given: str) -> 
             "marks of URLs likewise."
         )
     return storage
-
-
-def _how_to_delete(run_id: str) -> str:
-    """Say how what `mlflow run` has logged before this process began is gone again."""
-    return run_id and (
-        f" 'mlflow run' has logged it already: 'mlflow runs delete --run-id {run_id}', then "
-        f"'mlflow gc --run-ids {run_id}', deletes it for good."
-    )
 
 
 #: Called with what arrived for options of these names, before the request is made.

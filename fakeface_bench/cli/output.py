@@ -22,7 +22,7 @@ from fakeface_bench.cli.console import (
     print_end,
     print_registration,
     print_table,
-    print_way_to,
+    print_ui_command,
 )
 from fakeface_bench.records.explanation import Prediction
 from fakeface_bench.support.errors import UsageError
@@ -30,25 +30,18 @@ from fakeface_bench.support.progress import Advance
 from fakeface_bench.support.text import visible
 
 if TYPE_CHECKING:
-    from fakeface_bench.jobs.evaluate import EvaluationOutcome
-    from fakeface_bench.jobs.robustness import RobustnessOutcome
-    from fakeface_bench.jobs.transfer import GeneralisationOutcome
+    from fakeface_bench.jobs import JobOutcome
+    from fakeface_bench.records.transfer import Generalisation, Robustness, SetScores
     from fakeface_bench.study.find_or_run import FinishedStudy
     from fakeface_bench.study.run import StudyOutcome
 
 
 @contextmanager
 def rows_stream(name: str) -> Iterator[IO[str]]:
-    """Yield a stream of UTF-8 text; opening it tells whether it can be written at all.
+    """Yield a stream of UTF-8 text to a file; to standard output where no file is named.
 
     A file is written beside itself and moved to its place when the block ends well; a block that
     raises leaves what was there before.
-
-    Args:
-        name: Of the file; standard output when empty.
-
-    Raises:
-        UsageError: If the file cannot be written.
     """
     if not name:
         yield _standard_output()
@@ -58,7 +51,8 @@ def rows_stream(name: str) -> Iterator[IO[str]]:
         draft = _draft_of(target)
         stream = open(draft, "w", encoding="utf-8", newline="")
     except (OSError, RuntimeError, ValueError) as error:
-        raise UsageError(f"output {name!r} cannot be written: {_reason(error)}.") from error
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"output {name!r} cannot be written: {reason}.") from error
     try:
         with stream:
             yield stream
@@ -76,7 +70,7 @@ def abandon_standard_output() -> None:
 
 
 def _standard_output() -> IO[str]:
-    """Return it as it is now: a progress bar that begins later takes its name over."""
+    """Return the stream as it is now: a progress bar that begins later replaces `sys.stdout`."""
     stream = sys.stdout
     if isinstance(stream, TextIOWrapper) and not stream.isatty():
         stream.reconfigure(encoding="utf-8", line_buffering=True)  # whoever reads may be waiting
@@ -92,10 +86,6 @@ def _draft_of(target: Path) -> Path:
     return target.with_name(f".draft-{uuid4().hex[:8]}")
 
 
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
-
-
 COLUMNS = tuple(field.name for field in fields(Prediction))
 #: Longer paths push their own row's other columns to the right.
 _WIDEST_PATH = 100
@@ -108,7 +98,7 @@ WriteRow = Callable[[Prediction], object]
 
 
 class RowsAsProgress(ConsoleProgress):
-    """For rows that scroll by on a terminal: they are progress enough, a bar would break them."""
+    """Shows no bar: rows that scroll by on a terminal show progress, and a bar would break them."""
 
     @contextmanager
     def stage(self, title: str, total: int, unit: str) -> Iterator[Advance]:
@@ -121,35 +111,26 @@ def row_writer(form: str, stream: IO[str], longest_path: int, width: int = 0) ->
 
     Args:
         form: One of `config.PREDICTION_FORMS`.
-        longest_path: Characters of the longest path; a table's first column has as many.
-        width: Of the terminal that shows them; a table that is wider leaves out what all rows
-            share. 0 where there is none.
+        longest_path: Its number of characters.
+        width: Of the terminal; a table that is wider leaves out what all rows share. 0 where the
+            stream is no terminal.
     """
     if form == "csv":
-        return _csv_rows(stream)
+        rows = csv.writer(stream, lineterminator="\n")
+        rows.writerow(COLUMNS)
+        return lambda row: rows.writerow(astuple(row))
     if form == "jsonl":
-        return _json_rows(stream)
+        return lambda row: stream.write(
+            f"{json.dumps(asdict(row), ensure_ascii=False, allow_nan=False)}\n"
+        )
     path_width = min(longest_path, _WIDEST_PATH)
     if width and path_width + _BESIDE_PATH > width:
         return _narrow_rows(stream, min(path_width, width - _NARROW_BESIDE_PATH))
     return _table_rows(stream, path_width)
 
 
-def _csv_rows(stream: IO[str]) -> WriteRow:
-    rows = csv.writer(stream, lineterminator="\n")
-    rows.writerow(COLUMNS)
-    return lambda row: rows.writerow(astuple(row))
-
-
-def _json_rows(stream: IO[str]) -> WriteRow:
-    def write(row: Prediction) -> None:
-        stream.write(f"{json.dumps(asdict(row), ensure_ascii=False, allow_nan=False)}\n")
-
-    return write
-
-
 def _table_rows(stream: IO[str], path_width: int) -> WriteRow:
-    """Align columns without waiting for rows: one call's differ in nothing but path and reason."""
+    """Align columns by the first row: the others differ in path, label and reason alone."""
     widths: list[int] = []
 
     def write(*cells: str) -> None:
@@ -162,14 +143,14 @@ def _table_rows(stream: IO[str], path_width: int) -> WriteRow:
             widths.extend(map(max, known, map(len, COLUMNS)))
             write(*COLUMNS)
         score = "" if row.probability_fake is None else f"{row.probability_fake:.4f}"
-        description = (row.path, row.label or "", score, f"{row.threshold:.4f}", row.model_version)
-        write(*map(visible, (*description, row.error or "")))
+        cells = (row.path, row.label or "", score, f"{row.threshold:.4f}", row.model_version)
+        write(*map(visible, (*cells, row.error or "")))
 
     return write_row
 
 
 def _narrow_rows(stream: IO[str], path_width: int) -> WriteRow:
-    """Tell model and threshold once, and of each path its end, which tells files apart."""
+    """Write model and threshold once, and of each path its end, in which files differ."""
     begun = False
 
     def write_row(row: Prediction) -> None:
@@ -193,44 +174,40 @@ def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
     from fakeface_bench.report.saved_study import parts_table
     from fakeface_bench.report.study_report import summary_rows
 
-    record = outcome.record
-    how = f", {record.trained}" if record.trained else ""
-    title = f"{record.model} on {record.data} ({record.weights.label} weights{how})"
+    record, ledger = outcome.record, outcome.ledger
+    title = _study_title(record.model, record.data, record.weights.label, record.trained)
     images = len(record.valid.y_true), len(record.test.y_true)
     rows = [*summary_rows(record, outcome.results), ("weights", "", record.weights.label)]
     _print_metrics(title, images, rows, record.test.threshold, console)
     parts = parts_table(record, outcome.results)
     if parts.records:
         print_table("parts of the test split (95 % intervals)", parts, console)
-    if record.weights.warning:
-        console.print(f"[yellow]{plain(record.weights.warning)}[/]", soft_wrap=True)
+    _print_weights_warning(record.weights.warning, console)
     states = [trial.state for trial in record.search.trials]
     console.print(
         f"{len(states)} trials ({states.count('pruned')} pruned, {states.count('failed')} failed), "
-        f"{outcome.ledger.other['extracted_images']:.0f} images extracted or decoded; "
-        f"{outcome.ledger.total_warm_seconds:.0f} s, "
-        f"{outcome.ledger.total_cold_seconds:.0f} s from a cold start; study {record.study}",
+        f"{ledger.other['extracted_images']:.0f} images extracted or decoded; "
+        f"{ledger.total_warm_seconds:.0f} s, {ledger.total_cold_seconds:.0f} s from a cold start; "
+        f"study {record.study}",
         highlight=False,
     )
     if outcome.equalisation:
         console.print(plain(outcome.equalisation.description), highlight=False)
-    print_way_to(outcome.experiment_id, outcome.run_id, console)
+    print_ui_command(outcome.experiment_id, outcome.run_id, console)
     if outcome.registration:
         print_registration(outcome.registration, console)
 
 
 def print_finished(finished: "FinishedStudy", console: Console) -> None:
-    """Print what a study that was finished before found, and how to open its run."""
+    """Print the results of a study that was finished before, and how to open its run."""
     from fakeface_bench.report.study_report import main_rows
 
     saved, run = finished.saved, finished.run
-    how = f", {saved.identity.trained}" if saved.identity.trained else ""
-    title = f"{run.model} on {run.dataset} ({run.weights} weights{how})"
+    title = _study_title(run.model, run.dataset, run.weights, saved.identity.trained)
     images = int(run.metrics.get("data/valid_images", 0)), len(saved.y_true)
     rows = [*main_rows(finished.results), ("weights", "", run.weights)]
     _print_metrics(title, images, rows, saved.kept.threshold, console)
-    if saved.warning:
-        console.print(f"[yellow]{plain(saved.warning)}[/]", soft_wrap=True)
+    _print_weights_warning(saved.warning, console)
     when = datetime.fromtimestamp(run.began / 1000).strftime("%Y-%m-%d %H:%M")
     console.print(
         f"Finished before: the run of {when} holds {saved.trials} trials and took "
@@ -239,9 +216,18 @@ def print_finished(finished: "FinishedStudy", console: Console) -> None:
         "once more.",
         highlight=False,
     )
-    print_way_to(run.experiment_id, run.run_id, console)
+    print_ui_command(run.experiment_id, run.run_id, console)
     if finished.registration:
         print_registration(finished.registration, console)
+
+
+def _study_title(model: str, data: str, weights: str, trained: str) -> str:
+    return f"{model} on {data} ({weights} weights{', ' if trained else ''}{trained})"
+
+
+def _print_weights_warning(warning: str, console: Console) -> None:
+    if warning:
+        console.print(f"[yellow]{plain(warning)}[/]", soft_wrap=True)
 
 
 def _print_metrics(
@@ -251,7 +237,7 @@ def _print_metrics(
     threshold: float,
     console: Console,
 ) -> None:
-    """Print the table of metrics of both splits, and what to mind of it."""
+    """Print the table of metrics of both splits, the threshold, and a warning of few images."""
     from fakeface_bench.report.saved_study import (
         few_images_warning,
         format_threshold,
@@ -261,24 +247,24 @@ def _print_metrics(
 
     print_table(title, Table.of(results_header(*images), rows), console)
     console.print(format_threshold(threshold), highlight=False)
-    if few := few_images_warning(images[1]):
-        console.print(f"[yellow]Warning:[/] {few}", highlight=False)
+    few = few_images_warning(images[1])
+    _print_warnings([few] if few else [], console)
 
 
-def print_evaluation(outcome: "EvaluationOutcome", console: Console) -> None:
+def print_evaluation(outcome: "JobOutcome[tuple[SetScores, ...]]", console: Console) -> None:
     """Print the metrics on each set and the verdict."""
     from fakeface_bench.report.transfer_page import transfer_verdict, transfer_warnings
     from fakeface_bench.report.transfer_tables import table_of
 
-    model = outcome.scores[0].model
+    model = outcome.result[0].model
     title = f"{model.label}, trained on {model.data} (95 % intervals)"
-    print_table(title, table_of("evaluation, short", outcome.scores), console)
-    _print_warnings(transfer_warnings(outcome.scores), console)
-    verdict = transfer_verdict(outcome.scores)
+    print_table(title, table_of("evaluation, short", outcome.result), console)
+    _print_warnings(transfer_warnings(outcome.result), console)
+    verdict = transfer_verdict(outcome.result)
     print_end([f"{verdict.headline}.", verdict.paragraph], outcome, console)
 
 
-def print_generalisation(outcome: "GeneralisationOutcome", console: Console) -> None:
+def print_generalisation(outcome: "JobOutcome[Generalisation]", console: Console) -> None:
     """Print the matrix, the effects of mixtures and hold-outs, and the verdict."""
     from fakeface_bench.analysis.transfer import ordered_cells
     from fakeface_bench.report.transfer_page import (
@@ -288,7 +274,7 @@ def print_generalisation(outcome: "GeneralisationOutcome", console: Console) -> 
     )
     from fakeface_bench.report.transfer_tables import table_of
 
-    record = outcome.record
+    record = outcome.result
     title = f"{', '.join(record.models)} (95 % intervals)"
     print_table(title, table_of("matrix, short", ordered_cells(record)), console)
     for title, table in tables_beside_matrix(record).items():
@@ -299,7 +285,7 @@ def print_generalisation(outcome: "GeneralisationOutcome", console: Console) -> 
     print_end([f"{verdict.headline}.", verdict.paragraph], outcome, console)
 
 
-def print_robustness(outcome: "RobustnessOutcome", console: Console) -> None:
+def print_robustness(outcome: "JobOutcome[Robustness]", console: Console) -> None:
     """Print mean ROC AUC by corruption, the worst of each model, and the verdict."""
     from fakeface_bench.report.robustness_page import (
         robustness_table,
@@ -308,7 +294,7 @@ def print_robustness(outcome: "RobustnessOutcome", console: Console) -> None:
         worst_table,
     )
 
-    robustness = outcome.robustness
+    robustness = outcome.result
     verdict = robustness_verdict(robustness)
     print_table(verdict.headline, robustness_table(robustness), console)
     print_table("worst of each model (95 % intervals)", worst_table(robustness), console)

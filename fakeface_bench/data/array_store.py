@@ -35,7 +35,7 @@ CHECKSUMS_FILE = "checksums.json"
 #: One file as it is on the disk: name, checksum, size, times of content and entry, number.
 _Stamp = tuple[str, str, int, int, int, int]
 #: Folders whose files have been read by this process, as they were then.
-_sound: set[tuple[Path, tuple[_Stamp, ...]]] = set()
+_verified: set[tuple[Path, tuple[_Stamp, ...]]] = set()
 
 
 def write_checksums(folder: Path, names: list[str]) -> None:
@@ -59,7 +59,7 @@ def fault_of(folder: Path) -> str | None:
         if unknown:
             return f"{min(unknown)} has no checksum"
         stamps = _stamps(folder, kept)
-        if (folder, stamps) in _sound:
+        if (folder, stamps) in _verified:
             return None
         digests = _digests(folder, list(kept))
     except FileNotFoundError as error:
@@ -69,14 +69,14 @@ def fault_of(folder: Path) -> str | None:
     for name, digest in zip(kept, digests, strict=True):
         if kept[name] != digest:
             return f"{name} is not as it was written"
-    _sound.add((folder, stamps))
+    _verified.add((folder, stamps))
     return None
 
 
 def trust_checksums(folder: Path) -> None:
     """Spare a folder that this process has just written from being read for its checksums."""
     kept = json.loads((folder / CHECKSUMS_FILE).read_bytes())
-    _sound.add((folder, _stamps(folder, kept)))
+    _verified.add((folder, _stamps(folder, kept)))
 
 
 def _digests(folder: Path, names: list[str]) -> list[str]:
@@ -102,12 +102,11 @@ class Shard:
     """Some rows that were written one after another: a line of the journal.
 
     Attributes:
-        rows: Their numbers, in the order in which they were written.
         steady_rows: Those of them that came after the process's first batch, which may have
             compiled a graph.
     """
 
-    rows: list[int]
+    rows: list[int]  # their numbers, in the order in which they were written
     sha256: Mapping[str, str]
     seconds: float
     steady_rows: int
@@ -151,11 +150,7 @@ Rows = npt.NDArray[np.int64]
 
 
 class RowFile:
-    """A `.npy` file of its full length from the start; rows not written yet take no room.
-
-    Args:
-        path: Of the file; need not be there.
-    """
+    """A `.npy` file of its full length from the start; rows not written yet take no room."""
 
     def __init__(self, path: Path, count: int, row: np.dtype[Any]) -> None:
         self._path = path
@@ -232,41 +227,26 @@ JOURNAL_FILE = "journal.jsonl"
 _LOG = logging.getLogger(__name__)
 _DRAFT, _PART = ".draft-", ".part-"
 _DRAFT_DIGITS = 8
-#: A draft that nobody has written to for so long is taken for abandoned.
+#: A draft without a write for so long is taken for abandoned.
 _ABANDONED_SECONDS = 7 * 24 * 3600
 
 #: Writes `*.npy` files into the folder it is handed; returns facts about them for JSON.
 Make = Callable[[Path], Mapping[str, Any]]
-#: Is told one line that a user must not miss.
+#: Takes one line that a user must not miss.
 Warn = Callable[[str], object]
 
 
 @contextmanager
-def publish_folder(folder: Path) -> Iterator[Path]:
-    """Yield an empty draft folder that becomes `folder` when the block ends well.
+def publish_folder(folder: Path, in_parts: bool = False) -> Iterator[Path]:
+    """Yield a draft folder that becomes `folder` when the block ends well.
 
     A block that raises leaves nothing behind; a killed process leaves a draft whose name
-    (`.draft-…`) no reader looks at.
+    (`.draft-…`) no reader looks at. In parts, the draft is the one that an earlier process left,
+    and it stays if it has a journal; two blocks must not use it at the same time.
     """
-    draft = folder.with_name(f"{_DRAFT}{folder.name}-{uuid4().hex[:_DRAFT_DIGITS]}")
-    draft.mkdir(parents=True)
-    try:
-        yield draft
-        os.replace(draft, folder)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
-
-
-@contextmanager
-def publish_in_parts(folder: Path) -> Iterator[Path]:
-    """Yield a draft folder like `publish_folder`, which whoever comes next goes on with.
-
-    Whatever ends the block, a draft stays that has a journal; two blocks must not use one at the
-    same time.
-    """
-    draft = part_of(folder)
-    draft.mkdir(parents=True, exist_ok=True)
+    new = folder.with_name(f"{_DRAFT}{folder.name}-{uuid4().hex[:_DRAFT_DIGITS]}")
+    draft = part_of(folder) if in_parts else new
+    draft.mkdir(parents=True, exist_ok=in_parts)
     try:
         yield draft
         os.replace(draft, folder)
@@ -333,7 +313,6 @@ def cached_arrays(
 
     Args:
         folder: Named after a hash of all that its content depends on.
-        warn: Told of a folder that is broken.
         in_parts: Whether `make` keeps a journal (see `Shard`), by which it goes on with the draft
             of one that was killed or failed.
 
@@ -359,8 +338,7 @@ def _recreate(folder: Path, fault: str, make: Make, warn: Warn, in_parts: bool) 
         warn(f"the cache folder {folder} is broken and made again: {fault}")
         with disk_errors_named(folder.parent):
             shutil.rmtree(folder)
-    publish = publish_in_parts if in_parts else publish_folder
-    with publish(folder) as draft:
+    with publish_folder(folder, in_parts) as draft:
         facts = make(draft)
         (draft / FACTS_FILE).write_text(json.dumps(facts, indent=1))
         names = {path.name for path in draft.iterdir()} - {JOURNAL_FILE, CHECKSUMS_FILE}
@@ -373,7 +351,7 @@ def _opened(folder: Path, made_now: bool, waited: float = 0.0) -> CachedArrays:
 
 
 def _sweep(parent: Path) -> None:
-    """Delete drafts in a folder that were abandoned: old, and made by nobody any more."""
+    """Delete drafts in a folder that were abandoned: old, and in use by no process."""
     for draft in (*parent.glob(f"{_DRAFT}*"), *parent.glob(f"{_PART}*")):
         if time.time() - _touched(draft) > _ABANDONED_SECONDS:
             key = draft.name.removeprefix(_PART)
@@ -415,7 +393,6 @@ class RowArrays:
     A row counts as found if the journal names it and its values are as they were written.
 
     Args:
-        draft: Handed out by `cached_arrays`.
         layout: The type of one row of each array, its shape within: `np.dtype((kind, shape))`.
         batch: Rows that are made at once; shards are whole batches.
 

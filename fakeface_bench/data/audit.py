@@ -18,24 +18,8 @@ class Audit:
     """All that an audit found.
 
     Attributes:
-        name: Of the dataset, for people; several are joined by `+`.
-        folders: Absolute folder of each source, by its name.
-        digest: SHA-256 over the contents and labels of all images that a study would use.
-        files: One row an image file, numbered from 0: `source` (str), `path` (str, relative to the
-            source's folder), `label` (int, fake = 1), `split` (`train`, `valid`, `test`; empty
-            where the file was left out before the project made the split, or its source is too
-            small for one), `place` (the source, with its official split where it has one:
-            `140k/train`), `group` (shared by all files that show one picture, copy by copy),
-            `category` (str, mostly empty), `tier` (str, empty where the name states none), `size`
-            (bytes, int), `error` (str, empty where the image decodes), `left_out` (str: empty,
-            `unreadable`, `both labels` or
-            `copy of a held-out image`), and, for readable ones, `format` (Pillow's: JPEG, PNG,
-            WEBP, ...), `width`, `height` (int pixels), `mode` (Pillow's, of the file: RGB, L,
-            CMYK, P, RGBA, I;16, ...), `quantisation` (12 hex digits naming a JPEG's quantisation
-            tables, empty for others), `quality` (float: mean of the luminance table, else NaN),
-            `subsampling` (str as `4:2:0`, empty for others), `progressive` (bool), `exif` (bool),
-            `icc` (bool), `frames` (int, above 1 for an animation, of which the first is used),
-            `wrong_extension` (bool). Of an unreadable file the numbers are 0 and the texts empty.
+        files: The columns of `Survey.files`, without signatures, pixels and times, and those that
+            `data.selection.select_files` adds: `place`, `group`, `split`, `left_out`.
         pairs: One row a pair of duplicates: `first`, `second` (row numbers of `files`), `kind`
             (`identical` bytes or pixels, `similar`, `mirrored`), `distance` (of the perceptual
             hashes, in bits of 256), `across_splits` (bool), `opposite_labels` (bool): of identical
@@ -43,20 +27,19 @@ class Audit:
             identical copies exist stands in k - 1 pairs of that kind.
         skipped: One row a path that was not read as an image: `source`, `path`, `reason` (`.gif is
             not read; JPEG, PNG and WebP are`, `cannot be listed: Permission denied`, ...).
-        own_split: Names of the sources whose split the project made.
         floor: What a classifier without pixels scores; None where there are too few images.
         source_floors: The same of each of several sources that has enough images, by its name.
         drawn: Of sources with a part of an official split: each other split, and from which
             official one the project drew it.
     """
 
-    name: str
-    folders: Mapping[str, Path]
-    digest: str
+    name: str  # of the dataset, for people; several are joined by `+`
+    folders: Mapping[str, Path]  # absolute folder of each source, by its name
+    digest: str  # SHA-256 over the contents and labels of all images that a study would use
     files: pd.DataFrame
     pairs: pd.DataFrame
     skipped: pd.DataFrame
-    own_split: tuple[str, ...]
+    own_split: tuple[str, ...]  # names of the sources whose split the project made
     floor: ShortcutFloor | None
     source_floors: Mapping[str, ShortcutFloor] = field(default_factory=dict)
     drawn: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -68,12 +51,7 @@ class Audit:
 
 
 def make_audit(survey: Survey, files: pd.DataFrame, floors: Mapping[str, ShortcutFloor]) -> Audit:
-    """Bring together what was found.
-
-    Args:
-        files: The same with their splits, as `data.selection.select_files` returns them.
-        floors: Measured on them: of each source by its name, and of all by the empty one.
-    """
+    """Bring together what was found; the floor of all sources has the empty name."""
     used = files[files["left_out"] == ""]
     return Audit(
         name=survey.name,

@@ -1,9 +1,16 @@
 """The datasets known by name, as a literal table; any folder of faces works beside it."""
 
+from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.dataset import Dataset
 from fakeface_bench.data.kaggle import fetch_kaggle
 from fakeface_bench.data.synthetic.dataset import prepare_synthetic
 from fakeface_bench.support.errors import unknown_name
+
+
+def _balanced(**sizes: int) -> dict[tuple[str | None, str], int]:
+    """Return the counts of official splits that hold so many images of each class."""
+    return {(split, name): size for split, size in sizes.items() for name in CLASS_NAMES}
+
 
 DATASETS: tuple[Dataset, ...] = (
     Dataset(
@@ -12,14 +19,7 @@ DATASETS: tuple[Dataset, ...] = (
         source="drawn by fakeface_bench",
         url="",
         layout="real_vs_fake/real-vs-fake/{train,valid,test}/{real,fake}",
-        counts={
-            ("train", "real"): 700,
-            ("train", "fake"): 700,
-            ("valid", "real"): 150,
-            ("valid", "fake"): 150,
-            ("test", "real"): 150,
-            ("test", "fake"): 150,
-        },
+        counts=_balanced(train=700, valid=150, test=150),
         image_size_px=256,
         kind="drawn",
         licence="Apache-2.0, as fakeface_bench itself; shows no real person",
@@ -32,14 +32,7 @@ DATASETS: tuple[Dataset, ...] = (
         source="xhlulu/140k-real-and-fake-faces",
         url="https://www.kaggle.com/datasets/xhlulu/140k-real-and-fake-faces",
         layout="real_vs_fake/real-vs-fake/{train,valid,test}/{real,fake}",
-        counts={
-            ("train", "real"): 50_000,
-            ("train", "fake"): 50_000,
-            ("valid", "real"): 10_000,
-            ("valid", "fake"): 10_000,
-            ("test", "real"): 10_000,
-            ("test", "fake"): 10_000,
-        },
+        counts=_balanced(train=50_000, valid=10_000, test=10_000),
         image_size_px=256,
         kind="GAN (StyleGAN)",
         licence="reals: FFHQ, CC BY-NC-SA 4.0, non-commercial; fakes: see the dataset's page",
@@ -79,11 +72,7 @@ DATASETS: tuple[Dataset, ...] = (
 
 
 def dataset_named(key: str) -> Dataset:
-    """Return the row of `DATASETS` with this key.
-
-    Raises:
-        UsageError: If there is none.
-    """
+    """Return the row of `DATASETS` with this key."""
     for row in DATASETS:
         if row.key == key:
             return row

@@ -50,12 +50,7 @@ _WRAPPERS = frozenset(
 
 
 def class_of(name: str, classes: Mapping[str, int] | None = None) -> int | None:
-    """Return the label that a name states, or None.
-
-    Args:
-        name: Of a folder, or a value of a table of labels.
-        classes: Further names as `named_classes` returns them; they come first.
-    """
+    """Return the label that a name states, or None; names in `classes` come first."""
     word, given = _word(name), classes or {}
     bare = _DECORATION.sub("", _DECORATION.sub("", word))
     return given.get(word, given.get(bare, _CLASS_WORDS.get(bare)))
@@ -72,11 +67,7 @@ def is_wrapper(name: str) -> bool:
 
 
 def named_classes(text: str) -> dict[str, int]:
-    """Return the labels that `real:nature,fake:ai,fake:gan` gives to names.
-
-    Raises:
-        UsageError: If it reads otherwise, or gives one name to both classes.
-    """
+    """Return the labels that `real:nature,fake:ai,fake:gan` gives to names."""
     found: dict[str, int] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         class_name, colon, name = (piece.strip() for piece in part.partition(":"))

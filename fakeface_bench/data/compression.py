@@ -13,7 +13,7 @@ from statistics import mean
 import pandas as pd
 from PIL import Image
 
-#: A smaller share of a class is not what it can be told by.
+#: A smaller share of a class does not give it away.
 LEAST_SHARE = 0.05
 #: Where no file is a JPEG, or none of a known quality.
 DEFAULT_QUALITY = 90
@@ -38,12 +38,7 @@ def common_quality(files: pd.DataFrame) -> int:
 
 
 def more_compressed(files: pd.DataFrame, quality: int) -> pd.Series:
-    """Return which files are JPEGs of a lower quality than this: their traces outlast it.
-
-    Args:
-        files: As in `common_quality`.
-        quality: Pillow's, 1 to 100.
-    """
+    """Return which files are JPEGs of a lower quality than this: their traces outlast it."""
     return files["quality"] > _means()[quality] + 0.5
 
 

@@ -32,11 +32,7 @@ def jpeg(image: Image.Image, quality: float, source: np.random.Generator) -> Ima
 
 
 def webp(image: Image.Image, quality: float, source: np.random.Generator) -> Image.Image:
-    """Save as a lossy WebP and read it back.
-
-    Raises:
-        DataError: If a side is longer than the format allows.
-    """
+    """Save as a lossy WebP and read it back."""
     if max(image.size) > _LONGEST_WEBP:
         raise DataError(
             f"{image.width} × {image.height} pixels: a WebP has at most {_LONGEST_WEBP:,} a side"
@@ -120,32 +116,20 @@ Change = Callable[[Image.Image, float, np.random.Generator], Image.Image]
 
 @dataclass(frozen=True, slots=True)
 class Severity:
-    """One degree of a corruption.
-
-    Attributes:
-        step: Place on the axis: 0 is the untouched picture, and what is further away is worse.
-    """
+    """One degree of a corruption."""
 
     value: float
     label: str
-    step: int
+    step: int  # place on the axis: 0 is the untouched picture, and what is further away is worse
 
 
 @dataclass(frozen=True, slots=True)
 class Corruption:
-    """One row of `CORRUPTIONS`.
-
-    Attributes:
-        axis: What its severities are, with their unit.
-        told: A picture at one severity, in a sentence, with the label at `{}`.
-        untouched: Stands on the axis for the untouched picture.
-        severities: In the axis's order.
-        change: Makes a corrupted picture, RGB as it was.
-    """
+    """One row of `CORRUPTIONS`."""
 
     key: str
     title: str
-    axis: str
+    axis: str  # what its severities are, with their unit
     description: str
     untouched: str
     severities: tuple[Severity, ...]
@@ -156,7 +140,6 @@ def pictures_of(image: Image.Image, digest: str, seed: int) -> Iterator[Image.Im
     """Yield a picture untouched, then under each of `CONDITIONS`, one at a time.
 
     Args:
-        image: RGB, at its native size.
         digest: SHA-256 of its file as hexadecimal text; with the seed it decides the noise, so
             that is the same for every model, order and name of the file.
     """

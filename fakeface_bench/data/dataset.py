@@ -14,7 +14,6 @@ class Dataset:
     Attributes:
         source: Where the images come from; a Kaggle handle, `owner/dataset`, where they are
             fetched.
-        url: Page to read about it, and to download it from by hand; empty where it is drawn.
         counts: Number of images by split (None without official splits) and class name.
         prepare: Makes or fetches the images where they are absent and returns their folder.
     """
@@ -22,7 +21,7 @@ class Dataset:
     key: str
     title: str
     source: str
-    url: str
+    url: str  # page to read about it, and to download it from by hand; empty where it is drawn
     layout: str
     counts: Mapping[tuple[str | None, str], int]
     image_size_px: int

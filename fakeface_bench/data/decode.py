@@ -40,11 +40,7 @@ _BRANDS = {
 
 
 def check_parts(file: IO[bytes]) -> IO[bytes]:
-    """Return a file at its beginning, or refuse it for its many parts.
-
-    Raises:
-        DataError: If it has more than `MAX_PARTS` or `MAX_SCANS`.
-    """
+    """Return a file at its beginning, or refuse it for its many parts."""
     begin = file.read(len(_PNG))
     file.seek(0)
     if begin == _PNG:
@@ -56,11 +52,7 @@ def check_parts(file: IO[bytes]) -> IO[bytes]:
 
 
 def check_coding(image: Image.Image) -> None:
-    """Refuse a run-length coded BMP that would be long in decoding.
-
-    Raises:
-        DataError: If it has more than `MAX_CODED_PIXELS`.
-    """
+    """Refuse a run-length coded BMP that would be long in decoding."""
     if isinstance(image, BmpImagePlugin.BmpImageFile):
         coded = any(tile[0] == "bmp_rle" for tile in image.tile)
         if coded and image.width * image.height > MAX_CODED_PIXELS:
@@ -167,9 +159,6 @@ def decode_bytes(source: Path | IO[bytes]) -> Image.Image:
     """Decode a whole image to RGB as a viewer shows it: upright, on white, the first frame.
 
     Sixteen bits a channel become eight.
-
-    Raises:
-        DataError: If the file is no image, is truncated, or has a size that `check_shape` refuses.
     """
     with opened(source) as image:
         return upright_rgb(image)
@@ -199,12 +188,7 @@ def opened(source: Path | IO[bytes]) -> Iterator[Image.Image]:
 
 
 def check_shape(image: Image.Image) -> None:
-    """Refuse what is too large or too narrow, by its size alone.
-
-    Raises:
-        DataError: If it has more than `MAX_PIXELS`, or one side is over `MAX_RATIO` times the
-            other.
-    """
+    """Refuse what is too large or too narrow, by its size alone."""
     size = f"{image.width} × {image.height} pixels"
     if image.width * image.height > MAX_PIXELS:
         raise DataError(f"too large: {size}, at most {MAX_PIXELS:,} in all")
@@ -218,12 +202,6 @@ def fitted_size(width: int, height: int, size: int, fit: str) -> tuple[int, int]
     `crop` keeps native resolution. It scales only where it must: up where the short side is below
     `size`, down (to `size`) where it is more than 1.5 times too large. `resize` scales the whole
     picture to the square, whatever its shape.
-
-    Args:
-        width: Of the picture as a viewer shows it.
-        height: Likewise.
-        size: Side of the network's input in pixels.
-        fit: One of `config.FITS`.
     """
     if fit == "resize":
         return size, size
@@ -234,13 +212,7 @@ def fitted_size(width: int, height: int, size: int, fit: str) -> tuple[int, int]
 
 
 def fit_image(image: Image.Image, size: int, fit: str) -> Image.Image:
-    """Bring an image to `size` × `size` pixels: scaled as `fitted_size` says, then its centre.
-
-    Args:
-        image: RGB.
-        size: Side of the network's input in pixels.
-        fit: One of `config.FITS`.
-    """
+    """Bring an image to `size` × `size` pixels: scaled as `fitted_size` says, then its centre."""
     return centre(_fitted(image, size, fit), size, size)
 
 
@@ -259,7 +231,6 @@ def reencoded(image: Image.Image, quality: int) -> Image.Image:
     """Return an RGB image as it comes back from a JPEG, chroma halved both ways (4:2:0).
 
     Args:
-        image: RGB.
         quality: Pillow's, 1 to 100; 0 leaves the image as it is.
     """
     if not quality:
@@ -276,9 +247,6 @@ def seen_pixels(
     """Return a picture as the network sees it: uint8 RGB of shape (size, size, 3).
 
     Args:
-        image: RGB.
-        size: Side of the network's input in pixels.
-        fit: One of `config.FITS`.
         jpeg_quality: Of the JPEG that the whole picture passes first; 0 for none.
     """
     return np.asarray(fit_image(reencoded(image, jpeg_quality), size, fit), dtype=np.uint8)
@@ -287,20 +255,13 @@ def seen_pixels(
 def canvas_pixels(
     image: Image.Image, size: int, fit: str, side: int, jpeg_quality: int = 0
 ) -> npt.NDArray[np.uint8]:
-    """Return a picture with some of what surrounds the centre, for crops beside it.
+    """Return uint8 RGB (side, side, 3): the centre and some of what surrounds it, for crops.
 
     The picture, cut to at most `side` × `side` around its centre, lies on a black canvas so that
     the middle `size` × `size` pixels of the canvas are those of `seen_pixels`.
 
     Args:
-        image: RGB.
-        size: Side of the network's input in pixels.
-        fit: One of `config.FITS`.
         side: Of the canvas in pixels; `side` - `size` is even.
-        jpeg_quality: As in `seen_pixels`.
-
-    Returns:
-        uint8 RGB of shape (side, side, 3).
     """
     image = _fitted(reencoded(image, jpeg_quality), size, fit)
     seen = np.asarray(centre(image, min(image.width, side), min(image.height, side)))
@@ -314,9 +275,6 @@ def spare_pixels(source: IO[bytes], size: int, fit: str, side: int) -> tuple[int
     """Return by how much the picture on a canvas is higher and wider than the network's input.
 
     Only the file's header is decoded.
-
-    Raises:
-        DataError: If it is no readable image.
     """
     with opened(source) as image:
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= _TURNED_FROM

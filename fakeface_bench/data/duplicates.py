@@ -50,30 +50,18 @@ _PAIRS_AT_ONCE = 8192
 
 @dataclass(frozen=True, slots=True)
 class SimilarPairs:
-    """Pairs of images that show the same picture but for their encoding.
+    """Pairs of images that show the same picture but for their encoding."""
 
-    Attributes:
-        first: Row numbers, shape (pairs,).
-        second: Row numbers, each above its `first`.
-        distance: Bits in which the hashes differ, of 256.
-        mirrored: Whether one is the other's mirror image.
-    """
-
-    first: Numbers
-    second: Numbers
-    distance: npt.NDArray[np.uint16]
+    first: Numbers  # row numbers, shape (pairs,)
+    second: Numbers  # row numbers, each above its `first`
+    distance: npt.NDArray[np.uint16]  # bits in which the hashes differ, of 256
     mirrored: npt.NDArray[np.bool_]
 
 
 def cached_pairs(
     digests: list[str], signatures: npt.NDArray[np.uint8], progress: Progress
 ) -> SimilarPairs:
-    """Return the pairs among images of these contents, searching only what was never searched.
-
-    Args:
-        digests: SHA-256 of each content, all different.
-        signatures: Of each content, shape (n, `SIGNATURE_BYTES`).
-    """
+    """Return the pairs among contents, by signatures (n, `SIGNATURE_BYTES`); searched once."""
     looks = hashlib.sha256(signatures.tobytes()).hexdigest()
     key = content_key({"digests": digests, "signatures": looks, "search": SEARCH_VERSION})
 
@@ -88,11 +76,7 @@ def cached_pairs(
 
 
 def similar_pairs(signatures: npt.NDArray[np.uint8], progress: Progress) -> SimilarPairs:
-    """Compare all images with one another, each once, and each with the others' mirror images.
-
-    Args:
-        signatures: As `data.facts` makes them, shape (n, `SIGNATURE_BYTES`).
-    """
+    """Compare all images with one another, each once, and each with the others' mirror images."""
     if signatures.shape[1:] != (SIGNATURE_BYTES,):
         raise ValueError(f"signatures of shape {signatures.shape} are not (n, {SIGNATURE_BYTES})")
     search = _Search(

@@ -91,22 +91,22 @@ def _hash(grey: Image.Image) -> bytes:
 
 #: Every fact, and its value where a file cannot be read.
 FACTS: Mapping[str, Any] = {
-    "digest": "",
-    "error": "",
-    "format": "",
-    "width": 0,
+    "digest": "",  # SHA-256 of the content
+    "error": "",  # why it does not decode
+    "format": "",  # Pillow's: JPEG, PNG, WEBP, ...
+    "width": 0,  # in pixels
     "height": 0,
-    "mode": "",
-    "quantisation": "",
-    "quality": float("nan"),
-    "subsampling": "",
+    "mode": "",  # Pillow's, of the file: RGB, L, CMYK, P, RGBA, I;16, ...
+    "quantisation": "",  # 12 hex digits naming a JPEG's tables, empty for other formats
+    "quality": float("nan"),  # mean of a JPEG's luminance table
+    "subsampling": "",  # of a JPEG: 4:2:0
     "progressive": False,
     "exif": False,
     "icc": False,
-    "frames": 0,
+    "frames": 0,  # above 1 for an animation, of which the first is used
     "wrong_extension": False,
-    "signature": b"",
-    "pixels": "",
+    "signature": b"",  # see `signature`
+    "pixels": "",  # SHA-256 of the size and every decoded pixel
 }
 #: Larger files are not read: no picture of a face needs as much.
 MAX_BYTES = 256 * 2**20
@@ -202,7 +202,7 @@ def _jpeg(image: Image.Image) -> dict[str, Any]:
 
 #: Raise it with any change of a fact's meaning, or of what a file is known again by.
 FACTS_VERSION = 3
-#: When a file's entry changed: whoever writes to a file may set its other time back, not this.
+#: When a file's entry changed: programs can set a file's other time back, not this one.
 _CHANGED = "ctime_ns"
 #: A memory ends in the SHA-256 of its table: Parquet's own checksums leave out its footer, where
 #: names and types stand.

@@ -32,14 +32,13 @@ class ImageIndex:
     """The images that a study uses, in an order that depends on their contents alone.
 
     Attributes:
-        folders: Absolute folder of each source, by its name.
         frame: Columns `source`, `path` (relative to the source's folder), `label` (fake = 1),
             `split`, `group`, `digest`, `category`, `tier`, `eyes`, `nose`, `mouth`; sorted by split
             and digest.
     """
 
     name: str
-    folders: Mapping[str, Path]
+    folders: Mapping[str, Path]  # absolute folder of each source, by its name
     frame: pd.DataFrame
 
     @cached_property
@@ -88,15 +87,9 @@ def build_index(
     """Keep of a survey what a study uses; what is left out is named or counted in a warning.
 
     Args:
-        files: The same with their splits, as `data.selection.select_files` returns them.
         limit: At most this many images per split and class; 0 for all.
-        progress: Warned of all that is left out.
         left_out: Names of sources and tiers whose images are not used; the others keep the splits
             that they have beside them.
-
-    Raises:
-        UsageError: If no source or tier has such a name.
-        DataError: If a class of a split is empty, or more than 5 % of a split cannot be read.
     """
     report_skipped(survey, progress)
     report_unreadable(files, progress)
@@ -142,10 +135,8 @@ def _require_both_classes(frame: pd.DataFrame, files: pd.DataFrame, name: str) -
     for split in SPLITS:
         for label, class_name in enumerate(CLASS_NAMES):
             if counts.get((split, label), 0) == 0:
-                description = _why_missing(frame, files, split)
-                raise DataError(
-                    f"no usable {class_name} image in {split!r} of {name}{description}."
-                )
+                why = _why_missing(frame, files, split)
+                raise DataError(f"no usable {class_name} image in {split!r} of {name}{why}.")
 
 
 def _why_missing(frame: pd.DataFrame, files: pd.DataFrame, split: str) -> str:

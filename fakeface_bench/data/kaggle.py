@@ -1,4 +1,4 @@
-"""Datasets fetched from Kaggle by name, once, with each obstacle told in a line of its own.
+"""Datasets fetched from Kaggle by name, once, with one line for each obstacle.
 
 kagglehub unpacks whatever arrives, waits for a silent server for ever, draws a bar of its own and
 writes to standard output. It offers no way to ask otherwise, so the three names in it that decide
@@ -6,7 +6,7 @@ are replaced while a download runs; `kagglehub` is pinned for their sake.
 
 Run in a process of its own with its output captured, which was tried against the tests' server,
 it took 1.2 s longer an attempt, waited 51 s for a server silent for 50, put a `../evil.png` among
-the pictures and called the dataset complete, told the size in three digits, and obstacles by a
+the pictures and called the dataset complete, gave the size in three digits, and obstacles as a
 traceback alone.
 """
 
@@ -61,8 +61,6 @@ def check_archive(path: Path) -> ArchiveContents:
     Nothing is unpacked. Plain files and folders with relative names are all that may be in it.
 
     Raises:
-        DataError: If an entry has an absolute path or a `..` part, or is a link or a device; the
-            message names it.
         zipfile.BadZipFile, tarfile.TarError: If its table is damaged, or it is neither.
     """
     files = unpacked_bytes = 0
@@ -79,11 +77,7 @@ def check_archive(path: Path) -> ArchiveContents:
 
 
 def check_room(needed_bytes: int, folder: Path) -> None:
-    """Refuse to write more than the disk of a folder has room for.
-
-    Raises:
-        DataError: With the bytes needed, the bytes free, and the folder.
-    """
+    """Refuse to write more than the disk of a folder has room for."""
     existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     free_bytes = shutil.disk_usage(existing).free
     if needed_bytes > free_bytes:
@@ -159,11 +153,7 @@ _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 
 def connection_obstacle(row: Dataset, error: Exception) -> str:
-    """Say in a few words why the connection failed, where another attempt may help.
-
-    Raises:
-        DataError: If no other attempt would end otherwise: Kaggle refuses.
-    """
+    """Say in a few words why the connection failed, where another attempt may help."""
     response = getattr(error, "response", None)
     if response is None:
         seen = repr(error)
@@ -299,7 +289,7 @@ class Download:
     """One dataset's way from Kaggle into kagglehub's cache, as often as it is tried.
 
     Attributes:
-        total_bytes: Size of the archive, 0 until the server has told.
+        total_bytes: Size of the archive, 0 until the server has stated it.
     """
 
     def __init__(self, handle: str, unpack: Unpack, progress: Progress) -> None:
@@ -309,11 +299,7 @@ class Download:
         self._progress = progress
 
     def attempt(self) -> Path:
-        """Download, resuming where an archive was begun; unpack it; return the folder.
-
-        Raises:
-            Exception: Whatever kagglehub, requests, `unpack` and the disk raise.
-        """
+        """Download, resuming where an archive was begun; unpack it; return the folder."""
         from kagglehub import clients, dataset_download, http_resolver
 
         extract, client = http_resolver._extract_archive, http_resolver.build_kaggle_client
@@ -348,14 +334,14 @@ class _Bar:
         self._bytes = 0
 
     def update(self, count: int) -> None:
-        description = megabytes(self._bytes)
+        before = megabytes(self._bytes)
         self._bytes += count
-        self._advance(megabytes(self._bytes) - description)
+        self._advance(megabytes(self._bytes) - before)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep standard output for results: kagglehub's lines there repeat what is told here."""
+    """Keep standard output for results: kagglehub's lines there repeat our own."""
     logger = logging.getLogger("kagglehub")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -404,9 +390,6 @@ def fetch_kaggle(row: Dataset, progress: Progress) -> Path:
 
     A complete version in the cache is taken as it is, without a request. Whatever differs from the
     row is a warning.
-
-    Raises:
-        DataError: If it cannot be fetched, with what to do: run it again or download by hand.
     """
     place = cache_of(row.source)
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ Its columns are found by their names. Which of 0 and 1 is fake differs from data
 numbers are taken only where the column's name says what they mean, or the user does.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,10 +15,10 @@ import pandas as pd
 from fakeface_bench.config import CLASS_NAMES, FAKE, REAL
 from fakeface_bench.data.class_words import SPLITS, and_joined, class_of, is_wrapper, split_of
 from fakeface_bench.data.listing import (
-    IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
     Placed,
     PlacedImage,
+    holds_pictures,
     list_images,
     may_hold_images,
     only_folder_in,
@@ -33,63 +34,67 @@ _NUMBERS = ["0", "1"]
 _MOST_NAMES = 8
 
 
-def nothing_found(root: Path, depth: int) -> str:
-    """Say why no class folder was found within so many levels of a folder, and what to do."""
+MAX_DEPTH = 4
+
+
+def _levels(root: Path) -> Iterator[list[Path]]:
+    """Yield a folder, then the folders in it, and so on, `MAX_DEPTH` times."""
     level = [root]
-    for _ in range(depth):
-        for folder in level:
-            names = [path.name for path in subfolders(folder)]
-            if sorted(names) == _NUMBERS:
-                return (
-                    f"{folder} holds the folders '0' and '1', which do not say which is fake: "
-                    "name it with classes=real:0,fake:1, or the other way round."
-                )
+    for _ in range(MAX_DEPTH):
+        yield level
         level = [child for folder in level for child in subfolders(folder)]
+
+
+def nothing_found(root: Path) -> str:
+    """Say why no class folder was found, and what to do."""
+    for folder in itertools.chain.from_iterable(_levels(root)):
+        if sorted(path.name for path in subfolders(folder)) == _NUMBERS:
+            return (
+                f"{folder} holds the folders '0' and '1', which do not say which is fake: name it "
+                "with classes=real:0,fake:1, or the other way round."
+            )
     images = len(list_images(root).images)
     videos = sum(path.suffix.lower() in VIDEO_SUFFIXES for path in root.rglob("*"))
     if videos and not images:
-        held = "1 video" if videos == 1 else f"{videos:,} videos"
         return (
-            f"{root} holds {held} and no picture: save the frames as PNG files, in folders named "
-            "real and fake."
+            f"{root} holds videos ({videos:,}) and no picture: save the frames as PNG files, in "
+            "folders named real and fake."
         )
     names = [path.name for path in subfolders(root)]
     folders = f" and the folders {and_joined(names[:_MOST_NAMES])}" if names else ""
     return (
-        f"no folders named real and fake (or splits that hold them) within {depth} levels of "
-        f"{root}: saw {images} images{folders}, and labels come from folder names, or from a CSV "
-        f"file with a column of file names and one of labels.{_two_names(root, depth)}"
+        f"no folders named real and fake (or splits that hold them) within {MAX_DEPTH} levels "
+        f"of {root}: saw {images} images{folders}, and labels come from folder names, or from a "
+        f"CSV file with a column of file names and one of labels.{_suggested_classes(root)}"
     )
 
 
 def one_class_only(folder: Path, seen: Sequence[Path], missing: str) -> str:
     """Say that a folder holds one class only, and what to do."""
     names = ", ".join(repr(path.name) for path in seen)
-    others = [path for path in subfolders(folder) if path not in seen and _holds_images(path)]
+    others = [path for path in subfolders(folder) if path not in seen and holds_pictures(path)]
     others = [path for path in others if not split_of(path.name)]
-    description = f"{folder} holds one class only ({names}); there is no folder named {missing!r}"
-    if not others:
-        return f"{description} or a synonym of it."
-    return (
-        f"{description} or a synonym of it. If {others[0].name!r} is it, say so: "
-        f"classes={missing}:{printable(Path(others[0].name))}."
+    obstacle = (
+        f"{folder} holds one class only ({names}); there is no folder named {missing!r} or a "
+        "synonym of it."
     )
+    if not others:
+        return obstacle
+    other = others[0].name
+    return f"{obstacle} If {other!r} is it, say so: classes={missing}:{printable(Path(other))}."
 
 
-def _two_names(root: Path, depth: int) -> str:
+def _suggested_classes(root: Path) -> str:
     """Suggest the first two folders with pictures that lie beside one another as the classes."""
-    level = [root]
-    for _ in range(depth):
-        for folder in level:
-            with_images = [path for path in subfolders(folder) if _holds_images(path)]
-            names = [path.name for path in with_images if _may_be_class(path.name)]
-            if len(names) > 1:
-                return (
-                    f" If {names[0]!r} and {names[1]!r} are the classes, say which is which: "
-                    f"classes={CLASS_NAMES[0]}:{names[0]},{CLASS_NAMES[1]}:{names[1]}, or the "
-                    "other way round."
-                )
-        level = [child for folder in level for child in subfolders(folder)]
+    for folder in itertools.chain.from_iterable(_levels(root)):
+        with_images = [path for path in subfolders(folder) if holds_pictures(path)]
+        names = [path.name for path in with_images if _may_be_class(path.name)]
+        if len(names) > 1:
+            return (
+                f" If {names[0]!r} and {names[1]!r} are the classes, say which is which: "
+                f"classes={CLASS_NAMES[0]}:{names[0]},{CLASS_NAMES[1]}:{names[1]}, or the other "
+                "way round."
+            )
     return ""
 
 
@@ -98,20 +103,11 @@ def _may_be_class(name: str) -> bool:
     return not known and not set(name) & set(",:")
 
 
-def _holds_images(folder: Path) -> bool:
-    return any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.rglob("*"))
-
-
-MAX_DEPTH = 4
-
-
 @dataclass(frozen=True, slots=True)
 class ClassFolder:
     """One folder whose images share a label.
 
     Attributes:
-        split: `train`, `valid` or `test`; None where the dataset has no official split.
-        label: 1 for fake.
         category: Names of the folders between the split's and this one, joined by slashes: a
             generator, or what the images show; mostly empty.
     """
@@ -147,17 +143,11 @@ def find_class_folders(
 
     Args:
         one_class: Whether one class will do; then `root` itself may be its folder.
-        classes: Names of classes besides the known ones, as `class_words.named_classes` returns.
-
-    Raises:
-        DataError: If none or several places fit, or a class is missing there; the message says
-            what was seen.
     """
     reading = _Reading(one_class, classes or {})
     require_listable(root)
     top = newest_version(root)
-    level = [top]
-    for _ in range(MAX_DEPTH):
+    for level in _levels(top):
         found = {f: folders for f in level if (folders := _read_place(f, reading))}
         if len(found) > 1:
             places = ", ".join(sorted(str(folder.relative_to(root)) for folder in found))
@@ -167,12 +157,11 @@ def find_class_folders(
             )
         if found:
             return next(iter(found.values()))
-        level = [child for folder in level for child in subfolders(folder)]
     wrapped = root.parent if is_wrapper(root.name) else root
     label = class_of(wrapped.name, reading.classes)
     if one_class and label is not None and any(map(may_hold_images, visible_in(root))):
         return [ClassFolder(None, label, root)]
-    raise DataError(nothing_found(top, MAX_DEPTH))
+    raise DataError(nothing_found(top))
 
 
 def newest_version(root: Path) -> Path:
@@ -305,26 +294,15 @@ class _Table:
         return [""] * len(self.rows) if column is None else list(self.rows[column].str.strip())
 
 
-def placed_by_table(root: Path, depth: int, classes: Mapping[str, int]) -> Placed | None:
-    """Return the pictures that a CSV file within so many levels of a folder labels.
-
-    Args:
-        depth: Levels that are looked at, the shallowest file first.
-        classes: Labels of further values, as `class_words.named_classes` returns them.
+def placed_by_table(root: Path, classes: Mapping[str, int]) -> Placed | None:
+    """Return the pictures that the shallowest CSV file of a dataset labels.
 
     Returns:
         None where no CSV file has a column of file names and one of labels.
-
-    Raises:
-        DataError: If there are several that are not one for each split, or a label, a split or a
-            file's name is not understood.
     """
-    level = [root]
-    for _ in range(depth):
-        for folder in level:
-            if tables := list(_tables_in(folder)):
-                return _placed(folder, tables, classes)
-        level = [child for folder in level for child in subfolders(folder)]
+    for folder in itertools.chain.from_iterable(_levels(root)):
+        if tables := list(_tables_in(folder)):
+            return _placed(folder, tables, classes)
     return None
 
 
@@ -441,11 +419,7 @@ class _Files:
                 self.by_name.setdefault(name, []).append(path)
 
     def named(self, name: str, split: str | None, table: str) -> Path | None:
-        """Return the picture that a table names, by as much of its path as fits; None for none.
-
-        Raises:
-            DataError: If several fit.
-        """
+        """Return the picture that a table names, by as much of its path as fits; None for none."""
         parts = PurePosixPath(name.replace("\\", "/")).parts
         for start in range(len(parts)):
             if path := self.by_path.get("/".join(parts[start:])):

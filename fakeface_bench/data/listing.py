@@ -29,43 +29,31 @@ class Listing:
     """What lies below a class folder.
 
     Attributes:
-        images: JPEG, PNG and WebP files, by their names, in order.
         skipped: Paths (printable, whatever their bytes) that may hold pictures and are not read,
             each with its reason.
     """
 
-    images: tuple[Path, ...]
+    images: tuple[Path, ...]  # JPEG, PNG and WebP files, by their names, in order
     skipped: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedImage:
-    """A picture, and where it belongs.
-
-    Attributes:
-        split: `train`, `valid` or `test`; None where the dataset has no official split.
-        label: 1 for fake.
-        category: Its generator, or what it shows; mostly empty.
-    """
+    """A picture, and where it belongs."""
 
     path: Path
     split: str | None
     label: int
-    category: str
+    category: str  # its generator, or what it shows; mostly empty
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The pictures of a dataset.
-
-    Attributes:
-        skipped: As in `Listing`.
-        told: Where the labels come from, where that is not folder names.
-    """
+    """The pictures of a dataset."""
 
     images: tuple[PlacedImage, ...]
     skipped: tuple[tuple[str, str], ...]
-    description: str = ""
+    description: str = ""  # where the labels come from, where that is not folder names
 
 
 def list_images(folder: Path) -> Listing:
@@ -82,11 +70,7 @@ def list_images(folder: Path) -> Listing:
 
 
 def require_listable(folder: Path) -> None:
-    """Refuse a folder that cannot be listed.
-
-    Raises:
-        DataError: With the reason.
-    """
+    """Refuse a folder that cannot be listed."""
     try:
         next(folder.iterdir(), None)
     except OSError as error:
@@ -132,11 +116,7 @@ def may_hold_images(path: Path) -> bool:
 
 
 def pictures_outside(root: Path, listed: Sequence[Path]) -> list[tuple[str, str]]:
-    """Return the folders of a dataset, apart from those listed, that hold pictures, with how many.
-
-    Args:
-        listed: Its class folders, which are not entered.
-    """
+    """Return the folders beside some class folders that hold pictures, each with how many."""
     found: list[tuple[str, str]] = []
     if root in listed:
         return found
@@ -157,7 +137,7 @@ def _why_skipped(path: Path) -> str:
     suffix = path.suffix.lower()
     if path.name.startswith("._"):
         return "metadata of macOS beside a file"
-    if (suffix in IMAGE_SUFFIXES or suffix in OTHER_SUFFIXES) and not _is_text(path):
+    if (suffix in IMAGE_SUFFIXES or suffix in OTHER_SUFFIXES) and printable(path) != str(path):
         return "its name is not UTF-8"
     if suffix in OTHER_SUFFIXES:
         return f"{suffix} is not read; JPEG, PNG and WebP are"
@@ -185,11 +165,8 @@ def printable(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _is_text(path: Path) -> bool:
-    return printable(path) == str(path)
-
-
-def _holds_pictures(folder: Path) -> bool:
+def holds_pictures(folder: Path) -> bool:
+    """Whether a picture of a format that is read lies anywhere below a folder."""
     names = (name for _, _, files in os.walk(folder) for name in files)
     return any(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in names)
 
@@ -207,7 +184,7 @@ def _files_below(folder: Path) -> Iterator[tuple[Path, str]]:
         here = Path(place)
         for name in [name for name in folders if name.startswith(".")]:
             folders.remove(name)
-            if _holds_pictures(here / name):
+            if holds_pictures(here / name):
                 yield here / name, "a hidden folder, whose pictures are not read"
         folders.sort(key=os.fsencode)  # a folder under two names is listed by its first
         yield from ((here / name, "") for name in files)
@@ -224,12 +201,6 @@ def named_files(names: Sequence[str]) -> list[Path]:
     A file is taken whatever it is called. Of a folder, and of one that a pattern matches, all
     JPEG, PNG and WebP files below are; so are a pattern's own matches, unless it spells the
     ending out, as `*.bmp` does. A name that exists is no pattern, whatever it holds.
-
-    Args:
-        names: Files, folders, and patterns with `*`, `?`, `[...]` and `**`.
-
-    Raises:
-        UsageError: If a name leads to no file; all such are told of, or how many there are.
     """
     files: dict[str, Path] = {}
     missing = []

@@ -1,6 +1,6 @@
 """Pictures for layers that train on pixels: decoded on demand, or kept on disk.
 
-Both kinds are indexed by row numbers like an array, so nobody who reads them can tell which it is.
+Both kinds are indexed by row numbers, like an array.
 """
 
 import hashlib
@@ -48,10 +48,6 @@ def indexed_bytes(path: Path, digest: str) -> bytes:
     Args:
         digest: SHA-256 of its content in the index, as hexadecimal text; empty where any content
             will do.
-
-    Raises:
-        ChangedError: If it holds something else; the message names it.
-        DataError: If it cannot be read; the message does not name it.
     """
     try:
         content = path.read_bytes()
@@ -78,11 +74,6 @@ class Pictures:
     """How the pictures of one split are read.
 
     Attributes:
-        paths: Of the files, in the order of the rows.
-        size: Side of the network's input in pixels.
-        fit: One of `config.FITS`.
-        side: Of the canvas; `size` where no crop beside the centre is wanted.
-        jpeg_quality: Of the JPEG that every picture passes first; 0 for none.
         digests: SHA-256 of each file when it was indexed, which it must still have; none where
             that does not matter.
     """
@@ -90,8 +81,8 @@ class Pictures:
     paths: Sequence[Path]
     size: int
     fit: str
-    side: int
-    jpeg_quality: int = 0
+    side: int  # of the canvas; `size` where no crop beside the centre is wanted
+    jpeg_quality: int = 0  # of the JPEG that every picture passes first; 0 for none
     digests: Sequence[str] = ()
 
     @property
@@ -106,23 +97,15 @@ class Pictures:
         return replace(self, paths=[self.paths[row] for row in rows], digests=digests)
 
     def load(self, number: int) -> npt.NDArray[np.uint8]:
-        """Decode one: uint8 RGB of shape (side, side, 3).
-
-        Raises:
-            DataError: If it cannot be decoded any more, or is another one.
-        """
-        with self._told(number), self._file(number) as file:
+        """Decode one: uint8 RGB of shape (side, side, 3)."""
+        with self._errors_named(number), self._file(number) as file:
             image = decode_bytes(file)
         if self.side == self.size:
             return seen_pixels(image, self.size, self.fit, self.jpeg_quality)
         return canvas_pixels(image, self.size, self.fit, self.side, self.jpeg_quality)
 
     def spare(self) -> npt.NDArray[np.int32]:
-        """Return how far a crop may move down and right in each canvas, shape (n, 2).
-
-        Raises:
-            DataError: As `load`.
-        """
+        """Return how far a crop may move down and right in each canvas, shape (n, 2)."""
         count = len(self.paths)
         if self.side == self.size:
             return np.zeros((count, 2), np.int32)
@@ -130,7 +113,7 @@ class Pictures:
             return np.array(list(pool.map(self._spare, range(count))), np.int32).reshape(-1, 2)
 
     def _spare(self, number: int) -> tuple[int, int]:
-        with self._told(number), self._file(number) as file:
+        with self._errors_named(number), self._file(number) as file:
             return spare_pixels(file, self.size, self.fit, self.side)
 
     def _file(self, number: int) -> io.BytesIO:
@@ -138,7 +121,7 @@ class Pictures:
         return io.BytesIO(indexed_bytes(self.paths[number], digest))
 
     @contextmanager
-    def _told(self, number: int) -> Iterator[None]:
+    def _errors_named(self, number: int) -> Iterator[None]:
         try:
             yield
         except ChangedError:
@@ -229,11 +212,7 @@ class RowLoader:
 def stream_rows(
     pictures: Pictures, rows: Rows, batch_size: int
 ) -> Iterator[tuple[Rows, tf.Tensor]]:
-    """Yield some of the pictures as `stream_images` does, each batch with the numbers of its rows.
-
-    Raises:
-        DataError: As `stream_images`.
-    """
+    """Yield some pictures as `stream_images` does, each batch with its row numbers."""
     done = 0
     for batch in stream_images(pictures.some(rows), batch_size):
         yield rows[done : done + len(batch)], batch
@@ -244,9 +223,6 @@ def stream_images(pictures: Pictures, batch_size: int) -> Iterator[tf.Tensor]:
     """Yield uint8 batches (b, side, side, 3) in the order of the rows.
 
     Decoding runs in as many threads as there are cores; the last batch may be smaller.
-
-    Raises:
-        DataError: If an image cannot be decoded (any more); the message names the first.
     """
     side = pictures.side
     loader = RowLoader(lambda number: pictures.load(int(number)), tf.uint8, (side, side, 3))
@@ -287,10 +263,6 @@ def cached_pixels(pictures: Pictures, progress: Progress) -> CachedArrays:
     They are `images`, uint8 (n, side, side, 3), and `spare`, how far a crop may move, (n, 2). The
     facts are `images`, `images_extracted`, `seconds` and `known_seconds`, as of
     `features.store.cached_features`.
-
-    Raises:
-        DataError: If a file cannot be decoded any more, or holds another picture.
-        DiskError: If there is no room for them, before any is decoded.
     """
 
     def make(draft: Path) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 And what its own study tested, so that these images are known for what they are.
 
-It travels with the model as digests and perceptual hashes, from which no picture can be told.
+It travels with the model as digests and perceptual hashes, from which no picture can be restored.
 """
 
 from collections.abc import Collection
@@ -31,17 +31,11 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class SeenImages:
-    """The contents of training and validation images, and of the study's own test split.
+    """The contents of training and validation images, and of the study's own test split."""
 
-    Attributes:
-        digests: SHA-256 of each of the former, shape (n, 32).
-        hashes: Perceptual hash of each of them that shows anything, shape (m, 32), m ≤ n.
-        tested: SHA-256 of each image of the test split, shape (k, 32).
-    """
-
-    digests: Bytes
-    hashes: Bytes
-    tested: Bytes
+    digests: Bytes  # SHA-256 of each image of training and validation, shape (n, 32)
+    hashes: Bytes  # perceptual hash of each of them that shows anything, shape (m, 32), m ≤ n
+    tested: Bytes  # SHA-256 of each image of the test split, shape (k, 32)
 
     def __len__(self) -> int:
         return len(self.digests)
@@ -52,11 +46,7 @@ class SeenImages:
 
     @classmethod
     def read(cls, file: Path) -> "SeenImages":
-        """Read what `write` wrote; nothing in it is run.
-
-        Raises:
-            ModelError: If it is damaged.
-        """
+        """Read what `write` wrote; nothing in it is run."""
         try:
             with np.load(file, allow_pickle=False) as arrays:
                 seen = cls(arrays["digests"], arrays["hashes"], arrays["tested"])
@@ -103,11 +93,7 @@ class SeenImages:
 
 
 def seen_images(files: pd.DataFrame, index: ImageIndex) -> SeenImages:
-    """Return what a study shows its models.
-
-    Args:
-        files: Of a survey, with digests and signatures.
-    """
+    """Return what a study shows its models."""
     is_test = index.frame["split"] == "test"
     used = index.frame[~is_test]["digest"].drop_duplicates()
     contents = files.drop_duplicates("digest").set_index("digest")["signature"]

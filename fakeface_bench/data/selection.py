@@ -53,15 +53,8 @@ def split_by_group(index: pd.DataFrame, fractions: SplitFractions, seed: int) ->
     share of test goes to train. A split that would lack a label gets a small group from where
     others remain. The result depends on groups, labels and seed, not on the order of rows.
 
-    Args:
-        index: Columns `label` and `group`.
-        fractions: Requested shares.
-
     Returns:
         A copy with the column `split` set.
-
-    Raises:
-        DataError: If any split would hold a single class.
     """
     labels = index.groupby("group")["label"].nunique()
     drawn_with = index["label"].where(index["group"].map(labels) == 1, _BOTH)
@@ -82,7 +75,6 @@ def too_few(index: pd.DataFrame, splits: int = len(SPLITS)) -> str:
     """Say which classes show too few different pictures for so many splits, and what is needed.
 
     Args:
-        index: Columns `label` and `group`.
         splits: How many have to hold both classes.
     """
     needed = f"{splits} of each class are needed, and copies of one picture count once"
@@ -191,11 +183,7 @@ def contradicted(readable: pd.DataFrame) -> pd.Series:
 
 
 def manipulated(used: pd.DataFrame) -> pd.Series:
-    """Tell of each used file whether its group holds both labels: a manipulation, or its original.
-
-    Args:
-        used: Of the files that `select_files` returns those that are not left out.
-    """
+    """Return which used files are a manipulation or its original: a group of both labels."""
     return used.groupby("group")["label"].transform("nunique") > 1
 
 
@@ -203,9 +191,6 @@ def drawn_splits(files: pd.DataFrame) -> dict[str, dict[str, str]]:
     """Return by source which splits it lacks, each with the official one it is drawn from.
 
     Sources without any official split, and those that have all, are absent.
-
-    Args:
-        files: As `select_files` returns them.
     """
     found = {}
     for source, rows in files.groupby("source"):
@@ -223,11 +208,13 @@ def _donors(sizes: Mapping[str, int]) -> dict[str, str]:
     Validation comes from training images, as a study without it would take them; test comes from
     what is held out already, where anything is; training from whichever is largest.
     """
-    preferred = {"valid": ("train", "test"), "test": ("valid", "train")}
+    preferred = {
+        "train": sorted(sizes, key=lambda split: sizes[split], reverse=True),
+        "valid": ["train", "test"],
+        "test": ["valid", "train"],
+    }
     return {
-        missing: max(sizes, key=lambda split: sizes[split])
-        if missing == "train"
-        else next(split for split in preferred[missing] if split in sizes)
+        missing: next(split for split in preferred[missing] if split in sizes)
         for missing in SPLITS
         if missing not in sizes
     }
@@ -266,11 +253,7 @@ def _with_videos(files: pd.DataFrame) -> pd.Series:
 
 
 def _joined(names: Names, first: Numbers, second: Numbers, nodes: int) -> Names:
-    """Return the smallest name that links lead to from each name.
-
-    Args:
-        names: In order, of the first nodes; further ones only link these.
-    """
+    """Return the smallest name linked to each; nodes beyond the names only link these."""
     graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(nodes, nodes))
     _, component = connected_components(graph, directed=False)
     _, smallest = np.unique(component, return_index=True)
@@ -329,11 +312,7 @@ def report_skipped(survey: Survey, progress: Progress) -> None:
 
 
 def report_unreadable(files: pd.DataFrame, progress: Progress) -> None:
-    """Name the files that cannot be decoded, or how many there are.
-
-    Raises:
-        DataError: If they are more than 5 % of a split.
-    """
+    """Name the files that cannot be decoded, or how many there are."""
     broken = files[files["left_out"] == UNREADABLE]
     for row in broken.head(_NAMED_FILES).itertuples():
         progress.warn(f"left out {row.path!r} of {row.source}: {row.error}")
@@ -372,10 +351,10 @@ def report_drawn(files: pd.DataFrame, progress: Progress) -> None:
         for missing, donor in donors.items():
             images = int((of_source["split"] == missing).sum())
             of = int((of_source["place"] == f"{source}/{donor}").sum())
-            description = (
+            warning = (
                 f"{source} has no labelled {missing} split: {images:,} of the {of:,} images of its "
                 f"{donor} are drawn for it, copies kept together"
             )
             if missing == "test":
-                description += "; test metrics are not those of a published protocol"
-            progress.warn(description)
+                warning += "; test metrics are not those of a published protocol"
+            progress.warn(warning)

@@ -21,12 +21,7 @@ _NO_NAME = re.compile(r"[^\w.-]+")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One dataset among those studied together.
-
-    Attributes:
-        classes: Names of its classes besides the known ones, as `class_words.named_classes`
-            returns them.
-    """
+    """One dataset among those studied together."""
 
     name: str
     folder: Path
@@ -34,15 +29,7 @@ class Source:
 
 
 def check_data(data: str, classes: str = "") -> None:
-    """Refuse what is neither a row of the catalogue nor a folder, and what is named twice.
-
-    Args:
-        data: As in `StudyConfig`.
-        classes: As in `StudyConfig`.
-
-    Raises:
-        UsageError: With what is known.
-    """
+    """Refuse what is neither a row of the catalogue nor a folder, and what is named twice."""
     named_classes(classes)
     parts = [(part, _folder(part)) for part in split_data(data)]
     for part, folder in parts:
@@ -69,7 +56,7 @@ def check_data(data: str, classes: str = "") -> None:
 def source_names(data: str) -> list[str]:
     """Return the name of each dataset: its key, or its folder's name as a metric may carry it.
 
-    Folders of the same name are told apart by a number.
+    Folders of the same name get a number.
     """
     names: list[str] = []
     for part in split_data(data):
@@ -85,16 +72,7 @@ def source_identities(data: str) -> list[str]:
 
 
 def prepare_sources(data: str, progress: Progress, classes: str = "") -> Iterator[Source]:
-    """Yield each dataset with its folder, drawn or fetched first where it is a row.
-
-    Args:
-        data: As in `StudyConfig`.
-        classes: As in `StudyConfig`.
-
-    Raises:
-        UsageError: As `check_data`.
-        DataError: If a dataset cannot be fetched.
-    """
+    """Yield each dataset with its folder, drawn or fetched first where it is a row."""
     check_data(data, classes)
     named = named_classes(classes)
     for name, part in zip(source_names(data), split_data(data), strict=True):

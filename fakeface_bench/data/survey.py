@@ -16,7 +16,7 @@ from fakeface_bench.config import FAKE
 from fakeface_bench.data.class_words import is_wrapper
 from fakeface_bench.data.duplicates import cached_pairs
 from fakeface_bench.data.facts import SIGNATURE_BYTES, inspect_files
-from fakeface_bench.data.layout import MAX_DEPTH, ClassFolder, find_class_folders, placed_by_table
+from fakeface_bench.data.layout import ClassFolder, find_class_folders, placed_by_table
 from fakeface_bench.data.listing import Placed, PlacedImage, list_images, pictures_outside
 from fakeface_bench.data.sources import Source, local_sources
 from fakeface_bench.support.errors import DataError
@@ -31,7 +31,7 @@ _SEQUENCES = ("original_sequences", _MANIPULATED)
 _VIDEO = re.compile(r"(\d{3}|\d{2}(?=_))(?:_(\d{3}|\d{2}(?=__)))?(?![0-9A-Za-z])")
 #: Columns that a file's name may state.
 NAMED_PARTS = ("tier", "eyes", "nose", "mouth")
-#: What is told of a file besides its facts; `category` comes from folders or a table.
+#: Columns beside a file's facts; `category` comes from folders or a table.
 DESCRIBED = ("category", *NAMED_PARTS)
 
 
@@ -66,14 +66,7 @@ class Survey:
 def survey_sources(
     sources: Iterable[Source], progress: Progress, one_class: bool = False
 ) -> Survey:
-    """Read all files below the class folders of each source; unchanged files are not read again.
-
-    Args:
-        one_class: Whether a source may hold one class only.
-
-    Raises:
-        DataError: If a folder's layout is not understood, or it holds no image.
-    """
+    """Read all files below the class folders of each source; unchanged files are not read again."""
     sources = tuple(sources)
     found = [_survey_one(source, progress, one_class) for source in sources]
     files = pd.concat([files for files, _ in found], ignore_index=True)
@@ -115,11 +108,6 @@ def check_layouts(data: str, classes: str, one_class: bool = False) -> None:
 
     Args:
         data: As in `StudyConfig`; what is no folder passes.
-        classes: As in `StudyConfig`.
-        one_class: Whether a folder may hold one class only.
-
-    Raises:
-        DataError: As `survey_sources`.
     """
     for source in local_sources(data, classes):
         _labels_of(source, one_class)
@@ -130,7 +118,7 @@ def _labels_of(source: Source, one_class: bool) -> Placed | list[ClassFolder]:
     try:
         return find_class_folders(source.folder, False, source.classes)
     except DataError:
-        found = placed_by_table(source.folder, MAX_DEPTH, source.classes)
+        found = placed_by_table(source.folder, source.classes)
         if found is not None:
             return found
         if not one_class:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fakeface_bench.config import AuditConfig
 from fakeface_bench.data.audit import Audit
 from fakeface_bench.data.sources import source_names
+from fakeface_bench.jobs import JobOutcome
 from fakeface_bench.report.audit_checks import Findings, audit_markdown, audit_metrics, find
 from fakeface_bench.report.audit_page import write_audit_report
 from fakeface_bench.resolve import RequestLike, checked
@@ -17,16 +18,14 @@ from fakeface_bench.tracking.store import open_store
 
 
 @dataclass(frozen=True, slots=True)
-class AuditOutcome:
-    """What a finished audit leaves: its findings, and where MLflow holds them."""
+class JudgedAudit:
+    """A dataset's audit, and what its checks find."""
 
     audit: Audit
     findings: Findings
-    run_id: str
-    experiment_id: str
 
 
-def run_audit(asked: RequestLike[AuditConfig], progress: Progress) -> AuditOutcome:
+def run_audit(asked: RequestLike[AuditConfig], progress: Progress) -> JobOutcome[JudgedAudit]:
     """Audit a dataset and record the findings in MLflow."""
     config = checked(asked).request
     open_store()
@@ -38,7 +37,7 @@ def run_audit(asked: RequestLike[AuditConfig], progress: Progress) -> AuditOutco
         run.log_metrics(audit_metrics(audit))
         findings = find(audit)
         run.tag({names.NOTE: audit_markdown(audit, findings)})
-        publish(
+        folder = publish(
             run, config.output, lambda draft: write_audit_report(audit, findings, draft), progress
         )
-    return AuditOutcome(audit, findings, run.run_id, run.experiment_id)
+    return JobOutcome(JudgedAudit(audit, findings), run.run_id, run.experiment_id, folder)

@@ -1,21 +1,20 @@
 """One comparison of finished studies, and a suite: a study each of several networks before it."""
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from fakeface_bench.analysis.comparison import Comparison, compare_studies
-from fakeface_bench.config import CompareConfig, SuiteConfig
-from fakeface_bench.records.study import ComparedStudy, LeftOut
-from fakeface_bench.report.comparison_page import write_comparison_report
-from fakeface_bench.report.comparison_text import comparison_markdown
+from fakeface_bench.config import CompareConfig, SuiteConfig, listed
+from fakeface_bench.jobs import JobOutcome
+from fakeface_bench.records.study import LeftOut
+from fakeface_bench.report.comparison_page import comparison_markdown, write_comparison_report
 from fakeface_bench.resolve import RequestLike, checked, suite_studies
-from fakeface_bench.study.find_or_run import WantedStudy, failure_of, obtain_studies
+from fakeface_bench.study.find_or_run import NeededStudy, find_or_run_studies, format_failures
 from fakeface_bench.study.finished import (
     Chosen,
     newest_studies,
     of_one_dataset,
     read_studies,
-    under_one_name,
+    with_same_paths,
 )
 from fakeface_bench.study.preparation import prepare_dataset
 from fakeface_bench.support.errors import StudyError
@@ -27,40 +26,30 @@ from fakeface_bench.tracking.store import open_store
 from fakeface_bench.tracking.studies import StudyRun, find_studies, study_named
 
 
-@dataclass(frozen=True, slots=True)
-class ComparisonOutcome:
-    """What a finished comparison leaves: its findings, and where they are."""
-
-    comparison: Comparison
-    run_id: str
-    experiment_id: str
-    folder: Path | None
-
-
-def run_comparison(asked: RequestLike[CompareConfig], progress: Progress) -> ComparisonOutcome:
-    """Compare the newest finished studies of one dataset and record it in MLflow.
-
-    Raises:
-        UsageError: If there is nothing to compare, or what is asked for does not belong together;
-            the MLflow run is then FAILED and says why.
-    """
+def run_comparison(asked: RequestLike[CompareConfig], progress: Progress) -> JobOutcome[Comparison]:
+    """Compare the newest finished studies of one dataset and record it in MLflow."""
     config = checked(asked).request
     open_store()
     with tracked_run("comparison", "comparison", config.as_params()) as run:
         if config.runs:
-            chosen = of_one_dataset([study_named(run_id) for run_id in config.run_ids])
+            chosen = of_one_dataset([study_named(run_id) for run_id in listed(config.runs)])
         else:
             chosen = newest_studies(find_studies(run.experiment_id), config.data)
-        return record_comparison(run, chosen, config, progress)
+        return _record_comparison(run, chosen, config, progress)
 
 
-def record_comparison(
+def _record_comparison(
     run: TrackedRun, chosen: Chosen, config: CompareConfig, progress: Progress
-) -> ComparisonOutcome:
-    """Read the chosen studies, compare them, and leave all of it in a run and a folder."""
-    studies = under_one_name(list(read_studies(chosen.studies, progress)))
-    priced = [_priced(study, config.dollars_per_hour) for study in studies]
-    comparison = compare_studies(priced, chosen.left_out)
+) -> JobOutcome[Comparison]:
+    """Read the chosen studies, compare them, and record the comparison in a run and a folder."""
+    studies = with_same_paths(list(read_studies(chosen.studies, progress)))
+    if config.dollars_per_hour:  # instead of the price that each study was given
+        price = config.dollars_per_hour
+        studies = [
+            replace(study, ledger=replace(study.ledger, dollars_per_hour=price))
+            for study in studies
+        ]
+    comparison = compare_studies(studies, chosen.left_out)
     first = chosen.studies[0]
     run.tag(
         {
@@ -77,46 +66,27 @@ def record_comparison(
     folder = publish(
         run, config.output, lambda draft: write_comparison_report(comparison, draft), progress
     )
-    return ComparisonOutcome(comparison, run.run_id, run.experiment_id, folder)
+    return JobOutcome(comparison, run.run_id, run.experiment_id, folder)
 
 
-def _priced(study: ComparedStudy, dollars_per_hour: float) -> ComparedStudy:
-    """Return a study at another price of the machine; at its own where none is asked for."""
-    if not dollars_per_hour:
-        return study
-    return replace(study, ledger=replace(study.ledger, dollars_per_hour=dollars_per_hour))
-
-
-@dataclass(frozen=True, slots=True)
-class SuiteOutcome:
-    """What a suite leaves: the comparison, and which studies failed; empty where none did."""
-
-    comparison: ComparisonOutcome
-    failure: str
-
-
-def run_suite(asked: RequestLike[SuiteConfig], progress: Progress) -> SuiteOutcome:
-    """Run what is missing of a suite's studies, then compare them all in one MLflow run.
-
-    Raises:
-        StudyError: If every study failed.
-    """
+def run_suite(asked: RequestLike[SuiteConfig], progress: Progress) -> JobOutcome[Comparison]:
+    """Run what is missing of a suite's studies, then compare them all in one MLflow run."""
     config = checked(asked).request
     open_store()
     with tracked_run("comparison", "suite", config.shown_params()) as run:
         shared = config.study
         dataset = prepare_dataset(shared.data, shared.seed, progress, shared.classes)
-        index = dataset.index(shared.limit, progress, shared.left_out)
-        studies = [WantedStudy(study, index, study.model) for study in suite_studies(config)]
-        results = list(obtain_studies(run, studies, progress))
+        index = dataset.index(shared.limit, progress, listed(shared.leave_out))
+        studies = [NeededStudy(study, index, study.model) for study in suite_studies(config)]
+        results = list(find_or_run_studies(run, studies, progress))
         finished = [result for result in results if isinstance(result, StudyRun)]
-        failed = tuple(result for result in results if isinstance(result, LeftOut))
-        failure = failure_of(failed, len(studies))
+        failed = [result for result in results if isinstance(result, LeftOut)]
+        failure = format_failures(failed, len(studies))
         if not finished:
             raise StudyError(failure)
         chosen = of_one_dataset(finished, failed)
         compare = CompareConfig(output=config.output, dollars_per_hour=shared.dollars_per_hour)
-        outcome = record_comparison(run, chosen, compare, progress)
+        outcome = _record_comparison(run, chosen, compare, progress)
         if failure:
             run.fail(failure)
-    return SuiteOutcome(outcome, failure)
+    return replace(outcome, failure=failure)

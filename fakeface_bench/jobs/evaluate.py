@@ -1,14 +1,14 @@
 """One evaluation: a finished model on datasets that nothing of it was selected on."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from fakeface_bench.config import EvaluateConfig
+from fakeface_bench.config import EvaluateConfig, listed
 from fakeface_bench.evaluation.metrics import estimates as estimates_of
 from fakeface_bench.evaluation.metrics import part_estimates
+from fakeface_bench.jobs import JobOutcome
 from fakeface_bench.jobs.test_sets import TestSet, whole_set
 from fakeface_bench.jobs.trained_model import Trained, open_trained
 from fakeface_bench.records.estimate import Estimate
@@ -32,14 +32,7 @@ from fakeface_bench.tracking.store import open_store
 
 
 def score_set(trained: Trained, test_set: TestSet, progress: Progress) -> SetScores:
-    """Score a model on a test set, without the images that it saw or copies of them.
-
-    Args:
-        progress: Told how far it is, and warned of images that are left out.
-
-    Raises:
-        DataError: If it saw all of them.
-    """
+    """Score a model on a test set, without the images that it saw or copies of them."""
     rows, overlap = trained.unseen(test_set, progress)
     if rows.empty:
         raise DataError(
@@ -67,7 +60,7 @@ def score_set(trained: Trained, test_set: TestSet, progress: Progress) -> SetSco
             tiers=tuple(rows["tier"]),
             categories=tuple(rows["category"]),
             threshold=threshold,
-            metrics={key: figure.value for key, figure in estimates.items()},
+            metrics={key: estimate.value for key, estimate in estimates.items()},
         ),
         estimates=estimates,
         parts=part_estimates(labels, scores, threshold, rows["source"], rows["tier"]),
@@ -78,24 +71,16 @@ def score_set(trained: Trained, test_set: TestSet, progress: Progress) -> SetSco
 
 
 def estimate_metrics(place: str, estimates: Mapping[str, Estimate]) -> Iterator[tuple[str, float]]:
-    """Yield figures and the ends of their intervals under MLflow's names."""
-    for key, figure in estimates.items():
-        yield f"{place}/{key}", figure.value
-        yield f"{place}/{key}_low", figure.low
-        yield f"{place}/{key}_high", figure.high
+    """Yield metrics and the ends of their intervals under MLflow's names."""
+    for key, estimate in estimates.items():
+        yield f"{place}/{key}", estimate.value
+        yield f"{place}/{key}_low", estimate.low
+        yield f"{place}/{key}_high", estimate.high
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluationOutcome:
-    """What an evaluation leaves: the metrics, and where MLflow and a folder hold them."""
-
-    scores: tuple[SetScores, ...]
-    run_id: str
-    experiment_id: str
-    folder: Path | None
-
-
-def run_evaluation(asked: RequestLike[EvaluateConfig], progress: Progress) -> EvaluationOutcome:
+def run_evaluation(
+    asked: RequestLike[EvaluateConfig], progress: Progress
+) -> JobOutcome[tuple[SetScores, ...]]:
     """Score a finished model on other datasets and record it in MLflow."""
     config = checked(asked).request
     open_store()
@@ -104,7 +89,7 @@ def run_evaluation(asked: RequestLike[EvaluateConfig], progress: Progress) -> Ev
         model = trained.model
         run.tag({names.MODEL: model.label, names.EVALUATED: model.run_id})
         sets = [
-            whole_set(data, config.limit, progress, config.classes) for data in config.test_sets
+            whole_set(data, config.limit, progress, config.classes) for data in listed(config.data)
         ]
         tested = ", ".join(test_set.name for test_set in sets)
         run.tag({names.RUN_NAME: f"{model.label}, trained on {model.data}, on {tested}"})
@@ -120,25 +105,24 @@ def run_evaluation(asked: RequestLike[EvaluateConfig], progress: Progress) -> Ev
                 names.NOTE: evaluation_markdown(scores),
             }
         )
-        run.log_metrics(dict(_figures(scores)))
-        _describe_in_registry(model.run_id, elsewhere, progress)
+        run.log_metrics(dict(_set_metrics(scores)))
+        if model.run_id:
+            _describe_in_registry(model.run_id, elsewhere, progress)
         folder = publish(run, config.output, lambda draft: _write(scores, draft), progress)
-    return EvaluationOutcome(scores, run.run_id, run.experiment_id, folder)
+    return JobOutcome(scores, run.run_id, run.experiment_id, folder)
 
 
-def _describe_in_registry(run_id: str, found: Sequence[str], progress: Progress) -> None:
-    """Let the registered versions of a model say how it did elsewhere."""
-    if not run_id:
-        return
+def _describe_in_registry(run_id: str, lines: Sequence[str], progress: Progress) -> None:
+    """Add the results on other datasets to the registered versions of a model."""
     try:
         for version, described in descriptions_of(run_id).items():
-            description = with_elsewhere(described, found)[:MAX_DESCRIPTION]
+            description = with_elsewhere(described, lines)[:MAX_DESCRIPTION]
             describe_version(version, description, {})
     except ModelError as error:
         progress.warn(f"the metrics stand in MLflow, but not with the registered model: {error}")
 
 
-def _figures(scores: Sequence[SetScores]) -> Iterator[tuple[str, float]]:
+def _set_metrics(scores: Sequence[SetScores]) -> Iterator[tuple[str, float]]:
     for cell in scores:
         place = f"evaluate/{names.metric_part(cell.data)}"
         yield f"{place}/images", float(cell.images)

@@ -23,32 +23,10 @@ from fakeface_bench.tracking.model_files import detector_folder, model_version
 from fakeface_bench.tracking.runs import copied_beside
 
 
-def run_prediction(
-    folder: Path,
-    files: Sequence[Path],
-    on_row: Callable[[Prediction], object],
-    progress: Progress,
-    safe: bool = True,
-) -> PredictionCounts:
-    """Load a model and classify files with it.
-
-    Args:
-        folder: Of the model, as `tracking.model_source` yields it.
-        files: As in `predict_files`.
-        on_row: As in `predict_files`.
-        safe: As in `load_classifier`.
-
-    Raises:
-        ModelError: If the model was trained on pictures decoded by other rules.
-    """
-    return predict_files(load_classifier(folder, safe), files, on_row, progress)
-
-
 def load_classifier(folder: Path, safe: bool = True) -> FaceClassifier:
-    """Load the detector of an MLflow model; the folder is not needed any more then.
+    """Load the detector of an MLflow model; the folder is not needed afterwards.
 
-    Args:
-        safe: Whether a network is refused that could run code of its author.
+    A `safe` load refuses a network that could run code of its author.
     """
     return FaceClassifier.load(detector_folder(folder), model_version(folder), safe)
 
@@ -66,18 +44,18 @@ def predict_files(
         on_row: Called with each row, in the files' order.
     """
     started = time.perf_counter()
-    description: Counter[str | None] = Counter()
+    labels: Counter[str | None] = Counter()
     verdicts = classifier.classify(files, partial(read_picture, allow_paths=True))
     with progress.stage("classifying", len(files), "images") as advance:
         for file, verdict in zip(files, verdicts, strict=True):
             on_row(Prediction(path=printable(file), **asdict(verdict)))
-            description[verdict.label] += 1
-            if description.total() % BATCH == 0:
+            labels[verdict.label] += 1
+            if labels.total() % BATCH == 0:
                 advance(BATCH)
         advance(len(files) % BATCH)
     seconds = time.perf_counter() - started
     return PredictionCounts(
-        description[CLASS_NAMES[REAL]], description[CLASS_NAMES[FAKE]], description[None], seconds
+        labels[CLASS_NAMES[REAL]], labels[CLASS_NAMES[FAKE]], labels[None], seconds
     )
 
 
@@ -99,14 +77,11 @@ def explain_files(
     The folder gets a picture a file, named by its number and name, and `evidence.csv`, with the
     verdicts and why a file could not be read. It is filled when all is done; one that holds files
     stays as it is, and another is made beside it.
-
-    Args:
-        files: In any order.
     """
     with draft_folder() as draft:
         rows = []
         with progress.stage("explaining", len(files), "images") as advance:
-            for row in _explained(classifier, model, files, draft):
+            for row in _draw_evidence(classifier, model, files, draft):
                 rows.append(row)
                 advance(1)
         with (draft / TABLE).open("w", encoding="utf-8", newline="") as stream:
@@ -119,7 +94,7 @@ def explain_files(
     return unreadable
 
 
-def _explained(
+def _draw_evidence(
     classifier: FaceClassifier, model: str, files: Sequence[Path], draft: Path
 ) -> Iterator[dict[str, object]]:
     """Draw each file's picture, and yield its row of the table."""

@@ -1,29 +1,29 @@
 """One test of robustness: finished models on test pictures that are made worse by degrees."""
 
 import os
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fakeface_bench.config import CLASS_NAMES, FAKE, REAL, RobustnessConfig
+from fakeface_bench.config import CLASS_NAMES, FAKE, REAL, RobustnessConfig, listed
 from fakeface_bench.data.corruptions import (
     CONDITIONS,
     CORRUPTIONS,
     CORRUPTIONS_VERSION,
-    Corruption,
     pictures_of,
 )
 from fakeface_bench.data.index import content_digest
 from fakeface_bench.data.pictures import ChangedError, indexed_bytes
 from fakeface_bench.evaluation.bootstrap import percentile
 from fakeface_bench.evaluation.paired import metrics_of, resampled_metrics
+from fakeface_bench.jobs import JobOutcome
+from fakeface_bench.jobs.evaluate import estimate_metrics
 from fakeface_bench.jobs.test_sets import TestSet, study_test_set, whole_set
 from fakeface_bench.jobs.trained_model import Trained, open_trained
 from fakeface_bench.records.estimate import Estimate
@@ -47,41 +47,17 @@ from fakeface_bench.tracking.lifetime import tracked_run
 from fakeface_bench.tracking.runs import TrackedRun, publish
 from fakeface_bench.tracking.store import open_store
 
-_UNTOUCHED = "untouched"
-
 
 @dataclass(frozen=True, slots=True)
 class CorruptedScores:
-    """One model's scores of the same images under every condition.
+    """One model's probabilities of fake for the same images under every condition.
 
-    Attributes:
-        overlap: What was left out because of it.
-        y_score: Probability of fake, shape (n, 1 + conditions): untouched, then in the order of
-            `CONDITIONS`.
+    `y_score` has the shape (n, 1 + conditions): untouched, then in the order of `CONDITIONS`.
     """
 
     model: TrainedModel
     overlap: Overlap
     y_score: FloatArray
-
-
-@dataclass(frozen=True, slots=True)
-class _Figure:
-    """A figure of the images as they are, and of each resample, shape (1000,)."""
-
-    value: float
-    resamples: FloatArray
-
-    @property
-    def estimate(self) -> Estimate:
-        return percentile(self.value, self.resamples)
-
-    def less(self, other: Self) -> "_Figure":
-        return _Figure(self.value - other.value, self.resamples - other.resamples)
-
-
-#: The figures of one condition by their key in `METRICS`.
-_Condition = dict[str, _Figure]
 
 
 def robustness_of(
@@ -90,89 +66,79 @@ def robustness_of(
     """Return each model's curves, with 95 % intervals over images.
 
     A resample draws the same images for every model, corruption and severity, so the intervals of
-    means and differences count what those share.
-
-    Args:
-        y_true: 1 for fake, both classes present, shape (n,).
-        scored: Of each model, in the order of `y_true`.
+    means and differences count what those share. Below, a metric is an array of shape (1 + 1000,):
+    on the images as they are, then in each resample. `scored` is in the order of `y_true`.
     """
     columns = [
         SeedScores(0, np.ascontiguousarray(column), scores.model.threshold)
         for scores in scored
         for column in scores.y_score.T
     ]
-    drawn = resampled_metrics(y_true, [[column] for column in columns], seed)
+    resampled = resampled_metrics(y_true, [[column] for column in columns], seed)
     conditions = [
-        {key: _Figure(value, resamples[key]) for key, value in metrics_of(y_true, column).items()}
-        for column, resamples in zip(columns, drawn, strict=True)
+        {key: np.append(value, resamples[key]) for key, value in metrics_of(y_true, column).items()}
+        for column, resamples in zip(columns, resampled, strict=True)
     ]
-    width = 1 + len(CONDITIONS)
-    of_models = [conditions[start : start + width] for start in range(0, len(columns), width)]
-    found = [_of_model(scores, own) for scores, own in zip(scored, of_models, strict=True)]
-    return _beside_the_best([model for model, _ in found], [mean for _, mean in found])
+    models, means = [], []
+    for place, scores in enumerate(scored):
+        width = 1 + len(CONDITIONS)
+        model, mean = _model_robustness(scores, conditions[place * width : (place + 1) * width])
+        models.append(model)
+        means.append(mean)
+    best = max(range(len(models)), key=lambda place: means[place][0])
+    return tuple(
+        model if place == best else replace(model, behind=_estimate(means[best] - mean))
+        for place, (model, mean) in enumerate(zip(models, means, strict=True))
+    )
 
 
-def _of_model(
-    scores: CorruptedScores, conditions: Sequence[_Condition]
-) -> tuple[ModelRobustness, _Figure]:
+def _model_robustness(
+    scores: CorruptedScores, conditions: Sequence[Mapping[str, FloatArray]]
+) -> tuple[ModelRobustness, FloatArray]:
+    """Return one model's curves, and its mean ROC AUC over all corruptions."""
     untouched, corrupted = conditions[0], iter(conditions[1:])
     curves, means = [], []
     for corruption in CORRUPTIONS:
-        own = [next(corrupted) for _ in corruption.severities]
-        mean = _mean(condition["roc_auc"] for condition in own)
+        points = [_point(corruption.untouched, "untouched", 0, untouched)]
+        severities = []
+        for severity in corruption.severities:
+            metrics = next(corrupted)
+            description = corruption.description.format(severity.label)
+            points.append(_point(severity.label, description, severity.step, metrics))
+            severities.append(metrics["roc_auc"])
+        mean = np.mean(severities, axis=0)
         means.append(mean)
-        curves.append(_curve(corruption, untouched, own, mean))
-    overall = _mean(means)
+        curves.append(
+            SeverityCurve(
+                key=corruption.key,
+                title=corruption.title,
+                axis=corruption.axis,
+                points=tuple(sorted(points, key=lambda point: point.step)),
+                roc_auc=_estimate(mean),
+                cost=_estimate(untouched["roc_auc"] - mean),
+            )
+        )
+    overall = np.mean(means, axis=0)
     model = ModelRobustness(
         model=scores.model,
         overlap=scores.overlap,
-        roc_auc=untouched["roc_auc"].estimate,
-        accuracy=untouched["accuracy"].estimate,
+        roc_auc=_estimate(untouched["roc_auc"]),
+        accuracy=_estimate(untouched["accuracy"]),
         curves=tuple(curves),
-        mean_roc_auc=overall.estimate,
+        mean_roc_auc=_estimate(overall),
     )
     return model, overall
 
 
-def _curve(
-    corruption: Corruption, untouched: _Condition, own: Sequence[_Condition], mean: _Figure
-) -> SeverityCurve:
-    points = [_point(corruption.untouched, _UNTOUCHED, 0, untouched)]
-    for severity, estimates in zip(corruption.severities, own, strict=True):
-        description = corruption.description.format(severity.label)
-        points.append(_point(severity.label, description, severity.step, estimates))
-    return SeverityCurve(
-        key=corruption.key,
-        title=corruption.title,
-        axis=corruption.axis,
-        points=tuple(sorted(points, key=lambda point: point.step)),
-        roc_auc=mean.estimate,
-        cost=untouched["roc_auc"].less(mean).estimate,
-    )
+def _point(
+    label: str, description: str, step: int, metrics: Mapping[str, FloatArray]
+) -> CurvePoint:
+    roc_auc, accuracy = _estimate(metrics["roc_auc"]), _estimate(metrics["accuracy"])
+    return CurvePoint(label, description, step, roc_auc, accuracy)
 
 
-def _point(label: str, description: str, step: int, estimates: _Condition) -> CurvePoint:
-    return CurvePoint(
-        label, description, step, estimates["roc_auc"].estimate, estimates["accuracy"].estimate
-    )
-
-
-def _mean(estimates: Iterable[_Figure]) -> _Figure:
-    listed = list(estimates)
-    return _Figure(
-        float(np.mean([figure.value for figure in listed])),
-        np.mean([figure.resamples for figure in listed], axis=0),
-    )
-
-
-def _beside_the_best(
-    models: Sequence[ModelRobustness], means: Sequence[_Figure]
-) -> tuple[ModelRobustness, ...]:
-    best = max(range(len(models)), key=lambda place: means[place].value)
-    return tuple(
-        model if place == best else replace(model, behind=means[best].less(mean).estimate)
-        for place, (model, mean) in enumerate(zip(models, means, strict=True))
-    )
+def _estimate(metric: FloatArray) -> Estimate:
+    return percentile(float(metric[0]), metric[1:])
 
 
 #: Files under way in each thread: one being corrupted, one waiting for the network.
@@ -192,16 +158,10 @@ def corrupted_scores(
     another's is in the network, so memory stays flat however many there are.
 
     Args:
-        classifier: What a study has trained; it fits the corrupted pictures as any other.
-        files: In any order.
         digests: SHA-256 of each as hexadecimal text; with the seed they decide its noise.
 
     Returns:
         Shape (n, 1 + conditions), in the order of the files.
-
-    Raises:
-        DataError: If a file cannot be read, or is not the one that was indexed; it names it.
-        ModelError: If the network gives no number for one.
     """
     scores = np.empty((len(files), 1 + len(CONDITIONS)))
     threads = os.cpu_count() or 1
@@ -216,7 +176,11 @@ def corrupted_scores(
             for row, file in enumerate(files):
                 while len(ahead) < _FILES_A_THREAD * threads and (following := next(waiting, None)):
                     ahead.append(pool.submit(_corrupted, classifier, *following, seed))
-                scores[row] = _probabilities(classifier, ahead.popleft().result(), file)
+                scores[row] = classifier.probabilities(ahead.popleft().result())
+                if not np.isfinite(scores[row]).all():
+                    raise ModelError(
+                        f"the network gives no number for {file} or for a corrupted copy of it."
+                    )
                 advance(1)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
@@ -236,39 +200,22 @@ def _corrupted(
     return np.stack([classifier.pixels(variant) for variant in pictures_of(picture, digest, seed)])
 
 
-def _probabilities(
-    classifier: FaceClassifier, pixels: npt.NDArray[np.uint8], file: Path
-) -> FloatArray:
-    scores = classifier.probabilities(pixels)
-    if not np.isfinite(scores).all():
-        raise ModelError(f"the network gives no number for {file} or for a corrupted copy of it.")
-    return scores
-
-
-@dataclass(frozen=True, slots=True)
-class RobustnessOutcome:
-    """What a test of robustness leaves: its findings, and where they are."""
-
-    robustness: Robustness
-    run_id: str
-    experiment_id: str
-    folder: Path | None
-
-
-def run_robustness(asked: RequestLike[RobustnessConfig], progress: Progress) -> RobustnessOutcome:
+def run_robustness(
+    asked: RequestLike[RobustnessConfig], progress: Progress
+) -> JobOutcome[Robustness]:
     """Score finished models on corrupted test pictures and record the curves in MLflow."""
     config = checked(asked).request
     open_store()
     params = config.as_params() | {"corruptions_version": CORRUPTIONS_VERSION}
     with tracked_run("robustness", "robustness", params) as run:
-        opened = [
-            open_trained(name, run.experiment_id, progress, config.allow_unsafe_model)
-            for name in config.model_names
-        ]
-        models = _distinct(opened)
+        models = _with_distinct_labels(
+            [
+                open_trained(name, run.experiment_id, progress, config.allow_unsafe_model)
+                for name in listed(config.models)
+            ]
+        )
         test_set = _test_set(config, models[0].model, progress)
-        rows, overlaps = _unseen_by_all(models, test_set, progress)
-        rows = _limited(rows, config.limit, test_set.name)
+        rows, overlaps = _unseen_by_all(models, test_set, config.limit, progress)
         index = test_set.index
         run.log_dataset(index.name, content_digest(rows), rows, index.folders)
         robustness = _robustness(models, overlaps, test_set, rows, config.seed, progress)
@@ -276,10 +223,10 @@ def run_robustness(asked: RequestLike[RobustnessConfig], progress: Progress) -> 
         folder = publish(
             run, config.output, lambda draft: write_robustness_report(robustness, draft), progress
         )
-    return RobustnessOutcome(robustness, run.run_id, run.experiment_id, folder)
+    return JobOutcome(robustness, run.run_id, run.experiment_id, folder)
 
 
-def _distinct(models: Sequence[Trained]) -> list[Trained]:
+def _with_distinct_labels(models: Sequence[Trained]) -> list[Trained]:
     """Number the models whose labels are alike, so that tables and metrics tell them apart."""
     labels = [trained.model.label for trained in models]
     return [
@@ -302,9 +249,12 @@ def _test_set(config: RobustnessConfig, first: TrainedModel, progress: Progress)
 
 
 def _unseen_by_all(
-    models: Sequence[Trained], test_set: TestSet, progress: Progress
+    models: Sequence[Trained], test_set: TestSet, limit: int, progress: Progress
 ) -> tuple[pd.DataFrame, list[Overlap]]:
-    """Return the rows that no model saw, and what each alone leaves out."""
+    """Return the rows that no model saw, and what each model leaves out.
+
+    At most `limit` rows of each class; 0 for all.
+    """
     rows, overlaps = test_set.rows, []
     for trained in models:
         unseen, overlap = trained.unseen(test_set, progress)
@@ -315,19 +265,14 @@ def _unseen_by_all(
             f"every image of {test_set.name} was seen in training by one model or another: nothing "
             "is left to test on; name another test set with data=."
         )
-    return rows, overlaps
-
-
-def _limited(rows: pd.DataFrame, limit: int, name: str) -> pd.DataFrame:
-    """Return at most so many rows a class; 0 for all."""
     for label in (REAL, FAKE):
         if not (rows["label"] == label).any():
             raise UsageError(
-                f"robustness needs both classes, and {name} holds no {CLASS_NAMES[label]} image "
-                "that the models have not seen; name another test set with data=, or join one "
-                "that holds them: data=a+b."
+                f"robustness needs both classes, and {test_set.name} holds no "
+                f"{CLASS_NAMES[label]} image that the models have not seen; name another test set "
+                "with data=, or join one that holds them: data=a+b."
             )
-    return rows.groupby("label").head(limit) if limit else rows
+    return (rows.groupby("label").head(limit) if limit else rows), overlaps
 
 
 def _robustness(
@@ -360,13 +305,22 @@ def _robustness(
 
 
 def _record(run: TrackedRun, robustness: Robustness) -> None:
-    """Log the curves, and say in tags what they come to."""
-    curves: dict[int, dict[str, float]] = {}
+    """Log the curves, and tags with their summary."""
+    curves: defaultdict[int, dict[str, float]] = defaultdict(dict)
     for model in robustness.models:
-        of = names.metric_part(model.model.label)
-        place = "robustness" if len(robustness.models) == 1 else f"robustness/{of}"
-        for step, key, value in _figures(model):
-            curves.setdefault(step, {})[f"{place}/{key}"] = value
+        place = "robustness"
+        if len(robustness.models) > 1:
+            place += f"/{names.metric_part(model.model.label)}"
+        single = {
+            "mean_roc_auc": model.mean_roc_auc,
+            "clean_roc_auc": model.roc_auc,
+            "clean_accuracy": model.accuracy,
+        }
+        curves[0].update(estimate_metrics(place, single))
+        for curve in model.curves:  # whose step 0 is the untouched pictures
+            for point in curve.points:
+                curves[point.step][f"{place}/{curve.key}/roc_auc"] = point.roc_auc.value
+                curves[point.step][f"{place}/{curve.key}/accuracy"] = point.accuracy.value
     run.log_curves(curves)
     studies = [model.model.run_id for model in robustness.models if model.model.run_id]
     run.tag(
@@ -380,20 +334,3 @@ def _record(run: TrackedRun, robustness: Robustness) -> None:
             names.NOTE: robustness_markdown(robustness),
         }
     )
-
-
-def _figures(model: ModelRobustness) -> Iterator[tuple[int, str, float]]:
-    """Yield metrics with their steps; the untouched pictures are step 0 of every curve."""
-    single = {
-        "mean_roc_auc": model.mean_roc_auc,
-        "clean_roc_auc": model.roc_auc,
-        "clean_accuracy": model.accuracy,
-    }
-    for key, figure in single.items():
-        yield 0, key, figure.value
-        yield 0, f"{key}_low", figure.low
-        yield 0, f"{key}_high", figure.high
-    for curve in model.curves:
-        for point in curve.points:
-            yield point.step, f"{curve.key}/roc_auc", point.roc_auc.value
-            yield point.step, f"{curve.key}/accuracy", point.accuracy.value

@@ -53,14 +53,7 @@ class TestSet:
 def whole_set(data: str, limit: int, progress: Progress, classes: str = "") -> TestSet:
     """Return the official test split of a dataset that has one, else all its images.
 
-    Args:
-        data: As in `StudyConfig`; one class suffices.
-        limit: At most this many images of each class; 0 for all.
-        progress: Told how far it is, and warned of what is left out.
-        classes: As in `StudyConfig`.
-
-    Raises:
-        DataError: If the labels cannot be told, or nothing is left.
+    One class suffices; `limit` counts images of each class, 0 for all.
     """
     sources = prepare_sources(data, progress, classes)
     survey = survey_sources(sources, progress, one_class=True)
@@ -73,11 +66,13 @@ def whole_set(data: str, limit: int, progress: Progress, classes: str = "") -> T
     of_source = survey.files["split"].eq(TEST).groupby(survey.files["source"]).any()
     tested = used["source"].map(of_source)
     used = used[~tested | (official == TEST)]
-    words = {True: "all images", False: "its official test split"}
-    chosen = " and ".join(words[is_all] for is_all in sorted(set(~tested[used.index])))
+    words = {False: "all images", True: "its official test split"}
+    chosen = " and ".join(words[has] for has in sorted(set(tested[used.index]), reverse=True))
     if limit:
         chosen += f", at most {limit:,} a class"
-    index = indexed(survey, survey.name, _ordered(used, limit))
+    rows = used.assign(split=TEST).sort_values(["digest", "source", "path"])
+    rows = rows.groupby("label").head(limit) if limit else rows
+    index = indexed(survey, survey.name, rows)
     floors = shortcut_floors(files)
     return _test_set(data, index, chosen, survey.files, floors)
 
@@ -87,13 +82,10 @@ def held_out(
 ) -> TestSet:
     """Return the test split that a study of a dataset is scored on.
 
-    Args:
-        data: As in `StudyConfig`.
-        part: Names of tiers or sources: only these fakes, and the real images of these sources, or
-            all of them where they are tiers.
+    Of a `part`, which names tiers or sources, it has only these fakes, and the real images of these
+    sources, or all real images where they are tiers.
     """
-    rows = index.split(TEST)
-    name = index.name
+    rows, name = index.split(TEST), index.name
     if part:
         of_tiers = rows["tier"].isin(part) | (rows["label"] == REAL)
         tiered = bool(rows["tier"].isin(part).any())
@@ -106,12 +98,7 @@ def held_out(
 
 
 def study_test_set(run_id: str, progress: Progress) -> TestSet:
-    """Return the very test split that a study was scored on.
-
-    Raises:
-        UsageError: If it is no finished study.
-        DataError: If its dataset is not on this machine any more, or has changed.
-    """
+    """Return the very test split that a study was scored on."""
     study = study_named(run_id)
     params = study.params
     seed, limit = (int(float(params[name])) for name in ("seed", "limit"))
@@ -129,11 +116,6 @@ def study_test_set(run_id: str, progress: Progress) -> TestSet:
             "test set with data=."
         )
     return held_out(params["data"], dataset, index)
-
-
-def _ordered(files: pd.DataFrame, limit: int) -> pd.DataFrame:
-    rows = files.assign(split=TEST).sort_values(["digest", "source", "path"])
-    return rows.groupby("label").head(limit) if limit else rows
 
 
 def _test_set(

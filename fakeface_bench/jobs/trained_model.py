@@ -1,9 +1,6 @@
 """A finished model opened to score pictures that its study never saw."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,11 +26,9 @@ from fakeface_bench.training.networks import DetectorParts, detector_parts
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished model.
+    """A finished model, and the images it was trained and chosen on.
 
-    Attributes:
-        seen: The images it was trained and chosen on.
-        parts: Its frozen features and its head, where no more than the head was trained.
+    `parts` are its frozen features and its head, where no more than the head was trained.
     """
 
     model: TrainedModel
@@ -42,9 +37,9 @@ class Trained:
     parts: DetectorParts | None
 
     def unseen(self, test_set: TestSet, progress: Progress) -> tuple[pd.DataFrame, Overlap]:
-        """Return the rows of a test set that it never saw, nor copies of them, and how many others.
+        """Return the rows of a test set that it saw neither itself nor copies of, and the overlap.
 
-        The rows keep their numbers in the set; a warning tells of the others.
+        The rows keep their numbers in the set.
         """
         rows = test_set.rows
         identical = self.seen.identical(rows["digest"])
@@ -61,8 +56,7 @@ class Trained:
     def scores(self, test_set: TestSet, progress: Progress) -> FloatArray:
         """Return the probability of fake of every image of a test set, in the order of its rows.
 
-        Of a frozen backbone the features are cached as a study's are, and found where a study, or
-        another model on the same backbone, has extracted them.
+        Features of a frozen backbone come from the cache that studies and other models share.
         """
         rows = test_set.rows
         files, digests = test_set.index.files(rows), list(rows["digest"])
@@ -70,7 +64,12 @@ class Trained:
         if self.parts is None or not facts.features:
             size = facts.image_size_px
             pictures = Pictures(files, size, facts.fit, size, facts.jpeg_quality, digests)
-            return self._scores_of_pictures(test_set.name, pictures, progress)
+            scored = []
+            with progress.stage(f"scoring {test_set.name}", len(files), "images") as advance:
+                for images in stream_images(pictures, BATCH):
+                    scored.append(self.classifier.probabilities(images.numpy()))
+                    advance(len(images))
+            return np.concatenate(scored)
         source = LoggedSource(
             title=self.model.label,
             fit=facts.fit,
@@ -80,76 +79,39 @@ class Trained:
             logged_identity=facts.features,
         )
         arrays = cached_features(source, digests, files, progress).arrays
-        some = [slice(start, start + FEATURE_BATCH) for start in range(0, len(rows), FEATURE_BATCH)]
-        scored = [
-            self.parts.head([arrays[name][batch] for name in self.parts.names], training=False)
-            for batch in some
-        ]
-        return np.concatenate(scored).astype(np.float64)[:, 0]
-
-    def _scores_of_pictures(self, name: str, pictures: Pictures, progress: Progress) -> FloatArray:
         scored = []
-        with progress.stage(f"scoring {name}", len(pictures.paths), "images") as advance:
-            for batch in stream_images(pictures, BATCH):
-                scored.append(self.classifier.probabilities(batch.numpy()))
-                advance(len(batch))
-        return np.concatenate(scored)
+        for start in range(0, len(rows), FEATURE_BATCH):
+            batch = [arrays[name][start : start + FEATURE_BATCH] for name in self.parts.names]
+            scored.append(np.asarray(self.parts.head(batch, training=False)))
+        return np.concatenate(scored).astype(np.float64)[:, 0]
 
 
 def open_trained(
     model: str, experiment_id: str, progress: Progress, allow_unsafe: bool = False
 ) -> Trained:
-    """Open a finished model.
-
-    Args:
-        model: Address in the registry, id of a run, folder of an MLflow model, or `best`.
-        experiment_id: Where `best` looks.
-        allow_unsafe: As in `fetched_model`.
-
-    Raises:
-        UsageError: If there is no such model, it is unsafe or of another kind, or does not tell
-            what it saw.
-        ModelError: If it is damaged, or cannot be reached.
-    """
-    address = _best(experiment_id, progress) if model == BEST else model
-    with fetched_model(address, allow_unsafe) as folder:
+    """Open a finished model by its address, the id of its run, a folder, or as `best`."""
+    if model == BEST:
+        best = best_study(experiment_id, "", progress)
+        for line in best.description:
+            progress.say(line)
+        model = best.study.run_id
+    with fetched_model(model, allow_unsafe) as folder:
         run_id, noted = model_facts(folder)
-        seen = _seen(detector_folder(folder) / SEEN_FILE, address)
+        seen_file = detector_folder(folder) / SEEN_FILE
+        if not seen_file.exists():
+            raise UsageError(
+                f"the model {model!r} does not tell which images it was trained on: an earlier "
+                "version of fakeface_bench logged it. Run its study again."
+            )
+        seen = SeenImages.read(seen_file)
         classifier = load_classifier(folder, safe=not allow_unsafe)
-    return Trained(
-        model=_described(address, run_id, noted, classifier, len(seen)),
-        classifier=classifier,
-        seen=seen,
-        parts=detector_parts(classifier.network),
-    )
-
-
-def _best(experiment_id: str, progress: Progress) -> str:
-    """Return the run of the best study, and tell how it was chosen."""
-    best = best_study(experiment_id, "", progress)
-    for line in best.description:
-        progress.say(line)
-    return best.study.run_id
-
-
-def _seen(file: Path, address: str) -> SeenImages:
-    if not file.exists():
-        raise UsageError(
-            f"the model {address!r} does not tell which images it was trained on: an earlier "
-            "version of fakeface_bench logged it. Run its study again."
-        )
-    return SeenImages.read(file)
-
-
-def _described(
-    address: str, run_id: str, noted: Mapping[str, Any], classifier: FaceClassifier, seen: int
-) -> TrainedModel:
-    return TrainedModel(
+    facts = TrainedModel(
         label=str(noted["label"]),
-        address=address,
+        address=model,
         run_id=run_id,
         data=str(noted["dataset"]),
         kinds={str(source): str(kind) for source, kind in noted["kinds"].items()},
         threshold=classifier.facts.threshold,
-        images_seen=seen,
+        images_seen=len(seen),
     )
+    return Trained(facts, classifier, seen, detector_parts(classifier.network))

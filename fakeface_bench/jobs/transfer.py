@@ -3,14 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from fakeface_bench.config import NOTHING, GeneraliseConfig, StudyConfig
+from fakeface_bench.config import NOTHING, GeneraliseConfig, StudyConfig, listed
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.sources import source_identities, source_names
 from fakeface_bench.evaluation.paired import paired_effect
+from fakeface_bench.jobs import JobOutcome
 from fakeface_bench.jobs.evaluate import estimate_metrics, score_set
 from fakeface_bench.jobs.test_sets import TestSet, held_out, whole_set
 from fakeface_bench.jobs.trained_model import open_trained
@@ -19,7 +21,7 @@ from fakeface_bench.records.transfer import Generalisation, HoldOut, MixtureEffe
 from fakeface_bench.report.saved_study import write_set_predictions
 from fakeface_bench.report.transfer_page import generalisation_markdown, write_generalisation_report
 from fakeface_bench.resolve import RequestLike, checked, row_studies, test_sets
-from fakeface_bench.study.find_or_run import WantedStudy, failure_of, obtain_studies
+from fakeface_bench.study.find_or_run import NeededStudy, find_or_run_studies, format_failures
 from fakeface_bench.study.preparation import PreparedDataset, prepare_dataset
 from fakeface_bench.support.errors import DataError, StudyError, UsageError
 from fakeface_bench.support.progress import Progress
@@ -34,11 +36,9 @@ _BOTH_CLASSES = 2
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One study, and what its model is scored on.
+    """One study, and the sets that its model is scored on.
 
-    Attributes:
-        tests: Sets that its model is scored on.
-        held_out: Source or tier that is left out of its training; empty for a row of the matrix.
+    `held_out` is a source or tier that is left out of its training; empty for a row of the matrix.
     """
 
     study: StudyConfig
@@ -48,29 +48,19 @@ class Row:
 
     @property
     def name(self) -> str:
-        """In words."""
+        """As messages name it."""
         return f"{self.study.model} on {self.index.name}"
 
     @property
     def sources(self) -> frozenset[str]:
-        """What it is trained on, however that is named."""
+        """Identities of the datasets it is trained on, whatever names they go by."""
         return frozenset(source_identities(self.study.data))
 
 
-@dataclass(frozen=True)
-class Matrix:
-    """All rows, those that leave something out after the row that does not, and the columns."""
+def plan_matrix(config: GeneraliseConfig, progress: Progress) -> tuple[list[Row], list[TestSet]]:
+    """Prepare every dataset once; return the matrix's rows and columns.
 
-    rows: tuple[Row, ...]
-    columns: tuple[TestSet, ...]
-
-
-def lay_out(config: GeneraliseConfig, progress: Progress) -> Matrix:
-    """Prepare every dataset once, and say which study is scored on what.
-
-    Raises:
-        UsageError: If no training set has anything to hold out.
-        DataError: If a dataset cannot be read.
+    A row that leaves something out follows the row that does not.
     """
     shared = config.study
 
@@ -82,7 +72,7 @@ def lay_out(config: GeneraliseConfig, progress: Progress) -> Matrix:
     def index_of(data: str, *left_out: str) -> ImageIndex:
         return dataset(data).index(shared.limit, progress, left_out)
 
-    trained = {part for data in config.training_sets for part in source_identities(data)}
+    trained = {part for data in listed(config.train) for part in source_identities(data)}
     columns = []
     for data in test_sets(config):
         if trained.isdisjoint(source_identities(data)):
@@ -98,21 +88,26 @@ def lay_out(config: GeneraliseConfig, progress: Progress) -> Matrix:
         for part, test_set in zip(parts, sets, strict=True):
             without = index_of(study.data, part)
             rows.append(Row(replace(study, leave_out=part), without, (test_set,), part))
-    _require_parts(rows, config.hold_out)
-    return Matrix(tuple(rows), tuple(columns))
+    if config.hold_out != NOTHING and not any(row.held_out for row in rows):
+        raise UsageError(
+            f"hold_out {config.hold_out!r} finds nothing to hold out: it needs several datasets "
+            "joined by '+' in train (source), or one whose file names state tiers, as those of "
+            "ciplab do (tier)."
+        )
+    return rows, columns
 
 
 def mixture_effects(
     rows: Sequence[Row], cells: Sequence[Sequence[SetScores]]
 ) -> Iterator[MixtureEffect]:
     """Compare each row of several datasets with each row of some of them, column by column."""
-    for mixture, mixed in zip(rows, cells, strict=True):
-        for alone, others in zip(rows, cells, strict=True):
-            if mixture.study.model == alone.study.model and alone.sources < mixture.sources:
-                for cell in mixed:
-                    for other in others:
-                        if cell.data == other.data and len(cell.classes) == _BOTH_CLASSES:
-                            yield from _effect(cell, other)
+    of_rows = list(zip(rows, cells, strict=True))
+    for (mixture, mixed), (alone, others) in product(of_rows, of_rows):
+        if mixture.study.model != alone.study.model or not alone.sources < mixture.sources:
+            continue
+        for cell, other in product(mixed, others):
+            if cell.data == other.data and len(cell.classes) == _BOTH_CLASSES:
+                yield from _effect(cell, other)
 
 
 def _effect(mixed: SetScores, alone: SetScores) -> Iterator[MixtureEffect]:
@@ -150,46 +145,23 @@ def _parts(data: str, index: ImageIndex, column: str, progress: Progress) -> lis
     return []
 
 
-def _require_parts(rows: Sequence[Row], column: str) -> None:
-    if column != NOTHING and not any(row.held_out for row in rows):
-        raise UsageError(
-            f"hold_out {column!r} finds nothing to hold out: it needs several datasets joined by "
-            "'+' in train (source), or one whose file names state tiers, as those of ciplab do "
-            "(tier)."
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class GeneralisationOutcome:
-    """What a matrix leaves: its cells, which studies failed, and where all of it is held."""
-
-    record: Generalisation
-    failure: str
-    run_id: str
-    experiment_id: str
-    folder: Path | None
-
-
 def run_generalisation(
     asked: RequestLike[GeneraliseConfig], progress: Progress
-) -> GeneralisationOutcome:
-    """Obtain a study of every row, score each on every column, and record it in MLflow.
+) -> JobOutcome[Generalisation]:
+    """Find or run a study of every row, score each on every column, and record it in MLflow.
 
     Studies that are finished are not run again, and a frozen backbone sees each picture once,
     whatever rows and columns it stands in.
-
-    Raises:
-        StudyError: If every study failed.
     """
     config = checked(asked).request
     open_store()
     title = f"does it generalise? {config.models}"
     with tracked_run("generalisation", title, config.shown_params()) as run:
-        matrix = lay_out(config, progress)
-        for column in matrix.columns:
+        rows, columns = plan_matrix(config, progress)
+        for column in columns:
             index = column.index
             run.log_dataset(index.name, index.digest, index.frame, index.folders, "test")
-        record, failure = _filled(run, matrix, progress)
+        record, failure = _fill_matrix(run, rows, columns, progress)
         if not record.cells:
             raise StudyError(failure or record.unscored[0].reason)
         run.tag(
@@ -199,45 +171,47 @@ def run_generalisation(
                 names.NOTE: generalisation_markdown(record),
             }
         )
-        run.log_metrics(dict(_figures(record)))
+        run.log_metrics(dict(_cell_metrics(record)))
         folder = publish(run, config.output, lambda draft: _write(record, draft), progress)
         if failure:
             run.fail(failure)
-    return GeneralisationOutcome(record, failure, run.run_id, run.experiment_id, folder)
+    return JobOutcome(record, run.run_id, run.experiment_id, folder, failure)
 
 
-def _filled(run: TrackedRun, matrix: Matrix, progress: Progress) -> tuple[Generalisation, str]:
-    """Obtain the studies one after another, and score each before the next.
+def _fill_matrix(
+    run: TrackedRun, rows: Sequence[Row], columns: Sequence[TestSet], progress: Progress
+) -> tuple[Generalisation, str]:
+    """Find or run one study after another, and score each before the next.
 
     Returns:
         The matrix, and which studies failed; empty where none did.
     """
     scored: dict[Row, list[SetScores]] = {}
     failed, unscored = [], []
-    wanted = [WantedStudy(row.study, row.index, row.name) for row in matrix.rows]
-    for row, study in zip(matrix.rows, obtain_studies(run, wanted, progress), strict=True):
+    wanted = [NeededStudy(row.study, row.index, row.name) for row in rows]
+    for row, study in zip(rows, find_or_run_studies(run, wanted, progress), strict=True):
         if isinstance(study, LeftOut):
             failed.append(LeftOut(row.name, study.run_id, study.reason))
         else:
-            scored[row], obstacles = _scored(run, row, study, progress)
+            scored[row], obstacles = _score_row(run, row, study, progress)
             unscored += obstacles
     whole = [row for row in scored if not row.held_out]
-    columns = {column.name for column in matrix.columns}
-    cells = [[cell for cell in scored[row] if cell.data in columns] for row in whole]
+    tested = tuple(column.name for column in columns)
+    cells = [[cell for cell in scored[row] if cell.data in tested] for row in whole]
     record = Generalisation(
         models=tuple(dict.fromkeys(cell.model.label for of_row in cells for cell in of_row)),
-        trained=tuple(dict.fromkeys(row.index.name for row in matrix.rows if not row.held_out)),
-        tested=tuple(column.name for column in matrix.columns),
+        trained=tuple(dict.fromkeys(row.index.name for row in rows if not row.held_out)),
+        tested=tested,
         cells=tuple(cell for of_row in cells for cell in of_row),
         mixtures=tuple(mixture_effects(whole, cells)),
-        hold_outs=tuple(hold_outs_of(scored)),
+        hold_outs=tuple(pair_hold_outs(scored)),
         left_out=tuple(failed),
         unscored=tuple(unscored),
     )
-    return record, failure_of(failed, len(matrix.rows))
+    return record, format_failures(failed, len(rows))
 
 
-def _scored(
+def _score_row(
     run: TrackedRun, row: Row, study: StudyRun, progress: Progress
 ) -> tuple[list[SetScores], list[LeftOut]]:
     """Score a row's model on all its sets; what cannot be scored leaves its reason."""
@@ -255,9 +229,10 @@ def _scored(
     return cells, obstacles
 
 
-def hold_outs_of(scored: Mapping[Row, Sequence[SetScores]]) -> Iterator[HoldOut]:
-    """Pair each model that something was left out of with the one that saw everything."""
+def pair_hold_outs(scored: Mapping[Row, Sequence[SetScores]]) -> Iterator[HoldOut]:
+    """Pair each model that had something left out of its training with one that saw all."""
     for row, cells in scored.items():
+        is_source = row.held_out in source_names(row.study.data)
         for without in cells if row.held_out else ():
             for whole, others in scored.items():
                 same = replace(row.study, leave_out="") == whole.study
@@ -266,19 +241,14 @@ def hold_outs_of(scored: Mapping[Row, Sequence[SetScores]]) -> Iterator[HoldOut]
                         yield HoldOut(
                             model=seen.model.label,
                             data=whole.index.name,
-                            column=_column(row),
+                            column="source" if is_source else "tier",
                             value=row.held_out,
                             without=without,
                             seen=seen,
                         )
 
 
-def _column(row: Row) -> str:
-    """Return whether a source or a tier was left out."""
-    return "source" if row.held_out in source_names(row.study.data) else "tier"
-
-
-def _figures(record: Generalisation) -> Iterator[tuple[str, float]]:
+def _cell_metrics(record: Generalisation) -> Iterator[tuple[str, float]]:
     for cell in record.cells:
         named = (cell.model.label, cell.model.data, cell.data)
         place = "/".join(["generalise", *map(names.metric_part, named)])

@@ -1,19 +1,24 @@
-"""All files of a dataset's audit: the page within a single HTML file, and what lies beside it.
+"""All files of a dataset's audit: its page within one HTML file, its pictures, its tables.
 
 Every text passes through jinja2's autoescape: a file may be named anything.
 """
 
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
 
-from fakeface_bench.analysis.audit import Counts, Fact, fact_named
+from fakeface_bench.analysis.audit import Counts, Fact, Mask, fact_named, pairs_of_many
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.audit import Audit
 from fakeface_bench.data.duplicates import MOST_PAIRS
-from fakeface_bench.report import audit_tables
+from fakeface_bench.records.study import FloatArray, ShortcutFloor
+from fakeface_bench.report import audit_tables, plotting
 from fakeface_bench.report.audit_checks import (
     Findings,
     audit_markdown,
@@ -23,18 +28,270 @@ from fakeface_bench.report.audit_checks import (
     kilobytes,
     summary,
 )
-from fakeface_bench.report.audit_plots import (
-    PAIR_PICTURES,
-    draw_dimensions,
-    draw_file_sizes,
-    draw_pairs,
-    draw_quantisation,
-    draw_shortcut,
-    pair_groups,
-)
+from fakeface_bench.report.audit_tables import strongest_first
+from fakeface_bench.report.format import counted
 from fakeface_bench.report.page import page_environment, page_picture
 from fakeface_bench.report.table import COUNT, FIGURE, LONG, WORDS, Column, Table, more, write_csv
+from fakeface_bench.report.tiles import Tile, draw_tile, thumbnail
 from fakeface_bench.support.text import elided, visible
+
+MOST_TABLES = 12
+_BINS = 48
+#: Beyond this ratio of largest to smallest file a linear axis shows one spike.
+_LOG_FROM = 10
+#: Of a source's name beside a bar.
+_LONGEST_SOURCE = 22
+#: Sizes drawn at most; the rarest of more are left out.
+_MOST_SIZES = 2000
+
+
+def draw_file_sizes(files: pd.DataFrame, dataset: str, path: Path) -> None:
+    """Draw how the sizes in bytes are distributed in each class, the outermost 0.2 % not shown."""
+    numbers = (int((files["label"] == label).sum()) for label in range(2))
+    figure = plotting.new_figure("File sizes", _subtitle(dataset, numbers), height=3.6)
+    axes = figure.add_subplot()
+    sizes = files["size"].to_numpy(dtype=np.float64) / 1000
+    low, high = np.quantile(sizes, (0.001, 0.999))
+    low, high = max(low * 0.98, 1e-3), max(high * 1.02, 2e-3)
+    is_wide = high / low > _LOG_FROM
+    edges = np.geomspace(low, high, _BINS) if is_wide else np.linspace(low, high, _BINS)
+    for label, name in enumerate(CLASS_NAMES):
+        of_class = sizes[files["label"].to_numpy() == label]
+        if len(of_class):
+            _draw_distribution(axes, of_class, edges, label)
+            middle = float(np.median(of_class))
+            words = f"{name}, median {middle:,.1f} kB"
+            axes.axvline(middle, color=plotting.CLASS_COLOURS[label], linestyle="--", label=words)
+    axes.set_xscale("log" if is_wide else "linear")
+    plotting.dress(axes, "File size (kB of 1000 bytes)", "Share of the class")
+    if is_wide:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter("{x:,g}")
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set_ylim(bottom=0)
+    plotting.legend(axes)
+    plotting.save(figure, path)
+
+
+def draw_dimensions(fact: Fact, dataset: str, path: Path) -> None:
+    """Draw each size in pixels as a disc whose area is its share of the class."""
+    counts = fact.counts.head(_MOST_SIZES)
+    subtitle = _subtitle(dataset, fact.counts.sum())
+    figure = plotting.new_figure("Sizes in pixels", subtitle, height=3.6)
+    sides = np.array([text.split("×") for text in counts.index], dtype=np.float64).reshape(-1, 2)
+    panels = figure.subplots(1, 2, sharex=True, sharey=True)
+    for label, (name, axes) in enumerate(zip(CLASS_NAMES, panels, strict=True)):
+        shares = counts[name].to_numpy() / max(1, fact.counts[name].sum())
+        there = shares > 0
+        area = 12 + 1400 * shares[there]
+        colour = plotting.CLASS_COLOURS[label]
+        marks = axes.scatter(sides[there, 0], sides[there, 1], area, colour, alpha=0.45)
+        marks.set(edgecolor=colour, linewidth=1.2)
+        plotting.dress(axes, "Width (pixels)", "" if label else "Height (pixels)")
+        title = f"{name}: {int(there.sum()):,} size{'s' * (int(there.sum()) != 1)}"
+        axes.set_title(title, fontsize=plotting.LABEL_POINTS, loc="left")
+        axes.margins(0.25)
+    plotting.save(figure, path)
+
+
+def draw_quantisation(fact: Fact, means: pd.Series, dataset: str, path: Path) -> None:
+    """Draw the share of each quantisation table among each class's JPEG files.
+
+    Args:
+        means: Mean of the luminance table by the table's name; small for fine quality.
+    """
+    counts = _up_to_twelve(fact.counts)
+    shares = counts / counts.sum().clip(lower=1)
+    height = 1.2 + 0.46 * len(counts)
+    scale = "mean: of the luminance table, small for fine quality"
+    subtitle = f"{_subtitle(dataset, counts.sum(), 'JPEG files')}\n{scale}"
+    figure = plotting.new_figure("JPEG quantisation tables", subtitle, height=height)
+    axes = figure.add_subplot()
+    places = np.arange(len(counts))
+    for label, name in enumerate(CLASS_NAMES):
+        values = shares[name].to_numpy()
+        side = 0.2 if label else -0.2
+        bars = axes.barh(
+            places + side, values, 0.38, color=plotting.CLASS_COLOURS[label], label=name
+        )
+        words = [f"{value:.1%}" if value else "" for value in values]
+        axes.bar_label(bars, words, padding=4, fontsize=9, color=plotting.INK)
+    names = [f"{key}\nmean {means[key]:.1f}" if key in means else str(key) for key in counts.index]
+    plotting.dress(axes, "Share of the class's JPEG files", "")
+    axes.set_yticks(places, names, fontsize=9)
+    axes.grid(visible=False, axis="y")
+    axes.set_ylim(len(counts) - 0.45, -0.55)
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set_xlim(0, min(1.12, 1.15 * shares.to_numpy().max()))
+    figure.legend(
+        loc="outside lower center", ncols=2, fontsize=plotting.SMALL_POINTS, frameon=False
+    )
+    plotting.save(figure, path)
+
+
+def draw_shortcut(
+    floor: ShortcutFloor, source_floors: Mapping[str, ShortcutFloor], dataset: str, path: Path
+) -> None:
+    """Draw the floor with its interval, each group of facts alone, and each source alone."""
+    whole = {"all together": floor}
+    whole |= {f"{elided(name, _LONGEST_SOURCE)} alone": of for name, of in source_floors.items()}
+    alone = strongest_first(floor)
+    bars = [("all together", floor.roc_auc), *alone, *((n, whole[n].roc_auc) for n in [*whole][1:])]
+    figure = plotting.new_figure(
+        "What file metadata alone gives away",
+        f"{dataset}, n = {floor.images:,} pictures\nbars: 95 % intervals over "
+        "cross-validation folds (Nadeau & Bengio)",
+        height=1.3 + 0.38 * len(bars),
+    )
+    axes = figure.add_subplot()
+    axes.axvline(0.5, color=plotting.PALE_INK, linestyle="--", linewidth=1.2)
+    for place, (name, value) in enumerate(bars):
+        colour, size = (plotting.TEST_COLOUR, 90) if name in whole else (plotting.TRAIN_COLOUR, 55)
+        if of := whole.get(name):
+            axes.hlines(place, of.low_95, of.high_95, color=colour, linewidth=7, alpha=0.3)
+        axes.scatter([value], [place], size, colour, zorder=3)
+        words = axes.annotate(f"{value:.2f}", (value, place), (0, 8), textcoords="offset points")
+        words.set(ha="center", fontsize=plotting.SMALL_POINTS, color=plotting.INK)
+        words.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.0})
+    plotting.dress(axes, "ROC AUC (0.5 is chance, 1 gives every image away)", "")
+    axes.set_yticks(range(len(bars)), [plotting.plain(name) for name, _ in bars])
+    axes.set_ylim(len(bars) - 0.5, -0.7)
+    axes.grid(visible=False, axis="y")
+    lowest = min(*(of.low_95 for of in whole.values()), *(value for _, value in bars))
+    axes.set_xlim(min(0.45, lowest - 0.05), 1.02)
+    plotting.save(figure, path)
+
+
+def _subtitle(dataset: str, numbers: Iterable[int], what: str = "images") -> str:
+    real, fake = numbers
+    return f"{dataset}, n = {real:,} real and {fake:,} fake {what}"
+
+
+def _draw_distribution(axes: Axes, sizes: FloatArray, edges: FloatArray, label: int) -> None:
+    shares = np.histogram(sizes, edges)[0] / len(sizes)
+    colour = plotting.CLASS_COLOURS[label]
+    axes.stairs(shares, edges, fill=True, color=colour, alpha=0.22)
+    axes.stairs(shares, edges, color=colour, linewidth=1.8)
+
+
+def _up_to_twelve(counts: pd.DataFrame) -> pd.DataFrame:
+    if len(counts) <= MOST_TABLES:
+        return counts
+    rest = counts.iloc[MOST_TABLES:]
+    together = rest.sum().to_frame(f"{len(rest):,} more").T
+    return pd.concat([counts.head(MOST_TABLES), together])
+
+
+MOST_SHOWN = 12
+_PAIRS_A_ROW = 2
+_ROW_INCHES = 2.35
+_CAPTION_CHARACTERS = 22
+_CAPTION_POINTS = 8.5
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPair:
+    """Two tiles, and what they are to one another."""
+
+    first: Tile
+    second: Tile
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class PairGroup:
+    """The pairs of one picture.
+
+    Attributes:
+        key: Name of the picture's file, without its suffix.
+        total: Number of such pairs that are listed.
+        at_least: Whether there may be more: not all pairs of many copies are listed.
+        pairs: At most 12, identical ones first, then the most alike.
+    """
+
+    key: str
+    title: str
+    total: int
+    at_least: bool
+    pairs: tuple[ShownPair, ...]
+
+    @property
+    def shown(self) -> str:
+        """Say how many of how many pairs are shown."""
+        total = counted(self.total, "pair", self.at_least)
+        return f"{len(self.pairs)} of {total}, identical ones and the most alike first"
+
+
+PAIR_PICTURES = {
+    "duplicates_across_splits": "Duplicates in different splits",
+    "opposite_labels": "Identical pictures with opposite labels",
+    "manipulated_pairs": "Alike, with opposite labels: a manipulation and its original",
+    "duplicates_within_splits": "Duplicates within one split, or in none",
+}
+
+
+def pair_groups(audit: Audit) -> tuple[PairGroup, ...]:
+    """Read the images of each kind of pair that exists."""
+    across = audit.pairs["across_splits"].to_numpy(dtype=bool)
+    opposite = audit.pairs["opposite_labels"].to_numpy(dtype=bool)
+    same = (audit.pairs["kind"] == "identical").to_numpy(dtype=bool)
+    masks = (across, opposite & same, opposite & ~same, ~across & ~opposite)
+    chosen = dict(zip(PAIR_PICTURES, masks, strict=True))
+    return tuple(_group(audit, key, mask) for key, mask in chosen.items() if mask.any())
+
+
+def draw_pairs(group: PairGroup, dataset: str, path: Path) -> None:
+    """Draw a group of pairs, two pairs a row."""
+    rows = -(-len(group.pairs) // _PAIRS_A_ROW)
+    figure = plotting.new_figure(
+        group.title, f"{dataset}: {group.shown}", height=rows * _ROW_INCHES
+    )
+    # A narrow empty column keeps the two pairs of a row apart.
+    grid = figure.add_gridspec(rows, 5, width_ratios=(1, 1, 0.08, 1, 1))
+    for number, pair in enumerate(group.pairs):
+        row, column = number // _PAIRS_A_ROW, 3 * (number % _PAIRS_A_ROW)
+        for offset, tile in enumerate((pair.first, pair.second)):
+            _draw_tile(figure.add_subplot(grid[row, column + offset]), tile, pair.words)
+    plotting.save(figure, path)
+
+
+def _group(audit: Audit, key: str, mask: Mask) -> PairGroup:
+    at_least = bool(pairs_of_many(audit)[mask].any())
+    pairs = tuple(_shown_pairs(audit, mask))
+    return PairGroup(key, PAIR_PICTURES[key], int(mask.sum()), at_least, pairs)
+
+
+def _shown_pairs(audit: Audit, mask: Mask) -> Iterator[ShownPair]:
+    pairs = audit.pairs[mask]
+    differs = (pairs["kind"] != "identical").to_numpy(dtype=bool)
+    order = np.lexsort([pairs["distance"].to_numpy(dtype=np.int64), differs])[:MOST_SHOWN]
+    for row in pairs.iloc[order].to_dict(orient="records"):
+        first, second = (_tile(audit, int(row[side])) for side in ("first", "second"))
+        yield ShownPair(first, second, _words(str(row["kind"]), int(row["distance"])))
+
+
+def _words(kind: str, distance: int) -> str:
+    bits = f"{distance} of 256 bits differ"
+    return {"identical": "identical", "mirrored": f"mirrored, {bits}"}.get(kind, bits)
+
+
+def _tile(audit: Audit, number: int) -> Tile:
+    row = audit.files.iloc[number]
+    path = str(row["path"])
+    return Tile(
+        picture=thumbnail(audit.folders[row["source"]] / path, whole=True),
+        label=int(row["label"]),
+        words=row["split"] or ("left out" if row["left_out"] else "no split"),
+        name=path.rpartition("/")[2],
+    )
+
+
+def _draw_tile(axes: Axes, tile: Tile, words: str) -> None:
+    name = elided(tile.name, _CAPTION_CHARACTERS)
+    caption = f"{tile.words}, {CLASS_NAMES[tile.label]}\n{name}\n{words}"
+    draw_tile(axes, replace(tile, words=caption), _CAPTION_POINTS)
+
 
 MOST_ROWS = 50
 #: Title, what an empty one says, of the tables that name single files.
@@ -99,8 +356,8 @@ def _compared(findings: Findings, sizes: pd.DataFrame) -> Table:
         for fact in facts
     ]
     medians = dict(zip(sizes["class"], sizes["q50"], strict=True))
-    description = (kilobytes(medians[name]) if name in medians else "none" for name in CLASS_NAMES)
-    rows.append(("Median file size", *description, ""))
+    middle = (kilobytes(medians[name]) if name in medians else "none" for name in CLASS_NAMES)
+    rows.append(("Median file size", *middle, ""))
     return Table.of(
         ("fact", *CLASS_NAMES, "apart"),
         rows,

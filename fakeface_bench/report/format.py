@@ -112,11 +112,6 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def format_p(p: float) -> str:
-    """Write a p value in a sentence: `p = 0.041`, `p < 0.001`."""
-    return f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}"
-
-
 def sentence_end(text: str) -> str:
     """End a text with one full stop."""
     return f"{text.rstrip('. ')}."

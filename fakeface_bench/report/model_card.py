@@ -72,10 +72,10 @@ def with_elsewhere(card: str, found: Sequence[str]) -> str:
     if place is not None:
         rest.pop(place)
     else:  # where the lines of an earlier evaluation stood
-        description = [
+        earlier = (
             n for n, line in enumerate(card.splitlines()) if line.startswith(f"- {_ELSEWHERE}")
-        ]
-        place = description[0] if description else len(rest)
+        )
+        place = next(earlier, len(rest))
     return "\n".join([*rest[:place], *lines, *rest[place:]]) + "\n"
 
 

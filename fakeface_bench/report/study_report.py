@@ -88,6 +88,7 @@ def _markdown(
     rows = [*metrics, *_further_rows(record)]
     options = [(key, _option(value)) for key, value in record.config.as_params().items()]
     warning = [f"**{escaped(record.weights.warning)}**"] if record.weights.warning else []
+    few = few_images_warning(len(record.test.y_true))
     header = results_header(len(record.valid.y_true), len(record.test.y_true))
     parts = [
         *warning,
@@ -95,11 +96,7 @@ def _markdown(
         "### Results",
         Table.of(header, rows).markdown(),
         format_threshold(record.test.threshold),
-        *(
-            f"**{description}**"
-            for description in (few_images_warning(len(record.test.y_true)),)
-            if description
-        ),
+        *([f"**{few}**"] if few else []),
         *_parts(record, results),
         "### Cost",
         _cost_table(ledger).markdown(),

@@ -43,17 +43,12 @@ from fakeface_bench.training.networks import FitTask
 
 
 def search_record(study: Study) -> SearchRecord:
-    """Return what a study holds.
-
-    Raises:
-        StudyError: If no trial completed.
-    """
+    """Return what a study holds."""
     trials = tuple(trial_record(trial) for trial in finished_trials(study))
     best = best_trial(trials)
     if best is None:
         raise StudyError("no trial completed; ask for more trials.")
-    complete = sum(trial.state == "complete" for trial in trials)
-    return SearchRecord(trials, best, _importances(study, complete))
+    return SearchRecord(trials, best, _importances(study, trials))
 
 
 def best_trial(trials: Sequence[TrialRecord]) -> TrialRecord | None:
@@ -62,10 +57,10 @@ def best_trial(trials: Sequence[TrialRecord]) -> TrialRecord | None:
     return max(complete, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)
 
 
-def _importances(study: Study, complete: int) -> Mapping[str, float]:
-    """Return the importance of each option; empty where too few trials tell."""
-    values = {trial.value for trial in study.get_trials(states=[TrialState.COMPLETE])}
-    if complete < 4 or len(values) < 2:
+def _importances(study: Study, trials: Sequence[TrialRecord]) -> Mapping[str, float]:
+    """Return the importance of each option; empty for too few complete trials."""
+    values = [trial.value for trial in trials if trial.state == "complete"]
+    if len(values) < 4 or len(set(values)) < 2:
         return {}
     evaluator = optuna.importance.PedAnovaImportanceEvaluator()
     return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
@@ -101,18 +96,13 @@ class TrialListener:
 
 @dataclass(frozen=True, slots=True)
 class SearchTask:
-    """What to search: a fit of train and validation; test is out of its reach.
-
-    Attributes:
-        trials: Complete and pruned trials that the study shall hold in the end.
-        timeout_seconds: After this time no new trial starts; 0 for never.
-    """
+    """What to search: a fit of train and validation; test is out of its reach."""
 
     fit: FitTask
-    trials: int
+    trials: int  # complete and pruned trials that the study shall hold in the end
     seed: int
     space: Space
-    timeout_seconds: float
+    timeout_seconds: float  # after this time no new trial starts; 0 for never
 
 
 def optimise(
@@ -122,9 +112,6 @@ def optimise(
 
     The sampler is seeded again for each trial from the seed and the trials before it that count, so
     a study that was interrupted goes on as if it had not been.
-
-    Raises:
-        StudyError: If no trial completes.
     """
     study.pruner = optuna.pruners.MedianPruner(PRUNER_STARTUP_TRIALS, PRUNER_WARMUP_EPOCHS)
     deadline = time.monotonic() + task.timeout_seconds if task.timeout_seconds else None
@@ -220,7 +207,7 @@ def _run_trial(
             raise
         state = TrialState.FAIL
         keep_reason(trial, f"{type(error).__name__}: {error}")
-    except BaseException:  # interrupted: told as killed, so that the next run repeats it
+    except BaseException:  # interrupted: counts as killed, so that the next run repeats it
         listener.ended(trial_record(study.tell(trial, state=TrialState.FAIL)))
         raise
     ended = trial_record(study.tell(trial, value, state))

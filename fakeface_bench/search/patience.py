@@ -1,4 +1,4 @@
-"""The study's database: opened whole or refused, waited for while it is away, told when full."""
+"""The study's database: opened whole or refused, waited for while it is away."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -35,11 +35,7 @@ R = TypeVar("R")
 
 
 def check_whole(url: str) -> None:
-    """Refuse a SQLite file that is damaged, or half of one, before anything trusts it.
-
-    Raises:
-        StorageError: With what to do.
-    """
+    """Refuse a SQLite file that is damaged, or half of one, before anything trusts it."""
     file = sqlite_file(url)
     found = damage_of(file) if file else ""
     if found:

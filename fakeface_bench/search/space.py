@@ -23,17 +23,11 @@ TUNING_BATCHES = (16, 32, 64)
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """What a study leaves to its trials.
+    """What a study leaves to its trials."""
 
-    Attributes:
-        network: Which poolings and augmentations there are, and what is trained.
-        batch_size: Fixed by the user; 0 searches it.
-        augment: Fixed by the user; `search` searches it.
-    """
-
-    network: Network
-    batch_size: int
-    augment: str
+    network: Network  # which poolings and augmentations there are, and what is trained
+    batch_size: int  # fixed by the user; 0 searches it
+    augment: str  # fixed by the user; `search` searches it
 
     @property
     def augments(self) -> tuple[str, ...]:

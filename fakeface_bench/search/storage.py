@@ -74,12 +74,7 @@ class Study(optuna.Study):
 
 @contextmanager
 def opening(url: str) -> Iterator[None]:
-    """Let one process at a time through that opens, or creates, the studies of a storage.
-
-    Raises:
-        OSError: If no lock can be made beside a SQLite file.
-        SQLAlchemyError: If the database cannot be reached.
-    """
+    """Let one process at a time through that opens, or creates, the studies of a storage."""
     file = sqlite_file(url)
     if file is not None:
         file.parent.stat()  # a lock would make the folder that somebody has mistyped
@@ -92,7 +87,7 @@ def opening(url: str) -> Iterator[None]:
 
 
 def turn(study: Study) -> AbstractContextManager[object]:
-    """Let one process of a study at a time through the block; a dead one holds up nobody."""
+    """Let one process of a study at a time through the block; a dead one releases its lock."""
     url, engine = study.storage.url, study.storage.database.engine
     return _lock(url, patiently(url, lambda: _locked_connection(engine)))
 
@@ -134,7 +129,7 @@ def _locked_connection(engine: Engine) -> Connection:
 def ask(study: Study) -> optuna.Trial:
     """Start a trial whose heart beats in the block of `heartbeat`, not by Optuna's own loop."""
     trial = study.ask()
-    study.record_heartbeat(trial)  # before anybody claims it: else nobody would miss one
+    study.record_heartbeat(trial)  # before it is claimed: without one it never counts as dead
     return trial
 
 
@@ -217,9 +212,6 @@ def open_study(storage: str, name: str, definition: Mapping[str, Any]) -> Study:
         storage: SQLAlchemy URL; not MLflow's database, both keep a table `alembic_version`.
 
     Raises:
-        UsageError: As `check_storage`.
-        StudyError: If the storage cannot be opened, is damaged, or holds another definition by
-            that name.
         DiskError: If there is no room for it.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -295,7 +287,7 @@ def save_precision(study: Study, precision: str) -> str:
 
 
 def claim(trial: optuna.Trial) -> str:
-    """Give a trial a uid, and write down which process runs it, so that its death can be told."""
+    """Give a trial a uid, and write down which process runs it, so that its death is noticed."""
     uid = uuid4().hex
     trial.set_user_attr(_UID, uid)
     trial.set_user_attr(_PROCESS, this_process())

@@ -1,7 +1,8 @@
-"""Which database a study's storage is; one that can be none, or is broken, is told first."""
+"""Checks the address of a study's database, and whether a SQLite file is damaged."""
 
 import re
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,7 +22,7 @@ def damage_of(file: Path) -> str:
     """Return what is wrong with a SQLite file; empty if nothing is, or if there is no such file.
 
     An empty file is one that a copy began: SQLite takes it for a new database. What only keeps it
-    from being read, a lock or a missing right, is no damage, and met by whoever opens it.
+    from being read, a lock or a missing right, is no damage: opening it fails then.
     """
     if not file.exists():
         return ""
@@ -78,14 +79,7 @@ def engine_options(url: str) -> dict[str, Any]:
 
 
 def check_storage(url: str) -> None:
-    """Refuse what no study can be kept in; nothing is opened, and the default passes.
-
-    Args:
-        url: What was asked for; empty for the default.
-
-    Raises:
-        UsageError: With the right spelling.
-    """
+    """Refuse what no study can be kept in; nothing is opened, and the default passes."""
     if not url:
         return
     shown = without_credentials(url)
@@ -106,9 +100,14 @@ def _check_kind(kind: str, shown: str) -> None:
     """Refuse databases on which several processes cannot agree."""
     if kind in _KINDS:
         return
-    near = get_close_matches(kind, _KINDS, n=1, cutoff=0.7)
-    hint = f"did you mean '{near[0]}{shown[len(kind) :]}'?" if near else f"it is {_FORMS}."
+    hint = kind_hint(kind, _KINDS, shown, _FORMS)
     raise UsageError(f"storage {shown!r} is of kind {kind!r}, which holds no study; {hint}")
+
+
+def kind_hint(kind: str, known: Sequence[str], shown: str, forms: str) -> str:
+    """Suggest the known kind of database that a URL's kind resembles, else the usual forms."""
+    near = get_close_matches(kind, known, n=1, cutoff=0.7)
+    return f"did you mean '{near[0]}{shown[len(kind) :]}'?" if near else f"it is {forms}."
 
 
 def _check_file(parsed: URL, shown: str) -> None:
@@ -120,16 +119,19 @@ def _check_file(parsed: URL, shown: str) -> None:
             f"storage {shown!r} names no file, so no study could be gone on with; did you mean "
             f"'sqlite:///{meant}'?"
         )
-    file = Path(name).resolve()
-    if not file.parent.is_dir():
+    check_database_file(f"storage {shown!r}", Path(name), "fakeface_studies.db")
+
+
+def check_database_file(named: str, file: Path, example: str) -> None:
+    """Refuse a SQLite file in a folder that is not there, and a folder in its place."""
+    folder = file.resolve().parent
+    if not folder.is_dir():
         raise UsageError(
-            f"storage {shown!r} lies in {file.parent}, which is no folder; make it, or name a file "
-            "in another."
+            f"{named} lies in {folder}, which is no folder; make it, or name a file in another."
         )
     if file.is_dir():
         raise UsageError(
-            f"storage {shown!r} is a folder; name a file in it, such as "
-            f"'sqlite:///{Path(name) / 'fakeface_studies.db'}'."
+            f"{named} is a folder; name a file in it, such as 'sqlite:///{file / example}'."
         )
 
 

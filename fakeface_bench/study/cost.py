@@ -1,4 +1,4 @@
-"""The cost of a study, closed when all of it is known but what is left: that is overhead."""
+"""The cost of a study by stages; what belongs to no other stage is overhead."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Expenses:
     """What a study has spent besides overhead, and what its other costs follow from.
 
     Attributes:
-        earlier: Their uids of those that earlier processes ran.
+        earlier: Uids of the trials that earlier processes ran.
         search_began: Seconds of the process when the search began.
         search_began_at: Unix time of that moment, in seconds.
     """
@@ -34,11 +34,7 @@ class Expenses:
 
 
 def study_metrics(expenses: Expenses, speed: Speed) -> dict[str, float]:
-    """Return the costs that are no stage of time.
-
-    Args:
-        speed: Of one picture, from its file to what an epoch reads.
-    """
+    """Return the costs that are no stage; `speed` is from a picture's file to an epoch's input."""
     detector, fit = expenses.conclusion.detector, expenses.conclusion.final_fit
     trained = sum(np.prod(weight.shape) for weight in detector.classifier.trainable_weights)
     epochs = [epoch.seconds for epoch in fit.last_stage]
@@ -66,9 +62,6 @@ def close_ledger(
     """Return the ledger; what the process does after this call is not in it.
 
     A speed that was never measured on this machine is measured first.
-
-    Args:
-        dollars_per_hour: Price of the machine; 0 where none was given.
     """
     speed = expenses.setup.inputs.speed()
     metrics = study_metrics(expenses, speed)
@@ -81,10 +74,12 @@ def close_ledger(
     ]
     images = sum(stage.images for stage in stages)
     spent = sum(stage.spent_seconds for stage in stages)
+    read = extraction_cost(expenses.setup, "train", "valid")
+    amortised = expenses.setup.dataset.cost.amortised_seconds + read.amortised_seconds
     ends = epoch_ends(
         expenses.search.trials,
         expenses.earlier,
-        _cold_search_began(expenses),
+        expenses.search_began + amortised,
         expenses.search_began_at,
     )
     overhead = StageCost("overhead", clock.seconds() - spent, speed.amortised_seconds)
@@ -103,7 +98,7 @@ def close_ledger(
 
 
 def extraction_cost(setup: Setup, *splits: str) -> StageCost:
-    """Return what reading some splits took; all that were read where none is named."""
+    """Return the cost of reading some splits; of all that were read where none is named."""
     costs = setup.reader.costs
     wanted = [costs[split] for split in splits or costs]
     return StageCost(
@@ -115,7 +110,7 @@ def extraction_cost(setup: Setup, *splits: str) -> StageCost:
 
 
 def before_epochs(setup: Setup) -> float:
-    """Return the cold seconds that any fit waits for: the dataset, and what it reads of it."""
+    """Return the cold seconds before any fit: preparing the dataset, reading train and valid."""
     return setup.dataset.cost.seconds + extraction_cost(setup, "train", "valid").seconds
 
 
@@ -130,13 +125,6 @@ def _search_costs(expenses: Expenses) -> Iterator[StageCost]:
         yield StageCost(f"search_{state}", sum(now), sum(before), images)
 
 
-def _cold_search_began(expenses: Expenses) -> float:
-    """Return when the search of this process began, in seconds from a cold start."""
-    setup = expenses.setup
-    amortised = extraction_cost(setup, "train", "valid").amortised_seconds
-    return expenses.search_began + setup.dataset.cost.amortised_seconds + amortised
-
-
 def epoch_ends(
     trials: Sequence[TrialRecord], earlier: Collection[str], began: float, began_at: float
 ) -> Iterator[tuple[float, float]]:
@@ -145,13 +133,8 @@ def epoch_ends(
     Trials of earlier processes stand one after another before those of this one, which stand where
     they ran. What a trial spent outside its epochs counts as spent before the first, so that
     nothing is reached too early; an epoch of its killed forerunner is not dated before its own
-    begin.
-
-    Args:
-        trials: In order of their numbers.
-        earlier: Uids of those that earlier processes ran.
-        began: Cold seconds at which this process's search would begin without earlier trials.
-        began_at: Unix time at which it did, in seconds.
+    begin. Without `earlier` trials the search of this process would begin after `began` cold
+    seconds; it did so at the Unix time `began_at`.
     """
     for trial in trials:
         if trial.uid in earlier:

@@ -23,12 +23,7 @@ from fakeface_bench.training.networks import FitTask
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """The winner, how well it does, and what finding that out took.
-
-    Attributes:
-        valid: Validation split, on which its threshold was chosen.
-        costs: Stages `final_fit`, `repeats` and `evaluation`.
-    """
+    """The winner, its scores, and the costs of stages `final_fit`, `repeats` and `evaluation`."""
 
     detector: Detector
     final_fit: FitRecord
@@ -43,8 +38,7 @@ def conclude(
 ) -> Conclusion:
     """Refit the winner, choose its threshold on validation, and only then read test.
 
-    Args:
-        seeds: Fits of the winner; those after the first have seeds that follow the task's.
+    The winner is fitted with as many `seeds`; those after the first follow the task's.
     """
     config = search.best.config
     progress.say(f"refitting trial {search.best.number}, then scoring the test split")
@@ -61,14 +55,15 @@ def conclude(
     further = [replace(task, seed=task.seed + step) for step in range(1, seeds)]
     repeats = _repeat(setup, further, config, test_samples, progress) if further else ()
     an_epoch = len(task.train) + len(task.valid)
-    fit_images = len(run_now) * an_epoch
-    repeat_images = sum(repeat.epochs for repeat in repeats) * an_epoch
-    scored_images = len(task.valid) + len(test_samples)
-    evaluate = (scored - fitted) + (evaluated - read)
+    repeated = sum(repeat.epochs for repeat in repeats)
     costs = (
-        StageCost("final_fit", fitted - started, images=fit_images),
-        StageCost("repeats", time.perf_counter() - evaluated, images=repeat_images),
-        StageCost("evaluation", evaluate, images=scored_images),
+        StageCost("final_fit", fitted - started, images=len(run_now) * an_epoch),
+        StageCost("repeats", time.perf_counter() - evaluated, images=repeated * an_epoch),
+        StageCost(
+            "evaluation",
+            (scored - fitted) + (evaluated - read),
+            images=len(task.valid) + len(test_samples),
+        ),
     )
     return Conclusion(detector, final_fit, valid, test, repeats, costs)
 
@@ -80,7 +75,7 @@ def _repeat(
     test_samples: Samples,
     progress: Progress,
 ) -> tuple[RepeatRecord, ...]:
-    """Fit the same options with the seed of each task, from the start, and score test with it."""
+    """Fit the same options from the start with the seed of each task, and score test."""
     rows = setup.index.split("test")
     repeats = []
     with progress.stage("repeating the final fit", len(tasks), "fits") as advance:

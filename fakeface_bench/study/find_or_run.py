@@ -1,20 +1,20 @@
-"""Obtains a finished study that answers a request: an earlier one, else one that is run now.
+"""Finds a finished study of a request, or runs one.
 
-Nothing here loads TensorFlow, so that an answer that is there already is told within seconds. A
-study that is run is a process of its own: what it allocates or breaks is gone with it, and its wall
-clock is a process's.
+Nothing here loads TensorFlow, so that a finished study is found within seconds. A study that is run
+is a process of its own: what it allocates or breaks is gone with it, and its wall clock is a
+process's.
 """
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 
 from fakeface_bench import __version__
 from fakeface_bench.analysis.results import Results
 from fakeface_bench.backbones.catalogue import architecture_named
 from fakeface_bench.backbones.weights import file_label, imagenet_may_be_had
-from fakeface_bench.config import AUTO, METRICS_VERSION, STORAGE_VARIABLE, StudyConfig
+from fakeface_bench.config import AUTO, METRICS_VERSION, STORAGE_VARIABLE, StudyConfig, listed
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.records.study import ComparedStudy, LeftOut, Registration
 from fakeface_bench.report.saved_study import RESULTS_FILE, SAVED_FILES, read_results
@@ -28,7 +28,6 @@ from fakeface_bench.support.executor import THIS_PROCESS, Executor, Known, Unit
 from fakeface_bench.support.processes import wait_for
 from fakeface_bench.support.progress import Advance, Progress
 from fakeface_bench.tracking.lifetime import point_adopted_run
-from fakeface_bench.tracking.queries import useful_trials
 from fakeface_bench.tracking.registry import check_registry
 from fakeface_bench.tracking.runs import TrackedRun
 from fakeface_bench.tracking.store import current_experiment, open_store, store_errors_named
@@ -42,15 +41,12 @@ from fakeface_bench.tracking.studies import (
     settle_study_run,
     study_named,
 )
+from fakeface_bench.tracking.succession import useful_trials
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedStudy:
-    """A study that was finished before, as MLflow holds it.
-
-    Attributes:
-        registration: Of its model, where that was asked for now.
-    """
+    """A finished study as MLflow holds it; `registration` is that of its model, if made now."""
 
     run: StudyRun
     saved: ComparedStudy
@@ -58,59 +54,54 @@ class FinishedStudy:
     registration: Registration | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EarlierStudy:
-    """What is known before a study begins.
+def find_finished(
+    asked: RequestLike[StudyConfig], progress: Progress
+) -> tuple[FinishedStudy | None, PreparedDataset | None]:
+    """Find the same study, finished, and register its model where that is asked for.
 
-    Attributes:
-        finished: The same study, finished; None where it is to be run.
-        dataset: Made ready to find that out; None where it need not have been.
-    """
+    It is the same if its request, version, values of weights and contents of images were the same,
+    and if it holds as many trials and seeds. The run that `mlflow run` opened for this process then
+    points to it: see `point_adopted_run`.
 
-    finished: FinishedStudy | None = None
-    dataset: PreparedDataset | None = None
-
-
-def find_earlier(asked: RequestLike[StudyConfig], progress: Progress) -> EarlierStudy:
-    """Find out whether a study is finished already, and register its model if that is asked for.
-
-    It is the same if all that is asked was asked then, of the same version, with weights of the
-    same values and images of the same contents, and if it holds as many trials and seeds. The run
-    that `mlflow run` opened for this process then stands for it: see `point_adopted_run`.
-
-    Args:
-        asked: What is asked; nothing is looked for where it says `again`.
+    Returns:
+        The study, or None where it is to be run; and its dataset where that had to be prepared.
     """
     config = checked(asked).request
     if config.again:
-        return EarlierStudy()
+        return None, None
     open_store()
     with store_errors_named():
-        similar = _similar(config)
+        experiment = current_experiment()
+        finished = finished_studies(config, experiment) if experiment else ()
+        similar = [study for study in finished if _is_same(config, study)]
     if not similar:
-        return EarlierStudy()
+        return None, None
     dataset = prepare_dataset(config.data, config.seed, progress, config.classes)
-    # What is not used was told when the study ran, and is again if it does.
-    index = dataset.index(config.limit, _QuietProgress(progress), config.left_out)
-    for earlier in (study for study in similar if is_of_images(study, index)):
+    # The study's run has said which images are not used, and says so again if it is run again.
+    index = dataset.index(config.limit, _WithoutLines(progress), listed(config.leave_out))
+    for study in similar:
+        if not uses_images(study, index):
+            continue
         try:
-            finished = _read(earlier, progress)
+            (saved,) = read_studies([study], progress)
+            with draft_folder() as folder:
+                download_study(study, [RESULTS_FILE], folder)
+                results = read_results(folder / RESULTS_FILE)
         except UsageError as error:
             progress.warn(f"{error} It is run again.")
             continue
-        return EarlierStudy(_concluded(finished, config, progress), dataset)
-    return EarlierStudy(dataset=dataset)
-
-
-def _similar(config: StudyConfig) -> list[StudyRun]:
-    """Return the finished studies of the same request, whatever their images; the newest first."""
-    experiment = current_experiment()
-    found = finished_studies(config, experiment) if experiment else iter(())
-    return [study for study in found if _is_same(config, study)]
+        registration = None
+        if config.register:
+            check_registry()
+            registration = register_study(study, config.register, False, progress)
+        point_adopted_run(study.run_id)
+        return FinishedStudy(study, saved, results, registration), dataset
+    return None, dataset
 
 
 def _is_same(config: StudyConfig, earlier: StudyRun) -> bool:
-    if not answered(config, earlier):
+    """Whether a finished study is of the same request, whatever its images."""
+    if not matches_request(config, earlier):
         return False
     named = config.study in ("", earlier.params.get("study"))
     priced = config.dollars_per_hour in (0.0, float(earlier.params.get("dollars_per_hour", 0)))
@@ -124,43 +115,23 @@ def _is_same(config: StudyConfig, earlier: StudyRun) -> bool:
     return not hurried or useful_trials(earlier.experiment_id, earlier.run_id) >= config.trials
 
 
-def _read(study: StudyRun, progress: Progress) -> FinishedStudy:
-    (saved,) = read_studies([study], progress)
-    with draft_folder() as folder:
-        download_study(study, [RESULTS_FILE], folder)
-        return FinishedStudy(study, saved, read_results(folder / RESULTS_FILE))
-
-
-def _concluded(finished: FinishedStudy, config: StudyConfig, progress: Progress) -> FinishedStudy:
-    registration = None
-    if config.register:
-        check_registry()
-        registration = register_study(finished.run, config.register, False, progress)
-    point_adopted_run(finished.run.run_id)
-    return FinishedStudy(finished.run, finished.saved, finished.results, registration)
-
-
 @dataclass(frozen=True, slots=True)
-class _QuietProgress:
-    """Shows how far work is, and tells nothing else."""
+class _WithoutLines:
+    """Shows how far work is, and no lines or warnings."""
 
     shown: Progress
 
-    @contextmanager
-    def stage(self, title: str, total: int, unit: str) -> Iterator[Advance]:
-        with self.shown.stage(title, total, unit) as advance:
-            yield advance
+    def stage(self, title: str, total: int, unit: str) -> AbstractContextManager[Advance]:
+        return self.shown.stage(title, total, unit)
 
     def say(self, line: str) -> None:
-        """Tell nothing."""
+        """Show nothing."""
 
-    def warn(self, line: str) -> None:
-        """Tell nothing."""
+    warn = say
 
 
-#: Params that may differ between a study that is asked for and one that is as good: the dataset and
-#: what is used of it are compared by digest, trials, seeds and time by what is enough; the rest
-#: moves no metric.
+#: Params in which a finished study may differ from a request: the images are compared by digest;
+#: of trials, seeds and time it may have more; the rest changes no metric.
 _MAY_DIFFER = (
     *("model", "data", "classes", "leave_out", "limit", "trials", "seeds", "study"),
     *("cache_gb", "storage", "timeout_minutes", "dollars_per_hour", "register", "again"),
@@ -168,27 +139,23 @@ _MAY_DIFFER = (
 
 
 @dataclass(frozen=True, slots=True)
-class WantedStudy:
+class NeededStudy:
     """A study that a job needs.
 
     Attributes:
-        name: By which it is told which of how many it is; nothing is told where empty.
-        as_long: Whether an earlier one must have searched neither less nor more.
+        name: Shown when it is begun; nothing is shown where it is empty.
+        same_trials: Whether a finished study with more trials does not do.
     """
 
     study: StudyConfig
     index: ImageIndex
     name: str = ""
-    as_long: bool = False
+    same_trials: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class StudyUnit:
-    """A study to run in a process of its own, which adopts the run that is open for it.
-
-    Attributes:
-        variables: Of the environment, by which the process finds the run.
-    """
+    """A study to run in a process of its own, which finds its open MLflow run by `variables`."""
 
     study: StudyConfig
     run_id: str
@@ -196,7 +163,7 @@ class StudyUnit:
 
     def run(self) -> "StudyEnd":
         """Run it to its end."""
-        # That it is not finished has been found out before, by what the job takes for it.
+        # `again`: the job has found no finished study that it could use.
         options = [
             word
             for key, value in replace(self.study, again=True).as_params().items()
@@ -215,12 +182,7 @@ class StudyUnit:
 
 @dataclass(frozen=True, slots=True)
 class StudyEnd:
-    """How a unit ended.
-
-    Attributes:
-        obstacle: Why its process failed; empty where it did not.
-        interrupted: Whether a user ended that process.
-    """
+    """How a unit ended; `obstacle` says why its process failed, and is empty where it did not."""
 
     model: str
     run_id: str
@@ -228,31 +190,24 @@ class StudyEnd:
     interrupted: bool = False
 
 
-def obtain_studies(
+def find_or_run_studies(
     run: TrackedRun,
-    wanted: Sequence[WantedStudy],
+    needed: Sequence[NeededStudy],
     progress: Progress,
     executor: Executor = THIS_PROCESS,
 ) -> Iterator[StudyRun | LeftOut]:
-    """Yield the finished study that answers each request: an earlier one, else one that is run.
+    """Yield each study that is needed, found or run, or why there is none.
 
-    MLflow is asked and told here alone: a study's run is opened when somebody is there to run it,
-    and closed whatever happens.
-
-    Args:
-        run: Of the job that asks; a study that is run now hangs under it.
-        wanted: In the order of what is yielded.
-
-    Yields:
-        The study, or why there is none.
+    Only this function talks to MLflow: it opens a study's run, below the job's, when the executor
+    takes the study, and closes it whatever happens.
     """
     under_way: set[str] = set()
 
     def units() -> Iterator[Unit[StudyRun | StudyEnd]]:
-        for number, one in enumerate(wanted, start=1):
+        for number, one in enumerate(needed, start=1):
             if one.name:
-                progress.say(f"study {number} of {len(wanted)}: {one.name}")
-            if earlier := _finished_before(run, one, progress):
+                progress.say(f"study {number} of {len(needed)}: {one.name}")
+            if earlier := _find_readable(run, one, progress):
                 yield Known(earlier)
                 continue
             model = architecture_named(one.study.model).key
@@ -267,21 +222,15 @@ def obtain_studies(
                     yield ended
                     continue
                 under_way.remove(ended.run_id)
-                yield _settled(ended)
+                yield _settle(ended)
     except BaseException:
         for run_id in under_way:
             settle_study_run(run_id, "interrupted")
         raise
 
 
-def obtain_study(run: TrackedRun, wanted: WantedStudy, progress: Progress) -> StudyRun | LeftOut:
-    """Return the finished study that answers one request; see `obtain_studies`."""
-    (obtained,) = obtain_studies(run, [wanted], progress)
-    return obtained
-
-
-def _settled(ended: StudyEnd) -> StudyRun | LeftOut:
-    """Return the study of a process that ended; one that failed leaves its reason."""
+def _settle(ended: StudyEnd) -> StudyRun | LeftOut:
+    """Return the study of a process that ended, or why it failed."""
     if not ended.obstacle:
         return study_named(ended.run_id)
     reason = settle_study_run(ended.run_id, ended.obstacle)
@@ -290,72 +239,68 @@ def _settled(ended: StudyEnd) -> StudyRun | LeftOut:
     return LeftOut(ended.model, ended.run_id, f"it failed: {reason}")
 
 
-def _finished_before(run: TrackedRun, wanted: WantedStudy, progress: Progress) -> StudyRun | None:
-    """Return the newest finished study that answers the same request; None where there is none."""
-    for earlier in finished_studies(wanted.study, run.experiment_id):
-        same = answered(wanted.study, earlier, wanted.as_long)
-        same = same and is_of_images(earlier, wanted.index)
-        if same and _is_whole(earlier, progress):
-            which = f"{earlier.weights} weights, run {earlier.run_id}"
-            progress.say(f"{wanted.study.model} was finished before ({which})")
-            return earlier
+def _find_readable(run: TrackedRun, needed: NeededStudy, progress: Progress) -> StudyRun | None:
+    """Return the newest finished study that a job can use, if there is one."""
+    for earlier in finished_studies(needed.study, run.experiment_id):
+        same = matches_request(needed.study, earlier, needed.same_trials)
+        if not same or not uses_images(earlier, needed.index):
+            continue
+        try:
+            with draft_folder() as folder:
+                download_study(earlier, SAVED_FILES, folder)
+        except UsageError as error:
+            progress.warn(f"{error} It is run again.")
+            continue
+        which = f"{earlier.weights} weights, run {earlier.run_id}"
+        progress.say(f"{needed.study.model} was finished before ({which})")
+        return earlier
     return None
 
 
 def finished_studies(study: StudyConfig, experiment_id: str) -> Iterator[StudyRun]:
-    """Yield the finished studies of the network that is asked for, the newest first."""
+    """Yield the finished studies of a request's network, the newest first."""
     model = architecture_named(study.model).key
     for earlier in find_studies(experiment_id):
         if earlier.status == FINISHED and earlier.model == model:
             yield earlier
 
 
-def is_of_images(study: StudyRun, index: ImageIndex) -> bool:
-    """Whether a study used just these images, and tested on the same of them."""
+def uses_images(study: StudyRun, index: ImageIndex) -> bool:
+    """Whether a study used exactly these images, and tested on the same of them."""
     return (study.digest, study.test_digest) == (index.digest, index.split_digest("test"))
 
 
-def answered(study: StudyConfig, earlier: StudyRun, as_long: bool = False) -> bool:
+def matches_request(study: StudyConfig, earlier: StudyRun, same_trials: bool = False) -> bool:
     """Whether a finished study holds all that is asked for, by the same version of the suite.
 
-    Neither network nor images are compared: see `finished_studies` and `is_of_images`.
+    Neither network nor images are compared: see `finished_studies` and `uses_images`.
 
     Args:
-        as_long: Whether it must hold no further trials either.
+        same_trials: Whether it must hold no further trials either.
     """
     params = earlier.params
     asked = {key: str(value) for key, value in study.as_params().items() if key not in _MAY_DIFFER}
     asked |= {"version_fakeface_bench": __version__, "version_figures": METRICS_VERSION}
-    if study.balance == "sources":  # which images come together counts then, not only which
+    if study.balance == "sources":  # then it matters which images are one source
         asked["data"] = study.data
     file = existing_path(study.weights)
-    if file:  # whose values count, not where it lies
+    if file:  # then its values matter, not its place
         asked.pop("weights")
-    same_weights = file is None or earlier.weights == file_label(file)
-    held = {key: float(params.get(key, 0)) for key in ("trials", "seeds")}
-    enough = all(held[key] >= getattr(study, key) for key in held)
-    enough = enough and (held["trials"] == study.trials or not as_long)
-    in_time = float(params.get("timeout_minutes", 0)) in (0.0, study.timeout_minutes)
-    same = all(params.get(key) == value for key, value in asked.items())
-    return same and same_weights and enough and in_time
-
-
-def _is_whole(study: StudyRun, progress: Progress) -> bool:
-    """Whether a comparison could read a finished study; if not, it is to be run again."""
-    try:
-        with draft_folder() as folder:
-            download_study(study, SAVED_FILES, folder)
-    except UsageError as error:
-        progress.warn(f"{error} It is run again.")
+        if earlier.weights != file_label(file):
+            return False
+    trials, seeds = (float(params.get(key, 0)) for key in ("trials", "seeds"))
+    if trials < study.trials or seeds < study.seeds or (same_trials and trials > study.trials):
         return False
-    return True
+    if float(params.get("timeout_minutes", 0)) not in (0.0, study.timeout_minutes):
+        return False
+    return all(params.get(key) == value for key, value in asked.items())
 
 
-def failure_of(failed: Sequence[LeftOut], studies: int) -> str:
+def format_failures(failed: Sequence[LeftOut], studies: int) -> str:
     """Say which studies failed and why; empty where none did."""
     if not failed:
         return ""
-    description = " ".join(f"{study.name}: {study.reason}" for study in failed)
+    reasons = " ".join(f"{study.name}: {study.reason}" for study in failed)
     some = len(failed) < studies
     rest = " The same command runs only what is missing." if some else ""
-    return f"{len(failed)} of {studies} studies failed. {description}{rest}"
+    return f"{len(failed)} of {studies} studies failed. {reasons}{rest}"

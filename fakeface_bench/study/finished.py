@@ -1,5 +1,6 @@
 """Finished studies read back from MLflow, and which of them belong in one comparison."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,11 +16,7 @@ from fakeface_bench.tracking.studies import FINISHED, StudyKey, StudyRun, downlo
 
 
 def read_studies(studies: Sequence[StudyRun], progress: Progress) -> Iterator[ComparedStudy]:
-    """Yield each study as it was saved.
-
-    Raises:
-        UsageError: If files of one, or its model, are gone, or cannot be read.
-    """
+    """Yield each study as it was saved."""
     with progress.stage("reading studies", len(studies), "studies") as advance:
         for study in studies:
             with draft_folder() as folder:
@@ -35,28 +32,24 @@ def read_studies(studies: Sequence[StudyRun], progress: Progress) -> Iterator[Co
             advance(1)
 
 
-def under_one_name(studies: Sequence[ComparedStudy]) -> list[ComparedStudy]:
-    """Call the test images what the first study called them.
+def with_same_paths(studies: Sequence[ComparedStudy]) -> list[ComparedStudy]:
+    """Give all studies the paths of test images that the first one has.
 
-    Studies of one test digest have the same images in the same order, wherever they lay.
+    Studies of one test digest have the same images in the same order, whatever folders hold them.
     """
     first = studies[0]
-    named = {"paths": first.paths, "sources": first.sources, "data_folders": first.data_folders}
-    return [replace(study, **named) for study in studies]  # type: ignore[arg-type]
+    paths = {"paths": first.paths, "sources": first.sources, "data_folders": first.data_folders}
+    return [replace(study, **paths) for study in studies]  # type: ignore[arg-type]
 
 
 def model_card_of(study: StudyRun) -> str:
-    """Return a study's model card, in Markdown.
-
-    Raises:
-        UsageError: If it has none.
-    """
+    """Return a study's model card, in Markdown."""
     with draft_folder() as folder:
         download_study(study, [CARD_FILE], folder)
         return (folder / CARD_FILE).read_text(encoding="utf-8")
 
 
-#: Of a digest that is asked for.
+#: Fewest digits of a digest that choose a dataset.
 FEWEST_DIGITS = 6
 
 
@@ -79,42 +72,43 @@ def newest_studies(
         studies: To choose from, the newest first.
         data: The dataset as in `StudyConfig`, or the first digits of its digest; when empty, that
             of the newest finished study that leaves nothing of its dataset out, if there is one.
-        others: How studies of another dataset are chosen.
-
-    Raises:
-        UsageError: If no study has finished, or none of the dataset.
+        others: How studies of another dataset are chosen, in words.
     """
     finished = [study for study in studies if study.status == FINISHED]
     of_data = [study for study in finished if _is_of(study, data)]
     if not of_data:
-        raise UsageError(_nothing(studies, finished, data))
+        raise UsageError(_no_studies(studies, finished, data))
     whole = [study for study in of_data if not (study.limit or study.params.get("leave_out"))]
     newest = (whole or of_data)[0]
     of_data = [s for s in of_data if newest.dataset == s.dataset or newest.digest == s.digest]
     chosen: dict[StudyKey, StudyRun] = {}
     left_out = []
     for study in of_data:
-        if study.digest != newest.digest:
-            why = _other_images(study, newest)
+        if study.digest != newest.digest and study.limit != newest.limit:
+            used, others_used = format_images(study.limit), format_images(newest.limit)
+            why = f"it used {used} (limit={study.limit}), not {others_used}."
+        elif study.digest != newest.digest:
+            why = f"its dataset has another digest ({study.digest[:DIGEST_DIGITS]})."
         elif study.test_digest != newest.test_digest:
             why = "its test split is another one, drawn with another seed."
         elif study.key in chosen:
-            why = _older(study, chosen[study.key])
+            mine, newer = study.settings, chosen[study.key].settings
+            apart = [mine[key] for key in NAMED_OPTIONS if mine[key] != newer[key]]
+            why = f"an older study of the same{', with ' * bool(apart)}{', '.join(apart)}."
         else:
             chosen[study.key] = study
             continue
         left_out.append(LeftOut(study.name, study.run_id, why))
     left_out += _unfinished(studies, chosen, newest)
-    apart = _of_others(finished, of_data, others)
-    return Chosen(tuple(chosen.values()), (*left_out, *apart))
+    of_others = Counter(study.dataset for study in finished if study not in of_data)
+    for dataset, count in sorted(of_others.items()):
+        name = f"{count} {'study' if count == 1 else 'studies'} of {dataset}"
+        left_out.append(LeftOut(name, "", f"of another dataset; {others}."))
+    return Chosen(tuple(chosen.values()), tuple(left_out))
 
 
 def of_one_dataset(studies: Sequence[StudyRun], left_out: Sequence[LeftOut] = ()) -> Chosen:
-    """Take the studies that were named, and tell of those that cannot be.
-
-    Raises:
-        UsageError: If they are not of one dataset and test split.
-    """
+    """Choose all studies that were named, which must be of one dataset and test split."""
     for what, digests in (
         ("datasets", [study.digest for study in studies]),
         ("test splits", [study.test_digest for study in studies]),
@@ -140,7 +134,7 @@ def _is_of(study: StudyRun, data: str) -> bool:
 def _unfinished(
     studies: Sequence[StudyRun], chosen: Mapping[StudyKey, StudyRun], newest: StudyRun
 ) -> Iterator[LeftOut]:
-    """Tell of studies of the same dataset that did not finish, and were not run again since."""
+    """Yield studies of the same dataset that did not finish, and were not run again since."""
     for study in studies:
         finished = chosen.get(study.key)
         since = finished is not None and finished.began > study.began
@@ -154,33 +148,7 @@ def format_images(limit: int) -> str:
     return f"at most {limit:,} images of each split and class" if limit else "all images"
 
 
-def _older(study: StudyRun, newer: StudyRun) -> str:
-    """Say that a study is not compared, and by what it differs from the one that is."""
-    description, others = study.settings, newer.settings
-    apart = [description[key] for key in NAMED_OPTIONS if description[key] != others[key]]
-    return f"an older study of the same{', with ' * bool(apart)}{', '.join(apart)}."
-
-
-def _other_images(study: StudyRun, newest: StudyRun) -> str:
-    """Say why a study used other images of the dataset than the newest."""
-    if study.limit != newest.limit:
-        used, others = format_images(study.limit), format_images(newest.limit)
-        return f"it used {used} (limit={study.limit}), not {others}."
-    return f"its dataset has another digest ({study.digest[:DIGEST_DIGITS]})."
-
-
-def _of_others(
-    finished: Sequence[StudyRun], of_data: Sequence[StudyRun], how: str
-) -> Iterator[LeftOut]:
-    """Tell of other datasets, in one line each."""
-    others = [study.dataset for study in finished if study not in of_data]
-    for dataset in sorted(set(others)):
-        count = others.count(dataset)
-        studies = f"{count} {'study' if count == 1 else 'studies'}"
-        yield LeftOut(f"{studies} of {dataset}", "", f"of another dataset; {how}.")
-
-
-def _nothing(studies: Sequence[StudyRun], finished: Sequence[StudyRun], data: str) -> str:
+def _no_studies(studies: Sequence[StudyRun], finished: Sequence[StudyRun], data: str) -> str:
     if not finished:
         count = len(studies)
         others = f" ({count} failed or still running)" if count else ""

@@ -48,7 +48,7 @@ from fakeface_bench.training.networks import (
 ReadFeatures = Callable[[pd.DataFrame], SplitArrays]
 #: Images a step through a frozen backbone on a GPU.
 GPU_BATCH = 128
-#: Most of the free disk, and of any disk, that is taken without being asked to.
+#: A cache takes at most this share of the free disk, and this much, where no size is asked for.
 FREE_SHARE = 0.25
 MOST_GB = 20.0
 GB = 10**9
@@ -61,7 +61,7 @@ class Inputs:
 
     Attributes:
         load: From the name and rows of a split to its arrays.
-        told: What trained layers read each epoch, and where from, in words.
+        description: What trained layers read each epoch, and where from.
         features: Identity of the frozen features that a head alone is trained on; else empty.
         speed: Measures how long one picture takes from its file to what an epoch reads of it; no
             time where each epoch begins at the files anyway.
@@ -75,11 +75,7 @@ class Inputs:
 
 
 def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
-    """Build the network and decide what its splits are read as; nothing is read yet.
-
-    Raises:
-        UsageError: If the architecture does not have the layers that are to be trained.
-    """
+    """Build the network and choose how its splits are read; nothing is read yet."""
     if not plan.architecture.pretrained:
         small = ScratchNetwork(plan.architecture, plan.image_size)
         return pixel_inputs(plan, index, small, None, progress)
@@ -92,13 +88,12 @@ def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
             lambda split, rows: read(rows),
             "cached features",
             source.identity,
-            lambda: _speed(source, index),
+            lambda: _extraction_speed(source, index),
         )
     cut = backbone.cut(plan.unfrozen)
     if cut.below is not None:
         on_map = TunedNetwork(cut, everything=False)
-        inputs = map_inputs(plan, index, on_map, source, progress)
-        if inputs is not None:
+        if inputs := map_inputs(plan, index, on_map, source, progress):
             return inputs
     scratch = plan.unfrozen.everything and plan.weights.label == "random"
     network = TunedNetwork(cut.at_input(), plan.unfrozen.everything, scratch)
@@ -106,14 +101,14 @@ def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
 
 
 def cache_budget(cache_gb: float, folder: Path) -> float:
-    """Return how many bytes may be kept: what was asked for, else a share of the free disk."""
+    """Return how many bytes may be cached: as asked for, else a share of the free disk."""
     if cache_gb:
         return cache_gb * GB
     return min(FREE_SHARE * shutil.disk_usage(folder).free, MOST_GB * GB)
 
 
 def feature_source(plan: Plan) -> BackboneSource:
-    """Build the frozen backbone, and say how its features are made."""
+    """Build the frozen backbone, with all that decides its features."""
     return BackboneSource(
         title=plan.architecture.key,
         backbone=open_backbone(plan.architecture, plan.image_size, plan.weights),
@@ -145,13 +140,11 @@ def map_inputs(
     if _augments(plan, network, "flip"):
         sources[True] = replace(source, cut=network.cut, mirrored=True)
     shape = network.cut.above.inputs[0].shape[1:]
-    wanted = [(split, mirrored) for mirrored in sources for split in SPLITS]
-    wanted = [(split, mirrored) for split, mirrored in wanted if split == "train" or not mirrored]
     sizes = {}
-    for split, mirrored in wanted:
-        digests = list(index.split(split)["digest"])
-        folder = sources[mirrored].folder(digests)
-        sizes[folder] = len(digests) * prod(shape) * _FLOAT16_BYTES
+    for mirrored, map_source in sources.items():
+        for split in ("train",) if mirrored else SPLITS:
+            digests = list(index.split(split)["digest"])
+            sizes[map_source.folder(digests)] = len(digests) * prod(shape) * _FLOAT16_BYTES
     size = sum(sizes.values())
     shown = f"the map after {network.cut.label} ({'×'.join(map(str, shape))}), {size / GB:.2f} GB"
     if not _fits(plan, sizes):
@@ -172,7 +165,7 @@ def map_inputs(
         load,
         f"{shown}, cached",
         "",
-        lambda: _speed(sources[False], index),
+        lambda: _extraction_speed(sources[False], index),
     )
 
 
@@ -214,7 +207,7 @@ def pixel_inputs(
     return Inputs(network, load, description, "", speed)
 
 
-def _speed(source: FeatureSource, index: ImageIndex) -> Speed:
+def _extraction_speed(source: FeatureSource, index: ImageIndex) -> Speed:
     rows = index.split("train")
     return extraction_speed(source, index.files(rows), list(rows["digest"]), index.digest)
 
@@ -226,6 +219,6 @@ def _augments(plan: Plan, network: TrainedNetwork, how: str) -> bool:
 
 
 def _fits(plan: Plan, sizes: Mapping[Path, int]) -> bool:
-    """Whether what is missing yet of some folders may be kept; a study that goes on has most."""
+    """Whether the missing part of some folders may be cached; a study that goes on has most."""
     missing = sum(missing_bytes(folder, size) for folder, size in sizes.items())
     return missing <= cache_budget(plan.config.cache_gb, cache_folder("features"))

@@ -1,6 +1,7 @@
-"""A dataset made ready for any job, and what that is charged where it was done before.
+"""A dataset prepared for any job, and what a study is charged for that where it was done before.
 
-Much of the work is remembered file by file, so that no single run can be named that did it all.
+That is the longest it ever took: much of the work is remembered file by file, so that no single run
+did it all.
 """
 
 import json
@@ -49,11 +50,7 @@ def _kept(file: Path) -> float:
 
 @dataclass(frozen=True, slots=True)
 class PreparedDataset:
-    """What is known of a dataset before anything is trained on it.
-
-    Attributes:
-        files: What is used of them, and what is not.
-    """
+    """A dataset before anything is trained on it; `files` says which are used."""
 
     survey: Survey
     files: pd.DataFrame
@@ -61,23 +58,12 @@ class PreparedDataset:
     cost: StageCost
 
     def index(self, limit: int, progress: Progress, left_out: Sequence[str] = ()) -> ImageIndex:
-        """Return the images that a study uses.
-
-        Args:
-            limit: At most this many per split and class; 0 for all.
-            left_out: Names of sources and tiers that are not.
-        """
+        """Return the images that a study uses, without those of sources and tiers left out."""
         return build_index(self.survey, self.files, limit, progress, left_out)
 
 
 def prepare_dataset(data: str, seed: int, progress: Progress, classes: str = "") -> PreparedDataset:
-    """Make a dataset ready; what has not changed since is not read again, and charged all the same.
-
-    Args:
-        data: As in `StudyConfig`.
-        seed: Of the split, where the dataset has no official one.
-        classes: As in `StudyConfig`.
-    """
+    """Prepare a dataset; files that have not changed are charged, but not read again."""
     started = time.perf_counter()
     survey = survey_sources(prepare_sources(data, progress, classes), progress)
     files = select_files(survey, seed)

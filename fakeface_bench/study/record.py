@@ -53,9 +53,9 @@ def record_of(
         epochs_began_seconds=before_epochs(setup),
         seed=plan.config.seed,
         repeats=conclusion.repeats,
-        floor=setup.audit.floor,
-        source_floors=setup.audit.source_floors,
-        facts={**audit_metrics(setup.audit), **setup.images_used()},
+        floor=setup.dataset.audit.floor,
+        source_floors=setup.dataset.audit.source_floors,
+        facts={**audit_metrics(setup.dataset.audit), **setup.images_used()},
         fine_tune=plan.unfrozen.label,
         machine=machine_name(),
         equalise=plan.config.equalise,
@@ -63,7 +63,7 @@ def record_of(
 
 
 def origin_of(run_id: str, plan: Plan, setup: Setup, detector: Detector) -> ModelOrigin:
-    """Gather what a model card tells besides results and costs."""
+    """Gather what a model card holds besides results and costs."""
     kinds = fake_kinds(plan.config.data, setup.index)
     return ModelOrigin(
         run_id=run_id,
@@ -85,7 +85,7 @@ def origin_of(run_id: str, plan: Plan, setup: Setup, detector: Detector) -> Mode
 def log_winner(
     run: TrackedRun, plan: Plan, setup: Setup, record: StudyRecord, detector: Detector
 ) -> str:
-    """Log the model that is kept; return what its figures call it."""
+    """Log the model that is kept; return its id, by which its metrics refer to it."""
     facts = DetectorFacts(
         plan.image_size,
         plan.config.fit,
@@ -109,7 +109,7 @@ def log_winner(
 
 
 def log_results(run: TrackedRun, record: StudyRecord, results: Results, model: str) -> None:
-    """Log figures, winning options and pictures; the metrics are the model's too."""
+    """Log metrics (the model's too), winning options and pictures."""
     run.log_fit(record.final_fit.epochs, record.metrics(), model)
     run.log_params({f"best_{key}": value for key, value in record.config.as_params().items()})
     with draft_folder() as folder:
@@ -125,9 +125,9 @@ def log_explanation(
     detector: Detector,
     progress: Progress,
 ) -> None:
-    """Log what the model looked at, how far its probabilities hold, and the classes' spectra.
+    """Log explanations, calibration and the classes' spectra.
 
-    A picture that has changed since it was scored costs its place here, which is told.
+    A picture that has changed since it was scored is left out, with a warning.
     """
     rows, size = setup.index.split("test"), plan.image_size
     files, digests = setup.index.files(rows), list(rows["digest"])
@@ -156,7 +156,7 @@ def log_explanation(
 def log_costs(
     run: TrackedRun, record: StudyRecord, results: Results, ledger: Ledger, origin: ModelOrigin
 ) -> None:
-    """Log what the study cost, and what tells results and costs together."""
+    """Log the study's costs, and the pages that show results and costs together."""
     run.log_metrics(ledger.as_metrics())
     run.tag({names.NOTE: summary_markdown(record, results, ledger)})
     with draft_folder() as folder:
@@ -171,20 +171,19 @@ def log_equalisation(
     ledger: Ledger,
     equalisation: EqualisationEffect,
 ) -> None:
-    """Log what equalising took off the score, and say it above the results."""
+    """Log the effect of equalising, and add it above the results in the note."""
     run.log_metrics(equalisation.metrics())
     note = f"{equalisation.description}\n\n{summary_markdown(record, results, ledger)}"
     run.tag({names.NOTE: note, names.UNTOUCHED_RUN: equalisation.untouched_run})
 
 
 def _command(config: StudyConfig) -> str:
-    """Return the command that asks for the same study, without what is of this place alone."""
-    default, asked = StudyConfig().as_params(), config.as_params()
-    of_this_place = ("storage", "cache_gb", "dollars_per_hour", "study", "register", "again")
-    left_out = ("model", *of_this_place)
+    """Return the command of the same study, without options that hold for this machine alone."""
+    default = StudyConfig().as_params()
+    of_this_machine = ("storage", "cache_gb", "dollars_per_hour", "study", "register", "again")
     options = [
         f"--{key.replace('_', '-')} {shlex.quote(str(value))}"
-        for key, value in asked.items()
-        if value != default[key] and key not in left_out
+        for key, value in config.as_params().items()
+        if value != default[key] and key not in ("model", *of_this_machine)
     ]
     return " \\\n  ".join([f"fakeface-bench run --model {shlex.quote(config.model)}", *options])

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from fakeface_bench.analysis.comparison import SIGNIFICANT, Comparison, compare_studies
 from fakeface_bench.config import BEST, DIGEST_DIGITS, RegisterConfig
@@ -21,7 +20,7 @@ from fakeface_bench.study.finished import (
     model_card_of,
     newest_studies,
     read_studies,
-    under_one_name,
+    with_same_paths,
 )
 from fakeface_bench.support.errors import DataError, FakefaceError, ModelError, UsageError
 from fakeface_bench.support.progress import Progress
@@ -45,11 +44,7 @@ from fakeface_bench.tracking.studies import StudyRun, find_studies, found_elsewh
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """A study that was chosen, and how.
-
-    Attributes:
-        told: What it was chosen among, by which figures, and what was left out; a sentence each.
-    """
+    """A study that was chosen, and how: candidates, metrics and what was left out, in lines."""
 
     study: StudyRun
     description: tuple[str, ...]
@@ -63,29 +58,30 @@ def best_study(
     Only studies of all images of a dataset are chosen among; of those, the ones clearly better
     than chance where there are any. Studies without a model that can be loaded are passed over.
 
-    Args:
-        data: Dataset, by name or by the first digits of its digest; that of the newest finished
-            study when empty.
-        others: How studies of another dataset are chosen.
-
-    Raises:
-        UsageError: If there is none.
+    `data` and `others` are those of `newest_studies`.
     """
     chosen = newest_studies(find_studies(experiment_id), data, others)
     if all(study.limit for study in chosen.studies):
-        raise UsageError(_only_parts(chosen.studies))
+        parts = "; ".join(
+            f"{study.name} used {format_images(study.limit)} (run {study.run_id})"
+            for study in chosen.studies
+        )
+        raise UsageError(
+            f"best chooses among studies of all images, and of {chosen.studies[0].dataset} there "
+            f"is none: {parts}. Name a run to take it all the same, or run one without limit."
+        )
     having = [study for study in chosen.studies if _has_detector(study, progress)]
     if not having:
         raise UsageError("no finished study has a model that can be loaded; run one again.")
-    studies = under_one_name(list(read_studies(having, progress)))
-    comparison, unable = _able(compare_studies(studies))
+    studies = with_same_paths(list(read_studies(having, progress)))
+    comparison, unable = _compare_better_than_chance(compare_studies(studies))
     run_id = comparison.recommended.study.identity.run_id
     study = next(study for study in having if study.run_id == run_id)
-    return Best(study, tuple(_told(study, comparison, (*unable, *chosen.left_out))))
+    return Best(study, tuple(_describe_choice(study, comparison, (*unable, *chosen.left_out))))
 
 
-def _able(comparison: Comparison) -> tuple[Comparison, list[LeftOut]]:
-    """Compare only what is clearly better than chance, where anything is; tell of the others.
+def _compare_better_than_chance(comparison: Comparison) -> tuple[Comparison, list[LeftOut]]:
+    """Compare only studies that are clearly better than chance, if any; return the others too.
 
     On few images a network that has learned nothing is often not shown to be less accurate.
     """
@@ -100,7 +96,9 @@ def _able(comparison: Comparison) -> tuple[Comparison, list[LeftOut]]:
     return (compare_studies(able), unable) if able and unable else (comparison, [])
 
 
-def _told(study: StudyRun, comparison: Comparison, left_out: Sequence[LeftOut]) -> Iterator[str]:
+def _describe_choice(
+    study: StudyRun, comparison: Comparison, left_out: Sequence[LeftOut]
+) -> Iterator[str]:
     count = len(comparison.entries)
     among = f"{count} finished studies" if count > 1 else "one finished study"
     yield (
@@ -115,16 +113,6 @@ def _told(study: StudyRun, comparison: Comparison, left_out: Sequence[LeftOut]) 
     for other in left_out:
         run = f" (run {other.run_id})" if other.run_id else ""
         yield f"Left out {other.name}{run}: {other.reason}"
-
-
-def _only_parts(studies: Sequence[StudyRun]) -> str:
-    found = "; ".join(
-        f"{study.name} used {format_images(study.limit)} (run {study.run_id})" for study in studies
-    )
-    return (
-        f"best chooses among studies of all images, and of {studies[0].dataset} there is none: "
-        f"{found}. Name a run to take it all the same, or run one without limit."
-    )
 
 
 def _has_detector(study: StudyRun, progress: Progress) -> bool:
@@ -152,14 +140,17 @@ CLEAR_ROC_AUC = 0.55
 SAVING = 0.1
 
 
-def comes_back(address: str, study: ComparedStudy) -> Finding:
-    """Whether the model, loaded in a new process, gives the scores that its study logged."""
+def check_reload(address: str, study: ComparedStudy) -> Finding:
+    """Check that the model, loaded in a new process, gives the scores that its study logged."""
     images = len(study.y_true)
     if images < FEWEST_IMAGES:
         return Finding(
             False, f"its study tested {images} images; its scores are checked on {FEWEST_IMAGES}"
         )
-    chosen = _spread(study.kept.y_score, CHECKED_IMAGES)
+    # Images whose scores are spread over the whole range.
+    order = np.argsort(study.kept.y_score, kind="stable")
+    places = np.linspace(0, images - 1, min(CHECKED_IMAGES, images)).round().astype(int)
+    chosen = [int(n) for n in order[places]]
     files = [Path(study.data_folders[study.sources[n]]) / study.paths[n] for n in chosen]
     missing = [file for file in files if not file.exists()]
     if missing:
@@ -186,12 +177,11 @@ def clearly_beats_chance(roc_auc: Estimate) -> bool:
     return roc_auc.low > CLEAR_ROC_AUC
 
 
-def can_lead(study: ComparedStudy) -> Finding:
-    """Whether a model may be a first champion, with none before it to be compared with."""
-    found = roc_auc_estimate(study.y_true, study.kept.y_score)
-    beats = clearly_beats_chance(found)
-    shown = f"95 % {found.low:.3f} to {found.high:.3f}, n = {len(study.y_true):,} test images"
-    if beats:
+def check_first_champion(study: ComparedStudy) -> Finding:
+    """Check that a model is clearly better than chance, where no champion is there to compare."""
+    roc_auc = roc_auc_estimate(study.y_true, study.kept.y_score)
+    shown = f"95 % {roc_auc.low:.3f} to {roc_auc.high:.3f}, n = {len(study.y_true):,} test images"
+    if clearly_beats_chance(roc_auc):
         return Finding(True, f"clearly better than chance, whose ROC AUC is 0.5: {shown}")
     return Finding(
         False,
@@ -200,32 +190,27 @@ def can_lead(study: ComparedStudy) -> Finding:
     )
 
 
-def deserves(challenger: ComparedStudy, champion: ComparedStudy) -> Finding:
-    """Whether a study is more accurate than the champion's, or as accurate and cheaper.
+def compare_with_champion(challenger: ComparedStudy, champion: ComparedStudy) -> Finding:
+    """Check that a study is more accurate than the champion's, or as accurate and cheaper.
 
     More accurate by McNemar's test of the kept models on the same test images; as accurate where
     the paired 95 % interval of the difference lies above -`MARGIN`. The test split is the same for
-    every challenger, and no p is adjusted for their number.
-
-    Args:
-        champion: Of the same test split, row by row.
+    every challenger, and no p is adjusted for their number. Both have it row by row.
     """
     test = mcnemar(champion.right, challenger.right)
+    accuracy, before = float(np.mean(challenger.right)), float(np.mean(champion.right))
     new, old = resampled_metrics(challenger.y_true, [[challenger.kept], [champion.kept]])
-    lead = percentile(
-        float(np.mean(challenger.right)) - float(np.mean(champion.right)),
-        new["accuracy"] - old["accuracy"],
-    )
+    lead = percentile(accuracy - before, new["accuracy"] - old["accuracy"])
+    points = f"{'ahead' if lead.value >= 0 else 'behind'} by {100 * abs(lead.value):.1f} points"
     description = (
-        f"accuracy {np.mean(challenger.right):.1%} against {np.mean(champion.right):.1%} on the "
-        f"same n = {len(challenger.y_true):,} test images; {_ahead(lead.value)} (95 % "
-        f"{100 * lead.low:.1f} to {100 * lead.high:.1f}; McNemar's test p = {test.p:.3g})"
+        f"accuracy {accuracy:.1%} against {before:.1%} on the same n = "
+        f"{len(challenger.y_true):,} test images; {points} (95 % {100 * lead.low:.1f} to "
+        f"{100 * lead.high:.1f}; McNemar's test p = {test.p:.3g})"
     )
     if test.p < SIGNIFICANT:
-        return Finding(
-            lead.value > 0,
-            f"{'better' if lead.value > 0 else 'worse'} than the champion: {description}",
-        )
+        better = lead.value > 0
+        shown = f"{'better' if better else 'worse'} than the champion: {description}"
+        return Finding(better, shown)
     if lead.low <= -MARGIN:
         short = f"not shown to be better than the champion, nor within {100 * MARGIN:g} point of it"
         return Finding(False, f"{short}: {description}")
@@ -245,18 +230,7 @@ def _cheaper(challenger: ComparedStudy, champion: ComparedStudy, description: st
     return Finding(False, f"{description}, and not cheaper by {SAVING:.0%}: {costs}")
 
 
-def _ahead(lead: float) -> str:
-    return f"{'ahead' if lead >= 0 else 'behind'} by {100 * abs(lead):.1f} points"
-
-
-def _spread(scores: npt.NDArray[np.float64], count: int) -> Sequence[int]:
-    """Choose images whose scores spread over all there are."""
-    order = np.argsort(scores, kind="stable")
-    places = np.linspace(0, len(scores) - 1, min(count, len(scores))).round().astype(int)
-    return [int(n) for n in order[places]]
-
-
-#: Told as tags of a version, under the names that they have as metrics of the study.
+#: Metrics of the study that are also tags of a version, under the same names.
 MAIN_METRICS = (
     "test/accuracy",
     "test/roc_auc",
@@ -267,12 +241,7 @@ MAIN_METRICS = (
 
 
 def run_registration(asked: RequestLike[RegisterConfig], progress: Progress) -> Registration:
-    """Register the model of a study, recorded in an MLflow run of its own.
-
-    Raises:
-        UsageError: If there is no such study, or its model or files are gone.
-        ModelError: If the registry does not answer.
-    """
+    """Register the model of a study, recorded in an MLflow run of its own."""
     config = checked(asked).request
     open_store()
     check_registry()
@@ -299,10 +268,9 @@ def run_registration(asked: RequestLike[RegisterConfig], progress: Progress) -> 
 
 
 def register_study(study: StudyRun, name: str, force: bool, progress: Progress) -> Registration:
-    """Register the model of a finished study; it becomes the champion where the gate lets it.
+    """Register the model of a finished study; it becomes the champion if it passes the gate.
 
-    Args:
-        force: Whether it becomes the champion whatever the gate says; recorded as a tag.
+    With `force` it becomes the champion in any case, which is recorded as a tag.
     """
     # First: a study of an earlier version lacks what is read next, too.
     model_id = detector_of(study)
@@ -310,15 +278,16 @@ def register_study(study: StudyRun, name: str, force: bool, progress: Progress) 
     card = with_elsewhere(model_card_of(study), found_elsewhere(study.run_id, study.experiment_id))
     version = register_version(study, model_id, name)
     former = champion_of(name)
-    stays = former is not None and former.number == version.number
-    if not stays:
+    is_champion = former is not None and former.number == version.number
+    if not is_champion:
         facts = _facts(study) | {names.GATE: "not passed yet"}
         describe_version(version, card[:MAX_DESCRIPTION], facts)
     progress.say(f"loading {version.address} in a new process")
-    back = comes_back(version.address, saved)
+    reload = check_reload(version.address, saved)
     # Read again: loading takes long enough for another registration to end.
     former = champion_of(name)
-    findings = (back, _against(former, version, study, saved, progress))
+    findings = (reload, _compare_with_former(former, version, study, saved, progress))
+    metrics = format_metrics(compare_studies([saved]).recommended)
     registration = Registration(
         study=study.name,
         run_id=study.run_id,
@@ -327,37 +296,41 @@ def register_study(study: StudyRun, name: str, force: bool, progress: Progress) 
         findings=findings,
         former=former.number if former else "",
         forced=force and not all(finding.holds for finding in findings),
-        tested=_tested(study, saved),
+        tested=f"Tested on {study.dataset}, n = {len(saved.y_true):,} images: {metrics}.",
     )
-    if not stays:
+    if not is_champion:
         if registration.is_champion:
             make_champion(version)
-        described = _described(card, registration)
-        describe_version(version, described, _facts(study) | _gate_tags(registration, force))
+        refused = registration.refused
+        gate = {
+            names.GATE: f"refused: {refused}" if refused else "passed",
+            names.FORCED: (refused or "the gate let it through anyway") if force else "",
+        }
+        describe_version(version, _description(card, registration), _facts(study) | gate)
     tag_run(study.run_id, {names.REGISTERED: version.address})
     return registration
 
 
-def _against(
+def _compare_with_former(
     former: Version | None,
     version: Version,
     study: StudyRun,
     saved: ComparedStudy,
     progress: Progress,
 ) -> Finding:
-    """Compare with the champion, where there is another one."""
+    """Compare with the champion, if there is another one."""
     if former is None:
-        able = can_lead(saved)
-        return Finding(able.holds, f"{version.name} has no champion yet, and it is {able.reason}")
+        first = check_first_champion(saved)
+        return Finding(first.holds, f"{version.name} has no champion yet, and it is {first.reason}")
     if former.number == version.number:
         return Finding(True, "it is the champion already")
     try:
         champion = study_named(former.run_id)
         (theirs,) = read_studies([champion], progress)
     except FakefaceError as error:
-        description = str(error).rstrip(".")
+        obstacle = str(error).rstrip(".")
         return Finding(
-            False, f"the champion, version {former.number}, cannot be compared: {description}"
+            False, f"the champion, version {former.number}, cannot be compared: {obstacle}"
         )
     if champion.test_digest != study.test_digest:
         return Finding(
@@ -366,16 +339,11 @@ def _against(
             f"({champion.dataset}, test digest {champion.test_digest[:DIGEST_DIGITS]}, not "
             f"{study.test_digest[:DIGEST_DIGITS]}), so neither can be shown to be better",
         )
-    return deserves(saved, theirs)
-
-
-def _tested(study: StudyRun, saved: ComparedStudy) -> str:
-    metrics = format_metrics(compare_studies([saved]).recommended)
-    return f"Tested on {study.dataset}, n = {len(saved.y_true):,} images: {metrics}."
+    return compare_with_champion(saved, theirs)
 
 
 def _facts(study: StudyRun) -> dict[str, str]:
-    """Return what a version is to be found by, and its main metrics, as tags."""
+    """Return tags of a version: what it is found by, and its main metrics."""
     metrics = {key: study.metrics[key] for key in MAIN_METRICS if key in study.metrics}
     return {
         names.MODEL: study.model,
@@ -388,18 +356,10 @@ def _facts(study: StudyRun) -> dict[str, str]:
     }
 
 
-def _gate_tags(registration: Registration, force: bool) -> dict[str, str]:
-    refused = registration.refused
-    return {
-        names.GATE: f"refused: {refused}" if refused else "passed",
-        names.FORCED: (refused or "the gate let it through anyway") if force else "",
-    }
-
-
-def _described(card: str, registration: Registration) -> str:
-    """Return a card with what the gate found; of a card too long for it, the sections that fit."""
-    description = "\n".join(f"- {line}" for line in registration.lines[1:])
-    gate = f"\n## Registration\n\n{description}\n"
+def _description(card: str, registration: Registration) -> str:
+    """Return a card with the gate's findings; of a card that is too long, the sections that fit."""
+    findings = "\n".join(f"- {line}" for line in registration.lines[1:])
+    gate = f"\n## Registration\n\n{findings}\n"
     rest = f"\nThe rest of this card: model_card.md of run `{registration.run_id}`.\n"
     if len(card) + len(gate) > MAX_DESCRIPTION:
         room = max(0, MAX_DESCRIPTION - len(gate) - len(rest))

@@ -9,20 +9,14 @@ from fakeface_bench.config import UNTOUCHED, StudyConfig
 from fakeface_bench.data.compression import more_compressed
 from fakeface_bench.evaluation.paired import paired_effect
 from fakeface_bench.records.ledger import Ledger
-from fakeface_bench.records.study import (
-    LeftOut,
-    Registration,
-    SearchRecord,
-    SeedScores,
-    StudyRecord,
-)
+from fakeface_bench.records.study import LeftOut, Registration, SeedScores, StudyRecord
 from fakeface_bench.records.transfer import EqualisationEffect
 from fakeface_bench.resolve import Plan, RequestLike, make_plan
 from fakeface_bench.search.optimise import SearchTask, optimise
-from fakeface_bench.search.storage import Study, finished_trials, trial_record
+from fakeface_bench.search.storage import finished_trials, trial_record
 from fakeface_bench.study.cost import Expenses, close_ledger
 from fakeface_bench.study.final_fit import conclude
-from fakeface_bench.study.find_or_run import WantedStudy, obtain_study
+from fakeface_bench.study.find_or_run import NeededStudy, find_or_run_studies
 from fakeface_bench.study.finished import read_studies
 from fakeface_bench.study.preparation import PreparedDataset
 from fakeface_bench.study.record import (
@@ -46,50 +40,13 @@ from fakeface_bench.tracking.store import open_store
 from fakeface_bench.tracking.studies import study_named
 from fakeface_bench.tracking.succession import same_study
 from fakeface_bench.tracking.trials import TrialRuns
-from fakeface_bench.training.networks import FitTask
-
-
-def measure_equalisation(
-    run: TrackedRun, plan: Plan, setup: Setup, record: StudyRecord, progress: Progress
-) -> EqualisationEffect:
-    """Compare an equalised study with the untouched one, which is run now where it never was.
-
-    Raises:
-        StudyError: If the untouched study failed.
-    """
-    untouched = replace(plan.config, equalise=UNTOUCHED, study="", register="")
-    progress.say("the same study on untouched pictures, to compare with")
-    found = obtain_study(run, WantedStudy(untouched, setup.index, as_long=True), progress)
-    if isinstance(found, LeftOut):
-        raise StudyError(
-            f"the equalised study is finished and kept (run {run.run_id}), but not the one on "
-            f"untouched pictures that bias/delta_auc compares it with: {found.reason}"
-        )
-    (other,) = read_studies([found], progress)
-    test = record.test
-    effect = paired_effect(
-        test.y_true, other.kept, SeedScores(record.seed, test.y_score, test.threshold)
-    )
-    equalised_auc = test.metrics["roc_auc"]
-    delta = effect["roc_auc"]
-    return EqualisationEffect(
-        jpeg_quality=plan.jpeg_quality,
-        images=len(test.y_true),
-        untouched_auc=equalised_auc + delta.value,
-        equalised_auc=equalised_auc,
-        delta_auc=delta,
-        untouched_run=found.run_id,
-        outlasting=int(more_compressed(setup.dataset.audit.used, plan.jpeg_quality).sum()),
-    )
 
 
 @dataclass(frozen=True, slots=True)
 class StudyOutcome:
     """What a finished study leaves: its results, its cost, and where MLflow holds them.
 
-    Attributes:
-        registration: Of its model, where that was asked for.
-        unsent: What to tell of what MLflow's server did not take; empty if it took all.
+    `unsent` says what MLflow's server did not take; empty if it took all.
     """
 
     record: StudyRecord
@@ -108,13 +65,13 @@ def run_study(
     clock: Clock | None = None,
     dataset: PreparedDataset | None = None,
 ) -> StudyOutcome:
-    """Run a study, or top an earlier one up, and record it in MLflow.
+    """Run a study, or add trials to an earlier one, and record it in MLflow.
 
     The test split is read after search, last fit and threshold are done, and once.
 
     Args:
-        clock: Of all that the study is charged; it begins now unless the caller began earlier.
-        dataset: Where the caller has made it ready already, within that time.
+        clock: Of all time that the study is charged; it begins now where none is given.
+        dataset: Where the caller has prepared it already, within that time.
     """
     clock = clock or Clock()
     plan = make_plan(asked)
@@ -128,7 +85,7 @@ def run_study(
             tracked_run("study", plan.title, config.shown_params()) as run,
             energy_meter() as meter,
         ):
-            outcome = _studied(plan, run, meter, clock, progress, dataset)
+            outcome = _search_fit_and_record(plan, run, meter, clock, progress, dataset)
     except UnsentError as error:
         if outcome is None:
             raise
@@ -139,7 +96,7 @@ def run_study(
     return outcome
 
 
-def _studied(
+def _search_fit_and_record(
     plan: Plan,
     run: TrackedRun,
     meter: EnergyMeter,
@@ -147,16 +104,25 @@ def _studied(
     progress: Progress,
     dataset: PreparedDataset | None,
 ) -> StudyOutcome:
-    """Search, conclude and record a study in an open run."""
+    """Set up, search, fit, score and record a study in an open run."""
     config = plan.config
     setup, tags = open_setup(plan, run, progress, dataset)
     plan = setup.plan
     study = open_study_of(plan, setup, run.experiment_id)
     task = fit_task(plan, setup, study, run, progress)
+    earlier = [trial_record(trial) for trial in finished_trials(study)]
+    earlier_uids = frozenset(trial.uid for trial in earlier)
+    began, began_at = clock.seconds(), time.time()
     runs = TrialRuns(run, tags)
-    earlier = frozenset(trial_record(trial).uid for trial in finished_trials(study))
-    began = clock.seconds(), time.time()
-    search = _search(plan, study, task, runs, progress)
+    runs.adopt_earlier(earlier)
+    search_task = SearchTask(
+        fit=task,
+        trials=config.trials,
+        seed=config.seed,
+        space=space_of(plan, task.network),
+        timeout_seconds=60 * config.timeout_minutes,
+    )
+    search = optimise(study, search_task, runs, progress)
     conclusion = conclude(setup, task, search, config.seeds, progress)
     progress.say("recording results, model and pictures in MLflow")
     record = record_of(plan, setup, search, conclusion)
@@ -164,14 +130,14 @@ def _studied(
     results = results_of(record)
     log_results(run, record, results, model)
     log_explanation(run, plan, setup, record, conclusion.detector, progress)
-    expenses = Expenses(setup, search, earlier, *began, conclusion)
+    expenses = Expenses(setup, search, earlier_uids, began, began_at, conclusion)
     ledger = close_ledger(expenses, config.dollars_per_hour, clock, meter)
     origin = origin_of(run.run_id, plan, setup, conclusion.detector)
     log_costs(run, record, results, ledger, origin)
     run.study = same_study(tags)
     equalisation = None
     if plan.equalises:
-        equalisation = measure_equalisation(run, plan, setup, record, progress)
+        equalisation = _measure_equalisation(run, plan, setup, record, progress)
         log_equalisation(run, record, results, ledger, equalisation)
     return StudyOutcome(
         record, results, ledger, run.run_id, run.experiment_id, equalisation=equalisation
@@ -179,7 +145,7 @@ def _studied(
 
 
 def _register(run_id: str, name: str, progress: Progress) -> Registration:
-    """Register the winner; what goes wrong leaves a finished study."""
+    """Register the winner; an error here leaves the study finished."""
     try:
         return register_study(study_named(run_id), name, False, progress)
     except FakefaceError as error:
@@ -189,15 +155,32 @@ def _register(run_id: str, name: str, progress: Progress) -> Registration:
         ) from error
 
 
-def _search(
-    plan: Plan, study: Study, task: FitTask, runs: TrialRuns, progress: Progress
-) -> SearchRecord:
-    runs.adopt_earlier([trial_record(trial) for trial in finished_trials(study)])
-    search_task = SearchTask(
-        fit=task,
-        trials=plan.config.trials,
-        seed=plan.config.seed,
-        space=space_of(plan, task.network),
-        timeout_seconds=60 * plan.config.timeout_minutes,
+def _measure_equalisation(
+    run: TrackedRun, plan: Plan, setup: Setup, record: StudyRecord, progress: Progress
+) -> EqualisationEffect:
+    """Compare an equalised study with one on untouched pictures, which is found or run."""
+    untouched = replace(plan.config, equalise=UNTOUCHED, study="", register="")
+    progress.say("the same study on untouched pictures, to compare with")
+    needed = NeededStudy(untouched, setup.index, same_trials=True)
+    (study,) = find_or_run_studies(run, [needed], progress)
+    if isinstance(study, LeftOut):
+        raise StudyError(
+            f"the equalised study is finished and kept (run {run.run_id}), but not the one on "
+            f"untouched pictures that bias/delta_auc compares it with: {study.reason}"
+        )
+    (other,) = read_studies([study], progress)
+    test = record.test
+    effect = paired_effect(
+        test.y_true, other.kept, SeedScores(record.seed, test.y_score, test.threshold)
     )
-    return optimise(study, search_task, runs, progress)
+    equalised_auc = test.metrics["roc_auc"]
+    delta = effect["roc_auc"]
+    return EqualisationEffect(
+        jpeg_quality=plan.jpeg_quality,
+        images=len(test.y_true),
+        untouched_auc=equalised_auc + delta.value,
+        equalised_auc=equalised_auc,
+        delta_auc=delta,
+        untouched_run=study.run_id,
+        outlasting=int(more_compressed(setup.dataset.audit.used, plan.jpeg_quality).sum()),
+    )

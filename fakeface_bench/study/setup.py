@@ -1,16 +1,11 @@
-"""What a study stands on: its network, its images, a reader of their splits, its storage, its task.
-
-What preparation is charged where it was done before is the longest that it took here: much of the
-work is remembered file by file, so no single run can be named that did it all.
-"""
+"""Sets a study up: its network, its images, a reader of their splits, its storage, its task."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from fakeface_bench.config import CLASS_NAMES, METRICS_VERSION, equalising_quality
-from fakeface_bench.data.audit import Audit
+from fakeface_bench.config import CLASS_NAMES, METRICS_VERSION, equalising_quality, listed
 from fakeface_bench.data.compression import common_quality, more_compressed
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.pictures import Pictures
@@ -40,12 +35,7 @@ from fakeface_bench.training.networks import FitTask, Network
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """A network, its data, and what an audit found in them.
-
-    Attributes:
-        plan: What is asked, with what the dataset decides of it.
-        index: The images of it that are used.
-    """
+    """A network and its data; the index holds the images of the dataset that are used."""
 
     plan: Plan
     dataset: PreparedDataset
@@ -58,13 +48,8 @@ class Setup:
         """What is trained."""
         return self.inputs.network
 
-    @property
-    def audit(self) -> Audit:
-        """What was found in the dataset."""
-        return self.dataset.audit
-
     def images_used(self) -> dict[str, float]:
-        """Count what this study itself uses, in place of all that the audit found usable."""
+        """Count the images that this study uses, of all that the audit found usable."""
         frame = self.index.frame
         by_class = frame["split"] + "_" + frame["label"].map(dict(enumerate(CLASS_NAMES)))
         counts = frame["split"].value_counts().to_dict() | by_class.value_counts().to_dict()
@@ -80,87 +65,73 @@ class Setup:
         return {str(place): int(images) for place, images in places.value_counts().items()}
 
     def example(self) -> npt.NDArray[np.uint8]:
-        """Return a training picture as it meets the input, uint8 RGB of shape (size, size, 3).
-
-        Raises:
-            DataError: If it has changed since it was indexed.
-        """
+        """Return a training picture as it meets the input, uint8 RGB of shape (size, size, 3)."""
         rows, size = self.index.split("train").head(1), self.plan.image_size
         files, digests = self.index.files(rows), list(rows["digest"])
         return Pictures(files, size, self.plan.config.fit, size, digests=digests).load(0)
 
 
 def prepare_setup(plan: Plan, progress: Progress, dataset: PreparedDataset | None = None) -> Setup:
-    """Read the dataset's index and build the network; its splits are read when asked for."""
+    """Read the dataset's index and build the network; splits are read later, when needed."""
     config = plan.config
     if dataset is None:
         dataset = prepare_dataset(config.data, config.seed, progress, config.classes)
-    index = dataset.index(plan.config.limit, progress, plan.config.left_out)
+    index = dataset.index(config.limit, progress, listed(config.leave_out))
     if plan.equalises:
-        plan = replace(plan, jpeg_quality=_quality(plan, dataset, progress))
+        plan = replace(plan, jpeg_quality=_jpeg_quality(plan, dataset, progress))
     inputs = prepare_inputs(plan, index, progress)
     reader = SplitReader(index, inputs.load, plan.config.balance)
     return Setup(plan, dataset, index, inputs, reader)
 
 
-def _quality(plan: Plan, dataset: PreparedDataset, progress: Progress) -> int:
-    """Return the quality of the JPEG that every picture passes; tell whose traces outlast it."""
+def _jpeg_quality(plan: Plan, dataset: PreparedDataset, progress: Progress) -> int:
+    """Return the quality of the JPEG that every picture passes; warn of traces that outlast it."""
     used = dataset.audit.used
     quality = equalising_quality(plan.config.equalise) or common_quality(used)
     progress.say(f"every picture passes a JPEG of quality {quality} first")
     outlast = used[more_compressed(used, quality)]
     if len(outlast):
-        by_class = outlast["label"].map(dict(enumerate(CLASS_NAMES))).value_counts()
-        description = " and ".join(f"{by_class.get(name, 0):,} {name}" for name in CLASS_NAMES)
-        progress.warn(f"{description} pictures are JPEGs of a lower quality, whose traces remain")
+        counts = " and ".join(
+            f"{(outlast['label'] == label).sum():,} {name}"
+            for label, name in enumerate(CLASS_NAMES)
+        )
+        progress.warn(f"{counts} pictures are JPEGs of a lower quality, whose traces remain")
     return quality
 
 
 def open_setup(
     plan: Plan, run: TrackedRun, progress: Progress, dataset: PreparedDataset | None = None
 ) -> tuple[Setup, dict[str, str]]:
-    """Prepare what is studied, and tell the run; return it with the tags of its trials.
-
-    Args:
-        dataset: Where it has been made ready already.
-    """
-    versions = {"version_figures": METRICS_VERSION}
-    run.log_params(hardware_facts() | versions)
+    """Prepare network and data, and log them in the run; return them with the tags of trials."""
+    run.log_params(hardware_facts() | {"version_figures": METRICS_VERSION})
     if plan.weights.warning:
         progress.warn(plan.weights.warning)
-    run.tag(_tags(plan))
-    setup = prepare_setup(plan, progress, dataset)
-    tags = _tags(plan) | _data_tags(plan, setup.index)
-    run.tag(tags)
-    inputs = {"image_size_px": plan.image_size, "trained_on": setup.inputs.description}
-    if plan.equalises:
-        inputs["jpeg_quality"] = setup.plan.jpeg_quality
-    run.log_params(inputs | setup.images_by_source())
-    index = setup.index
-    run.log_dataset(index.name, index.digest, index.frame, index.folders)
-    return setup, tags
-
-
-def _tags(plan: Plan) -> dict[str, str]:
-    return {
+    tags = {
         names.MODEL: plan.architecture.key,
         names.DATASET: plan.data_name,
         names.WEIGHTS: plan.weights.label,
         names.FINE_TUNE: plan.unfrozen.label,
         names.WEIGHTS_WARNING: plan.weights.warning,
     }
-
-
-def _data_tags(plan: Plan, index: ImageIndex) -> dict[str, str]:
-    return {
+    run.tag(tags)  # before the data are read, so that a run that fails there has them
+    setup = prepare_setup(plan, progress, dataset)
+    index = setup.index
+    tags |= {
         names.DATASET_DIGEST: index.digest,
         names.TEST_DIGEST: index.split_digest("test"),
         names.STUDY: plan.study_name(index),
     }
+    run.tag(tags)
+    inputs = {"image_size_px": plan.image_size, "trained_on": setup.inputs.description}
+    if plan.equalises:
+        inputs["jpeg_quality"] = setup.plan.jpeg_quality
+    run.log_params(inputs | setup.images_by_source())
+    run.log_dataset(index.name, index.digest, index.frame, index.folders)
+    return setup, tags
 
 
 def open_study_of(plan: Plan, setup: Setup, experiment_id: str) -> Study:
-    """Open the study's storage, before anything long is done for a study that is refused."""
+    """Open the study's storage, which may refuse it, before anything long is done."""
     storage = storage_beside_store(plan.config.storage, experiment_id)
     return open_study(storage, plan.study_name(setup.index), plan.definition(setup.index))
 
@@ -168,7 +139,7 @@ def open_study_of(plan: Plan, setup: Setup, experiment_id: str) -> Study:
 def fit_task(
     plan: Plan, setup: Setup, study: Study, run: TrackedRun, progress: Progress
 ) -> FitTask:
-    """Read train and validation, and settle in what numbers trained layers compute."""
+    """Read train and validation, and choose the precision in which trained layers compute."""
     train = setup.reader.read("train")
     task = FitTask(
         network=setup.network,

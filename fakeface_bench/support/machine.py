@@ -143,10 +143,10 @@ def _cpu_name() -> str:
 def _of_processor(*keys: str) -> list[str]:
     """Return what Linux says of each processor under one of the keys; elsewhere nothing."""
     try:
-        description = [line.partition(":") for line in _PROCESSORS.read_text().splitlines()]
+        lines = [line.partition(":") for line in _PROCESSORS.read_text().splitlines()]
     except OSError:
         return []
-    return [value.strip() for key, _, value in description if key.strip() in keys]
+    return [value.strip() for key, _, value in lines if key.strip() in keys]
 
 
 class Clock:

@@ -1,4 +1,4 @@
-"""Addresses of MLflow's stores and models: what can be none, or lets no job in, is told first.
+"""Addresses of MLflow's stores and models: what is wrong with one, and what to do.
 
 MLflow's own text says it too, but at the end of a paragraph, or not at all.
 """
@@ -6,10 +6,10 @@ MLflow's own text says it too, but at the end of a paragraph, or not at all.
 import os
 import re
 import shlex
-from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import unquote
 
+from fakeface_bench.search.storage_address import check_database_file, kind_hint
 from fakeface_bench.support.disk import existing_path
 from fakeface_bench.support.errors import OutageError, UsageError, shortened
 from fakeface_bench.support.text import hide_credentials, without_credentials
@@ -37,15 +37,7 @@ _HOW = (
 
 
 def model_folder(model: str) -> Path | None:
-    """Return the folder that a model's name is, or None where MLflow must be asked.
-
-    Args:
-        model: Address in the registry, run or its id, folder of an MLflow model or its file
-            `MLmodel`.
-
-    Raises:
-        UsageError: If it is neither.
-    """
+    """Return the folder that a model's name is, or None where MLflow must be asked."""
     if model.startswith(ADDRESSES):
         if not _ADDRESS.fullmatch(model):
             raise UsageError(f"{model!r} is no address of a model. {_HOW}")
@@ -75,31 +67,10 @@ _ELSEWHERE = ("databricks", "databricks-uc", "uc")
 _FORMS = "'sqlite:///FILE', 'http://HOST:PORT' or 'postgresql://HOST/NAME'"
 _SCHEME = re.compile(r"([A-Za-z][\w.-]*)(\+\w+)?:")
 _HOST_AND_PORT = re.compile(r"[A-Za-z0-9][\w.-]*:\d{1,5}(/.*)?")
-_STATUS = re.compile(r"failed with error code (\d{3})")
-_DELETED = re.compile(r"experiment (\S+) must be in the 'active' state")
-_UNKNOWN_ID = re.compile(r"MLFLOW_EXPERIMENT_ID environment variable value `([^`]*)`")
-#: How MLflow's client, and PostgreSQL's, say that nobody is there.
-_NOBODY = (
-    "Connection refused",
-    "Failed to establish a new connection",
-    "NameResolutionError",
-    "Max retries exceeded with url",
-    "connection failed",
-    "timed out",
-)
-#: The server is there, and has nothing but errors to say.
-_ONLY_ERRORS = "error responses"
 
 
 def check_store_address(uri: str | None = None) -> None:
-    """Refuse an address that MLflow cannot mean, before anything heavy is loaded.
-
-    Args:
-        uri: Of the store; what `MLFLOW_TRACKING_URI` says if it is not given.
-
-    Raises:
-        UsageError: With the right spelling.
-    """
+    """Refuse an address that MLflow cannot mean, before anything heavy is loaded."""
     named = os.environ.get(STORE_VARIABLE, "")
     uri = named if uri is None else uri
     if not uri or uri in _ELSEWHERE:
@@ -113,7 +84,8 @@ def check_store_address(uri: str | None = None) -> None:
         )
     if len(kind) <= 1:  # a path, on Windows too
         kind = "file"
-    if kind == "file" and not _files_allowed():
+    files_allowed = os.environ.get(_ALLOW_FILES, "").lower() in ("true", "1")
+    if kind == "file" and not files_allowed:
         raise UsageError(_files_advice(uri, named))
     if uri.startswith("sqlite:") and not uri.startswith(SQLITE):
         file = uri.removeprefix("sqlite:").lstrip("/") or "mlflow.db"
@@ -122,18 +94,15 @@ def check_store_address(uri: str | None = None) -> None:
         )
     known = ("file", *_WEB, *_DATABASES, *_ELSEWHERE)
     if kind not in known:
-        near = get_close_matches(kind, known, n=1, cutoff=0.7)
-        hint = f"did you mean '{near[0]}{shown[len(kind) :]}'?" if near else f"it is {_FORMS}."
+        hint = kind_hint(kind, known, shown, _FORMS)
         raise UsageError(f"{STORE_VARIABLE} {shown!r} is of no kind that MLflow has; {hint}")
-    _check_folder(uri, kind)
+    if kind == "sqlite" and ":memory:" not in uri:
+        # MLflow would make a folder that is mistyped.
+        check_database_file(f"{STORE_VARIABLE} {uri!r}", Path(database_of(uri)), "mlflow.db")
 
 
 def check_store_is_there() -> None:
-    """Refuse to read from a local store that nobody has written: MLflow would make an empty one.
-
-    Raises:
-        UsageError: With the place that was looked at.
-    """
+    """Refuse to read from a local store that nobody has written: MLflow would make an empty one."""
     if _REGISTRY_VARIABLE in os.environ:
         return  # models may lie there
     uri = os.environ.get(STORE_VARIABLE, "") or _default_store()
@@ -148,15 +117,7 @@ def check_store_is_there() -> None:
 
 
 def check_storage_apart(storage: str, uri: str | None = None) -> None:
-    """Refuse to keep studies in MLflow's own database: both keep a table `alembic_version`.
-
-    Args:
-        storage: Optuna storage URL that was asked for.
-        uri: Of MLflow's store; what `MLFLOW_TRACKING_URI` says, or the default, if not given.
-
-    Raises:
-        UsageError: With another name.
-    """
+    """Refuse to keep studies in MLflow's own database: both keep a table `alembic_version`."""
     store = uri or os.environ.get(STORE_VARIABLE, "") or _default_store()
     if storage and database_of(storage) == database_of(store):
         raise UsageError(
@@ -168,25 +129,6 @@ def check_storage_apart(storage: str, uri: str | None = None) -> None:
 def _default_store() -> str:
     """Return what MLflow takes where nobody names a store."""
     return "./mlruns" if any(Path("mlruns").glob("*/meta.yaml")) else f"{SQLITE}mlflow.db"
-
-
-def _check_folder(uri: str, kind: str) -> None:
-    """Refuse a file in a folder that is not there: MLflow would make whatever was mistyped."""
-    file = Path(database_of(uri)) if kind == "sqlite" and ":memory:" not in uri else None
-    if file and not file.parent.is_dir():
-        raise UsageError(
-            f"{STORE_VARIABLE} {uri!r} lies in {file.parent}, which is no folder; make it, or "
-            "name a file in another."
-        )
-    if file and file.is_dir():
-        raise UsageError(
-            f"{STORE_VARIABLE} {uri!r} is a folder; name a file in it, such as "
-            f"'{SQLITE}{file / 'mlflow.db'}'."
-        )
-
-
-def _files_allowed() -> bool:
-    return os.environ.get(_ALLOW_FILES, "").lower() in ("true", "1")
 
 
 def _files_advice(uri: str, named: str) -> str:
@@ -203,71 +145,78 @@ def _files_advice(uri: str, named: str) -> str:
     )
 
 
+#: How MLflow, its server or a database's driver says what is in the way, and what a user is told.
+#: `found` is the group of the pattern. The first that fits is taken.
+_REFUSALS = (
+    (
+        r"out-of-date database schema",
+        "{store} is of another version of MLflow. Copy the database, then 'mlflow db upgrade "
+        "{quoted}'; if it was written by a newer MLflow, install that one.",
+    ),
+    (
+        r"experiment (\S+) must be in the 'active' state",
+        "the experiment {found} was deleted: 'mlflow experiments restore --experiment-id {found}' "
+        "brings it back, or let {experiment} name another.",
+    ),
+    (
+        r"MLFLOW_EXPERIMENT_ID environment variable value `([^`]*)`",
+        "there is no experiment of id {found!r}, which MLFLOW_EXPERIMENT_ID names; 'mlflow "
+        "experiments search' lists them, or let {experiment} name one.",
+    ),
+    (
+        r"failed with error code 401",
+        "{store} asks who you are (401): set {login}.",
+    ),
+    (
+        r"failed with error code 403",
+        "{store} knows you and does not let you in (403): ask its owner for the right to write, "
+        "or be somebody else by {login}.",
+    ),
+    (
+        r"failed with error code (?:404|3\d\d)|not in a valid JSON format",
+        "what answers at {address} is no MLflow server; let {variable} name one ('mlflow server' "
+        "prints its address).",
+    ),
+    (
+        r"CERTIFICATE_VERIFY_FAILED|WRONG_VERSION_NUMBER",
+        "{store} cannot be trusted: {said} MLFLOW_TRACKING_SERVER_CERT_PATH names its certificate; "
+        "for a server without one the address begins with http://.",
+    ),
+    (
+        r"error responses",
+        "{store} answers with errors alone: look at its log, and try again.",
+    ),
+    (
+        r"Connection refused|Failed to establish a new connection|NameResolutionError|"
+        r"Max retries exceeded with url|connection failed|timed out",
+        "{store} does not answer: start it, or let {variable} name another.",
+    ),
+)
+_LOGIN = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+
+
 def refusal(
     uri: str, error: BaseException, registry: bool = False
 ) -> UsageError | OutageError | None:
-    """Return what to tell of a store that did not let us in; None where the cause is not known.
-
-    Args:
-        error: What MLflow, or a driver of its database, raised.
-        registry: Whether it is asked for models.
-    """
+    """Return what a user reads of a store that let no job in; None for an unknown cause."""
     said = " ".join(str(getattr(error, "message", None) or error).split())
-    store = f"the {'model registry' if registry else 'MLflow store'} {without_credentials(uri)}"
-    variable = _REGISTRY_VARIABLE if registry else STORE_VARIABLE
+    address = without_credentials(uri)
+    store = f"the {'model registry' if registry else 'MLflow store'} {address}"
     if "filesystem tracking backend" in said:
         return UsageError(_files_advice(uri, os.environ.get(STORE_VARIABLE, "")))
-    if "out-of-date database schema" in said:
-        return OutageError(
-            f"{store} is of another version of MLflow. Copy the database, then 'mlflow db upgrade "
-            f"{shlex.quote(without_credentials(uri))}'; if it was written by a newer MLflow, "
-            "install that one."
-        )
     if isinstance(error, ModuleNotFoundError):
         return OutageError(f"{store} needs a driver that is missing: pip install {error.name}.")
-    return _of_experiment(said) or _of_server(store, said, variable)
-
-
-def _of_experiment(said: str) -> OutageError | None:
-    if found := _DELETED.search(said):
-        return OutageError(
-            f"the experiment {found[1]} was deleted: 'mlflow experiments restore --experiment-id "
-            f"{found[1]}' brings it back, or let {EXPERIMENT_VARIABLE} name another."
-        )
-    if found := _UNKNOWN_ID.search(said):
-        return OutageError(
-            f"there is no experiment of id {found[1]!r}, which MLFLOW_EXPERIMENT_ID names; "
-            f"'mlflow experiments search' lists them, or let {EXPERIMENT_VARIABLE} name one."
-        )
-    return None
-
-
-def _of_server(store: str, said: str, variable: str) -> OutageError | None:
-    status = _STATUS.search(said)
-    code = status[1] if status else ""
-    if code == "401":
-        return OutageError(
-            f"{store} asks who you are (401): set MLFLOW_TRACKING_USERNAME and "
-            "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
-        )
-    if code == "403":
-        return OutageError(
-            f"{store} knows you and does not let you in (403): ask its owner for the right to "
-            "write, or be somebody else by MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
-            "or MLFLOW_TRACKING_TOKEN."
-        )
-    if code == "404" or "not in a valid JSON format" in said or code.startswith("3"):
-        return OutageError(
-            f"what answers at {store.split()[-1]} is no MLflow server; let {variable} name one "
-            "('mlflow server' prints its address)."
-        )
-    if "CERTIFICATE_VERIFY_FAILED" in said or "WRONG_VERSION_NUMBER" in said:
-        return OutageError(
-            f"{store} cannot be trusted: {shortened(said, 160)} MLFLOW_TRACKING_SERVER_CERT_PATH "
-            "names its certificate; for a server without one the address begins with http://."
-        )
-    if _ONLY_ERRORS in said:
-        return OutageError(f"{store} answers with errors alone: look at its log, and try again.")
-    if any(words in said for words in _NOBODY):
-        return OutageError(f"{store} does not answer: start it, or let {variable} name another.")
+    for pattern, message in _REFUSALS:
+        if found := re.search(pattern, said):
+            words = message.format(
+                store=store,
+                address=address,
+                quoted=shlex.quote(address),
+                found=found[found.re.groups],
+                experiment=EXPERIMENT_VARIABLE,
+                variable=_REGISTRY_VARIABLE if registry else STORE_VARIABLE,
+                login=_LOGIN,
+                said=shortened(said, 160),
+            )
+            return OutageError(words)
     return None

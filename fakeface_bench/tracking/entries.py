@@ -23,11 +23,7 @@ from fakeface_bench.tracking import names
 
 
 def drop_half_files(files: Path, place: str) -> None:
-    """Delete the copies that are shorter than what was copied.
-
-    Args:
-        place: Address to which; nothing is done where that is no local folder.
-    """
+    """Delete the copies that are shorter than what was copied."""
     folder = _local(place)
     if folder is None:
         return
@@ -84,26 +80,17 @@ class Entry(ABC):
 
     @abstractmethod
     def deliver(self, to: Recipient, files: Path | None, again: bool) -> None:
-        """Write it.
-
-        Args:
-            again: Whether it may have been written already.
-        """
+        """Write it; if `again`, it may have been written already."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenTrial(Entry):
-    """The child run of a trial.
+    """The child run of a trial."""
 
-    Attributes:
-        uid: Of the trial; names the run until MLflow has given it an id.
-        began: Unix time in milliseconds.
-    """
-
-    uid: str
+    uid: str  # of the trial; names the run until MLflow has given it an id
     experiment_id: str
     name: str
-    began: int
+    began: int  # Unix time in milliseconds
     tags: Mapping[str, str]
 
     def deliver(self, to: Recipient, files: Path | None, again: bool) -> None:
@@ -121,18 +108,13 @@ class OpenTrial(Entry):
 
 @dataclass(frozen=True, slots=True)
 class Batch(Entry):
-    """Metrics, params and tags of a run.
-
-    Attributes:
-        at: Of the metrics: Unix time in milliseconds.
-        model: Whose metrics they are too, by name; no model's if empty.
-    """
+    """Metrics, params and tags of a run."""
 
     run: str
     figures: Mapping[str, float] = field(default_factory=dict)
     step: int = 0
-    at: int = 0
-    model: str = ""
+    at: int = 0  # of the metrics: Unix time in milliseconds
+    model: str = ""  # whose metrics they are too, by name; no model's if empty
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
 
@@ -185,11 +167,7 @@ class Artifacts(Entry):
 
 @dataclass(frozen=True, slots=True)
 class End(Entry):
-    """The end of a run.
-
-    Attributes:
-        at: Unix time in milliseconds.
-    """
+    """The end of a run."""
 
     run: str
     status: str

@@ -59,13 +59,9 @@ def damaged(file: str, found: str) -> OutageError:
     )
 
 
-def _said(error: BaseException) -> str:
-    return str(getattr(error, "message", None) or error)
-
-
 def _reason(error: BaseException) -> str:
     """Return what it says before it quotes what was to be written."""
-    return _said(error).partition("[SQL:")[0]
+    return str(getattr(error, "message", None) or error).partition("[SQL:")[0]
 
 
 def _database_folder() -> str:

@@ -72,13 +72,6 @@ def tracked_run(kind: str, name: str, params: Mapping[str, Any]) -> Iterator[Tra
 
     A block that raises leaves the run FAILED, an interrupted one KILLED, with the reason as a tag.
     One that ends well takes the place of runs of the same request that were cut off.
-
-    Args:
-        kind: What job it is: `study`, `comparison`, `audit`, `registration`, `evaluation`,
-            `generalisation`, `robustness`.
-
-    Raises:
-        UnsentError: If the block ended well, and MLflow's server was away and is still.
     """
     request = hashlib.sha256(json.dumps([kind, dict(params)], default=str).encode()).hexdigest()
     run = _open(kind, name, request)
@@ -124,15 +117,15 @@ def _cut_short(run: TrackedRun, machine: MachineMetrics, status: str, reason: st
         _end(run, 0.0)
     except (OutageError, DiskError) as error:
         _let_go(run)
-        if str(error) != reason:  # else it is told already
+        if str(error) != reason:  # else the user reads it anyway
             log = logging.getLogger(__name__)
             log.warning("The MLflow run is not marked %s: %s", status, error)
 
 
-def _stop_watching(machine: MachineMetrics, description: str = "") -> None:
-    """Let the watch end; tell why it had before, unless that is told already."""
+def _stop_watching(machine: MachineMetrics, reported: str = "") -> None:
+    """Stop sampling; log why it had stopped before, unless the user reads that anyway."""
     machine.finish()
-    if machine.failure not in ("", description):
+    if machine.failure not in ("", reported):
         log = logging.getLogger(__name__)
         log.warning("The machine was watched no longer: %s", machine.failure)
 
@@ -169,9 +162,6 @@ def point_adopted_run(to: str) -> None:
 
     It is FINISHED, says which run holds the results, and hangs under that one. It is not deleted:
     `mlflow run` ends by marking it, and fails if it is gone.
-
-    Raises:
-        OutageError: If the store does not answer.
     """
     run_id = os.environ.get(RUN_VARIABLE)
     if not run_id:

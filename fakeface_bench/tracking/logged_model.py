@@ -40,11 +40,7 @@ _OUTPUT = Schema(
 
 @dataclass(frozen=True, slots=True)
 class LogModel(Entry):
-    """A detector, with signature, pinned requirements and a real picture.
-
-    Attributes:
-        run: Name or id of the run that trained it.
-    """
+    """A detector, with signature, pinned requirements and a real picture."""
 
     has_files: ClassVar[bool] = True
     run: str
@@ -56,10 +52,7 @@ class LogModel(Entry):
         return f"{MODEL_NAME} of {self.run}"
 
     def deliver(self, to: Recipient, files: Path | None, again: bool) -> None:
-        """Log it, unless it is there; one that was cut off half-way is deleted.
-
-        Where there is no room for it, nothing of it stays.
-        """
+        """Log it once; a model that was cut off, or for which there is no room, is deleted."""
         assert files is not None
         run_id = to.id_of(self.run)
         if again:
@@ -103,9 +96,7 @@ def models_of(client: mlflow.MlflowClient, run_id: str) -> list[Any]:
 
 
 def _table(png: bytes) -> pd.DataFrame:
-    """Return a picture as a request holds it.
-
-    Column names are objects: MLflow compares them as pandas 4 will not.
-    """
+    """Return a picture as a request holds it."""
     picture = base64.b64encode(png).decode()
+    # Column names are objects: MLflow compares them as pandas 4 will not.
     return pd.DataFrame([[picture]], columns=pd.Index(["image"], dtype=object))

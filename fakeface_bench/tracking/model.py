@@ -49,7 +49,6 @@ def write_model(
         network: A Keras model from pixels 0 to 255, shape (n, size, size, 3), to the probability
             of fake (n, 1).
         example: Pixels of a picture as they meet the input, shape (size, size, 3).
-        seen: The images that it was trained and chosen on.
     """
     detector = folder / DETECTOR
     detector.mkdir()

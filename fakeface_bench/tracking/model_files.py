@@ -1,4 +1,4 @@
-"""What a logged model of this project is made of, told without loading it; travels with it."""
+"""What a logged model of this project is made of, read without loading it; travels with it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +25,7 @@ def detector_folder(folder: Path) -> Path:
 
 
 def model_facts(folder: Path) -> tuple[str, Mapping[str, Any]]:
-    """Return the run that logged a model, empty where it is not told, and what it noted."""
+    """Return the run that logged a model, empty if it is unknown, and the model's metadata."""
     model = Model.load(str(folder))
     return str(model.run_id or ""), model.metadata or {}
 

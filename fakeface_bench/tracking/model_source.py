@@ -35,9 +35,6 @@ def unsafe_part(folder: Path, flavors: Mapping[str, Any]) -> str:
     """Return the first thing that could, in words; empty where nothing could.
 
     The code that a logged model brings for serving is not meant: no command here runs it.
-
-    Args:
-        flavors: As its file `MLmodel` has them.
     """
     how = flavors.get("python_function", {})
     if "python_model" in how:
@@ -54,15 +51,7 @@ def unsafe_part(folder: Path, flavors: Mapping[str, Any]) -> str:
 def fetched_model(model: str, allow_unsafe: bool = False) -> Iterator[Path]:
     """Yield the folder of a model of this project, which may be gone after the block.
 
-    TensorFlow is not needed for it, so a wrong name is told before that is loaded.
-
-    Args:
-        model: Its address in the registry, a run, or a folder.
-        allow_unsafe: Whether it may hold what could run code of its author.
-
-    Raises:
-        UsageError: If there is no such model, or it is unsafe or of another kind.
-        ModelError: If the registry cannot be reached.
+    A wrong name is refused before TensorFlow is loaded.
     """
     with draft_folder() as draft:
         folder = _fetched(model, draft)
@@ -92,12 +81,7 @@ def _fetched(model: str, draft: Path) -> Path:
     folder = model_folder(model)
     if folder is not None:
         return folder
-    return _downloaded(
-        model if model.startswith(ADDRESSES) else f"runs:/{model}/{MODEL_NAME}", draft
-    )
-
-
-def _downloaded(address: str, draft: Path) -> Path:
+    address = model if model.startswith(ADDRESSES) else f"runs:/{model}/{MODEL_NAME}"
     check_store_is_there()
     open_store()
     try:

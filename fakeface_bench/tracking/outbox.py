@@ -43,8 +43,7 @@ from fakeface_bench.tracking.entries import (
 )
 from fakeface_bench.tracking.failures import failure_of_store, lost_a_race
 from fakeface_bench.tracking.logged_model import LogModel
-from fakeface_bench.tracking.queries import is_deleted
-from fakeface_bench.tracking.succession import Succession
+from fakeface_bench.tracking.succession import Succession, is_deleted
 
 #: Names another folder than the user's own for data.
 STUDIES_VARIABLE = "FAKEFACE_STUDIES"
@@ -59,14 +58,11 @@ def studies_file(experiment_id: str) -> Path:
 
     It lies beside MLflow's own file where that is one. Of a store elsewhere each experiment has
     its own, in the user's folder for data, or in the one that `FAKEFACE_STUDIES` names.
-
-    Args:
-        experiment_id: Of the experiment that shows the studies.
     """
     uri = mlflow.get_tracking_uri()
     if uri.startswith(SQLITE):
         return Path(database_of(uri)).parent / STUDIES_FILE
-    if "://" not in uri:  # a folder, if MLflow was told to go on with one
+    if "://" not in uri:  # MLflow's old store of files
         return Path(uri.removeprefix("file:")).resolve().parent / STUDIES_FILE
     return _folder_of_store() / f"experiment_{_NO_NAME.sub('_', experiment_id)}" / STUDIES_FILE
 
@@ -136,11 +132,7 @@ class Spool:
         return dict(json.loads((self.folder / _FACTS).read_text()))
 
     def keep(self, entry: Mapping[str, Any], files: Path | None) -> None:
-        """Add an entry; its files are copied first, so that none is there without them.
-
-        Raises:
-            DiskError: If there is no room for it; nothing of it stays.
-        """
+        """Add an entry; its files are copied first, so that none is there without them."""
         line = (json.dumps(dict(entry)) + "\n").encode()
         entries, copies = self.folder / _ENTRIES, self._files(self._kept)
         whole = entries.stat().st_size if entries.exists() else 0
@@ -171,14 +163,10 @@ class Spool:
         return self._sent()[1]
 
     def mark_sent(self, count: int, ids: Mapping[str, str]) -> None:
-        """Write down that the first entries are sent, and which ids are known since.
-
-        Raises:
-            DiskError: If there is no room for it.
-        """
+        """Write down that the first entries are sent, and which ids are known since."""
         draft = self.folder / f"{_SENT}.draft"
-        description = full_disk_error(self.folder, lambda: SMALL_FILE_BYTES, REMEDY)
-        with description, replaced_whole(self.folder / _SENT, draft):
+        guard = full_disk_error(self.folder, lambda: SMALL_FILE_BYTES, REMEDY)
+        with guard, replaced_whole(self.folder / _SENT, draft):
             draft.write_text(json.dumps({"count": count, "ids": dict(ids)}))
 
     def __len__(self) -> int:
@@ -186,7 +174,7 @@ class Spool:
         return len(list(self.unsent()))
 
     def release(self) -> None:
-        """Unlock it for whoever sends it; what is sent whole is deleted."""
+        """Unlock it; a spool whose entries are all sent is deleted."""
         if self._lock is None:
             return
         if not len(self):
@@ -244,10 +232,6 @@ class Outbox:
 
         Args:
             files: Folder that goes with it; may be deleted afterwards.
-
-        Raises:
-            OutageError: If the store fails otherwise than by being away.
-            DiskError: If it has no room, or what it does not take has none.
         """
         with self._lock:
             if self._spool is not None and not self._catch_up():

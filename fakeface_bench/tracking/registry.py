@@ -32,15 +32,11 @@ _PRESENT = ErrorCode.Name(RESOURCE_ALREADY_EXISTS)
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a registered model.
-
-    Attributes:
-        run_id: Of the study that logged it; empty where it came another way.
-    """
+    """One version of a registered model."""
 
     name: str
     number: str
-    run_id: str
+    run_id: str  # of the study that logged it; empty where it came another way
 
     @property
     def address(self) -> str:
@@ -49,24 +45,13 @@ class Version:
 
 
 def check_registry() -> None:
-    """Ask the registry for anything, so that one that cannot be reached is told before long work.
-
-    Raises:
-        ModelError: If it does not answer.
-    """
+    """Ask the registry for anything: one that cannot be reached is refused before long work."""
     with _reached():
         mlflow.MlflowClient().search_registered_models(max_results=1)
 
 
 def register_version(study: StudyRun, model_id: str, name: str) -> Version:
-    """Register the model of a study; a study that is there already keeps its version.
-
-    Args:
-        model_id: As `detector_of` returns it.
-
-    Raises:
-        ModelError: If the registry does not answer.
-    """
+    """Register the model of a study; a study that is there already keeps its version."""
     client = mlflow.MlflowClient()
     with _reached():
         _name(client, name)
@@ -91,11 +76,7 @@ def describe_version(version: Version, description: str, tags: Mapping[str, str]
 
 
 def descriptions_of(run_id: str) -> dict[Version, str]:
-    """Return what the versions that hold a study's model say of it.
-
-    Raises:
-        ModelError: If the registry does not answer.
-    """
+    """Return what the versions that hold a study's model say of it."""
     client = mlflow.MlflowClient()
     with _reached():
         found = client.search_model_versions(f"run_id = '{run_id}'")
@@ -122,12 +103,7 @@ def make_champion(version: Version) -> None:
 
 
 def detector_of(study: StudyRun) -> str:
-    """Return the id of the model that a study logged.
-
-    Raises:
-        UsageError: If it has none, or one of another kind.
-        ModelError: If the store does not answer.
-    """
+    """Return the id of the model that a study logged."""
     again = f"Run the study again. (run {study.run_id})"
     with _reached():
         outputs = mlflow.MlflowClient().get_run(study.run_id).outputs
@@ -214,15 +190,10 @@ def reloaded_scores(address: str, files: Sequence[Path]) -> list[float]:
     """Return the probability of fake of image files from a model that a new process loads.
 
     Args:
-        address: Of the model, as MLflow takes it.
         files: At most as many as one call of a model takes.
 
     Returns:
         One a file.
-
-    Raises:
-        DataError: If a file cannot be read; names the first.
-        ModelError: If it cannot be loaded, or does not answer.
     """
     variables = {k: v for k, v in os.environ.items() if k not in _NOT_PASSED_ON}
     variables |= {

@@ -72,7 +72,7 @@ class TrackedRun:
     ) -> None:
         """Log the epochs of the final fit as steps, and metrics, which are the model's too.
 
-        A figure that the epochs log as well (`val/roc_auc`) gets the step after the last one,
+        A metric that the epochs log as well (`val/roc_auc`) gets the step after the last one,
         which MLflow's tables show; any other gets step 0, which its charts draw as a bar.
         """
         for epoch in epochs:
@@ -88,11 +88,7 @@ class TrackedRun:
         self.outbox.send(step_of(self.run_id, metrics, 0, model))
 
     def log_curves(self, curves: Mapping[int, Mapping[str, float]]) -> None:
-        """Log metrics by step, a request a step; MLflow's charts draw them as curves.
-
-        Args:
-            curves: By step, which may be negative, the metrics by name.
-        """
+        """Log metrics by step, a request a step; MLflow's charts draw them as curves."""
         for step, metrics in sorted(curves.items()):
             self.outbox.send(step_of(self.run_id, metrics, step))
 
@@ -156,11 +152,7 @@ def close_run(run_id: str, status: str, reason: str) -> None:
 
 
 def tag_run(run_id: str, tags: Mapping[str, str]) -> None:
-    """Set tags of any run, one that has ended too.
-
-    Raises:
-        OutageError: If the store does not answer.
-    """
+    """Set tags of any run, one that has ended too."""
     try:
         log_tags(mlflow.MlflowClient(), run_id, tags)
     except MlflowException as error:
@@ -172,13 +164,7 @@ def publish(
 ) -> Path | None:
     """Log what is written as artifacts of a run, and copy it; nothing that is there is replaced.
 
-    Args:
-        output: Folder to copy to, made where it is missing; none when empty.
-        write: Called with an empty folder to fill.
-        progress: Told where the report is, if there were files in that folder.
-
-    Returns:
-        The folder that was asked for, or one beside it where files were in it.
+    Returns the folder that was asked for, or one beside it that holds no files.
     """
     with draft_folder() as draft:
         write(draft)

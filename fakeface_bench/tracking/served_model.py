@@ -30,7 +30,7 @@ COLUMN = "image"
 class Refusal(MlflowException):  # type: ignore[misc]  # MLflow has no types
     """Refuses a call; a server answers 400 with these words, and them alone.
 
-    MLflow's server would put the request before them, however large, and whoever is in it.
+    MLflow's server would put the whole request before them.
     """
 
     def __init__(self, words: str) -> None:
@@ -43,7 +43,7 @@ class Refusal(MlflowException):  # type: ignore[misc]  # MLflow has no types
         return self._words
 
     @message.setter
-    def message(self, description: str) -> None:
+    def message(self, words: str) -> None:
         """Keep the words, whatever MLflow puts before them."""
 
 
@@ -72,11 +72,6 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow
 
         Args:
             model_input: Column `image`: bytes, base64 text or uint8 arrays.
-            params: There are none.
-
-        Raises:
-            Refusal: If the call is too large, or holds no picture at all; a server answers
-                400.
         """
         pictures = _pictures(model_input)
         self._check_size(pictures)

@@ -44,17 +44,11 @@ _CHATTER = (
 
 
 def open_store() -> None:
-    """Reach MLflow's store, creating a local one; its log and bars are silenced.
-
-    Raises:
-        UsageError: If its address is none.
-        OutageError: If the store does not answer or lets nobody in, or its file is damaged.
-        DiskError: If there is no room for it.
-    """
+    """Reach MLflow's store, creating a local one; its log and bars are silenced."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # we print our own
     for name in _CHATTER:
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what fails is told in one line
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # an error of ours says it in one line
     check_store_address(mlflow.get_tracking_uri())
     _check_whole()
     try:
@@ -67,11 +61,7 @@ def open_store() -> None:
 
 @contextmanager
 def store_errors_named() -> Iterator[None]:
-    """Tell in one line what keeps MLflow's store from answering within the block.
-
-    Raises:
-        FakefaceError: In place of MLflow's own.
-    """
+    """Tell in one line what keeps MLflow's store from answering within the block."""
     try:
         yield
     except MlflowException as error:
@@ -114,16 +104,7 @@ def _make_whole() -> None:
 
 
 def storage_beside_store(asked: str, experiment_id: str) -> str:
-    """Return the Optuna storage URL: the one asked for, else the file that goes with the store.
-
-    Args:
-        asked: May be empty.
-        experiment_id: Of the experiment that shows the study.
-
-    Raises:
-        UsageError: If it is MLflow's own database.
-        OSError: If the file's folder cannot be made.
-    """
+    """Return the Optuna storage URL: the one asked for, else the file that goes with the store."""
     check_storage_apart(asked, mlflow.get_tracking_uri())
     if asked:
         return asked
@@ -144,27 +125,14 @@ def ui_command(experiment_id: str, run_id: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class SyncOutcome:
-    """What became of the spools in a folder.
-
-    Attributes:
-        sent: Runs whose records are all sent now.
-        kept: What to tell of each of the others.
-    """
+    """What became of the spools in a folder."""
 
     sent: tuple[str, ...]
     kept: tuple[str, ...]
 
 
 def sync(folder: str, progress: Progress) -> SyncOutcome:
-    """Send what is kept of every run to MLflow's server, each record once.
-
-    Args:
-        folder: That holds a folder a run; every one on this machine when empty.
-
-    Raises:
-        UsageError: If the folder is no such folder.
-        StudyError: If the store does not answer.
-    """
+    """Send what a folder, or if empty this machine, keeps of runs to MLflow, each record once."""
     if folder and not Path(folder).expanduser().is_dir():
         raise UsageError(
             f"folder {folder!r} is not there; leave it out, and all that is kept on this machine "

@@ -12,8 +12,8 @@ from fakeface_bench.config import NAMED_OPTIONS, UNTOUCHED, StudyConfig, format_
 from fakeface_bench.support.errors import UsageError
 from fakeface_bench.support.processes import RUN_VARIABLE
 from fakeface_bench.tracking import names
-from fakeface_bench.tracking.queries import all_runs
 from fakeface_bench.tracking.runs import TrackedRun, close_run
+from fakeface_bench.tracking.succession import all_runs
 
 FINISHED = "FINISHED"
 #: See `StudyRun.key`.
@@ -22,14 +22,7 @@ StudyKey = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class StudyRun:
-    """The parent run of a study.
-
-    Attributes:
-        status: MLflow's: `FINISHED`, `FAILED`, `RUNNING`, `KILLED`.
-        fine_tune: As in `StudyConfig`.
-        began: Unix time in milliseconds.
-        failure: Why it failed; empty otherwise.
-    """
+    """The parent run of a study."""
 
     run_id: str
     status: str
@@ -39,7 +32,7 @@ class StudyRun:
     dataset: str
     digest: str
     test_digest: str
-    began: int
+    began: int  # Unix time in milliseconds
     failure: str
     experiment_id: str
     params: Mapping[str, str]
@@ -64,10 +57,10 @@ class StudyRun:
         usual = StudyConfig()
         asked = {key: self.params.get(key, str(getattr(usual, key))) for key in NAMED_OPTIONS}
         kind = "a file's" if self.weights.startswith("file:") else self.weights
-        description = {
+        words = {
             key: format_option(key, value) for key, value in (asked | {"weights": kind}).items()
         }
-        return description | {"image_size_px": self.params.get("image_size_px", "")}
+        return words | {"image_size_px": self.params.get("image_size_px", "")}
 
     @property
     def key(self) -> StudyKey:
@@ -92,11 +85,7 @@ def find_studies(experiment_id: str) -> list[StudyRun]:
 
 
 def study_named(run_id: str) -> StudyRun:
-    """Return a finished study by its run.
-
-    Raises:
-        UsageError: If there is no such run, it was deleted, or is no finished study.
-    """
+    """Return a finished study by its run."""
     try:
         run = mlflow.MlflowClient().get_run(run_id)
     except MlflowException as error:
@@ -127,11 +116,7 @@ def found_elsewhere(run_id: str, experiment_id: str) -> list[str]:
 
 
 def download_study(study: StudyRun, files: Iterable[str], folder: Path) -> None:
-    """Copy files of a study into a folder, under the same names.
-
-    Raises:
-        UsageError: If one of them, or the study's model, is gone from the store.
-    """
+    """Copy files of a study into a folder, under the same names."""
     client = mlflow.MlflowClient()
     again = f"Run the study again, or compare others with runs=. (run {study.run_id})"
     for file in files:

@@ -1,9 +1,10 @@
-"""What becomes of the other runs of a job that is now finished: one run shows all there is."""
+"""Runs of an experiment found by their tags; one finished run takes the place of its others."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import mlflow
 from mlflow.entities import Run
@@ -12,7 +13,35 @@ from fakeface_bench.support.processes import CUT_OFF, is_dead
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.entries import Entry, Recipient
 from fakeface_bench.tracking.logged_model import models_of
-from fakeface_bench.tracking.queries import all_runs, trial_runs
+
+
+def all_runs(client: mlflow.MlflowClient, experiment_id: str, query: str) -> Iterator[Run]:
+    """Yield every run of an experiment that a query finds, the newest first."""
+    token: Any = None
+    while True:
+        page = client.search_runs([experiment_id], query, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def is_deleted(run_id: str) -> bool:
+    """Whether a run was deleted, by somebody or for another that took its place."""
+    return bool(mlflow.MlflowClient().get_run(run_id).info.lifecycle_stage == "deleted")
+
+
+def trial_runs(client: mlflow.MlflowClient, experiment_id: str, study: str) -> Iterator[Run]:
+    """Yield the runs of all trials of a study, by its name."""
+    query = f"tags.`{names.KIND}` = 'trial' and tags.`{names.STUDY}` = '{study}'"
+    return all_runs(client, experiment_id, query)
+
+
+def useful_trials(experiment_id: str, parent: str) -> int:
+    """Return how many trials under a study's run were completed or pruned."""
+    query = f"tags.`{names.KIND}` = 'trial' and tags.`{names.PARENT}` = '{parent}'"
+    runs = all_runs(mlflow.MlflowClient(), experiment_id, query)
+    return sum(run.data.tags.get(names.STATE) in ("complete", "pruned") for run in runs)
 
 
 def same_study(tags: Mapping[str, str]) -> Mapping[str, str]:
@@ -27,10 +56,9 @@ def same_study(tags: Mapping[str, str]) -> Mapping[str, str]:
 class Succession(Entry):
     """A finished run takes the place of those that were to become it.
 
-    One that was killed or interrupted is deleted, with what it logged; `mlflow runs restore` brings
-    it back. Of those of one study that have all results, whoever finishes last and whatever was
-    sent when, the one that began last stays; the others are marked and hang under it, with all
-    trials.
+    A run that was killed or interrupted is deleted, with what it logged; `mlflow runs restore`
+    brings it back. Of the runs of one study that have all results the one that began last stays;
+    the others are marked and hang under it, with all trials.
 
     Attributes:
         study: As `same_study` returns it; empty for other jobs.

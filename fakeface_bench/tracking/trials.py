@@ -10,8 +10,8 @@ from fakeface_bench.records.study import EpochRecord, TrialRecord, last_stage
 from fakeface_bench.search.optimise import TrialListener
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.entries import Batch, End, OpenTrial
-from fakeface_bench.tracking.queries import trial_runs
 from fakeface_bench.tracking.runs import TrackedRun, shown_tags, step_of
+from fakeface_bench.tracking.succession import trial_runs
 
 _STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "failed": "FAILED"}
 #: A metric that every epoch has.
@@ -19,11 +19,7 @@ _OF_EVERY_EPOCH = "val/roc_auc"
 
 
 class TrialRuns(TrialListener):
-    """Logs the trials of one study as child runs of one parent.
-
-    Args:
-        tags: What every trial shares: model, dataset, weights, study.
-    """
+    """Logs the trials of one study, which share some tags, as child runs of one parent."""
 
     def __init__(self, parent: TrackedRun, tags: dict[str, str]) -> None:
         self._parent = parent
@@ -44,7 +40,7 @@ class TrialRuns(TrialListener):
             if run is None:
                 began = trial.finished_at - trial.seconds
                 self._open_run(trial.uid, trial.number, trial.config, began)
-                self._complete(trial, description=())
+                self._complete(trial, logged=())
                 continue
             run_id = run.info.run_id
             self._outbox.recipient.ids[trial.uid] = run_id
@@ -52,12 +48,12 @@ class TrialRuns(TrialListener):
             if run.info.status == "RUNNING":
                 self._log_options(trial.uid, trial.config)
                 history = client.get_metric_history(run_id, _OF_EVERY_EPOCH)
-                self._complete(trial, description=[metric.step for metric in history])
+                self._complete(trial, logged=[metric.step for metric in history])
 
-    def _complete(self, trial: TrialRecord, description: Iterable[int]) -> None:
+    def _complete(self, trial: TrialRecord, logged: Iterable[int]) -> None:
         """Log what is missing of a trial that has ended."""
         for epoch in trial.epochs:
-            if epoch.epoch not in description:
+            if epoch.epoch not in logged:
                 self.epoch(trial.uid, epoch)
         self.ended(trial)
 

@@ -25,11 +25,8 @@ from fakeface_bench.cli.output import (
 from fakeface_bench.config import PREDICTION_FORMS
 from fakeface_bench.data.audit import Audit
 from fakeface_bench.evaluation.metrics import part_metrics
-from fakeface_bench.jobs.audit import AuditOutcome
-from fakeface_bench.jobs.compare import ComparisonOutcome
-from fakeface_bench.jobs.evaluate import EvaluationOutcome
-from fakeface_bench.jobs.robustness import RobustnessOutcome
-from fakeface_bench.jobs.transfer import GeneralisationOutcome
+from fakeface_bench.jobs import JobOutcome
+from fakeface_bench.jobs.audit import JudgedAudit
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.explanation import Prediction, PredictionCounts
 from fakeface_bench.records.study import (
@@ -45,8 +42,7 @@ from fakeface_bench.records.study import (
 from fakeface_bench.records.transfer import EqualisationEffect
 from fakeface_bench.report.audit_checks import audit_markdown, audit_metrics, find
 from fakeface_bench.report.audit_page import write_audit_report
-from fakeface_bench.report.comparison_page import write_comparison_report
-from fakeface_bench.report.comparison_text import comparison_markdown
+from fakeface_bench.report.comparison_page import comparison_markdown, write_comparison_report
 from fakeface_bench.report.explanation import JudgedImage, write_evidence_picture, write_explanation
 from fakeface_bench.report.model_card import model_card, with_elsewhere
 from fakeface_bench.report.robustness_page import robustness_markdown, write_robustness_report
@@ -149,7 +145,7 @@ def write_comparison(folder: Path) -> None:
         target = folder / name
         write_comparison_report(compared, target)
         (target / "note.md").write_text(comparison_markdown(compared), encoding="utf-8")
-        outcome = ComparisonOutcome(compared, RUN, EXPERIMENT, Path("comparison"))
+        outcome = JobOutcome(compared, RUN, EXPERIMENT, Path("comparison"))
         _shown(partial(print_comparison, outcome), target)
 
 
@@ -158,7 +154,7 @@ def write_evaluation(folder: Path) -> None:
     scores = tuple(several())
     write_evaluation_report(scores, folder)
     write_set_predictions(scores, folder)
-    outcome = EvaluationOutcome(scores, RUN, EXPERIMENT, Path("evaluation"))
+    outcome = JobOutcome(scores, RUN, EXPERIMENT, Path("evaluation"))
     _shown(partial(print_evaluation, outcome), folder)
 
 
@@ -168,7 +164,7 @@ def write_generalisation(folder: Path) -> None:
     plain = replace(plain, hold_outs=(hold_out("easy", 1.9),))
     for name, record in (("whole", three_by_three()), ("plain", plain)):
         write_generalisation_report(record, folder / name)
-        outcome = GeneralisationOutcome(record, "", RUN, EXPERIMENT, None)
+        outcome = JobOutcome(record, RUN, EXPERIMENT)
         _shown(partial(print_generalisation, outcome), folder / name)
     write_set_predictions(three_by_three().cells, folder / "whole")
 
@@ -180,7 +176,7 @@ def write_robustness(folder: Path) -> None:
         record = robustness(*models)
         write_robustness_report(record, folder / name)
         (folder / name / "note.md").write_text(robustness_markdown(record), encoding="utf-8")
-        outcome = RobustnessOutcome(record, RUN, EXPERIMENT, None)
+        outcome = JobOutcome(record, RUN, EXPERIMENT)
         _shown(partial(print_robustness, outcome), folder / name)
 
 
@@ -205,7 +201,10 @@ def write_audit(folder: Path) -> None:
         (target / "note.md").write_text(audit_markdown(audit, find(audit)), encoding="utf-8")
         metrics = json.dumps(audit_metrics(audit), indent=1)
         (target / "metrics.json").write_text(metrics, encoding="utf-8")
-        _shown(partial(print_audit, AuditOutcome(audit, find(audit), RUN, EXPERIMENT)), target)
+        _shown(
+            partial(print_audit, JobOutcome(JudgedAudit(audit, find(audit)), RUN, EXPERIMENT)),
+            target,
+        )
 
 
 def write_predictions(folder: Path) -> None:

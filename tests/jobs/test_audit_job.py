@@ -11,7 +11,8 @@ from PIL import Image
 
 from fakeface_bench.config import AuditConfig, StudyConfig
 from fakeface_bench.data.synthetic.dataset import write_synthetic
-from fakeface_bench.jobs.audit import AuditOutcome, run_audit
+from fakeface_bench.jobs import JobOutcome
+from fakeface_bench.jobs.audit import JudgedAudit, run_audit
 from fakeface_bench.study.run import StudyOutcome, run_study
 from tests.command import Command, assert_failed, only_run, words
 from tests.conftest import RecordedProgress
@@ -55,14 +56,16 @@ def spoiled_faces(tiny_faces: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="module")
-def audited(store: str, spoiled_faces: Path, session_cache: Path) -> AuditOutcome:
+def audited(store: str, spoiled_faces: Path, session_cache: Path) -> JobOutcome[JudgedAudit]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", store)
         patch.setenv("FAKEFACE_CACHE", str(session_cache))
         return run_audit(AuditConfig(data=str(spoiled_faces)), RecordedProgress())
 
 
-def test_an_audit_is_a_run_that_says_what_was_found(store: str, audited: AuditOutcome) -> None:
+def test_an_audit_is_a_run_that_says_what_was_found(
+    store: str, audited: JobOutcome[JudgedAudit]
+) -> None:
     run = mlflow.MlflowClient(store).get_run(audited.run_id)
     assert run.info.status == "FINISHED"
     assert run.data.tags["fakeface.kind"] == "audit"
@@ -80,7 +83,7 @@ def test_an_audit_is_a_run_that_says_what_was_found(store: str, audited: AuditOu
 
 
 def test_an_audit_leaves_a_page_tables_and_pictures(
-    store: str, audited: AuditOutcome, tmp_path: Path
+    store: str, audited: JobOutcome[JudgedAudit], tmp_path: Path
 ) -> None:
     client = mlflow.MlflowClient(store)
     folder = Path(client.download_artifacts(audited.run_id, "", str(tmp_path)))
@@ -95,15 +98,18 @@ def test_an_audit_leaves_a_page_tables_and_pictures(
 
 
 def test_a_second_audit_reads_and_compares_nothing(
-    store: str, audited: AuditOutcome, spoiled_faces: Path, monkeypatch: pytest.MonkeyPatch
+    store: str,
+    audited: JobOutcome[JudgedAudit],
+    spoiled_faces: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     progress = RecordedProgress()
     again = run_audit(AuditConfig(data=str(spoiled_faces)), progress)
     assert progress.stages == []
-    assert again.audit.digest == audited.audit.digest
-    pd.testing.assert_frame_equal(again.audit.pairs, audited.audit.pairs)
-    assert again.audit.floor == audited.audit.floor
+    assert again.result.audit.digest == audited.result.audit.digest
+    pd.testing.assert_frame_equal(again.result.audit.pairs, audited.result.audit.pairs)
+    assert again.result.audit.floor == audited.result.audit.floor
 
 
 def test_the_command_prints_the_findings_and_keeps_the_report_where_it_is_told(

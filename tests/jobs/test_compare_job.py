@@ -116,9 +116,9 @@ def test_the_newest_of_each_is_compared_and_the_rest_is_named(keep: Keep, store,
     tuned = keep("vgg16", 3.0, cost=900.0, fine_tune="last_block")
     cheap = keep("simple_cnn", 1.0, cost=50.0)
     outcome = compare()
-    compared = {s.study.identity.run_id for s in outcome.comparison.entries}
+    compared = {s.study.identity.run_id for s in outcome.result.entries}
     assert compared == {good, tuned, cheap}
-    description = {study.run_id: study.reason for study in outcome.comparison.left_out}
+    description = {study.run_id: study.reason for study in outcome.result.left_out}
     assert description == {
         older: "an older study of the same.",
         other_digest: "its dataset has another digest (bbbbbbbbbbbb).",
@@ -148,12 +148,12 @@ def test_what_an_older_study_was_asked_otherwise_is_told(keep: Keep) -> None:
     same = keep("vgg16")
     newest = keep("vgg16")
     outcome = compare(output="")
-    assert [s.study.identity.run_id for s in outcome.comparison.entries] == [newest]
-    assert {study.run_id: study.reason for study in outcome.comparison.left_out} == {
+    assert [s.study.identity.run_id for s in outcome.result.entries] == [newest]
+    assert {study.run_id: study.reason for study in outcome.result.left_out} == {
         same: "an older study of the same.",
         sized: "an older study of the same, with 96 px, 5 trials.",
     }
-    both = compare(output="", runs=f"{sized},{newest}").comparison
+    both = compare(output="", runs=f"{sized},{newest}").result
     assert {entry.label for entry in both.entries} == {
         "vgg16, 96 px, 5 trials",
         "vgg16, usual size, 20 trials",
@@ -164,14 +164,14 @@ def test_studies_of_a_limit_stand_apart_from_whole_ones(keep: Keep) -> None:
     whole = keep("vgg16")
     part = keep("simple_cnn", params={"limit": 150}, dataset_digest=OTHER, test_digest=OTHER)
     outcome = compare(output="")
-    assert [s.study.identity.run_id for s in outcome.comparison.entries] == [whole]
-    (left_out,) = outcome.comparison.left_out
+    assert [s.study.identity.run_id for s in outcome.result.entries] == [whole]
+    (left_out,) = outcome.result.left_out
     assert left_out.run_id == part
     assert left_out.reason == (
         "it used at most 150 images of each split and class (limit=150), not all images."
     )
     outcome = compare(output="", data=OTHER[:8])
-    assert [s.study.identity.run_id for s in outcome.comparison.entries] == [part]
+    assert [s.study.identity.run_id for s in outcome.result.entries] == [part]
 
 
 def test_a_second_report_lies_beside_the_first(keep: Keep, tmp_path: Path) -> None:
@@ -206,14 +206,14 @@ def test_a_dataset_is_chosen_by_name_or_digest(keep: Keep, data: str) -> None:
     wanted = keep("vgg16", dataset="other", dataset_digest=OTHER)
     keep("vgg16")
     outcome = compare(data=data, output="")
-    assert [s.study.identity.run_id for s in outcome.comparison.entries] == [wanted]
+    assert [s.study.identity.run_id for s in outcome.result.entries] == [wanted]
 
 
 def test_runs_that_are_named_are_compared_whatever_is_newer(keep: Keep) -> None:
     one, two = keep("vgg16"), keep("simple_cnn")
     keep("vgg16")
     outcome = compare(runs=f"{one}, {two},{one}", output="")
-    assert {s.study.identity.run_id for s in outcome.comparison.entries} == {one, two}
+    assert {s.study.identity.run_id for s in outcome.result.entries} == {one, two}
 
 
 def test_files_that_were_renamed_between_studies_are_the_same_images(
@@ -227,13 +227,13 @@ def test_files_that_were_renamed_between_studies_are_the_same_images(
     write_predictions(replace(record, test=test), tmp_path / "moved")
     store.log_artifacts(moved, str(tmp_path / "moved"))
     outcome = compare(output="")
-    assert outcome.comparison.agreement.same_predictions[0, 1] == pytest.approx(1.0)
+    assert outcome.result.agreement.same_predictions[0, 1] == pytest.approx(1.0)
 
 
 def test_another_price_replaces_that_of_the_studies(keep: Keep) -> None:
     keep("vgg16", cost=3600.0)
     outcome = compare(dollars_per_hour=3.0, output="")
-    (entry,) = outcome.comparison.entries
+    (entry,) = outcome.result.entries
     assert entry.study.ledger.price(entry.cold_seconds) == 3.0
 
 
@@ -305,7 +305,7 @@ def test_a_study_whose_repetition_failed_or_is_gone_still_counts(keep: Keep, sto
     store.set_tag(other, "fakeface.superseded_by", gone)
     store.delete_run(gone)
     outcome = compare(output="")
-    assert {s.study.identity.run_id for s in outcome.comparison.entries} == {good, other}
+    assert {s.study.identity.run_id for s in outcome.result.entries} == {good, other}
 
 
 def test_a_study_whose_files_are_broken_is_named(keep: Keep, store, tmp_path: Path) -> None:

@@ -17,9 +17,11 @@ from fakeface_bench.cli.output import print_robustness
 from fakeface_bench.config import RobustnessConfig
 from fakeface_bench.data.corruptions import CONDITIONS, pictures_of
 from fakeface_bench.data.seen import SeenImages
+from fakeface_bench.jobs import JobOutcome
 from fakeface_bench.jobs import robustness as job
-from fakeface_bench.jobs.robustness import RobustnessOutcome, corrupted_scores, run_robustness
+from fakeface_bench.jobs.robustness import corrupted_scores, run_robustness
 from fakeface_bench.jobs.test_sets import whole_set
+from fakeface_bench.records.transfer import Robustness
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
 from fakeface_bench.support.errors import DataError, ModelError, UsageError
 from tests.conftest import RecordedProgress, load_image
@@ -108,7 +110,7 @@ def store(
     return mlflow.MlflowClient()
 
 
-def run(progress: RecordedProgress | None = None, **options: object) -> RobustnessOutcome:
+def run(progress: RecordedProgress | None = None, **options: object) -> JobOutcome[Robustness]:
     return run_robustness(RobustnessConfig(**options), progress or RecordedProgress())
 
 
@@ -121,7 +123,7 @@ def test_a_model_of_high_frequencies_falls_with_smoothing_and_is_recorded(
 ) -> None:
     progress = RecordedProgress()
     outcome = run(progress, models=logged[1], data=str(faces), output="out")
-    (model,) = outcome.robustness.models
+    (model,) = outcome.result.models
     by_key = {curve.key: curve for curve in model.curves}
     assert model.roc_auc.value > 0.95
     assert by_key["blur"].points[-1].roc_auc.value < 0.8
@@ -129,7 +131,7 @@ def test_a_model_of_high_frequencies_falls_with_smoothing_and_is_recorded(
     assert by_key["brightness"].roc_auc.value > 0.9
     assert by_key["resize"].cost.value > by_key["brightness"].cost.value + 0.1
 
-    assert (outcome.robustness.real, outcome.robustness.fake) == (IMAGES - 2, IMAGES)
+    assert (outcome.result.real, outcome.result.fake) == (IMAGES - 2, IMAGES)
     assert model.overlap.identical == 2
     assert any("left out 2 of 48 images" in line for line in progress.warnings)
 
@@ -146,7 +148,7 @@ def test_a_model_of_high_frequencies_falls_with_smoothing_and_is_recorded(
     assert data.metrics["robustness/clean_roc_auc"] == model.roc_auc.value
     assert data.tags["fakeface.kind"] == "robustness"
     assert data.tags["fakeface.dataset"] == "grainy"
-    assert data.tags["fakeface.test_digest"] == outcome.robustness.digest
+    assert data.tags["fakeface.test_digest"] == outcome.result.digest
     assert data.tags["fakeface.compared"] == logged[1]
     assert "Costliest corruption" in data.tags["mlflow.note.content"]
     assert data.params["corruptions_version"] == "1"
@@ -170,10 +172,10 @@ def test_models_of_one_name_are_told_apart_and_scored_on_the_same_images(
 ) -> None:
     models = f"{logged[1]},{logged[2]}"
     outcome = run(models=models, data=str(faces), limit=6, output="")
-    first, second = outcome.robustness.models
+    first, second = outcome.result.models
     assert (first.model.label, second.model.label) == ("grain, all, 1", "grain, all, 2")
     assert first.curves == second.curves
-    assert (outcome.robustness.real, outcome.robustness.fake, outcome.folder) == (6, 6, None)
+    assert (outcome.result.real, outcome.result.fake, outcome.folder) == (6, 6, None)
     metrics = store.get_run(outcome.run_id).data.metrics
     assert metrics["robustness/grain_ all_ 2/mean_roc_auc"] == second.mean_roc_auc.value
 
@@ -190,8 +192,8 @@ def test_without_data_it_is_the_test_split_of_the_first_models_study(
 
     monkeypatch.setattr(job, "study_test_set", of_study)
     outcome = run(models=logged[1], limit=4, output="")
-    assert outcome.robustness.chosen == "its held-out test split"
-    assert outcome.robustness.images == 8
+    assert outcome.result.chosen == "its held-out test split"
+    assert outcome.result.images == 8
 
 
 def test_a_set_of_one_class_is_refused_with_what_to_do(

@@ -17,7 +17,7 @@ from fakeface_bench import __version__
 from fakeface_bench.config import METRICS_VERSION, StudyConfig, SuiteConfig
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.resolve import checked, named_weights, suite_studies
-from fakeface_bench.study.find_or_run import answered
+from fakeface_bench.study.find_or_run import matches_request
 from fakeface_bench.support.errors import UsageError
 from fakeface_bench.tracking.studies import StudyRun
 from tests.command import Command, words
@@ -200,11 +200,11 @@ def test_a_finished_study_answers_what_it_holds(changes: dict[str, object], answ
     earlier = StudyRun(
         "x", "FINISHED", "m", "frozen", "random", "d", "1", "2", 0, "", "0", shown, {}
     )
-    assert answered(replace(StudyConfig(), **changes), earlier) is answers  # type: ignore[arg-type]
+    assert matches_request(replace(StudyConfig(), **changes), earlier) is answers  # type: ignore[arg-type]
     older = replace(earlier, params=shown | {"version_figures": "study 0"})
-    assert not answered(replace(StudyConfig(), **changes), older)  # type: ignore[arg-type]
+    assert not matches_request(replace(StudyConfig(), **changes), older)  # type: ignore[arg-type]
     hurried = replace(earlier, params=shown | {"timeout_minutes": "1.0"})
-    assert not answered(replace(StudyConfig(), **changes), hurried)  # type: ignore[arg-type]
+    assert not matches_request(replace(StudyConfig(), **changes), hurried)  # type: ignore[arg-type]
 
 
 def test_a_longer_search_is_enough_but_not_the_same() -> None:
@@ -216,8 +216,8 @@ def test_a_longer_search_is_enough_but_not_the_same() -> None:
     shown = {key: str(value) for key, value in params.items()}
     named = ("x", "FINISHED", "m", "frozen", "random", "d", "1", "2")
     longer = StudyRun(*named, 0, "", "0", shown, {})
-    assert answered(StudyConfig(), longer)
-    assert not answered(StudyConfig(), longer, as_long=True)
+    assert matches_request(StudyConfig(), longer)
+    assert not matches_request(StudyConfig(), longer, same_trials=True)
 
 
 def test_the_storage_is_shown_without_its_password() -> None:

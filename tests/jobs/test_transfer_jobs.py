@@ -18,18 +18,13 @@ from fakeface_bench.config import EvaluateConfig, GeneraliseConfig, StudyConfig
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.synthetic.dataset import write_synthetic
 from fakeface_bench.features import store
-from fakeface_bench.jobs.evaluate import EvaluationOutcome, run_evaluation
+from fakeface_bench.jobs import JobOutcome
+from fakeface_bench.jobs.evaluate import run_evaluation
 from fakeface_bench.jobs.test_sets import study_test_set
-from fakeface_bench.jobs.transfer import (
-    GeneralisationOutcome,
-    Row,
-    hold_outs_of,
-    lay_out,
-    run_generalisation,
-)
+from fakeface_bench.jobs.transfer import Row, pair_hold_outs, plan_matrix, run_generalisation
 from fakeface_bench.records.study import LeftOut
-from fakeface_bench.records.transfer import Overlap, SetScores
-from fakeface_bench.study.find_or_run import WantedStudy, obtain_study
+from fakeface_bench.records.transfer import Generalisation, Overlap, SetScores
+from fakeface_bench.study.find_or_run import NeededStudy, find_or_run_studies
 from fakeface_bench.study.finished import model_card_of
 from fakeface_bench.study.run import StudyOutcome
 from fakeface_bench.support.errors import DataError, UsageError
@@ -97,7 +92,7 @@ def studies(place: Workplace, sets: dict[str, Path]) -> dict[str, StudyOutcome]:
 @pytest.fixture(scope="module")
 def evaluated(
     place: Workplace, studies: dict[str, StudyOutcome], sets: dict[str, Path]
-) -> tuple[EvaluationOutcome, RecordedProgress]:
+) -> tuple[JobOutcome[tuple[SetScores, ...]], RecordedProgress]:
     progress = RecordedProgress()
     named = ",".join(str(sets[name]) for name in ("mixed", "second", "first"))
     with place.here():
@@ -107,7 +102,7 @@ def evaluated(
 
 def test_what_the_model_saw_and_copies_of_it_are_left_out_and_told(evaluated) -> None:
     outcome, progress = evaluated
-    mixed, second, _ = outcome.scores
+    mixed, second, _ = outcome.result
     assert mixed.overlap == Overlap(identical=4, similar=4)
     assert mixed.images == 28
     assert not any(path.startswith(("real/same_", "real/again_")) for path in mixed.scored.paths)
@@ -118,9 +113,9 @@ def test_what_the_model_saw_and_copies_of_it_are_left_out_and_told(evaluated) ->
 
 
 def test_its_own_test_split_is_recognised_and_scored_as_its_study_did(evaluated, studies) -> None:
-    own = evaluated[0].scores[2]
+    own = evaluated[0].result[2]
     record = studies["first"].record
-    assert [cell.is_own for cell in evaluated[0].scores] == [False, False, True]
+    assert [cell.is_own for cell in evaluated[0].result] == [False, False, True]
     assert own.chosen == "its official test split"
     np.testing.assert_allclose(own.scored.y_score, record.test.y_score, atol=2e-6)
     for key, value in record.test.metrics.items():
@@ -140,13 +135,13 @@ def test_an_evaluation_is_a_run_with_figures_pages_and_every_score(
     assert [("mixed" in line, "second" in line) for line in lines] == [(True, False), (False, True)]
     metrics = run.data.metrics
     assert metrics["evaluate/mixed/left_out"] == 8
-    second = outcome.scores[1].estimates["roc_auc"]
+    second = outcome.result[1].estimates["roc_auc"]
     assert metrics["evaluate/second/roc_auc"] == pytest.approx(second.value)
     assert metrics["evaluate/second/roc_auc_low"] == pytest.approx(second.low)
     assert len(run.inputs.dataset_inputs) == 3
     folder = Path(place.client.download_artifacts(outcome.run_id, "", str(tmp_path)))
     rows = pd.read_parquet(folder / "predictions.parquet")
-    assert len(rows) == sum(cell.images for cell in outcome.scores)
+    assert len(rows) == sum(cell.images for cell in outcome.result)
     beside = place.folder / outcome.folder / "report.html"
     assert (folder / "report.html").read_text() == beside.read_text()
     console = Console(width=120, record=True, file=io.StringIO())
@@ -155,7 +150,7 @@ def test_an_evaluation_is_a_run_with_figures_pages_and_every_score(
     shown = words(console.export_text())
     assert "transfers to other datasets" in shown
     assert f"Report: {place.folder}/evaluation/report.html" in shown
-    few = f"second: {outcome.scores[1].images} test images are few (under 100)"
+    few = f"second: {outcome.result[1].images} test images are few (under 100)"
     assert few in shown
     assert_frozen("runs/evaluation", names_of_run(place.client, outcome.run_id))
 
@@ -163,7 +158,7 @@ def test_an_evaluation_is_a_run_with_figures_pages_and_every_score(
 @pytest.fixture(scope="module")
 def filled(
     place: Workplace, studies: dict[str, StudyOutcome], sets: dict[str, Path], evaluated
-) -> tuple[GeneralisationOutcome, RecordedProgress]:
+) -> tuple[JobOutcome[Generalisation], RecordedProgress]:
     """A 3×3 matrix of studies that are all there."""
     progress = RecordedProgress()
     first, second = str(sets["first"]), str(sets["second"])
@@ -190,7 +185,7 @@ def test_every_picture_passes_the_backbone_once_whatever_it_stands_in(
     by_studies = [outcome.ledger.other["extracted_images"] for outcome in studies.values()]
     assert by_studies == [TINY_IMAGES, OTHERS, 0]
     extracted = [total for title, total in filled[1].stages if title.startswith("extracting")]
-    third = next(cell for cell in filled[0].record.cells if cell.data == "third")
+    third = next(cell for cell in filled[0].result.cells if cell.data == "third")
     assert sum(extracted) == third.images == 6
     folders = (place.cache / "features").glob(f"*/*/{store.CONTENTS_FILE}")
     contents = [digest for file in folders for digest in file.read_text().split()]
@@ -198,7 +193,7 @@ def test_every_picture_passes_the_backbone_once_whatever_it_stands_in(
 
 
 def test_the_diagonal_is_what_the_studies_found(filled, studies) -> None:
-    record = filled[0].record
+    record = filled[0].result
     assert record.trained == ("first", "second", "first+second")
     assert record.tested == ("first", "second", "third")
     assert len(record.cells) == 9
@@ -215,11 +210,11 @@ def test_the_diagonal_is_what_the_studies_found(filled, studies) -> None:
 
 
 def test_a_mixture_is_compared_with_each_of_its_parts_on_the_same_images(filled) -> None:
-    effects = {(e.alone, e.data): e for e in filled[0].record.mixtures}
+    effects = {(e.alone, e.data): e for e in filled[0].result.mixtures}
     assert set(effects) == {
         (a, d) for a in ("first", "second") for d in ("first", "second", "third")
     }
-    record = filled[0].record
+    record = filled[0].result
     for (alone, data), effect in effects.items():
         mixed = record.cell("mobilenetv3_small", "first+second", data)
         single = record.cell("mobilenetv3_small", alone, data)
@@ -243,7 +238,7 @@ def test_what_was_held_out_is_paired_with_the_model_that_saw_it() -> None:
         whole: [made_up("140k+ciplab", "140k"), seen],
         without: [unseen],
     }
-    (held,) = hold_outs_of(scored)
+    (held,) = pair_hold_outs(scored)
     assert (held.column, held.value, held.data) == ("source", "ciplab", "140k+ciplab")
     assert held.without is unseen
     assert held.seen is seen
@@ -267,11 +262,11 @@ def test_every_source_and_tier_is_held_out_in_turn(
         "mobilenetv3_small,vgg16", f"{first}+{second}", hold_out="source", study=place.config
     )
     with place.here():
-        rows = lay_out(config, progress).rows
+        rows = plan_matrix(config, progress)[0]
         with pytest.raises(UsageError, match="hold_out 'tier' finds nothing to hold out"):
-            lay_out(replace(config, hold_out="tier"), progress)
+            plan_matrix(replace(config, hold_out="tier"), progress)
         assert progress.lines[-1].endswith("it has no tiers")
-        plain = lay_out(replace(config, train=f"{first},{first}+{second}"), progress).rows
+        plain = plan_matrix(replace(config, train=f"{first},{first}+{second}"), progress)[0]
         assert [row.held_out for row in plain[:4]] == ["", "", "first", "second"]
     asked = [(row.study.model, row.held_out, len(row.tests)) for row in rows]
     assert asked == [
@@ -290,7 +285,7 @@ def test_a_matrix_is_a_run_with_figures_and_a_page(place: Workplace, filled) -> 
     run = place.client.get_run(outcome.run_id)
     assert (run.info.status, run.data.tags["fakeface.kind"]) == ("FINISHED", "generalisation")
     metrics = run.data.metrics
-    cell = outcome.record.cell("mobilenetv3_small", "first+second", "third")
+    cell = outcome.result.cell("mobilenetv3_small", "first+second", "third")
     assert cell is not None
     found = metrics["generalise/mobilenetv3_small/first_second/third/roc_auc"]
     assert found == pytest.approx(cell.estimates["roc_auc"].value)
@@ -316,23 +311,23 @@ def test_a_study_that_fails_leaves_its_cells_blank_and_the_run_failed(
     )
 
     def only_first(
-        run: TrackedRun, wanted: Sequence[WantedStudy], progress: RecordedProgress
+        run: TrackedRun, wanted: Sequence[NeededStudy], progress: RecordedProgress
     ) -> Iterator[object]:
         for one in wanted:
             if one.index.name == "second":
                 yield LeftOut("mobilenetv3_small", "", "it failed: out of memory.")
             else:
-                yield obtain_study(run, one, progress)
+                yield from find_or_run_studies(run, [one], progress)
 
     with place.here() as patch:
-        patch.setattr("fakeface_bench.jobs.transfer.obtain_studies", only_first)
+        patch.setattr("fakeface_bench.jobs.transfer.find_or_run_studies", only_first)
         outcome = run_generalisation(config, RecordedProgress())
     assert outcome.failure.startswith("1 of 2 studies failed. mobilenetv3_small on second: it")
     run = place.client.get_run(outcome.run_id)
     assert run.info.status == "FAILED"
     assert run.data.tags["fakeface.failure"] == outcome.failure
-    assert [cell.data for cell in outcome.record.cells] == ["first", "second"]
-    assert outcome.record.cell("mobilenetv3_small", "second", "first") is None
+    assert [cell.data for cell in outcome.result.cells] == ["first", "second"]
+    assert outcome.result.cell("mobilenetv3_small", "second", "first") is None
 
 
 def test_a_cell_with_nothing_left_to_test_is_blank_and_says_why(
@@ -347,8 +342,8 @@ def test_a_cell_with_nothing_left_to_test_is_blank_and_says_why(
     with place.here():
         outcome = run_generalisation(config, RecordedProgress())
     assert outcome.failure == ""
-    assert [cell.data for cell in outcome.record.cells] == ["third"]
-    (unscored,) = outcome.record.unscored
+    assert [cell.data for cell in outcome.result.cells] == ["third"]
+    (unscored,) = outcome.result.unscored
     assert unscored.name == "mobilenetv3_small on first, tested on seen"
     assert "saw every image of seen" in unscored.reason
     run = place.client.get_run(outcome.run_id)

@@ -186,7 +186,7 @@ def test_who_allows_it_gets_it_and_is_warned(
     words = [*asked(command, planted, tiny_faces), "--allow-unsafe-model"]
     running = launcher.start(Place(tmp_path / "place"), *words)
     assert running.finish() == 0, running.printed
-    assert "Warning: --allow-unsafe-model: a model may run code of whoever" in running.printed
+    assert "Warning: --allow-unsafe-model: a model may run code of its author" in running.printed
     assert pwned.exists(), "which is no idle warning"
 
 
@@ -258,7 +258,7 @@ def test_a_pickle_is_no_weights_file_whatever_its_name(
     name: str, tmp_path: Path, pwned: Path
 ) -> None:
     (tmp_path / name).write_bytes(pickle.dumps({"weights": Bomb(pwned)}))
-    assert_no_weights(tmp_path / name, "holds a pickle, which could run code of whoever", pwned)
+    assert_no_weights(tmp_path / name, "holds a pickle, which could run code of its author", pwned)
 
 
 def test_other_files_that_could_run_code_are_no_weights(tmp_path: Path, pwned: Path) -> None:

@@ -20,7 +20,7 @@ from fakeface_bench.data.selection import HELD_OUT_COPY as COPY
 from fakeface_bench.records.study import ShortcutFloor
 from fakeface_bench.report import audit_checks, audit_page
 from fakeface_bench.report.audit_checks import audit_metrics, find, half_width_95
-from fakeface_bench.report.audit_plots import pair_groups
+from fakeface_bench.report.audit_page import pair_groups
 from fakeface_bench.report.tiles import GROUND
 from fakeface_bench.support.text import elided, visible
 from tests.report.audits import (

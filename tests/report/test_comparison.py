@@ -19,6 +19,7 @@ from fakeface_bench.analysis.comparison import (
 from fakeface_bench.config import NAMED_OPTIONS, StudyConfig, format_option
 from fakeface_bench.evaluation.bootstrap import roc_auc_estimate, wilson
 from fakeface_bench.records.study import ComparedStudy, LeftOut
+from fakeface_bench.report.comparison_page import comparison_markdown, verdict_of, warnings_of
 from fakeface_bench.report.comparison_plots import mark, time_axis
 from fakeface_bench.report.comparison_tables import costs as costs_table
 from fakeface_bench.report.comparison_tables import (
@@ -28,7 +29,6 @@ from fakeface_bench.report.comparison_tables import (
     pairs_table,
     quality,
 )
-from fakeface_bench.report.comparison_text import comparison_markdown, verdict_of, warnings_of
 from fakeface_bench.report.format import duration, p_value, points
 from tests.report.compared_studies import calls, epochs, labels, ledger, study
 

@@ -21,7 +21,7 @@ from fakeface_bench.report.study_report import write_costs
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
 from fakeface_bench.serving.pictures import read_picture
 from fakeface_bench.study import register as module
-from fakeface_bench.study.register import _described, run_registration
+from fakeface_bench.study.register import _description, run_registration
 from fakeface_bench.support.errors import ModelError, UsageError
 from fakeface_bench.tracking.registry import MAX_DESCRIPTION, Version
 from tests.conftest import RecordedProgress, load_image
@@ -152,7 +152,7 @@ def finish(place: Place, tmp_path: Path) -> Finish:
 
 
 @pytest.fixture
-def comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def check_reload(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every model come back as logged: the tests of its place need no process for it."""
 
     def scores_of(address: str, files: Sequence[Path]) -> list[float]:
@@ -190,13 +190,13 @@ def test_the_first_comes_back_in_a_new_process_and_is_champion(
     run = finish(place.scores, y_true=follows)
     registration = register(run=run)
     assert registration.is_champion, registration.lines
-    tested, comes_back, first, verdict = registration.lines[1:]
+    tested, check_reload, first, verdict = registration.lines[1:]
     assert re.fullmatch(
         r"Tested on faces, n = 70 images: ROC AUC 0\.\d{3} \(95 % 0\.\d{3} to \d\.\d{3}\), "
         r"accuracy 0\.\d{3} \(95 % 0\.\d{3} to \d\.\d{3}\)\.",
         tested,
     )
-    assert comes_back.startswith(
+    assert check_reload.startswith(
         "Passed: its scores on 70 test images, loaded in a new process, equal the logged ones"
     )
     assert first.startswith(
@@ -221,7 +221,7 @@ def test_the_first_comes_back_in_a_new_process_and_is_champion(
     assert '"name": "fakeface"' in logged.tags["mlflow.modelVersions"]
 
 
-@pytest.mark.usefixtures("comes_back")
+@pytest.mark.usefixtures("check_reload")
 def test_a_version_says_what_an_evaluation_found_elsewhere(place: Place, finish: Finish) -> None:
     run = finish(accurate(5))
     for status, found in (("FINISHED", "On ciplab, AUC 0.51."), ("FAILED", "On nothing.")):
@@ -239,7 +239,7 @@ def test_a_version_says_what_an_evaluation_found_elsewhere(place: Place, finish:
     assert "Not tested elsewhere" not in described
 
 
-@pytest.mark.usefixtures("comes_back")
+@pytest.mark.usefixtures("check_reload")
 def test_scores_that_do_not_come_back_are_refused(
     place: Place, finish: Finish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,7 +256,7 @@ def test_scores_that_do_not_come_back_are_refused(
         place.client.get_model_version_by_alias("fakeface", "champion")
 
 
-@pytest.mark.usefixtures("comes_back")
+@pytest.mark.usefixtures("check_reload")
 def test_a_worse_one_is_refused_and_a_better_one_takes_its_place(
     place: Place, finish: Finish
 ) -> None:
@@ -276,7 +276,7 @@ def test_a_worse_one_is_refused_and_a_better_one_takes_its_place(
     assert champion(place) == "3"
 
 
-@pytest.mark.usefixtures("comes_back")
+@pytest.mark.usefixtures("check_reload")
 def test_force_overrides_the_gate_and_is_recorded(place: Place, finish: Finish) -> None:
     register(run=finish(accurate(5)))
     forced = register(run=finish(accurate(40)), force=True)
@@ -290,7 +290,7 @@ def test_force_overrides_the_gate_and_is_recorded(place: Place, finish: Finish) 
     assert champion(place) == "2"
 
 
-@pytest.mark.usefixtures("comes_back")
+@pytest.mark.usefixtures("check_reload")
 def test_what_was_forced_stays_told_when_it_is_registered_again(
     place: Place, finish: Finish
 ) -> None:
@@ -304,7 +304,7 @@ def test_what_was_forced_stays_told_when_it_is_registered_again(
     assert (after.tags, after.description) == (before.tags, before.description)
 
 
-@pytest.mark.usefixtures("comes_back")
+@pytest.mark.usefixtures("check_reload")
 def test_what_no_longer_holds_is_no_tag_any_more(place: Place, finish: Finish) -> None:
     first, second = finish(accurate(5)), finish(accurate(6))
     register(run=first)
@@ -316,7 +316,7 @@ def test_what_no_longer_holds_is_no_tag_any_more(place: Place, finish: Finish) -
     assert "fakeface.forced" not in version_of(place, "1").tags
 
 
-@pytest.mark.usefixtures("comes_back")
+@pytest.mark.usefixtures("check_reload")
 def test_best_passes_over_what_has_no_model(place: Place, finish: Finish) -> None:
     having = finish(accurate(6), cost=50.0, model="mobilenetv3_small")
     finish(accurate(5), cost=10.0, model="vgg19", logs="nothing")
@@ -331,18 +331,18 @@ def test_of_a_long_card_the_gate_is_kept_and_whole_sections() -> None:
     card = "# Card\n\n" + "".join(f"## Part {n}\n\n{'x' * 850}\n\n" for n in range(6))
     finding = Finding(False, "y" * 200)
     registration = Registration("a study", "r1", "x", "2", (finding,), "1", False)
-    described = _described(card, registration)
+    described = _description(card, registration)
     assert len(described) <= MAX_DESCRIPTION
     assert "## Part 4" in described
     assert "## Part 5" not in described
     assert f"{'x' * 850}\n\n\nThe rest of this card: model_card.md of run `r1`.\n" in described
     assert described.endswith("makes it that against the gate.\n")
-    assert _described("# Card\n", registration).startswith(
+    assert _description("# Card\n", registration).startswith(
         "# Card\n\n## Registration\n\n- Refused: y"
     )
 
 
-@pytest.mark.usefixtures("comes_back")
+@pytest.mark.usefixtures("check_reload")
 def test_a_card_too_long_for_the_registry_is_no_obstacle(
     place: Place, finish: Finish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -360,7 +360,7 @@ def test_a_card_too_long_for_the_registry_is_no_obstacle(
     assert version_of(place, "1").description.endswith("- Became the champion.\n")
 
 
-@pytest.mark.usefixtures("comes_back")
+@pytest.mark.usefixtures("check_reload")
 def test_a_study_keeps_its_version_and_the_champion_its_place(place: Place, finish: Finish) -> None:
     run = finish(accurate(5))
     register(run=run)
@@ -373,7 +373,7 @@ def test_a_study_keeps_its_version_and_the_champion_its_place(place: Place, fini
     assert len(place.client.search_model_versions("name = 'fakeface'")) == 1
 
 
-@pytest.mark.usefixtures("comes_back")
+@pytest.mark.usefixtures("check_reload")
 def test_another_test_split_cannot_be_compared(place: Place, finish: Finish) -> None:
     register(run=finish(accurate(5)))
     other = register(run=finish(accurate(0), test_digest="d" * 64))
@@ -384,7 +384,7 @@ def test_another_test_split_cannot_be_compared(place: Place, finish: Finish) -> 
     )
 
 
-@pytest.mark.usefixtures("comes_back")
+@pytest.mark.usefixtures("check_reload")
 def test_a_champion_that_is_gone_is_told(place: Place, finish: Finish) -> None:
     run = finish(accurate(5))
     register(run=run)
@@ -393,7 +393,7 @@ def test_a_champion_that_is_gone_is_told(place: Place, finish: Finish) -> None:
     assert "the champion, version 1, cannot be compared: the run" in other.refused
 
 
-@pytest.mark.usefixtures("comes_back")
+@pytest.mark.usefixtures("check_reload")
 def test_best_is_the_cheapest_not_shown_to_be_worse(place: Place, finish: Finish) -> None:
     finish(accurate(30), cost=1.0, model="simple_cnn")
     cheap = finish(accurate(6), cost=50.0, model="mobilenetv3_small")
@@ -408,7 +408,7 @@ def test_best_is_the_cheapest_not_shown_to_be_worse(place: Place, finish: Finish
     assert "Passed: " in run.data.tags["mlflow.note.content"]
 
 
-@pytest.mark.usefixtures("comes_back")
+@pytest.mark.usefixtures("check_reload")
 def test_best_tells_what_it_chose_among_and_what_it_left_out(place: Place, finish: Finish) -> None:
     whole = finish(accurate(6), cost=900.0)
     part = finish(accurate(0), cost=1.0, limit=150, dataset_digest="d" * 64, test_digest="d" * 64)
@@ -438,7 +438,7 @@ def test_best_tells_what_it_chose_among_and_what_it_left_out(place: Place, finis
     assert all(line in note for line in registration.choice)
 
 
-@pytest.mark.usefixtures("comes_back")
+@pytest.mark.usefixtures("check_reload")
 def test_a_study_of_a_limit_is_best_only_if_its_run_is_named(place: Place, finish: Finish) -> None:
     part = finish(accurate(1), limit=150)
     for options in ({}, {"data_digest": "faces"}, {"data_digest": DIGEST[:8]}):
@@ -448,7 +448,7 @@ def test_a_study_of_a_limit_is_best_only_if_its_run_is_named(place: Place, finis
     assert register(run=part).is_champion
 
 
-@pytest.mark.usefixtures("comes_back")
+@pytest.mark.usefixtures("check_reload")
 @pytest.mark.parametrize("wrong", [35, 31, 26])
 def test_a_first_champion_is_clearly_better_than_chance(
     place: Place, finish: Finish, wrong: int
@@ -461,7 +461,7 @@ def test_a_first_champion_is_clearly_better_than_chance(
     assert register(run=run, force=True).is_champion
 
 
-@pytest.mark.usefixtures("comes_back")
+@pytest.mark.usefixtures("check_reload")
 def test_a_cheap_study_that_is_at_chance_is_not_best(place: Place, finish: Finish) -> None:
     few = [*range(0, IMAGES, 3)]
     guess = finish(calls(labels(IMAGES), few), cost=1.0, model="simple_cnn")

@@ -14,7 +14,7 @@ from fakeface_bench import __version__
 from fakeface_bench.config import METRICS_VERSION, StudyConfig
 from fakeface_bench.resolve import Checked
 from fakeface_bench.study import find_or_run
-from fakeface_bench.study.find_or_run import find_earlier
+from fakeface_bench.study.find_or_run import find_finished
 from fakeface_bench.support.errors import UsageError
 from fakeface_bench.tracking.studies import StudyRun
 from tests.command import ROOT, Command, run_mlflow, words
@@ -120,7 +120,7 @@ def test_only_what_was_asked_before_is_found(
     asked: Asked, here: StudyConfig, changes: dict[str, Any], found: bool
 ) -> None:
     request = Checked(replace(here, **changes))  # a file of weights is compared, not looked into
-    finished = find_earlier(request, RecordedProgress()).finished
+    finished, _ = find_finished(request, RecordedProgress())
     assert (finished is not None) is found
     assert not finished or finished.run.run_id == asked.run_id
 
@@ -131,13 +131,13 @@ def test_other_pictures_in_the_folder_make_another_study(
     moved = tmp_path / "elsewhere"
     shutil.copytree(asked.faces, moved)
     config = replace(here, data=str(moved))
-    assert find_earlier(config, RecordedProgress()).finished
+    assert find_finished(config, RecordedProgress())[0]
     next(p for p in moved.rglob("*") if p.is_file() and "train" in p.parts).unlink()
     progress = RecordedProgress()
-    before = find_earlier(config, progress)
-    assert before.finished is None
-    assert before.dataset is not None, "and what was read of it is not read again"
-    assert len(before.dataset.survey.files) == 79
+    finished, dataset = find_finished(config, progress)
+    assert finished is None
+    assert dataset is not None, "and what was read of it is not read again"
+    assert len(dataset.survey.files) == 79
 
 
 def test_a_study_whose_files_are_gone_is_run_again(
@@ -148,7 +148,7 @@ def test_a_study_whose_files_are_gone_is_run_again(
 
     monkeypatch.setattr(find_or_run, "read_studies", gone)
     progress = RecordedProgress()
-    assert find_earlier(here, progress).finished is None
+    assert find_finished(here, progress)[0] is None
     assert progress.warnings == ["the study has no study.json in MLflow. It is run again."]
 
 
@@ -226,7 +226,5 @@ def test_an_experiment_still_to_be_made_holds_nothing_and_is_not_made(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", asked.command.store)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "still to be made")
     config = StudyConfig(model="mobilenetv3_small", data=str(asked.faces))
-    before = find_earlier(config, RecordedProgress())
-    assert before.finished is None
-    assert before.dataset is None
+    assert find_finished(config, RecordedProgress()) == (None, None)
     assert asked.client.get_experiment_by_name("still to be made") is None

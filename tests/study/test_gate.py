@@ -8,7 +8,7 @@ import pytest
 
 from fakeface_bench.records.study import ComparedStudy, Finding
 from fakeface_bench.study import register
-from fakeface_bench.study.register import comes_back, deserves
+from fakeface_bench.study.register import check_reload, compare_with_champion
 from fakeface_bench.support.errors import DataError, ModelError
 from tests.report.compared_studies import calls, labels
 from tests.report.compared_studies import study as compared_study
@@ -45,13 +45,13 @@ def study(wrong: int, seconds: float, machine: str = "this one") -> ComparedStud
 def test_a_place_is_deserved_by_being_better_or_equal_and_cheaper(
     challenger: ComparedStudy, holds: bool, says: str
 ) -> None:
-    finding = deserves(challenger, study(50, 60))
+    finding = compare_with_champion(challenger, study(50, 60))
     assert finding.holds is holds
     assert says in finding.reason
 
 
 def test_p_and_interval_are_told() -> None:
-    reason = deserves(study(20, 100), study(50, 60)).reason
+    reason = compare_with_champion(study(20, 100), study(50, 60)).reason
     # 30 images gained and none lost: p = 2 / 2**30.
     assert "ahead by 15.0 points (95 % " in reason
     assert "McNemar's test p = 1.86e-09)" in reason
@@ -83,7 +83,7 @@ def test_scores_that_come_back_pass(
     on_disk: ComparedStudy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = answers(monkeypatch, on_disk, 9e-5)
-    finding = comes_back("models:/x/1", on_disk)
+    finding = check_reload("models:/x/1", on_disk)
     assert finding.holds
     assert "its scores on 128 test images, loaded in a new process, equal" in finding.reason
     (files,) = asked
@@ -97,14 +97,14 @@ def test_scores_that_differ_do_not(
     apart: float, description: str, on_disk: ComparedStudy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers(monkeypatch, on_disk, apart)
-    finding = comes_back("models:/x/1", on_disk)
+    finding = check_reload("models:/x/1", on_disk)
     assert not finding.holds
     assert f"are up to {description} off the logged ones (unless" in finding.reason
 
 
 def test_too_few_images_show_nothing(on_disk: ComparedStudy) -> None:
     few = replace(on_disk, y_true=on_disk.y_true[:63])
-    assert comes_back("models:/x/1", few).reason == (
+    assert check_reload("models:/x/1", few).reason == (
         "its study tested 63 images; its scores are checked on 64"
     )
 
@@ -112,7 +112,7 @@ def test_too_few_images_show_nothing(on_disk: ComparedStudy) -> None:
 def test_images_that_are_gone_are_named(on_disk: ComparedStudy) -> None:
     Path(on_disk.data_folders["faces"], "0.png").unlink()
     Path(on_disk.data_folders["faces"], "1.png").unlink()
-    finding = comes_back("models:/x/1", on_disk)
+    finding = check_reload("models:/x/1", on_disk)
     assert not finding.holds
     assert finding.reason.startswith("its test images are not on this machine (")
 
@@ -131,4 +131,4 @@ def test_what_keeps_a_model_from_coming_back_is_told(
         raise obstacle
 
     monkeypatch.setattr(register, "reloaded_scores", scores)
-    assert comes_back("models:/x/1", on_disk) == Finding(False, says)
+    assert check_reload("models:/x/1", on_disk) == Finding(False, says)

@@ -11,7 +11,7 @@ from fakeface_bench.config import StudyConfig
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.records.study import LeftOut
 from fakeface_bench.study import find_or_run
-from fakeface_bench.study.find_or_run import StudyEnd, StudyUnit, WantedStudy, obtain_studies
+from fakeface_bench.study.find_or_run import NeededStudy, StudyEnd, StudyUnit, find_or_run_studies
 from fakeface_bench.support.errors import INTERRUPTED
 from fakeface_bench.support.executor import Result, Unit
 from fakeface_bench.tracking.runs import TrackedRun
@@ -99,8 +99,8 @@ class Job:
 
 def two_studies(progress: RecordedProgress) -> Generator[object, None, None]:
     index = cast(ImageIndex, Job())
-    wanted = [WantedStudy(StudyConfig(model=key), index, key) for key in ("vgg16", "vgg19")]
-    found = obtain_studies(cast(TrackedRun, Job()), wanted, progress, Ahead())
+    wanted = [NeededStudy(StudyConfig(model=key), index, key) for key in ("vgg16", "vgg19")]
+    found = find_or_run_studies(cast(TrackedRun, Job()), wanted, progress, Ahead())
     return cast(Generator[object, None, None], found)
 
 

@@ -384,27 +384,27 @@ def test_a_small_network_from_scratch_is_trained_and_resumed_alike(tmp_path: Pat
 SEVERAL = """
 import sys
 import tensorflow as tf
-from fakeface_bench import runtime
+from fakeface_bench.support import machine
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-runtime.replica_devices = lambda: ["CPU:0", "CPU:1"]
-runtime.start_tensorflow()
+machine.replica_devices = lambda: ["CPU:0", "CPU:1"]
+machine.start_tensorflow()
 import numpy as np
 from dataclasses import replace
 from pathlib import Path
 from tests.reliability.small_disk import fill, small_disk
 from tests.training.conftest import CONFIG, ROW, SIZE, Workbench, settle
-from fakeface_bench.backbones.backbones import build_backbone
+from fakeface_bench.backbones.building import build_backbone
 from fakeface_bench.backbones.weights import Weights
 from fakeface_bench.training.fit import as_served, fit
-from fakeface_bench.training import layers
+from fakeface_bench.training import fit as fitting
 seen = []
-original = layers.compiled_layers
+original = fitting.compiled_layers
 def compiled(*arguments, **named):
     model = original(*arguments, **named)
     seen.append(model.distribute_strategy.num_replicas_in_sync)
     return model
-layers.compiled_layers = compiled
+fitting.compiled_layers = compiled
 backbone = build_backbone(ROW, SIZE, Weights("random"))
 settle(backbone)
 bench = Workbench(backbone)
