@@ -39,12 +39,15 @@ class HeadRows:
 
     Args:
         samples: The train split.
+
+    Attributes:
+        kept_bytes: Of memory, at most `RESIDENT_BYTES`.
     """
 
     def __init__(self, samples: Samples) -> None:
         self.samples = samples
         self._kept: OrderedDict[tuple[Any, ...], tf.Tensor] = OrderedDict()
-        self._kept_bytes = 0
+        self.kept_bytes = 0
         self._moments: dict[tuple[Any, ...], tuple[Any, Any]] = {}
 
     def scale(self, parts: Sequence[Part]) -> keras.layers.Normalization:
@@ -76,13 +79,19 @@ class HeadRows:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        while self._kept and self._kept_bytes + size > RESIDENT_BYTES:
+        while self._kept and self.kept_bytes + size > RESIDENT_BYTES:
             _, old = self._kept.popitem(last=False)
-            self._kept_bytes -= old.dtype.size * int(np.prod(old.shape))
+            self.kept_bytes -= old.dtype.size * int(np.prod(old.shape))
+        numbers = np.arange(len(self.samples))
+        first = self.samples.raw(numbers[:_ROWS_AT_ONCE], parts)
+        joined = np.empty((len(numbers), first.shape[1]), first.dtype)
+        for start in range(0, len(numbers), _ROWS_AT_ONCE):
+            block = numbers[start : start + _ROWS_AT_ONCE]
+            joined[block] = self.samples.raw(block, parts)
         with tf.device("CPU"):
-            rows = tf.constant(self.samples.raw(np.arange(len(self.samples)), parts))
+            rows = tf.constant(joined)
         self._kept[key] = rows
-        self._kept_bytes += size
+        self.kept_bytes += size
         return rows
 
 

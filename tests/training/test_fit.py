@@ -3,7 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -61,27 +60,6 @@ def test_a_planted_signal_is_learned(task: FitTask) -> None:
     assert record.epochs[-1].train_loss < record.epochs[0].train_loss
 
 
-def test_training_figures_are_means_over_the_images_of_an_epoch(
-    task: FitTask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not those of its last batch, which is all that Keras's `train_on_batch` tells."""
-    seen: list[tuple[int, float, float]] = []
-    train_on_batch = keras.Model.train_on_batch
-
-    def watched(model: keras.Model, x: np.ndarray, *more: object, **named: object) -> dict:
-        logs = train_on_batch(model, x, *more, **named)
-        seen.append((len(x), float(logs["loss"]), float(logs["accuracy"])))
-        return logs
-
-    monkeypatch.setattr(keras.Model, "train_on_batch", watched)
-    _, record = fit(replace(task, epochs=1), TrialConfig(HeadConfig(learning_rate=3e-3)))
-    images, losses, accuracies = map(np.array, zip(*seen, strict=True))
-    assert images.tolist() == [64, 64, 64, 48]
-    (epoch,) = record.epochs
-    assert epoch.train_loss == pytest.approx(np.average(losses, weights=images))
-    assert epoch.train_accuracy == pytest.approx(np.average(accuracies, weights=images))
-
-
 @pytest.mark.parametrize("loss", ["hinge", "categorical_crossentropy"])
 def test_scores_of_any_loss_are_probabilities_of_fake(task: FitTask, loss: str) -> None:
     detector, _ = train_detector(task, TrialConfig(HeadConfig(loss=loss, learning_rate=3e-3)))
@@ -104,7 +82,7 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_fit(task: FitTask) -> None
     assert record.best_epoch == 1
     assert len(record.epochs) == 2 + PATIENCE
     _, margins = predict_margins(NETWORK, forward_of(NETWORK, model), HeadConfig(), task.valid)
-    np.testing.assert_allclose(margins, seen[1], rtol=1e-5)
+    np.testing.assert_allclose(margins, seen[1], rtol=1e-5, atol=1e-6)
     assert not np.allclose(margins, seen[-1], rtol=1e-3)
 
 
