@@ -60,6 +60,7 @@ HEAVY = {
     "tensorflow": {
         "explanation",
         "features",
+        "training.head_fit",
         "data.pictures",
         "support.machine",
         "support.backend",

@@ -6,9 +6,9 @@ once for each of four structures: with a hidden layer or not, with batch norm or
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -171,22 +171,23 @@ class HeadTraining:
         labels = samples.labels.astype(np.float32)[:, None]
         weights = samples.weights
         rates = np.array([head.learning_rate, head.weight_decay, head.dropout], np.float32)
-        which = np.array([list(LOSSES).index(head.loss), list(ACTIVATIONS).index(head.activation)])
+        which = list(LOSSES).index(head.loss), list(ACTIVATIONS).index(head.activation)
         totals = np.zeros(2)
         for x, places, numbers in self._rows.blocks(self._parts, self._order, head.batch_size):
             w = np.ones(len(numbers), np.float32) if weights is None else weights[numbers]
-            totals += self._graph.epoch(
-                x,
-                self._mean,
-                self._inverse,
-                labels[numbers],
-                w,
-                places.astype(np.int32),
-                np.int32(head.batch_size),
-                rates,
-                which.astype(np.int32),
-                np.array([self._seed, self._steps], np.int32),
-            ).numpy()
+            given = _EpochInput(
+                x=x,
+                mean=self._mean,
+                inverse=self._inverse,
+                labels=labels[numbers],
+                weights=w,
+                order=places.astype(np.int32),
+                batch_size=np.int32(head.batch_size),
+                rates=rates,
+                which=np.array(which, np.int32),
+                seed=np.array([self._seed, self._steps], np.int32),
+            )
+            totals += self._graph.epoch(given).numpy()
             self._steps += -(-len(numbers) // head.batch_size)
         self._order = self._random.permutation(len(samples))
         loss, right = totals / len(samples)
@@ -204,6 +205,47 @@ class HeadTraining:
     def set_weights(self, values: Values) -> None:
         """Replace them."""
         self._graph.assign(values)
+
+
+class _EpochInput(NamedTuple):
+    """What an epoch of any head is given; every number of it is a tensor to the graph.
+
+    Attributes:
+        x: Rows of the split, as they are kept.
+        mean: Of each column; `inverse` is one over its deviation.
+        labels: Of the rows in the order of training, as their weights are.
+        order: Places of the rows in `x`.
+        rates: Learning rate, weight decay, dropout.
+        which: Numbers of loss and activation in their tables.
+        seed: Of dropout, and the steps taken before.
+    """
+
+    x: Any
+    mean: Any
+    inverse: Any
+    labels: Any
+    weights: Any
+    order: Any
+    batch_size: Any
+    rates: Any
+    which: Any
+    seed: Any
+
+
+def _input_of(kept: str) -> _EpochInput:
+    vector, integers = tf.TensorSpec([None]), tf.TensorSpec([None], tf.int32)
+    return _EpochInput(
+        x=tf.TensorSpec([None, None], kept),
+        mean=vector,
+        inverse=vector,
+        labels=tf.TensorSpec([None, 1]),
+        weights=vector,
+        order=integers,
+        batch_size=tf.TensorSpec([], tf.int32),
+        rates=tf.TensorSpec([3]),
+        which=tf.TensorSpec([2], tf.int32),
+        seed=tf.TensorSpec([2], tf.int32),
+    )
 
 
 @cache
@@ -226,17 +268,10 @@ class _HeadGraph:
         self._trained = [v for n, v in enumerate(self._variables) if n not in moving]
         self._means = [_variable(len(v.shape)) for v in self._trained]
         self._squares = [_variable(len(v.shape)) for v in self._trained]
-        vector, rows = tf.TensorSpec([None]), tf.TensorSpec([None, None], kept)
-        numbers, number = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)
-        labels, three, two = (
-            tf.TensorSpec([None, 1]),
-            tf.TensorSpec([3]),
-            tf.TensorSpec([2], tf.int32),
-        )
-        of_epoch = (rows, vector, vector, labels, vector, numbers, number, three, two, two)
-        self.epoch = tf.function(self._epoch, input_signature=of_epoch)
-        of_rows = (tf.TensorSpec([None, None]), vector, vector, number)
-        self.forward = tf.function(self._forward, input_signature=of_rows)
+        given = _input_of(kept)
+        self.epoch = tf.function(self._epoch, (given,), autograph=False)
+        of_rows = (tf.TensorSpec([None, None]), given.mean, given.inverse, given.batch_size)
+        self.forward = tf.function(self._forward, of_rows, autograph=False)
 
     def begin(self, values: Values) -> None:
         self.assign(values)
@@ -269,8 +304,7 @@ class _HeadGraph:
                 of_batch, spread = mean, variance
             x = tf.nn.batch_normalization(x, of_batch, spread, beta, gamma, VARIANCE_EPSILON)
         if self._hidden:
-            choices = [partial(keras.activations.get(name), x) for name in ACTIVATIONS]
-            x = tf.switch_case(activation, choices)
+            x = _activated(x, activation)
         if training:
             kept = tf.random.stateless_uniform(tf.shape(x), seed) >= dropout
             x = tf.where(kept, x / (1 - dropout), 0.0)
@@ -280,58 +314,80 @@ class _HeadGraph:
         scaled = (tf.cast(x, tf.float32) - mean) * inverse
         return self._logits(scaled, activation, 0.0, None)
 
-    def _epoch(
-        self,
-        x: Any,
-        mean: Any,
-        inverse: Any,
-        y: Any,
-        weights: Any,
-        order: Any,
-        batch_size: Any,
-        rates: Any,
-        which: Any,
-        seed: Any,
-    ) -> tf.Tensor:
+    def _epoch(self, given: _EpochInput) -> tf.Tensor:
         """Train on rows in an order; return the sums of loss and of correct predictions."""
-        count = tf.shape(order)[0]
-        totals = tf.zeros(2)
-        step = seed[1]
-        for start in tf.range(0, count, batch_size):
-            rows = order[start : start + batch_size]
-            step += 1
-            places = tf.range(start, start + tf.shape(rows)[0])
-            batch = (tf.cast(tf.gather(x, rows), tf.float32) - mean) * inverse
-            labels, w = tf.gather(y, places), tf.gather(weights, places)
+        count = tf.shape(given.order)[0]
+        rate, decay, dropout = tf.unstack(given.rates)
+        loss_number, activation = tf.unstack(given.which)
+
+        def step(start: Any, number: Any, totals: Any) -> tuple[Any, Any, Any]:
+            rows = given.order[start : start + given.batch_size]
+            size = tf.shape(rows)[0]
+            batch = tf.cast(tf.gather(given.x, rows), tf.float32)
+            batch = (batch - given.mean) * given.inverse
+            labels = given.labels[start : start + size]
             with tf.GradientTape() as tape:
-                logits = self._logits(batch, which[1], rates[2], tf.stack([seed[0], step]))
-                logits.set_shape([None, None])
-                loss = _loss(which[0], labels, logits, w)
-            gradients = tape.gradient(loss, self._trained)
-            self._update(gradients, rates[0], rates[1], tf.cast(step, tf.float32))
+                seed = tf.stack([given.seed[0], number])
+                logits = self._logits(batch, activation, dropout, seed)
+            weights = given.weights[start : start + size]
+            loss, of_logits = _loss(loss_number, labels, logits, weights)
+            gradients = tape.gradient(logits, self._trained, of_logits)
+            self._update(gradients, rate, decay, tf.cast(number, tf.float32))
             last = logits[:, -1:]
             margin = tf.where(tf.shape(logits)[1] > 1, last - logits[:, :1], last)
             right = tf.reduce_sum(tf.cast((margin > 0) == (labels > 0.5), tf.float32))
-            totals += tf.stack([loss * tf.cast(tf.shape(rows)[0], tf.float32), right])
-        return totals
+            of_batch = tf.stack([loss * tf.cast(size, tf.float32), right])
+            return start + size, number + 1, totals + of_batch
+
+        first = (tf.constant(0), given.seed[1] + 1, tf.zeros(2))
+        return tf.while_loop(lambda start, *_: start < count, step, first)[2]
 
     def _update(self, gradients: Sequence[Any], rate: Any, decay: Any, step: Any) -> None:
         """Take one step of AdamW, as Keras does: decay first, of every trained value."""
-        alpha = rate * tf.sqrt(1 - BETA_2**step) / (1 - BETA_1**step)
+        powers = tf.constant(BETA_1) ** step, tf.constant(BETA_2) ** step
         of_all = zip(self._trained, self._means, self._squares, gradients, strict=True)
         for variable, mean, square, gradient in of_all:
-            mean.assign_add((gradient - mean) * (1 - BETA_1))
-            square.assign_add((tf.square(gradient) - square) * (1 - BETA_2))
-            moved = mean * alpha / (tf.sqrt(square) + EPSILON)
-            variable.assign(variable * (1 - decay * rate) - moved)
+            variable.assign(variable * (1 - decay * rate))
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.handle,
+                m=mean.handle,
+                v=square.handle,
+                beta1_power=powers[0],
+                beta2_power=powers[1],
+                lr=rate,
+                beta1=BETA_1,
+                beta2=BETA_2,
+                epsilon=EPSILON,
+                grad=gradient,
+            )
 
 
-def _loss(which: Any, labels: Any, logits: Any, weights: Any) -> Any:
-    """Return the mean loss of the row of that number."""
-    branches = [
-        partial(row.build(), labels, logits, sample_weight=weights) for row in LOSSES.values()
-    ]
-    return tf.switch_case(which, branches)
+def _loss(which: Any, labels: Any, logits: Any, weights: Any) -> tuple[Any, Any]:
+    """Return the mean loss of the row of that number, and its gradient by the logits."""
+
+    def branch(loss: Any) -> tuple[Any, Any]:
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            value = loss(labels, logits, sample_weight=weights)
+        return value, tape.gradient(value, logits)
+
+    branches = [partial(branch, row.build()) for row in LOSSES.values()]
+    value, of_logits = tf.switch_case(which, branches)
+    return value, of_logits
+
+
+@tf.custom_gradient  # type: ignore[untyped-decorator]
+def _activated(x: Any, which: Any) -> tuple[Any, Callable[..., tuple[Any, None]]]:
+    """Apply the activation of that number; each acts on every value by itself."""
+
+    def branch(name: str) -> tuple[Any, Any]:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = keras.activations.get(name)(x)
+        return value, tape.gradient(value, x)
+
+    value, slope = tf.switch_case(which, [partial(branch, name) for name in ACTIVATIONS])
+    return value, lambda upstream: (upstream * slope, None)
 
 
 def _variable(rank: int) -> tf.Variable:
