@@ -128,7 +128,8 @@ def plain(words: str) -> str:
 def save(figure: Figure, path: Path) -> None:
     """Write a PNG whose bytes depend on the picture alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=DPI, metadata={"Software": None})
+    # level 6, the default, takes three times as long to save 6 % of the bytes
+    figure.savefig(path, dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 3})
 
 
 def _shortened(name: str) -> str:

@@ -82,6 +82,7 @@ class LogModel(Entry):
             model_config=SETTINGS,
             signature=ModelSignature(_INPUT, _OUTPUT),
             input_example=_table((files / EXAMPLE).read_bytes()),
+            validate_serving_input=False,  # loads it again; the gate of the registry does that
             pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
             metadata=dict(self.metadata),
         )

@@ -3,8 +3,10 @@
 import logging
 import os
 import shlex
+import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -14,8 +16,8 @@ from filelock import FileLock
 from mlflow.exceptions import MlflowException
 
 from fakeface_bench.search.storage_address import damage_of
-from fakeface_bench.support.disk import replaced_whole
-from fakeface_bench.support.errors import UsageError
+from fakeface_bench.support.disk import cache_folder, replaced_whole
+from fakeface_bench.support.errors import DiskError, UsageError
 from fakeface_bench.support.processes import RUN_VARIABLE
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.support.text import without_credentials
@@ -98,9 +100,45 @@ def _make_whole() -> None:
     with FileLock(file.with_name(f"{file.name}.lock")):
         if file.exists():
             return
-        draft = file.with_name(f".{file.name}.{uuid4().hex[:8]}")
+        draft = _draft_of(file)
         with replaced_whole(file, draft):
+            template = _template()
+            known = template is not None and template.is_file() and not damage_of(template)
+            if template is not None and known:
+                shutil.copyfile(template, draft)
             mlflow.MlflowClient(f"{SQLITE}{draft}").search_experiments(max_results=1)
+            if template is not None and not known:
+                _keep_template(draft, template)
+
+
+def _template() -> Path | None:
+    """Return where a new database of MLflow's is kept for the next; None without a cache."""
+    try:
+        return cache_folder("mlflow") / f"{mlflow.__version__}.db"
+    except DiskError as error:
+        logging.getLogger(__name__).debug("no template of MLflow's database: %s", error)
+        return None
+
+
+def _keep_template(database: Path, template: Path) -> None:
+    """Keep a new database for the next one, since MLflow takes a second to make its tables.
+
+    Its experiment goes, which says where this store's artifacts lie: MLflow makes one where there
+    is none.
+    """
+    draft = _draft_of(template)
+    try:
+        with replaced_whole(template, draft):
+            shutil.copyfile(database, draft)
+            with closing(sqlite3.connect(draft)) as connection:
+                connection.execute("DELETE FROM experiments")
+                connection.commit()
+    except (OSError, sqlite3.OperationalError) as error:  # full: the study does not need it
+        logging.getLogger(__name__).debug("no template of MLflow's database is kept: %s", error)
+
+
+def _draft_of(file: Path) -> Path:
+    return file.with_name(f".{file.name}.{uuid4().hex[:8]}")
 
 
 def storage_beside_store(asked: str, experiment_id: str) -> str:
