@@ -71,7 +71,7 @@ class LogModel(Entry):
         to.ids[self.name] = str(logged.model_id)
 
     def _logged(self, run_id: str, files: Path) -> Any:
-        return Model.log(
+        return _Untried.log(
             artifact_path=None,
             flavor=mlflow.pyfunc,
             name=MODEL_NAME,
@@ -82,10 +82,20 @@ class LogModel(Entry):
             model_config=SETTINGS,
             signature=ModelSignature(_INPUT, _OUTPUT),
             input_example=_table((files / EXAMPLE).read_bytes()),
-            validate_serving_input=False,  # loads it again; the gate of the registry does that
             pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
             metadata=dict(self.metadata),
         )
+
+
+class _Untried(Model):  # type: ignore[misc]
+    """A model that MLflow does not load again, for 3 s, to try its example while it is logged.
+
+    A failure there were only a warning; the registry's gate loads a model, and refuses it.
+    """
+
+    def get_serving_input(self, path: str) -> str | None:
+        """Return none, so that there is nothing to try; the example itself is kept."""
+        return None
 
 
 def models_of(client: mlflow.MlflowClient, run_id: str) -> list[Any]:
