@@ -1,0 +1,120 @@
+"""How long a default study takes, stage by stage, beside that of another checkout of the project.
+
+    python benchmarks/speed.py --faces FOLDER --weights FILE --against CHECKOUT
+
+Every round runs the whole command once by each, in turn, from an empty folder with an empty cache
+and a new MLflow database; medians and the range over the rounds are kept.
+"""
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.figures import keep, machine  # noqa: E402
+
+Figures = dict[str, float]
+
+
+def run_study(source: Path, arguments: Sequence[str], folder: Path) -> Figures:
+    """Run a study by one checkout in a process of its own; seconds, memory and its ROC AUC."""
+    environment = os.environ | {
+        "FAKEFACE_CACHE": str(folder / "cache"),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
+        "PYTHONPATH": str(source),
+    }
+    started = time.perf_counter()
+    with open(folder / "printed.txt", "w") as printed:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fakeface_bench", "run", *arguments],
+            cwd=folder,
+            env=environment,
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    if status:
+        raise click.ClickException((folder / "printed.txt").read_text())
+    (ledger,) = folder.glob("mlruns/*/*/artifacts/cost_ledger.json")
+    stages = {s["stage"]: s["spent_seconds"] for s in json.loads(ledger.read_text())["stages"]}
+    auc = re.search(r"roc_auc\D+[\d.]+\D+([\d.]+) \(", (folder / "printed.txt").read_text())
+    assert auc is not None
+    return {
+        "seconds": seconds,
+        "processor_seconds": usage.ru_utime + usage.ru_stime,
+        "peak_memory_gb": usage.ru_maxrss / 2**20,
+        "search_seconds": sum(s for name, s in stages.items() if name.startswith("search_")),
+        "extraction_seconds": stages["extraction"],
+        "preparation_seconds": stages["preparation"],
+        "overhead_seconds": stages["overhead"],
+        "test_roc_auc": float(auc[1]),
+    }
+
+
+def spread(rounds: Sequence[Figures]) -> dict[str, dict[str, float]]:
+    """Return median, least and most of each figure."""
+    values = {name: [figures[name] for figures in rounds] for name in rounds[0]}
+    return {
+        name: {"median": statistics.median(each), "least": min(each), "most": max(each)}
+        for name, each in values.items()
+    }
+
+
+@click.command(help=__doc__)
+@click.option("--faces", required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--weights", required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--model", default="mobilenetv3_small", show_default=True)
+@click.option("--trials", default=20, show_default=True)
+@click.option("--epochs", default=5, show_default=True)
+@click.option("--against", type=click.Path(exists=True, path_type=Path), help="Another checkout.")
+@click.option("--rounds", default=5, show_default=True)
+@click.option("--output", type=click.Path(path_type=Path), help="JSON file to write.")
+def main(
+    faces: Path,
+    weights: Path,
+    model: str,
+    trials: int,
+    epochs: int,
+    against: Path | None,
+    rounds: int,
+    output: Path | None,
+) -> None:
+    asked = ["--model", model, "--data", str(faces), "--weights", str(weights)]
+    asked += ["--trials", str(trials), "--epochs", str(epochs)]
+    sources = {"this": ROOT} | ({"other": against.resolve()} if against else {})
+    measured: dict[str, list[Figures]] = {name: [] for name in sources}
+    for number in range(rounds):
+        for name, source in sources.items():
+            with tempfile.TemporaryDirectory() as folder:
+                measured[name].append(run_study(source, asked, Path(folder)))
+            told = ", ".join(f"{key} {value:.3g}" for key, value in measured[name][-1].items())
+            click.echo(f"round {number + 1}, {name}: {told}")
+    results = {name: spread(each) for name, each in measured.items()}
+    keep(
+        {
+            "machine": machine(),
+            "model": model,
+            "faces": faces.name,
+            "trials": trials,
+            "epochs": epochs,
+            "rounds": rounds,
+            "studies": results,
+        },
+        output,
+    )
+
+
+if __name__ == "__main__":
+    main()
