@@ -67,6 +67,7 @@ def log_small_model(weights: str, example: Path, folder: Path) -> str:
     from fakeface_bench.tracking.logged_model import LogModel
     from fakeface_bench.tracking.model import write_model
     from fakeface_bench.training.head import Calibration
+    from fakeface_bench.training.head_fit import HeadRows
     from fakeface_bench.training.networks import FrozenNetwork
 
     keras.utils.set_random_seed(SEED)
@@ -77,7 +78,7 @@ def log_small_model(weights: str, example: Path, folder: Path) -> str:
     pixels = rng.integers(0, 256, (8, SIZE, SIZE, 3)).astype(np.float32)
     arrays = {name: part.numpy() for name, part in feature_model(backbone)(pixels).items()}
     samples = Samples(arrays, (np.arange(8) % 2).astype(np.uint8))
-    classifier = network.classifier(samples, HeadConfig(), 1)
+    classifier = network.classifier(HeadRows(samples), HeadConfig(), 1)
     logits = classifier.get_layer("logits")
     kernel, bias = logits.get_weights()
     logits.set_weights([rng.normal(0, len(kernel) ** -0.5, kernel.shape), bias])

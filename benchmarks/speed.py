@@ -48,7 +48,8 @@ def run_study(source: Path, arguments: Sequence[str], folder: Path) -> Figures:
     if status:
         raise click.ClickException((folder / "printed.txt").read_text())
     (ledger,) = folder.glob("mlruns/*/*/artifacts/cost_ledger.json")
-    stages = {s["stage"]: s["spent_seconds"] for s in json.loads(ledger.read_text())["stages"]}
+    costs = json.loads(ledger.read_text())
+    stages = {stage["stage"]: stage["spent_seconds"] for stage in costs["stages"]}
     auc = re.search(r"roc_auc\D+[\d.]+\D+([\d.]+) \(", (folder / "printed.txt").read_text())
     assert auc is not None
     return {
@@ -59,6 +60,7 @@ def run_study(source: Path, arguments: Sequence[str], folder: Path) -> Figures:
         "extraction_seconds": stages["extraction"],
         "preparation_seconds": stages["preparation"],
         "overhead_seconds": stages["overhead"],
+        **{name: value for name, value in costs["figures"].items() if "overhead" in name},
         "test_roc_auc": float(auc[1]),
     }
 

@@ -31,6 +31,7 @@ from fakeface_bench.features.pooling import feature_model, layout_of
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.support.errors import UsageError
 from fakeface_bench.training.head import Calibration
+from fakeface_bench.training.head_fit import HeadRows
 from fakeface_bench.training.losses import LOSSES, Loss, accuracy_metric
 from fakeface_bench.training.networks import (
     FrozenNetwork,
@@ -80,7 +81,7 @@ def classifier_of(network: Network, samples: Samples, head: HeadConfig) -> keras
     """Return what is trained, untrained yet."""
     outputs = LOSSES[head.loss].outputs
     if isinstance(network, FrozenNetwork):
-        return network.classifier(samples, head, outputs)
+        return network.classifier(HeadRows(samples), head, outputs)
     return network.trainable(None, head, outputs, "float32")
 
 
@@ -210,7 +211,7 @@ def test_fit_leaves_every_value_of_the_backbone_as_it_was(architecture: Architec
     backbone = network_at(architecture, SIZE)
     before = [value.copy() for value in backbone.get_weights()]
     network = FrozenNetwork(backbone)
-    classifier = network.classifier(samples_for(network, 4), HeadConfig(), 1)
+    classifier = network.classifier(HeadRows(samples_for(network, 4)), HeadConfig(), 1)
     detector = network.complete(classifier, HeadConfig(), Calibration())
     detector.compile(optimizer="adam", loss="binary_crossentropy")
     head_before = classifier.get_weights()

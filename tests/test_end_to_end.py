@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -262,20 +263,22 @@ def test_nothing_reads_test_before_the_last_fit_and_then_once(
     tmp_path: Path, tiny_faces: Path, session_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events: list[str] = []
-    read, fit_winner, fit_trial = SplitReader.read, detector.fit, optimise.fit
+    read, fit_winner, fit_trial = SplitReader.read, detector.fit, optimise.fit_record
 
     def counted_read(self: SplitReader, split: str) -> Samples:
         events.append(f"read {split}")
         return read(self, split)
 
-    def counted_fit(*args: object, **kwargs: object) -> object:
-        events.append("fit")
-        return fit_winner(*args, **kwargs)
+    def counted(fit: Callable[..., object]) -> Callable[..., object]:
+        def counted_fit(*args: object, **kwargs: object) -> object:
+            events.append("fit")
+            return fit(*args, **kwargs)
+
+        return counted_fit
 
     monkeypatch.setattr(SplitReader, "read", counted_read)
-    monkeypatch.setattr(detector, "fit", counted_fit)
-    monkeypatch.setattr(optimise, "fit", counted_fit)
-    assert fit_trial is fit_winner
+    monkeypatch.setattr(detector, "fit", counted(fit_winner))
+    monkeypatch.setattr(optimise, "fit_record", counted(fit_trial))
     workplace(tmp_path, tiny_faces, session_cache).run(trials=2)
     assert events == ["read train", "read valid", "fit", "fit", "fit", "read test"]
 
@@ -299,7 +302,7 @@ def test_a_lost_mlflow_store_gets_its_trials_back(
 def test_a_failing_trial_says_why_and_the_study_goes_on(
     tmp_path: Path, tiny_faces: Path, session_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fit, calls = optimise.fit, []
+    fit, calls = optimise.fit_record, []
 
     def failing_first(*args: object, **kwargs: object) -> object:
         calls.append(args)
@@ -307,7 +310,7 @@ def test_a_failing_trial_says_why_and_the_study_goes_on(
             raise ValueError("Input contains NaN.")
         return fit(*args, **kwargs)
 
-    monkeypatch.setattr(optimise, "fit", failing_first)
+    monkeypatch.setattr(optimise, "fit_record", failing_first)
     place = workplace(tmp_path, tiny_faces, session_cache)
     outcome, _ = place.run(trials=2)
     trials = place.trials_of(outcome.run_id)
@@ -321,7 +324,7 @@ def test_a_study_that_always_fails_fails_its_run(
     def failing(*args: object, **kwargs: object) -> object:
         raise MemoryError("no memory left")
 
-    monkeypatch.setattr(optimise, "fit", failing)
+    monkeypatch.setattr(optimise, "fit_record", failing)
     place = workplace(tmp_path, tiny_faces, session_cache)
     with pytest.raises(StudyError, match=r"3 trials in a row failed.*no memory left"):
         place.run(trials=5)

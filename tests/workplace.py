@@ -8,7 +8,6 @@ from pathlib import Path
 import mlflow
 import pytest
 from mlflow.entities import Run
-from mlflow.models import utils as mlflow_checks
 
 from fakeface_bench.config import StudyConfig
 from fakeface_bench.study import run as study
@@ -40,14 +39,12 @@ class Workplace:
     ) -> tuple[StudyOutcome, RecordedProgress]:
         """Run the study as in a new process: in this folder, with this store.
 
-        Pictures that explain it, and MLflow's check that its model serves, take seconds, so only
-        one study here has them.
+        Pictures that explain it take seconds, so only one study here has them.
         """
         progress = RecordedProgress()
         with self.here() as patch:
             if not explained:
                 patch.setattr(study, "log_explanation", lambda *arguments: None)
-                patch.setattr(mlflow_checks, "_validate_serving_input", lambda *arguments: None)
             return run_study(replace(self.config, **changes), progress), progress
 
     @contextmanager

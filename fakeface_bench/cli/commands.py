@@ -40,20 +40,22 @@ def run(asked: "Checked[StudyConfig]", progress: "ConsoleProgress") -> None:
     A study that is finished is told with its figures, and nothing is run; with more trials it is
     topped up.
     """
-    from fakeface_bench.cli.output import print_finished, print_outcome
-    from fakeface_bench.study.find_or_run import find_finished
+    from fakeface_bench.support.machine import Clock, start_tensorflow
 
-    finished, dataset = find_finished(asked, progress)
+    clock = Clock(PROCESS_BEGAN)
+    with clock.timing("imports"):
+        from fakeface_bench.cli.output import print_finished, print_outcome
+        from fakeface_bench.study.find_or_run import find_finished
+
+    finished, dataset = find_finished(asked, progress, clock)
     if finished:
         print_finished(finished, progress.console)
         return
-    from fakeface_bench.support.machine import start_tensorflow
+    with clock.timing("imports"):
+        start_tensorflow()
+        from fakeface_bench.study.run import run_study
 
-    start_tensorflow()
-    from fakeface_bench.study.run import run_study
-    from fakeface_bench.support.machine import Clock
-
-    outcome = run_study(asked, progress, Clock(PROCESS_BEGAN), dataset)
+    outcome = run_study(asked, progress, clock, dataset)
     print_outcome(outcome, progress.console)
     if outcome.unsent:
         raise UnsentError(outcome.unsent)

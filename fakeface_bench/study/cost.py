@@ -83,10 +83,12 @@ def close_ledger(
         expenses.search_began_at,
     )
     overhead = StageCost("overhead", clock.seconds() - spent, speed.amortised_seconds)
+    parts = {f"overhead_{name}_seconds": seconds for name, seconds in clock.parts.items()}
     return Ledger(
         stages=(*stages, overhead),
         other={
             **metrics,
+            **parts,
             **({} if obstacle else {"energy_kwh": kwh}),
             "peak_memory_gb": peak_memory_gb(),
             "processed_images": float(images),

@@ -25,6 +25,7 @@ from fakeface_bench.study.register import register_study
 from fakeface_bench.support.disk import draft_folder, existing_path
 from fakeface_bench.support.errors import INTERRUPTED, UsageError
 from fakeface_bench.support.executor import THIS_PROCESS, Executor, Known, Unit
+from fakeface_bench.support.machine import Clock
 from fakeface_bench.support.processes import wait_for
 from fakeface_bench.support.progress import Advance, Progress
 from fakeface_bench.tracking.lifetime import point_adopted_run
@@ -55,7 +56,7 @@ class FinishedStudy:
 
 
 def find_finished(
-    asked: RequestLike[StudyConfig], progress: Progress
+    asked: RequestLike[StudyConfig], progress: Progress, clock: Clock | None = None
 ) -> tuple[FinishedStudy | None, PreparedDataset | None]:
     """Find the same study, finished, and register its model where that is asked for.
 
@@ -63,13 +64,17 @@ def find_finished(
     and if it holds as many trials and seeds. The run that `mlflow run` opened for this process then
     points to it: see `point_adopted_run`.
 
+    Args:
+        clock: Of the command, which is told what opening MLflow's store took.
+
     Returns:
         The study, or None where it is to be run; and its dataset where that had to be prepared.
     """
     config = checked(asked).request
     if config.again:
         return None, None
-    open_store()
+    with (clock or Clock()).timing("store"):
+        open_store()
     with store_errors_named():
         experiment = current_experiment()
         finished = finished_studies(config, experiment) if experiment else ()

@@ -76,7 +76,8 @@ def run_study(
     clock = clock or Clock()
     plan = make_plan(asked)
     config = plan.config
-    open_store()
+    with clock.timing("store"):
+        open_store()
     if config.register:
         check_registry()
     outcome = None
@@ -126,10 +127,13 @@ def _search_fit_and_record(
     conclusion = conclude(setup, task, search, config.seeds, progress)
     progress.say("recording results, model and pictures in MLflow")
     record = record_of(plan, setup, search, conclusion)
-    model = log_winner(run, plan, setup, record, conclusion.detector)
-    results = results_of(record)
-    log_results(run, record, results, model)
-    log_explanation(run, plan, setup, record, conclusion.detector, progress)
+    with clock.timing("model"):
+        model = log_winner(run, plan, setup, record, conclusion.detector)
+    with clock.timing("report"):
+        results = results_of(record)
+        log_results(run, record, results, model)
+    with clock.timing("explanation"):
+        log_explanation(run, plan, setup, record, conclusion.detector, progress)
     expenses = Expenses(setup, search, earlier_uids, began, began_at, conclusion)
     ledger = close_ledger(expenses, config.dollars_per_hour, clock, meter)
     origin = origin_of(run.run_id, plan, setup, conclusion.detector)

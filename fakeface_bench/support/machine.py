@@ -154,10 +154,23 @@ class Clock:
 
     Args:
         began: By `time.perf_counter`; `fakeface_bench.PROCESS_BEGAN` for all of a process.
+
+    Attributes:
+        parts: Seconds of the blocks that were timed, by the name of each.
     """
 
     def __init__(self, began: float | None = None) -> None:
         self._began = time.perf_counter() if began is None else began
+        self.parts: dict[str, float] = {}
+
+    @contextmanager
+    def timing(self, part: str) -> Iterator[None]:
+        """Add what the block takes to a part, whether or not it ends well."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.parts[part] = self.parts.get(part, 0.0) + time.perf_counter() - began
 
     def seconds(self) -> float:
         """Return the seconds since it began."""

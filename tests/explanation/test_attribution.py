@@ -23,6 +23,7 @@ from fakeface_bench.explanation.attribution import (
 from fakeface_bench.features.pooling import feature_model, to_float16
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.training.head import Calibration, probability
+from fakeface_bench.training.head_fit import HeadRows
 from fakeface_bench.training.networks import FrozenNetwork, ScratchNetwork, TunedNetwork
 from fakeface_bench.training.poolings import POOLINGS
 
@@ -68,7 +69,9 @@ def samples(backbone: keras.Model) -> Samples:
 
 def frozen(backbone: keras.Model, samples: Samples, head: HeadConfig) -> keras.Model:
     network = FrozenNetwork(backbone)
-    return network.complete(weighted(network.classifier(samples, head, 1)), head, CALIBRATION)
+    return network.complete(
+        weighted(network.classifier(HeadRows(samples), head, 1)), head, CALIBRATION
+    )
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +81,7 @@ def detectors(
     """One of each kind, as made and as saved and loaded."""
     head = HeadConfig(units=16, pooling="avg+std", features="all_blocks", batch_norm=True)
     two = HeadConfig(pooling="avg+max", features="all_blocks", loss="categorical_crossentropy")
-    start = FrozenNetwork(backbone).classifier(samples, two, 2)
+    start = FrozenNetwork(backbone).classifier(HeadRows(samples), two, 2)
     cut = cut_backbone(backbone, ROW, unfrozen_part("last_block", ROW))
     tuned = TunedNetwork(cut, everything=False)
     scratch = ScratchNetwork(architecture_named("simple_cnn"), SIZE)

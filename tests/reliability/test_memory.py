@@ -1,6 +1,7 @@
 """A study's trials leave nothing behind: fifty in one process hold what ten do."""
 
 import gc
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,14 @@ from benchmarks.memory import MOST_GROWTH, STUDIES, TRIALS, Watch, growth, watch
 from fakeface_bench.backbones.building import build_backbone
 from fakeface_bench.backbones.catalogue import architecture_named
 from fakeface_bench.backbones.weights import Weights
+from fakeface_bench.config import HeadConfig, TrialConfig
 from fakeface_bench.evaluation.metrics import roc_auc
 from fakeface_bench.features.pooling import layout_of
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.search.optimise import SearchTask, TrialListener, optimise
 from fakeface_bench.search.space import Space
 from fakeface_bench.search.storage import open_study
+from fakeface_bench.training.fit import fit_record
 from fakeface_bench.training.networks import FitTask, FrozenNetwork
 
 #: Enough for graphs to count; of memory, fifty trials tell.
@@ -54,6 +57,8 @@ def test_trials_of_a_head_leave_nothing_behind(tmp_path: Path) -> None:
     task = FitTask(network, samples(16), samples(8), 1, 0, roc_auc)
     study = open_study(f"sqlite:///{tmp_path / 'studies.db'}", "memory", {"model": "head"})
     search = SearchTask(task, FAST_TRIALS, 0, Space(network, 0, "search"), 0.0)
+    for units, batch_norm in product((0, 8), (False, True)):  # one graph each, which stays
+        fit_record(task, TrialConfig(HeadConfig(units=units, batch_norm=batch_norm)))
     watch, before = Watch(), graphs()
     optimise(study, search, TrialListener(), watch)
     assert graphs() <= before

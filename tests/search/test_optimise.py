@@ -35,16 +35,14 @@ class Listener(TrialListener):
         self.ended_trials.append(trial)
 
 
-def planted_fit(
-    task: FitTask, config: TrialConfig, on_epoch: object = None
-) -> tuple[None, FitRecord]:
+def planted_fit(task: FitTask, config: TrialConfig, on_epoch: object = None) -> FitRecord:
     """An objective known in closed form, in place of a network."""
     head = config.head
     value = 0.9 - 0.2 * head.dropout + 0.01 * np.log10(head.learning_rate)
     epoch = EpochRecord(0, 0.5, 0.7, 0.5, 0.7, float(value), 1.5, 0.5)
     assert callable(on_epoch)
     on_epoch(epoch)
-    return None, FitRecord((epoch,), 0)
+    return FitRecord((epoch,), 0)
 
 
 class Search:
@@ -56,7 +54,7 @@ class Search:
         self.listener = Listener()
 
     def run(self, trials: int, fit: object = planted_fit, timeout: float = 0.0) -> SearchRecord:
-        self._patch.setattr(module, "fit", fit)
+        self._patch.setattr(module, "fit_record", fit)
         return optimise(
             self.opened(), self.task(trials, timeout), self.listener, RecordedProgress()
         )

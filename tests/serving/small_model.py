@@ -25,6 +25,7 @@ from fakeface_bench.tracking.entries import Recipient
 from fakeface_bench.tracking.logged_model import LogModel
 from fakeface_bench.tracking.model import write_model
 from fakeface_bench.training.head import Calibration
+from fakeface_bench.training.head_fit import HeadRows
 from fakeface_bench.training.networks import FrozenNetwork
 from tests.serving.drawn import drawn
 
@@ -67,7 +68,7 @@ def small_network() -> keras.Model:
     labels = (np.arange(len(pictures)) % 2).astype(np.uint8)
     samples = Samples({name: array.numpy() for name, array in outputs.items()}, labels)
     head = HeadConfig()
-    classifier = frozen.classifier(samples, head, 1)
+    classifier = frozen.classifier(HeadRows(samples), head, 1)
     logits = classifier.get_layer("logits")
     kernel, equalisation = logits.get_weights()
     rng = np.random.default_rng(0)

@@ -18,7 +18,7 @@ def opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> mlflow.MlflowClient
     """Open a new store in a folder of its own and return a client of it."""
     folder.mkdir()
     monkeypatch.chdir(folder)
-    mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
     open_store()
     return mlflow.MlflowClient()
 
