@@ -128,7 +128,7 @@ def plain(words: str) -> str:
 def save(figure: Figure, path: Path) -> None:
     """Write a PNG whose bytes depend on the picture alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # level 6, the default, takes three times as long to save 6 % of the bytes
+    # level 6, the default, takes a study 0.7 s longer and saves 6 % of the bytes
     figure.savefig(path, dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 3})
 
 

@@ -61,7 +61,7 @@ class HeadRows:
     def blocks(
         self, parts: Sequence[Part], order: npt.NDArray[np.int64], batch_size: int
     ) -> Iterator[tuple[tf.Tensor, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-        """Yield rows, their places in the order of training, and their numbers in the split.
+        """Yield rows, the places among them in the order of training, and their numbers.
 
         All at once where they fit into memory, else as many whole batches as do.
         """
