@@ -85,7 +85,7 @@ def detectors(
     made = {
         "frozen": frozen(backbone, samples, head),
         "scratch": scratch.complete(
-            weighted(scratch.trainable(None, HeadConfig(), 1, "float32")),
+            weighted(scratch.served(None, HeadConfig(), 1)),
             HeadConfig(),
             CALIBRATION,
         ),
