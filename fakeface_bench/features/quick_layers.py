@@ -19,21 +19,19 @@ class QuickBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Normalise a map; in training by its own statistics, which the moving ones follow."""
-        moving = (self.moving_mean, self.moving_variance)
+        if not training:  # TensorFlow would fuse it with an activation that it has no code for
+            return super().call(inputs, training=False, mask=mask)
         normalised, *batch = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
             scale=tf.convert_to_tensor(self.gamma),
             offset=tf.convert_to_tensor(self.beta),
-            mean=[] if training else tf.convert_to_tensor(moving[0]),
-            variance=[] if training else tf.convert_to_tensor(moving[1]),
+            mean=[],
+            variance=[],
             epsilon=self.epsilon,
-            is_training=bool(training),
         )[:3]
-        if not training:
-            return normalised
         count = tf.cast(tf.size(inputs) // inputs.shape[-1], batch[1].dtype)
         batch[1] *= (count - 1) / count  # Keras's has no Bessel correction
-        for kept, value in zip(moving, batch, strict=True):
+        for kept, value in zip((self.moving_mean, self.moving_variance), batch, strict=True):
             kept.assign(kept * self.momentum + value * (1 - self.momentum))
         return normalised
 

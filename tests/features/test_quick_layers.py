@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from fakeface_bench.backbones.catalogue import architecture_named
 from fakeface_bench.config import HeadConfig
+from fakeface_bench.features.engine import compiled_forward
 from fakeface_bench.training.networks import ScratchNetwork
-from fakeface_bench.training.poolings import POOLINGS
+from fakeface_bench.training.poolings import ACTIVATIONS, POOLINGS
 
 NETWORK = ScratchNetwork(architecture_named("simple_cnn"), 32)
 HEAD = HeadConfig(batch_norm=True, units=8, dropout=0.0, activation="swish")
@@ -25,6 +26,19 @@ def twins(head: HeadConfig) -> tuple[keras.Model, keras.Model]:
     quick.set_weights(values)
     served.set_weights(values)
     return quick, served
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation_trains_and_predicts_as_a_graph(activation: str) -> None:
+    """TensorFlow fuses the operations of a graph, and not all that it fuses does it know."""
+    quick, served = twins(replace(HEAD, activation=activation))
+    pixels = np.random.default_rng(1).uniform(0, 255, (6, 32, 32, 3)).astype(np.float32)
+    quick.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True))
+    quick.optimizer.learning_rate = 0.0
+    assert np.isfinite(quick.train_on_batch(pixels, np.ones((6, 1), np.float32)))
+    served.set_weights(quick.get_weights())
+    predicted = [np.asarray(compiled_forward(model)(pixels)) for model in (quick, served)]
+    np.testing.assert_allclose(*predicted, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
