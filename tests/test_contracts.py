@@ -189,7 +189,10 @@ def test_detector_saves_and_loads_to_equal_predictions(
     else:
         network = ScratchNetwork(architecture, SIZE)
     head = HeadConfig(units=8, batch_norm=True)
-    classifier = classifier_of(network, samples_for(network, 4), head)
+    if isinstance(network, ScratchNetwork):
+        classifier = network.served(None, head, 1)
+    else:
+        classifier = classifier_of(network, samples_for(network, 4), head)
     detector = network.complete(classifier, head, Calibration(2.0, -0.5))
     detector.save(tmp_path / "detector.keras")
     loaded = keras.saving.load_model(tmp_path / "detector.keras", safe_mode=True)

@@ -132,7 +132,11 @@ def build_backbone(architecture: Architecture, image_size: int, weights: Weights
 
 
 def build_scratch_network(
-    architecture: Architecture, image_size: int, head: HeadConfig, precision: str = "float32"
+    architecture: Architecture,
+    image_size: int,
+    head: HeadConfig,
+    precision: str = "float32",
+    normalisation: type[keras.Layer] = keras.layers.BatchNormalization,
 ) -> keras.Model:
     """Build an untrained network whose blocks follow the searched options.
 
@@ -157,7 +161,7 @@ def build_scratch_network(
             dtype=precision,
         )(x)
         if head.batch_norm:
-            x = keras.layers.BatchNormalization(momentum=SCRATCH_MOMENTUM, dtype=precision)(x)
+            x = normalisation(momentum=SCRATCH_MOMENTUM, dtype=precision)(x)
         x = keras.layers.Activation(head.activation, dtype=precision)(x)
         if architecture.max_pooling:
             x = keras.layers.MaxPooling2D(dtype=precision)(x)

@@ -25,6 +25,7 @@ from fakeface_bench.training.networks import (
     FrozenNetwork,
     OnEpoch,
     TrainedNetwork,
+    TunedNetwork,
 )
 
 
@@ -166,13 +167,13 @@ def compiled_layers(
     return model
 
 
-def float32_copy(
+def _served_copy(
     task: FitTask, network: TrainedNetwork, config: TrialConfig, model: keras.Model
 ) -> keras.Model:
-    """Return a fitted model with the same values, computing in float32."""
+    """Return a fitted model with the same values, as it is served."""
     outputs = LOSSES[config.head.loss].outputs
     start = untrained_start(task, network, config)
-    twin = network.trainable(start, config.head, outputs, "float32")
+    twin = network.served(start, config.head, outputs)
     twin.set_weights(model.get_weights())
     return twin
 
@@ -262,11 +263,14 @@ def fit_record(task: FitTask, config: TrialConfig, on_epoch: OnEpoch | None = No
 def as_served(task: FitTask, config: TrialConfig, model: keras.Model) -> keras.Model:
     """Return a fitted classifier as it is scored and served: in float32, with the same values.
 
-    Lower precision is for training alone, so that what is served does not depend on a device.
+    Lower precision, and quicker layers, are for training alone, so that what is served depends on
+    neither a device nor this package.
     """
-    if task.precision == "float32" or isinstance(task.network, FrozenNetwork):
+    if isinstance(task.network, FrozenNetwork):
         return model
-    return float32_copy(task, cast(TrainedNetwork, task.network), config, model)
+    if task.precision == "float32" and isinstance(task.network, TunedNetwork):
+        return model
+    return _served_copy(task, cast(TrainedNetwork, task.network), config, model)
 
 
 #: A lower precision must be at least this many times faster than float32 to be taken: within it

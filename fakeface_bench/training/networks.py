@@ -27,6 +27,7 @@ from fakeface_bench.features.pooling import (
     pool_blocks,
     pool_last_2x2,
 )
+from fakeface_bench.features.quick_layers import QuickBatchNormalization, QuickPooling
 from fakeface_bench.features.samples import EVERYTHING, Part, Samples
 from fakeface_bench.records.study import EpochRecord, FloatArray, LabelArray
 from fakeface_bench.training.head import Calibration, head_logits, probability
@@ -93,6 +94,10 @@ class TrainedNetwork(Network, Protocol):
             start: The fitted head of `head_network`, a copy of which becomes part of it.
             precision: One of `config.PRECISIONS`; the head computes in float32 all the same.
         """
+        ...
+
+    def served(self, start: keras.Model | None, head: HeadConfig, outputs: int) -> keras.Model:
+        """Return the same model in float32 and of layers that can be saved."""
         ...
 
 
@@ -186,8 +191,24 @@ class ScratchNetwork:
         self, start: keras.Model | None, head: HeadConfig, outputs: int, precision: str
     ) -> keras.Model:
         """Return the network with its head; the same options act on its blocks."""
-        network = build_scratch_network(self.architecture, self.image_size, head, precision)
-        features = pooled_features(network.outputs, head)
+        network = build_scratch_network(
+            self.architecture, self.image_size, head, precision, QuickBatchNormalization
+        )
+        statistics = POOLINGS[head.pooling].statistics
+        if not statistics:
+            return self._with_head(network, pool_last_2x2(network.outputs[-1], 1.0), head, outputs)
+        read = network.outputs if head.features == "all_blocks" else network.outputs[-1:]
+        features = ops.concatenate([QuickPooling(statistics)(block) for block in read], axis=-1)
+        return self._with_head(network, features, head, outputs)
+
+    def served(self, start: keras.Model | None, head: HeadConfig, outputs: int) -> keras.Model:
+        """Return the same of Keras's own layers."""
+        network = build_scratch_network(self.architecture, self.image_size, head)
+        return self._with_head(network, pooled_features(network.outputs, head), head, outputs)
+
+    def _with_head(
+        self, network: keras.Model, features: Any, head: HeadConfig, outputs: int
+    ) -> keras.Model:
         logits = head_logits(features, head, outputs)
         return keras.Model(network.inputs[0], logits, name=self.architecture.key)
 
@@ -342,6 +363,10 @@ class TunedNetwork:
         features = ops.concatenate([*lower, *upper], axis=-1)
         logits = fitted(features) if fitted else head_logits(features, head, outputs)
         return keras.Model(entry, logits, name=self.cut.backbone.name)
+
+    def served(self, start: keras.Model | None, head: HeadConfig, outputs: int) -> keras.Model:
+        """Return the same model in float32."""
+        return self.trainable(start, head, outputs, "float32")
 
     def complete(self, classifier: keras.Model, head: HeadConfig, how: Calibration) -> keras.Model:
         """Return the model from pixels to the probability of fake."""

@@ -27,6 +27,11 @@ PINNED = {
     "train/fake/00003.jpg": "58653219b1dee00ec90f38e6727fb411b86184af353ed501ba7fe18042f59647",
     "test/fake/00002.jpg": "7dba0a4ef078a573b795c943cde961091f22243c1d3e71ac6e52cfaf45573740",
 }
+PINNED_SETS = {
+    40: "10d6730f576eab382842bebffdfaf4ec3088ed410a97d8563960a7ee84beca4e",
+    2000: "8a0d264b5f737208200882c932a8cc59011840a9236d34b2f9b7f39f66fe7938",
+}
+"""SHA-256 of the digests of all files of a set, in the order of their paths."""
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -134,13 +139,25 @@ def test_another_seed_gives_other_images(tmp_path: Path, small: Path) -> None:
     assert not set(digests(tmp_path).values()) & set(digests(small).values())
 
 
-@pytest.mark.skipif(
+pinned = pytest.mark.skipif(
     (PIL.__version__, features.version("libjpeg_turbo")) != PINNED_WITH,
     reason="the pinned bytes are those of Pillow {} with libjpeg-turbo {}".format(*PINNED_WITH),
 )
+
+
+@pinned
 def test_bytes_are_those_of_every_other_machine(small: Path) -> None:
     made = digests(small)
     assert {path: made[path] for path in PINNED} == PINNED
+
+
+@pinned
+@pytest.mark.parametrize(("fixture", "images"), [("small", 40), ("full", 2000)])
+def test_bytes_of_whole_sets(fixture: str, images: int, request: pytest.FixtureRequest) -> None:
+    made = digests(request.getfixturevalue(fixture))
+    assert len(made) == images
+    together = "".join(made[path] for path in sorted(made)).encode()
+    assert hashlib.sha256(together).hexdigest() == PINNED_SETS[images]
 
 
 def test_progress_counts_every_image(tmp_path: Path) -> None:

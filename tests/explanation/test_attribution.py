@@ -88,7 +88,7 @@ def detectors(
     made = {
         "frozen": frozen(backbone, samples, head),
         "scratch": scratch.complete(
-            weighted(scratch.trainable(None, HeadConfig(), 1, "float32")),
+            weighted(scratch.served(None, HeadConfig(), 1)),
             HeadConfig(),
             CALIBRATION,
         ),
@@ -193,7 +193,7 @@ def test_evidence_is_in_the_corner_that_alone_tells_as_occlusion_is() -> None:
     keras.utils.set_random_seed(0)
     network = ScratchNetwork(architecture_named("simple_cnn"), 32)
     head = HeadConfig(pooling="max", features="last", units=0, batch_norm=False, dropout=0.0)
-    classifier = network.trainable(None, head, 1, "float32")
+    classifier = network.served(None, head, 1)
     classifier.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
     classifier.optimizer.learning_rate = 3e-3
     pixels, labels = planted(64, 0)

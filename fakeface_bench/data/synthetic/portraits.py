@@ -90,14 +90,20 @@ class Pose:
     width: float
     jaw: float
 
-    def place(self, points: ArrayLike, depth: float = 0.0) -> NDArray[np.int64]:
-        """Pixels, in shape (..., 2), of points of the face; ``depth`` follows the head's turn."""
+    def place(self, points: ArrayLike, depth: float = 0.0) -> Floats:
+        """Whole pixels, in shape (..., 2), of points of the face; ``depth`` follows its turn.
+
+        They are float32 because Pillow takes such an array as it is, without a list of numbers.
+        """
         given = np.asarray(points, np.float64)
         x, y = given[..., 0] + self.yaw * depth, given[..., 1]
         cos, sin = self.tilt
-        placed = np.stack([x * cos - y * sin, x * sin + y * cos], axis=-1) * self.unit_px
-        pixels: NDArray[np.int64] = np.rint(placed + np.array(self.centre_px)).astype(np.int64)
-        return pixels
+        placed = np.empty(given.shape)
+        np.subtract(x * cos, y * sin, placed[..., 0])
+        np.add(x * sin, y * cos, placed[..., 1])
+        placed *= self.unit_px
+        placed += self.centre_px
+        return np.rint(placed, placed).astype(np.float32)
 
     def outline(self) -> Points:
         """Outline of the head, narrowing towards the chin."""
@@ -118,6 +124,14 @@ def grain(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
 def to_image(values: Floats) -> Image.Image:
     """Round values to an 8-bit image."""
     return Image.fromarray(np.clip(values + np.float32(0.5), 0, 255).astype(np.uint8))
+
+
+def times(scene: Floats, gain: Floats) -> Floats:
+    """Multiply the colours of each pixel by its gain, one by one: broadcasting takes longer."""
+    product = np.empty_like(scene)
+    for colour in range(3):
+        np.multiply(scene[..., colour], gain, product[..., colour])
+    return product
 
 
 def to_floats(image: Image.Image) -> Floats:
@@ -154,7 +168,8 @@ def light_on(pose: Pose, rng: np.random.Generator) -> Floats:
 
     def dab(points: ArrayLike, value: float, depth: float = 0.0) -> None:
         places = pose.place(points, depth) // (DRAWN_PX // _SHADE_PX)
-        ImageDraw.Draw(shade).polygon(places.ravel().tolist(), fill=int(value))
+        pen: Any = ImageDraw.Draw(shade)
+        pen.polygon(places.ravel(), fill=int(value))
 
     dab(oval(0.05 * light, 1.0, 0.42, 0.22), 66)
     dab(pose.outline(), 98)
@@ -177,8 +192,11 @@ def light_on(pose: Pose, rng: np.random.Generator) -> Floats:
 def photograph(scene: Floats, rng: np.random.Generator) -> tuple[Image.Image, int]:
     """Pass a scene through optics and sensor; returns the picture and its JPEG quality."""
     balance = np.array([between(rng, 0.96, 1.04) for _ in range(3)], np.float32)
-    exposed = scene * (balance * np.float32(between(rng, 0.85, 1.06)))
-    optics = to_image(exposed).filter(ImageFilter.BoxBlur(between(rng, 0.05, 0.25)))
+    balance *= np.float32(between(rng, 0.85, 1.06))
+    lines = scene.reshape(IMAGE_SIZE_PX, -1) * np.tile(balance, IMAGE_SIZE_PX)
+    optics = to_image(lines.reshape(scene.shape)).filter(
+        ImageFilter.BoxBlur(between(rng, 0.05, 0.25))
+    )
     noise = grain(rng, scene.shape) * np.float32(between(rng, 1.2, 3.2))
     return to_image(to_floats(optics) + noise), int(rng.integers(88, 98))
 
@@ -260,7 +278,7 @@ class Sketch:
 
     def fill(self, points: ArrayLike, colour: Colour, depth: float = 0.0) -> None:
         """Fill a polygon."""
-        self.pen.polygon(self.pose.place(points, depth).ravel().tolist(), fill=colour)
+        self.pen.polygon(self.pose.place(points, depth).ravel(), fill=colour)
 
     def stroke(self, points: ArrayLike, colour: Colour, width: int, depth: float = 0.0) -> None:
         """Draw a line of ``width`` half pixels of the final image."""
@@ -269,10 +287,12 @@ class Sketch:
 
     def hairs(self, paths: Points, colour: Colour, contrast: float = 1.1) -> None:
         """Draw thin lines, each lighter or darker than its neighbour; shape (n, points, 2)."""
-        placed = self.pose.place(paths).reshape(len(paths), -1).tolist()
-        shades = [lit(colour, 1 + contrast * (step / 15 - 0.5)) for step in range(16)]
+        placed = self.pose.place(paths).reshape(len(paths), -1)
+        # What `ImageDraw.line` ends in, which would look each colour up again, hair by hair.
+        draw = self.pen.draw
+        inks = [draw.draw_ink(lit(colour, 1 + contrast * (step / 15 - 0.5))) for step in range(16)]
         for path, step in zip(placed, self.rng.integers(0, 16, len(paths)).tolist(), strict=True):
-            self.pen.line(path, fill=shades[step], width=1 if step < 12 else 2)
+            draw.draw_lines(path, inks[step], 1 if step < 12 else 2)
 
 
 _CROWN = circle(-23, 23)
@@ -305,10 +325,10 @@ def draw_hair(sketch: Sketch, volume: float, long_hair: bool) -> None:
     if not long_hair:
         at = 2 + at * (last - 4) / last
     below = np.minimum(at.astype(np.int64), last - 1)
-    part = (at - below)[..., None]
-    foot = line[below] + (line[below + 1] - line[below]) * part
-    crest = edge[below] + (edge[below + 1] - edge[below]) * part
-    paths = foot + (crest - foot) * up[..., None]
+    part = at - below
+    # All x, then all y: numpy is slow along an axis of two.
+    foot, crest = (ends.T[:, below] + np.diff(ends.T)[:, below] * part for ends in (line, edge))
+    paths = np.moveaxis(foot + (crest - foot) * up, 0, -1)
     if style == "curly":
         curl = rng.integers(0, 72, (len(paths), 1)) + np.arange(0, 56, 8)
         paths = paths + 0.045 * TURN[curl % 72]
@@ -471,15 +491,15 @@ def _eye(sketch: Sketch, x: float, slant: float, gaze: float, side: Side) -> Non
     sketch.stroke(top[1:-1] - (0, 0.035), lit(skin, 0.7), 3, 0.07)
     shape = sketch.pose.place([*top, *low[::-1]], 0.07)
     corner = shape.min(0)
-    wide, tall = (shape.max(0) - corner + 1).tolist()
+    wide, tall = (shape.max(0) - corner + 1).astype(int).tolist()
     mask, tile = Image.new("1", (wide, tall)), Image.new("RGB", (wide, tall), (226, 220, 214))
-    ImageDraw.Draw(mask).polygon((shape - corner).ravel().tolist(), fill=1)
+    masked: Any = ImageDraw.Draw(mask)
+    masked.polygon((shape - corner).ravel(), fill=1)
     pen: Any = ImageDraw.Draw(tile)
     for spot, ink in _iris(x + gaze, side):
-        pen.polygon((sketch.pose.place(spot, 0.08) - corner).ravel().tolist(), fill=ink)
-    lashes = (sketch.pose.place(top, 0.07) - corner).ravel().tolist()
-    pen.line(lashes, fill=(130, 114, 106), width=9)
-    sketch.canvas.paste(tile, tuple(corner.tolist()), mask)
+        pen.polygon((sketch.pose.place(spot, 0.08) - corner).ravel(), fill=ink)
+    pen.line((sketch.pose.place(top, 0.07) - corner).ravel(), fill=(130, 114, 106), width=9)
+    sketch.canvas.paste(tile, tuple(corner.astype(int).tolist()), mask)
     sketch.stroke(top, lit(skin, 0.2), 4 if sketch.person.masculine else 6, 0.07)
     sketch.stroke(low, lit(skin, 0.62), 2, 0.07)
 
