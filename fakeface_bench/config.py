@@ -74,6 +74,11 @@ def augments_in_play(asked: str, offered: tuple[str, ...]) -> tuple[str, ...]:
 #: In what numbers trained layers compute: see `training.fit`; `auto` measures.
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 AUTO = "auto"
+#: What frozen layers pass pictures through: see `features.engines`; `auto` goes by the network.
+TENSORFLOW_ENGINE = "tensorflow"
+BFLOAT16_ENGINE = "tensorflow_bf16"
+ONNX_ENGINE = "onnxruntime"
+ENGINES = (TENSORFLOW_ENGINE, BFLOAT16_ENGINE, ONNX_ENGINE)
 #: Names the study that a comparison would take, where a run is asked for.
 BEST = "best"
 #: Of `HOLD_OUTS`: what leaves a matrix alone.
@@ -90,7 +95,7 @@ def listed(names: str) -> list[str]:
 
 
 #: Raise it with any change that alters the metrics of an unchanged study.
-STUDY_VERSION = 2
+STUDY_VERSION = 3
 #: Raise it with any change of the space that is searched.
 SPACE_VERSION = 1
 #: The same for what trains layers under the head.
@@ -199,6 +204,7 @@ _OPTION_WORDS = {
     "batch_size": ("batches of {}", "usual batches"),
     "augment": ("augment {}", "augment searched"),
     "precision": ("{}", "precision measured"),
+    "engine": ("{}", "engine by network"),
     "trials": ("{} trials", ""),
     "epochs": ("{} epochs", ""),
     "timeout_minutes": ("{} minutes", "no time limit"),
@@ -426,6 +432,12 @@ class StudyConfig(Request):
         AUTO,
         "In what numbers such layers compute; auto measures.",
         choices=(AUTO, *PRECISIONS),
+    )
+    engine: str = option(
+        AUTO,
+        "What frozen layers run on; auto: onnxruntime on processors where it can, else tensorflow. "
+        "tensorflow_bf16 has train and valid pass in bfloat16, test in float32.",
+        choices=(AUTO, *ENGINES),
     )
     # In 10⁹ bytes; what is larger is computed again each time.
     cache_gb: float = option(

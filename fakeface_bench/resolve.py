@@ -13,11 +13,14 @@ from fakeface_bench.backbones.weights import Weights, check_weights_spec, resolv
 from fakeface_bench.config import (
     AUTO,
     BEST,
+    BFLOAT16_ENGINE,
     FROZEN,
     NAMED_OPTIONS,
+    ONNX_ENGINE,
     SEARCHED,
     SPACE_VERSION,
     STUDY_VERSION,
+    TENSORFLOW_ENGINE,
     TUNING_VERSION,
     UNTOUCHED,
     AuditConfig,
@@ -49,6 +52,7 @@ from fakeface_bench.data.survey import check_layouts
 from fakeface_bench.search.storage_address import check_storage
 from fakeface_bench.support.disk import existing_path
 from fakeface_bench.support.errors import UsageError
+from fakeface_bench.support.machine import may_have_bfloat16
 from fakeface_bench.tracking.addresses import (
     check_storage_apart,
     check_store_address,
@@ -100,6 +104,7 @@ def _check_study(config: StudyConfig) -> None:
     architecture = architecture_named(config.model)
     check_weights_spec(config.weights, architecture)
     _check_tuning(config, unfrozen_part(config.fine_tune, architecture))
+    _check_engine(config.engine, architecture)
     _check_study_options(config)
     check_data(config.data, config.classes)
     check_layouts(config.data, config.classes)
@@ -183,6 +188,27 @@ def _check_tuning(config: StudyConfig, unfrozen: Unfrozen) -> None:
         )
 
 
+def _check_engine(engine: str, architecture: Architecture) -> None:
+    """Refuse an engine for what it cannot run, here or anywhere."""
+    if engine == AUTO:
+        return
+    if not architecture.pretrained:
+        raise UsageError(
+            f"engine {engine!r} is for frozen layers, and {architecture.key} trains from scratch: "
+            "leave engine out."
+        )
+    if engine == ONNX_ENGINE and not architecture.onnx:
+        raise UsageError(
+            f"engine {engine!r} cannot run {architecture.key}, which ONNX cannot express: take "
+            f"{TENSORFLOW_ENGINE!r}, or leave engine out."
+        )
+    if engine == BFLOAT16_ENGINE and not may_have_bfloat16():
+        raise UsageError(
+            f"engine {engine!r} needs a processor with bfloat16 (avx512_bf16 or amx_bf16), and "
+            f"this machine's has none: take {TENSORFLOW_ENGINE!r}, or leave engine out."
+        )
+
+
 @_check.register
 def _check_audit(config: AuditConfig) -> None:
     check_store_address()
@@ -233,6 +259,17 @@ class Plan:
         return self.config.equalise != UNTOUCHED
 
     @property
+    def engine(self) -> str:
+        """Name of what its frozen layers run on, where they run on processors.
+
+        By the network alone: what was measured would differ from run to run, and with it a cache
+        key.
+        """
+        if self.config.engine != AUTO:
+            return self.config.engine
+        return ONNX_ENGINE if self.architecture.onnx else TENSORFLOW_ENGINE
+
+    @property
     def title(self) -> str:
         """Name of the parent run: model, dataset, and what is not as usual."""
         trained = self.architecture.pretrained and self.unfrozen.anything
@@ -267,6 +304,7 @@ class Plan:
             "precision": self.config.precision,
             "tuning": TUNING_VERSION,
         }
+        engine = {} if self.engine == TENSORFLOW_ENGINE else {"engine": self.engine}
         return {
             "model": self.architecture.key,
             "weights": self.weights.identity,
@@ -278,6 +316,7 @@ class Plan:
             **({"jpeg_quality": self.jpeg_quality} if self.jpeg_quality else {}),
             **({"sources": index.source_digests} if self.config.balance == "sources" else {}),
             **(tuning if self.unfrozen.anything else {}),
+            **(engine if self.architecture.pretrained else {}),
             "batch_size": self.config.batch_size,
             "epochs": self.config.epochs,
             "seed": self.config.seed,
@@ -335,6 +374,7 @@ def _check_networks(names: Sequence[str], shared: StudyConfig) -> None:
         if not named:
             check_weights_spec(study.weights, architecture)
         _check_tuning(study, unfrozen_part(study.fine_tune, architecture))
+        _check_engine(study.engine, architecture)
     _check_study_options(shared)
 
 
@@ -357,12 +397,15 @@ def study_of(shared: StudyConfig, model: str) -> StudyConfig:
     """Return the study of one model; the `weights` of a shared request may be `MODEL=FILE` pairs.
 
     What a network cannot use is left at its default: weights and fine-tuning where it trains from
-    scratch, augmentation and precision where only its head trains.
+    scratch, augmentation and precision where only its head trains, the engine where it cannot run
+    it.
     """
     architecture = architecture_named(model)
     study = replace(shared, model=model)
     if not architecture.pretrained:
-        return replace(study, weights=AUTO, fine_tune=FROZEN)
+        return replace(study, weights=AUTO, fine_tune=FROZEN, engine=AUTO)
+    if study.engine == ONNX_ENGINE and not architecture.onnx:
+        study = replace(study, engine=AUTO)
     if study.fine_tune == FROZEN:
         study = replace(study, augment=SEARCHED, precision=AUTO)
     named = named_weights(shared.weights)

@@ -14,13 +14,18 @@ import pytest
 from fakeface_bench.data.decode import decode_bytes, seen_pixels
 from fakeface_bench.data.synthetic.dataset import write_synthetic
 from fakeface_bench.support import machine
-from fakeface_bench.support.machine import start_tensorflow
+from fakeface_bench.support.machine import may_have_bfloat16, start_tensorflow
 from fakeface_bench.support.progress import Advance
 
 start_tensorflow()
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 TINY_IMAGES = 80
+
+
+NEEDS_BFLOAT16 = pytest.mark.skipif(
+    not may_have_bfloat16(), reason="this machine's processor has no bfloat16"
+)
 
 
 class RecordedProgress:

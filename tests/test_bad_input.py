@@ -80,6 +80,15 @@ def command(tmp_path: Path) -> Command:
         ),
         (["--augment", "heavy"], "Invalid value for '--augment': 'heavy' is not one of 'search',"),
         (["--precision", "int8"], "Invalid value for '--precision': 'int8' is not one of 'auto',"),
+        (["--engine", "tpu"], "Invalid value for '--engine': 'tpu' is not one of 'auto',"),
+        (
+            ["--model", "convnext_tiny", "--engine", "onnxruntime"],
+            "engine 'onnxruntime' cannot run convnext_tiny, which ONNX cannot express: take",
+        ),
+        (
+            ["--model", "simple_cnn", "--engine", "tensorflow"],
+            "engine 'tensorflow' is for frozen layers, and simple_cnn trains from scratch: leave",
+        ),
         (["--cache-gb", "-1"], "Invalid value for '--cache-gb': -1.0 is not in the range"),
     ],
 )

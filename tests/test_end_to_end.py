@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +17,13 @@ from fakeface_bench.config import HeadConfig
 from fakeface_bench.evaluation import detector
 from fakeface_bench.evaluation.metrics import METRICS
 from fakeface_bench.features.samples import Samples, SplitReader
+from fakeface_bench.jobs.trained_model import open_trained
 from fakeface_bench.records.study import StudyRecord
 from fakeface_bench.search import optimise
 from fakeface_bench.study import run as study
 from fakeface_bench.study.run import StudyOutcome
 from fakeface_bench.support.errors import StudyError, UsageError
-from tests.conftest import RecordedProgress
+from tests.conftest import NEEDS_BFLOAT16, RecordedProgress
 from tests.freeze.frozen import assert_frozen
 from tests.freeze.run_names import names_of_run, names_of_study
 from tests.workplace import Workplace, workplace
@@ -238,6 +240,33 @@ def test_the_logged_model_scores_pictures_as_the_study_did(
     figures = place.client.get_logged_model(logged.model_id).metrics
     description = {figure.key: figure.value for figure in figures}
     assert description["test/roc_auc"] == record.test.metrics["roc_auc"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "says"),
+    [
+        ("onnxruntime", r"onnxruntime [\d.]+, float32"),
+        ("tensorflow", r"tensorflow [\d.]+, float32"),
+        pytest.param(
+            "tensorflow_bf16", r"tensorflow [\d.]+, bfloat16, test in float32", marks=NEEDS_BFLOAT16
+        ),
+    ],
+)
+def test_a_study_of_each_engine_is_scored_as_it_is_served(
+    place: Workplace, engine: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome, progress = place.run(engine=engine, trials=1, weights="random")
+    run = place.client.get_run(outcome.run_id)
+    assert re.fullmatch(says, run.data.params["extracted_on"])
+    assert run.data.params["engine"] == engine
+    assert not progress.warnings
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", place.store)
+    model = mlflow.pyfunc.load_model(f"runs:/{outcome.run_id}/model")
+    served = model.predict(raw_pictures(outcome.record))["probability_fake"]
+    np.testing.assert_allclose(served, outcome.record.test.y_score, atol=1e-4)
+    with place.here():
+        trained = open_trained(f"runs:/{outcome.run_id}/model", "0", progress)
+    assert trained.classifier.facts.engine == engine.removesuffix("_bf16")
 
 
 def raw_pictures(record: StudyRecord) -> pd.DataFrame:

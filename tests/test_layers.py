@@ -65,6 +65,8 @@ HEAVY = {
         "support.machine",
         "support.backend",
     },
+    "onnxruntime": {"features.engines"},
+    "tf2onnx": {"features.engines"},
     "codecarbon": {"support.machine"},
     "h5py": {"backbones.weights"},
     "kagglehub": {"data.kaggle"},

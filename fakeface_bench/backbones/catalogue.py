@@ -88,7 +88,8 @@ class Architecture:
         filters: Of each convolution block of a from-scratch network.
         max_pooling: Whether such blocks shrink by MaxPooling2D; by a stride of 2 otherwise.
         imagenet_file: Name of Keras's own weights file in its cache.
-        cpu_batch: Images a step at which the frozen backbone runs fastest on a CPU.
+        cpu_batch: Images a step at which the frozen graph runs fastest on a CPU.
+        onnx: Whether ONNX can express it.
     """
 
     key: str
@@ -103,6 +104,7 @@ class Architecture:
     max_pooling: bool = False
     imagenet_file: str = ""
     cpu_batch: int = 16
+    onnx: bool = True
     aliases: tuple[str, ...] = ()
 
     @property
@@ -254,6 +256,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
             "convnext_tiny_stage_2_block_8_identity",
         ),
         imagenet_file="convnext_tiny_notop.h5",
+        onnx=False,  # its depthwise convolutions are calls of functions compiled by XLA
     ),
     Architecture(
         key="vgg16",

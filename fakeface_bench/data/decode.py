@@ -74,7 +74,12 @@ def _check_chunks(content: bytes) -> None:
 
 
 def _check_segments(content: bytes) -> None:
-    """Follow the markers as decoders do, to the end of the first picture."""
+    """Follow the markers as decoders do, to the end of the first picture.
+
+    Not where the bytes that begin one are too few anyway: that costs a fifth of decoding.
+    """
+    if content.count(b"\xff") <= MAX_PARTS and content.count(b"\xff\xda") <= MAX_SCANS:
+        return
     at = segments = scans = 0
     while found := _MARKER.search(content, at):
         (code,) = found[1]
@@ -112,12 +117,14 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     """Turn an image as its EXIF orientation says, and bring it to RGB."""
     if image.mode in ("I", "F"):
         raise DataError("its pixels are numbers of 32 bits, whose white nothing states")
-    image = ImageOps.exif_transpose(image)
+    image.load()
+    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # else it would be copied
+        image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):  # Pillow would clip it to white
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.has_transparency_data:
         return _on_white(image)
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -50,11 +50,26 @@ class Engine(Protocol):
         ...
 
 
+def output_names(model: keras.Model) -> list[str]:
+    """Return the names of a model's outputs, in the order in which its graph has them."""
+    return sorted(model.output) if isinstance(model.output, dict) else list(model.output_names)
+
+
+def frozen_function(model: keras.Model, step: int | None, pixels: tf.DType = tf.float32) -> Any:
+    """Trace a model for `step` images, or any number, its variables frozen to constants."""
+    shape = (step, *model.inputs[0].shape[1:])
+    traced = tf.function(
+        lambda images: model(tf.cast(images, tf.float32), training=False),
+        input_signature=[tf.TensorSpec(shape, pixels)],
+    )
+    return convert_variables_to_constants_v2(traced.get_concrete_function())
+
+
 class FrozenGraph:
     """A model as one TensorFlow graph, with its variables frozen to constants; an `Engine`.
 
     Constants let TensorFlow fold BatchNorm into convolutions and lay weights out once; measured
-    on CPUs in benchmarks/first_study.py.
+    on CPUs in benchmarks/extraction.py.
 
     Args:
         model: Its outputs by name, or a single one.
@@ -63,15 +78,9 @@ class FrozenGraph:
     """
 
     def __init__(self, model: keras.Model, step: int | None = None) -> None:
-        shape = (step, *model.inputs[0].shape[1:])
-        traced = tf.function(
-            lambda pixels: model(pixels, training=False),
-            input_signature=[tf.TensorSpec(shape, tf.float32)],
-        )
         self._step = step
-        self._forward = convert_variables_to_constants_v2(traced.get_concrete_function())
-        named = isinstance(model.output, dict)
-        self._names = sorted(model.output) if named else model.output_names
+        self._names = output_names(model)
+        self._forward = self._compiled(model)
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
         """Return the outputs of some images by name."""
@@ -89,8 +98,12 @@ class FrozenGraph:
         return {name: rows[: len(images)] for name, rows in self._outputs(filled).items()}
 
     def _outputs(self, images: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
-        outputs = self._forward(tf.cast(images, tf.float32))
-        return {name: rows.numpy() for name, rows in zip(self._names, outputs, strict=True)}
+        return dict(zip(self._names, self._forward(images), strict=True))
+
+    def _compiled(self, model: keras.Model) -> Callable[[npt.NDArray[np.uint8]], Any]:
+        """Return what takes a step's images to the outputs in the order of their names."""
+        forward = frozen_function(model, self._step)
+        return lambda images: [rows.numpy() for rows in forward(tf.cast(images, tf.float32))]
 
 
 #: From a batch to a model's outputs.

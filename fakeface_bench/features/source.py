@@ -8,11 +8,11 @@ import hashlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -21,10 +21,12 @@ import tensorflow as tf
 
 from fakeface_bench.backbones.building import Backbone
 from fakeface_bench.backbones.cut import CutBackbone
+from fakeface_bench.config import TENSORFLOW_ENGINE
 from fakeface_bench.data.array_store import cached_arrays, content_key, kept_facts
 from fakeface_bench.data.decode import DECODER
 from fakeface_bench.data.pictures import STREAM_BATCH, Pictures, stream_images
-from fakeface_bench.features.engine import Engine, FrozenGraph
+from fakeface_bench.features.engine import Engine
+from fakeface_bench.features.engines import engine_identity, open_engine, scoring_engine
 from fakeface_bench.features.pooling import boundary_scale, feature_model
 from fakeface_bench.support.disk import cache_folder
 from fakeface_bench.support.machine import machine_facts
@@ -40,6 +42,7 @@ class FeatureSource(ABC):
     Attributes:
         jpeg_quality: Of the JPEG that every picture passes first; 0 for none.
         mirrored: Whether each picture is mirrored left to right.
+        engine_name: What pictures pass, one of `config.ENGINES`.
     """
 
     title: str
@@ -47,6 +50,7 @@ class FeatureSource(ABC):
     batch_size: int
     jpeg_quality: int = 0
     mirrored: bool = False
+    engine_name: str = TENSORFLOW_ENGINE
 
     @property
     @abstractmethod
@@ -66,7 +70,12 @@ class FeatureSource(ABC):
     @cached_property
     def engine(self) -> Engine:
         """What pictures pass, made at first use and kept for all splits."""
-        return FrozenGraph(self.model, self.batch_size)
+        return open_engine(self.engine_name, self.model, self.batch_size)
+
+    def for_scoring(self) -> Self:
+        """Return it as pictures pass that are scored, and neither trained nor chosen on."""
+        name = scoring_engine(self.engine_name)
+        return self if name == self.engine_name else replace(self, engine_name=name)
 
     @cached_property
     def network(self) -> str:
@@ -82,6 +91,7 @@ class FeatureSource(ABC):
                 "keras": keras.__version__,
                 "tensorflow": tf.__version__,
                 "decoder": DECODER,
+                **engine_identity(self.engine_name),
             }
         )
 
@@ -226,7 +236,7 @@ def _measured(
         started = time.perf_counter()
         sample = pictures.some(islice(cycle(range(len(pictures.paths))), count))
         for batch in stream_images(sample, batch_size):
-            through(batch.numpy())
+            through(batch)
         return time.perf_counter() - started
 
     def make(draft: Path) -> Mapping[str, Any]:

@@ -173,6 +173,5 @@ def _stream(
         return
     with progress.stage(f"extracting features ({source.title})", len(rows), "images") as go:
         for of_batch, batch in stream_rows(pictures, rows, source.batch_size):
-            pixels = batch.numpy()
-            arrays.add(of_batch, source.engine(pixels[:, :, ::-1] if source.mirrored else pixels))
+            arrays.add(of_batch, source.engine(batch[:, :, ::-1] if source.mirrored else batch))
             go(len(batch))

@@ -67,7 +67,7 @@ class Trained:
             scored = []
             with progress.stage(f"scoring {test_set.name}", len(files), "images") as advance:
                 for images in stream_images(pictures, BATCH):
-                    scored.append(self.classifier.probabilities(images.numpy()))
+                    scored.append(self.classifier.probabilities(images))
                     advance(len(images))
             return np.concatenate(scored)
         source = LoggedSource(
@@ -77,6 +77,7 @@ class Trained:
             jpeg_quality=facts.jpeg_quality,
             logged_model=self.parts.features,
             logged_identity=facts.features,
+            engine_name=facts.engine,
         )
         arrays = cached_features(source, digests, files, progress).arrays
         scored = []

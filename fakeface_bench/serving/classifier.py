@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from fakeface_bench.config import CLASS_NAMES
+from fakeface_bench.config import CLASS_NAMES, TENSORFLOW_ENGINE
 from fakeface_bench.data.decode import DECODING_VERSION, fit_image, reencoded
 from fakeface_bench.features.engine import Engine, FrozenGraph
 from fakeface_bench.support.errors import DataError, ModelError, shortened
@@ -46,6 +46,7 @@ class DetectorFacts:
         jpeg_quality: Of the JPEG that every picture passes first; 0 for none.
         features: Identity of the frozen features that the head reads; empty where more than the
             head was trained.
+        engine: What they were extracted with, one of `config.ENGINES`.
     """
 
     image_size_px: int
@@ -54,6 +55,7 @@ class DetectorFacts:
     decoding_version: int = DECODING_VERSION
     jpeg_quality: int = 0
     features: str = ""
+    engine: str = TENSORFLOW_ENGINE
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,22 @@ from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from fakeface_bench.backbones.building import open_backbone
-from fakeface_bench.config import AUGMENTATIONS, augments_in_play
+from fakeface_bench.config import (
+    AUGMENTATIONS,
+    AUTO,
+    ONNX_ENGINE,
+    TENSORFLOW_ENGINE,
+    augments_in_play,
+)
 from fakeface_bench.data.array_store import missing_bytes
 from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.pictures import (
+    PARALLEL_CALLS,
     Pictures,
     cached_pixels,
     canvas_side,
@@ -44,10 +52,10 @@ from fakeface_bench.training.networks import (
     TunedNetwork,
 )
 
-#: From rows of the index to their features.
-ReadFeatures = Callable[[pd.DataFrame], SplitArrays]
 #: Images a step through a frozen backbone on a GPU.
 GPU_BATCH = 128
+#: Images handed to ONNX Runtime at once, of which each core takes one after another.
+ONNX_BATCH_A_CORE, ONNX_BATCH = 16, (32, 256)
 #: A cache takes at most this share of the free disk, and this much, where no size is asked for.
 FREE_SHARE = 0.25
 MOST_GB = 20.0
@@ -63,6 +71,7 @@ class Inputs:
         load: From the name and rows of a split to its arrays.
         description: What trained layers read each epoch, and where from.
         features: Identity of the frozen features that a head alone is trained on; else empty.
+        engine: Name of what frozen layers run on; empty where there are none.
         speed: Measures how long one picture takes from its file to what an epoch reads of it; no
             time where each epoch begins at the files anyway.
     """
@@ -71,6 +80,7 @@ class Inputs:
     load: LoadArrays
     description: str
     features: str
+    engine: str
     speed: Callable[[], Speed]
 
 
@@ -85,9 +95,10 @@ def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
     if not plan.unfrozen.anything:
         return Inputs(
             FrozenNetwork(backbone.model),
-            lambda split, rows: read(rows),
+            read,
             "cached features",
             source.identity,
+            source.engine_name,
             lambda: _extraction_speed(source, index),
         )
     cut = backbone.cut(plan.unfrozen)
@@ -97,7 +108,10 @@ def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
             return inputs
     scratch = plan.unfrozen.everything and plan.weights.label == "random"
     network = TunedNetwork(cut.at_input(), plan.unfrozen.everything, scratch)
-    return pixel_inputs(plan, index, network, None if scratch else read, progress)
+    if scratch:
+        return pixel_inputs(plan, index, network, None, progress)
+    inputs = pixel_inputs(plan, index, network, read, progress)
+    return replace(inputs, engine=source.engine_name)
 
 
 def cache_budget(cache_gb: float, folder: Path) -> float:
@@ -109,20 +123,26 @@ def cache_budget(cache_gb: float, folder: Path) -> float:
 
 def feature_source(plan: Plan) -> BackboneSource:
     """Build the frozen backbone, with all that decides its features."""
+    engine = TENSORFLOW_ENGINE if gpus() and plan.config.engine == AUTO else plan.engine
+    batch = GPU_BATCH if gpus() else plan.architecture.cpu_batch
+    if engine == ONNX_ENGINE:
+        batch = int(np.clip(ONNX_BATCH_A_CORE * PARALLEL_CALLS, *ONNX_BATCH))
     return BackboneSource(
         title=plan.architecture.key,
         backbone=open_backbone(plan.architecture, plan.image_size, plan.weights),
         fit=plan.config.fit,
         jpeg_quality=plan.jpeg_quality,
-        batch_size=plan.config.batch_size or (GPU_BATCH if gpus() else plan.architecture.cpu_batch),
+        batch_size=plan.config.batch_size or batch,
+        engine_name=engine,
     )
 
 
-def read_features(source: FeatureSource, index: ImageIndex, progress: Progress) -> ReadFeatures:
-    """Return what reads the features of rows of the index."""
+def read_features(source: FeatureSource, index: ImageIndex, progress: Progress) -> LoadArrays:
+    """Return what reads the features of a split, the test split's as it is scored."""
 
-    def read(rows: pd.DataFrame) -> SplitArrays:
-        cached = cached_features(source, list(rows["digest"]), index.files(rows), progress)
+    def read(split: str, rows: pd.DataFrame) -> SplitArrays:
+        of_split = source.for_scoring() if split == "test" else source
+        cached = cached_features(of_split, list(rows["digest"]), index.files(rows), progress)
         return SplitArrays({}).with_arrays(cached)
 
     return read
@@ -136,15 +156,16 @@ def map_inputs(
     progress: Progress,
 ) -> Inputs | None:
     """Read the map at the cut from the disk; None where it does not fit there."""
-    sources = {False: replace(source, cut=network.cut)}
+    plain = replace(source, cut=network.cut)
+    of_splits = {split: plain.for_scoring() if split == "test" else plain for split in SPLITS}
+    mirrored = None
     if _augments(plan, network, "flip"):
-        sources[True] = replace(source, cut=network.cut, mirrored=True)
+        mirrored = replace(plain, mirrored=True)
     shape = network.cut.above.inputs[0].shape[1:]
     sizes = {}
-    for mirrored, map_source in sources.items():
-        for split in ("train",) if mirrored else SPLITS:
-            digests = list(index.split(split)["digest"])
-            sizes[map_source.folder(digests)] = len(digests) * prod(shape) * _FLOAT16_BYTES
+    for split, of_split in (*of_splits.items(), *([("train", mirrored)] if mirrored else [])):
+        digests = list(index.split(split)["digest"])
+        sizes[of_split.folder(digests)] = len(digests) * prod(shape) * _FLOAT16_BYTES
     size = sum(sizes.values())
     shown = f"the map after {network.cut.label} ({'×'.join(map(str, shape))}), {size / GB:.2f} GB"
     if not _fits(plan, sizes):
@@ -154,10 +175,10 @@ def map_inputs(
     def load(split: str, rows: pd.DataFrame) -> SplitArrays:
         digests, files = list(rows["digest"]), index.files(rows)
         read = SplitArrays({}).with_arrays(
-            cached_features(sources[False], digests, files, progress)
+            cached_features(of_splits[split], digests, files, progress)
         )
-        if split == "train" and True in sources:
-            read = read.with_mirrored(cached_features(sources[True], digests, files, progress))
+        if split == "train" and mirrored:
+            read = read.with_mirrored(cached_features(mirrored, digests, files, progress))
         return read
 
     return Inputs(
@@ -165,7 +186,8 @@ def map_inputs(
         load,
         f"{shown}, cached",
         "",
-        lambda: _extraction_speed(sources[False], index),
+        source.engine_name,
+        lambda: _extraction_speed(plain, index),
     )
 
 
@@ -173,7 +195,7 @@ def pixel_inputs(
     plan: Plan,
     index: ImageIndex,
     network: TrainedNetwork,
-    features: ReadFeatures | None,
+    features: LoadArrays | None,
     progress: Progress,
 ) -> Inputs:
     """Read decoded pixels from the disk where they fit, else decode them each epoch."""
@@ -191,7 +213,7 @@ def pixel_inputs(
 
     def load(split: str, rows: pd.DataFrame) -> SplitArrays:
         # Test is only scored, on pixels; the head is fitted on features of the others.
-        read = features(rows) if features and split != "test" else SplitArrays({})
+        read = features(split, rows) if features and split != "test" else SplitArrays({})
         of_split = pictures(split, rows)
         if kept:
             return read.with_arrays(cached_pixels(of_split, progress))
@@ -204,7 +226,7 @@ def pixel_inputs(
 
     where = "cached" if kept else "decoded again each epoch"
     description = f"pixels, {sum(sizes.values()) / GB:.2f} GB, {where}"
-    return Inputs(network, load, description, "", speed)
+    return Inputs(network, load, description, "", "", speed)
 
 
 def _extraction_speed(source: FeatureSource, index: ImageIndex) -> Speed:

@@ -12,6 +12,7 @@ from fakeface_bench.data.pictures import Pictures
 from fakeface_bench.data.seen import seen_images
 from fakeface_bench.evaluation.detector import Detector
 from fakeface_bench.explanation.explain import explain_study
+from fakeface_bench.features.engines import scoring_engine
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import ModelOrigin, SearchRecord, StudyRecord, WeightsRecord
 from fakeface_bench.records.transfer import EqualisationEffect
@@ -92,6 +93,7 @@ def log_winner(
         detector.threshold,
         jpeg_quality=plan.jpeg_quality,
         features=setup.inputs.features,
+        engine=scoring_engine(setup.inputs.engine),
     )
     metadata = {
         "label": identity_of(run.run_id, record).label,

@@ -10,6 +10,7 @@ from fakeface_bench.data.compression import common_quality, more_compressed
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.pictures import Pictures
 from fakeface_bench.evaluation.metrics import roc_auc
+from fakeface_bench.features.engines import engine_label
 from fakeface_bench.features.samples import SplitReader
 from fakeface_bench.resolve import Plan
 from fakeface_bench.search.space import Space
@@ -123,6 +124,8 @@ def open_setup(
     }
     run.tag(tags)
     inputs = {"image_size_px": plan.image_size, "trained_on": setup.inputs.description}
+    if setup.inputs.engine:
+        inputs["extracted_on"] = engine_label(setup.inputs.engine)
     if plan.equalises:
         inputs["jpeg_quality"] = setup.plan.jpeg_quality
     run.log_params(inputs | setup.images_by_source())

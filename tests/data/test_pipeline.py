@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 from fakeface_bench.config import FITS
@@ -64,7 +63,7 @@ def test_the_stream_equals_eager_loading_bit_for_bit(
     faces: Path, rows: pd.DataFrame, fit: str
 ) -> None:
     paths = paths_of(rows, faces)
-    batches = [batch.numpy() for batch in stream_images(pictures(paths, fit=fit), 4)]
+    batches = list(stream_images(pictures(paths, fit=fit), 4))
     eager = np.stack([load_image(path, SIZE, fit) for path in paths])
     streamed = np.concatenate(batches)
     assert streamed.dtype == np.uint8
@@ -91,14 +90,14 @@ def test_an_image_that_takes_long_is_not_overtaken(
         return indexed_bytes(path, digest)
 
     monkeypatch.setattr(module, "indexed_bytes", read_first_last)
-    streamed = [b.numpy()[0] for b in stream_images(pictures(paths), 1)]
+    streamed = [b[0] for b in stream_images(pictures(paths), 1)]
     np.testing.assert_array_equal(streamed, [load_image(path, SIZE, "crop") for path in paths])
 
 
 def test_the_stream_knows_the_shape_of_its_images(faces: Path, rows: pd.DataFrame) -> None:
     batch = next(stream_images(pictures(paths_of(rows, faces)), 7))
-    assert batch.shape.as_list() == [7, SIZE, SIZE, 3]
-    assert batch.dtype.name == "uint8"
+    assert batch.shape == (7, SIZE, SIZE, 3)
+    assert batch.dtype == np.uint8
 
 
 def test_an_image_that_is_gone_is_a_data_error_that_names_it(
@@ -127,7 +126,7 @@ def test_what_is_no_fault_of_an_image_keeps_its_traceback(
         raise RuntimeError("a mistake of the program")
 
     monkeypatch.setattr(module, "seen_pixels", fail)
-    with pytest.raises(tf.errors.OpError, match="a mistake of the program"):
+    with pytest.raises(RuntimeError, match="a mistake of the program"):
         list(stream_images(pictures(sorted(faces.iterdir())), 4))
 
 

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from fakeface_bench.backbones.building import build_backbone, open_backbone
 from fakeface_bench.backbones.catalogue import architecture_named
 from fakeface_bench.backbones.weights import Weights, resolve_weights
+from fakeface_bench.config import ENGINES
 from fakeface_bench.data.array_store import CachedArrays
 from fakeface_bench.data.index import ImageIndex, build_index
 from fakeface_bench.data.selection import select_files
@@ -156,6 +157,8 @@ def test_a_logged_model_finds_what_its_study_extracted(
         {"fit": "resize"},
         {"jpeg_quality": 75},
         {"mirrored": True},
+        {"engine_name": "onnxruntime"},
+        {"engine_name": "tensorflow_bf16"},
         {"architecture": architecture_named("mobilenetv2")},
         {"architecture": replace(architecture_named("mobilenetv3_small"), preprocessing="unit")},
     ],
@@ -172,6 +175,18 @@ def test_the_key_holds_all_that_features_depend_on(
     assert replace(source, **change).folder(digests) != source.folder(digests)
     assert source.folder(digests[::-1]) != source.folder(digests)
     assert replace(source, batch_size=3).folder(digests) == source.folder(digests)
+
+
+def test_features_of_no_two_engines_share_a_key(source: BackboneSource) -> None:
+    assert len({replace(source, engine_name=name).network for name in ENGINES}) == len(ENGINES)
+
+
+def test_what_is_scored_never_passes_in_a_lower_precision(source: BackboneSource) -> None:
+    lower = replace(source, engine_name="tensorflow_bf16").for_scoring()
+    assert lower.network == source.network
+    for name in ("tensorflow", "onnxruntime"):
+        own = replace(source, engine_name=name)
+        assert own.for_scoring() is own
 
 
 def test_statistics_are_those_of_numpy() -> None:

@@ -175,6 +175,8 @@ def test_a_network_is_not_asked_what_it_has_no_use_for() -> None:
     assert (pretrained.weights, pretrained.fine_tune) == ("imagenet", "last_block")
     (frozen,) = suite_studies(suite("vgg16", augment="none", precision="float32"))
     assert (frozen.augment, frozen.precision) == ("search", "auto")
+    by_onnx = suite_studies(suite("simple_cnn,convnext_tiny,vgg16", engine="onnxruntime"))
+    assert [study.engine for study in by_onnx] == ["auto", "auto", "onnxruntime"]
 
 
 @pytest.mark.parametrize(
