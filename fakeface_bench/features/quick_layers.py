@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from fakeface_bench.features.pooling import VARIANCE_FLOOR
+from fakeface_bench.features.pooling import STATISTICS, VARIANCE_FLOOR
 
 
 class QuickBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras has no types
@@ -46,14 +46,15 @@ class QuickPooling(keras.layers.Layer):  # type: ignore[misc]  # Keras has no ty
     def call(self, block: Any) -> Any:
         """Return shape (n, statistics × channels), in the order of `pooling.STATISTICS`."""
         window = block.shape[1:3]
-        pooled = []
+        pooled = {}
         if "std" in self._statistics:
-            pooled += _average_and_deviation(block)
+            pooled["avg"], pooled["std"] = _average_and_deviation(block)
         elif "avg" in self._statistics:
-            pooled.append(tf.nn.avg_pool2d(block, window, 1, "VALID")[:, 0, 0])
+            pooled["avg"] = tf.nn.avg_pool2d(block, window, 1, "VALID")[:, 0, 0]
         if "max" in self._statistics:
-            pooled.append(tf.nn.max_pool2d(block, window, 1, "VALID")[:, 0, 0])
-        return tf.concat(pooled, axis=-1)
+            pooled["max"] = tf.nn.max_pool2d(block, window, 1, "VALID")[:, 0, 0]
+        wanted = [pooled[name] for name in STATISTICS if name in self._statistics]
+        return tf.concat(wanted, axis=-1)
 
     def compute_output_shape(self, shape: Sequence[int | None]) -> tuple[int | None, int]:
         """Return the shape of what `call` returns."""

@@ -75,6 +75,8 @@ PRUNER_STARTUP_TRIALS = 4
 PRUNER_WARMUP_EPOCHS = 1
 #: Between two looks at the trials that other processes run.
 OTHERS_SECONDS = 1.0
+#: Epochs are written down this often at most, for many a trial ends sooner; and at its end.
+EPOCHS_SECONDS = 1.0
 #: States of the trials that a study is asked for.
 _USEFUL = (TrialState.COMPLETE, TrialState.PRUNED)
 #: What ends a study, since no other options would do better.
@@ -87,8 +89,8 @@ class TrialListener:
     def started(self, uid: str, number: int, config: TrialConfig) -> None:
         """A trial begins."""
 
-    def epoch(self, uid: str, record: EpochRecord) -> None:
-        """An epoch of it ended."""
+    def epochs(self, uid: str, records: Sequence[EpochRecord]) -> None:
+        """Some more epochs of it have ended."""
 
     def ended(self, trial: TrialRecord) -> None:
         """It was completed, pruned or failed."""
@@ -179,13 +181,21 @@ def _run_trial(
     keep_config(trial, config)
     listener.started(uid, trial.number, config)
     epochs: list[EpochRecord] = []
-    began = time.monotonic()
+    began = written = time.monotonic()
+    told = 0
     last_stage = task.fit.network.stages[-1]
+
+    def write_down() -> None:
+        nonlocal written, told
+        written = time.monotonic()
+        keep_epochs(trial, epochs, written - began)
+        listener.epochs(uid, epochs[told:])
+        told = len(epochs)
 
     def on_epoch(record: EpochRecord) -> None:
         epochs.append(record)
-        keep_epochs(trial, epochs, time.monotonic() - began)
-        listener.epoch(uid, record)
+        if time.monotonic() - written >= EPOCHS_SECONDS:
+            write_down()
         if record.stage == last_stage:
             trial.report(record.val_roc_auc, sum(e.stage == last_stage for e in epochs) - 1)
             if trial.should_prune():
@@ -195,7 +205,11 @@ def _run_trial(
     state = TrialState.COMPLETE
     try:
         with heartbeat(study, trial), as_interruption():
-            fitted = fit_record(task.fit, config, on_epoch)
+            try:
+                fitted = fit_record(task.fit, config, on_epoch)
+            finally:
+                if told < len(epochs):
+                    write_down()
         value = fitted.best.val_roc_auc
     except optuna.TrialPruned:
         state = TrialState.PRUNED

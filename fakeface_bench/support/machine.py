@@ -6,6 +6,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -187,16 +188,19 @@ class EnergyMeter:
     """Reads, once, the energy of the whole machine since it was opened.
 
     Args:
-        tracker: CodeCarbon's, running; None where it is not installed.
+        tracker: CodeCarbon's; None where it is not installed.
+        started: When it runs.
     """
 
-    def __init__(self, tracker: Any) -> None:
+    def __init__(self, tracker: Any, started: Future[None] | None = None) -> None:
         self._tracker = tracker
+        self._started = started
 
     def read(self) -> tuple[float, str]:
         """End the measurement; return its kilowatt-hours, or 0 and why there is no metric."""
-        if self._tracker is None:
+        if self._tracker is None or self._started is None:
             return 0.0, NOT_INSTALLED
+        self._started.result()
         if self._tracker.stop() is None:
             return 0.0, "CodeCarbon's measurement failed; it gives no reason"
         return float(self._tracker.final_emissions_data.energy_consumed), ""
@@ -207,7 +211,8 @@ def energy_meter() -> Iterator[EnergyMeter]:
     """Measure while the block runs, or until it is read.
 
     CodeCarbon reads the counters of CPU, memory and GPU where the system has them, and else
-    estimates from the CPU's rated power and its load; without asking the network.
+    estimates from the CPU's rated power and its load; without asking the network. Which of them
+    there are takes it a second to find out, in which the block goes on.
     """
     if find_spec("codecarbon") is None:
         yield EnergyMeter(None)
@@ -222,8 +227,10 @@ def energy_meter() -> Iterator[EnergyMeter]:
         log_level="critical",
         allow_multiple_runs=True,
     )
-    tracker.start()
-    try:
-        yield EnergyMeter(tracker)
-    finally:
-        tracker.stop()
+    with ThreadPoolExecutor(1) as starter:
+        started = starter.submit(tracker.start)
+        try:
+            yield EnergyMeter(tracker, started)
+        finally:
+            started.result()
+            tracker.stop()

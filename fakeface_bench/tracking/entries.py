@@ -7,7 +7,7 @@ there twice is looked for first.
 import logging
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -50,6 +50,9 @@ def _local(place: str) -> Path | None:
     return Path(repository.artifact_dir) if local else None
 
 
+_STEP = "step"
+#: MLflow takes no more in one request.
+_METRICS_AT_ONCE = 1000
 _CONTEXT_TAG = "mlflow.data.context"
 #: Says what kind of entry is kept; no entry has such a field.
 ENTRY = "entry"
@@ -130,6 +133,26 @@ class Batch(Entry):
             params=[Param(key, value) for key, value in self.params.items()],
             tags=[RunTag(key, value) for key, value in self.tags.items()],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Steps(Entry):
+    """Metrics of several steps of a run."""
+
+    run: str
+    steps: Sequence[Mapping[str, float]]  # each with its number, "step"
+    at: int  # of all of them: Unix time in milliseconds
+
+    def deliver(self, to: Recipient, files: Path | None, again: bool) -> None:
+        """Log them; MLflow keeps the same metric of the same moment once."""
+        metrics = [
+            Metric(key, float(value), self.at, int(figures[_STEP]))
+            for figures in self.steps
+            for key, value in figures.items()
+            if key != _STEP
+        ]
+        for start in range(0, len(metrics), _METRICS_AT_ONCE):
+            to.client.log_batch(to.id_of(self.run), metrics[start : start + _METRICS_AT_ONCE])
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ from fakeface_bench.tracking.entries import (
     Input,
     OpenTrial,
     Recipient,
+    Steps,
     as_json,
 )
 from fakeface_bench.tracking.failures import failure_of_store, lost_a_race
@@ -213,7 +214,8 @@ _TRIES = 3
 _PROBE_SECONDS = 5.0
 #: What may be kept, by the name under which it is.
 _KINDS: Mapping[str, type[Entry]] = {
-    kind.__name__: kind for kind in (OpenTrial, Batch, Input, Artifacts, LogModel, Succession, End)
+    kind.__name__: kind
+    for kind in (OpenTrial, Batch, Steps, Input, Artifacts, LogModel, Succession, End)
 }
 
 

@@ -1,7 +1,8 @@
 """Child runs: one a trial, live while it runs, restored from the study's storage where missing."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import mlflow
 
@@ -9,7 +10,7 @@ from fakeface_bench.config import TrialConfig
 from fakeface_bench.records.study import EpochRecord, TrialRecord, last_stage
 from fakeface_bench.search.optimise import TrialListener
 from fakeface_bench.tracking import names
-from fakeface_bench.tracking.entries import Batch, End, OpenTrial
+from fakeface_bench.tracking.entries import Batch, End, OpenTrial, Steps
 from fakeface_bench.tracking.runs import TrackedRun, shown_tags, step_of
 from fakeface_bench.tracking.succession import trial_runs
 
@@ -52,9 +53,7 @@ class TrialRuns(TrialListener):
 
     def _complete(self, trial: TrialRecord, logged: Iterable[int]) -> None:
         """Log what is missing of a trial that has ended."""
-        for epoch in trial.epochs:
-            if epoch.epoch not in logged:
-                self.epoch(trial.uid, epoch)
+        self.epochs(trial.uid, [epoch for epoch in trial.epochs if epoch.epoch not in logged])
         self.ended(trial)
 
     def started(self, uid: str, number: int, config: TrialConfig) -> None:
@@ -71,9 +70,11 @@ class TrialRuns(TrialListener):
         params = {key: str(value) for key, value in config.as_params().items()}
         self._outbox.send(Batch(uid, params=params))
 
-    def epoch(self, uid: str, record: EpochRecord) -> None:
-        """Log one epoch as a step."""
-        self._outbox.send(step_of(uid, record.as_metrics(), record.epoch))
+    def epochs(self, uid: str, records: Sequence[EpochRecord]) -> None:
+        """Log each epoch as a step."""
+        if records:
+            steps = [{"step": record.epoch, **record.as_metrics()} for record in records]
+            self._outbox.send(Steps(uid, steps, int(time.time() * 1000)))
 
     def ended(self, trial: TrialRecord) -> None:
         """Close the child run with its state."""
@@ -82,8 +83,7 @@ class TrialRuns(TrialListener):
             figures["objective"] = trial.value
         if trial.epochs:
             figures["cost/first_epoch_seconds"] = last_stage(trial.epochs)[0].seconds
-        self._outbox.send(step_of(trial.uid, figures, 0))
         states = {names.STATE: trial.state, names.FAILURE: trial.reason}
-        self._outbox.send(Batch(trial.uid, tags=shown_tags(states)))
+        self._outbox.send(replace(step_of(trial.uid, figures, 0), tags=shown_tags(states)))
         status = _STATUS[trial.state]
         self._outbox.send(End(trial.uid, status, int(trial.finished_at * 1000)))

@@ -11,7 +11,7 @@ from fakeface_bench.features.engine import Forward, compiled_forward
 from fakeface_bench.features.samples import Part, Samples
 from fakeface_bench.training.networks import HEAD_STAGE, Network
 
-FEATURE_BATCH = 256
+FEATURE_BATCH = 1024
 PICTURE_BATCH = 32
 
 Batch = tuple[npt.NDArray[Any], npt.NDArray[np.float32], npt.NDArray[np.float32] | None]
