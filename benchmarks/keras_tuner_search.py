@@ -10,9 +10,9 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import keras
-import keras_tuner
 import tensorflow as tf
 
 SIZE = 224
@@ -36,11 +36,13 @@ def read(folder: Path, shuffle: bool) -> tf.data.Dataset:
 
 
 def main(faces: Path, model: str, weights: str, trials: int, epochs: int, folder: Path) -> None:
+    import keras_tuner  # not there where the other benchmarks run
+
     keras.utils.set_random_seed(0)
     network, preprocess = NETWORKS[model]
     train, valid = read(faces / "train", True), read(faces / "valid", False)
 
-    def build(hp: keras_tuner.HyperParameters) -> keras.Model:
+    def build(hp: Any) -> keras.Model:
         backbone = network(
             include_top=False,
             weights=None if weights == "none" else weights,

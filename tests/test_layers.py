@@ -83,6 +83,7 @@ LAZY = {
     "cli",
     "support.machine",
     "support.backend",
+    "features.engines",
     "training.losses",
     "backbones.catalogue",
     "backbones.weights",

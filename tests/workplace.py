@@ -1,7 +1,7 @@
 """A place of its own for whole studies: a store, a study file and a cache."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,12 +39,14 @@ class Workplace:
     ) -> tuple[StudyOutcome, RecordedProgress]:
         """Run the study as in a new process: in this folder, with this store.
 
-        Pictures that explain it take seconds, so only one study here has them.
+        Pictures that explain it take seconds, and so does a process that draws, so only one study
+        here has them.
         """
         progress = RecordedProgress()
         with self.here() as patch:
             if not explained:
-                patch.setattr(study, "log_explanation", lambda *arguments: None)
+                patch.setattr(study, "explain_winner", lambda *arguments: None)
+                patch.setattr(study, "drawn_apart", nullcontext)
             return run_study(replace(self.config, **changes), progress), progress
 
     @contextmanager

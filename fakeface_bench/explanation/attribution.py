@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import keras
@@ -183,6 +184,12 @@ class CutDetector:
         return int(self.graph.shapes[PIXELS][1] or 0)
 
     @property
+    def batch_size(self) -> int:
+        """Pictures whose maps fit into memory at once."""
+        values = sum(prod(filter(None, self.graph.shapes[value])) for value in self.maps)
+        return max(1, int(_MAPS_BYTES // (4 * values)))
+
+    @property
     def are_levels(self) -> list[bool]:
         """Which maps are as a network gives them, and not less their average."""
         return [value not in self._squared for value in self.maps]
@@ -256,16 +263,19 @@ def _is_square(step: Any) -> bool:
 
 FloatMaps = npt.NDArray[np.float32]
 
-#: Pictures at once; the maps of VGG and what is made of them take some 20 MB each.
-BATCH = 8
+#: Of the maps of the pictures that are explained at once; of VGG16 a picture's take 26 MB.
+_MAPS_BYTES = 200_000_000
 
 
-def attribute(model: keras.Model, pixels: npt.NDArray[Any], batch_size: int = BATCH) -> FloatMaps:
+def attribute(
+    model: keras.Model, pixels: npt.NDArray[Any], batch_size: int | None = None
+) -> FloatMaps:
     """Return the signed evidence at every pixel: positive speaks for fake, negative for real.
 
     Args:
         model: A complete detector, from pixels to the probability of fake (n, 1).
         pixels: 0 to 255, shape (n, size, size, 3).
+        batch_size: Pictures at once; by the size of their maps if None.
 
     Returns:
         Shape (n, size, size), in logits; the mean over a picture is its logit. What belongs to no
@@ -276,6 +286,7 @@ def attribute(model: keras.Model, pixels: npt.NDArray[Any], batch_size: int = BA
     """
     cut = cut_detector(model)
     evidence = np.empty((len(pixels), cut.size, cut.size), np.float32)
+    batch_size = batch_size or cut.batch_size
     for start in range(0, len(pixels), batch_size):
         batch = pixels[start : start + batch_size]
         evidence[start : start + len(batch)] = evidence_of(cut, read_maps(cut, batch))
@@ -367,25 +378,29 @@ def _gains(cut: CutDetector, maps: Sequence[tf.Tensor], number: int) -> tf.Tenso
 _PLACES = 56
 
 
-def head_dependence(model: keras.Model, pixels: npt.NDArray[Any], seed: int = 0) -> float:
-    """Return how alike evidence is with the head as it is and shuffled.
+def attribute_and_check(
+    model: keras.Model, pixels: npt.NDArray[Any], seed: int = 0
+) -> tuple[FloatMaps, float]:
+    """Return the evidence of some pictures, and how alike it is with the head shuffled.
 
     Args:
         model: A complete detector; it is left as it was.
         pixels: 0 to 255, shape (n, size, size, 3), n ≥ 1.
 
     Returns:
-        Spearman's correlation of how far evidence lies from the picture's mean, averaged over the
-        pictures. 1 means that the head does not matter.
+        What `attribute` does, and the head dependence: Spearman's correlation of how far evidence
+        lies from the picture's mean, averaged over the pictures. 1 means that the head does not
+        matter.
     """
     cut = cut_detector(model)
+    given: list[FloatMaps] = []
     alike: list[float] = []
-    for start in range(0, len(pixels), BATCH):
-        maps = read_maps(cut, pixels[start : start + BATCH])
+    for start in range(0, len(pixels), cut.batch_size):
+        maps = read_maps(cut, pixels[start : start + cut.batch_size])
+        given.append(evidence_of(cut, maps))
         with _shuffled(cut, seed):
-            shuffled = evidence_of(cut, maps)
-        alike += map(_rank_correlation, evidence_of(cut, maps), shuffled)
-    return float(np.mean(alike))
+            alike += map(_rank_correlation, given[-1], evidence_of(cut, maps))
+    return np.concatenate(given), float(np.mean(alike))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fakeface_bench.config import FAKE, REAL
-from fakeface_bench.explanation.attribution import attribute, head_dependence
+from fakeface_bench.explanation.attribution import attribute, attribute_and_check
 from fakeface_bench.records.explanation import ExplainedImage, Explanation, Spectrum
 from fakeface_bench.records.study import FloatArray, ScoredSplit
 from fakeface_bench.support.errors import DataError
@@ -143,12 +143,17 @@ def explain_study(
             costs the picture, nothing else. Called from several threads.
         seed: Of the images drawn for spectra, and of the shuffled head.
     """
-    images = _explained(model, sorted({p for chosen in examples.values() for p in chosen}), load)
-    pictures = [image.pixels for image in images.values()]
+    chosen = sorted({position for of_kind in examples.values() for position in of_kind})
+    pictures = dict(_in_threads(load, chosen))
+    images: dict[int, ExplainedImage] = {}
+    dependence = None
+    if pictures:
+        evidence, dependence = attribute_and_check(model, np.stack(list(pictures.values())), seed)
+        images = dict(zip(pictures, map(ExplainedImage, pictures.values(), evidence), strict=True))
     return Explanation(
         examples=examples,
         images=images,
-        head_dependence=head_dependence(model, np.stack(pictures), seed) if pictures else None,
+        head_dependence=dependence,
         spectra=group_spectra(split, load, seed),
     )
 
@@ -174,13 +179,6 @@ def group_spectra(split: ScoredSplit, load: Load, seed: int = 0) -> dict[str, Sp
             if position in members:
                 sums[group].add(spectrum)
     return {group: total.result() for group, total in sums.items()}
-
-
-def _explained(
-    model: keras.Model, positions: Sequence[int], load: Load
-) -> dict[int, ExplainedImage]:
-    pictures = dict(_in_threads(load, positions))
-    return dict(zip(pictures, explain_pictures(model, pictures.values()), strict=True))
 
 
 def _in_threads(

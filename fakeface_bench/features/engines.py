@@ -12,8 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 import tensorflow as tf
-from tf2onnx.tf_loader import tf_optimize
-from tf2onnx.tfonnx import process_tf_graph
 
 from fakeface_bench.config import BFLOAT16_ENGINE, ONNX_ENGINE, TENSORFLOW_ENGINE
 from fakeface_bench.features.engine import Engine, FrozenGraph, frozen_function, output_names
@@ -103,6 +101,11 @@ def _onnx_of(model: keras.Model) -> bytes:
     Keras's own export is not used: it fails on constants that the frozen graph folds, and its
     optimisation, which ONNX Runtime does again, takes longer than all the rest.
     """
+    # Here, for what reads a cache needs neither.
+    from tf2onnx.tf_loader import tf_optimize
+    from tf2onnx.tfonnx import process_tf_graph
+
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     forward = frozen_function(model, 1, tf.uint8)
     inputs = [each.name for each in forward.inputs]
     outputs = [each.name for each in forward.outputs]
@@ -118,7 +121,6 @@ def _onnx_of(model: keras.Model) -> bytes:
 
 #: Newest operators that tf2onnx knows.
 _OPSET = 18
-logging.getLogger("tf2onnx").setLevel(logging.ERROR)
 
 #: By name, what makes each of a model and the images of a step; a further engine is a row.
 _ENGINES: Mapping[str, Callable[[keras.Model, int], Engine]] = {

@@ -18,7 +18,7 @@ from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.audit import Audit
 from fakeface_bench.data.duplicates import MOST_PAIRS
 from fakeface_bench.records.study import FloatArray, ShortcutFloor
-from fakeface_bench.report import audit_tables, plotting
+from fakeface_bench.report import audit_tables, drawing, plotting
 from fakeface_bench.report.audit_checks import (
     Findings,
     audit_markdown,
@@ -71,7 +71,7 @@ def draw_file_sizes(files: pd.DataFrame, dataset: str, path: Path) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set_ylim(bottom=0)
     plotting.legend(axes)
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def draw_dimensions(fact: Fact, dataset: str, path: Path) -> None:
@@ -92,7 +92,7 @@ def draw_dimensions(fact: Fact, dataset: str, path: Path) -> None:
         title = f"{name}: {int(there.sum()):,} size{'s' * (int(there.sum()) != 1)}"
         axes.set_title(title, fontsize=plotting.LABEL_POINTS, loc="left")
         axes.margins(0.25)
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def draw_quantisation(fact: Fact, means: pd.Series, dataset: str, path: Path) -> None:
@@ -127,7 +127,7 @@ def draw_quantisation(fact: Fact, means: pd.Series, dataset: str, path: Path) ->
     figure.legend(
         loc="outside lower center", ncols=2, fontsize=plotting.SMALL_POINTS, frameon=False
     )
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def draw_shortcut(
@@ -160,7 +160,7 @@ def draw_shortcut(
     axes.grid(visible=False, axis="y")
     lowest = min(*(of.low_95 for of in whole.values()), *(value for _, value in bars))
     axes.set_xlim(min(0.45, lowest - 0.05), 1.02)
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def _subtitle(dataset: str, numbers: Iterable[int], what: str = "images") -> str:
@@ -253,7 +253,7 @@ def draw_pairs(group: PairGroup, dataset: str, path: Path) -> None:
         row, column = number // _PAIRS_A_ROW, 3 * (number % _PAIRS_A_ROW)
         for offset, tile in enumerate((pair.first, pair.second)):
             _draw_tile(figure.add_subplot(grid[row, column + offset]), tile, pair.words)
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def _group(audit: Audit, key: str, mask: Mask) -> PairGroup:

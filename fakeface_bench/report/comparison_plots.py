@@ -26,7 +26,7 @@ from fakeface_bench.analysis.comparison import (
 )
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.records.ledger import STAGES
-from fakeface_bench.report import plotting
+from fakeface_bench.report import drawing, plotting
 from fakeface_bench.report.format import cost, duration, with_interval
 from fakeface_bench.support.text import elided
 
@@ -386,7 +386,7 @@ def _draw(title: str, subtitle: str, plots: Sequence[Plot], path: Path) -> None:
     for axes, plot in zip(grid[:, 0], plots, strict=True):
         _draw_axes(axes, plot)
     plotting.legend_below(figure, _marks(plots[0].series), min(2, len(plots[0].series)))
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def _studies(comparison: Comparison) -> str:
@@ -470,7 +470,7 @@ def draw_confusions(comparison: Comparison, path: Path) -> None:
             axes.set_ylabel("true", fontsize=plotting.SMALL_POINTS, color=plotting.PALE_INK)
         if place + columns >= len(entries):
             axes.set_xlabel("predicted", fontsize=plotting.SMALL_POINTS, color=plotting.PALE_INK)
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def draw_agreement(comparison: Comparison, path: Path) -> None:
@@ -482,7 +482,7 @@ def draw_agreement(comparison: Comparison, path: Path) -> None:
     axes = figure.add_subplot()
     if count == 1:
         plotting.note(axes, "There is one study, and no other to agree with.")
-        plotting.save(figure, path)
+        drawing.save(figure, path)
         return
     shares = comparison.agreement.same_predictions
     low = comparison.agreement.lowest_shade - 0.05
@@ -501,7 +501,7 @@ def draw_agreement(comparison: Comparison, path: Path) -> None:
     bar = figure.colorbar(picture, ax=axes, fraction=0.05, pad=0.02, format="{x:.0%}")
     bar.ax.tick_params(labelsize=9, colors=plotting.INK)
     bar.outline.set_visible(False)
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def _bare(axes: Axes) -> None:

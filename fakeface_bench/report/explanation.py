@@ -24,7 +24,7 @@ from fakeface_bench.records.explanation import (
     Spectrum,
 )
 from fakeface_bench.records.study import ECE_BINS, FloatArray, ScoredSplit, StudyRecord
-from fakeface_bench.report import plotting
+from fakeface_bench.report import drawing, plotting
 from fakeface_bench.report.study_plots import in_turns, most_confident
 
 #: Images of each kind.
@@ -115,7 +115,7 @@ def write_evidence(record: StudyRecord, explanation: Explanation, kind: str, pat
         _caption(axes, f"true: {CLASS_NAMES[label]}, score {score:.3f}")
     if positions:
         _draw_bar(figure, limit)
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def write_evidence_picture(image: ExplainedImage, judged: JudgedImage, path: Path) -> None:
@@ -130,7 +130,7 @@ def write_evidence_picture(image: ExplainedImage, judged: JudgedImage, path: Pat
     axes.spines[:].set_visible(False)
     _caption(axes, f"score {judged.score:.3f}, predicted fake from {judged.threshold:.3f}")
     _draw_bar(figure, limit)
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def _words(record: StudyRecord, shown: int) -> str:
@@ -243,7 +243,7 @@ def write_reliability(record: StudyRecord, path: Path) -> None:
         axes.axvline(test.threshold, linestyle="--", color=plotting.INK, linewidth=1.5, label=label)
     plotting.legend(upper, "upper left")
     lower.set_xlim(-0.02, 1.02)
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def draw_shares(axes: Axes, bins: ReliabilityBins) -> None:
@@ -305,7 +305,7 @@ def write_spectra(record: StudyRecord, explanation: Explanation, path: Path) -> 
     _draw_difference(upper, maps[3], spectra)
     _draw_profiles(profiles[0], spectra)
     _draw_profile_difference(profiles[1], spectra)
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def _draw_maps(

@@ -18,7 +18,7 @@ from fakeface_bench.records.transfer import (
     Robustness,
     SeverityCurve,
 )
-from fakeface_bench.report import plotting
+from fakeface_bench.report import drawing, plotting
 from fakeface_bench.report.comparison_plots import Mark, mark
 from fakeface_bench.report.format import (
     data_of,
@@ -95,7 +95,7 @@ def _draw(robustness: Robustness, metric: _Metric, path: Path) -> None:
         _dress(axes, curve, metric.axis if number % _COLUMNS == 0 else "")
     panels[0].set_ylim(_bottom(robustness, metric), _TOP)
     plotting.legend_below(figure, _marks(robustness, metric), _COLUMNS)
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def _marks(robustness: Robustness, metric: _Metric) -> list[tuple[str, Line2D]]:
@@ -165,7 +165,7 @@ def draw_summary(robustness: Robustness, path: Path) -> None:
         text.set(parse_math=False, family=plotting.FONT)
     axes.set_ylim(len(models) - 0.5, -0.5)
     axes.set_xlim(_left(robustness), 1.01)
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def _draw_estimate(axes: Axes, estimate: Estimate, y: float, rank: int, hollow: bool) -> None:

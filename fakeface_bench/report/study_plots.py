@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.ticker import PercentFormatter
 
 from fakeface_bench.analysis.curves import (
     Curve,
@@ -26,7 +27,7 @@ from fakeface_bench.records.study import (
     ScoredSplit,
     StudyRecord,
 )
-from fakeface_bench.report import plotting
+from fakeface_bench.report import drawing, plotting
 from fakeface_bench.report.tiles import Tile, draw_tile, thumbnail
 
 #: Of the learning curves: the study's own threshold is chosen when the fit is over.
@@ -83,7 +84,7 @@ def write_learning_curves(record: StudyRecord, folder: Path) -> None:
     panels[-1].set_xlabel("Epoch (counted from 1; MLflow's step 0)", fontsize=plotting.LABEL_POINTS)
     for axes in panels:
         plotting.legend(axes)
-    plotting.save(figure, folder / "learning_curves.png")
+    drawing.save(figure, folder / "learning_curves.png")
 
 
 def _mark_stages(axes: Axes, fit: FitRecord) -> None:
@@ -133,7 +134,7 @@ def _draw_roc(record: StudyRecord, path: Path) -> None:
         "True positive rate (fakes found)",
     )
     _finish_square(axes, "lower right")
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def _draw_precision_recall(record: StudyRecord, path: Path) -> None:
@@ -151,7 +152,7 @@ def _draw_precision_recall(record: StudyRecord, path: Path) -> None:
         axes, "Recall (fakes found)", "Precision (share of predicted fakes that are fake)"
     )
     _finish_square(axes, "lower left")
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def _draw_histogram(record: StudyRecord, path: Path) -> None:
@@ -173,11 +174,11 @@ def _draw_histogram(record: StudyRecord, path: Path) -> None:
     plotting.dress(axes, "Score (probability of fake)", "Share of the class's images")
     top = axes.get_ylim()[1]
     axes.set_yticks([tick for tick in axes.get_yticks() if tick <= min(top, 1)])
-    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g}%")
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_ylim(0, 1.18 * top)
     axes.set_xlim(-0.01, 1.01)
     plotting.legend(axes, "upper center", columns=3)
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def _subtitle(record: StudyRecord) -> str:
@@ -301,7 +302,7 @@ def _draw_confusion(record: StudyRecord, path: Path) -> None:
     bar = figure.colorbar(shown, ax=axes, format="{x:.0%}")
     bar.set_label("Share of the true class (%)", fontsize=plotting.LABEL_POINTS)
     bar.ax.tick_params(labelsize=plotting.SMALL_POINTS)
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 MOST_IMAGES = 12
@@ -360,7 +361,7 @@ def _draw_gallery(record: StudyRecord, right: bool, path: Path) -> None:
         plotting.note(figure.add_subplot(), f"No test image was predicted {word}ly.")
     for place, position in enumerate(chosen, start=1):
         draw_tile(figure.add_subplot(rows, _COLUMNS, place), _tile(record, int(position)))
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def _tile(record: StudyRecord, position: int) -> Tile:

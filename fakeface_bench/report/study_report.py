@@ -13,7 +13,7 @@ from fakeface_bench.analysis.results import Results
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import ModelOrigin, StudyRecord, TrialRecord
-from fakeface_bench.report import plotting
+from fakeface_bench.report import drawing, plotting
 from fakeface_bench.report.format import escaped, floor_with_interval, with_interval
 from fakeface_bench.report.model_card import CARD_FILE, model_card
 from fakeface_bench.report.saved_study import (
@@ -264,7 +264,7 @@ def _draw_history(record: StudyRecord, path: Path) -> None:
     figure.legend(
         loc="outside lower center", ncols=4, fontsize=plotting.SMALL_POINTS, frameon=False
     )
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def _draw_best_so_far(axes: Axes, trials: Sequence[TrialRecord]) -> None:
@@ -313,7 +313,7 @@ def _draw_importances(record: StudyRecord, path: Path) -> None:
         axes.margins(x=0.12)
     else:
         plotting.note(axes, "Too few complete trials to tell\nwhich options mattered.")
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def write_study_report(record: StudyRecord, results: Results, folder: Path) -> None:

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch, Rectangle
 from fakeface_bench.analysis.transfer import AT_CHANCE, REVERSED, THRESHOLD_OFF, home_of, remarks
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.transfer import Generalisation, SetScores
-from fakeface_bench.report import plotting
+from fakeface_bench.report import drawing, plotting
 from fakeface_bench.report.explanation import draw_shares, reliability_bins
 from fakeface_bench.report.format import format_images, named
 from fakeface_bench.report.transfer_tables import set_name
@@ -173,7 +173,7 @@ def draw_heat_map(heat_map: HeatMap, record: Generalisation, path: Path) -> None
         handles.append(Patch(fc="white", ec=_HATCH, hatch="////", lw=0, label=heat_map.hatched))
     small = plotting.SMALL_POINTS - 1
     figure.legend(handles=handles, loc="outside lower left", fontsize=small, frameon=False)
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def _name_rows_and_columns(axes: Axes, model: str, record: Generalisation) -> None:
@@ -266,7 +266,7 @@ def draw_sets(scores: Sequence[SetScores], path: Path) -> None:
     lows = [e.low for e in (*models.values(), *floors.values()) if e is not None]
     axes.set_xlim(min(0.45, *lows, 0.45) - 0.02, 1.01)
     figure.legend(loc="outside lower center", ncols=3, fontsize=small, frameon=False)
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def draw_reliability(scores: Sequence[SetScores], path: Path) -> None:
@@ -283,7 +283,7 @@ def draw_reliability(scores: Sequence[SetScores], path: Path) -> None:
         name = broken(set_name(cell), 2 * _LETTERS, 1)
         title = plotting.plain(f"{name}\n{shown}, n = {cell.images:,}")
         axes.set_title(title, fontsize=9.5, color=plotting.INK, parse_math=False)
-    plotting.save(figure, path)
+    drawing.save(figure, path)
 
 
 def _draw_calibration(axes: Axes, cell: SetScores) -> None:

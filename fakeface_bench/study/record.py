@@ -1,6 +1,7 @@
 """What a finished study leaves in MLflow and in a folder: model, metrics, pictures, costs."""
 
 import shlex
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ from fakeface_bench.records.transfer import EqualisationEffect
 from fakeface_bench.report.audit_checks import audit_metrics
 from fakeface_bench.report.explanation import choose_examples, write_explanation
 from fakeface_bench.report.saved_study import identity_of
-from fakeface_bench.report.study_report import summary_markdown, write_costs, write_study_report
+from fakeface_bench.report.study_report import summary_markdown, write_costs
 from fakeface_bench.resolve import Plan
 from fakeface_bench.serving.classifier import DetectorFacts
 from fakeface_bench.study.cost import before_epochs
@@ -110,24 +111,22 @@ def log_winner(
         return run.log_model(folder, metadata)
 
 
-def log_results(run: TrackedRun, record: StudyRecord, results: Results, model: str) -> None:
-    """Log metrics (the model's too), winning options and pictures."""
+def log_results(run: TrackedRun, record: StudyRecord, model: str) -> None:
+    """Log metrics (the model's too) and winning options."""
     run.log_fit(record.final_fit.epochs, record.metrics(), model)
     run.log_params({f"best_{key}": value for key, value in record.config.as_params().items()})
-    with draft_folder() as folder:
-        write_study_report(record, results, folder)
-        run.log_folder(folder)
 
 
-def log_explanation(
+def explain_winner(
     run: TrackedRun,
     plan: Plan,
     setup: Setup,
     record: StudyRecord,
     detector: Detector,
+    folder: Path,
     progress: Progress,
 ) -> None:
-    """Log explanations, calibration and the classes' spectra.
+    """Write explanations, calibration and the classes' spectra to a folder; log their metrics.
 
     A picture that has changed since it was scored is left out, with a warning.
     """
@@ -150,9 +149,7 @@ def log_explanation(
         first = unread[min(unread)]
         progress.warn(f"of the test pictures {len(unread):,} cannot be explained: {first}")
     run.log_metrics(explanation.metrics())
-    with draft_folder() as folder:
-        write_explanation(record, explanation, folder)
-        run.log_folder(folder)
+    write_explanation(record, explanation, folder)
 
 
 def log_costs(

@@ -11,6 +11,8 @@ from fakeface_bench.evaluation.paired import paired_effect
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import LeftOut, Registration, SeedScores, StudyRecord
 from fakeface_bench.records.transfer import EqualisationEffect
+from fakeface_bench.report.drawing import drawn_apart
+from fakeface_bench.report.study_report import write_study_report
 from fakeface_bench.resolve import Plan, RequestLike, make_plan
 from fakeface_bench.search.optimise import SearchTask, optimise
 from fakeface_bench.search.storage import finished_trials, trial_record
@@ -20,9 +22,9 @@ from fakeface_bench.study.find_or_run import NeededStudy, find_or_run_studies
 from fakeface_bench.study.finished import read_studies
 from fakeface_bench.study.preparation import PreparedDataset
 from fakeface_bench.study.record import (
+    explain_winner,
     log_costs,
     log_equalisation,
-    log_explanation,
     log_results,
     log_winner,
     origin_of,
@@ -30,6 +32,7 @@ from fakeface_bench.study.record import (
 )
 from fakeface_bench.study.register import register_study
 from fakeface_bench.study.setup import Setup, fit_task, open_setup, open_study_of, space_of
+from fakeface_bench.support.disk import draft_folder
 from fakeface_bench.support.errors import FakefaceError, ModelError, StudyError, UnsentError
 from fakeface_bench.support.machine import Clock, EnergyMeter, energy_meter
 from fakeface_bench.support.progress import Progress
@@ -127,13 +130,17 @@ def _search_fit_and_record(
     conclusion = conclude(setup, task, search, config.seeds, progress)
     progress.say("recording results, model and pictures in MLflow")
     record = record_of(plan, setup, search, conclusion)
-    with clock.timing("model"):
-        model = log_winner(run, plan, setup, record, conclusion.detector)
-    with clock.timing("report"):
-        results = results_of(record)
-        log_results(run, record, results, model)
-    with clock.timing("explanation"):
-        log_explanation(run, plan, setup, record, conclusion.detector, progress)
+    with draft_folder() as folder:
+        with drawn_apart():
+            with clock.timing("report"):
+                results = results_of(record)
+                write_study_report(record, results, folder)
+            with clock.timing("explanation"):
+                explain_winner(run, plan, setup, record, conclusion.detector, folder, progress)
+            with clock.timing("model"):
+                model = log_winner(run, plan, setup, record, conclusion.detector)
+                log_results(run, record, model)
+        run.log_folder(folder)
     expenses = Expenses(setup, search, earlier_uids, began, began_at, conclusion)
     ledger = close_ledger(expenses, config.dollars_per_hour, clock, meter)
     origin = origin_of(run.run_id, plan, setup, conclusion.detector)

@@ -362,6 +362,15 @@ class _HeadGraph:
             )
 
 
+@tf.function(
+    input_signature=(
+        tf.TensorSpec([], tf.int32),
+        tf.TensorSpec([None, 1]),
+        tf.TensorSpec([None, None]),
+        tf.TensorSpec([None]),
+    ),
+    autograph=False,
+)  # type: ignore[untyped-decorator]
 def _loss(which: Any, labels: Any, logits: Any, weights: Any) -> tuple[Any, Any]:
     """Return the mean loss of the row of that number, and its gradient by the logits."""
 
@@ -379,7 +388,14 @@ def _loss(which: Any, labels: Any, logits: Any, weights: Any) -> tuple[Any, Any]
 @tf.custom_gradient  # type: ignore[untyped-decorator]
 def _activated(x: Any, which: Any) -> tuple[Any, Callable[..., tuple[Any, None]]]:
     """Apply the activation of that number; each acts on every value by itself."""
+    value, slope = _value_and_slope(x, which)
+    return value, lambda upstream: (upstream * slope, None)
 
+
+@tf.function(
+    input_signature=(tf.TensorSpec([None, None]), tf.TensorSpec([], tf.int32)), autograph=False
+)  # type: ignore[untyped-decorator]
+def _value_and_slope(x: Any, which: Any) -> tuple[Any, Any]:
     def branch(name: str) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:
             tape.watch(x)
@@ -387,7 +403,7 @@ def _activated(x: Any, which: Any) -> tuple[Any, Callable[..., tuple[Any, None]]
         return value, tape.gradient(value, x)
 
     value, slope = tf.switch_case(which, [partial(branch, name) for name in ACTIVATIONS])
-    return value, lambda upstream: (upstream * slope, None)
+    return value, slope
 
 
 def _variable(rank: int) -> tf.Variable:

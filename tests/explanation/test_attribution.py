@@ -15,8 +15,8 @@ from fakeface_bench.backbones.weights import Weights
 from fakeface_bench.config import HeadConfig
 from fakeface_bench.explanation.attribution import (
     attribute,
+    attribute_and_check,
     cut_detector,
-    head_dependence,
     map_evidence,
     read_maps,
 )
@@ -126,7 +126,7 @@ def test_evidence_hangs_on_the_head_which_is_left_as_it_was(
 ) -> None:
     model, pixels = detectors[kind, loaded], pictures(6)
     before = model.get_weights()
-    assert abs(head_dependence(model, pixels, seed=3)) < 0.6
+    assert abs(attribute_and_check(model, pixels, seed=3)[1]) < 0.6
     for value, kept in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(value, kept)
 
@@ -248,7 +248,7 @@ def test_a_head_without_weights_depends_on_nothing() -> None:
     pixels = keras.Input((8, 8, 3))
     pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(pixels))
     model = ended(pixels, keras.layers.Dense(1, kernel_initializer="zeros")(pooled))
-    assert head_dependence(model, pictures(2, size=8)) == 1.0
+    assert attribute_and_check(model, pictures(2, size=8))[1] == 1.0
 
 
 def test_a_model_without_a_logit_is_refused() -> None:

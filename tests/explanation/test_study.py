@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from fakeface_bench.explanation.attribution import attribute, head_dependence
+from fakeface_bench.explanation.attribution import attribute, attribute_and_check
 from fakeface_bench.explanation.explain import explain_study
 from fakeface_bench.records.study import ScoredSplit
 from fakeface_bench.support.errors import DataError
@@ -51,7 +51,9 @@ def test_every_example_is_explained_once(model: keras.Model) -> None:
     for image, pixels, expected in zip(explanation.images.values(), shown, evidence, strict=True):
         np.testing.assert_array_equal(image.pixels, pixels)
         np.testing.assert_allclose(image.evidence, expected, atol=1e-5)
-    assert explanation.head_dependence == pytest.approx(head_dependence(model, shown, seed=1))
+    assert explanation.head_dependence == pytest.approx(
+        attribute_and_check(model, shown, seed=1)[1]
+    )
     assert explanation.metrics() == {"explain/head_dependence": explanation.head_dependence}
     assert {group: s and s.images for group, s in explanation.spectra.items()} == {
         "real": 3,
