@@ -117,7 +117,7 @@ def main(
 ) -> None:
     sys.path.insert(0, str(ROOT))
     from benchmarks.figures import keep, machine
-    from benchmarks.speed import spread
+    from benchmarks.speed import LIBRARIES, spread
 
     sources = {"this": ROOT} | ({"other": against.resolve()} if against else {})
     measured: dict[str, list[dict[str, float]]] = {name: [] for name in sources}
@@ -131,7 +131,7 @@ def main(
                 click.echo(f"round {number + 1}, {name}: {told}")
     asked = {"train_rows": train, "valid_rows": valid, "columns": WIDTH, "trials": trials}
     results = {name: spread(each) for name, each in measured.items()}
-    keep({"machine": machine(), **asked, "epochs": epochs, "searches": results}, output)
+    keep({"machine": machine(*LIBRARIES), **asked, "epochs": epochs, "searches": results}, output)
 
 
 if __name__ == "__main__":

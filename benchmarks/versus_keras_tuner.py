@@ -43,7 +43,8 @@ def environment_of_keras_tuner() -> Iterator[Path]:
         venv.create(folder, with_pip=True)
         python = Path(folder) / "bin" / "python"
         pinned = [f"{name}=={version(name)}" for name in ("tensorflow", "keras", "numpy", "pillow")]
-        install = [python, "-m", "pip", "install", "-q", f"keras-tuner=={KERAS_TUNER}", *pinned]
+        theirs = [f"keras-tuner[bayesian]=={KERAS_TUNER}", "tensorboard"]  # it imports both
+        install = [str(python), "-m", "pip", "install", "-q", *theirs, *pinned]
         subprocess.run(install, check=True)
         yield python
 

@@ -15,6 +15,7 @@ from fakeface_bench.support.errors import INTERRUPTED, FakefaceError, UsageError
 from fakeface_bench.support.processes import (
     RUN_VARIABLE,
     as_interruption,
+    collect_seldom,
     listen,
     work_where_called,
 )
@@ -22,14 +23,11 @@ from fakeface_bench.support.text import hide_credentials, visible
 
 #: Commands that go on where they were interrupted; any other starts again.
 _RESUMED = ("run", "suite", "generalise", "fetch")
-#: Python looks for garbage this seldom, in new objects and in older ones: the libraries make a
-#: million objects while they are imported, and at its own 700 it walks them for two seconds.
-_COLLECTIONS = (50_000, 20, 100)
 
 
 def main() -> None:
     """Run the command line and exit: 0, 2 for a wrong request, 1 for any other obstacle."""
-    gc.set_threshold(*_COLLECTIONS)
+    collect_seldom()
     sys.excepthook = _report_unexpected
     listen(_give_up)
     if obstacle := work_where_called():

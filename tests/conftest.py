@@ -15,8 +15,10 @@ from fakeface_bench.data.decode import decode_bytes, seen_pixels
 from fakeface_bench.data.synthetic.dataset import write_synthetic
 from fakeface_bench.support import machine
 from fakeface_bench.support.machine import may_have_bfloat16, start_tensorflow
+from fakeface_bench.support.processes import collect_seldom
 from fakeface_bench.support.progress import Advance
 
+collect_seldom()
 start_tensorflow()
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
