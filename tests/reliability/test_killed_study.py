@@ -17,7 +17,7 @@ PHASES = {
     "extraction": ("BEGINS extracting features", 1.5),
     "a trial": ("BEGINS searching", 1.5),
     "refit": ("refitting trial", 1.0),
-    "logging": ("recording results", 4.0),
+    "logging": ("recording results", 1.5),
 }
 
 
