@@ -49,12 +49,12 @@ def search(folder: Path, trials: int, epochs: int) -> dict[str, float]:
     from fakeface_bench.backbones.building import build_backbone
     from fakeface_bench.backbones.catalogue import architecture_named
     from fakeface_bench.backbones.weights import Weights
+    from fakeface_bench.cli.console import ConsoleProgress
     from fakeface_bench.evaluation.metrics import roc_auc
     from fakeface_bench.features.samples import Samples
     from fakeface_bench.search.optimise import SearchTask, TrialListener, optimise
     from fakeface_bench.search.space import Space
     from fakeface_bench.search.storage import open_study
-    from fakeface_bench.support.progress import Progress
     from fakeface_bench.training.networks import FitTask, FrozenNetwork
 
     backbone = build_backbone(architecture_named("mobilenetv3_small"), 224, Weights("random"))
@@ -74,7 +74,7 @@ def search(folder: Path, trials: int, epochs: int) -> dict[str, float]:
     study = open_study(f"sqlite:///{folder / 'studies.db'}", "big", {"model": "head"})
     asked = SearchTask(task, trials, 0, Space(network, 0, "search"), 0.0)
     began = time.perf_counter()
-    record = optimise(study, asked, TrialListener(), Progress())
+    record = optimise(study, asked, TrialListener(), ConsoleProgress())
     return {
         "search_seconds": time.perf_counter() - began,
         "epochs_trained": sum(len(trial.epochs) for trial in record.trials),
