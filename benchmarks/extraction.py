@@ -197,7 +197,10 @@ def main(
         os.environ["FAKEFACE_CACHE"] = cache
         for model in models:
             count, of_files, _ = IMAGES[model]
-            figures[model] = {"images": count, "files": of_files or "all of train"}
+            figures[model] = {
+                "images_of_arrays": count,
+                "images_of_files": of_files or "all of train",
+            }
             for where, of in rates(model, faces, rounds):
                 figures[model][where] = of
                 for name, rate in of.items():
