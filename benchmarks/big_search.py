@@ -117,20 +117,15 @@ def main(
 ) -> None:
     sys.path.insert(0, str(ROOT))
     from benchmarks.figures import keep, machine
-    from benchmarks.speed import LIBRARIES, spread
+    from benchmarks.speed import LIBRARIES, in_turn
 
-    sources = {"this": ROOT} | ({"other": against.resolve()} if against else {})
-    measured: dict[str, list[dict[str, float]]] = {name: [] for name in sources}
     with tempfile.TemporaryDirectory() as folder:
         write_features(Path(folder), "train", train, 0)
         write_features(Path(folder), "valid", valid, 1)
-        for number in range(rounds):
-            for name, source in sources.items():
-                measured[name].append(searched_by(source, Path(folder), trials, epochs))
-                told = ", ".join(f"{key} {value:.3g}" for key, value in measured[name][-1].items())
-                click.echo(f"round {number + 1}, {name}: {told}")
+        results = in_turn(
+            against, rounds, lambda source: searched_by(source, Path(folder), trials, epochs)
+        )
     asked = {"train_rows": train, "valid_rows": valid, "columns": WIDTH, "trials": trials}
-    results = {name: spread(each) for name, each in measured.items()}
     keep({"machine": machine(*LIBRARIES), **asked, "epochs": epochs, "searches": results}, output)
 
 

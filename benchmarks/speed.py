@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -82,6 +82,24 @@ def spread(rounds: Sequence[Figures]) -> dict[str, dict[str, float]]:
     }
 
 
+def in_turn(
+    against: Path | None, rounds: int, measure: Callable[[Path], Figures]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Measure this checkout, and another where one is given, in turn; return their figures' spread.
+
+    Args:
+        measure: From the folder of a checkout to what one round by it takes.
+    """
+    sources = {"this": ROOT} | ({"other": against.resolve()} if against else {})
+    measured: dict[str, list[Figures]] = {name: [] for name in sources}
+    for number in range(rounds):
+        for name, source in sources.items():
+            measured[name].append(measure(source))
+            told = ", ".join(f"{key} {value:.3g}" for key, value in measured[name][-1].items())
+            click.echo(f"round {number + 1}, {name}: {told}")
+    return {name: spread(each) for name, each in measured.items()}
+
+
 @click.command(help=__doc__)
 @click.option("--faces", type=click.Path(exists=True, path_type=Path), help="Else the embedded.")
 @click.option("--weights", default="auto", show_default=True)
@@ -105,15 +123,12 @@ def main(
     asked = ["--model", model, "--weights", str(file.resolve()) if file.exists() else weights]
     asked += ["--data", str(faces.resolve())] if faces else []
     asked += ["--trials", str(trials), "--epochs", str(epochs)]
-    sources = {"this": ROOT} | ({"other": against.resolve()} if against else {})
-    measured: dict[str, list[Figures]] = {name: [] for name in sources}
-    for number in range(rounds):
-        for name, source in sources.items():
-            with tempfile.TemporaryDirectory() as folder:
-                measured[name].append(run_study(source, asked, Path(folder)))
-            told = ", ".join(f"{key} {value:.3g}" for key, value in measured[name][-1].items())
-            click.echo(f"round {number + 1}, {name}: {told}")
-    results = {name: spread(each) for name, each in measured.items()}
+
+    def of_study(source: Path) -> Figures:
+        with tempfile.TemporaryDirectory() as folder:
+            return run_study(source, asked, Path(folder))
+
+    results = in_turn(against, rounds, of_study)
     keep(
         {
             "machine": machine(*LIBRARIES),

@@ -20,6 +20,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from fakeface_bench.support.processes import own_path
+
 DPI = 120
 
 
@@ -61,11 +63,10 @@ class _Helper:
         self._line, end = Pipe()
         self._thread = ThreadPoolExecutor(1)
         self._handed: list[Future[None]] = []
-        path = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         with end:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __name__, str(end.fileno())],
-                env=os.environ | path,
+                env=os.environ | own_path(),
                 pass_fds=[end.fileno()],
             )
 

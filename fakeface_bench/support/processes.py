@@ -35,6 +35,11 @@ def collect_seldom() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
+def own_path() -> dict[str, str]:
+    """Return the variable by which a fresh interpreter imports what this one would."""
+    return {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
 def this_process() -> dict[str, Any]:
     """Return what tells this process from any other, as JSON can hold it."""
     process = psutil.Process(os.getpid())

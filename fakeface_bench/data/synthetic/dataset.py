@@ -39,6 +39,7 @@ from fakeface_bench.data.synthetic.portraits import (
 )
 from fakeface_bench.support.disk import cache_folder, full_disk_error, locked
 from fakeface_bench.support.errors import DataError
+from fakeface_bench.support.processes import own_path
 from fakeface_bench.support.progress import Progress
 
 _PHASE_GAIN = np.array([[1.0, -0.45], [-0.6, 0.05]], np.float32)
@@ -224,8 +225,7 @@ def _draw_apart(folder: Path, images: int, seed: int, workers: int) -> Iterator[
     run the caller's main module again in every process, and import TensorFlow with it.
     """
     reader, writer = os.pipe()
-    path = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    environment = os.environ | _KEEPS_MEMORY | path
+    environment = os.environ | _KEEPS_MEMORY | own_path()
     command = [sys.executable, "-m", __name__, str(folder.absolute()), str(images), str(seed)]
     running: list[subprocess.Popen[bytes]] = []
     try:
