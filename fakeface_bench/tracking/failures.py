@@ -13,7 +13,7 @@ from fakeface_bench.tracking.addresses import SQLITE, database_of, refusal
 
 _NO_ROOM = "Make room; the same command goes on."
 #: How SQLite says that there is no room, and that a file is not what it wrote.
-_FULL = "database or disk is full"
+FULL = "database or disk is full"
 _DAMAGED = ("database disk image is malformed", "file is not a database")
 #: How SQLite and PostgreSQL say that a row of that key is there already.
 _TAKEN = ("IntegrityError", "UniqueViolation")
@@ -33,9 +33,9 @@ def failure_of_store(error: BaseException, files: Path | None = None) -> Fakefac
             f"written there. {_NO_ROOM}"
         )
     reason = _reason(error)
-    if _FULL in reason:
+    if FULL in reason:
         return DiskError(
-            f"no room for MLflow's database in {_database_folder()} ({_FULL}): at least "
+            f"no room for MLflow's database in {_database_folder()} ({FULL}): at least "
             f"{DATABASE_BYTES:,} bytes are needed. {_NO_ROOM}"
         )
     found = [words for words in _DAMAGED if words in reason]

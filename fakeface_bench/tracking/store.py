@@ -16,7 +16,7 @@ from filelock import FileLock
 from mlflow.exceptions import MlflowException
 
 from fakeface_bench.search.storage_address import damage_of
-from fakeface_bench.support.disk import cache_folder, replaced_whole
+from fakeface_bench.support.disk import cache_folder, is_full, replaced_whole
 from fakeface_bench.support.errors import DiskError, UsageError
 from fakeface_bench.support.processes import RUN_VARIABLE
 from fakeface_bench.support.progress import Progress
@@ -27,7 +27,7 @@ from fakeface_bench.tracking.addresses import (
     check_store_address,
     database_of,
 )
-from fakeface_bench.tracking.failures import damaged, failure_of_store
+from fakeface_bench.tracking.failures import FULL, damaged, failure_of_store
 from fakeface_bench.tracking.outbox import (
     Spool,
     few_retries,
@@ -105,7 +105,7 @@ def _make_whole() -> None:
             template = _template()
             known = template is not None and template.is_file() and not damage_of(template)
             if template is not None and known:
-                shutil.copyfile(template, draft)
+                _copy_template(template, draft)
             mlflow.MlflowClient(f"{SQLITE}{draft}").search_experiments(max_results=1)
             if template is not None and not known:
                 _keep_template(draft, template)
@@ -118,6 +118,16 @@ def _template() -> Path | None:
     except DiskError as error:
         logging.getLogger(__name__).debug("no template of MLflow's database: %s", error)
         return None
+
+
+def _copy_template(template: Path, draft: Path) -> None:
+    """Begin a database with the kept one; a full disk is told as SQLite tells it."""
+    try:
+        shutil.copyfile(template, draft)
+    except OSError as error:
+        if is_full(error):
+            raise sqlite3.OperationalError(FULL) from error
+        raise
 
 
 def _keep_template(database: Path, template: Path) -> None:

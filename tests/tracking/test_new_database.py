@@ -1,10 +1,12 @@
 """A new MLflow database is copied from the first one of a machine, and is nobody else's."""
 
+import errno
 from pathlib import Path
 
 import mlflow
 import pytest
 
+from fakeface_bench.support.errors import DiskError
 from fakeface_bench.tracking.store import open_store
 
 
@@ -56,3 +58,17 @@ def test_a_store_needs_no_cache(
 ) -> None:
     cache.parent.write_text("a file where the cache's folder would be")
     assert opened(tmp_path / "store", monkeypatch).create_run("0").info.status == "RUNNING"
+
+
+def test_a_full_disk_is_told_of_the_database_and_not_of_files(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(tmp_path / "first", monkeypatch)
+
+    def full(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    with pytest.raises(DiskError, match=r"no room for MLflow's database in .*second .*are needed"):
+        opened(tmp_path / "second", monkeypatch)
+    assert not list((tmp_path / "second").glob("*.db"))
