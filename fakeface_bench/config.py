@@ -97,7 +97,7 @@ def listed(names: str) -> list[str]:
 #: Raise it with any change that alters the metrics of an unchanged study.
 STUDY_VERSION = 3
 #: Raise it with any change of the space that is searched.
-SPACE_VERSION = 1
+SPACE_VERSION = 2
 #: The same for what trains layers under the head.
 TUNING_VERSION = 1
 
@@ -105,20 +105,32 @@ TUNING_VERSION = 1
 METRICS_VERSION = f"study {STUDY_VERSION}, space {SPACE_VERSION}, tuning {TUNING_VERSION}"
 
 
+#: What is fitted on frozen features: see `training.head` and `training.logistic_regression`.
+HEAD = "head"
+LOGISTIC_REGRESSION = "logistic_regression"
+CLASSIFIERS = (HEAD, LOGISTIC_REGRESSION)
+#: Iterations of logistic regression that count as one epoch.
+EPOCH_ITERATIONS = 10
+
+
 @dataclass(frozen=True, slots=True)
 class HeadConfig:
-    """The head's options; the defaults are the baseline every study tries first.
+    """The head's options; with the defaults every study tries it first, or second.
 
     A network that starts from scratch is trained as a whole with them.
 
     Attributes:
+        classifier: One of `CLASSIFIERS`. Logistic regression is a head of one layer and no dropout,
+            fitted by another solver: of the other options it reads features, pooling and `C` alone.
         features: Which maps the head reads: `last`, or `all_blocks`.
         dropout: Rate before the output layer, 0 to 0.6.
         units: Width of the hidden layer; 0 for none.
         learning_rate: Of AdamW.
         weight_decay: Of AdamW, decoupled from the loss.
+        C: Of logistic regression: inverse strength of the penalty, as in scikit-learn.
     """
 
+    classifier: str = HEAD
     features: str = "all_blocks"
     pooling: str = "avg+std"
     dropout: float = 0.2
@@ -129,10 +141,28 @@ class HeadConfig:
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
     batch_size: int = 64
+    C: float = 0.01
 
     def as_params(self) -> dict[str, Any]:
-        """Return the record as flat params, keyed as in the search space."""
-        return asdict(self)
+        """Return the options that its classifier has as flat params, keyed as in the search."""
+        params = asdict(self)
+        if self.classifier == LOGISTIC_REGRESSION:
+            return {name: params[name] for name in _OF_LOGISTIC_REGRESSION}
+        del params["C"]
+        return params
+
+
+#: The options that logistic regression has.
+_OF_LOGISTIC_REGRESSION = ("classifier", "features", "pooling", "C")
+
+
+def logistic_regression(**options: Any) -> HeadConfig:
+    """Return the head that logistic regression fits: one layer, without dropout.
+
+    Args:
+        options: Of `features`, `pooling` and `C`.
+    """
+    return HeadConfig(classifier=LOGISTIC_REGRESSION, dropout=0.0, **options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +201,10 @@ class TrialConfig:
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> "TrialConfig":
         """Rebuild the record from what `as_params` returned."""
-        head = {field.name: params[field.name] for field in fields(HeadConfig)}
+        if params["classifier"] == LOGISTIC_REGRESSION:
+            options = {name: params[name] for name in _OF_LOGISTIC_REGRESSION[1:]}
+            return cls(logistic_regression(**options))
+        head = {each.name: params[each.name] for each in fields(HeadConfig) if each.name in params}
         tuning = {
             key.removeprefix(_TUNING): value
             for key, value in params.items()

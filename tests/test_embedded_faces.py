@@ -17,7 +17,7 @@ def auc_on_test(model: str, epochs: int) -> float:
     setup: Setup = prepare_setup(plan, RecordedProgress())
     train, valid = setup.reader.read("train"), setup.reader.read("valid")
     task = FitTask(setup.network, train, valid, epochs, 0, roc_auc)
-    detector, _ = train_detector(task, space_of(plan, setup.network).baseline())
+    detector, _ = train_detector(task, space_of(plan, setup.network).plain())
     test = setup.reader.read("test")
     assert len(test) == 300
     return detector.score(test, setup.index.split("test")).metrics["roc_auc"]

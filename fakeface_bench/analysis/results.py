@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from fakeface_bench.config import FAKE
 from fakeface_bench.evaluation.bootstrap import roc_auc_estimate, share_estimate
+from fakeface_bench.evaluation.paired import paired_effect
 from fakeface_bench.records.estimate import Estimate
-from fakeface_bench.records.study import ScoredSplit, StudyRecord, part_members
+from fakeface_bench.records.study import ScoredSplit, SeedScores, StudyRecord, part_members
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,22 @@ class Results:
         valid: Of the validation split, on which threshold and options were chosen.
         estimates: Those of the test metrics that have a 95 % interval.
         parts: Of the test split; empty where it has none, or they are not known.
+        search_gain: ROC AUC of the winner less the baseline's, on test, paired; None without one.
     """
 
     valid: Mapping[str, float]
     test: Mapping[str, float]
     estimates: Mapping[str, Estimate]
     parts: Mapping[str, PartResults] = field(default_factory=dict)
+    search_gain: Estimate | None = None
+
+    def metrics(self) -> dict[str, float]:
+        """Return what is computed here alone, under its MLflow names."""
+        gain = self.search_gain
+        if gain is None:
+            return {}
+        ends = {"": gain.value, "_low": gain.low, "_high": gain.high}
+        return {f"search/gain_roc_auc{end}": value for end, value in ends.items()}
 
     @property
     def keys(self) -> list[str]:
@@ -58,7 +69,18 @@ def results_of(record: StudyRecord) -> Results:
         test={**test.metrics, "threshold": test.threshold},
         estimates=_estimates(test),
         parts={part: _part(test, part, members[part]) for part in test.parts},
+        search_gain=_search_gain(record),
     )
+
+
+def _search_gain(record: StudyRecord) -> Estimate | None:
+    if record.baseline is None:
+        return None
+    winner, baseline = (
+        SeedScores(record.seed, split.y_score, split.threshold)
+        for split in (record.test, record.baseline.test)
+    )
+    return paired_effect(record.test.y_true, winner, baseline)["roc_auc"]
 
 
 def _estimates(split: ScoredSplit) -> dict[str, Estimate]:

@@ -50,7 +50,7 @@ class EpochRecord:
         val_accuracy: Share of the validation split on the right side of probability 0.5.
         seconds: Training time, without validation.
         stage: What was trained: `head` on cached features, `fine_tune` (unfrozen layers and head),
-            or `scratch` (everything).
+            `logistic_regression` (ten iterations of its solver), or `scratch` (everything).
         batch_size: Images per training step; smaller than asked for where memory did not
             suffice. 0 in records that do not tell.
     """
@@ -144,6 +144,11 @@ class SearchRecord:
     trials: tuple[TrialRecord, ...]
     best: TrialRecord
     importances: Mapping[str, float]
+
+    @property
+    def seconds(self) -> float:
+        """Spent on all trials, whoever ran them."""
+        return sum(trial.seconds for trial in self.trials)
 
 
 FloatArray = npt.NDArray[np.float64]
@@ -256,6 +261,24 @@ class RepeatRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class BaselineRecord:
+    """Logistic regression as it comes, fitted on the features that a search had.
+
+    Attributes:
+        valid: Validation split, on which its threshold was chosen.
+        test: Test split.
+    """
+
+    valid: ScoredSplit
+    test: ScoredSplit
+
+    def metrics(self) -> dict[str, float]:
+        """Return its test metrics, and its validation ROC AUC, under their MLflow names."""
+        of_test = {f"baseline/{key}": value for key, value in self.test.metrics.items()}
+        return of_test | {"baseline/val_roc_auc": self.valid.metrics["roc_auc"]}
+
+
+@dataclass(frozen=True, slots=True)
 class StudyRecord:
     """Everything a finished study reports; `report` and `tracking` read nothing else.
 
@@ -269,6 +292,7 @@ class StudyRecord:
         fine_tune: Which layers under the head were trained: `frozen` for none, else `last_block`,
             `last_2_blocks` and so on, `all`, or a number of last layers.
         equalise: As in `StudyConfig`.
+        baseline: None where layers under the head were trained.
     """
 
     model: str
@@ -289,6 +313,7 @@ class StudyRecord:
     facts: Mapping[str, float] = field(default_factory=dict)
     fine_tune: str = FROZEN
     equalise: str = UNTOUCHED
+    baseline: BaselineRecord | None = None
 
     @property
     def config(self) -> TrialConfig:
@@ -314,7 +339,8 @@ class StudyRecord:
             figures[f"{split}/threshold"] = scored.threshold
             for part, of_part in scored.parts.items():
                 figures |= {f"{split}/{part}/{key}": value for key, value in of_part.items()}
-        return figures | self.over_seeds() | dict(self.facts)
+        baseline = self.baseline.metrics() if self.baseline else {}
+        return figures | self.over_seeds() | baseline | dict(self.facts)
 
     def over_seeds(self) -> dict[str, float]:
         """Return mean and sample standard deviation of each test metric over several seeds."""

@@ -7,7 +7,7 @@ from math import isnan
 from fakeface_bench.config import FAKE, REAL
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.ledger import Ledger
-from fakeface_bench.records.study import TIER_PART, ShortcutFloor, part_members
+from fakeface_bench.records.study import TIER_PART, SearchRecord, ShortcutFloor, part_members
 from fakeface_bench.records.transfer import ModelRobustness, Robustness, SetScores
 from fakeface_bench.support import errors
 from fakeface_bench.support.text import elided, visible
@@ -144,6 +144,12 @@ def with_interval(estimate: Estimate | None, first: bool = False) -> str:
         return UNKNOWN
     value, low, high = (signed(v, 3) for v in (estimate.value, estimate.low, estimate.high))
     return f"{value} ({'95 % ' if first else ''}{low} to {high})"
+
+
+def search_effort(search: SearchRecord) -> str:
+    """Write what a search took: `20 trials in 18 s`."""
+    count = len(search.trials)
+    return f"{count:,} trial{'s' * (count != 1)} in {search.seconds:,.0f} s"
 
 
 def floor_with_interval(floor: ShortcutFloor | None) -> str:

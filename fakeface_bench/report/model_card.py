@@ -14,7 +14,12 @@ from fakeface_bench.config import CLASS_NAMES, DIGEST_DIGITS, FAKE, REAL
 from fakeface_bench.evaluation.bootstrap import wilson
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import ModelOrigin, StudyRecord
-from fakeface_bench.report.format import escaped, floor_with_interval, with_interval
+from fakeface_bench.report.format import (
+    escaped,
+    floor_with_interval,
+    search_effort,
+    with_interval,
+)
 
 CARD_FILE = "model_card.md"
 #: Begin the lines that say how it did on other datasets, and that nobody knows.
@@ -118,7 +123,19 @@ def _metrics(record: StudyRecord, results: Results) -> list[tuple[str, str]]:
         ("false alarms, of real pictures", _share(counts[REAL, FAKE], counts[REAL].sum())),
         ("F1 of fakes", f"{test.metrics['f1_fake']:.3f}"),
     ]
-    return [*rows, *_parts(results)]
+    return [*rows, *_baseline(record, results), *_parts(results)]
+
+
+def _baseline(record: StudyRecord, results: Results) -> list[tuple[str, str]]:
+    """Return what logistic regression scores, and what the search gained over it."""
+    if record.baseline is None:
+        return []
+    scored = f"{record.baseline.test.metrics['roc_auc']:.3f}"
+    gained = with_interval(results.search_gain)
+    return [
+        ("ROC AUC of logistic regression on the same features", scored),
+        (f"ROC AUC gained over it by {search_effort(record.search)}", gained),
+    ]
 
 
 def _parts(results: Results) -> list[tuple[str, str]]:

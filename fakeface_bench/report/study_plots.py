@@ -18,7 +18,13 @@ from fakeface_bench.analysis.curves import (
     precision_recall_curve,
     roc_curve,
 )
-from fakeface_bench.config import CLASS_NAMES, FAKE, REAL
+from fakeface_bench.config import (
+    CLASS_NAMES,
+    EPOCH_ITERATIONS,
+    FAKE,
+    LOGISTIC_REGRESSION,
+    REAL,
+)
 from fakeface_bench.records.study import (
     EpochRecord,
     FitRecord,
@@ -81,7 +87,10 @@ def write_learning_curves(record: StudyRecord, folder: Path) -> None:
         label=label,
         linestyle="none",
     )
-    panels[-1].set_xlabel("Epoch (counted from 1; MLflow's step 0)", fontsize=plotting.LABEL_POINTS)
+    iterations = best.stage == LOGISTIC_REGRESSION
+    what = f"Epoch of {EPOCH_ITERATIONS} iterations" if iterations else "Epoch"
+    x_label = f"{what} (counted from 1; MLflow's step 0)"
+    panels[-1].set_xlabel(x_label, fontsize=plotting.LABEL_POINTS)
     for axes in panels:
         plotting.legend(axes)
     drawing.save(figure, folder / "learning_curves.png")

@@ -14,7 +14,7 @@ from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import ModelOrigin, StudyRecord, TrialRecord
 from fakeface_bench.report import drawing, plotting
-from fakeface_bench.report.format import escaped, floor_with_interval, with_interval
+from fakeface_bench.report.format import escaped, floor_with_interval, search_effort, with_interval
 from fakeface_bench.report.model_card import CARD_FILE, model_card
 from fakeface_bench.report.saved_study import (
     LEDGER_FILE,
@@ -66,7 +66,7 @@ def summary_rows(record: StudyRecord, results: Results) -> list[tuple[str, str, 
 
     The test metric carries its 95 % interval where one is known.
     """
-    return [*main_rows(results), *_further_rows(record)]
+    return [*main_rows(results), *_further_rows(record, results)]
 
 
 def summary_markdown(record: StudyRecord, results: Results, ledger: Ledger) -> str:
@@ -85,7 +85,7 @@ def results_markdown(record: StudyRecord, results: Results, ledger: Ledger) -> s
 def _markdown(
     record: StudyRecord, results: Results, ledger: Ledger, metrics: Sequence[tuple[str, str, str]]
 ) -> str:
-    rows = [*metrics, *_further_rows(record)]
+    rows = [*metrics, *_further_rows(record, results)]
     options = [(key, _option(value)) for key, value in record.config.as_params().items()]
     warning = [f"**{escaped(record.weights.warning)}**"] if record.weights.warning else []
     few = few_images_warning(len(record.test.y_true))
@@ -113,8 +113,21 @@ def _parts(record: StudyRecord, results: Results) -> list[str]:
     return [title, parts.markdown()] if parts.records else []
 
 
-def _further_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
-    return [*_floor_rows(record), *_seed_rows(record)]
+def _further_rows(record: StudyRecord, results: Results) -> list[tuple[str, str, str]]:
+    return [*_baseline_rows(record, results), *_floor_rows(record), *_seed_rows(record)]
+
+
+def _baseline_rows(record: StudyRecord, results: Results) -> list[tuple[str, str, str]]:
+    """Return what logistic regression scores on the same features, and what the search gained."""
+    if record.baseline is None or results.search_gain is None:
+        return []
+    splits = record.baseline.valid, record.baseline.test
+    valid, test = (f"{split.metrics['roc_auc']:.3f}" for split in splits)
+    gained = f"roc_auc, gained over it by {search_effort(record.search)}"
+    return [
+        ("roc_auc, logistic regression on the same features", valid, test),
+        (gained, "", with_interval(results.search_gain)),
+    ]
 
 
 def _seed_rows(record: StudyRecord) -> list[tuple[str, str, str]]:

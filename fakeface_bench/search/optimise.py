@@ -151,8 +151,9 @@ def _begin_trial(study: Study, task: SearchTask) -> tuple[optuna.Trial, str] | N
         if _count(trials, *_USEFUL, TrialState.RUNNING) >= task.trials:
             return None
         counted = _counted(trials, given_up(study))
-        if not counted and not _count(trials, TrialState.WAITING, TrialState.RUNNING):
-            study.enqueue_trial(task.space.baseline_params())
+        begun = counted + _count(trials, TrialState.WAITING, TrialState.RUNNING)
+        for params in task.space.first_trials()[begun : begun + 1]:
+            study.enqueue_trial(params)
         study.sampler = _sampler(task.seed, counted)
         trial = ask(study)
         return trial, claim(trial)

@@ -5,9 +5,18 @@ from typing import Any
 
 import optuna
 
-from fakeface_bench.config import HeadConfig, TrialConfig, TuningConfig, augments_in_play
+from fakeface_bench.config import (
+    CLASSIFIERS,
+    HEAD,
+    LOGISTIC_REGRESSION,
+    HeadConfig,
+    TrialConfig,
+    TuningConfig,
+    augments_in_play,
+    logistic_regression,
+)
 from fakeface_bench.training.losses import LOSSES
-from fakeface_bench.training.networks import SCRATCH_STAGE, TUNING_STAGE, Network
+from fakeface_bench.training.networks import HEAD_STAGE, SCRATCH_STAGE, TUNING_STAGE, Network
 from fakeface_bench.training.poolings import ACTIVATIONS, FEATURES, POOLINGS
 
 UNITS = (0, 64, 128, 256, 512)
@@ -15,6 +24,8 @@ BATCH_SIZES = (32, 64, 128, 256)
 MAX_DROPOUT = 0.6
 LEARNING_RATES = (1e-4, 1e-2)
 WEIGHT_DECAYS = (1e-5, 1e-1)
+#: Of logistic regression.
+PENALTIES = (1e-4, 1e1)
 #: Of unfrozen layers: lower, for what they know is to be bent and not replaced.
 TUNING_RATES = (3e-5, 1e-3)
 TUNING_DECAYS = (1e-4, 1e-1)
@@ -39,8 +50,23 @@ class Space:
         """Whether unfrozen layers are trained after the head."""
         return TUNING_STAGE in self.network.stages
 
-    def baseline(self) -> TrialConfig:
-        """Return the options that every study tries first."""
+    @property
+    def classifiers(self) -> tuple[str, ...]:
+        """What is fitted: logistic regression too where nothing under it is trained."""
+        return CLASSIFIERS if self.network.stages == (HEAD_STAGE,) else (HEAD,)
+
+    def first_trials(self) -> list[dict[str, Any]]:
+        """Return the params of the trials that every study begins with, less what is fixed.
+
+        Logistic regression as it comes, where it can be fitted, and then the plain head.
+        """
+        plain = self._searched_params(self.plain())
+        if LOGISTIC_REGRESSION not in self.classifiers:
+            return [plain]
+        return [self._searched_params(TrialConfig(logistic_regression())), plain]
+
+    def plain(self) -> TrialConfig:
+        """Return the options of the plain head, and of the layers under it."""
         augments = self.augments
         usual = "light" if "light" in augments else augments[0] if augments else ""
         # A network from scratch learns little without: measured in benchmarks/fine_tuned_studies.
@@ -51,13 +77,15 @@ class Space:
             tuning = replace(tuning, batch_size=self.batch_size)
         return TrialConfig(head, usual, tuning if self.tunes else None)
 
-    def baseline_params(self) -> dict[str, Any]:
-        """Return them as the trial's params, without what is fixed."""
-        params = self.baseline().as_params()
+    def _searched_params(self, config: TrialConfig) -> dict[str, Any]:
+        """Return options as a trial's params, without what is fixed."""
+        params = config.as_params()
         if self.batch_size:
             params = {k: v for k, v in params.items() if not k.endswith("batch_size")}
         if len(self.augments) == 1:
             del params["augment"]
+        if len(self.classifiers) == 1:
+            del params["classifier"]
         return params
 
 
@@ -80,10 +108,19 @@ def suggest(trial: optuna.Trial, space: Space) -> TrialConfig:
 
 
 def _suggest_head(trial: optuna.Trial, space: Space) -> HeadConfig:
+    classifier = space.classifiers[0]
+    if len(space.classifiers) > 1:
+        classifier = trial.suggest_categorical("classifier", space.classifiers)
     pooling = trial.suggest_categorical("pooling", list(space.network.poolings))
     features = trial.suggest_categorical("features", list(FEATURES))
+    if POOLINGS[pooling].last_only:
+        features = "last"
+    if classifier == LOGISTIC_REGRESSION:
+        penalty = trial.suggest_float("C", *PENALTIES, log=True)
+        return logistic_regression(features=features, pooling=pooling, C=penalty)
     return HeadConfig(
-        features="last" if POOLINGS[pooling].last_only else features,
+        classifier=classifier,
+        features=features,
         pooling=pooling,
         dropout=trial.suggest_float("dropout", 0.0, MAX_DROPOUT),
         batch_norm=trial.suggest_categorical("batch_norm", [False, True]),

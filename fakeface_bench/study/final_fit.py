@@ -4,12 +4,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from fakeface_bench.config import TrialConfig
+from fakeface_bench.config import TrialConfig, logistic_regression
 from fakeface_bench.evaluation.detector import Detector, train_detector
 from fakeface_bench.features.engine import models_let_go
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.records.ledger import StageCost
 from fakeface_bench.records.study import (
+    BaselineRecord,
     EpochRecord,
     FitRecord,
     RepeatRecord,
@@ -18,7 +19,7 @@ from fakeface_bench.records.study import (
 )
 from fakeface_bench.study.setup import Setup
 from fakeface_bench.support.progress import Progress
-from fakeface_bench.training.networks import FitTask
+from fakeface_bench.training.networks import FitTask, FrozenNetwork
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Conclusion:
     valid: ScoredSplit
     test: ScoredSplit
     repeats: tuple[RepeatRecord, ...]
+    baseline: BaselineRecord | None
     costs: tuple[StageCost, ...]
 
 
@@ -38,7 +40,8 @@ def conclude(
 ) -> Conclusion:
     """Refit the winner, choose its threshold on validation, and only then read test.
 
-    The winner is fitted with as many `seeds`; those after the first follow the task's.
+    The winner is fitted with as many `seeds`; those after the first follow the task's. What the
+    baseline takes belongs to `evaluation`.
     """
     config = search.best.config
     progress.say(f"refitting trial {search.best.number}, then scoring the test split")
@@ -51,6 +54,7 @@ def conclude(
     test_samples = setup.reader.read("test")
     read = time.perf_counter()
     test = detector.score(test_samples, setup.index.split("test"))
+    baseline = _baseline(setup, task, test_samples)
     evaluated = time.perf_counter()
     further = [replace(task, seed=task.seed + step) for step in range(1, seeds)]
     repeats = _repeat(setup, further, config, test_samples, progress) if further else ()
@@ -65,7 +69,18 @@ def conclude(
             images=len(task.valid) + len(test_samples),
         ),
     )
-    return Conclusion(detector, final_fit, valid, test, repeats, costs)
+    return Conclusion(detector, final_fit, valid, test, repeats, baseline, costs)
+
+
+def _baseline(setup: Setup, task: FitTask, test_samples: Samples) -> BaselineRecord | None:
+    """Fit and score logistic regression as it comes, where there are frozen features."""
+    if not isinstance(task.network, FrozenNetwork):
+        return None
+    detector, _ = train_detector(task, TrialConfig(logistic_regression()))
+    return BaselineRecord(
+        valid=detector.score(task.valid, setup.index.split("valid")),
+        test=detector.score(test_samples, setup.index.split("test")),
+    )
 
 
 def _repeat(

@@ -61,6 +61,7 @@ def record_of(
         fine_tune=plan.unfrozen.label,
         machine=machine_name(),
         equalise=plan.config.equalise,
+        baseline=conclusion.baseline,
     )
 
 
@@ -111,9 +112,9 @@ def log_winner(
         return run.log_model(folder, metadata)
 
 
-def log_results(run: TrackedRun, record: StudyRecord, model: str) -> None:
+def log_results(run: TrackedRun, record: StudyRecord, results: Results, model: str) -> None:
     """Log metrics (the model's too) and winning options."""
-    run.log_fit(record.final_fit.epochs, record.metrics(), model)
+    run.log_fit(record.final_fit.epochs, record.metrics() | results.metrics(), model)
     run.log_params({f"best_{key}": value for key, value in record.config.as_params().items()})
 
 

@@ -139,7 +139,7 @@ def _search_fit_and_record(
                 explain_winner(run, plan, setup, record, conclusion.detector, folder, progress)
             with clock.timing("model"):
                 model = log_winner(run, plan, setup, record, conclusion.detector)
-                log_results(run, record, model)
+                log_results(run, record, results, model)
         run.log_folder(folder)
     expenses = Expenses(setup, search, earlier_uids, began, began_at, conclusion)
     ledger = close_ledger(expenses, config.dollars_per_hour, clock, meter)

@@ -157,7 +157,7 @@ def fit_task(
     if not plan.unfrozen.anything:
         return task
     asked = saved_precision(study) or plan.config.precision
-    measured = choose_precision(asked, task, space_of(plan, setup.network).baseline())
+    measured = choose_precision(asked, task, space_of(plan, setup.network).plain())
     precision = save_precision(study, measured.name)
     progress.say(f"trained on {setup.inputs.description}, in {precision}")
     run.log_params({"trained_in": precision})

@@ -9,7 +9,14 @@ from typing import cast
 
 import keras
 
-from fakeface_bench.config import AUTO, PRECISIONS, HeadConfig, TrialConfig, TuningConfig
+from fakeface_bench.config import (
+    AUTO,
+    LOGISTIC_REGRESSION,
+    PRECISIONS,
+    HeadConfig,
+    TrialConfig,
+    TuningConfig,
+)
 from fakeface_bench.features.epochs import EpochPlan, Epochs
 from fakeface_bench.records.study import FitRecord
 from fakeface_bench.support.errors import StudyError
@@ -18,6 +25,7 @@ from fakeface_bench.training.batches import Batches, forward_of, predict_batch
 from fakeface_bench.training.checkpoint import Checkpoint
 from fakeface_bench.training.epochs import Course, Stage, run_epochs
 from fakeface_bench.training.head_fit import HeadRows, HeadTraining, Values
+from fakeface_bench.training.logistic_regression import fit_logistic_regression
 from fakeface_bench.training.losses import LOSSES, accuracy_metric
 from fakeface_bench.training.networks import (
     HEAD_STAGE,
@@ -43,6 +51,9 @@ def _trained_head(
     task: FitTask, network: FrozenNetwork, head: HeadConfig, on_epoch: OnEpoch | None
 ) -> tuple[Values, FitRecord]:
     parts = network.parts(head)
+    if head.classifier == LOGISTIC_REGRESSION:
+        batch_size = predict_batch(network)
+        return fit_logistic_regression(task, _rows(task), parts, head, on_epoch, batch_size)
     training = HeadTraining(_rows(task), parts, head, task.seed)
     stage = Stage(
         name=HEAD_STAGE,

@@ -173,7 +173,7 @@ def scores_of(
     network: Network, train: Samples, valid: Samples, test: Samples, array: str = ""
 ) -> bytes:
     task = FitTask(network, train, valid, epochs=2, seed=5, objective=roc_auc)
-    config = Space(network, 8, "light").baseline()
+    config = Space(network, 8, "light").plain()
     model, _ = fit(task, config)
     parts = [(array, EVERYTHING)] if array else network.parts(config.head)
     rows = test.rows(np.arange(len(test)), parts)
