@@ -13,7 +13,7 @@ import optuna
 import pandas as pd
 import pytest
 
-from fakeface_bench.config import HeadConfig
+from fakeface_bench.config import HeadConfig, logistic_regression
 from fakeface_bench.evaluation import detector
 from fakeface_bench.evaluation.metrics import METRICS
 from fakeface_bench.features.samples import Samples, SplitReader
@@ -147,10 +147,10 @@ def test_a_trial_holds_its_options_epochs_and_state(place: Workplace, second) ->
     for run, trial in zip(place.trials_of(second[0].run_id), record.trials, strict=True):
         assert run.data.tags["fakeface.kind"] == "trial"
         assert run.data.tags["fakeface.state"] == trial.state
-        assert run.data.params.keys() >= HeadConfig().as_params().keys()
+        assert run.data.params.keys() >= trial.config.as_params().keys()
         history = place.client.get_metric_history(run.info.run_id, "train/loss")
         assert [point.step for point in history] == list(range(len(trial.epochs)))
-    assert record.trials[0].config.head.pooling == HeadConfig().pooling, "the baseline comes first"
+    assert record.trials[0].config.head == logistic_regression(), "the baseline comes first"
 
 
 def test_names_of_a_study_are_what_they_were(place: Workplace, first, second) -> None:
@@ -309,7 +309,8 @@ def test_nothing_reads_test_before_the_last_fit_and_then_once(
     monkeypatch.setattr(detector, "fit", counted(fit_winner))
     monkeypatch.setattr(optimise, "fit_record", counted(fit_trial))
     workplace(tmp_path, tiny_faces, session_cache).run(trials=2)
-    assert events == ["read train", "read valid", "fit", "fit", "fit", "read test"]
+    trials, winner, baseline = ["fit"] * 2, ["fit"], ["fit"]
+    assert events == ["read train", "read valid", *trials, *winner, *baseline, "read test"]
 
 
 def test_a_lost_mlflow_store_gets_its_trials_back(

@@ -1,14 +1,17 @@
 """A fitted classifier with what was chosen for it on validation: ready to score any split."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 
 import keras
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_curve
+from sklearn.metrics import log_loss, roc_curve
+from sklearn.model_selection import StratifiedKFold
 
 from fakeface_bench.config import HeadConfig, TrialConfig
 from fakeface_bench.evaluation.metrics import part_metrics, score_metrics
@@ -42,20 +45,76 @@ def choose_threshold(y_true: LabelArray, y_score: FloatArray) -> float:
     return float(min(candidates, key=lambda candidate: abs(candidate - 0.5)))
 
 
+#: Parts of validation that a map is tried on in turn.
+CALIBRATION_FOLDS = 5
+
+
+def choose_calibration(y_true: LabelArray, margins: FloatArray, own: bool) -> Calibration:
+    """Choose how margins become probabilities: by cross-validated log loss on validation.
+
+    Of the network's own probability, a temperature and Platt's map, in this order: a later one is
+    taken only where it is better. A map that would turn the ranking round is none.
+
+    Sources: Guo et al. (2017), "On calibration of modern neural networks"; Platt (1999),
+    "Probabilistic outputs for support vector machines".
+
+    Args:
+        y_true: 1 for fake, shape (n,); of validation.
+        own: Whether sigmoid of a margin estimates a probability as it is, and may stay.
+    """
+    fits = [
+        *([lambda labels, values: Calibration()] if own else []),
+        temperature,
+        platt,
+    ]
+    folds = min(CALIBRATION_FOLDS, *np.bincount(y_true, minlength=2).tolist())
+    losses = [_held_out_loss(fit, y_true, margins, folds) for fit in fits]
+    found = [fit(y_true, margins) for fit in fits]
+    usable = [place for place, how in enumerate(found) if how.scale > 0]
+    if not usable:
+        return Calibration()
+    return found[min(usable, key=lambda place: losses[place])]
+
+
+def _held_out_loss(
+    fit: Callable[[LabelArray, FloatArray], Calibration],
+    y_true: LabelArray,
+    margins: FloatArray,
+    folds: int,
+) -> float:
+    """Return the log loss of maps on what they were not fitted to; infinite for too few images."""
+    if folds < 2:
+        return inf
+    probability = np.empty(len(y_true))
+    for kept, left in StratifiedKFold(folds).split(margins, y_true):
+        probability[left] = to_probability(margins[left], fit(y_true[kept], margins[kept]))
+    return float(log_loss(y_true, probability))
+
+
+def temperature(y_true: LabelArray, margins: FloatArray) -> Calibration:
+    """Fit a probability to margins by a scale alone, with Platt's targets."""
+    return _fitted_map(y_true, margins, offset=False)
+
+
 def platt(y_true: LabelArray, margins: FloatArray) -> Calibration:
     """Fit a probability to margins by logistic regression (Platt 1999).
 
     Targets are Platt's: (n₊+1)/(n₊+2) and 1/(n₋+2) in place of 1 and 0, which keeps the slope
     finite where the classes separate.
     """
+    return _fitted_map(y_true, margins, offset=True)
+
+
+def _fitted_map(y_true: LabelArray, margins: FloatArray, offset: bool) -> Calibration:
     positives, negatives = int(np.sum(y_true == 1)), int(np.sum(y_true == 0))
     high, low = (positives + 1) / (positives + 2), 1 / (negatives + 2)
     target = np.where(y_true == 1, high, low)
     doubled = np.concatenate([margins, margins])[:, None]
     labels = np.repeat([1, 0], len(margins))
-    model = LogisticRegression(C=np.inf, max_iter=1000)
+    model = LogisticRegression(C=np.inf, max_iter=1000, fit_intercept=offset)
     model.fit(doubled, labels, sample_weight=np.concatenate([target, 1 - target]))
-    return Calibration(scale=float(model.coef_[0, 0]), offset=float(model.intercept_[0]))
+    intercept = float(model.intercept_[0]) if offset else 0.0
+    return Calibration(scale=float(model.coef_[0, 0]), offset=intercept)
 
 
 @dataclass(frozen=True)
@@ -114,7 +173,7 @@ def train_detector(
     head = config.head
     forward = forward_of(task.network, classifier)
     y_true, margins = predict_margins(task.network, forward, head, task.valid)
-    calibration = Calibration() if LOSSES[head.loss].calibrated else platt(y_true, margins)
+    calibration = choose_calibration(y_true, margins, LOSSES[head.loss].calibrated)
     threshold = choose_threshold(y_true, to_probability(margins, calibration))
     return Detector(task.network, classifier, forward, head, calibration, threshold), record
 

@@ -214,7 +214,7 @@ class ModelOrigin:
         test_digest: Likewise of its test split.
         kinds: How the fakes of each source were made, by its name; absent where not known.
         fit: How a picture meets it, one of `config.FITS`.
-        calibrated: Whether probabilities went through Platt's map; else the loss calibrates them.
+        calibrated: Whether probabilities went through a map; else they are the network's own.
         versions: Of Python and the libraries, by name.
     """
 
@@ -495,6 +495,8 @@ class ComparedStudy:
         trials: Number of trials that its search holds.
         settings: How it was asked, in words, by each of `NAMED_OPTIONS`, and `image_size_px`; empty
             where that is not known.
+        baseline_roc_auc: Of logistic regression on the same features; None without one.
+        search_gain: ROC AUC of the kept model less that, paired.
     """
 
     identity: StudyIdentity
@@ -510,6 +512,8 @@ class ComparedStudy:
     machine: str = ""
     trials: int = 0
     settings: Mapping[str, str] = field(default_factory=dict)
+    baseline_roc_auc: float | None = None
+    search_gain: Estimate | None = None
 
     @property
     def label(self) -> str:

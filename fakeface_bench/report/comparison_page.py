@@ -268,6 +268,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "key_metrics": key_metrics(comparison),
         "quality": comparison_tables.quality(comparison),
         "costs": comparison_tables.costs(comparison),
+        "gains": comparison_tables.gains(comparison),
         "along_front": pairs_table(comparison.along_front, "Neighbours on the front", alone),
         "to_best": pairs_table(comparison.to_best, "Every cheaper study against the most accurate"),
         "stages": comparison_plots.stage_looks(comparison),

@@ -51,6 +51,7 @@ def _number(value: float | None) -> str:
 
 _WHOLE = Format(lambda value: UNKNOWN if value is None else f"{value:,.0f}", _CSV)
 _NUMBER = Format(_number, _CSV)
+_SCORE = Format(lambda value: UNKNOWN if value is None else f"{value:.3f}", _CSV)
 _TARGET = Format(lambda s: NEVER if s is None else duration(s, short=True), _CSV)
 _PRICE = Format(lambda price: UNKNOWN if price is None else dollars(price), _CSV)
 _SEEDS = Format(lambda seeds: ", ".join(str(scores.seed) for scores in seeds), {}, "")
@@ -117,6 +118,9 @@ def leaderboard_table(comparison: Comparison) -> Table:
             for key, target in _TIMES_TO.items()
         ),
         *(Column(key, head, at("study.ledger.other", key), how) for key, head, how in sizes),
+        Column("baseline_roc_auc", "logistic regression", "study.baseline_roc_auc", _SCORE),
+        Column("search_gain", "gained by the search (95 %)", "study.search_gain", ESTIMATE),
+        only_text("search_seconds", "search", _search_seconds, TIME),
         *(only_csv(f"{stage}_seconds", _stage_seconds(stage)) for stage in STAGES),
         only_csv("warning", "study.warning", NAME),
     )
@@ -147,10 +151,24 @@ def costs(comparison: Comparison) -> Table:
     return replace(table, title=title, note=" ".join(format_unmeasured(comparison)))
 
 
+def gains(comparison: Comparison) -> Table:
+    """Return what each search gained over its baseline, of studies that have one."""
+    of_frozen = [entry for entry in comparison.entries if entry.study.search_gain]
+    keys = ("label", "baseline_roc_auc", "roc_auc", "search_gain", "trials", "search_seconds")
+    table = replace(leaderboard_table(comparison), records=of_frozen).pick(*keys)
+    title = "ROC AUC: logistic regression on the frozen features, and what the search gained"
+    return replace(table, title=title)
+
+
 def runs(comparison: Comparison) -> Table:
     """Return which run each study is, and what it ran on."""
     keys = ("label", "run_id", "study", "data", "weights", "trained", "seeds_listed", "trials")
     return leaderboard_table(comparison).pick(*keys, "machine", name="Runs")
+
+
+def _search_seconds(entry: LeaderboardEntry) -> float:
+    stages = ("search_complete", "search_pruned", "search_failed")
+    return sum(entry.study.ledger.stage(stage).seconds for stage in stages)
 
 
 def _stage_seconds(stage: str) -> Callable[[LeaderboardEntry], float]:

@@ -161,7 +161,10 @@ def _floor(record: StudyRecord) -> str:
 
 def _threshold(record: StudyRecord, origin: ModelOrigin) -> str:
     figures = record.test.metrics
-    how = "went through Platt's map, fitted on validation" if origin.calibrated else "are its own"
+    scale, offset = (record.facts.get(f"calibration/{key}", 0.0) for key in ("scale", "offset"))
+    how = "are its own"
+    if origin.calibrated:
+        how = f"were calibrated on validation (log-odds × {scale:.3g} {offset:+.3g})"
     return (
         f"Predicted {CLASS_NAMES[FAKE]} from probability {record.test.threshold:.4g} on: the best "
         f"balanced accuracy on validation (n = {len(record.valid.y_true):,}), never seen test. "

@@ -74,8 +74,12 @@ def identity_of(run_id: str, record: StudyRecord) -> StudyIdentity:
     )
 
 
-def write_study_json(record: StudyRecord, folder: Path) -> None:
-    """Write what a study is, its final fit epoch by epoch, and its thresholds."""
+def write_study_json(record: StudyRecord, results: Results, folder: Path) -> None:
+    """Write what a study is, its final fit epoch by epoch, its thresholds, and its baseline."""
+    baseline = None
+    if record.baseline and (gain := results.search_gain):
+        roc_auc = record.baseline.test.metrics["roc_auc"]
+        baseline = {"roc_auc": roc_auc, "search_gain": [gain.value, gain.low, gain.high]}
     content = {
         **{name: getattr(identity_of("", record), name) for name in _IDENTITY},
         "weights_warning": record.weights.warning,
@@ -85,6 +89,7 @@ def write_study_json(record: StudyRecord, folder: Path) -> None:
         "best_epoch": record.final_fit.best_epoch,
         "machine": record.machine,
         "trials": len(record.search.trials),
+        "baseline": baseline,
         "epochs_began_seconds": record.epochs_began_seconds,
         "epochs": [asdict(epoch) for epoch in record.final_fit.epochs],
     }
@@ -129,7 +134,19 @@ def read_saved_study(run_id: str, folder: Path) -> ComparedStudy:
         ledger=Ledger.from_json(ledger),
         machine=content["machine"],
         trials=content["trials"],
+        **_baseline_of(content),
     )
+
+
+def _baseline_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the baseline as fields of `ComparedStudy`; none of studies before it was measured."""
+    baseline = content.get("baseline")
+    if not baseline:
+        return {}
+    return {
+        "baseline_roc_auc": baseline["roc_auc"],
+        "search_gain": Estimate(*baseline["search_gain"]),
+    }
 
 
 def _fits(record: StudyRecord) -> dict[int, Any]:

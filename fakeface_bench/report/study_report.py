@@ -351,7 +351,7 @@ def write_study_report(record: StudyRecord, results: Results, folder: Path) -> N
     write_learning_curves(record, training)
     write_search(record, search)
     write_results_csv(results, folder / RESULTS_FILE)
-    write_study_json(record, folder)
+    write_study_json(record, results, folder)
 
 
 def write_costs(

@@ -50,11 +50,12 @@ def conclude(
     detector, final_fit = train_detector(task, config, run_now.append)
     fitted = time.perf_counter()
     valid = detector.score(task.valid, setup.index.split("valid"))
+    simple = _fitted_baseline(task)
     scored = time.perf_counter()
     test_samples = setup.reader.read("test")
     read = time.perf_counter()
     test = detector.score(test_samples, setup.index.split("test"))
-    baseline = _baseline(setup, task, test_samples)
+    baseline = _scored_baseline(setup, task, simple, test_samples) if simple else None
     evaluated = time.perf_counter()
     further = [replace(task, seed=task.seed + step) for step in range(1, seeds)]
     repeats = _repeat(setup, further, config, test_samples, progress) if further else ()
@@ -72,11 +73,16 @@ def conclude(
     return Conclusion(detector, final_fit, valid, test, repeats, baseline, costs)
 
 
-def _baseline(setup: Setup, task: FitTask, test_samples: Samples) -> BaselineRecord | None:
-    """Fit and score logistic regression as it comes, where there are frozen features."""
+def _fitted_baseline(task: FitTask) -> Detector | None:
+    """Fit logistic regression as it comes, where there are frozen features."""
     if not isinstance(task.network, FrozenNetwork):
         return None
-    detector, _ = train_detector(task, TrialConfig(logistic_regression()))
+    return train_detector(task, TrialConfig(logistic_regression()))[0]
+
+
+def _scored_baseline(
+    setup: Setup, task: FitTask, detector: Detector, test_samples: Samples
+) -> BaselineRecord:
     return BaselineRecord(
         valid=detector.score(task.valid, setup.index.split("valid")),
         test=detector.score(test_samples, setup.index.split("test")),

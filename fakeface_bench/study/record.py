@@ -57,12 +57,22 @@ def record_of(
         repeats=conclusion.repeats,
         floor=setup.dataset.audit.floor,
         source_floors=setup.dataset.audit.source_floors,
-        facts={**audit_metrics(setup.dataset.audit), **setup.images_used()},
+        facts={
+            **audit_metrics(setup.dataset.audit),
+            **setup.images_used(),
+            **calibration_metrics(conclusion.detector),
+        },
         fine_tune=plan.unfrozen.label,
         machine=machine_name(),
         equalise=plan.config.equalise,
         baseline=conclusion.baseline,
     )
+
+
+def calibration_metrics(detector: Detector) -> dict[str, float]:
+    """Return the map from margins to probabilities: 1 and 0 where they are the network's own."""
+    how = detector.calibration
+    return {"calibration/scale": how.scale, "calibration/offset": how.offset}
 
 
 def origin_of(run_id: str, plan: Plan, setup: Setup, detector: Detector) -> ModelOrigin:

@@ -10,7 +10,7 @@ from fakeface_bench.config import HeadConfig
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Platt's map from a margin to a probability: sigmoid(scale · margin + offset).
+    """A map from a margin to a probability: sigmoid(scale · margin + offset).
 
     The margin is the logit of fake, or fake's logit less real's. Scale 1 and offset 0 leave a
     network's own probability as it is.

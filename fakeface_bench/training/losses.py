@@ -16,7 +16,7 @@ class Loss:
     Attributes:
         title: One line for `fakeface-bench list`.
         calibrated: Whether sigmoid of the margin estimates a probability; where not, the study
-            fits Platt's map on validation.
+            always fits a map on validation.
     """
 
     title: str

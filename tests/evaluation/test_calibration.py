@@ -7,7 +7,12 @@ import pytest
 from sklearn.calibration import _sigmoid_calibration  # scikit-learn's own Platt scaling
 from sklearn.metrics import balanced_accuracy_score
 
-from fakeface_bench.evaluation.detector import choose_threshold, platt, to_probability
+from fakeface_bench.evaluation.detector import (
+    choose_calibration,
+    choose_threshold,
+    platt,
+    to_probability,
+)
 from fakeface_bench.training.head import Calibration
 
 Scored = tuple[np.ndarray, np.ndarray]
@@ -135,6 +140,32 @@ def test_platt_of_margins_that_tell_nothing_is_the_share_of_fakes() -> None:
     y_true = np.array([1, 0, 0, 0] * 50, np.uint8)
     y_score = to_probability(np.zeros(200), platt(y_true, np.zeros(200)))
     np.testing.assert_allclose(y_score, 0.25, atol=0.01)
+
+
+@pytest.mark.parametrize(("sharpness", "shift"), [(1.0, 0.0), (4.0, 0.0), (0.3, 1.5)])
+def test_the_map_that_calibrates_is_chosen(sharpness: float, shift: float) -> None:
+    rng = np.random.default_rng(0)
+    true_margins = rng.normal(0, 2, 4000)
+    y_true = (rng.random(4000) < 1 / (1 + np.exp(-true_margins))).astype(np.uint8)
+    how = choose_calibration(y_true, sharpness * true_margins + shift, own=True)
+    assert how.scale == pytest.approx(1 / sharpness, rel=0.12)
+    assert how.offset == pytest.approx(-shift / sharpness, abs=0.2)
+    if sharpness == 4.0:
+        assert how.offset == 0.0, "a temperature is enough"
+
+
+def test_a_map_that_turns_the_ranking_round_is_not_taken() -> None:
+    y_true = np.tile([0, 1], 50).astype(np.uint8)
+    reversed_margins = np.where(y_true == 1, -1.0, 1.0) + np.linspace(-0.5, 0.5, 100)
+    for own in (True, False):
+        assert choose_calibration(y_true, reversed_margins, own) == Calibration()
+
+
+def test_few_images_keep_the_networks_own_probability() -> None:
+    y_true = np.array([0, 0, 0, 1], np.uint8)
+    margins = np.array([-3.0, -1.0, 0.5, 2.0])
+    assert choose_calibration(y_true, margins, own=True) == Calibration()
+    assert choose_calibration(y_true, margins, own=False) != Calibration()
 
 
 def test_platt_keeps_the_order_of_the_margins() -> None:

@@ -84,7 +84,7 @@ def keep(store: mlflow.MlflowClient, tmp_path: Path) -> Keep:
             store.log_param(run, key, value)
         folder = tmp_path / f"study-{run}"
         (folder / "test").mkdir(parents=True)
-        write_study_json(record, folder)
+        write_study_json(record, results_of(record), folder)
         write_predictions(record, folder)
         write_costs(record, results_of(record), ledger_of(cost), ORIGIN, folder)
         store.log_artifacts(run, str(folder))

@@ -12,6 +12,7 @@ from fakeface_bench.config import HeadConfig, TrialConfig
 from fakeface_bench.evaluation.metrics import score_metrics
 from fakeface_bench.records.ledger import Ledger, StageCost
 from fakeface_bench.records.study import (
+    BaselineRecord,
     EpochRecord,
     FitRecord,
     ModelOrigin,
@@ -113,6 +114,12 @@ def study_record(model: str, distance: float = 2.0) -> StudyRecord:
     )
 
 
+def baseline_record(test: ScoredSplit, distance: float) -> BaselineRecord:
+    """A baseline on the images of a test split, with noise of its own."""
+    other = scored_split(len(test.y_true), seed=11, distance=distance)
+    return BaselineRecord(valid=scored_split(80, seed=12, distance=distance), test=other)
+
+
 def middling_study(folder: Path) -> StudyRecord:
     """A middling study of 60 test images, which are written to a folder, and nine trials."""
     test = scored_split(60, seed=1, distance=2.2)
@@ -141,6 +148,7 @@ def middling_study(folder: Path) -> StudyRecord:
         test=test,
         epochs_began_seconds=40.5,
         machine="a machine",
+        baseline=baseline_record(test, 2.0),
     )
 
 

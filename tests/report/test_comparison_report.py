@@ -18,6 +18,7 @@ from fakeface_bench.analysis.comparison import Comparison, compare_studies
 from fakeface_bench.records.study import LeftOut
 from fakeface_bench.report.comparison_page import write_comparison_report
 from fakeface_bench.report.comparison_plots import all_plots
+from fakeface_bench.report.comparison_tables import gains
 from tests.report.compared_studies import IMAGES, epochs, five, labels, noisy, study
 
 TABLES = ("agreement.csv", "leaderboard.csv", "steps.csv", "wrong_by_all.csv")
@@ -114,6 +115,19 @@ def test_the_leaderboard_holds_everything_in_full(compared: Comparison, written:
     assert "energy_kwh" in table
     assert table.loc["middle (last_2_blocks)", "trained"] == "last 2 blocks"
     assert table.loc["unfit", "warning"] == "They are RANDOM."
+
+
+def test_what_a_search_gained_stands_beside_what_it_took(
+    compared: Comparison, written: Path
+) -> None:
+    (row,) = gains(compared).rows
+    assert row[:2] == ("small", "0.842")
+    assert row[3:] == ("0.012 (−0.010 to 0.034)", "12", "1.67 min")
+    page = (written / "report.html").read_text(encoding="utf-8")
+    assert "what the search gained" in page
+    table = pd.read_csv(written / "leaderboard.csv").set_index("label")
+    assert table.loc["small", "search_gain_low_95"] == -0.0104
+    assert table["search_gain"].notna().sum() == 1
 
 
 def test_the_other_tables_follow_the_comparison(compared: Comparison, written: Path) -> None:

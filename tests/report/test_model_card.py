@@ -66,7 +66,8 @@ def test_the_shortcut_floor_is_told(
 
 
 @pytest.mark.parametrize(
-    ("calibrated", "says"), [(True, "through Platt's map"), (False, "probabilities are its own")]
+    ("calibrated", "says"),
+    [(True, "were calibrated on validation (log-odds"), (False, "probabilities are its own")],
 )
 def test_calibration_is_told(
     calibrated: bool, says: str, record: StudyRecord, ledger: Ledger
@@ -111,7 +112,7 @@ def test_a_source_at_chance_is_named(record: StudyRecord, ledger: Ledger) -> Non
         tiers=("",) * 400,
         parts={"easy": {"roc_auc": 1.0}, "hard_one": {"roc_auc": 0.5}},
     )
-    mixed = replace(record, test=test)
+    mixed = replace(record, test=test, baseline=None)
     failures = section(model_card(mixed, results_of(mixed), ledger, ORIGIN), "Known failures")
     assert "On hard_one it is **not shown to be better than chance**: ROC AUC 0." in failures
     assert "n = 40." in failures

@@ -1,9 +1,12 @@
 """The intervals of a study's metrics."""
 
+from dataclasses import replace
+
 import pytest
 
 from fakeface_bench.analysis.results import results_of
-from fakeface_bench.records.study import StudyRecord
+from fakeface_bench.records.estimate import Estimate
+from fakeface_bench.records.study import BaselineRecord, StudyRecord
 
 
 def test_interval_holds_the_metric_and_repeats(record: StudyRecord) -> None:
@@ -18,3 +21,33 @@ def test_perfect_scores_leave_no_spread_in_roc_auc(perfect: StudyRecord) -> None
     found = results_of(perfect).estimates
     assert (found["roc_auc"].low, found["roc_auc"].high) == (1.0, 1.0)
     assert found["accuracy"].low < 1.0
+
+
+def test_the_search_gained_what_lies_between_winner_and_baseline(record: StudyRecord) -> None:
+    results = results_of(record)
+    assert record.baseline
+    gain = results.search_gain
+    assert gain
+    between = record.test.metrics["roc_auc"] - record.baseline.test.metrics["roc_auc"]
+    assert gain.value == pytest.approx(between)
+    assert gain.low < gain.value < gain.high
+    assert results.metrics() == {
+        "search/gain_roc_auc": gain.value,
+        "search/gain_roc_auc_low": gain.low,
+        "search/gain_roc_auc_high": gain.high,
+    }
+    logged = record.metrics()
+    assert logged["baseline/roc_auc"] == record.baseline.test.metrics["roc_auc"]
+    assert logged["baseline/val_roc_auc"] == record.baseline.valid.metrics["roc_auc"]
+
+
+def test_without_a_baseline_nothing_is_said_of_it(record: StudyRecord) -> None:
+    tuned = replace(record, baseline=None)
+    assert results_of(tuned).search_gain is None
+    assert results_of(tuned).metrics() == {}
+    assert not [key for key in tuned.metrics() if key.startswith("baseline/")]
+
+
+def test_a_baseline_that_won_gained_nothing(record: StudyRecord) -> None:
+    same = replace(record, baseline=BaselineRecord(record.valid, record.test))
+    assert results_of(same).search_gain == Estimate(0.0, 0.0, 0.0)

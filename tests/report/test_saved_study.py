@@ -33,6 +33,9 @@ def test_a_study_is_read_back_as_it_was(record: StudyRecord, ledger: Ledger, wri
     assert study.kept.threshold == record.test.threshold
     accuracy = record.test.metrics["accuracy"]
     assert study.right.mean() == accuracy
+    assert record.baseline
+    assert study.baseline_roc_auc == record.baseline.test.metrics["roc_auc"]
+    assert study.search_gain == results_of(record).search_gain
 
 
 def test_every_seed_is_read_back_and_the_kept_one_stands_first(

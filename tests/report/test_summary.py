@@ -46,7 +46,13 @@ def test_headline_names_model_weights_data_and_figures(record: StudyRecord, ledg
 def test_rows_hold_the_main_metrics_and_the_threshold(record: StudyRecord) -> None:
     rows = summary_rows(record, results_of(record))
     keys = [key for key, _, _ in rows]
-    assert keys == list(MAIN_METRICS)
+    assert keys[: len(MAIN_METRICS)] == list(MAIN_METRICS)
+    baseline, gained = rows[len(MAIN_METRICS) :]
+    assert baseline[0] == "roc_auc, logistic regression on the same features"
+    assert record.baseline
+    assert baseline[2] == f"{record.baseline.test.metrics['roc_auc']:.3f}"
+    assert gained[0] == "roc_auc, gained over it by 9 trials in 112 s"
+    assert " to " in gained[2]
     assert set(MAIN_METRICS) <= {*METRICS, "threshold"}
     assert rows[1][1:] == (
         f"{record.valid.metrics['average_precision']:.3f}",
@@ -74,7 +80,8 @@ def test_figures_come_back_from_their_table(record: StudyRecord, tmp_path: Path)
     assert back.test == pytest.approx(dict(written.test))
     assert back.valid == pytest.approx(dict(written.valid))
     assert back.estimates.keys() == written.estimates.keys()
-    assert main_rows(back) == summary_rows(record, results_of(record))
+    alone = replace(record, baseline=None)
+    assert main_rows(back) == summary_rows(alone, results_of(alone))
 
 
 def test_a_metric_that_is_not_defined_is_a_dash(record: StudyRecord) -> None:

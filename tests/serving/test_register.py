@@ -137,7 +137,7 @@ def finish(place: Place, tmp_path: Path) -> Finish:
         run = place.client.create_run(experiment, start_time=began, tags=tags).info.run_id
         folder = tmp_path / run
         (folder / "test").mkdir(parents=True)
-        write_study_json(study, folder)
+        write_study_json(study, results_of(study), folder)
         write_predictions(study, folder)
         write_costs(study, results_of(study), ledger(cost), ORIGIN, folder)
         place.client.log_artifacts(run, str(folder))
