@@ -46,13 +46,17 @@ def test_trials_of_a_head_leave_nothing_behind(tmp_path: Path) -> None:
     network = FrozenNetwork(
         build_backbone(architecture_named("mobilenetv3_small"), SIZE, Weights("random"))
     )
-    width = layout_of(network.backbone.outputs).pooled_width
+    layout = layout_of(network.backbone.outputs)
+    widths = {"pooled": layout.pooled_width, "max2x2": layout.max2x2_width}
     rng = np.random.default_rng(0)
 
     def samples(images: int) -> Samples:
-        pooled = rng.normal(size=(images, width)).astype(np.float16)
+        arrays = {
+            name: rng.normal(size=(images, width)).astype(np.float16)
+            for name, width in widths.items()
+        }
         labels = (np.arange(images) % 2).astype(np.uint8)
-        return Samples({"pooled": pooled}, labels)
+        return Samples(arrays, labels)
 
     task = FitTask(network, samples(16), samples(8), 1, 0, roc_auc)
     study = open_study(f"sqlite:///{tmp_path / 'studies.db'}", "memory", {"model": "head"})
