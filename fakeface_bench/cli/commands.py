@@ -290,7 +290,7 @@ def list_tables() -> None:
     for title, rows in (
         ("data", {row.key: f"{row.title} ({row.images:,} images)" for row in DATASETS}),
         ("loss", {key: loss.title for key, loss in LOSSES.items()}),
-        ("features", FEATURES),
+        ("features", {key: row.title for key, row in FEATURES.items()}),
         ("pooling", {key: pooling.title for key, pooling in POOLINGS.items()}),
         ("activation", ACTIVATIONS),
         ("augment", {key: row.title for key, row in AUGMENTATIONS.items()}),

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from fakeface_bench.config import BFLOAT16_ENGINE, ONNX_ENGINE, TENSORFLOW_ENGINE
 from fakeface_bench.features.engine import Engine, FrozenGraph, frozen_function, output_names
+from fakeface_bench.features.residuals import RESIDUALS
 from fakeface_bench.support.errors import UsageError
 
 
@@ -140,7 +141,33 @@ def open_engine(name: str, model: keras.Model, step: int) -> Engine:
     Raises:
         UsageError: If it cannot run this model, or not on this machine.
     """
-    return _ENGINES[name](model, step)
+    statistics = _statistics_of(model)
+    if statistics is None or name == TENSORFLOW_ENGINE:
+        return _ENGINES[name](model, step)
+    network, rest = statistics
+    return _Side(_ENGINES[name](network, step), FrozenGraph(rest, step))
+
+
+def _statistics_of(model: keras.Model) -> tuple[keras.Model, keras.Model] | None:
+    """Return a model's network and its residual statistics apart; None where it has none."""
+    if not isinstance(model.output, dict) or RESIDUALS not in model.output:
+        return None
+    outputs = dict(model.output)
+    statistics = {RESIDUALS: outputs.pop(RESIDUALS)}
+    pixels = model.inputs[0]
+    return keras.Model(pixels, outputs, name=model.name), keras.Model(pixels, statistics)
+
+
+class _Side:
+    """A network by one engine, and what counts and no network does by TensorFlow; an `Engine`."""
+
+    def __init__(self, network: Engine, statistics: Engine) -> None:
+        self._engines = network, statistics
+
+    def __call__(self, images: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
+        """Return the outputs of both by name."""
+        network, statistics = (engine(images) for engine in self._engines)
+        return network | statistics
 
 
 def scoring_engine(name: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from fakeface_bench.backbones.cut import CutBackbone
+from fakeface_bench.features.residuals import RESIDUALS, ResidualStatistics
 
 #: Statistics of each block, in the order in which they are stored.
 STATISTICS = ("avg", "std", "max")
@@ -43,9 +44,9 @@ class FeatureLayout:
         """Width of that part of `pooled` which the first `block` blocks fill."""
         return len(STATISTICS) * sum(self.channels[:block])
 
-    def columns(self, features: str, statistics: Sequence[str]) -> list[slice]:
+    def columns(self, all_blocks: bool, statistics: Sequence[str]) -> list[slice]:
         """Return the columns of `pooled` that hold some statistics of the last or all blocks."""
-        blocks = range(len(self.channels)) if features == "all_blocks" else [len(self.channels) - 1]
+        blocks = range(len(self.channels)) if all_blocks else [len(self.channels) - 1]
         slices: list[slice] = []
         for block in blocks:
             start = self.width_below(block)
@@ -108,10 +109,13 @@ def to_float16(values: Any) -> Any:
     return ops.cast(ops.clip(values, -FLOAT16_MAX, FLOAT16_MAX), "float16")
 
 
-def feature_model(backbone: keras.Model, cut: CutBackbone | None = None) -> keras.Model:
+def feature_model(
+    backbone: keras.Model, cut: CutBackbone | None = None, residuals: bool = False
+) -> keras.Model:
     """Return the model from pixels to the float16 feature arrays, `pooled` and `max2x2`.
 
-    With a cut there is a third, `boundary`: its map, flattened. One pass gives all of them.
+    With a cut there is a third, `boundary`: its map, flattened; with residuals the picture's
+    statistics, `residual`. One pass gives all of them.
     """
     if cut is None or cut.below is None:
         pixels, maps, outputs = backbone.inputs[0], list(backbone.outputs), {}
@@ -125,6 +129,8 @@ def feature_model(backbone: keras.Model, cut: CutBackbone | None = None) -> kera
     outputs["pooled"] = to_float16(pool_blocks(maps, scales))
     if layout.max2x2_width:
         outputs["max2x2"] = to_float16(pool_last_2x2(maps[-1], scales[-1]))
+    if residuals:
+        outputs[RESIDUALS] = to_float16(ResidualStatistics()(pixels))
     return keras.Model(pixels, outputs, name=f"{backbone.name}_features")
 
 

@@ -28,6 +28,7 @@ from fakeface_bench.data.pictures import STREAM_BATCH, Pictures, stream_images
 from fakeface_bench.features.engine import Engine
 from fakeface_bench.features.engines import engine_identity, open_engine, scoring_engine
 from fakeface_bench.features.pooling import boundary_scale, feature_model
+from fakeface_bench.features.residuals import RESIDUALS_VERSION
 from fakeface_bench.support.disk import cache_folder
 from fakeface_bench.support.machine import machine_facts
 
@@ -110,10 +111,12 @@ class BackboneSource(FeatureSource):
     Attributes:
         backbone: From pixels to the maps of its blocks.
         cut: Where the frozen part ends, if the map there is kept too.
+        residuals: Whether the pictures' residual statistics are kept too.
     """
 
     backbone: Backbone
     cut: CutBackbone | None = None
+    residuals: bool = False
 
     @property
     def image_size(self) -> int:
@@ -123,7 +126,7 @@ class BackboneSource(FeatureSource):
     @cached_property
     def model(self) -> keras.Model:
         """From pixels to the feature arrays."""
-        return feature_model(self.backbone.model, self.cut)
+        return feature_model(self.backbone.model, self.cut, self.residuals)
 
     @property
     def identity(self) -> str:
@@ -136,6 +139,7 @@ class BackboneSource(FeatureSource):
                     else {}
                 ),
                 **({"mirrored": True} if self.mirrored else {}),
+                **({"residuals": RESIDUALS_VERSION} if self.residuals else {}),
                 **({"jpeg_quality": self.jpeg_quality} if self.jpeg_quality else {}),
                 **self.backbone.identity,
                 "fit": self.fit,

@@ -17,7 +17,7 @@ from fakeface_bench.config import (
 )
 from fakeface_bench.training.losses import LOSSES
 from fakeface_bench.training.networks import HEAD_STAGE, SCRATCH_STAGE, TUNING_STAGE, Network
-from fakeface_bench.training.poolings import ACTIVATIONS, FEATURES, POOLINGS
+from fakeface_bench.training.poolings import ACTIVATIONS, POOLINGS, of_last_map
 
 UNITS = (0, 64, 128, 256, 512)
 BATCH_SIZES = (32, 64, 128, 256)
@@ -63,14 +63,20 @@ class Space:
         plain = self._searched_params(self.plain())
         if LOGISTIC_REGRESSION not in self.classifiers:
             return [plain]
-        return [self._searched_params(TrialConfig(logistic_regression())), plain]
+        return [self._searched_params(self.logistic_regression()), plain]
+
+    def logistic_regression(self) -> TrialConfig:
+        """Return logistic regression as it comes, on the usual features."""
+        return TrialConfig(logistic_regression(features=self.network.features[0]))
 
     def plain(self) -> TrialConfig:
         """Return the options of the plain head, and of the layers under it."""
         augments = self.augments
         usual = "light" if "light" in augments else augments[0] if augments else ""
         # A network from scratch learns little without: measured in benchmarks/fine_tuned_studies.
-        head = HeadConfig(batch_norm=SCRATCH_STAGE in self.network.stages)
+        head = HeadConfig(
+            features=self.network.features[0], batch_norm=SCRATCH_STAGE in self.network.stages
+        )
         tuning = TuningConfig()
         if self.batch_size:
             head = replace(head, batch_size=self.batch_size)
@@ -112,9 +118,9 @@ def _suggest_head(trial: optuna.Trial, space: Space) -> HeadConfig:
     if len(space.classifiers) > 1:
         classifier = trial.suggest_categorical("classifier", space.classifiers)
     pooling = trial.suggest_categorical("pooling", list(space.network.poolings))
-    features = trial.suggest_categorical("features", list(FEATURES))
+    features = trial.suggest_categorical("features", list(space.network.features))
     if POOLINGS[pooling].last_only:
-        features = "last"
+        features = of_last_map(features)
     if classifier == LOGISTIC_REGRESSION:
         penalty = trial.suggest_float("C", *PENALTIES, log=True)
         return logistic_regression(features=features, pooling=pooling, C=penalty)

@@ -22,6 +22,7 @@ from PIL import Image
 
 from fakeface_bench.config import CLASS_NAMES, TENSORFLOW_ENGINE
 from fakeface_bench.data.decode import DECODING_VERSION, fit_image, reencoded
+from fakeface_bench.features import residuals  # noqa: F401  # a layer that networks may hold
 from fakeface_bench.features.engine import Engine, FrozenGraph
 from fakeface_bench.support.errors import DataError, ModelError, shortened
 

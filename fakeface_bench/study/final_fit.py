@@ -77,7 +77,8 @@ def _fitted_baseline(task: FitTask) -> Detector | None:
     """Fit logistic regression as it comes, where there are frozen features."""
     if not isinstance(task.network, FrozenNetwork):
         return None
-    return train_detector(task, TrialConfig(logistic_regression()))[0]
+    usual = logistic_regression(features=task.network.features[0])
+    return train_detector(task, TrialConfig(usual))[0]
 
 
 def _scored_baseline(

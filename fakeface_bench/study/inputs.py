@@ -94,7 +94,7 @@ def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
     read = read_features(source, index, progress)
     if not plan.unfrozen.anything:
         return Inputs(
-            FrozenNetwork(backbone.model),
+            FrozenNetwork(backbone.model, source.residuals),
             read,
             "cached features",
             source.identity,
@@ -134,6 +134,7 @@ def feature_source(plan: Plan) -> BackboneSource:
         jpeg_quality=plan.jpeg_quality,
         batch_size=plan.config.batch_size or batch,
         engine_name=engine,
+        residuals=not plan.unfrozen.anything,
     )
 
 

@@ -28,16 +28,21 @@ from fakeface_bench.features.pooling import (
     pool_last_2x2,
 )
 from fakeface_bench.features.quick_layers import QuickBatchNormalization, QuickPooling
+from fakeface_bench.features.residuals import RESIDUALS
 from fakeface_bench.features.samples import EVERYTHING, Part, Samples
 from fakeface_bench.records.study import EpochRecord, FloatArray, LabelArray
 from fakeface_bench.training.head import Calibration, head_logits, probability
 from fakeface_bench.training.head_fit import HeadRows
-from fakeface_bench.training.poolings import POOLINGS
+from fakeface_bench.training.poolings import FEATURES, POOLINGS
 
 #: Stages of a fit, as its epochs name them.
 HEAD_STAGE = "head"
 TUNING_STAGE = "fine_tune"
 SCRATCH_STAGE = "scratch"
+
+#: Features of maps alone, the usual first; and all, likewise.
+OF_MAPS = ("all_blocks", "last")
+RICHEST_FIRST = ("all_blocks+residual", "last+residual", *OF_MAPS)
 
 
 class Network(Protocol):
@@ -46,6 +51,11 @@ class Network(Protocol):
     @property
     def poolings(self) -> Sequence[str]:
         """Keys of the poolings that this network offers."""
+        ...
+
+    @property
+    def features(self) -> Sequence[str]:
+        """Keys of the features that this network offers, the usual first."""
         ...
 
     @property
@@ -103,9 +113,14 @@ class TrainedNetwork(Network, Protocol):
 
 @dataclass(frozen=True)
 class FrozenNetwork:
-    """A head on the cached features of a frozen backbone."""
+    """A head on the cached features of a frozen backbone.
+
+    Attributes:
+        residuals: Whether the pictures' residual statistics are among them.
+    """
 
     backbone: keras.Model
+    residuals: bool = False
     stages: ClassVar[tuple[str, ...]] = (HEAD_STAGE,)
     #: None: features are extracted once.
     augments: ClassVar[tuple[str, ...]] = ()
@@ -116,13 +131,19 @@ class FrozenNetwork:
         keeps_map = layout_of(self.backbone.outputs).max2x2_width > 0
         return [key for key, row in POOLINGS.items() if keeps_map or not row.last_only]
 
+    @property
+    def features(self) -> Sequence[str]:
+        """All, less those with statistics where they are not kept."""
+        return RICHEST_FIRST if self.residuals else OF_MAPS
+
     def parts(self, head: HeadConfig) -> list[Part]:
         """Return the columns of the feature arrays that the head reads."""
-        pooling = POOLINGS[head.pooling]
+        pooling, features = POOLINGS[head.pooling], FEATURES[head.features]
+        residual: list[Part] = [(RESIDUALS, EVERYTHING)] if features.residual else []
         if pooling.last_only:
-            return [("max2x2", EVERYTHING)]
-        layout = layout_of(self.backbone.outputs)
-        return [("pooled", c) for c in layout.columns(head.features, pooling.statistics)]
+            return [("max2x2", EVERYTHING), *residual]
+        columns = layout_of(self.backbone.outputs).columns(features.all_blocks, pooling.statistics)
+        return [*(("pooled", c) for c in columns), *residual]
 
     def classifier(self, train: HeadRows, head: HeadConfig, outputs: int) -> keras.Model:
         """Return an untrained head whose input is standardised by the train split."""
@@ -132,7 +153,7 @@ class FrozenNetwork:
 
     def complete(self, classifier: keras.Model, head: HeadConfig, how: Calibration) -> keras.Model:
         """Return backbone, pooling and head as one model."""
-        arrays = feature_model(self.backbone)
+        arrays = feature_model(self.backbone, residuals=self.residuals)
         pixels = keras.Input(self.backbone.inputs[0].shape[1:], name="pixels")
         values = arrays(pixels)
         read = [values[name][:, columns] for name, columns in self.parts(head)]
@@ -177,6 +198,7 @@ class ScratchNetwork:
     architecture: Architecture
     image_size: int
     poolings: ClassVar[Sequence[str]] = tuple(POOLINGS)
+    features: ClassVar[Sequence[str]] = OF_MAPS
     stages: ClassVar[tuple[str, ...]] = (SCRATCH_STAGE,)
     augments: ClassVar[tuple[str, ...]] = AUGMENTS
     #: Nothing is there before the training.
@@ -197,7 +219,7 @@ class ScratchNetwork:
         statistics = POOLINGS[head.pooling].statistics
         if not statistics:
             return self._with_head(network, pool_last_2x2(network.outputs[-1], 1.0), head, outputs)
-        read = network.outputs if head.features == "all_blocks" else network.outputs[-1:]
+        read = network.outputs if FEATURES[head.features].all_blocks else network.outputs[-1:]
         features = ops.concatenate([QuickPooling(statistics)(block) for block in read], axis=-1)
         return self._with_head(network, features, head, outputs)
 
@@ -222,8 +244,8 @@ def pooled_features(maps: Sequence[Any], head: HeadConfig) -> Any:
     pooling = POOLINGS[head.pooling]
     if pooling.last_only:
         return pool_last_2x2(maps[-1], 1.0)
-    read = list(maps) if head.features == "all_blocks" else list(maps[-1:])
-    columns = layout_of(read).columns("all_blocks", pooling.statistics)
+    read = list(maps) if FEATURES[head.features].all_blocks else list(maps[-1:])
+    columns = layout_of(read).columns(True, pooling.statistics)
     pooled = pool_blocks(read, [1.0] * len(read))
     return ops.concatenate([pooled[:, c] for c in columns], axis=-1)
 
@@ -308,6 +330,9 @@ class TunedNetwork:
     def poolings(self) -> Sequence[str]:
         """As of the frozen backbone."""
         return FrozenNetwork(self.cut.backbone).poolings
+
+    #: Residual statistics are of pictures as they are, and training reads others.
+    features: ClassVar[Sequence[str]] = OF_MAPS
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -418,7 +443,8 @@ class TunedNetwork:
 
     def _columns(self, head: HeadConfig) -> list[slice]:
         statistics = POOLINGS[head.pooling].statistics
-        return self._layout.columns(head.features, statistics) if statistics else []
+        all_blocks = FEATURES[head.features].all_blocks
+        return self._layout.columns(all_blocks, statistics) if statistics else []
 
     @property
     def _layout(self) -> FeatureLayout:

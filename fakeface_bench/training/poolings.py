@@ -30,11 +30,39 @@ POOLINGS: Mapping[str, Pooling] = {
     "max2x2": Pooling("last map, 2×2-max-pooled and flattened", ()),
 }
 
-#: Which maps the head reads.
-FEATURES: Mapping[str, str] = {
-    "last": "the last map",
-    "all_blocks": "every block's map and the last one",
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """One row of `FEATURES`.
+
+    Attributes:
+        title: One line for `fakeface-bench list`.
+        all_blocks: Whether the maps of all blocks are read, and not the last one alone.
+        residual: Whether the picture's residual statistics are read too.
+    """
+
+    title: str
+    all_blocks: bool
+    residual: bool = False
+
+
+#: What the head reads.
+FEATURES: Mapping[str, Features] = {
+    "last": Features("the last map", False),
+    "all_blocks": Features("every block's map and the last one", True),
+    "last+residual": Features("the last map, and the picture's residual statistics", False, True),
+    "all_blocks+residual": Features("every map, and residual statistics", True, True),
 }
+
+
+def of_last_map(features: str) -> str:
+    """Return the key of the same features that reads the last map alone."""
+    return next(
+        key
+        for key, row in FEATURES.items()
+        if not row.all_blocks and row.residual == FEATURES[features].residual
+    )
+
 
 ACTIVATIONS: Mapping[str, str] = {
     "relu": "rectified linear",
