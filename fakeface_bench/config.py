@@ -122,7 +122,7 @@ class HeadConfig:
     Attributes:
         classifier: One of `CLASSIFIERS`. Logistic regression is a head of one layer and no dropout,
             fitted by another solver: of the other options it reads features, pooling and `C` alone.
-        features: Which maps the head reads: `last`, or `all_blocks`.
+        features: What it reads, a key of `training.poolings.FEATURES`.
         dropout: Rate before the output layer, 0 to 0.6.
         units: Width of the hidden layer; 0 for none.
         learning_rate: Of AdamW.

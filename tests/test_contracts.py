@@ -40,7 +40,7 @@ from fakeface_bench.training.networks import (
     TunedNetwork,
     detector_parts,
 )
-from fakeface_bench.training.poolings import ACTIVATIONS, FEATURES, POOLINGS
+from fakeface_bench.training.poolings import ACTIVATIONS, FEATURES, POOLINGS, of_last_map
 
 #: Small enough to be quick, large enough for every row (Xception needs 71).
 SIZE = 80
@@ -73,7 +73,8 @@ def samples_for(network: Network, images: int = 12) -> Samples:
     labels = (np.arange(images) % 2).astype(np.uint8)
     if isinstance(network, ScratchNetwork):
         return Samples({"images": pixels(images, network.image_size)}, labels)
-    outputs = feature_model(network.backbone)(pixels(images).astype(np.float32))
+    model = feature_model(network.backbone, residuals=network.residuals)
+    outputs = model(pixels(images).astype(np.float32))
     return Samples({name: array.numpy() for name, array in outputs.items()}, labels)
 
 
@@ -87,7 +88,7 @@ def classifier_of(network: Network, samples: Samples, head: HeadConfig) -> keras
 
 @pytest.fixture(scope="module")
 def frozen() -> FrozenNetwork:
-    return FrozenNetwork(network_at(architecture_named("mobilenetv3_small"), SIZE))
+    return FrozenNetwork(network_at(architecture_named("mobilenetv3_small"), SIZE), residuals=True)
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +176,7 @@ def test_backbone_gives_features_of_every_block(architecture: Architecture) -> N
     assert pooled.dtype == np.float16
     assert pooled.shape == (2, layout.pooled_width)
     assert np.isfinite(pooled).all()
-    for columns in layout.columns("all_blocks", ["std"]):
+    for columns in layout.columns(True, ["std"]):
         assert 1e-3 < np.abs(pooled[:, columns].astype(np.float32)).max() < 1e3, "a block vanished"
     assert ("max2x2" in outputs) == (layout.max2x2_width > 0)
 
@@ -282,7 +283,9 @@ def test_loss_prefers_the_right_side_and_accuracy_counts_it(loss: Loss) -> None:
 def test_pooling_learns(
     features: str, pooling: str, kind: str, request: pytest.FixtureRequest
 ) -> None:
-    head = HeadConfig(features="last" if POOLINGS[pooling].last_only else features, pooling=pooling)
+    if POOLINGS[pooling].last_only:
+        features = of_last_map(features)
+    head = HeadConfig(features=features, pooling=pooling)
     assert_learns(request.getfixturevalue(kind), head)
 
 

@@ -46,7 +46,7 @@ def read(inputs: Inputs, index: ImageIndex, split: str) -> SplitArrays:
 def test_a_frozen_backbone_reads_features(prepare: Prepare) -> None:
     inputs, index = prepare(fine_tune="frozen")
     assert isinstance(inputs.network, FrozenNetwork)
-    assert set(read(inputs, index, "test").arrays) == {"pooled", "max2x2"}
+    assert set(read(inputs, index, "test").arrays) == {"pooled", "max2x2", "residual"}
 
 
 def test_a_picture_s_time_is_known_from_an_extraction_large_enough_else_measured_once(
