@@ -75,6 +75,8 @@ class Handler(BaseHTTPRequestHandler):
         state = self.server.state
         wanted = self.headers.get("Range", "")
         state.asked.append(f"archive {wanted}".strip())
+        # Before the answer begins: who leaves it may ask again before its body is sent.
+        share = state.cuts.pop(0) if state.cuts else 1.0
         start = int(wanted.removeprefix("bytes=").removesuffix("-") or 0)
         body = state.archive[start:]
         md5 = state.md5 or hashlib.md5(state.archive).digest()
@@ -84,11 +86,10 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Accept-Ranges", "bytes")
         self.send_header("X-Goog-Hash", f"crc32c=AAAAAA==,md5={base64.b64encode(md5).decode()}")
         self.end_headers()
-        self.send_some(body)
+        self.send_some(body, share)
 
-    def send_some(self, body: bytes) -> None:
+    def send_some(self, body: bytes, share: float) -> None:
         state = self.server.state
-        share = state.cuts.pop(0) if state.cuts else 1.0
         some = body[: int(len(body) * share)]
         try:
             for start in range(0, len(some), PIECE):

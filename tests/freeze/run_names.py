@@ -7,10 +7,14 @@ from typing import Any
 import mlflow
 import optuna
 
-#: MLflow's own, and what a machine has or lacks: figures of the system, energy, a GPU's memory.
-LEFT_OUT = ("system/", "mlflow.", "cost/energy", "cost/peak_gpu")
-#: MLflow's own that this project writes.
-OURS = ("mlflow.note.content", "mlflow.parentRunId", "mlflow.runName")
+#: MLflow's own, and what a machine has or lacks: figures of the system, energy, a GPU's memory; and
+#: what follows from a processor's last digits: the targets that were reached, the winner's options.
+LEFT_OUT = ("system/", "mlflow.", "cost/energy", "cost/peak_gpu", "cost/to_roc_auc", "best_")
+#: MLflow's own that this project writes; options that every classifier has.
+OURS = (
+    *("mlflow.note.content", "mlflow.parentRunId", "mlflow.runName"),
+    *("best_classifier", "best_features", "best_pooling"),
+)
 #: Modules that a logged model brings along, and what MLflow says of it: they may move.
 _CODE = ("code/", "MLmodel", "conda.yaml", "python_env.yaml", "requirements.txt")
 
