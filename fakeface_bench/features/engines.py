@@ -145,7 +145,7 @@ def open_engine(name: str, model: keras.Model, step: int) -> Engine:
     if statistics is None or name == TENSORFLOW_ENGINE:
         return _ENGINES[name](model, step)
     network, rest = statistics
-    return _Side(_ENGINES[name](network, step), FrozenGraph(rest, step))
+    return _WithStatistics(_ENGINES[name](network, step), FrozenGraph(rest, step))
 
 
 def _statistics_of(model: keras.Model) -> tuple[keras.Model, keras.Model] | None:
@@ -158,8 +158,8 @@ def _statistics_of(model: keras.Model) -> tuple[keras.Model, keras.Model] | None
     return keras.Model(pixels, outputs, name=model.name), keras.Model(pixels, statistics)
 
 
-class _Side:
-    """A network by one engine, and what counts and no network does by TensorFlow; an `Engine`."""
+class _WithStatistics:
+    """A network by one engine, and the residual statistics by TensorFlow; an `Engine`."""
 
     def __init__(self, network: Engine, statistics: Engine) -> None:
         self._engines = network, statistics

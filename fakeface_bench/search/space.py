@@ -16,7 +16,7 @@ from fakeface_bench.config import (
     logistic_regression,
 )
 from fakeface_bench.training.losses import LOSSES
-from fakeface_bench.training.networks import HEAD_STAGE, SCRATCH_STAGE, TUNING_STAGE, Network
+from fakeface_bench.training.networks import SCRATCH_STAGE, TUNING_STAGE, FrozenNetwork, Network
 from fakeface_bench.training.poolings import ACTIVATIONS, POOLINGS, of_last_map
 
 UNITS = (0, 64, 128, 256, 512)
@@ -53,21 +53,17 @@ class Space:
     @property
     def classifiers(self) -> tuple[str, ...]:
         """What is fitted: logistic regression too where nothing under it is trained."""
-        return CLASSIFIERS if self.network.stages == (HEAD_STAGE,) else (HEAD,)
+        return CLASSIFIERS if isinstance(self.network, FrozenNetwork) else (HEAD,)
 
     def first_trials(self) -> list[dict[str, Any]]:
         """Return the params of the trials that every study begins with, less what is fixed.
 
         Logistic regression as it comes, where it can be fitted, and then the plain head.
         """
-        plain = self._searched_params(self.plain())
-        if LOGISTIC_REGRESSION not in self.classifiers:
-            return [plain]
-        return [self._searched_params(self.logistic_regression()), plain]
-
-    def logistic_regression(self) -> TrialConfig:
-        """Return logistic regression as it comes, on the usual features."""
-        return TrialConfig(logistic_regression(features=self.network.features[0]))
+        first = [self.plain()]
+        if isinstance(self.network, FrozenNetwork):
+            first.insert(0, TrialConfig(self.network.baseline))
+        return [self._searched_params(config) for config in first]
 
     def plain(self) -> TrialConfig:
         """Return the options of the plain head, and of the layers under it."""

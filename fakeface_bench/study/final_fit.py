@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from fakeface_bench.config import TrialConfig, logistic_regression
+from fakeface_bench.config import TrialConfig
 from fakeface_bench.evaluation.detector import Detector, train_detector
 from fakeface_bench.features.engine import models_let_go
 from fakeface_bench.features.samples import Samples
@@ -77,8 +77,7 @@ def _fitted_baseline(task: FitTask) -> Detector | None:
     """Fit logistic regression as it comes, where there are frozen features."""
     if not isinstance(task.network, FrozenNetwork):
         return None
-    usual = logistic_regression(features=task.network.features[0])
-    return train_detector(task, TrialConfig(usual))[0]
+    return train_detector(task, TrialConfig(task.network.baseline))[0]
 
 
 def _scored_baseline(

@@ -58,6 +58,13 @@ class HeadRows:
         mean, variance = self._moments[key]
         return keras.layers.Normalization(mean=mean, variance=variance)
 
+    def standard(self, parts: Sequence[Part]) -> tuple[Any, Any]:
+        """Return what `scale` takes off some columns and multiplies them by, float32, (width,)."""
+        scale = self.scale(parts)
+        deviation = np.sqrt(np.asarray(scale.input_variance, np.float32).ravel())
+        mean = np.asarray(scale.input_mean, np.float32).ravel()
+        return mean, 1 / np.maximum(deviation, keras.config.epsilon())
+
     def blocks(
         self, parts: Sequence[Part], order: npt.NDArray[np.int64], batch_size: int
     ) -> Iterator[tuple[tf.Tensor, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
@@ -152,10 +159,7 @@ class HeadTraining:
         self._rows, self._parts, self._head = rows, parts, head
         self._row = LOSSES[head.loss]
         self.loss = self._row.build()
-        scale = rows.scale(parts)
-        self._mean = np.asarray(scale.input_mean, np.float32).ravel()
-        variance = np.asarray(scale.input_variance, np.float32).ravel()
-        self._inverse = 1 / np.maximum(np.sqrt(variance), keras.config.epsilon())
+        self._mean, self._inverse = rows.standard(parts)
         kept = np.result_type(*(rows.samples.arrays[name].dtype for name, _ in parts))
         self._graph = _graph(bool(head.units), head.batch_norm, kept.name)
         self._random = np.random.default_rng(seed)

@@ -30,7 +30,6 @@ TOLERANCE = 1e-4
 #: Standardised rows of at most this size are kept in memory; larger ones are read in blocks.
 RESIDENT_BYTES = 500_000_000
 _ROWS_AT_ONCE = 4096
-
 #: Relative progress of an iteration at which a fit ends, as in scikit-learn.
 _LEAST_PROGRESS = 64 * np.finfo(np.float64).eps
 
@@ -49,10 +48,7 @@ class _Objective:
 
     def __init__(self, rows: HeadRows, parts: Sequence[Part], C: float) -> None:
         self._samples, self._parts = rows.samples, parts
-        scale = rows.scale(parts)
-        self._mean = np.asarray(scale.input_mean, np.float32).ravel()
-        deviation = np.sqrt(np.asarray(scale.input_variance, np.float32).ravel())
-        self._inverse = 1 / np.maximum(deviation, np.float32(1e-7))
+        self._mean, self._inverse = rows.standard(parts)
         weights = rows.samples.weights
         n = len(rows.samples)
         self._weights = np.ones(n) if weights is None else weights.astype(np.float64)

@@ -16,7 +16,7 @@ from keras import ops
 from fakeface_bench.backbones.building import build_scratch_network
 from fakeface_bench.backbones.catalogue import Architecture
 from fakeface_bench.backbones.cut import CutBackbone
-from fakeface_bench.config import AUGMENTS, HeadConfig
+from fakeface_bench.config import AUGMENTS, HeadConfig, logistic_regression
 from fakeface_bench.features.pooling import (
     FeatureLayout,
     block_scales,
@@ -33,16 +33,12 @@ from fakeface_bench.features.samples import EVERYTHING, Part, Samples
 from fakeface_bench.records.study import EpochRecord, FloatArray, LabelArray
 from fakeface_bench.training.head import Calibration, head_logits, probability
 from fakeface_bench.training.head_fit import HeadRows
-from fakeface_bench.training.poolings import FEATURES, POOLINGS
+from fakeface_bench.training.poolings import FEATURES, POOLINGS, features_with
 
 #: Stages of a fit, as its epochs name them.
 HEAD_STAGE = "head"
 TUNING_STAGE = "fine_tune"
 SCRATCH_STAGE = "scratch"
-
-#: Features of maps alone, the usual first; and all, likewise.
-OF_MAPS = ("all_blocks", "last")
-RICHEST_FIRST = ("all_blocks+residual", "last+residual", *OF_MAPS)
 
 
 class Network(Protocol):
@@ -134,7 +130,12 @@ class FrozenNetwork:
     @property
     def features(self) -> Sequence[str]:
         """All, less those with statistics where they are not kept."""
-        return RICHEST_FIRST if self.residuals else OF_MAPS
+        return features_with(residual=self.residuals)
+
+    @property
+    def baseline(self) -> HeadConfig:
+        """Logistic regression as it comes, on the usual features."""
+        return logistic_regression(features=self.features[0])
 
     def parts(self, head: HeadConfig) -> list[Part]:
         """Return the columns of the feature arrays that the head reads."""
@@ -198,7 +199,7 @@ class ScratchNetwork:
     architecture: Architecture
     image_size: int
     poolings: ClassVar[Sequence[str]] = tuple(POOLINGS)
-    features: ClassVar[Sequence[str]] = OF_MAPS
+    features: ClassVar[Sequence[str]] = features_with(residual=False)
     stages: ClassVar[tuple[str, ...]] = (SCRATCH_STAGE,)
     augments: ClassVar[tuple[str, ...]] = AUGMENTS
     #: Nothing is there before the training.
@@ -332,7 +333,7 @@ class TunedNetwork:
         return FrozenNetwork(self.cut.backbone).poolings
 
     #: Residual statistics are of pictures as they are, and training reads others.
-    features: ClassVar[Sequence[str]] = OF_MAPS
+    features: ClassVar[Sequence[str]] = features_with(residual=False)
 
     @property
     def stages(self) -> tuple[str, ...]:

@@ -55,6 +55,13 @@ FEATURES: Mapping[str, Features] = {
 }
 
 
+def features_with(residual: bool) -> tuple[str, ...]:
+    """Return the features of maps, and those with residual statistics; the richest first."""
+    offered = {key: row for key, row in FEATURES.items() if residual or not row.residual}
+    rich = {key: (row.residual, row.all_blocks) for key, row in offered.items()}
+    return tuple(sorted(rich, key=lambda key: rich[key], reverse=True))
+
+
 def of_last_map(features: str) -> str:
     """Return the key of the same features that reads the last map alone."""
     return next(
