@@ -2,12 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
-from math import inf
-from numbers import Integral, Real
-from typing import Any, Self, TypeVar
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
-from fakeface_bench.support.text import without_credentials
+from fakeface_bench.support.request import EXCEPT, Request, option
 
 #: Positive class, whatever the alphabetical order of the folders.
 FAKE = 1
@@ -16,6 +14,9 @@ CLASS_NAMES = ("real", "fake")
 
 #: How an image meets the network's input: see `data.decode.fit_image`.
 FITS = ("crop", "resize")
+#: What a network that starts from scratch reads: see `backbones.catalogue.INPUTS`.
+RGB = "rgb"
+INPUTS = (RGB, "residual", "npr")
 #: What every picture passes first, real and fake alike: see `config.equalising_quality`.
 UNTOUCHED = "none"
 #: What weighs the same in training, however many images it has: see `features.samples`.
@@ -109,6 +110,8 @@ METRICS_VERSION = f"study {STUDY_VERSION}, space {SPACE_VERSION}, tuning {TUNING
 HEAD = "head"
 LOGISTIC_REGRESSION = "logistic_regression"
 CLASSIFIERS = (HEAD, LOGISTIC_REGRESSION)
+#: Of `training.poolings.FEATURES`: a picture's residual statistics, without any network.
+RESIDUAL = "residual"
 #: Iterations of logistic regression that count as one epoch.
 EPOCH_ITERATIONS = 10
 
@@ -146,10 +149,12 @@ class HeadConfig:
     def as_params(self) -> dict[str, Any]:
         """Return the options that its classifier has as flat params, keyed as in the search."""
         params = asdict(self)
+        left_out = [] if self.classifier == LOGISTIC_REGRESSION else ["C"]
         if self.classifier == LOGISTIC_REGRESSION:
-            return {name: params[name] for name in _OF_LOGISTIC_REGRESSION}
-        del params["C"]
-        return params
+            left_out = [name for name in params if name not in _OF_LOGISTIC_REGRESSION]
+        if self.features == RESIDUAL:  # which has no positions to pool over
+            left_out.append("pooling")
+        return {name: value for name, value in params.items() if name not in left_out}
 
 
 #: The options that logistic regression has.
@@ -202,8 +207,8 @@ class TrialConfig:
     def from_params(cls, params: Mapping[str, Any]) -> "TrialConfig":
         """Rebuild the record from what `as_params` returned."""
         if params["classifier"] == LOGISTIC_REGRESSION:
-            options = {name: params[name] for name in _OF_LOGISTIC_REGRESSION[1:]}
-            return cls(logistic_regression(**options))
+            names = [name for name in _OF_LOGISTIC_REGRESSION[1:] if name in params]
+            return cls(logistic_regression(**{name: params[name] for name in names}))
         head = {each.name: params[each.name] for each in fields(HeadConfig) if each.name in params}
         tuning = {
             key.removeprefix(_TUNING): value
@@ -226,43 +231,6 @@ STORAGE_VARIABLE = "FAKEFACE_STORAGE"
 
 _EQUALISE = re.compile(r"jpeg(\d{0,3})")
 
-#: How names of studies show an option, in the order in which they hold them; what its default is
-#: called.
-_OPTION_WORDS = {
-    "limit": ("limit {}", "all images"),
-    "image_size": ("{} px", "usual size"),
-    "weights": ("{} weights", ""),
-    "fit": ("{}d", "cropped"),
-    "balance": ("balanced {}", "not balanced"),
-    "batch_size": ("batches of {}", "usual batches"),
-    "augment": ("augment {}", "augment searched"),
-    "precision": ("{}", "precision measured"),
-    "engine": ("{}", "engine by network"),
-    "trials": ("{} trials", ""),
-    "epochs": ("{} epochs", ""),
-    "timeout_minutes": ("{} minutes", "no time limit"),
-    "seed": ("seed {}", ""),
-    "seeds": ("{} seeds", "1 seed"),
-}
-NAMED_OPTIONS = tuple(_OPTION_WORDS)
-
-
-def format_option(key: str, value: object) -> str:
-    """Format an option of a study as names hold it: `limit 150`, `96 px`, `seed 3`.
-
-    Args:
-        key: One of `NAMED_OPTIONS`.
-        value: As a request or, in text, a run holds it.
-    """
-    words, usual = _OPTION_WORDS[key]
-    default = getattr(StudyConfig(), key)
-    if isinstance(default, str):
-        shown, is_default = str(value), value == default
-    else:
-        number = float(str(value))
-        shown, is_default = f"{number:g}", number == default
-    return usual if usual and is_default else words.format(shown)
-
 
 def equalising_quality(equalise: str) -> int | None:
     """Return the quality of the JPEG that `equalise` names, from 1 to 100.
@@ -276,132 +244,6 @@ def equalising_quality(equalise: str) -> int | None:
     return quality if 1 <= quality <= 100 else None
 
 
-T = TypeVar("T")
-
-#: What a value of each kind is called where it is refused, and what counts as one.
-_KINDS: Mapping[Any, tuple[str, type]] = {
-    str: ("text", str),
-    int: ("integer", Integral),
-    float: ("float", Real),
-    bool: ("boolean", bool),
-    tuple[str, ...]: ("tuple of texts", tuple),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """What a field of a request may hold; the command line's options are made of these.
-
-    Attributes:
-        kind: A key of `_KINDS`.
-        default: `MISSING` where it must be given.
-        minimum: Of a number; None for no limit.
-        maximum: Of a number that has a minimum; None for no limit.
-        choices: All that a text may be; empty for any text.
-        argument: Whether it has a place on the command line instead of a name.
-    """
-
-    name: str
-    kind: Any
-    default: Any
-    help: str = ""
-    minimum: int | None = None
-    maximum: int | None = None
-    choices: tuple[str, ...] = ()
-    argument: bool = False
-
-    @property
-    def required(self) -> bool:
-        """Whether it must be given."""
-        return self.default is MISSING
-
-    def refusal(self, value: object) -> str:
-        """Return why it cannot hold a value, in the command line's words; empty where it can."""
-        word, accepted = _KINDS[self.kind]
-        is_kind = isinstance(value, accepted) and isinstance(value, bool) == (self.kind is bool)
-        if not is_kind or value != value:  # a number that is none
-            return f"{value!r} is not a valid {word}."
-        if self.choices and value not in self.choices:
-            return f"{value!r} is not one of {', '.join(map(repr, self.choices))}."
-        if isinstance(value, Real) and self.minimum is not None:
-            maximum = inf if self.maximum is None else self.maximum
-            if not self.minimum <= float(value) <= maximum:
-                no_limit = self.maximum is None
-                allowed = f"x>={self.minimum}" if no_limit else f"{self.minimum}<=x<={maximum}"
-                return f"{value!r} is not in the range {allowed}."
-        return ""
-
-
-def option(
-    default: T,
-    help: str,
-    minimum: int | None = None,
-    maximum: int | None = None,
-    choices: tuple[str, ...] = (),
-    argument: bool = False,
-) -> T:
-    """Return a request's field; arguments as in `Option`."""
-    facts = {"help": help, "minimum": minimum, "maximum": maximum, "choices": choices}
-    return field(default=default, metadata={**facts, "argument": argument})
-
-
-#: Marks a field that holds a request for studies; its value names their options to leave out.
-_EXCEPT = "except"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request's fields are the options of a command and the params of a run.
-
-    A request may hold another one, for its studies, whose options are then among its own.
-    """
-
-    @classmethod
-    def options(cls) -> dict[str, Option]:
-        """Return the options by name, in the order in which help shows them."""
-        rows: dict[str, Option] = {}
-        for each in fields(cls):
-            if _EXCEPT in each.metadata:
-                shared = each.type.options()  # type: ignore[union-attr]  # a class of requests
-                for name in each.metadata[_EXCEPT]:
-                    del shared[name]
-                rows |= shared
-            else:
-                rows[each.name] = Option(
-                    name=each.name, kind=each.type, default=each.default, **each.metadata
-                )
-        return rows
-
-    @classmethod
-    def from_params(cls, params: Mapping[str, Any]) -> Self:
-        """Return the request that flat params make."""
-        names = {each.name for each in fields(cls)}
-        own = {name: value for name, value in params.items() if name in names}
-        for each in fields(cls):
-            if _EXCEPT in each.metadata:
-                shared = {name: value for name, value in params.items() if name not in names}
-                own[each.name] = each.type.from_params(shared)  # type: ignore[union-attr]  # there
-        return cls(**own)
-
-    def as_params(self) -> dict[str, Any]:
-        """Return the request as flat params, keyed as on the command line."""
-        params: dict[str, Any] = {}
-        for each in fields(self):
-            value = getattr(self, each.name)
-            params |= value.as_params() if isinstance(value, Request) else {each.name: value}
-        return {name: params[name] for name in self.options()}
-
-    def shown_params(self) -> dict[str, Any]:
-        """Return them as a run shows them: without the storage's credentials, and without `again`.
-
-        A study that is run again is the same study.
-        """
-        shown = {key: value for key, value in self.as_params().items() if key != "again"}
-        if "storage" in shown:
-            shown["storage"] = without_credentials(shown["storage"])
-        return shown
-
-
 _MAX_SEED = 2**31 - 1
 _CLASSES = "What folders' names mean that are not understood by themselves: real:nature,fake:ai."
 _MODELS = "Architectures, joined by commas; see 'fakeface-bench list'."
@@ -410,6 +252,41 @@ _UNSAFE = (
     "Load a model too that holds a Lambda layer or a pickle: code of its author, which then "
     "runs with your rights."
 )
+
+
+#: Which trials are ended early, and how options are drawn: Optuna's, by these names.
+PRUNERS = ("median", "hyperband", "none")
+SAMPLERS = ("tpe", "random", "grid", "cmaes")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchConfig(Request):
+    """What trials draw, and how: each option is searched, narrowed or fixed.
+
+    A text is a value, several joined by commas, a range as `0.1..0.5`, or `search`: see
+    `search.options`, which reads them.
+    """
+
+    classifier: str = option(SEARCHED, "head, logistic_regression (on frozen features).")
+    features: str = option(
+        SEARCHED, "What the classifier reads: last, all_blocks, last+residual, all_blocks+residual."
+    )
+    pooling: str = option(SEARCHED, "avg, max, avg+max, avg+std, max2x2.")
+    dropout: str = option(SEARCHED, "Rate before the head's output; 0..0.6 is searched.")
+    batch_norm: str = option(SEARCHED, "true, false.")
+    units: str = option(SEARCHED, "Width of the head's hidden layer; 0: none.")
+    activation: str = option(SEARCHED, "Of that layer: relu, swish, tanh.")
+    loss: str = option(SEARCHED, "See 'fakeface-bench list'.")
+    learning_rate: str = option(SEARCHED, "Of the head; 0.0001..0.01 is searched.")
+    weight_decay: str = option(SEARCHED, "Of the head; 0.00001..0.1 is searched.")
+    C: str = option(SEARCHED, "Inverse penalty of logistic regression; 0.0001..10 is searched.")
+    fine_learning_rate: str = option(SEARCHED, "Of unfrozen layers; 0.00003..0.001 is searched.")
+    fine_weight_decay: str = option(SEARCHED, "Of unfrozen layers; 0.0001..0.1 is searched.")
+    sampler: str = option("tpe", "How options are drawn.", choices=SAMPLERS)
+    pruner: str = option("median", "What ends trials early.", choices=PRUNERS)
+    patience: int = option(
+        5, "Epochs without a better validation ROC AUC that end a fit; 0: none do.", 0, 1000
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -440,6 +317,12 @@ class StudyConfig(Request):
         "How images meet the input: centre crop at native resolution, or resized.",
         choices=FITS,
     )
+    input: str = option(
+        RGB,
+        "What a network trained from scratch reads: colours, their high-pass residuals, or what "
+        "scaling down loses (NPR).",
+        choices=INPUTS,
+    )
     equalise: str = option(
         UNTOUCHED,
         "none; or jpeg: every picture passes one JPEG first (of the lowest quality common in the "
@@ -453,8 +336,8 @@ class StudyConfig(Request):
     )
     fine_tune: str = option(
         FROZEN,
-        "Layers trained under the head: frozen (none), last_block, last_2_blocks and so on, all, "
-        "or a number of last layers.",
+        "Layers trained under the head: frozen (none), norms (normalisation alone), last_block, "
+        "last_2_blocks and so on, all, or a number of last layers.",
     )
     augment: str = option(
         SEARCHED,
@@ -478,6 +361,7 @@ class StudyConfig(Request):
         "Disk for what such layers read each epoch; 0: a quarter of the free disk, at most 20.",
         0,
     )
+    search: SearchConfig = field(default_factory=SearchConfig, metadata={EXCEPT: ()})
     limit: int = option(0, "At most this many images per split and class; 0 for all.", 0)
     seed: int = option(0, "Of the split, random weights, the search and every fit.", 0, _MAX_SEED)
     seeds: int = option(
@@ -497,6 +381,46 @@ class StudyConfig(Request):
     again: bool = option(
         False, "Refit, score and record a study that is finished once more; its trials are kept."
     )
+
+
+#: How names of studies show an option, in the order in which they hold them; what its default is
+#: called.
+_OPTION_WORDS = {
+    "limit": ("limit {}", "all images"),
+    "image_size": ("{} px", "usual size"),
+    "weights": ("{} weights", ""),
+    "fit": ("{}d", "cropped"),
+    "input": ("{} input", "colours"),
+    "balance": ("balanced {}", "not balanced"),
+    "batch_size": ("batches of {}", "usual batches"),
+    "augment": ("augment {}", "augment searched"),
+    "precision": ("{}", "precision measured"),
+    "engine": ("{}", "engine by network"),
+    "trials": ("{} trials", ""),
+    "epochs": ("{} epochs", ""),
+    "timeout_minutes": ("{} minutes", "no time limit"),
+    "seed": ("seed {}", ""),
+    "seeds": ("{} seeds", "1 seed"),
+    **{each.name: (f"{each.name} {{}}", f"{each.name} as usual") for each in fields(SearchConfig)},
+}
+NAMED_OPTIONS = tuple(_OPTION_WORDS)
+
+
+def format_option(key: str, value: object) -> str:
+    """Format an option of a study as names hold it: `limit 150`, `96 px`, `seed 3`.
+
+    Args:
+        key: One of `NAMED_OPTIONS`.
+        value: As a request or, in text, a run holds it.
+    """
+    words, usual = _OPTION_WORDS[key]
+    default = StudyConfig.options()[key].default
+    if isinstance(default, str):
+        shown, is_default = str(value), value == default
+    else:
+        number = float(str(value))
+        shown, is_default = f"{number:g}", number == default
+    return usual if usual and is_default else words.format(shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -562,7 +486,7 @@ class SuiteConfig(Request):
     output: str = option(
         "comparison", "Folder to write the comparison to, besides MLflow; empty for none."
     )
-    study: StudyConfig = field(default_factory=StudyConfig, metadata={_EXCEPT: _OF_ONE_STUDY})
+    study: StudyConfig = field(default_factory=StudyConfig, metadata={EXCEPT: _OF_ONE_STUDY})
 
 
 #: How predictions are printed: see `cli.output`.
@@ -650,4 +574,4 @@ class GeneraliseConfig(Request):
         choices=HOLD_OUTS,
     )
     output: str = option("generalisation", _REPORT)
-    study: StudyConfig = field(default_factory=StudyConfig, metadata={_EXCEPT: _OF_ONE_CELL})
+    study: StudyConfig = field(default_factory=StudyConfig, metadata={EXCEPT: _OF_ONE_CELL})

@@ -17,6 +17,7 @@ from fakeface_bench.config import (
     FROZEN,
     NAMED_OPTIONS,
     ONNX_ENGINE,
+    RGB,
     SEARCHED,
     SPACE_VERSION,
     STUDY_VERSION,
@@ -30,7 +31,6 @@ from fakeface_bench.config import (
     GeneraliseConfig,
     PredictConfig,
     RegisterConfig,
-    Request,
     RobustnessConfig,
     StudyConfig,
     SuiteConfig,
@@ -49,10 +49,12 @@ from fakeface_bench.data.sources import (
     split_data,
 )
 from fakeface_bench.data.survey import check_layouts
+from fakeface_bench.search.options import Trained, check_search, search_definition, usable
 from fakeface_bench.search.storage_address import check_storage
 from fakeface_bench.support.disk import existing_path
 from fakeface_bench.support.errors import UsageError
 from fakeface_bench.support.machine import may_have_bfloat16
+from fakeface_bench.support.request import Request
 from fakeface_bench.tracking.addresses import (
     check_storage_apart,
     check_store_address,
@@ -103,8 +105,11 @@ def _check_study(config: StudyConfig) -> None:
     _check_study_places(config)
     architecture = architecture_named(config.model)
     check_weights_spec(config.weights, architecture)
-    _check_tuning(config, unfrozen_part(config.fine_tune, architecture))
+    unfrozen = unfrozen_part(config.fine_tune, architecture)
+    _check_tuning(config, unfrozen)
     _check_engine(config.engine, architecture)
+    _check_searched(config, architecture, unfrozen)
+    _check_input(config, architecture)
     _check_study_options(config)
     check_data(config.data, config.classes)
     check_layouts(config.data, config.classes)
@@ -181,10 +186,11 @@ def _check_tuning(config: StudyConfig, unfrozen: Unfrozen) -> None:
                     f"{name} {value!r} is for layers that are trained, and fine_tune is "
                     f"{unfrozen.label!r}: name layers with fine_tune, or leave {name} out."
                 )
-    elif config.augment == "strong" and not unfrozen.everything:
+    elif config.augment == "strong" and not unfrozen.on_pixels:
         raise UsageError(
-            f"augment 'strong' needs fine_tune 'all': with {unfrozen.label!r} the layers below are "
-            "frozen and run once an image; 'none', 'light' (mirroring) or 'search'."
+            f"augment 'strong' needs fine_tune 'all' or 'norms': with {unfrozen.label!r} the "
+            "layers below are frozen and run once an image; 'none', 'light' (mirroring) or "
+            "'search'."
         )
 
 
@@ -193,9 +199,10 @@ def _check_engine(engine: str, architecture: Architecture) -> None:
     if engine == AUTO:
         return
     if not architecture.pretrained:
+        why = "trains from scratch" if architecture.scratch else "has none"
         raise UsageError(
-            f"engine {engine!r} is for frozen layers, and {architecture.key} trains from scratch: "
-            "leave engine out."
+            f"engine {engine!r} is for frozen layers, and {architecture.key} {why}: leave engine "
+            "out."
         )
     if engine == ONNX_ENGINE and not architecture.onnx:
         raise UsageError(
@@ -207,6 +214,29 @@ def _check_engine(engine: str, architecture: Architecture) -> None:
             f"engine {engine!r} needs a processor with bfloat16 (avx512_bf16 or amx_bf16), and "
             f"this machine's has none: take {TENSORFLOW_ENGINE!r}, or leave engine out."
         )
+
+
+def _check_input(config: StudyConfig, architecture: Architecture) -> None:
+    if config.input != RGB and not architecture.scratch:
+        why = "was made for colours" if architecture.pretrained else "is none"
+        raise UsageError(
+            f"input {config.input!r} is for networks that start from scratch, and "
+            f"{architecture.key} {why}: leave input out (features with residual statistics are "
+            "among those of frozen networks)."
+        )
+
+
+def _check_searched(config: StudyConfig, architecture: Architecture, unfrozen: Unfrozen) -> None:
+    how = f" ({unfrozen.label})" if architecture.pretrained else ""
+    check_search(config.search, _trained(config, unfrozen), f"{architecture.key}{how}")
+
+
+def _trained(config: StudyConfig, unfrozen: Unfrozen) -> Trained:
+    architecture = architecture_named(config.model)
+    scratch = unfrozen.everything and config.weights == "random"
+    tuned = architecture.pretrained and unfrozen.anything and not scratch
+    maps = architecture.pretrained or architecture.scratch
+    return Trained(frozen=not unfrozen.anything, tuned=tuned, maps=maps)
 
 
 @_check.register
@@ -280,14 +310,14 @@ class Plan:
 
     def _unusual(self) -> Iterator[str]:
         """Yield the options that are not the defaults; of `auto`, the weights that it came to."""
-        usual = StudyConfig()
+        usual = StudyConfig.options()
+        asked = self.config.as_params() | search_definition(self.config.search)
         for key in NAMED_OPTIONS:
-            value = getattr(self.config, key)
             if key == "weights":
                 if self.architecture.pretrained and self.weights.label != "imagenet":
                     yield format_option(key, self.weights.short_name)
-            elif value != getattr(usual, key):
-                yield format_option(key, value)
+            elif asked[key] != usual[key].default:
+                yield format_option(key, asked[key])
         if self.config.study:
             yield f"study {self.config.study}"
 
@@ -312,11 +342,13 @@ class Plan:
             **{f"{split}_digest": index.split_digest(split) for split in SPLITS},
             "image_size": self.image_size,
             "fit": self.config.fit,
+            **({} if self.config.input == RGB else {"input": self.config.input}),
             "balance": self.config.balance,
             **({"jpeg_quality": self.jpeg_quality} if self.jpeg_quality else {}),
             **({"sources": index.source_digests} if self.config.balance == "sources" else {}),
             **(tuning if self.unfrozen.anything else {}),
             **(engine if self.architecture.pretrained else {}),
+            **search_definition(self.config.search),
             "batch_size": self.config.batch_size,
             "epochs": self.config.epochs,
             "seed": self.config.seed,
@@ -373,8 +405,10 @@ def _check_networks(names: Sequence[str], shared: StudyConfig) -> None:
         study, architecture = study_of(shared, name), architecture_named(name)
         if not named:
             check_weights_spec(study.weights, architecture)
-        _check_tuning(study, unfrozen_part(study.fine_tune, architecture))
+        unfrozen = unfrozen_part(study.fine_tune, architecture)
+        _check_tuning(study, unfrozen)
         _check_engine(study.engine, architecture)
+        _check_searched(study, architecture, unfrozen)
     _check_study_options(shared)
 
 
@@ -397,19 +431,23 @@ def study_of(shared: StudyConfig, model: str) -> StudyConfig:
     """Return the study of one model; the `weights` of a shared request may be `MODEL=FILE` pairs.
 
     What a network cannot use is left at its default: weights and fine-tuning where it trains from
-    scratch, augmentation and precision where only its head trains, the engine where it cannot run
-    it.
+    scratch, residual input where it does not, augmentation and precision where only its head
+    trains, the engine where it cannot run it, what is searched where it has no such option.
     """
     architecture = architecture_named(model)
     study = replace(shared, model=model)
     if not architecture.pretrained:
-        return replace(study, weights=AUTO, fine_tune=FROZEN, engine=AUTO)
+        study = replace(study, weights=AUTO, fine_tune=FROZEN, engine=AUTO)
+    if not architecture.scratch:
+        study = replace(study, input=RGB)
+        if study.fine_tune == FROZEN:
+            study = replace(study, augment=SEARCHED, precision=AUTO)
     if study.engine == ONNX_ENGINE and not architecture.onnx:
         study = replace(study, engine=AUTO)
-    if study.fine_tune == FROZEN:
-        study = replace(study, augment=SEARCHED, precision=AUTO)
+    trained = _trained(study, unfrozen_part(study.fine_tune, architecture))
+    study = replace(study, search=usable(study.search, trained))
     named = named_weights(shared.weights)
-    if not named:
+    if not named or not architecture.pretrained:
         return study
     return replace(study, weights=named.get(model) or named.get(architecture.key) or AUTO)
 

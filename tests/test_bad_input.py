@@ -21,7 +21,6 @@ from fakeface_bench.config import (
     GeneraliseConfig,
     PredictConfig,
     RegisterConfig,
-    Request,
     RobustnessConfig,
     StudyConfig,
     SuiteConfig,
@@ -29,6 +28,7 @@ from fakeface_bench.config import (
 from fakeface_bench.data import survey
 from fakeface_bench.resolve import checked, make_plan
 from fakeface_bench.support.errors import UsageError
+from fakeface_bench.support.request import Request
 from tests.command import Command, words
 
 pytestmark = pytest.mark.filterwarnings(  # MLflow's use of SQLAlchemy
@@ -63,11 +63,18 @@ def command(tmp_path: Path) -> Command:
         (["--study", "a;b"], "study 'a;b' is no name: letters, digits, '.', '_' and '-',"),
         (["--study", "x' or '1'='1"], "is no name: letters, digits,"),
         (["--sutdy", "a"], "No such option '--sutdy'"),
-        (["--fine-tune", "last"], "fine_tune 'last' is none of frozen, last_block, last_2_blocks"),
+        (
+            ["--fine-tune", "last"],
+            "fine_tune 'last' is none of frozen, norms, last_block",
+        ),
         (["--fine-tune", "last_99_blocks"], "mobilenetv3_large has 15 blocks, not 99; 'all'"),
         (
             ["--model", "simple_cnn", "--fine-tune", "last_block"],
             "simple_cnn is trained from scratch, all of it; leave fine_tune out (got 'last_block')",
+        ),
+        (
+            ["--input", "residual"],
+            "input 'residual' is for networks that start from scratch, and mobilenetv3_large was",
         ),
         (
             ["--augment", "light"],
@@ -76,7 +83,7 @@ def command(tmp_path: Path) -> Command:
         (["--precision", "float32"], "precision 'float32' is for layers that are trained, and"),
         (
             ["--fine-tune", "last_block", "--augment", "strong"],
-            "augment 'strong' needs fine_tune 'all': with 'last_block' the layers below are frozen",
+            "augment 'strong' needs fine_tune 'all' or 'norms': with 'last_block' the layers below",
         ),
         (["--augment", "heavy"], "Invalid value for '--augment': 'heavy' is not one of 'search',"),
         (["--precision", "int8"], "Invalid value for '--precision': 'int8' is not one of 'auto',"),

@@ -7,9 +7,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.ndimage import correlate
 
 from fakeface_bench.backbones.building import (
     Backbone,
+    NoBackbone,
     build_backbone,
     build_scratch_network,
     count_macs,
@@ -17,13 +19,16 @@ from fakeface_bench.backbones.building import (
 )
 from fakeface_bench.backbones.catalogue import (
     ARCHITECTURES,
+    INPUTS,
     PREPROCESSINGS,
     Architecture,
     architecture_named,
+    high_pass_kernels,
 )
 from fakeface_bench.backbones.cut import cut_backbone
 from fakeface_bench.backbones.fine_tuning import unfrozen_part
 from fakeface_bench.backbones.weights import Weights
+from fakeface_bench.config import INPUTS as NAMES_OF_INPUTS
 from fakeface_bench.config import HeadConfig
 from fakeface_bench.data.catalogue import DATASETS
 from fakeface_bench.evaluation.metrics import METRICS, score_metrics
@@ -61,7 +66,9 @@ LABELS_OF_SIX = (np.arange(6) % 2).astype(np.uint8)
 def network_at(architecture: Architecture, size: int) -> keras.Model:
     if architecture.pretrained:
         return build_backbone(architecture, size, Weights("random"))
-    return build_scratch_network(architecture, size, HeadConfig())
+    if architecture.scratch:
+        return build_scratch_network(architecture, size, HeadConfig())
+    return NoBackbone(size).model
 
 
 def pixels(images: int, size: int = SIZE) -> np.ndarray:
@@ -114,6 +121,10 @@ def assert_learns(network: Network, head: HeadConfig) -> None:
     assert any(np.abs(gradient.numpy()).max() > 0 for gradient in gradients)
 
 
+def test_every_input_can_be_asked_for() -> None:
+    assert tuple(INPUTS) == NAMES_OF_INPUTS
+
+
 def test_keys_and_aliases_name_one_row_each() -> None:
     names = [name for row in ARCHITECTURES for name in (row.key, *row.aliases)]
     assert len(names) == len(set(names))
@@ -124,10 +135,10 @@ def test_keys_and_aliases_name_one_row_each() -> None:
 def test_architecture_states_its_true_size(architecture: Architecture) -> None:
     network = network_at(architecture, architecture.image_size)
     assert network.count_params() == architecture.parameters
-    assert round(count_macs(network) / 1e6) == architecture.mmacs
-    assert len(network.outputs) == len(architecture.blocks or architecture.filters) + bool(
-        architecture.blocks
-    )
+    of_transforms = 2 * 224**3 + 3 * 28**2 * 64**2 if architecture.key == "residual" else 0
+    assert round((count_macs(network) + of_transforms) / 1e6) == architecture.mmacs
+    maps = len(architecture.blocks or architecture.filters) + bool(architecture.blocks)
+    assert len(network.outputs) == maps or architecture.key == "residual"
 
 
 @BY_KEY
@@ -185,11 +196,12 @@ def test_backbone_gives_features_of_every_block(architecture: Architecture) -> N
 def test_detector_saves_and_loads_to_equal_predictions(
     architecture: Architecture, tmp_path: Path
 ) -> None:
+    network: Network = ScratchNetwork(architecture, SIZE)
     if architecture.pretrained:
-        network: Network = FrozenNetwork(network_at(architecture, SIZE))
-    else:
-        network = ScratchNetwork(architecture, SIZE)
-    head = HeadConfig(units=8, batch_norm=True)
+        network = FrozenNetwork(network_at(architecture, SIZE))
+    elif not architecture.scratch:
+        network = FrozenNetwork(network_at(architecture, SIZE), residuals=True, maps=False)
+    head = HeadConfig(features=network.features[-1], units=8, batch_norm=True)
     if isinstance(network, ScratchNetwork):
         classifier = network.served(None, head, 1)
     else:
@@ -202,7 +214,7 @@ def test_detector_saves_and_loads_to_equal_predictions(
     assert ((expected >= 0) & (expected <= 1)).all()
     np.testing.assert_array_equal(loaded(pixels(3)).numpy(), expected)
     parts = detector_parts(loaded)
-    assert (parts is not None) == architecture.pretrained
+    assert (parts is not None) == isinstance(network, FrozenNetwork)
     if parts is not None:
         arrays = parts.features(pixels(3))
         assert set(arrays) == set(parts.names)
@@ -257,6 +269,114 @@ def test_last_block_trains_on_the_cached_map_and_its_detector_saves_and_loads(
     loaded = keras.saving.load_model(tmp_path / "detector.keras", safe_mode=True)
     np.testing.assert_array_equal(loaded(pictures.astype(np.float32)).numpy(), scores)
     assert detector_parts(loaded) is None, "what lies above the cut was trained"
+
+
+#: Rows with normalisation layers that have a scale and a shift.
+NORMALISED = [row for row in PRETRAINED if not row.key.startswith("vgg")]
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        row if row.key == "mobilenetv3_small" else pytest.param(row, marks=pytest.mark.slow)
+        for row in NORMALISED
+    ],
+    ids=lambda row: row.key,
+)
+def test_norms_alone_are_trained_and_their_statistics_stay(
+    architecture: Architecture, tmp_path: Path
+) -> None:
+    backbone = network_at(architecture, SIZE)
+    cut = cut_backbone(backbone, architecture, unfrozen_part("norms", architecture))
+    network = TunedNetwork(cut, everything=True)
+    pictures = pixels(6).astype(np.float32)
+    head = HeadConfig(dropout=0.0)
+    model = network.trainable(None, head, 1, "float32")
+    before = {weight.path: weight.numpy() for weight in model.weights}
+    model.compile(optimizer=keras.optimizers.Adam(1e-6), loss=LOSSES[head.loss].build())
+    for _ in range(2):
+        model.train_on_batch(pictures, LABELS_OF_SIX.astype(np.float32))
+    moved = {w.path for w in model.weights if (w.numpy() != before[w.path]).any()}
+    under_the_head = {path for path in moved if "logits" not in path}
+    assert len(under_the_head) > 4
+    assert {path.rpartition("/")[2] for path in under_the_head} == {"gamma", "beta"}
+    logits = np.asarray(model(pictures, training=False))
+    np.testing.assert_allclose(np.asarray(model(pictures, training=True)), logits, rtol=1e-5)
+    served = network.served(None, head, 1)
+    served.set_weights(model.get_weights())
+    detector = network.complete(served, head, Calibration())
+    detector.save(tmp_path / "detector.keras")
+    loaded = keras.saving.load_model(tmp_path / "detector.keras", safe_mode=True)
+    np.testing.assert_allclose(loaded(pictures).numpy(), 1 / (1 + np.exp(-logits)), atol=1e-5)
+
+
+@pytest.mark.parametrize("key", ["vgg16", "vgg19"])
+def test_a_network_without_normalisation_says_so(key: str) -> None:
+    architecture = architecture_named(key)
+    with pytest.raises(UsageError, match=f"{key} has no normalisation layers; name other layers"):
+        cut_backbone(
+            network_at(architecture, SIZE), architecture, unfrozen_part("norms", architecture)
+        )
+
+
+def read_by(key: str, pictures: np.ndarray) -> np.ndarray:
+    """Return what a network from scratch reads of pictures, by a key of `INPUTS`."""
+    entry = keras.Input(pictures.shape[1:])
+    layer = INPUTS[key]
+    assert layer is not None
+    return np.asarray(keras.Model(entry, layer(entry))(pictures.astype(np.float32)))
+
+
+@pytest.mark.parametrize("key", [key for key, layer in INPUTS.items() if layer])
+def test_input_sees_no_even_surface_and_has_the_right_size(key: str) -> None:
+    even = np.broadcast_to(np.array([10, 100, 250], np.uint8), (1, 33, 33, 3))
+    assert not read_by(key, even).any()
+    grain = np.random.default_rng(0).normal(100, 5, (2, 64, 64, 3)).astype(np.uint8)
+    assert 0.3 < read_by(key, grain).std() < 3, "near 1, as a network is to be fed"
+
+
+def test_residual_input_is_each_kernel_over_each_channel() -> None:
+    pictures = pixels(1)
+    expected = [
+        correlate(pictures[0, :, :, channel].astype(np.float64), np.array(kernel), mode="constant")
+        for channel in range(3)
+        for kernel in high_pass_kernels()
+    ]
+    inner = np.clip(np.stack(expected, axis=-1), -8, 8)[1:-1, 1:-1] / 4
+    np.testing.assert_allclose(read_by("residual", pictures)[0], inner, atol=1e-4)
+    assert np.array(high_pass_kernels()).sum(axis=(1, 2)).tolist() == [0.0] * 9
+
+
+def test_npr_of_a_doubled_picture_is_nothing() -> None:
+    doubled = pixels(1).repeat(2, axis=1).repeat(2, axis=2)
+    assert not read_by("npr", doubled).any()
+    assert read_by("npr", doubled[:, 1:, 1:]).any()
+
+
+@pytest.mark.parametrize("key", INPUTS)
+@pytest.mark.parametrize("model", ["simple_cnn", "simple_cnn_pool"])
+def test_input_is_part_of_the_saved_detector_and_is_not_trained(
+    model: str, key: str, tmp_path: Path
+) -> None:
+    network = ScratchNetwork(architecture_named(model), SIZE, key)
+    head = HeadConfig(batch_norm=True)
+    trained = network.trainable(None, head, 1, "float32")
+    trained.compile(optimizer="adam", loss=LOSSES[head.loss].build())
+    fixed = [w.numpy() for w in trained.weights if "high_pass" in w.path]
+    trained.train_on_batch(pixels(6).astype(np.float32), LABELS_OF_SIX.astype(np.float32))
+    for now, before in zip(
+        [w.numpy() for w in trained.weights if "high_pass" in w.path], fixed, strict=True
+    ):
+        np.testing.assert_array_equal(now, before)
+    served = network.served(None, head, 1)
+    served.set_weights(trained.get_weights())
+    detector = network.complete(served, head, Calibration())
+    detector.save(tmp_path / "detector.keras")
+    loaded = keras.saving.load_model(tmp_path / "detector.keras", safe_mode=True)
+    scores = loaded(pixels(3)).numpy()
+    np.testing.assert_array_equal(scores, detector(pixels(3)).numpy())
+    logits = np.asarray(trained(pixels(3).astype(np.float32), training=False))
+    np.testing.assert_allclose(scores, 1 / (1 + np.exp(-logits)), atol=1e-4)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

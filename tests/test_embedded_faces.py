@@ -1,5 +1,7 @@
 """What the embedded faces promise: networks tell them apart by the project's own path."""
 
+from dataclasses import replace
+
 import pytest
 
 from fakeface_bench.config import StudyConfig
@@ -12,12 +14,14 @@ from tests.conftest import RecordedProgress
 
 
 def auc_on_test(model: str, epochs: int) -> float:
-    """Fit the baseline head of a model on the embedded set and score its test split."""
+    """Fit the plain head on a model's maps alone, of the embedded set, and score its test split."""
     plan = make_plan(StudyConfig(model=model, weights="random"))
     setup: Setup = prepare_setup(plan, RecordedProgress())
     train, valid = setup.reader.read("train"), setup.reader.read("valid")
     task = FitTask(setup.network, train, valid, epochs, 0, roc_auc)
-    detector, _ = train_detector(task, space_of(plan, setup.network).plain())
+    plain = space_of(plan, setup.network).plain()
+    maps_alone = replace(plain, head=replace(plain.head, features="all_blocks"))
+    detector, _ = train_detector(task, maps_alone)
     test = setup.reader.read("test")
     assert len(test) == 300
     return detector.score(test, setup.index.split("test")).metrics["roc_auc"]

@@ -132,7 +132,7 @@ def test_readme_names_every_entry_point(name: str) -> None:
 
 
 def test_readme_documents_every_parameter_with_its_default() -> None:
-    rows = dict(re.findall(r"^\| `([a-z_]+)` \| `?([^|`]*)`? \|", README, flags=re.MULTILINE))
+    rows = dict(re.findall(r"^\| `([a-zA-Z_]+)` \| `?([^|`]*)`? \|", README, flags=re.MULTILINE))
     for name, value in StudyConfig().as_params().items():
         shown = "empty" if value == "" else f"{value:g}" if isinstance(value, float) else str(value)
         assert rows.get(name, "").strip() == shown, f"README's row of {name}"
@@ -142,8 +142,10 @@ def test_readme_documents_every_parameter_with_its_default() -> None:
 def test_readme_documents_every_parameter_of_what_trained_models_are_put_through(
     request_: type[EvaluateConfig | GeneraliseConfig | RobustnessConfig],
 ) -> None:
-    first_cells = re.findall(r"^\| (`[a-z_]+`(?:, `[a-z_]+`)*) \|", README, flags=re.MULTILINE)
-    description = {name for cell in first_cells for name in re.findall(r"[a-z_]+", cell)}
+    first_cells = re.findall(
+        r"^\| (`[a-zA-Z_]+`(?:, `[a-zA-Z_]+`)*) \|", README, flags=re.MULTILINE
+    )
+    description = {name for cell in first_cells for name in re.findall(r"[a-zA-Z_]+", cell)}
     assert request_.options().keys() <= description
 
 

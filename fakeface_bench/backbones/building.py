@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from fakeface_bench.backbones.catalogue import PREPROCESSINGS, Architecture
+from fakeface_bench.backbones.catalogue import INPUTS, PREPROCESSINGS, Architecture
 from fakeface_bench.backbones.cut import SCRATCH_MOMENTUM, CutBackbone, cut_backbone
 from fakeface_bench.backbones.fine_tuning import Unfrozen
 from fakeface_bench.backbones.weights import (
@@ -18,7 +18,7 @@ from fakeface_bench.backbones.weights import (
     load_imagenet,
     load_weights_file,
 )
-from fakeface_bench.config import HeadConfig
+from fakeface_bench.config import RGB, HeadConfig
 from fakeface_bench.support.errors import UsageError
 
 
@@ -88,6 +88,35 @@ class ApplicationBackbone:
         return cut_backbone(self.model, self.architecture, unfrozen)
 
 
+@dataclass(frozen=True)
+class NoBackbone:
+    """What stands for a network where residual statistics are all that is read; a `Backbone`.
+
+    Its one map is the picture itself, which nobody asks for.
+    """
+
+    image_size: int
+
+    @property
+    def model(self) -> keras.Model:
+        """From pixels to a list of the pixels."""
+        pixels = keras.Input((self.image_size, self.image_size, 3), name="pixels")
+        return keras.Model(pixels, [keras.layers.Identity()(pixels)], name="residual_backbone")
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """The side of the pictures."""
+        return {"architecture": "residual", "image_size": self.image_size}
+
+    def values(self) -> Iterator[npt.NDArray[Any]]:
+        """Yield nothing: there are no weights."""
+        return iter(())
+
+    def cut(self, unfrozen: Unfrozen) -> CutBackbone:
+        """Refuse: there are no layers."""
+        raise UsageError(f"fine_tune {unfrozen.label!r}: residual has no layers to train.")
+
+
 def open_backbone(architecture: Architecture, image_size: int, weights: Weights) -> Backbone:
     """Build the backbone of a row, by the library that it comes from.
 
@@ -95,6 +124,8 @@ def open_backbone(architecture: Architecture, image_size: int, weights: Weights)
         UsageError: If the architecture cannot take that size.
         WeightsError: If the weights cannot be had or do not fit.
     """
+    if not architecture.pretrained:
+        return NoBackbone(image_size)
     return ApplicationBackbone(architecture, build_backbone(architecture, image_size, weights))
 
 
@@ -137,18 +168,22 @@ def build_scratch_network(
     head: HeadConfig,
     precision: str = "float32",
     normalisation: type[keras.Layer] = keras.layers.BatchNormalization,
+    reads: str = RGB,
 ) -> keras.Model:
     """Build an untrained network whose blocks follow the searched options.
 
     Each block is a 3×3 convolution that halves the map: by a stride of 2, or by MaxPooling2D
     after it where the row says so.
 
+    Args:
+        reads: Key of `INPUTS`.
+
     Returns:
         A model from pixels 0 to 255, shape (n, image_size, image_size, 3), to a list of float32
         maps, one a block, computed in `precision`.
     """
     pixels = keras.Input((image_size, image_size, 3), name="pixels")
-    x = PREPROCESSINGS[architecture.preprocessing].apply(pixels)
+    x = (INPUTS[reads] or PREPROCESSINGS[architecture.preprocessing].apply)(pixels)
     maps = []
     stride = 1 if architecture.max_pooling else 2
     for filters in architecture.filters:

@@ -71,6 +71,69 @@ PREPROCESSINGS: Mapping[str, Preprocessing] = {
 }
 
 
+#: Residuals are cut off at this many grey levels, beyond which they are edges, and brought near 1.
+RESIDUAL_MOST, RESIDUAL_SCALE = 8.0, 0.25
+#: What brings differences to the first pixel of a block near 1.
+NPR_SCALE = 1 / 8
+
+
+def high_pass_kernels() -> list[list[list[float]]]:
+    """Return nine 3×3 kernels that even surfaces leave at 0, each with its centre at ±1.
+
+    First differences in four directions, second ones in four, and the square kernel; source:
+    Fridrich & Kodovský (2012), "Rich models for steganalysis of digital images", figure 1.
+    """
+    kernels = []
+    for row, column in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        first = [[0.0] * 3 for _ in range(3)]
+        first[1][1], first[1 + row][1 + column] = -1.0, 1.0
+        second = [[0.0] * 3 for _ in range(3)]
+        second[1][1] = -1.0
+        second[1 + row][1 + column] = second[1 - row][1 - column] = 0.5
+        kernels += [first, second]
+    return [*kernels, [[-0.25, 0.5, -0.25], [0.5, -1.0, 0.5], [-0.25, 0.5, -0.25]]]
+
+
+def _residual(pixels: Any) -> Any:
+    """Apply each kernel to each channel; a fixed layer of nothing to train, (n, h-2, w-2, 27)."""
+    import keras
+    import numpy as np
+
+    kernels = np.array(high_pass_kernels(), np.float32)
+    weights = np.zeros((3, 3, 3, 3, len(kernels)), np.float32)
+    for channel in range(3):
+        weights[:, :, channel, channel] = np.moveaxis(kernels, 0, -1)
+    fixed = keras.layers.Conv2D(
+        3 * len(kernels), 3, use_bias=False, trainable=False, dtype="float32", name="high_pass"
+    )
+    residuals = fixed(pixels)
+    fixed.set_weights([weights.reshape(3, 3, 3, -1)])
+    return keras.ops.clip(residuals, -RESIDUAL_MOST, RESIDUAL_MOST) * RESIDUAL_SCALE
+
+
+def _neighbouring_pixels(pixels: Any) -> Any:
+    """Return what is left of pixels less the first of their 2×2 block, an even side of them.
+
+    Neighbouring pixel relations; source: Tan et al. (2024), "Rethinking the up-sampling operations
+    in CNN-based generative network for generalizable deepfake detection", arXiv:2312.10461.
+    """
+    import keras
+
+    height, width = (side - side % 2 for side in pixels.shape[1:3])
+    even = pixels[:, :height, :width]
+    first = keras.layers.UpSampling2D(2, interpolation="nearest")(even[:, ::2, ::2])
+    return (even - first) * NPR_SCALE
+
+
+#: What a network that starts from scratch reads of pixels 0 to 255 in place of its row's
+#: preprocessing; None for that.
+INPUTS: Mapping[str, Callable[[Any], Any] | None] = {
+    "rgb": None,
+    "residual": _residual,
+    "npr": _neighbouring_pixels,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Architecture:
     """One row of the catalogue.
@@ -85,7 +148,8 @@ class Architecture:
             after them and is not named.
         closing_block: Whether what follows the last named block is one more, to be trained as
             such; otherwise, a single convolution, it goes with that block.
-        filters: Of each convolution block of a from-scratch network.
+        filters: Of each convolution block of a from-scratch network. A row without them and
+            without an application has no network: residual statistics are all that is read.
         max_pooling: Whether such blocks shrink by MaxPooling2D; by a stride of 2 otherwise.
         imagenet_file: Name of Keras's own weights file in its cache.
         cpu_batch: Images a step at which the frozen graph runs fastest on a CPU.
@@ -113,6 +177,11 @@ class Architecture:
         return bool(self.application)
 
     @property
+    def scratch(self) -> bool:
+        """Whether it is a network that starts from random values, and is trained whole."""
+        return bool(self.filters)
+
+    @property
     def frozen_ends(self) -> tuple[str, ...]:
         """Layers at whose output a frozen part may end, from the input up."""
         return self.blocks if self.closing_block else self.blocks[:-1]
@@ -136,6 +205,16 @@ _XCEPTION_BLOCKS = (
 )
 
 ARCHITECTURES: tuple[Architecture, ...] = (
+    Architecture(
+        key="residual",
+        application="",
+        preprocessing="inside",
+        image_size=224,
+        parameters=0,
+        mmacs=32,  # of its transforms: 2 · 224³ and 3 · 28² · 64²
+        cpu_batch=32,
+        onnx=False,
+    ),
     Architecture(
         key="simple_cnn",
         application="",

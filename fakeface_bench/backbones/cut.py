@@ -2,18 +2,23 @@
 
 import zlib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 
 from fakeface_bench.backbones.catalogue import PREPROCESSINGS, Architecture
-from fakeface_bench.backbones.fine_tuning import Unfrozen
+from fakeface_bench.backbones.fine_tuning import NORMS, Unfrozen
 from fakeface_bench.support.errors import UsageError
 
 #: Of BatchNorm trained from scratch. Keras's 0.99 (0.999 in MobileNetV3) forgets its start only
 #: after hundreds of steps, more than a fit on a few thousand pictures has.
 SCRATCH_MOMENTUM = 0.9
+NORMALISATIONS = (
+    keras.layers.BatchNormalization,
+    keras.layers.LayerNormalization,
+    keras.layers.GroupNormalization,
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,8 @@ class CutBackbone:
         trained: Names of the trained layers; those of BatchNorm stay as they are all the same.
         label: Name of the operation at the cut; empty at the input.
         position: Number of that operation, which names it the same in every process.
+        norms: Whether of the trained layers those of normalisation alone learn, their scale and
+            shift.
     """
 
     backbone: keras.Model
@@ -39,6 +46,7 @@ class CutBackbone:
     trained: frozenset[str]
     label: str = ""
     position: int = 0
+    norms: bool = False
 
     @property
     def lower_blocks(self) -> int:
@@ -47,8 +55,8 @@ class CutBackbone:
 
     def at_input(self) -> "CutBackbone":
         """Return the same with its cut at the input: the same layers are trained, on pixels."""
-        network = _network(self.backbone)
-        return CutBackbone(self.backbone, network, self.preprocessing, None, self.trained)
+        above = _network(self.backbone)
+        return replace(self, above=above, below=None, label="", position=0)
 
     def upper_maps(self, entry: Any, precision: str, *, scratch: bool = False) -> list[Any]:
         """Run a trainable copy of the upper part; the backbone's own values never change.
@@ -65,7 +73,13 @@ class CutBackbone:
         copy = self._copied(precision, scratch)
         for layer in copy.layers:
             normalises = isinstance(layer, keras.layers.BatchNormalization)
-            layer.trainable = layer.name in self.trained and (scratch or not normalises)
+            learns = layer.name in self.trained and (scratch or not normalises)
+            layer.trainable = learns and not self.norms
+            if self.norms and isinstance(layer, NORMALISATIONS):
+                # The layer itself is not trainable, so BatchNorm keeps its statistics.
+                for value in (layer.gamma, layer.beta):
+                    if value is not None:
+                        value.trainable = True
         if self.below is None:
             entry = PREPROCESSINGS[self.preprocessing].apply(entry)
         return [keras.ops.cast(upper, "float32") for upper in keras.tree.flatten(copy(entry))]
@@ -101,9 +115,10 @@ def cut_backbone(
             train.
     """
     network = _network(backbone)
-    if unfrozen.everything:
+    if unfrozen.on_pixels:
         everything = frozenset(layer.name for layer in network.layers)
-        return _cut_at_input(backbone, architecture, everything)
+        whole = _cut_at_input(backbone, architecture, everything)
+        return _with_norms_alone(whole) if unfrozen.label == NORMS else whole
     if unfrozen.below:
         cut = _lowest_cut(network, unfrozen.below)
         trained = {layer.name for layer in network.layers} - _up_to(network, cut)
@@ -132,6 +147,14 @@ def _cut_at_input(
 ) -> CutBackbone:
     network = _network(backbone)
     return CutBackbone(backbone, network, architecture.preprocessing, None, trained)
+
+
+def _with_norms_alone(whole: CutBackbone) -> CutBackbone:
+    if not any(isinstance(layer, NORMALISATIONS) for layer in whole.above.layers):
+        raise UsageError(
+            f"fine_tune {NORMS}: {whole.above.name} has no normalisation layers; name other layers."
+        )
+    return replace(whole, norms=True)
 
 
 def _network(backbone: keras.Model) -> keras.Model:

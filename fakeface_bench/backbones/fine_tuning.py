@@ -12,6 +12,8 @@ from fakeface_bench.config import FROZEN
 from fakeface_bench.support.errors import UsageError
 
 ALL = "all"
+#: Scale and shift of every normalisation layer, and nothing else under the head.
+NORMS = "norms"
 _LAST_BLOCKS = re.compile(r"last_([1-9][0-9]{0,2})_blocks?")
 _NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _LAYERS = re.compile(r"[1-9][0-9]{0,3}")
@@ -22,7 +24,8 @@ class Unfrozen:
     """The trained end of a backbone.
 
     Attributes:
-        label: `frozen`, `last_block`, `last_2_blocks` and so on, `all`, or a number of layers.
+        label: `frozen`, `norms`, `last_block`, `last_2_blocks` and so on, `all`, or a number of
+            layers.
         below: Layer of the last frozen block, whose output the trained ones start from; empty
             where nothing is frozen, or layers are counted.
         layers: Number of last layers that are trained; 0 where blocks are.
@@ -42,6 +45,11 @@ class Unfrozen:
         """Whether every layer is."""
         return self.label == ALL
 
+    @property
+    def on_pixels(self) -> bool:
+        """Whether no layer is left frozen whose output could be kept."""
+        return self.label in (ALL, NORMS)
+
 
 def unfrozen_part(spec: str, architecture: Architecture) -> Unfrozen:
     """Return what `fine_tune` means for an architecture.
@@ -51,22 +59,29 @@ def unfrozen_part(spec: str, architecture: Architecture) -> Unfrozen:
     Raises:
         UsageError: If `spec` is nothing that the architecture has.
     """
-    if not architecture.pretrained:
+    if not architecture.pretrained and not architecture.scratch:
+        if spec != FROZEN:
+            raise UsageError(
+                f"{architecture.key} has no layers to train; leave fine_tune out (got {spec!r})."
+            )
+        return Unfrozen(FROZEN)
+    if architecture.scratch:
         if spec not in (FROZEN, ALL):
             raise UsageError(
                 f"{architecture.key} is trained from scratch, all of it; leave fine_tune out "
                 f"(got {spec!r})."
             )
         return Unfrozen(ALL)
-    if spec in (FROZEN, ALL):
+    if spec in (FROZEN, ALL, NORMS):
         return Unfrozen(spec)
     if _LAYERS.fullmatch(spec):
         return Unfrozen(spec, layers=int(spec))
     named = _LAST_BLOCKS.fullmatch("last_1_block" if spec == "last_block" else spec)
     if not named:
         raise UsageError(
-            f"fine_tune {spec!r} is none of {FROZEN}, last_block, last_2_blocks and so on, {ALL}, "
-            f"or a number of last layers{_nearest(spec, len(architecture.frozen_ends))}"
+            f"fine_tune {spec!r} is none of {FROZEN}, {NORMS}, last_block, last_2_blocks and so "
+            f"on, {ALL}, or a number of last layers"
+            f"{_nearest(spec, len(architecture.frozen_ends))}"
         )
     return _last_blocks(int(named[1]), architecture)
 
@@ -75,7 +90,8 @@ def _nearest(spec: str, most: int) -> str:
     """Return a question about what was meant, if anything is near."""
     words = re.split(r"[\s_-]+", spec.strip().lower())
     digits = [str(_NUMBERS.index(word)) if word in _NUMBERS else word for word in words]
-    known = [FROZEN, ALL, "last_block", *(f"last_{count}_blocks" for count in range(2, most + 1))]
+    blocks = ["last_block", *(f"last_{count}_blocks" for count in range(2, most + 1))]
+    known = [FROZEN, NORMS, ALL, *blocks]
     near = get_close_matches("_".join(digits), known, n=1, cutoff=0.8)
     return f"; did you mean {near[0]!r}?" if near else "."
 

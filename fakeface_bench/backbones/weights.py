@@ -108,6 +108,8 @@ def _check_values(
 IMAGENET_HOST = ("storage.googleapis.com", 443)
 REACHABLE_WITHIN_SECONDS = 3.0
 WEIGHT_WORDS = ("auto", "imagenet", "random")
+#: Label of those of a row that is no network.
+NO_WEIGHTS = "none"
 
 
 def imagenet_file(architecture: Architecture) -> Path:
@@ -147,9 +149,9 @@ def check_weights_spec(spec: str, architecture: Architecture) -> None:
         UsageError: With what arrived, what is allowed, and what to do.
     """
     if not architecture.pretrained and spec not in ("auto", "random"):
+        why = "trains from scratch" if architecture.scratch else "is no network"
         raise UsageError(
-            f"{architecture.key} trains from scratch and takes no weights; got {spec!r}. "
-            "Leave weights at 'auto'."
+            f"{architecture.key} {why} and takes no weights; got {spec!r}. Leave weights at 'auto'."
         )
     path = existing_path(spec)
     if spec not in WEIGHT_WORDS and not (path and path.is_file()):
@@ -170,8 +172,8 @@ class Weights:
     """Values a backbone starts from.
 
     Attributes:
-        label: `imagenet`, `random` (also where a network trains from scratch), or `file:` and the
-            first 12 digits of the file's SHA-256.
+        label: `imagenet`, `random` (also where a network trains from scratch), `none` where there
+            is no network, or `file:` and the first 12 digits of the file's SHA-256.
         path: The file, where it is one.
         warning: What a reader of the results must know; empty when nothing.
     """
@@ -205,7 +207,7 @@ def resolve_weights(spec: str, architecture: Architecture, seed: int) -> Weights
         spec: One that `check_weights_spec` let pass.
     """
     if not architecture.pretrained:
-        return Weights("random", seed=seed)
+        return Weights("random" if architecture.scratch else NO_WEIGHTS, seed=seed)
     if spec in ("imagenet", "random"):
         return Weights(spec, seed=seed)
     if spec == "auto":

@@ -282,11 +282,12 @@ def list_tables() -> None:
             f"{row.mmacs:,}",
             f"{row.image_size} px",
             str(len(row.frozen_ends) + 1) if row.pretrained else "",
-            "ImageNet" if row.pretrained else "scratch",
+            "ImageNet" if row.pretrained else "scratch" if row.scratch else "none",
         )
     console.print(table)
     console.print("Without the head; MMACs: million multiply-accumulates per image;")
-    console.print("blocks: those that fine_tune counts; scratch: all of it is trained.\n")
+    console.print("blocks: those that fine_tune counts; scratch: all of it is trained;")
+    console.print("none: residual statistics of the picture, without a network.\n")
     for title, rows in (
         ("data", {row.key: f"{row.title} ({row.images:,} images)" for row in DATASETS}),
         ("loss", {key: loss.title for key, loss in LOSSES.items()}),

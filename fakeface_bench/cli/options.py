@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_origin
 
 import click
 
-from fakeface_bench.config import STORAGE_VARIABLE, Option, Request
+from fakeface_bench.config import STORAGE_VARIABLE
 from fakeface_bench.support.errors import UsageError
 from fakeface_bench.support.processes import RUN_VARIABLE
+from fakeface_bench.support.request import Option, Request
 from fakeface_bench.support.text import holds_password
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _parameters(request: type[Request]) -> Iterator[click.Parameter]:
 
 def _option(option: Option, **settings: Any) -> click.Option:
     return click.Option(
-        [f"--{option.name.replace('_', '-')}"],
+        [option.name, f"--{option.name.replace('_', '-')}"],
         default=option.default,
         callback=_CALLBACKS.get(option.name),
         help=option.help,

@@ -293,6 +293,15 @@ def attribute(
     return evidence
 
 
+def reads_places(model: keras.Model) -> bool:
+    """Whether a detector reads any map; of what it counts over a picture no evidence has a place.
+
+    Args:
+        model: A complete detector.
+    """
+    return cut_detector(model).maps != (PIXELS,)
+
+
 def read_maps(cut: CutDetector, pixels: npt.NDArray[Any]) -> list[tf.Tensor]:
     """Run what lies below the cut."""
     return cut.graph.run({PIXELS: tf.cast(pixels, tf.float32)}, cut.maps)

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fakeface_bench.config import FAKE, REAL
-from fakeface_bench.explanation.attribution import attribute, attribute_and_check
+from fakeface_bench.explanation.attribution import attribute, attribute_and_check, reads_places
+from fakeface_bench.explanation.statistics import group_effects, reads_statistics
 from fakeface_bench.records.explanation import ExplainedImage, Explanation, Spectrum
 from fakeface_bench.records.study import FloatArray, ScoredSplit
 from fakeface_bench.support.errors import DataError
@@ -25,6 +26,8 @@ from fakeface_bench.support.errors import DataError
 MOST_IMAGES = 500
 #: Brightness of red, green and blue (ITU-R BT.601).
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+#: Of each class, that residual statistics are explained on.
+STATISTICS_IMAGES = 64
 #: In grey levels². Rounding to 8 bits alone makes 0.04; without a floor a blank picture has none.
 _LEAST_POWER = 1e-3
 #: What of the images a band holds.
@@ -143,6 +146,7 @@ def explain_study(
             costs the picture, nothing else. Called from several threads.
         seed: Of the images drawn for spectra, and of the shuffled head.
     """
+    places = reads_places(model)
     chosen = sorted({position for of_kind in examples.values() for position in of_kind})
     pictures = dict(_in_threads(load, chosen))
     images: dict[int, ExplainedImage] = {}
@@ -150,12 +154,37 @@ def explain_study(
     if pictures:
         evidence, dependence = attribute_and_check(model, np.stack(list(pictures.values())), seed)
         images = dict(zip(pictures, map(ExplainedImage, pictures.values(), evidence), strict=True))
+    effects, counts = _statistics(model, split, load, seed)
     return Explanation(
         examples=examples,
         images=images,
-        head_dependence=dependence,
+        head_dependence=dependence if places else None,
         spectra=group_spectra(split, load, seed),
+        statistics=effects,
+        statistics_images=counts,
+        places=places,
     )
+
+
+def _statistics(
+    model: keras.Model, split: ScoredSplit, load: Load, seed: int
+) -> tuple[dict[str, tuple[float, float]], tuple[int, int]]:
+    """Return the mean effects of residual statistics on real and fake pictures, and how many."""
+    if not reads_statistics(model):
+        return {}, (0, 0)
+    drawn = draw_groups(split, seed)
+    positions = [*drawn["real"][:STATISTICS_IMAGES], *drawn["fake"][:STATISTICS_IMAGES]]
+    read = dict(_in_threads(load, positions))
+    fake = np.array([split.y_true[position] == FAKE for position in read], bool)
+    counts = (int((~fake).sum()), int(fake.sum()))
+    if not all(counts):
+        return {}, (0, 0)
+    effects = group_effects(model, list(read.values()))
+    means = {
+        group: (float(effect[~fake].mean()), float(effect[fake].mean()))
+        for group, effect in effects.items()
+    }
+    return means, counts
 
 
 def explain_pictures(

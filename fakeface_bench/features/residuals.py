@@ -47,13 +47,31 @@ def groups() -> Mapping[str, slice]:
     """Return which columns hold what, by name, in their order."""
     names = [
         (f"{where}, {what}", _TRIPLES)
-        for where in ("rows", "columns")
+        for where in ("along rows", "along columns")
         for what in (*_CHANNELS, "over channels")
     ]
     names += [("spectrum", BANDS**2)]
     names += [(f"8×8 blocks, {channel}", BLOCK**2) for channel in _CHANNELS]
     ends = np.cumsum([width for _, width in names]).tolist()
     return {name: slice(end - width, end) for (name, width), end in zip(names, ends, strict=True)}
+
+
+#: Parts of the spectrum that are told apart, by the higher frequency of the two axes.
+_QUARTERS = ("lowest", "second", "third", "highest")
+
+
+def columns_by_group() -> dict[str, npt.NDArray[np.int64]]:
+    """Return the columns of each group, the spectrum by how high its frequencies are."""
+    found = {}
+    for name, columns in groups().items():
+        numbers = np.arange(columns.start, columns.stop)
+        if name != "spectrum":
+            found[name] = numbers
+            continue
+        quarters = 4 * np.maximum(*np.indices((BANDS, BANDS))).ravel() // BANDS
+        for number, quarter in enumerate(_QUARTERS):
+            found[f"spectrum, {quarter} quarter"] = numbers[quarters == number]
+    return found
 
 
 #: Numbers of a picture.

@@ -1,7 +1,7 @@
 """What a detector says of a file, and what it looked at."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -109,14 +109,21 @@ class Explanation:
         examples: Positions in the test split, by kind of `EXAMPLE_KINDS`.
         images: By position; what could not be read any more is not among them.
         head_dependence: How alike evidence is with the head's weights shuffled: 1 where the head
-            does not matter, about 0 where it is all that does. None without a picture.
+            does not matter, about 0 where it is all that does. None without a picture or places.
         spectra: By group of `SPECTRUM_GROUPS`; None for a group without images.
+        statistics: By group of residual statistics, what it adds to the log-odds of fake in the
+            mean over real and over fake pictures; empty where none are read.
+        statistics_images: Pictures of each class that it was measured on.
+        places: Whether anything that is read belongs to a place of the picture.
     """
 
     examples: Mapping[str, tuple[int, ...]]
     images: Mapping[int, ExplainedImage]
     head_dependence: float | None
     spectra: Mapping[str, Spectrum | None]
+    statistics: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    statistics_images: tuple[int, int] = (0, 0)
+    places: bool = True
 
     def metrics(self) -> dict[str, float]:
         """Return its metrics under their MLflow names."""

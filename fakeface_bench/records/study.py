@@ -328,6 +328,8 @@ class StudyRecord:
         if self.fine_tune == "all":
             from_scratch = self.weights.label == "random"
             return FROM_SCRATCH if from_scratch else "all layers trained"
+        if self.fine_tune == "norms":
+            return "normalisation trained"
         words = self.fine_tune.replace("_", " ")
         return f"last {words} layers trained" if words.isdecimal() else f"{words} trained"
 

@@ -103,7 +103,8 @@ def write_evidence(record: StudyRecord, explanation: Explanation, kind: str, pat
     )
     rows = max(1, -(-len(positions) // _PAIRS_A_ROW))
     height = rows * _ROW_INCHES + _BAR_INCHES
-    figure = plotting.new_figure(_TITLES[kind], _words(record, len(positions)), height=height)
+    words = _words(record, len(positions), explanation.places)
+    figure = plotting.new_figure(_TITLES[kind], words, height=height)
     if not positions:
         plotting.note(figure.add_subplot(), _NONE[kind])
     for place, position in enumerate(positions, start=1):
@@ -133,10 +134,12 @@ def write_evidence_picture(image: ExplainedImage, judged: JudgedImage, path: Pat
     drawing.save(figure, path)
 
 
-def _words(record: StudyRecord, shown: int) -> str:
+def _words(record: StudyRecord, shown: int, places: bool) -> str:
     test = record.test
     counted = f"{shown or 'none'} of n = {len(test.y_true):,} test images"
     frames = "frames: true class; colours over grey: evidence for real or fake"
+    if not places:
+        frames = "frames: true class; no place shows what is counted over the whole picture"
     return f"{plotting.subtitle(record, counted)}\n{frames}; threshold {test.threshold:.3f}"
 
 
@@ -403,6 +406,34 @@ def _entitle(axes: Axes, title: str) -> None:
     axes.set_title(title, fontsize=plotting.LABEL_POINTS, color=plotting.INK, family=plotting.FONT)
 
 
+def write_statistics(record: StudyRecord, explanation: Explanation, path: Path) -> None:
+    """Draw what each group of residual statistics adds to the log-odds, by true class."""
+    groups = list(explanation.statistics)
+    counted = " and ".join(
+        f"{count} {name}"
+        for count, name in zip(explanation.statistics_images, CLASS_NAMES, strict=True)
+    )
+    figure = plotting.new_figure(
+        "Which residual statistics spoke",
+        f"{plotting.subtitle(record, f'mean over {counted} test images')}\n"
+        "what the log-odds of fake lose where a group is given its mean; effects do not add up",
+        height=1.9 + 0.36 * len(groups),
+    )
+    axes = figure.add_subplot()
+    places = np.arange(len(groups))
+    for label, name in enumerate(CLASS_NAMES):
+        effects = [explanation.statistics[group][label] for group in groups]
+        shift = 0.19 * (1 if label else -1)
+        axes.barh(places + shift, effects, 0.36, color=plotting.CLASS_COLOURS[label], label=name)
+    axes.axvline(0, color=plotting.INK, linewidth=1)
+    axes.set_yticks(places, groups)
+    axes.invert_yaxis()
+    plotting.dress(axes, "log-odds: real ← → fake", "")
+    axes.grid(visible=False, axis="y")
+    plotting.legend(axes, "lower right")
+    drawing.save(figure, path)
+
+
 #: Of a study's artifacts.
 EXPLAIN_FOLDER = "explain"
 _METHOD = (
@@ -414,7 +445,7 @@ _METHOD = (
 
 
 def write_explanation(record: StudyRecord, explanation: Explanation, folder: Path) -> None:
-    """Write the folder `explain`: five pictures and `explanation.json`.
+    """Write the folder `explain`: five pictures or six, and `explanation.json`.
 
     A test image that is gone from disk costs its tile, nothing else.
     """
@@ -424,6 +455,8 @@ def write_explanation(record: StudyRecord, explanation: Explanation, folder: Pat
         write_evidence(record, explanation, kind, target / f"evidence_{kind}.png")
     write_reliability(record, target / "reliability_diagram.png")
     write_spectra(record, explanation, target / "frequency_spectrum.png")
+    if explanation.statistics:
+        write_statistics(record, explanation, target / "residual_statistics.png")
     shown = json.dumps(_content(record, explanation), indent=2, allow_nan=False)
     (target / "explanation.json").write_text(f"{shown}\n", encoding="utf-8")
 
@@ -438,6 +471,16 @@ def _content(record: StudyRecord, explanation: Explanation) -> dict[str, Any]:
             for kind, positions in explanation.examples.items()
         },
         "spectra": {group: _profile(s) for group, s in explanation.spectra.items()},
+        **(
+            {
+                "residual_statistics": {
+                    group: dict(zip(CLASS_NAMES, effects, strict=True))
+                    for group, effects in explanation.statistics.items()
+                }
+            }
+            if explanation.statistics
+            else {}
+        ),
     }
 
 

@@ -1,8 +1,10 @@
 """Tops a study up to its number of trials, and says what they found."""
 
 import time
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import optuna
@@ -63,7 +65,10 @@ def _importances(study: Study, trials: Sequence[TrialRecord]) -> Mapping[str, fl
     if len(values) < 4 or len(set(values)) < 2:
         return {}
     evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-    return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
+    with warnings.catch_warnings():
+        # Of options that few trials had: the importance of any is told as that of few trials.
+        warnings.filterwarnings("ignore", message="Some regimes for parameter")
+        return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
 
 
 #: After this many failed trials in a row something other than the options is wrong.
@@ -105,6 +110,8 @@ class SearchTask:
     seed: int
     space: Space
     timeout_seconds: float  # after this time no new trial starts; 0 for never
+    sampler: str = "tpe"  # one of `config.SAMPLERS`
+    pruner: str = "median"  # one of `config.PRUNERS`
 
 
 def optimise(
@@ -113,9 +120,15 @@ def optimise(
     """Run trials until the study holds as many as asked for.
 
     The sampler is seeded again for each trial from the seed and the trials before it that count, so
-    a study that was interrupted goes on as if it had not been.
+    a study that was interrupted goes on as if it had not been. A space of no more points than
+    trials is tried out, each point once.
     """
-    study.pruner = optuna.pruners.MedianPruner(PRUNER_STARTUP_TRIALS, PRUNER_WARMUP_EPOCHS)
+    study.pruner = _pruner(task)
+    first = _first_trials(task)
+    if first.everything and len(first.params) < task.trials:
+        points = len(first.params)
+        progress.say(f"what is asked for leaves {points} different trial{'s' * (points > 1)}")
+        task = replace(task, trials=points)
     deadline = time.monotonic() + task.timeout_seconds if task.timeout_seconds else None
     failures = 0
     useful = _count(study.get_trials(deepcopy=False), *_USEFUL)
@@ -127,7 +140,7 @@ def optimise(
             if useful and deadline is not None and time.monotonic() >= deadline:
                 progress.warn(f"time is up: {useful} of {task.trials} trials were run")
                 break
-            begun = _begin_trial(study, task)
+            begun = _begin_trial(study, task, first.params)
             if begun is None:  # other processes run what is missing
                 time.sleep(OTHERS_SECONDS)
             else:
@@ -143,7 +156,28 @@ def optimise(
     return search_record(study)
 
 
-def _begin_trial(study: Study, task: SearchTask) -> tuple[optuna.Trial, str] | None:
+@dataclass(frozen=True, slots=True)
+class _FirstTrials:
+    """Params of the trials that a study begins with; `everything`: no others are left."""
+
+    params: Sequence[Mapping[str, Any]]
+    everything: bool
+
+
+def _first_trials(task: SearchTask) -> _FirstTrials:
+    """Return the usual ones; all points, in an order by the seed, where they are to be tried."""
+    first = task.space.first_trials()
+    points = task.space.points()
+    if points is None or (task.sampler != "grid" and len(points) > task.trials):
+        return _FirstTrials(first, everything=False)
+    others = points[len(first) :]
+    order = np.random.default_rng(task.seed).permutation(len(others))
+    return _FirstTrials([*first, *(others[place] for place in order)], everything=True)
+
+
+def _begin_trial(
+    study: Study, task: SearchTask, first: Sequence[Mapping[str, Any]]
+) -> tuple[optuna.Trial, str] | None:
     """Start a trial and return it with its uid; None where those that run now may suffice."""
     with turn(study):
         fail_dead(study, again=False)
@@ -152,16 +186,30 @@ def _begin_trial(study: Study, task: SearchTask) -> tuple[optuna.Trial, str] | N
             return None
         counted = _counted(trials, given_up(study))
         begun = counted + _count(trials, TrialState.WAITING, TrialState.RUNNING)
-        for params in task.space.first_trials()[begun : begun + 1]:
-            study.enqueue_trial(params)
-        study.sampler = _sampler(task.seed, counted)
+        for params in first[begun : begun + 1]:
+            study.enqueue_trial(dict(params))
+        study.sampler = _sampler(task, counted)
         trial = ask(study)
         return trial, claim(trial)
 
 
-def _sampler(seed: int, trials_before: int) -> optuna.samplers.TPESampler:
-    (state,) = np.random.SeedSequence([seed, trials_before]).generate_state(1)
-    return optuna.samplers.TPESampler(seed=int(state), n_startup_trials=SAMPLER_STARTUP_TRIALS)
+def _sampler(task: SearchTask, trials_before: int) -> optuna.samplers.BaseSampler:
+    """Return what draws the next trial; points of a grid are put up before and not drawn."""
+    (state,) = np.random.SeedSequence([task.seed, trials_before]).generate_state(1)
+    seed = int(state)
+    if task.sampler == "cmaes":
+        return optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
+    if task.sampler == "tpe":
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=SAMPLER_STARTUP_TRIALS)
+    return optuna.samplers.RandomSampler(seed=seed)
+
+
+def _pruner(task: SearchTask) -> optuna.pruners.BasePruner:
+    if task.pruner == "hyperband":
+        return optuna.pruners.HyperbandPruner(max_resource=task.fit.epochs)
+    if task.pruner == "median":
+        return optuna.pruners.MedianPruner(PRUNER_STARTUP_TRIALS, PRUNER_WARMUP_EPOCHS)
+    return optuna.pruners.NopPruner()
 
 
 def _count(trials: Sequence[FrozenTrial], *states: TrialState) -> int:

@@ -1,135 +1,210 @@
-"""The space a study searches, and the point it starts from."""
+"""The space a study searches, and the points it starts from."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import optuna
 
 from fakeface_bench.config import (
-    CLASSIFIERS,
     HEAD,
     LOGISTIC_REGRESSION,
     HeadConfig,
     TrialConfig,
     TuningConfig,
     augments_in_play,
-    logistic_regression,
 )
-from fakeface_bench.training.losses import LOSSES
+from fakeface_bench.search.options import (
+    OPTIONS,
+    Candidates,
+    Range,
+    Trained,
+    Values,
+    allowed_poolings,
+    format_candidates,
+    values_of,
+)
+from fakeface_bench.support.errors import UsageError
 from fakeface_bench.training.networks import SCRATCH_STAGE, TUNING_STAGE, FrozenNetwork, Network
-from fakeface_bench.training.poolings import ACTIVATIONS, POOLINGS, of_last_map
+from fakeface_bench.training.poolings import POOLINGS, of_last_map
 
-UNITS = (0, 64, 128, 256, 512)
 BATCH_SIZES = (32, 64, 128, 256)
-MAX_DROPOUT = 0.6
-LEARNING_RATES = (1e-4, 1e-2)
-WEIGHT_DECAYS = (1e-5, 1e-1)
-#: Of logistic regression.
-PENALTIES = (1e-4, 1e1)
-#: Of unfrozen layers: lower, for what they know is to be bent and not replaced.
-TUNING_RATES = (3e-5, 1e-3)
-TUNING_DECAYS = (1e-4, 1e-1)
+#: Of unfrozen layers.
 TUNING_BATCHES = (16, 32, 64)
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """What a study leaves to its trials."""
+    """What a study leaves to its trials.
 
-    network: Network  # which poolings and augmentations there are, and what is trained
-    batch_size: int  # fixed by the user; 0 searches it
-    augment: str  # fixed by the user; `search` searches it
+    Attributes:
+        network: Which poolings, features and augmentations there are, and what is trained.
+        batch_size: Fixed by the user; 0 searches it.
+        augment: Fixed by the user; `search` searches it.
+        asked: What the user fixes or narrows: see `search.options.narrowed`.
+    """
+
+    network: Network
+    batch_size: int
+    augment: str
+    asked: Mapping[str, Candidates] = field(default_factory=dict)
 
     @property
-    def augments(self) -> tuple[str, ...]:
-        """Augmentations to choose from; empty where no layer under the head is trained."""
-        return augments_in_play(self.augment, self.network.augments)
+    def candidates(self) -> dict[str, Candidates]:
+        """What each option is drawn from, in the order of drawing.
+
+        Raises:
+            UsageError: If a pooling is asked for that this network has not.
+        """
+        frozen, maps = isinstance(self.network, FrozenNetwork), bool(self.network.poolings)
+        trained = Trained(frozen, self._tunes, maps)
+        features = self.asked.get("features", tuple(self.network.features))
+        rows: dict[str, Candidates] = {
+            "classifier": (),
+            "pooling": self._poolings(features),
+            "features": features,
+        }
+        for name in OPTIONS:
+            rows[name] = rows.get(name) or self.asked.get(name, trained.offers(name))
+        rows["augment"] = augments_in_play(self.augment, self.network.augments)
+        fixed = (self.batch_size,) if self.batch_size else ()
+        rows["batch_size"] = fixed or BATCH_SIZES
+        rows["fine_batch_size"] = (fixed or TUNING_BATCHES) if self._tunes else ()
+        return {name: rows[name] for name in _ORDER if rows[name]}
+
+    def _poolings(self, features: Candidates) -> Values:
+        offered = tuple(self.network.poolings)
+        asked = values_of(self.asked.get("pooling", offered))
+        if missing := [key for key in asked if key not in offered]:
+            raise UsageError(
+                f"pooling {missing[0]!r} would be too large to keep of this network's last map; it "
+                f"has {format_candidates(offered)}."
+            )
+        return allowed_poolings(asked, features)
 
     @property
-    def tunes(self) -> bool:
+    def _tunes(self) -> bool:
         """Whether unfrozen layers are trained after the head."""
         return TUNING_STAGE in self.network.stages
-
-    @property
-    def classifiers(self) -> tuple[str, ...]:
-        """What is fitted: logistic regression too where nothing under it is trained."""
-        return CLASSIFIERS if isinstance(self.network, FrozenNetwork) else (HEAD,)
 
     def first_trials(self) -> list[dict[str, Any]]:
         """Return the params of the trials that every study begins with, less what is fixed.
 
-        Logistic regression as it comes, where it can be fitted, and then the plain head.
+        Logistic regression as it comes, where it can be fitted, and then the plain head; where
+        options are narrowed, the nearest to these.
         """
-        first = [self.plain()]
-        if isinstance(self.network, FrozenNetwork):
-            first.insert(0, TrialConfig(self.network.baseline))
-        return [self._searched_params(config) for config in first]
+        classifiers = values_of(self.candidates["classifier"])
+        baseline = self.baseline() if LOGISTIC_REGRESSION in classifiers else None
+        plain = self.plain() if HEAD in classifiers else None
+        return [self._drawn(config) for config in (baseline, plain) if config]
+
+    def baseline(self) -> TrialConfig | None:
+        """Return logistic regression as it comes, on frozen features that may be drawn."""
+        if not isinstance(self.network, FrozenNetwork):
+            return None
+        return self._nearest(TrialConfig(self.network.baseline), LOGISTIC_REGRESSION)
 
     def plain(self) -> TrialConfig:
         """Return the options of the plain head, and of the layers under it."""
-        augments = self.augments
-        usual = "light" if "light" in augments else augments[0] if augments else ""
         # A network from scratch learns little without: measured in benchmarks/fine_tuned_studies.
         head = HeadConfig(
             features=self.network.features[0], batch_norm=SCRATCH_STAGE in self.network.stages
         )
-        tuning = TuningConfig()
-        if self.batch_size:
-            head = replace(head, batch_size=self.batch_size)
-            tuning = replace(tuning, batch_size=self.batch_size)
-        return TrialConfig(head, usual, tuning if self.tunes else None)
+        augment = "light" if self.network.augments else ""
+        tuning = TuningConfig() if self._tunes else None
+        return self._nearest(TrialConfig(head, augment, tuning), HEAD)
 
-    def _searched_params(self, config: TrialConfig) -> dict[str, Any]:
-        """Return options as a trial's params, without what is fixed."""
+    def points(self) -> list[dict[str, Any]] | None:
+        """Return the params of every point, less what is fixed; None where there is a range.
+
+        The first trials come first. No two give the same options.
+        """
+        candidates = self.candidates
+        found: dict[TrialConfig, dict[str, Any]] = {}
+        first = self.first_trials()
+        for classifier in values_of(candidates["classifier"]):
+            rows = {**candidates, "classifier": (classifier,)}
+            rows = {name: rows[name] for name in rows if _has(classifier, name)}
+            if any(isinstance(row, Range) for row in rows.values()):
+                return None
+            for values in product(*map(values_of, rows.values())):
+                config = self.config(dict(zip(rows, values, strict=True)))
+                found.setdefault(config, self._drawn(config))
+        others = [params for params in found.values() if params not in first]
+        return [*first, *others]
+
+    def config(self, drawn: Mapping[str, Any]) -> TrialConfig:
+        """Return the options that a draw makes: a pooling may read the last map alone."""
+        features = drawn["features"]
+        if "pooling" in drawn and POOLINGS[drawn["pooling"]].last_only:
+            asked = values_of(self.candidates["features"])
+            last = of_last_map(features)
+            features = last if last in asked else next(f for f in asked if of_last_map(f) == f)
+        return TrialConfig.from_params({**drawn, "features": features})
+
+    def _nearest(self, config: TrialConfig, classifier: str) -> TrialConfig:
+        """Return a classifier's options, each value replaced by the nearest that may be drawn."""
+        candidates = {**self.candidates, "classifier": (classifier,)}
         params = config.as_params()
-        if self.batch_size:
-            params = {k: v for k, v in params.items() if not k.endswith("batch_size")}
-        if len(self.augments) == 1:
-            del params["augment"]
-        if len(self.classifiers) == 1:
-            del params["classifier"]
-        return params
+        return self.config(
+            {
+                name: _nearest_of(candidates[name], value)
+                for name, value in params.items()
+                if name in candidates
+            }
+        )
+
+    def _drawn(self, config: TrialConfig) -> dict[str, Any]:
+        """Return options as a trial's params, without what is fixed."""
+        return {
+            name: value
+            for name, value in config.as_params().items()
+            if _is_drawn(self.candidates[name])
+        }
+
+
+#: The order in which options are drawn: a change of it changes what a seed draws.
+_ORDER = (
+    *("classifier", "pooling", "features", "C", "dropout", "batch_norm", "units", "activation"),
+    *("loss", "learning_rate", "weight_decay", "batch_size"),
+    *("augment", "fine_learning_rate", "fine_weight_decay", "fine_batch_size"),
+)
+
+
+def _has(classifier: str, name: str) -> bool:
+    """Whether a classifier has an option; only a head reads batches."""
+    owner = OPTIONS[name].classifier if name in OPTIONS else ""
+    owner = HEAD if name == "batch_size" else owner
+    return owner in ("", classifier)
+
+
+def _is_drawn(candidates: Candidates) -> bool:
+    return isinstance(candidates, Range) or len(candidates) > 1
+
+
+def _nearest_of(candidates: Candidates, value: Any) -> Any:
+    if isinstance(candidates, Range):
+        return min(max(value, candidates.low), candidates.high)
+    if value in candidates:
+        return value
+    if isinstance(value, str):
+        return candidates[0]
+    return min(candidates, key=lambda each: abs(each - value))
 
 
 def suggest(trial: optuna.Trial, space: Space) -> TrialConfig:
     """Draw one point of the space."""
-    head = _suggest_head(trial, space)
-    augments = space.augments
-    augment = augments[0] if augments else ""
-    if len(augments) > 1:
-        augment = trial.suggest_categorical("augment", augments)
-    tuning = None
-    if space.tunes:
-        tuning = TuningConfig(
-            learning_rate=trial.suggest_float("fine_learning_rate", *TUNING_RATES, log=True),
-            weight_decay=trial.suggest_float("fine_weight_decay", *TUNING_DECAYS, log=True),
-            batch_size=space.batch_size
-            or trial.suggest_categorical("fine_batch_size", TUNING_BATCHES),
-        )
-    return TrialConfig(head, augment, tuning)
+    drawn: dict[str, Any] = {}
+    for name, candidates in space.candidates.items():
+        if name == "classifier" or _has(drawn["classifier"], name):
+            drawn[name] = _draw(trial, name, candidates)
+    return space.config(drawn)
 
 
-def _suggest_head(trial: optuna.Trial, space: Space) -> HeadConfig:
-    classifier = space.classifiers[0]
-    if len(space.classifiers) > 1:
-        classifier = trial.suggest_categorical("classifier", space.classifiers)
-    pooling = trial.suggest_categorical("pooling", list(space.network.poolings))
-    features = trial.suggest_categorical("features", list(space.network.features))
-    if POOLINGS[pooling].last_only:
-        features = of_last_map(features)
-    if classifier == LOGISTIC_REGRESSION:
-        penalty = trial.suggest_float("C", *PENALTIES, log=True)
-        return logistic_regression(features=features, pooling=pooling, C=penalty)
-    return HeadConfig(
-        classifier=classifier,
-        features=features,
-        pooling=pooling,
-        dropout=trial.suggest_float("dropout", 0.0, MAX_DROPOUT),
-        batch_norm=trial.suggest_categorical("batch_norm", [False, True]),
-        units=trial.suggest_categorical("units", UNITS),
-        activation=trial.suggest_categorical("activation", list(ACTIVATIONS)),
-        loss=trial.suggest_categorical("loss", list(LOSSES)),
-        learning_rate=trial.suggest_float("learning_rate", *LEARNING_RATES, log=True),
-        weight_decay=trial.suggest_float("weight_decay", *WEIGHT_DECAYS, log=True),
-        batch_size=space.batch_size or trial.suggest_categorical("batch_size", BATCH_SIZES),
-    )
+def _draw(trial: optuna.Trial, name: str, candidates: Candidates) -> Any:
+    if not isinstance(candidates, Range):
+        return trial.suggest_categorical(name, candidates) if len(candidates) > 1 else candidates[0]
+    if name in OPTIONS and OPTIONS[name].whole:
+        return trial.suggest_int(name, int(candidates.low), int(candidates.high))
+    return trial.suggest_float(name, candidates.low, candidates.high, log=candidates.log)

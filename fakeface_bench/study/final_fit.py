@@ -17,9 +17,9 @@ from fakeface_bench.records.study import (
     ScoredSplit,
     SearchRecord,
 )
-from fakeface_bench.study.setup import Setup
+from fakeface_bench.study.setup import Setup, space_of
 from fakeface_bench.support.progress import Progress
-from fakeface_bench.training.networks import FitTask, FrozenNetwork
+from fakeface_bench.training.networks import FitTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def conclude(
     detector, final_fit = train_detector(task, config, run_now.append)
     fitted = time.perf_counter()
     valid = detector.score(task.valid, setup.index.split("valid"))
-    simple = _fitted_baseline(task)
+    simple = _fitted_baseline(setup, task)
     scored = time.perf_counter()
     test_samples = setup.reader.read("test")
     read = time.perf_counter()
@@ -73,11 +73,10 @@ def conclude(
     return Conclusion(detector, final_fit, valid, test, repeats, baseline, costs)
 
 
-def _fitted_baseline(task: FitTask) -> Detector | None:
+def _fitted_baseline(setup: Setup, task: FitTask) -> Detector | None:
     """Fit logistic regression as it comes, where there are frozen features."""
-    if not isinstance(task.network, FrozenNetwork):
-        return None
-    return train_detector(task, TrialConfig(task.network.baseline))[0]
+    config = space_of(setup.plan, task.network).baseline()
+    return train_detector(task, config)[0] if config else None
 
 
 def _scored_baseline(

@@ -86,15 +86,15 @@ class Inputs:
 
 def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
     """Build the network and choose how its splits are read; nothing is read yet."""
-    if not plan.architecture.pretrained:
-        small = ScratchNetwork(plan.architecture, plan.image_size)
+    if plan.architecture.scratch:
+        small = ScratchNetwork(plan.architecture, plan.image_size, plan.config.input)
         return pixel_inputs(plan, index, small, None, progress)
     source = feature_source(plan)
     backbone = source.backbone
     read = read_features(source, index, progress)
     if not plan.unfrozen.anything:
         return Inputs(
-            FrozenNetwork(backbone.model, source.residuals),
+            FrozenNetwork(backbone.model, source.residuals, plan.architecture.pretrained),
             read,
             "cached features",
             source.identity,
@@ -107,7 +107,7 @@ def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
         if inputs := map_inputs(plan, index, on_map, source, progress):
             return inputs
     scratch = plan.unfrozen.everything and plan.weights.label == "random"
-    network = TunedNetwork(cut.at_input(), plan.unfrozen.everything, scratch)
+    network = TunedNetwork(cut.at_input(), plan.unfrozen.on_pixels, scratch)
     if scratch:
         return pixel_inputs(plan, index, network, None, progress)
     inputs = pixel_inputs(plan, index, network, read, progress)

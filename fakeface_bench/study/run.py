@@ -125,6 +125,8 @@ def _search_fit_and_record(
         seed=config.seed,
         space=space_of(plan, task.network),
         timeout_seconds=60 * config.timeout_minutes,
+        sampler=config.search.sampler,
+        pruner=config.search.pruner,
     )
     search = optimise(study, search_task, runs, progress)
     conclusion = conclude(setup, task, search, config.seeds, progress)

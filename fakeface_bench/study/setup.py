@@ -13,6 +13,7 @@ from fakeface_bench.evaluation.metrics import roc_auc
 from fakeface_bench.features.engines import engine_label
 from fakeface_bench.features.samples import SplitReader
 from fakeface_bench.resolve import Plan
+from fakeface_bench.search.options import narrowed
 from fakeface_bench.search.space import Space
 from fakeface_bench.search.storage import (
     Study,
@@ -150,6 +151,7 @@ def fit_task(
         valid=setup.reader.read("valid"),
         epochs=plan.config.epochs,
         seed=plan.config.seed,
+        patience=plan.config.search.patience,
         objective=roc_auc,
         warn=progress.warn,
         heads=HeadRows(train),
@@ -167,4 +169,5 @@ def fit_task(
 
 def space_of(plan: Plan, network: Network) -> Space:
     """Return what the trials draw from."""
-    return Space(network, plan.config.batch_size, plan.config.augment)
+    config = plan.config
+    return Space(network, config.batch_size, config.augment, narrowed(config.search))

@@ -31,6 +31,7 @@ BUNDLED = (
     "support/__init__.py",
     "support/backend.py",
     "support/errors.py",
+    "support/request.py",
     "support/text.py",
     "tracking/__init__.py",
     "tracking/model_files.py",

@@ -8,7 +8,7 @@ import mlflow
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from fakeface_bench.config import NAMED_OPTIONS, UNTOUCHED, StudyConfig, format_option
+from fakeface_bench.config import NAMED_OPTIONS, UNTOUCHED, SearchConfig, StudyConfig, format_option
 from fakeface_bench.support.errors import UsageError
 from fakeface_bench.support.processes import RUN_VARIABLE
 from fakeface_bench.tracking import names
@@ -16,8 +16,11 @@ from fakeface_bench.tracking.runs import TrackedRun, close_run
 from fakeface_bench.tracking.succession import all_runs
 
 FINISHED = "FINISHED"
+_USUAL = StudyConfig.options()
+#: Options by which studies of one network are different experiments.
+_OF_VARIANTS = ("input", *SearchConfig.options())
 #: See `StudyRun.key`.
-StudyKey = tuple[str, str, str, str]
+StudyKey = tuple[str, str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,7 @@ class StudyRun:
 
         Beside them stands the side of the network's input, `image_size_px`.
         """
-        usual = StudyConfig()
-        asked = {key: self.params.get(key, str(getattr(usual, key))) for key in NAMED_OPTIONS}
+        asked = {key: self.params.get(key, str(_USUAL[key].default)) for key in NAMED_OPTIONS}
         kind = "a file's" if self.weights.startswith("file:") else self.weights
         words = {
             key: format_option(key, value) for key, value in (asked | {"weights": kind}).items()
@@ -64,8 +66,17 @@ class StudyRun:
 
     @property
     def key(self) -> StudyKey:
-        """What a comparison holds once: model, layers trained, weights, what pictures pass."""
-        return self.model, self.fine_tune, self.weights, self.equalise
+        """What a comparison holds once.
+
+        Model, layers trained, weights, what pictures pass, what a user narrowed or fixed of input
+        and search.
+        """
+        asked = ", ".join(
+            format_option(key, value)
+            for key in _OF_VARIANTS
+            if (value := self.params.get(key)) not in (None, str(_USUAL[key].default))
+        )
+        return self.model, self.fine_tune, self.weights, self.equalise, asked
 
     @property
     def name(self) -> str:

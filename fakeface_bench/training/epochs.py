@@ -14,9 +14,6 @@ from fakeface_bench.training.batches import Batches, predict_logits
 from fakeface_bench.training.head import margin
 from fakeface_bench.training.networks import FitTask, OnEpoch
 
-#: Epochs without a better validation objective after which a fit ends.
-PATIENCE = 5
-
 Weights = Sequence[npt.NDArray[Any]]
 
 
@@ -90,7 +87,7 @@ def run_epochs(
         keep: Called before that, so that nothing is told that could be lost.
     """
     first = len([epoch for epoch in course.epochs if epoch.stage != stage.name])
-    while len(course.epochs) - first < task.epochs and not _is_stuck(course):
+    while len(course.epochs) - first < task.epochs and not _is_stuck(course, task.patience):
         record = _epoch(task, stage, len(course.epochs), len(course.epochs) - first)
         course.epochs.append(record)
         best = course.best
@@ -103,8 +100,10 @@ def run_epochs(
     stage.model.set_weights(course.best_weights)
 
 
-def _is_stuck(course: Course) -> bool:
-    return course.best is not None and len(course.epochs) - 1 - course.best >= PATIENCE
+def _is_stuck(course: Course, patience: int) -> bool:
+    if not patience or course.best is None:
+        return False
+    return len(course.epochs) - 1 - course.best >= patience
 
 
 def _epoch(task: FitTask, stage: Stage, number: int, of_stage: int) -> EpochRecord:

@@ -33,7 +33,6 @@ from fakeface_bench.training.networks import (
     FrozenNetwork,
     OnEpoch,
     TrainedNetwork,
-    TunedNetwork,
 )
 
 
@@ -274,12 +273,10 @@ def fit_record(task: FitTask, config: TrialConfig, on_epoch: OnEpoch | None = No
 def as_served(task: FitTask, config: TrialConfig, model: keras.Model) -> keras.Model:
     """Return a fitted classifier as it is scored and served: in float32, with the same values.
 
-    Lower precision, and quicker layers, are for training alone, so that what is served depends on
-    neither a device nor this package.
+    Lower precision, quicker layers and the optimizer are for training alone, so that what is served
+    depends on neither a device nor this package, and is no larger than its values.
     """
     if isinstance(task.network, FrozenNetwork):
-        return model
-    if task.precision == "float32" and isinstance(task.network, TunedNetwork):
         return model
     return _served_copy(task, cast(TrainedNetwork, task.network), config, model)
 

@@ -16,7 +16,7 @@ from keras import ops
 from fakeface_bench.backbones.building import build_scratch_network
 from fakeface_bench.backbones.catalogue import Architecture
 from fakeface_bench.backbones.cut import CutBackbone
-from fakeface_bench.config import AUGMENTS, HeadConfig, logistic_regression
+from fakeface_bench.config import AUGMENTS, RESIDUAL, RGB, HeadConfig, logistic_regression
 from fakeface_bench.features.pooling import (
     FeatureLayout,
     block_scales,
@@ -113,24 +113,28 @@ class FrozenNetwork:
 
     Attributes:
         residuals: Whether the pictures' residual statistics are among them.
+        maps: Whether those of the backbone are read; it is none where they are not.
     """
 
     backbone: keras.Model
     residuals: bool = False
+    maps: bool = True
     stages: ClassVar[tuple[str, ...]] = (HEAD_STAGE,)
     #: None: features are extracted once.
     augments: ClassVar[tuple[str, ...]] = ()
 
     @property
     def poolings(self) -> Sequence[str]:
-        """All, less the flattened last map where it is too large to keep."""
+        """All, less the flattened last map where it is too large to keep; none without maps."""
+        if not self.maps:
+            return ()
         keeps_map = layout_of(self.backbone.outputs).max2x2_width > 0
         return [key for key, row in POOLINGS.items() if keeps_map or not row.last_only]
 
     @property
     def features(self) -> Sequence[str]:
         """All, less those with statistics where they are not kept."""
-        return features_with(residual=self.residuals)
+        return features_with(residual=self.residuals) if self.maps else (RESIDUAL,)
 
     @property
     def baseline(self) -> HeadConfig:
@@ -141,6 +145,8 @@ class FrozenNetwork:
         """Return the columns of the feature arrays that the head reads."""
         pooling, features = POOLINGS[head.pooling], FEATURES[head.features]
         residual: list[Part] = [(RESIDUALS, EVERYTHING)] if features.residual else []
+        if not features.maps:
+            return residual
         if pooling.last_only:
             return [("max2x2", EVERYTHING), *residual]
         columns = layout_of(self.backbone.outputs).columns(features.all_blocks, pooling.statistics)
@@ -178,6 +184,7 @@ class FitTask:
         checkpoints: Folder for what a killed fit goes on from; nothing is kept where None.
         warn: Called with what a reader of the results must not miss.
         heads: The train split as heads read it, shared by all fits of a search.
+        patience: Epochs without a better objective after which a stage ends; 0: none do.
     """
 
     network: Network
@@ -190,14 +197,20 @@ class FitTask:
     checkpoints: Path | None = None
     warn: Callable[[str], None] = lambda line: None
     heads: HeadRows | None = None
+    patience: int = 5
 
 
 @dataclass(frozen=True)
 class ScratchNetwork:
-    """A small network whose blocks follow the searched options, as its head does."""
+    """A small network whose blocks follow the searched options, as its head does.
+
+    Attributes:
+        reads: Key of `backbones.catalogue.INPUTS`.
+    """
 
     architecture: Architecture
     image_size: int
+    reads: str = RGB
     poolings: ClassVar[Sequence[str]] = tuple(POOLINGS)
     features: ClassVar[Sequence[str]] = features_with(residual=False)
     stages: ClassVar[tuple[str, ...]] = (SCRATCH_STAGE,)
@@ -214,9 +227,7 @@ class ScratchNetwork:
         self, start: keras.Model | None, head: HeadConfig, outputs: int, precision: str
     ) -> keras.Model:
         """Return the network with its head; the same options act on its blocks."""
-        network = build_scratch_network(
-            self.architecture, self.image_size, head, precision, QuickBatchNormalization
-        )
+        network = self._blocks(head, precision, QuickBatchNormalization)
         statistics = POOLINGS[head.pooling].statistics
         if not statistics:
             return self._with_head(network, pool_last_2x2(network.outputs[-1], 1.0), head, outputs)
@@ -226,8 +237,15 @@ class ScratchNetwork:
 
     def served(self, start: keras.Model | None, head: HeadConfig, outputs: int) -> keras.Model:
         """Return the same of Keras's own layers."""
-        network = build_scratch_network(self.architecture, self.image_size, head)
+        network = self._blocks(head, "float32", keras.layers.BatchNormalization)
         return self._with_head(network, pooled_features(network.outputs, head), head, outputs)
+
+    def _blocks(
+        self, head: HeadConfig, precision: str, normalisation: type[keras.Layer]
+    ) -> keras.Model:
+        return build_scratch_network(
+            self.architecture, self.image_size, head, precision, normalisation, self.reads
+        )
 
     def _with_head(
         self, network: keras.Model, features: Any, head: HeadConfig, outputs: int

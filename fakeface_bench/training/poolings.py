@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fakeface_bench.config import RESIDUAL
+
 
 @dataclass(frozen=True, slots=True)
 class Pooling:
@@ -39,11 +41,13 @@ class Features:
         title: One line for `fakeface-bench list`.
         all_blocks: Whether the maps of all blocks are read, and not the last one alone.
         residual: Whether the picture's residual statistics are read too.
+        maps: Whether any map of a network is read.
     """
 
     title: str
     all_blocks: bool
     residual: bool = False
+    maps: bool = True
 
 
 #: What the head reads.
@@ -52,12 +56,14 @@ FEATURES: Mapping[str, Features] = {
     "all_blocks": Features("every block's map and the last one", True),
     "last+residual": Features("the last map, and the picture's residual statistics", False, True),
     "all_blocks+residual": Features("every map, and residual statistics", True, True),
+    RESIDUAL: Features("residual statistics alone, of no network", False, True, maps=False),
 }
 
 
 def features_with(residual: bool) -> tuple[str, ...]:
     """Return the features of maps, and those with residual statistics; the richest first."""
-    offered = {key: row for key, row in FEATURES.items() if residual or not row.residual}
+    maps = {key: row for key, row in FEATURES.items() if row.maps}
+    offered = {key: row for key, row in maps.items() if residual or not row.residual}
     rich = {key: (row.residual, row.all_blocks) for key, row in offered.items()}
     return tuple(sorted(rich, key=lambda key: rich[key], reverse=True))
 
@@ -67,7 +73,7 @@ def of_last_map(features: str) -> str:
     return next(
         key
         for key, row in FEATURES.items()
-        if not row.all_blocks and row.residual == FEATURES[features].residual
+        if row.maps and not row.all_blocks and row.residual == FEATURES[features].residual
     )
 
 

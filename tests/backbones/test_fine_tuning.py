@@ -43,7 +43,7 @@ def test_what_is_asked_for_has_one_name(spec: str, label: str) -> None:
 
 @pytest.mark.parametrize("spec", ["", "0", "-1", "last", "last_0_blocks", "block5", "1.5", "ALL"])
 def test_what_names_no_part_is_refused(spec: str) -> None:
-    with pytest.raises(UsageError, match=r"is none of frozen, last_block.*or a number"):
+    with pytest.raises(UsageError, match=r"is none of frozen, norms, last_block.*or a number"):
         unfrozen_part(spec, SMALL)
 
 

@@ -15,7 +15,6 @@ from fakeface_bench.config import (
     AuditConfig,
     EvaluateConfig,
     GeneraliseConfig,
-    Request,
     RobustnessConfig,
     StudyConfig,
     SuiteConfig,
@@ -27,6 +26,7 @@ from fakeface_bench.data.sources import prepare_sources
 from fakeface_bench.data.survey import survey_sources
 from fakeface_bench.resolve import checked
 from fakeface_bench.support.errors import DataError, UsageError
+from fakeface_bench.support.request import Request
 from tests.conftest import RecordedProgress
 
 pytestmark = pytest.mark.usefixtures("fresh_cache")

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,14 +107,14 @@ def results(place: Place) -> Results:
     return Results(figures(place.parent().data.metrics), trials, left, study)
 
 
-def assert_same_bits(one: Results, other: Results) -> None:
+def assert_same_bits(one: Results, other: Results, but: Set[str] = frozenset()) -> None:
     assert len(one.figures) > 50
     assert one.figures == other.figures
     assert one.trials == other.trials
     assert one.artifacts.keys() == other.artifacts.keys()
     assert "test/predictions.parquet" in one.artifacts
     differ = {name for name, content in one.artifacts.items() if content != other.artifacts[name]}
-    assert differ <= WITH_TIMES
+    assert differ <= WITH_TIMES | but
     assert one.study == other.study
 
 
@@ -131,7 +131,8 @@ def test_a_study_is_the_same_with_any_threads_any_cache_in_one_go_or_in_pieces(
     again = run(launcher, warm(cold, tmp_path / "warm"), study, threads=1)
     assert_same_bits(results(again), found)
     pieces = run_in_pieces(launcher, Place(tmp_path / "pieces"), study, threads=1)
-    assert_same_bits(results(pieces), found)
+    # A trial that was killed half-way stands in the history of the search.
+    assert_same_bits(results(pieces), found, but={"search/history.png"})
 
 
 def load_in(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:

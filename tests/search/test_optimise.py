@@ -1,5 +1,6 @@
 """A study goes on after failures, kills and interruptions as if they had not been."""
 
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -13,6 +14,7 @@ from fakeface_bench.features.samples import Samples
 from fakeface_bench.records.study import EpochRecord, FitRecord, SearchRecord, TrialRecord
 from fakeface_bench.search import optimise as module
 from fakeface_bench.search.optimise import SearchTask, TrialListener, optimise
+from fakeface_bench.search.options import Candidates, Range
 from fakeface_bench.search.space import Space
 from fakeface_bench.search.storage import Study, ask, claim, keep_config, open_study
 from fakeface_bench.support import processes
@@ -52,6 +54,9 @@ class Search:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._file = f"sqlite:///{folder / 'studies.db'}"
         self._patch = monkeypatch
+        self.asked: dict[str, Candidates] = {}
+        self.how: dict[str, str] = {}
+        self.epochs = 1
         self.listener = Listener()
 
     def run(self, trials: int, fit: object = planted_fit, timeout: float = 0.0) -> SearchRecord:
@@ -65,8 +70,10 @@ class Search:
 
     def task(self, trials: int, timeout: float = 0.0) -> SearchTask:
         nothing = Samples({}, np.zeros(0, np.uint8))
-        task = FitTask(Poolings(None), nothing, nothing, 1, 0, lambda y, m: 0.5)
-        return SearchTask(task, trials, 0, Space(task.network, 0, "search"), timeout)
+        task = FitTask(Poolings(None), nothing, nothing, self.epochs, 0, lambda y, m: 0.5)
+        return SearchTask(
+            task, trials, 0, Space(task.network, 0, "search", self.asked), timeout, **self.how
+        )
 
 
 @pytest.fixture
@@ -184,7 +191,7 @@ def test_a_trial_that_ends_while_trials_are_counted_is_counted_once(
         return found
 
     monkeypatch.setattr(study, "get_trials", ending)
-    assert module._begin_trial(study, search.task(2)) is None
+    assert module._begin_trial(study, search.task(2), []) is None
 
 
 def test_three_failures_in_a_row_end_the_study(search: Search) -> None:
@@ -197,3 +204,109 @@ def test_three_failures_in_a_row_end_the_study(search: Search) -> None:
 
 def test_time_up_keeps_what_was_run_and_at_least_one_trial(search: Search) -> None:
     assert len(search.run(8, timeout=1e-6).trials) == 1
+
+
+#: All but dropout and loss fixed, as one command of README does.
+FEW: dict[str, Candidates] = {
+    "classifier": ("head",),
+    "pooling": ("avg",),
+    "features": ("last",),
+    "batch_norm": (False,),
+    "units": (0,),
+    "activation": ("relu",),
+    "learning_rate": (1e-3,),
+    "weight_decay": (1e-2,),
+}
+
+
+def test_what_is_fixed_or_narrowed_is_never_drawn_otherwise(search: Search) -> None:
+    search.asked = {**FEW, "dropout": Range(0.1, 0.5), "loss": ("focal", "hinge")}
+    heads = [trial.config.head for trial in search.run(12).trials]
+    assert {(head.pooling, head.features, head.units, head.learning_rate) for head in heads} == {
+        ("avg", "last", 0, 1e-3)
+    }
+    assert all(0.1 <= head.dropout <= 0.5 for head in heads)
+    assert {head.loss for head in heads} == {"focal", "hinge"}
+    assert (heads[0].dropout, heads[0].loss) == (0.2, "focal"), "the nearest to the plain head"
+
+
+def test_a_space_that_is_one_point_takes_one_trial(search: Search) -> None:
+    search.asked = {**FEW, "dropout": (0.3,), "loss": ("focal",)}
+    search.asked["batch_size"] = ()
+    task = replace(search.task(20), space=replace(search.task(20).space, batch_size=64))
+    search._patch.setattr(module, "fit_record", planted_fit)
+    progress = RecordedProgress()
+    record = optimise(search.opened(), task, search.listener, progress)
+    assert [trial.config.head.dropout for trial in record.trials] == [0.3]
+    assert "what is asked for leaves 1 different trial" in " ".join(progress.lines)
+
+
+def test_a_grid_tries_each_point_once_also_after_a_kill(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search.asked = {
+        **FEW,
+        "classifier": ("head", "logistic_regression"),
+        "pooling": ("avg", "max2x2"),
+        "features": ("last", "all_blocks"),
+        "dropout": (0.0, 0.3),
+        "loss": ("focal",),
+        "C": (0.01, 1.0),
+    }
+    search.how = {"sampler": "grid"}
+    monkeypatch.setattr(Poolings, "poolings", ("avg", "max2x2"))
+    search.run(5)
+    record = search.run(1000)
+    configs = [trial.config for trial in record.trials]
+    assert len(configs) == len(set(configs))
+    kinds = [config.head.classifier for config in configs]
+    # Three of (pooling, features), since the flattened map is of the last one.
+    assert (kinds.count("head"), kinds.count("logistic_regression")) == (3 * 2 * 4, 3 * 2)
+
+
+@pytest.mark.parametrize("sampler", ["random", "cmaes"])
+def test_another_sampler_goes_on_as_if_it_had_not_been_interrupted(
+    search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampler: str
+) -> None:
+    (tmp_path / "whole").mkdir()
+    whole = Search(tmp_path / "whole", monkeypatch)
+    for one in (search, whole):
+        one.asked, one.how = {"classifier": ("head",)}, {"sampler": sampler}
+    search.run(4)
+    assert finished(search.run(9)) == finished(whole.run(9))
+    assert len(set(finished(search.run(9)))) == 9
+    tpe = Search(tmp_path, monkeypatch)
+    tpe.asked = {"classifier": ("head",)}
+    assert finished(tpe.run(9)) == finished(search.run(9)), "the same study"
+
+
+@pytest.mark.parametrize(("pruner", "pruned"), [("median", True), ("none", False)])
+def test_the_pruner_is_the_one_asked_for(search: Search, pruner: str, pruned: bool) -> None:
+    epochs = [EpochRecord(n, 0.5, 0.7, 0.5, 0.7, 0.0, 1.5, 0.5) for n in range(4)]
+
+    def worse_and_worse(task: FitTask, config: TrialConfig, on_epoch: Any = None) -> FitRecord:
+        value = 0.9 - 0.02 * len(search.listener.ended_trials)
+        fitted = [replace(epoch, val_roc_auc=value, stage="head") for epoch in epochs]
+        for epoch in fitted:
+            on_epoch(epoch)
+        return FitRecord(tuple(fitted), 0)
+
+    search.how, search.asked = {"pruner": pruner}, {"classifier": ("head",)}
+    record = search.run(8, worse_and_worse)
+    assert any(trial.state == "pruned" for trial in record.trials) == pruned
+
+
+def test_hyperband_stops_some_trials_early(search: Search) -> None:
+    def falling(task: FitTask, config: TrialConfig, on_epoch: Any = None) -> FitRecord:
+        rank = 0.9 - 0.02 * len(search.listener.ended_trials)
+        fitted = []
+        for number in range(9):
+            fitted.append(EpochRecord(number, 0.5, 0.7, 0.5, 0.7, rank, 1.5, 0.5, "head"))
+            on_epoch(fitted[-1])
+        return FitRecord(tuple(fitted), 0)
+
+    search.how, search.asked = {"pruner": "hyperband"}, {"classifier": ("head",)}
+    search.epochs = 9
+    states = [trial.state for trial in search.run(12, falling).trials]
+    assert states.count("pruned") > 0
+    assert states.count("complete") > 0

@@ -17,7 +17,6 @@ from fakeface_bench.features.pooling import layout_of
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.records.study import EpochRecord
 from fakeface_bench.training.batches import forward_of
-from fakeface_bench.training.epochs import PATIENCE
 from fakeface_bench.training.fit import fit
 from fakeface_bench.training.networks import FitTask, FrozenNetwork
 
@@ -70,7 +69,10 @@ def test_scores_of_any_loss_are_probabilities_of_fake(task: FitTask, loss: str) 
     assert scored.metrics["log_loss"] < np.log(2)
 
 
-def test_the_best_epoch_is_kept_and_patience_ends_the_fit(task: FitTask) -> None:
+@pytest.mark.parametrize(("patience", "epochs"), [(5, 7), (2, 4), (0, 12)])
+def test_the_best_epoch_is_kept_and_patience_ends_the_fit(
+    task: FitTask, patience: int, epochs: int
+) -> None:
     figures = iter([0.6, 0.9, *[0.5] * 20])
     seen: list[np.ndarray] = []
 
@@ -78,9 +80,10 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_fit(task: FitTask) -> None
         seen.append(margins.copy())
         return next(figures)
 
-    model, record = fit(replace(task, epochs=30, objective=scripted), TrialConfig())
+    scripted_task = replace(task, epochs=12, patience=patience, objective=scripted)
+    model, record = fit(scripted_task, TrialConfig())
     assert record.best_epoch == 1
-    assert len(record.epochs) == 2 + PATIENCE
+    assert len(record.epochs) == epochs
     _, margins = predict_margins(NETWORK, forward_of(NETWORK, model), HeadConfig(), task.valid)
     np.testing.assert_allclose(margins, seen[1], rtol=1e-5, atol=1e-6)
     assert not np.allclose(margins, seen[-1], rtol=1e-3)

@@ -23,7 +23,6 @@ from fakeface_bench.support.errors import DiskError, StudyError
 from fakeface_bench.training import fit as layers
 from fakeface_bench.training.batches import forward_of
 from fakeface_bench.training.checkpoint import checkpoint_file, forget_fit
-from fakeface_bench.training.epochs import PATIENCE
 from fakeface_bench.training.fit import as_served, fit
 from fakeface_bench.training.head import Calibration
 from fakeface_bench.training.networks import FitTask, ScratchNetwork, TunedNetwork
@@ -310,7 +309,7 @@ def test_early_stopping_watches_the_last_stage(task: FitTask) -> None:
     falling = iter([0.5] * 30 + [0.9] + [0.6] * 30)
     patient = replace(task, epochs=30, objective=lambda y, m: next(falling))
     _, record = fit(patient, replace(CONFIG, head=replace(CONFIG.head, learning_rate=1e-4)))
-    assert len(record.epochs) - len(record.last_stage) == 1 + PATIENCE
+    assert len(record.epochs) - len(record.last_stage) == 1 + task.patience
 
 
 def test_mixed_precision_trains_and_is_scored_in_float32(task: FitTask) -> None:

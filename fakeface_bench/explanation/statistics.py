@@ -1,0 +1,69 @@
+"""Which residual statistics spoke for real or fake: what each group of them adds to the score.
+
+They belong to no place of a picture, so no map can show them.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from fakeface_bench.features.residuals import RESIDUALS, columns_by_group
+from fakeface_bench.records.study import FloatArray
+from fakeface_bench.training.networks import DetectorParts, detector_parts
+
+#: Name of all else that a classifier reads: the maps of its network.
+MAPS = "maps of the network"
+#: Probabilities nearer to 0 and 1 than float32 tells apart.
+_LEAST = 1e-7
+
+
+def reads_statistics(model: keras.Model) -> bool:
+    """Whether residual statistics are counted in a detector's pass."""
+    parts = detector_parts(model)
+    return parts is not None and RESIDUALS in parts.names
+
+
+def group_effects(
+    model: keras.Model, pictures: Sequence[npt.NDArray[np.uint8]]
+) -> Mapping[str, FloatArray]:
+    """Return by group how much it moves the log-odds of fake of each picture, (n,).
+
+    A group is taken out by giving every picture the mean of all of them: what its log-odds lose is
+    what it had from being different there. Groups that correlate share what they know, so effects
+    do not add up.
+
+    Args:
+        model: A complete detector.
+        pictures: As many real as fake ones, each (size, size, 3), of the model's size.
+
+    Returns:
+        Nothing where the detector reads no residual statistics.
+    """
+    parts = detector_parts(model)
+    if parts is None or RESIDUALS not in parts.names or not pictures:
+        return {}
+    values = parts.features(np.stack(pictures).astype(np.float32), training=False)
+    arrays = {name: np.asarray(array, np.float32) for name, array in values.items()}
+    given = _log_odds(parts, arrays)
+    effects = {}
+    for group, columns in columns_by_group().items():
+        without = arrays[RESIDUALS].copy()
+        without[:, columns] = without[:, columns].mean(axis=0)
+        effects[group] = given - _log_odds(parts, {**arrays, RESIDUALS: without})
+    if not any(effect.any() for effect in effects.values()):
+        return {}
+    means = {
+        name: np.broadcast_to(array.mean(axis=0), array.shape)
+        for name, array in arrays.items()
+        if name != RESIDUALS
+    }
+    of_maps = given - _log_odds(parts, {**arrays, **means})
+    return {**effects, **({MAPS: of_maps} if of_maps.any() else {})}
+
+
+def _log_odds(parts: DetectorParts, arrays: Mapping[str, npt.NDArray[np.float32]]) -> FloatArray:
+    scores = parts.head([arrays[name].astype(np.float16) for name in parts.names], training=False)
+    fake = np.clip(np.asarray(scores, np.float64)[:, 0], _LEAST, 1 - _LEAST)
+    return np.asarray(np.log(fake) - np.log1p(-fake))
