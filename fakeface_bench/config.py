@@ -88,6 +88,8 @@ NOTHING = "none"
 DIGEST_DIGITS = 12
 #: The layers of a backbone that are trained: see `backbones.fine_tuning`.
 FROZEN = "frozen"
+#: Label of the weights of a row that is no network.
+NO_WEIGHTS = "none"
 
 
 def listed(names: str) -> list[str]:
@@ -364,6 +366,13 @@ class StudyConfig(Request):
     search: SearchConfig = field(default_factory=SearchConfig, metadata={EXCEPT: ()})
     limit: int = option(0, "At most this many images per split and class; 0 for all.", 0)
     seed: int = option(0, "Of the split, random weights, the search and every fit.", 0, _MAX_SEED)
+    unsure_error: float = option(
+        0.05,
+        "Chooses a band of scores in which the model is unsure, so that on validation at most this "
+        "share of the others is wrong; 0: no band.",
+        0,
+        1,
+    )
     seeds: int = option(
         1, "Fits of the winner, each with a seed of its own; the first is kept.", 1, 100
     )
@@ -384,30 +393,32 @@ class StudyConfig(Request):
 
 
 #: How names of studies show an option, in the order in which they hold them; what its default is
-#: called.
+#: called: nothing where it goes without saying, None where it is shown like any value.
 _OPTION_WORDS = {
     "limit": ("limit {}", "all images"),
     "image_size": ("{} px", "usual size"),
-    "weights": ("{} weights", ""),
+    "weights": ("{} weights", None),
     "fit": ("{}d", "cropped"),
-    "input": ("{} input", "colours"),
+    "input": ("{} input", ""),
     "balance": ("balanced {}", "not balanced"),
-    "batch_size": ("batches of {}", "usual batches"),
+    "batch_size": ("batches of {}", ""),
     "augment": ("augment {}", "augment searched"),
     "precision": ("{}", "precision measured"),
     "engine": ("{}", "engine by network"),
-    "trials": ("{} trials", ""),
-    "epochs": ("{} epochs", ""),
+    **{each.name: (f"{each.name} {{}}", "") for each in fields(SearchConfig)},
+    "trials": ("{} trials", None),
+    "epochs": ("{} epochs", None),
     "timeout_minutes": ("{} minutes", "no time limit"),
-    "seed": ("seed {}", ""),
+    "seed": ("seed {}", None),
     "seeds": ("{} seeds", "1 seed"),
-    **{each.name: (f"{each.name} {{}}", f"{each.name} as usual") for each in fields(SearchConfig)},
 }
 NAMED_OPTIONS = tuple(_OPTION_WORDS)
 
 
 def format_option(key: str, value: object) -> str:
     """Format an option of a study as names hold it: `limit 150`, `96 px`, `seed 3`.
+
+    Empty where it is as usual and that goes without saying.
 
     Args:
         key: One of `NAMED_OPTIONS`.
@@ -420,7 +431,7 @@ def format_option(key: str, value: object) -> str:
     else:
         number = float(str(value))
         shown, is_default = f"{number:g}", number == default
-    return usual if usual and is_default else words.format(shown)
+    return usual if usual is not None and is_default else words.format(shown)
 
 
 @dataclass(frozen=True, slots=True)

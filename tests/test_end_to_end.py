@@ -16,6 +16,7 @@ import pytest
 from fakeface_bench.config import HeadConfig, logistic_regression
 from fakeface_bench.evaluation import detector
 from fakeface_bench.evaluation.metrics import METRICS
+from fakeface_bench.features.residual_statistics import columns_by_group
 from fakeface_bench.features.samples import Samples, SplitReader
 from fakeface_bench.jobs.trained_model import open_trained
 from fakeface_bench.records.study import StudyRecord
@@ -235,6 +236,11 @@ def test_the_logged_model_scores_pictures_as_the_study_did(
     assert (rows["threshold"] == record.test.threshold).all()
     called = np.where(predictions["y_score"] >= record.test.threshold, "fake", "real")
     assert (rows["label"] == called).all()
+    band = record.test.unsure
+    assert (rows["unsure"] == band.holds(record.test.y_score)).all()
+    metrics = place.client.get_run(run_id).data.metrics
+    assert (metrics["unsure/low"], metrics["unsure/high"]) == (band.low, band.high)
+    assert metrics["test/unsure_share"] == pytest.approx(rows["unsure"].mean())
     assert rows["error"].isna().all()
     assert [column.name for column in model.metadata.signature.inputs.inputs] == ["image"]
     (logged,) = place.client.get_run(run_id).outputs.model_outputs
@@ -268,6 +274,23 @@ def test_a_study_of_each_engine_is_scored_as_it_is_served(
     with place.here():
         trained = open_trained(f"runs:/{outcome.run_id}/model", "0", progress)
     assert trained.classifier.facts.engine == engine.removesuffix("_bf16")
+
+
+def test_a_study_may_be_of_statistics_alone_and_of_no_band(
+    place: Workplace, tmp_path: Path
+) -> None:
+    outcome, _ = place.run(True, model="residual", trials=3, unsure_error=0.0, weights="auto")
+    run = place.client.get_run(outcome.run_id)
+    assert run.data.tags["fakeface.weights"] == "none"
+    assert run.data.metrics["cost/parameters"] < 1_448 * 600
+    assert not any("unsure" in name for name in run.data.metrics)
+    assert "best_pooling" not in run.data.params
+    assert run.data.params["best_features"] == "residual"
+    assert "explain/head_dependence" not in run.data.metrics
+    place.client.download_artifacts(outcome.run_id, "explain", str(tmp_path))
+    assert (tmp_path / "explain/residual_statistics.png").stat().st_size > 10_000
+    shown = json.loads((tmp_path / "explain/explanation.json").read_text())
+    assert shown["residual_statistics"].keys() == columns_by_group().keys()
 
 
 def raw_pictures(record: StudyRecord) -> pd.DataFrame:

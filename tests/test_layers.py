@@ -41,7 +41,7 @@ HEAVY = {
     "optuna": {"search"},
     "sqlalchemy": {"search"},
     "sklearn": {"evaluation"},
-    "threadpoolctl": {"evaluation.shortcut", "training.logistic_regression"},
+    "threadpoolctl": {"evaluation", "training.logistic_regression"},
     "scipy": {
         "explanation",
         "evaluation",

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fakeface_bench.analysis.curves import confusions
-from fakeface_bench.config import NAMED_OPTIONS
+from fakeface_bench.config import NAMED_OPTIONS, NO_WEIGHTS
 from fakeface_bench.evaluation.bootstrap import percentile, share_estimate
 from fakeface_bench.evaluation.paired import (
     RESAMPLED,
@@ -36,7 +36,7 @@ def unique_labels(studies: Sequence[ComparedStudy]) -> list[str]:
     differing = [
         key
         for key in NAMED_OPTIONS
-        if len({option for study in studies for option in _options(study, [key])}) > 1
+        if len({study.settings[key] for study in studies if _has_choice(study, key)}) > 1
     ]
     most = _LONGEST_WITH_OPTIONS if differing else _LONGEST_LABEL
     labels = [
@@ -52,10 +52,14 @@ def unique_labels(studies: Sequence[ComparedStudy]) -> list[str]:
 
 
 def _options(study: ComparedStudy, keys: Sequence[str]) -> list[str]:
-    """Return options in words; a network trained from scratch has no choice of weights."""
-    if study.identity.trained == FROM_SCRATCH:
-        keys = [key for key in keys if key != "weights"]
-    return [study.settings[key] for key in keys if key in study.settings]
+    """Return options in words, less what goes without saying."""
+    return [study.settings[key] for key in keys if _has_choice(study, key) and study.settings[key]]
+
+
+def _has_choice(study: ComparedStudy, key: str) -> bool:
+    """Whether an option is known of a study; only a pretrained network has a choice of weights."""
+    pretrained = study.identity.trained != FROM_SCRATCH and study.identity.weights != NO_WEIGHTS
+    return key in study.settings and (key != "weights" or pretrained)
 
 
 def _numbered(labels: Sequence[str]) -> list[str]:

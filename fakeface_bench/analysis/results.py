@@ -30,6 +30,17 @@ class PartResults:
 
 
 @dataclass(frozen=True, slots=True)
+class UnsureResults:
+    """Of test images, the share that the model is unsure of, and how many others are wrong.
+
+    `error` is None where it is unsure of all.
+    """
+
+    share: Estimate
+    error: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
 class Results:
     """The metrics of both splits, and the threshold, by key.
 
@@ -38,6 +49,7 @@ class Results:
         estimates: Those of the test metrics that have a 95 % interval.
         parts: Of the test split; empty where it has none, or they are not known.
         search_gain: ROC AUC of the winner less the baseline's, on test, paired; None without one.
+        unsure: What the band of unsure scores holds; None without one.
     """
 
     valid: Mapping[str, float]
@@ -45,14 +57,25 @@ class Results:
     estimates: Mapping[str, Estimate]
     parts: Mapping[str, PartResults] = field(default_factory=dict)
     search_gain: Estimate | None = None
+    unsure: UnsureResults | None = None
 
     def metrics(self) -> dict[str, float]:
         """Return what is computed here alone, under its MLflow names."""
-        gain = self.search_gain
-        if gain is None:
-            return {}
-        ends = {"": gain.value, "_low": gain.low, "_high": gain.high}
-        return {f"search/gain_roc_auc{end}": value for end, value in ends.items()}
+        found = {
+            "search/gain_roc_auc": self.search_gain,
+            "test/unsure_share": self.unsure and self.unsure.share,
+            "test/sure_error": self.unsure and self.unsure.error,
+        }
+        return {
+            f"{name}{end}": value
+            for name, estimate in found.items()
+            if estimate
+            for end, value in (
+                ("", estimate.value),
+                ("_low", estimate.low),
+                ("_high", estimate.high),
+            )
+        }
 
     @property
     def keys(self) -> list[str]:
@@ -70,7 +93,16 @@ def results_of(record: StudyRecord) -> Results:
         estimates=_estimates(test),
         parts={part: _part(test, part, members[part]) for part in test.parts},
         search_gain=_search_gain(record),
+        unsure=_unsure(test),
     )
+
+
+def _unsure(split: ScoredSplit) -> UnsureResults | None:
+    if split.unsure is None:
+        return None
+    unsure = split.unsure.holds(split.y_score)
+    wrong = ~_correct(split)[~unsure]
+    return UnsureResults(share_estimate(unsure), share_estimate(wrong) if len(wrong) else None)
 
 
 def _search_gain(record: StudyRecord) -> Estimate | None:

@@ -207,6 +207,8 @@ def build_scratch_network(
 def count_macs(model: keras.Model) -> int:
     """Return the multiply-accumulates of one image through the convolutions and dense layers.
 
+    Layers of this project that multiply say so by `macs`.
+
     Normalisation, activation and pooling are not counted, as is usual in the literature
     (for instance arXiv:1905.02244, table 3).
     """
@@ -225,4 +227,6 @@ def count_macs(model: keras.Model) -> int:
             total += prod(layer.output.shape[1:]) * prod(layer.kernel_size) * inputs
         elif isinstance(layer, keras.layers.Dense):
             total += prod(layer.output.shape[1:]) * layer.input.shape[-1]
+        else:
+            total += int(getattr(layer, "macs", 0))
     return total

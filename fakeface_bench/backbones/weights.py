@@ -16,6 +16,7 @@ import h5py
 
 from fakeface_bench.backbones.catalogue import ARCHITECTURES, Architecture
 from fakeface_bench.backbones.unsafe_files import is_keras_model, unsafe_layer, what_runs_code
+from fakeface_bench.config import NO_WEIGHTS
 from fakeface_bench.support.disk import existing_path
 from fakeface_bench.support.errors import UsageError, WeightsError
 
@@ -108,8 +109,6 @@ def _check_values(
 IMAGENET_HOST = ("storage.googleapis.com", 443)
 REACHABLE_WITHIN_SECONDS = 3.0
 WEIGHT_WORDS = ("auto", "imagenet", "random")
-#: Label of those of a row that is no network.
-NO_WEIGHTS = "none"
 
 
 def imagenet_file(architecture: Architecture) -> Path:

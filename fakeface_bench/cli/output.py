@@ -90,8 +90,8 @@ COLUMNS = tuple(field.name for field in fields(Prediction))
 #: Longer paths push their own row's other columns to the right.
 _WIDEST_PATH = 100
 #: What a table takes beside the paths, with the id of a model; and a narrow one, a space left over.
-_BESIDE_PATH = 85
-_NARROW_BESIDE_PATH = 26
+_BESIDE_PATH = 93
+_NARROW_BESIDE_PATH = 34
 
 #: Writes one row; every row is a line of its own.
 WriteRow = Callable[[Prediction], object]
@@ -139,12 +139,13 @@ def _table_rows(stream: IO[str], path_width: int) -> WriteRow:
 
     def write_row(row: Prediction) -> None:
         if not widths:
-            known = (path_width, 0, 0, 0, len(row.model_version), 0)
+            known = (path_width, 0, 0, 0, 0, len(row.model_version), 0)
             widths.extend(map(max, known, map(len, COLUMNS)))
             write(*COLUMNS)
         score = "" if row.probability_fake is None else f"{row.probability_fake:.4f}"
-        cells = (row.path, row.label or "", score, f"{row.threshold:.4f}", row.model_version)
-        write(*map(visible, (*cells, row.error or "")))
+        unsure = "unsure" if row.unsure else ""
+        cells = (row.path, row.label or "", score, f"{row.threshold:.4f}", unsure)
+        write(*map(visible, (*cells, row.model_version, row.error or "")))
 
     return write_row
 
@@ -164,7 +165,10 @@ def _narrow_rows(stream: IO[str], path_width: int) -> WriteRow:
         if row.probability_fake is None:
             stream.write(f"{shown:{path_width}}  {visible(row.error or '')}\n")
         else:
-            stream.write(f"{shown:{path_width}}  {row.label:5}  {row.probability_fake:.4f}\n")
+            unsure = "  unsure" if row.unsure else ""
+            stream.write(
+                f"{shown:{path_width}}  {row.label:5}  {row.probability_fake:.4f}{unsure}\n"
+            )
 
     return write_row
 
@@ -222,7 +226,9 @@ def print_finished(finished: "FinishedStudy", console: Console) -> None:
 
 
 def _study_title(model: str, data: str, weights: str, trained: str) -> str:
-    return f"{model} on {data} ({weights} weights{', ' if trained else ''}{trained})"
+    from fakeface_bench.report.format import format_weights
+
+    return f"{model} on {data} ({format_weights(weights)}{', ' if trained else ''}{trained})"
 
 
 def _print_weights_warning(warning: str, console: Console) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from fakeface_bench.data.index import content_digest
 from fakeface_bench.data.selection import drawn_splits
 from fakeface_bench.data.survey import Survey
-from fakeface_bench.records.study import ShortcutFloor
+from fakeface_bench.records.study import ResidualShortcut, ShortcutFloor
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Audit:
         source_floors: The same of each of several sources that has enough images, by its name.
         drawn: Of sources with a part of an official split: each other split, and from which
             official one the project drew it.
+        residual: What residual statistics alone score; None where there are too few images, or
+            where nobody asked.
     """
 
     name: str  # of the dataset, for people; several are joined by `+`
@@ -43,6 +45,7 @@ class Audit:
     floor: ShortcutFloor | None
     source_floors: Mapping[str, ShortcutFloor] = field(default_factory=dict)
     drawn: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    residual: ResidualShortcut | None = None
 
     @property
     def used(self) -> pd.DataFrame:

@@ -8,16 +8,23 @@ from math import inf
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_curve
 from sklearn.model_selection import StratifiedKFold
 
-from fakeface_bench.config import HeadConfig, TrialConfig
+from fakeface_bench.config import FAKE, HeadConfig, TrialConfig
 from fakeface_bench.evaluation.metrics import part_metrics, score_metrics
 from fakeface_bench.features.engine import Forward
 from fakeface_bench.features.samples import Samples
-from fakeface_bench.records.study import FitRecord, FloatArray, LabelArray, ScoredSplit
+from fakeface_bench.records.study import (
+    FitRecord,
+    FloatArray,
+    LabelArray,
+    ScoredSplit,
+    UnsureBand,
+)
 from fakeface_bench.training.batches import Batches, forward_of, predict_batch, predict_logits
 from fakeface_bench.training.fit import as_served, fit
 from fakeface_bench.training.head import Calibration, margin
@@ -43,6 +50,57 @@ def choose_threshold(y_true: LabelArray, y_score: FloatArray) -> float:
         middle = (threshold + below) / 2
         candidates.append(middle if middle > below else threshold)  # neighbours have no middle
     return float(min(candidates, key=lambda candidate: abs(candidate - 0.5)))
+
+
+def choose_unsure(
+    y_true: LabelArray, y_score: FloatArray, threshold: float, error: float
+) -> UnsureBand | None:
+    """Return the band around the threshold that holds the fewest images, few of the others wrong.
+
+    Ends lie half-way between two scores, as the threshold does.
+
+    Args:
+        y_true: 1 for fake, shape (n,); of validation.
+        error: The largest share of wrong among the images outside; at 0 there is no band.
+    """
+    if not error:
+        return None
+    fake, is_real = y_true == FAKE, y_score < threshold
+    reals, of_reals = _surest(y_score[is_real], fake[is_real], error)
+    fakes, of_fakes = _surest(-y_score[~is_real], ~fake[~is_real], error)
+    # Errors that one side does not use up are left to the other: for each end of the one, the
+    # furthest of the other with which both together keep to the share.
+    furthest = np.maximum.accumulate(of_fakes[::-1])[::-1]
+    other = len(furthest) - 1 - np.searchsorted(furthest[::-1], -of_reals - 1e-9)
+    counts = np.where(other >= 0, reals + fakes[np.maximum(other, 0)], -1)
+    best = int(np.argmax(counts))
+    low = _end(np.sort(y_score[is_real]), int(reals[best]), threshold, 0.0)
+    none_sure = -float(np.nextafter(1.0, 2.0))
+    high = -_end(np.sort(-y_score[~is_real]), int(fakes[other[best]]), -threshold, none_sure)
+    return UnsureBand(low, high)
+
+
+def _surest(
+    scores: FloatArray, wrong: npt.NDArray[np.bool_], error: float
+) -> tuple[npt.NDArray[np.int64], FloatArray]:
+    """Return how many of the lowest scores may be taken, and how many more may then be wrong.
+
+    Equal scores are taken together, and none is taken first.
+    """
+    order = np.argsort(scores, kind="stable")
+    rising = scores[order]
+    counts = np.append(0, np.flatnonzero(np.append(rising[1:] > rising[:-1], True)) + 1)
+    if not len(rising):
+        counts = counts[:1]
+    errors = np.append(0, np.cumsum(wrong[order]))
+    return counts, error * counts - errors[counts]
+
+
+def _end(rising: FloatArray, count: int, at_all: float, at_none: float) -> float:
+    """Return where the first scores end: half-way to the next."""
+    if count == 0:
+        return at_all if not len(rising) else at_none
+    return at_all if count == len(rising) else float(rising[count - 1] + rising[count]) / 2
 
 
 #: Parts of validation that a map is tried on in turn.
@@ -121,7 +179,9 @@ def _fitted_map(y_true: LabelArray, margins: FloatArray, offset: bool) -> Calibr
 class Detector:
     """A network, its trained classifier, and how its margins become decisions.
 
-    `forward` is the classifier's prediction, compiled once where that is worth it.
+    Attributes:
+        forward: The classifier's prediction, compiled once where that is worth it.
+        unsure: Scores at which it is unsure; None where it never is.
     """
 
     network: Network
@@ -130,6 +190,7 @@ class Detector:
     head: HeadConfig
     calibration: Calibration
     threshold: float
+    unsure: UnsureBand | None = None
 
     def score(self, samples: Samples, rows: pd.DataFrame) -> ScoredSplit:
         """Score a split, in the order of its rows of the index.
@@ -152,6 +213,7 @@ class Detector:
             metrics=metrics,
             parts=part_metrics(y_true, y_score, self.threshold, rows),
             seconds=seconds,
+            unsure=self.unsure,
         )
 
     @cached_property
@@ -161,12 +223,16 @@ class Detector:
 
 
 def train_detector(
-    task: FitTask, config: TrialConfig, on_epoch: OnEpoch | None = None
+    task: FitTask,
+    config: TrialConfig,
+    on_epoch: OnEpoch | None = None,
+    unsure_error: float = 0.0,
 ) -> tuple[Detector, FitRecord]:
-    """Fit a trial's options, then choose calibration and threshold on validation.
+    """Fit a trial's options, then choose calibration, threshold and band on validation.
 
     Args:
         on_epoch: Called after each epoch that is run, and not loaded.
+        unsure_error: As in `choose_unsure`.
     """
     fitted, record = fit(task, config, on_epoch)
     classifier = as_served(task, config, fitted)
@@ -174,8 +240,11 @@ def train_detector(
     forward = forward_of(task.network, classifier)
     y_true, margins = predict_margins(task.network, forward, head, task.valid)
     calibration = choose_calibration(y_true, margins, LOSSES[head.loss].calibrated)
-    threshold = choose_threshold(y_true, to_probability(margins, calibration))
-    return Detector(task.network, classifier, forward, head, calibration, threshold), record
+    y_score = to_probability(margins, calibration)
+    threshold = choose_threshold(y_true, y_score)
+    unsure = choose_unsure(y_true, y_score, threshold, unsure_error)
+    chosen = (head, calibration, threshold, unsure)
+    return Detector(task.network, classifier, forward, *chosen), record
 
 
 def predict_margins(

@@ -71,16 +71,29 @@ def shortcut_floor(files: pd.DataFrame) -> ShortcutFloor | None:
     Args:
         files: As `data.selection.select_files` returns them.
     """
-    rows = files[files["left_out"] == ""].sort_values(["digest", "label", "source", "path"])
-    rows = rows.drop_duplicates(["group", "label"])
-    rows = rows.iloc[np.linspace(0, len(rows) - 1, min(len(rows), MOST_IMAGES)).astype(int)]
-    if np.bincount(rows["label"], minlength=2).min() < LEAST_IMAGES:
+    rows = one_of_each_group(files, MOST_IMAGES)
+    if rows is None:
         return None
 
     def measure(_: Path) -> Mapping[str, Any]:
         return asdict(_measure(rows))
 
     return ShortcutFloor(**cached_arrays(cache_folder("shortcut") / _key(rows), measure).facts)
+
+
+def one_of_each_group(files: pd.DataFrame, most: int) -> pd.DataFrame | None:
+    """Return at most so many pictures that a study would use, one file of each group and label.
+
+    None where either class has under 20 of them.
+
+    Args:
+        files: As `data.selection.select_files` returns them.
+    """
+    rows = files[files["left_out"] == ""].sort_values(["digest", "label", "source", "path"])
+    rows = rows.drop_duplicates(["group", "label"])
+    rows = rows.iloc[np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int)]
+    enough = np.bincount(rows["label"], minlength=2).min() >= LEAST_IMAGES
+    return rows if enough else None
 
 
 def _key(rows: pd.DataFrame) -> str:

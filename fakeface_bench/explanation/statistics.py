@@ -9,7 +9,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from fakeface_bench.features.residuals import RESIDUALS, columns_by_group
+from fakeface_bench.features.residual_statistics import columns_by_group
+from fakeface_bench.features.residuals import RESIDUALS
 from fakeface_bench.records.study import FloatArray
 from fakeface_bench.training.networks import DetectorParts, detector_parts
 

@@ -28,7 +28,7 @@ from fakeface_bench.data.pictures import STREAM_BATCH, Pictures, stream_images
 from fakeface_bench.features.engine import Engine
 from fakeface_bench.features.engines import engine_identity, open_engine, scoring_engine
 from fakeface_bench.features.pooling import boundary_scale, feature_model
-from fakeface_bench.features.residuals import RESIDUALS_VERSION
+from fakeface_bench.features.residual_statistics import RESIDUALS_VERSION
 from fakeface_bench.support.disk import cache_folder
 from fakeface_bench.support.machine import machine_facts
 

@@ -1,10 +1,11 @@
 """One audit: what is wrong with a dataset, found and recorded before anything is trained on it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fakeface_bench.config import AuditConfig
 from fakeface_bench.data.audit import Audit
 from fakeface_bench.data.sources import source_names
+from fakeface_bench.evaluation.residual_shortcut import residual_shortcut
 from fakeface_bench.jobs import JobOutcome
 from fakeface_bench.report.audit_checks import Findings, audit_markdown, audit_metrics, find
 from fakeface_bench.report.audit_page import write_audit_report
@@ -31,7 +32,10 @@ def run_audit(asked: RequestLike[AuditConfig], progress: Progress) -> JobOutcome
     open_store()
     title = f"audit of {'+'.join(source_names(config.data))}"
     with tracked_run("audit", title, config.as_params()) as run:
-        audit = prepare_dataset(config.data, config.seed, progress, config.classes).audit
+        dataset = prepare_dataset(config.data, config.seed, progress, config.classes)
+        audit = dataset.audit
+        residual = residual_shortcut(dataset.files, audit.folders, progress)
+        audit = replace(audit, residual=residual)
         run.tag({names.DATASET: audit.name, names.DATASET_DIGEST: audit.digest})
         run.log_dataset(audit.name, audit.digest, audit.used, audit.folders)
         run.log_metrics(audit_metrics(audit))

@@ -45,17 +45,19 @@ def predict_files(
     """
     started = time.perf_counter()
     labels: Counter[str | None] = Counter()
+    unsure = 0
     verdicts = classifier.classify(files, partial(read_picture, allow_paths=True))
     with progress.stage("classifying", len(files), "images") as advance:
         for file, verdict in zip(files, verdicts, strict=True):
             on_row(Prediction(path=printable(file), **asdict(verdict)))
             labels[verdict.label] += 1
+            unsure += bool(verdict.unsure)
             if labels.total() % BATCH == 0:
                 advance(BATCH)
         advance(len(files) % BATCH)
     seconds = time.perf_counter() - started
     return PredictionCounts(
-        labels[CLASS_NAMES[REAL]], labels[CLASS_NAMES[FAKE]], labels[None], seconds
+        labels[CLASS_NAMES[REAL]], labels[CLASS_NAMES[FAKE]], labels[None], seconds, unsure
     )
 
 
@@ -109,7 +111,11 @@ def _draw_evidence(
         (verdict,) = classifier.classify([picture], lambda given: given)
         (image,) = explain_pictures(classifier.network, [classifier.pixels(picture)])
         judged = JudgedImage(
-            printable(file), model, verdict.probability_fake or 0.0, verdict.threshold
+            printable(file),
+            model,
+            verdict.probability_fake or 0.0,
+            verdict.threshold,
+            bool(verdict.unsure),
         )
         write_evidence_picture(image, judged, draft / name)
         yield {"path": printable(file), "picture": name, **asdict(verdict)}

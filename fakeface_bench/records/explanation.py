@@ -18,6 +18,7 @@ class Prediction:
         label: `real` or `fake`; None where the file could not be read.
         probability_fake: Within 0 and 1; None where the file could not be read.
         threshold: Probability from which a picture is predicted fake.
+        unsure: Whether the model is unsure of it; None where the file could not be read.
         model_version: Version in the registry, else MLflow's id of the model.
         error: Why the file could not be read; None where it was.
     """
@@ -26,6 +27,7 @@ class Prediction:
     label: str | None
     probability_fake: float | None
     threshold: float
+    unsure: bool | None
     model_version: str
     error: str | None = None
 
@@ -36,21 +38,24 @@ class PredictionCounts:
 
     Attributes:
         seconds: Of reading and classifying, without loading the model.
+        unsure: Of those read, how many the model is unsure of.
     """
 
     real: int
     fake: int
     unreadable: int
     seconds: float
+    unsure: int = 0
 
     @property
     def line(self) -> str:
         """All of it in words."""
         files = self.real + self.fake + self.unreadable
         unreadable = f", {self.unreadable:,} could not be read" if self.unreadable else ""
+        unsure = f" (unsure of {self.unsure:,})" if self.unsure else ""
         return (
             f"{files:,} {'file' if files == 1 else 'files'} in {self.seconds:.1f} s: "
-            f"{self.real:,} real, {self.fake:,} fake{unreadable}."
+            f"{self.real:,} real, {self.fake:,} fake{unsure}{unreadable}."
         )
 
 

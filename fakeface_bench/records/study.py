@@ -39,6 +39,21 @@ class ShortcutFloor:
 
 
 @dataclass(frozen=True, slots=True)
+class ResidualShortcut:
+    """What residual statistics alone score on a dataset: cross-validated ROC AUC.
+
+    Attributes:
+        equalised: The same after every picture has passed one JPEG of `jpeg_quality`.
+        images: Number of pictures it was measured on, copies counted once.
+    """
+
+    untouched: Estimate
+    equalised: Estimate
+    jpeg_quality: int
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
 class EpochRecord:
     """One epoch of one fit.
 
@@ -161,6 +176,21 @@ TIER_PART = "tier/"
 
 
 @dataclass(frozen=True, slots=True)
+class UnsureBand:
+    """Scores at which a detector is unsure: from `low` on, and below `high`.
+
+    Empty where both are the threshold; `high` above 1 where no score is sure to be fake.
+    """
+
+    low: float
+    high: float
+
+    def holds(self, y_score: FloatArray) -> npt.NDArray[np.bool_]:
+        """Return which scores lie in it."""
+        return np.asarray((y_score >= self.low) & (y_score < self.high))
+
+
+@dataclass(frozen=True, slots=True)
 class ScoredSplit:
     """One split as the finished model sees it.
 
@@ -176,6 +206,7 @@ class ScoredSplit:
             empty where there is one source and no tier.
         seconds: Spent on predicting, from what was read of the pictures; 0 where not measured.
         categories: Generator, or what each image shows, length n; none where that is not known.
+        unsure: Scores at which the model is unsure, chosen on validation; None where it never is.
     """
 
     y_true: LabelArray
@@ -188,6 +219,11 @@ class ScoredSplit:
     parts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     seconds: float = 0.0
     categories: tuple[str, ...] = ()
+    unsure: UnsureBand | None = None
+
+    def is_unsure(self, position: int) -> bool:
+        """Whether the model is unsure of an image."""
+        return bool(self.unsure and self.unsure.holds(self.y_score[position]))
 
 
 def part_members(

@@ -476,7 +476,7 @@ def _tables(audit: Audit, findings: Findings) -> dict[str, pd.DataFrame]:
         "duplicates.csv": audit_tables.duplicates(audit),
         "problems.csv": audit_tables.problems(audit),
         "left_out.csv": audit_tables.left_out(audit),
-        "shortcut.csv": audit_tables.shortcut(audit.floor, audit.source_floors),
+        "shortcut.csv": audit_tables.shortcut(audit),
     }
 
 

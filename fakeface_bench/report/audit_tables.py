@@ -1,7 +1,5 @@
 """The tables of an audit, whole, as CSV: one line a row, whatever the names hold."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
@@ -137,13 +135,13 @@ def left_out(audit: Audit) -> pd.DataFrame:
     return _shown(table, "source", "path")
 
 
-def shortcut(
-    floor: ShortcutFloor | None, source_floors: Mapping[str, ShortcutFloor]
-) -> pd.DataFrame:
+def shortcut(audit: Audit) -> pd.DataFrame:
     """Return the floor of all facts together, and that of each group alone, strongest first.
 
-    `source` is empty for the whole dataset; the same of each source follows.
+    `source` is empty for the whole dataset; the same of each source follows, and last what residual
+    statistics reach.
     """
+    floor, source_floors = audit.floor, audit.source_floors
     floors = {**({} if floor is None else {"": floor}), **source_floors}
     rows = [
         (source, name, value, *bounds, of.images)
@@ -153,6 +151,14 @@ def shortcut(
             *((name, value, None, None) for name, value in strongest_first(of)),
         )
     ]
+    if found := audit.residual:
+        rows += [
+            ("", name, estimate.value, estimate.low, estimate.high, found.images)
+            for name, estimate in (
+                ("residual statistics", found.untouched),
+                (f"residual statistics, jpeg{found.jpeg_quality}", found.equalised),
+            )
+        ]
     columns = ["source", "facts", "roc_auc", "low_95", "high_95", "images"]
     return _shown(pd.DataFrame(rows, columns=columns), "source")
 

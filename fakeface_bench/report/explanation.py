@@ -86,12 +86,14 @@ class JudgedImage:
 
     Attributes:
         threshold: Score from which it is predicted fake.
+        unsure: Whether the model is unsure of it.
     """
 
     name: str
     model: str
     score: float
     threshold: float
+    unsure: bool = False
 
 
 def write_evidence(record: StudyRecord, explanation: Explanation, kind: str, path: Path) -> None:
@@ -113,7 +115,8 @@ def write_evidence(record: StudyRecord, explanation: Explanation, kind: str, pat
         _draw_pair(axes, explanation.images.get(position), zero, limit)
         axes.spines[:].set(visible=True, color=plotting.CLASS_COLOURS[label], linewidth=3)
         score = record.test.y_score[position]
-        _caption(axes, f"true: {CLASS_NAMES[label]}, score {score:.3f}")
+        unsure = ", unsure" * record.test.is_unsure(position)
+        _caption(axes, f"true: {CLASS_NAMES[label]}, score {score:.3f}{unsure}")
     if positions:
         _draw_bar(figure, limit)
     drawing.save(figure, path)
@@ -123,7 +126,8 @@ def write_evidence_picture(image: ExplainedImage, judged: JudgedImage, path: Pat
     """Draw one picture beside the evidence in it, with what the detector says of it."""
     call = CLASS_NAMES[int(judged.score >= judged.threshold)]
     words = f"{_shortened(judged.name)}\n{_shortened(judged.model)}"
-    figure = plotting.new_figure(f"Predicted {call}", words, height=3.7 + _BAR_INCHES)
+    title = f"Predicted {call}{', unsure' * judged.unsure}"
+    figure = plotting.new_figure(title, words, height=3.7 + _BAR_INCHES)
     zero = _neutral(judged.threshold)
     limit = _limit([image.evidence - zero])
     axes = figure.add_subplot()

@@ -4,10 +4,16 @@ import re
 from collections.abc import Sequence
 from math import isnan
 
-from fakeface_bench.config import FAKE, REAL
+from fakeface_bench.config import FAKE, NO_WEIGHTS, REAL
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.ledger import Ledger
-from fakeface_bench.records.study import TIER_PART, SearchRecord, ShortcutFloor, part_members
+from fakeface_bench.records.study import (
+    TIER_PART,
+    SearchRecord,
+    ShortcutFloor,
+    UnsureBand,
+    part_members,
+)
 from fakeface_bench.records.transfer import ModelRobustness, Robustness, SetScores
 from fakeface_bench.support import errors
 from fakeface_bench.support.text import elided, visible
@@ -131,6 +137,18 @@ _LONGEST_NAME = 48
 def named(name: str) -> str:
     """Return a dataset's or model's name on one line, both ends kept."""
     return elided(name, _LONGEST_NAME)
+
+
+def format_weights(label: str) -> str:
+    """Write what a network starts from: `imagenet weights`, `no weights`."""
+    return "no weights" if label == NO_WEIGHTS else f"{label} weights"
+
+
+def format_band(band: UnsureBand) -> str:
+    """Write the scores at which a model is unsure: `scores 0.310 to 0.620`."""
+    if band.low == band.high:
+        return "no score"
+    return f"scores {band.low:.3f} to {min(band.high, 1.0):.3f}"
 
 
 def with_interval(estimate: Estimate | None, first: bool = False) -> str:

@@ -17,6 +17,8 @@ from fakeface_bench.records.study import ModelOrigin, StudyRecord
 from fakeface_bench.report.format import (
     escaped,
     floor_with_interval,
+    format_band,
+    format_weights,
     search_effort,
     with_interval,
 )
@@ -88,9 +90,10 @@ def _what_it_does(record: StudyRecord, origin: ModelOrigin) -> str:
     how = f", {record.trained}" if record.trained else ", frozen, with a trained head"
     return (
         f"Says of a picture of one face whether it is {CLASS_NAMES[REAL]} or {CLASS_NAMES[FAKE]}, "
-        f"with a probability. {escaped(record.model)} from {escaped(record.weights.label)} "
-        f"weights{how}; it sees {_FITS[origin.fit]}, {origin.image_size_px} × "
-        f"{origin.image_size_px} pixels. One verdict is a hint, no proof: do not act on it alone."
+        f"with a probability. {escaped(record.model)} from "
+        f"{escaped(format_weights(record.weights.label))}{how}; it sees {_FITS[origin.fit]}, "
+        f"{origin.image_size_px} × {origin.image_size_px} pixels. One verdict is a hint, no proof: "
+        "do not act on it alone."
     )
 
 
@@ -123,7 +126,18 @@ def _metrics(record: StudyRecord, results: Results) -> list[tuple[str, str]]:
         ("false alarms, of real pictures", _share(counts[REAL, FAKE], counts[REAL].sum())),
         ("F1 of fakes", f"{test.metrics['f1_fake']:.3f}"),
     ]
-    return [*rows, *_baseline(record, results), *_parts(results)]
+    return [*rows, *_unsure(record, results), *_baseline(record, results), *_parts(results)]
+
+
+def _unsure(record: StudyRecord, results: Results) -> list[tuple[str, str]]:
+    """Return how often it is unsure, and how often it is wrong where it is sure."""
+    band, found = record.test.unsure, results.unsure
+    if band is None or found is None:
+        return []
+    return [
+        (f"unsure ({format_band(band)}, chosen on validation)", with_interval(found.share)),
+        ("wrong where it is sure", with_interval(found.error)),
+    ]
 
 
 def _baseline(record: StudyRecord, results: Results) -> list[tuple[str, str]]:

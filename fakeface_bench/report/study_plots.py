@@ -377,5 +377,6 @@ def _tile(record: StudyRecord, position: int) -> Tile:
     split = record.test
     label = int(split.y_true[position])
     path = Path(record.data_folders[split.sources[position]]) / split.paths[position]
-    words = f"true: {CLASS_NAMES[label]}\nscore {split.y_score[position]:.3f}"
+    unsure = ", unsure" * split.is_unsure(position)
+    words = f"true: {CLASS_NAMES[label]}\nscore {split.y_score[position]:.3f}{unsure}"
     return Tile(thumbnail(path), label, words)

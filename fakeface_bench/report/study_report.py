@@ -14,7 +14,14 @@ from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import ModelOrigin, StudyRecord, TrialRecord
 from fakeface_bench.report import drawing, plotting
-from fakeface_bench.report.format import escaped, floor_with_interval, search_effort, with_interval
+from fakeface_bench.report.format import (
+    escaped,
+    floor_with_interval,
+    format_band,
+    format_weights,
+    search_effort,
+    with_interval,
+)
 from fakeface_bench.report.model_card import CARD_FILE, model_card
 from fakeface_bench.report.saved_study import (
     LEDGER_FILE,
@@ -114,7 +121,23 @@ def _parts(record: StudyRecord, results: Results) -> list[str]:
 
 
 def _further_rows(record: StudyRecord, results: Results) -> list[tuple[str, str, str]]:
-    return [*_baseline_rows(record, results), *_floor_rows(record), *_seed_rows(record)]
+    return [
+        *_unsure_rows(record, results),
+        *_baseline_rows(record, results),
+        *_floor_rows(record),
+        *_seed_rows(record),
+    ]
+
+
+def _unsure_rows(record: StudyRecord, results: Results) -> list[tuple[str, str, str]]:
+    """Return how many test images the model is unsure of, and how many of the others are wrong."""
+    band, found = record.test.unsure, results.unsure
+    if band is None or found is None:
+        return []
+    return [
+        (f"unsure, {format_band(band)}", "", with_interval(found.share)),
+        ("wrong among the others", "", with_interval(found.error)),
+    ]
 
 
 def _baseline_rows(record: StudyRecord, results: Results) -> list[tuple[str, str, str]]:
@@ -161,7 +184,7 @@ def _headline(record: StudyRecord, results: Results) -> str:
     )
     how = f", {record.trained}" if record.trained else ""
     return (
-        f"{record.model} (from {record.weights.label} weights{how}) on {record.data}: "
+        f"{record.model} (from {format_weights(record.weights.label)}{how}) on {record.data}: "
         f"test {roc_auc}, {accuracy} at threshold {record.test.threshold:.3f}, "
         f"n = {len(record.test.y_true):,} images."
     )

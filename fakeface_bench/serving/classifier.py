@@ -48,6 +48,8 @@ class DetectorFacts:
         features: Identity of the frozen features that the head reads; empty where more than the
             head was trained.
         engine: What they were extracted with, one of `config.ENGINES`.
+        unsure_low: Probability from which the detector is unsure.
+        unsure_high: Probability from which it is sure again; the same where it never is unsure.
     """
 
     image_size_px: int
@@ -57,6 +59,8 @@ class DetectorFacts:
     jpeg_quality: int = 0
     features: str = ""
     engine: str = TENSORFLOW_ENGINE
+    unsure_low: float = 0.0
+    unsure_high: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,8 @@ class Verdict:
         label: `real` or `fake`; None where it could not be read.
         probability_fake: Within 0 and 1; None where it could not be read.
         threshold: Probability from which a picture is predicted fake.
+        unsure: Whether the detector is unsure of it, whatever the label; None where it could not
+            be read.
         model_version: Version in the registry, else MLflow's id of the model.
         error: Why it could not be read; None where it was.
     """
@@ -74,6 +80,7 @@ class Verdict:
     label: str | None
     probability_fake: float | None
     threshold: float
+    unsure: bool | None
     model_version: str
     error: str | None = None
 
@@ -167,10 +174,12 @@ class FaceClassifier:
         if not math.isfinite(score):
             return self._failed("the network gives no number for it")
         threshold = self.facts.threshold
-        return Verdict(CLASS_NAMES[score >= threshold], score, threshold, self.version)
+        label = CLASS_NAMES[score >= threshold]
+        unsure = self.facts.unsure_low <= score < self.facts.unsure_high
+        return Verdict(label, score, threshold, unsure, self.version)
 
     def _failed(self, error: str) -> Verdict:
-        return Verdict(None, None, self.facts.threshold, self.version, error)
+        return Verdict(None, None, self.facts.threshold, None, self.version, error)
 
 
 def write_detector(network: keras.Model, facts: DetectorFacts, folder: Path) -> None:

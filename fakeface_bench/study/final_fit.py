@@ -35,19 +35,18 @@ class Conclusion:
     costs: tuple[StageCost, ...]
 
 
-def conclude(
-    setup: Setup, task: FitTask, search: SearchRecord, seeds: int, progress: Progress
-) -> Conclusion:
+def conclude(setup: Setup, task: FitTask, search: SearchRecord, progress: Progress) -> Conclusion:
     """Refit the winner, choose its threshold on validation, and only then read test.
 
-    The winner is fitted with as many `seeds`; those after the first follow the task's. What the
-    baseline takes belongs to `evaluation`.
+    The winner is fitted with as many seeds as asked; those after the first follow the task's. What
+    the baseline takes belongs to `evaluation`.
     """
-    config = search.best.config
+    config, seeds = search.best.config, setup.plan.config.seeds
     progress.say(f"refitting trial {search.best.number}, then scoring the test split")
     started = time.perf_counter()
     run_now: list[EpochRecord] = []
-    detector, final_fit = train_detector(task, config, run_now.append)
+    unsure_error = setup.plan.config.unsure_error
+    detector, final_fit = train_detector(task, config, run_now.append, unsure_error)
     fitted = time.perf_counter()
     valid = detector.score(task.valid, setup.index.split("valid"))
     simple = _fitted_baseline(setup, task)

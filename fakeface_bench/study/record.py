@@ -15,7 +15,13 @@ from fakeface_bench.evaluation.detector import Detector
 from fakeface_bench.explanation.explain import explain_study
 from fakeface_bench.features.engines import scoring_engine
 from fakeface_bench.records.ledger import Ledger
-from fakeface_bench.records.study import ModelOrigin, SearchRecord, StudyRecord, WeightsRecord
+from fakeface_bench.records.study import (
+    ModelOrigin,
+    SearchRecord,
+    StudyRecord,
+    UnsureBand,
+    WeightsRecord,
+)
 from fakeface_bench.records.transfer import EqualisationEffect
 from fakeface_bench.report.audit_checks import audit_metrics
 from fakeface_bench.report.explanation import choose_examples, write_explanation
@@ -61,6 +67,7 @@ def record_of(
             **audit_metrics(setup.dataset.audit),
             **setup.images_used(),
             **calibration_metrics(conclusion.detector),
+            **unsure_metrics(conclusion.detector),
         },
         fine_tune=plan.unfrozen.label,
         machine=machine_name(),
@@ -73,6 +80,13 @@ def calibration_metrics(detector: Detector) -> dict[str, float]:
     """Return the map from margins to probabilities: 1 and 0 where they are the network's own."""
     how = detector.calibration
     return {"calibration/scale": how.scale, "calibration/offset": how.offset}
+
+
+def unsure_metrics(detector: Detector) -> dict[str, float]:
+    """Return the ends of the band in which the detector is unsure; nothing where there is none."""
+    if detector.unsure is None:
+        return {}
+    return {"unsure/low": detector.unsure.low, "unsure/high": detector.unsure.high}
 
 
 def origin_of(run_id: str, plan: Plan, setup: Setup, detector: Detector) -> ModelOrigin:
@@ -99,6 +113,7 @@ def log_winner(
     run: TrackedRun, plan: Plan, setup: Setup, record: StudyRecord, detector: Detector
 ) -> str:
     """Log the model that is kept; return its id, by which its metrics refer to it."""
+    band = detector.unsure or UnsureBand(detector.threshold, detector.threshold)
     facts = DetectorFacts(
         plan.image_size,
         plan.config.fit,
@@ -106,6 +121,8 @@ def log_winner(
         jpeg_quality=plan.jpeg_quality,
         features=setup.inputs.features,
         engine=scoring_engine(setup.inputs.engine),
+        unsure_low=band.low,
+        unsure_high=band.high,
     )
     metadata = {
         "label": identity_of(run.run_id, record).label,

@@ -129,7 +129,7 @@ def _search_fit_and_record(
         pruner=config.search.pruner,
     )
     search = optimise(study, search_task, runs, progress)
-    conclusion = conclude(setup, task, search, config.seeds, progress)
+    conclusion = conclude(setup, task, search, progress)
     progress.say("recording results, model and pictures in MLflow")
     record = record_of(plan, setup, search, conclusion)
     with draft_folder() as folder:

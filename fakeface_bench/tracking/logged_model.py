@@ -32,6 +32,7 @@ _OUTPUT = Schema(
         ColSpec("string", "label", required=False),
         ColSpec("double", "probability_fake", required=False),
         ColSpec("double", "threshold"),
+        ColSpec("boolean", "unsure", required=False),
         ColSpec("string", "model_version"),
         ColSpec("string", "error", required=False),
     ]

@@ -26,6 +26,7 @@ BUNDLED = (
     "data/decode.py",
     "features/__init__.py",
     "features/engine.py",
+    "features/residual_statistics.py",
     "features/residuals.py",
     "serving",
     "support/__init__.py",

@@ -68,7 +68,7 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Return one row a picture: label, probability_fake, threshold, model_version, error.
+        """Return one row a picture: the fields of `Verdict`.
 
         Args:
             model_input: Column `image`: bytes, base64 text or uint8 arrays.
@@ -113,7 +113,7 @@ def _table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     rows = pd.DataFrame(verdicts, columns=list(Verdict.__slots__), dtype=object)
     if any(verdict.error for verdict in verdicts):
         return rows
-    return rows.astype({"probability_fake": float, "threshold": float})
+    return rows.astype({"probability_fake": float, "threshold": float, "unsure": bool})
 
 
 def _pictures(given: pd.DataFrame) -> list[object]:

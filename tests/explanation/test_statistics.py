@@ -10,7 +10,7 @@ from fakeface_bench.config import logistic_regression
 from fakeface_bench.explanation.attribution import reads_places
 from fakeface_bench.explanation.explain import explain_study
 from fakeface_bench.explanation.statistics import MAPS, group_effects
-from fakeface_bench.features.residuals import WIDTH, columns_by_group, groups
+from fakeface_bench.features.residual_statistics import WIDTH, columns_by_group, groups
 from fakeface_bench.records.study import ScoredSplit
 from fakeface_bench.training.head import Calibration, probability
 from fakeface_bench.training.networks import FrozenNetwork

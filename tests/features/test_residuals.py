@@ -10,13 +10,14 @@ from scipy.fft import dctn
 from fakeface_bench.config import BFLOAT16_ENGINE, ENGINES
 from fakeface_bench.features.engine import FrozenGraph
 from fakeface_bench.features.engines import open_engine
-from fakeface_bench.features.residuals import (
+from fakeface_bench.features.residual_statistics import (
     BANDS,
-    RESIDUALS,
     WIDTH,
-    ResidualStatistics,
+    NumpyOps,
     groups,
+    statistics_of,
 )
+from fakeface_bench.features.residuals import RESIDUALS, ResidualStatistics
 from fakeface_bench.support.machine import may_have_bfloat16
 
 
@@ -65,6 +66,13 @@ def test_they_are_what_numpy_counts(size: int) -> None:
     found = FrozenGraph(statistics(size), 2)(given)[RESIDUALS]
     assert found.shape == (3, WIDTH)
     np.testing.assert_allclose(found, [counted(each) for each in given], atol=2e-3)
+
+
+@pytest.mark.parametrize("size", [32, 50, 64])
+def test_without_keras_they_are_the_same(size: int) -> None:
+    given = pictures(size)
+    found = FrozenGraph(statistics(size), 3)(given)[RESIDUALS]
+    np.testing.assert_allclose(statistics_of(given, NumpyOps), found, atol=1e-4)
 
 
 def test_a_picture_counts_the_same_in_any_company() -> None:

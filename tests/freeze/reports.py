@@ -210,9 +210,9 @@ def write_audit(folder: Path) -> None:
 def write_predictions(folder: Path) -> None:
     """What `predict` says of three files, in each of its forms."""
     rows = (
-        Prediction("faces/one.jpg", "real", 0.123456789012, 0.47, "3"),
-        Prediction("faces/zwei, ein Gesicht.png", "fake", 0.98, 0.47, "3"),
-        Prediction("faces/broken.jpg", None, None, 0.47, "3", "it is truncated"),
+        Prediction("faces/one.jpg", "real", 0.123456789012, 0.47, False, "3"),
+        Prediction("faces/zwei, ein Gesicht.png", "fake", 0.98, 0.47, True, "3"),
+        Prediction("faces/broken.jpg", None, None, 0.47, None, "3", "it is truncated"),
     )
     for form in PREDICTION_FORMS:
         for width in (0, *WIDTHS):

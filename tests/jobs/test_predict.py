@@ -30,8 +30,8 @@ from tests.serving.drawn import drawn, encoded, every_kind
 from tests.serving.small_model import LoggedModel, logged_model
 
 SOME_UNREADABLE = 3
-ROW = Prediction("faces/a.jpg", "fake", 0.987654321, 0.5, "3")
-BROKEN = Prediction("faces/b.jpg", None, None, 0.5, "3", "no image, at all")
+ROW = Prediction("faces/a.jpg", "fake", 0.987654321, 0.5, False, "3")
+BROKEN = Prediction("faces/b.jpg", None, None, 0.5, None, "3", "no image, at all")
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +133,7 @@ def test_csv_keeps_every_digit_and_quotes_what_needs_it() -> None:
         "label",
         "probability_fake",
         "threshold",
+        "unsure",
         "model_version",
         "error",
     )
@@ -141,6 +142,7 @@ def test_csv_keeps_every_digit_and_quotes_what_needs_it() -> None:
         "label": "fake",
         "probability_fake": "0.987654321",
         "threshold": "0.5",
+        "unsure": "False",
         "model_version": "3",
         "error": "",
     }
@@ -155,10 +157,11 @@ def test_json_lines_hold_null_for_what_there_is_not() -> None:
 
 
 def test_a_table_is_aligned() -> None:
-    assert written("table", ROW, BROKEN) == (
-        "path         label  probability_fake  threshold  model_version  error\n"
-        "faces/a.jpg  fake   0.9877            0.5000     3\n"
-        "faces/b.jpg                           0.5000     3              no image, at all\n"
+    assert written("table", ROW, replace(ROW, unsure=True), BROKEN) == (
+        "path         label  probability_fake  threshold  unsure  model_version  error\n"
+        "faces/a.jpg  fake   0.9877            0.5000             3\n"
+        "faces/a.jpg  fake   0.9877            0.5000     unsure  3\n"
+        "faces/b.jpg                           0.5000             3              no image, at all\n"
     )
 
 
@@ -167,7 +170,7 @@ def test_a_table_too_wide_for_a_terminal_tells_once_what_all_rows_share(width: i
     deep = replace(ROW, path=f"{'faces/' * 20}a.jpg", model_version=f"m-{'0' * 32}")
     stream = io.StringIO()
     write = row_writer("table", stream, len(deep.path), width)
-    for row in (deep, replace(BROKEN, path="b.jpg")):
+    for row in (deep, replace(BROKEN, path="b.jpg"), replace(deep, unsure=True)):
         write(row)
     first, header, *rows = stream.getvalue().splitlines()
     assert first == f"model m-{'0' * 32}, threshold 0.5000"
@@ -175,16 +178,18 @@ def test_a_table_too_wide_for_a_terminal_tells_once_what_all_rows_share(width: i
     assert rows[0].startswith("…")
     assert rows[0].endswith("faces/a.jpg  fake   0.9877")
     assert rows[1].split(maxsplit=1) == ["b.jpg", "no image, at all"]
+    assert rows[2].endswith("  fake   0.9877  unsure")
     assert all(len(line) < width for line in (first, header, *rows))
 
 
 def test_a_name_cannot_steer_the_terminal() -> None:
-    row = Prediction("\x1b[2J\nfaces/ü.jpg", "real", 0.1, 0.5, "3")
+    row = Prediction("\x1b[2J\nfaces/ü.jpg", "real", 0.1, 0.5, False, "3")
     assert r"\x1b[2J\nfaces/ü.jpg" in written("table", row)
 
 
 def test_counts_are_told_in_words() -> None:
     assert PredictionCounts(1_200, 3, 0, 2.04).line == "1,203 files in 2.0 s: 1,200 real, 3 fake."
+    assert "3 fake (unsure of 2)." in PredictionCounts(1_200, 3, 0, 2.04, 2).line
     one = PredictionCounts(0, 0, 1, 0.0)
     assert one.line == "1 file in 0.0 s: 0 real, 0 fake, 1 could not be read."
 
@@ -283,7 +288,7 @@ def test_thirty_thousand_files_need_no_more_memory_than_a_thousand(tmp_path: Pat
             """Load nothing."""
 
         def classify(self, pictures: object, read: object) -> Iterator[Verdict]:
-            return (Verdict("real", 0.1, 0.5, "3") for _ in pictures)  # type: ignore[attr-defined]
+            return (Verdict("real", 0.1, 0.5, False, "3") for _ in pictures)  # type: ignore[attr-defined]
 
     peaks = []
     for count in (1_000, 30_000):

@@ -209,6 +209,12 @@ def test_names_hold_whatever_differs_among_the_compared() -> None:
         "small, seed 1",
         "small, seed 2",
     ]
+    assert unique_labels([asked(small), asked(tuned, input="residual", loss="focal,hinge")]) == [
+        "small",
+        "small, residual input, loss focal,hinge",
+    ]
+    statistics = planted("residual", range(4), 1.0, weights="none")
+    assert unique_labels([asked(small), asked(statistics)]) == ["small", "residual"]
     assert unique_labels([asked(small, limit=150), asked(tuned, limit=150)]) == [
         "small, imagenet, 1",
         "small, imagenet, 2",

@@ -194,6 +194,7 @@ def test_the_model_says_what_it_takes_and_gives(logged: LoggedModel) -> None:
         ("label", "string", False),
         ("probability_fake", "double", False),
         ("threshold", "double", True),
+        ("unsure", "boolean", False),
         ("model_version", "string", True),
         ("error", "string", False),
     ]

@@ -4,6 +4,7 @@ import itertools
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,21 @@ def test_verdicts_are_the_networks_own_in_order(
         assert verdict.error is None
 
 
+@pytest.mark.parametrize("band", [(0.2, 0.7), (0.0, 1.1), (THRESHOLD, THRESHOLD), (0.0, 0.0)])
+def test_a_picture_within_the_band_is_unsure_and_keeps_its_label(
+    classifier: FaceClassifier, band: tuple[float, float]
+) -> None:
+    facts = replace(classifier.facts, unsure_low=band[0], unsure_high=band[1])
+    pictures = [drawn(seed) for seed in range(40)]
+    found = list(FaceClassifier(classifier.network, facts, "7").classify(pictures, same))
+    plain = list(classifier.classify(pictures, same))
+    assert [verdict.label for verdict in found] == [verdict.label for verdict in plain]
+    for verdict in found:
+        assert verdict.probability_fake is not None
+        assert verdict.unsure is (band[0] <= verdict.probability_fake < band[1])
+    assert not any(verdict.unsure for verdict in plain)
+
+
 def test_a_score_does_not_depend_on_its_company(classifier: FaceClassifier) -> None:
     pictures = [drawn(seed) for seed in range(40)]
     together = scores(classifier.classify(pictures, same))
@@ -80,7 +96,7 @@ def test_a_broken_picture_costs_its_own_verdict_alone(
     for number, verdict in enumerate(verdicts):
         if number in broken:
             error = f"number {number} is damaged"
-            assert verdict == Verdict(None, None, THRESHOLD, "7", error)
+            assert verdict == Verdict(None, None, THRESHOLD, None, "7", error)
         else:
             assert verdict.probability_fake == pytest.approx(expected[number], abs=1e-5)
 

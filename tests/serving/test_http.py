@@ -5,6 +5,7 @@ import json
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import fields
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from PIL import Image
 
 from fakeface_bench.jobs.predict import load_classifier
-from fakeface_bench.serving.classifier import BATCH
+from fakeface_bench.serving.classifier import BATCH, Verdict
 from fakeface_bench.serving.pictures import read_picture
 from fakeface_bench.tracking.model_source import fetched_model
 from tests.serving.drawn import drawn, encoded, mixed, text
@@ -126,7 +127,7 @@ def test_two_hundred_mixed_pictures_get_their_offline_verdicts(
     np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5)
     assert np.std(scores) > 0.1
     for row, verdict in zip(rows, offline, strict=True):
-        assert list(row) == ["label", "probability_fake", "threshold", "model_version", "error"]
+        assert list(row) == [field.name for field in fields(Verdict)]
         assert row["label"] == ("fake" if row["probability_fake"] >= THRESHOLD else "real")
         assert row["label"] == verdict.label
         assert row["threshold"] == THRESHOLD

@@ -1,0 +1,154 @@
+"""Accuracy and cost of every way of training, seed by seed: the front that README's table shows.
+
+    python benchmarks/front.py --faces FOLDER --weights FILE --seeds 3 --output RESULT.json
+
+Each study is the command that users run, in a process, store and cache of its own, so its seconds
+are those from a cold start. Calibration is told as what logistic regression of the labels on the
+log-odds says: a slope of 1 means that the probabilities are neither too bold nor too timid.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import click
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.figures import keep, machine  # noqa: E402
+
+MODEL = "mobilenetv3_small"
+_FROZEN = ("--trials", "20", "--epochs", "5")
+_TUNED = ("--trials", "3", "--epochs", "10")
+_SCRATCH = ("--trials", "6", "--epochs", "20")
+#: Options of each study.
+STUDIES: Mapping[str, Sequence[str]] = {
+    "residual": ("--model", "residual", *_FROZEN),
+    "frozen, maps alone": ("--model", MODEL, "--features", "last,all_blocks", *_FROZEN),
+    "frozen": ("--model", MODEL, *_FROZEN),
+    "norms": ("--model", MODEL, "--fine-tune", "norms", *_TUNED),
+    "last_2_blocks": ("--model", MODEL, "--fine-tune", "last_2_blocks", *_TUNED),
+    "all": ("--model", MODEL, "--fine-tune", "all", *_TUNED),
+    **{
+        f"{model}, {read}": ("--model", model, "--input", read, *_SCRATCH)
+        for model in ("simple_cnn", "simple_cnn_pool")
+        for read in ("rgb", "residual", "npr")
+    },
+}
+#: MLflow's metrics that are kept of each study.
+METRICS = (
+    *("test/roc_auc", "val/roc_auc", "test/accuracy", "test/log_loss", "test/ece"),
+    *("baseline/roc_auc", "baseline/val_roc_auc", "calibration/scale", "calibration/offset"),
+    *("search/gain_roc_auc", "search/gain_roc_auc_low", "search/gain_roc_auc_high"),
+    *("cost/total_cold_seconds", "cost/search_seconds", "cost/peak_memory_gb"),
+    *("test/unsure_share", "test/sure_error", "test/sure_error_high"),
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What all studies share."""
+
+    faces: Path
+    weights: Path
+    more: tuple[str, ...]  # further options
+
+
+def study(name: str, seed: int, asked: Asked) -> dict[str, Any]:
+    """Run one study by the command of users; return what it scored and cost."""
+    options = [*STUDIES[name], "--data", str(asked.faces), "--seed", str(seed), *asked.more]
+    if MODEL in options:
+        options += ["--weights", str(asked.weights)]
+    with tempfile.TemporaryDirectory() as folder:
+        variables = {
+            "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+            "FAKEFACE_CACHE": f"{folder}/cache",
+            "PYTHONPATH": str(ROOT),
+        }
+        command = [sys.executable, "-m", "fakeface_bench", "run", *options]
+        started = time.perf_counter()
+        subprocess.run(
+            command, cwd=folder, env={**os.environ, **variables}, check=True, capture_output=True
+        )
+        seconds = time.perf_counter() - started
+        return {"seed": seed, "wall_seconds": seconds, **_left(Path(folder))}
+
+
+def _left(folder: Path) -> dict[str, Any]:
+    import mlflow
+    import pandas as pd
+
+    client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    (run,) = client.search_runs(["0"], "tags.`fakeface.kind` = 'study'")
+    place = Path(run.info.artifact_uri.removeprefix("file://"))
+    scored = pd.read_parquet(place / "test" / "predictions.parquet")
+    metrics = {key: run.data.metrics[key] for key in METRICS if key in run.data.metrics}
+    return {**metrics, **_calibration(scored, metrics)}
+
+
+def _calibration(scored: Any, metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return the slope of the test scores, and the log loss that they had uncalibrated."""
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import log_loss
+
+    fake = scored["y_true"].to_numpy() == 1
+    score = np.clip(scored["y_score"].to_numpy(np.float64), 1e-7, 1 - 1e-7)
+    odds = np.log(score) - np.log1p(-score)
+    slope = LogisticRegression(C=np.inf).fit(odds[:, None], fake).coef_[0, 0]
+    margins = (odds - metrics["calibration/offset"]) / metrics["calibration/scale"]
+    uncalibrated = log_loss(fake, 1 / (1 + np.exp(-margins)))
+    return {"test/calibration_slope": float(slope), "test/log_loss_uncalibrated": uncalibrated}
+
+
+def table(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Lay results out for README: medians over seeds, the least and the most in brackets."""
+    lines = ["| study | test ROC AUC | seconds from a cold start | seeds |", "|---|---|---:|---:|"]
+    for name, runs in results.items():
+        aucs = [run["test/roc_auc"] for run in runs]
+        seconds = [run["wall_seconds"] for run in runs]
+        lines.append(
+            f"| {name} | {median(aucs):.3f} ({min(aucs):.3f} to {max(aucs):.3f}) | "
+            f"{median(seconds):.0f} | {len(runs)} |"
+        )
+    return "\n".join(lines)
+
+
+@click.command()
+@click.option("--faces", required=True, help="Folder of real and generated faces.")
+@click.option("--weights", required=True, help="Keras weights file of mobilenetv3_small.")
+@click.option("--seeds", default=3, show_default=True, help="Seeds, from 0.")
+@click.option("--only", multiple=True, type=click.Choice(list(STUDIES)), help="These studies only.")
+@click.option("--option", "more", multiple=True, help="A further option, as --equalise=jpeg.")
+@click.option("--output", type=click.Path(path_type=Path), help="Also write the metrics as JSON.")
+def main(
+    faces: str,
+    weights: str,
+    seeds: int,
+    only: tuple[str, ...],
+    more: tuple[str, ...],
+    output: Path | None,
+) -> None:
+    """Run the studies on this machine, all of a seed before the next."""
+    asked = Asked(Path(faces).resolve(), Path(weights).resolve(), more)
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in only or STUDIES}
+    for seed in range(seeds):
+        for name, runs in results.items():
+            runs.append(study(name, seed, asked))
+            click.echo(json.dumps({name: runs[-1]}))
+            if output:
+                keep({"machine": machine(), "options": more, "studies": results}, output)
+    click.echo(table(results))
+
+
+if __name__ == "__main__":
+    main()
