@@ -63,7 +63,8 @@ class Option:
             if not self.minimum <= float(value) <= maximum:
                 no_limit = self.maximum is None
                 allowed = f"x>={self.minimum}" if no_limit else f"{self.minimum}<=x<={maximum}"
-                return f"{value!r} is not in the range {allowed}."
+                shown = float(value) if self.kind is float else value
+                return f"{shown!r} is not in the range {allowed}."
         return ""
 
 
