@@ -97,7 +97,8 @@ def test_running_again_gives_the_same_figures_and_extracts_nothing(
     figures = [key for key in before if key.startswith(("test/", "val/"))]
     assert {key: after[key] for key in figures} == {key: before[key] for key in figures}
     assert after["cost/extracted_images"] == 0
-    assert after["cost/extraction_seconds"] >= before["cost/extraction_seconds"] - 0.5
+    # Making the engine, which a cache spares, is not charged again: half a second, more under load.
+    assert after["cost/extraction_seconds"] >= before["cost/extraction_seconds"] - 1.0
     assert not any("extracting" in title for title, _ in second[1].stages)
 
 
