@@ -18,6 +18,7 @@ from fakeface_bench.training.networks import DetectorParts, detector_parts
 MAPS = "maps of the network"
 #: Probabilities nearer to 0 and 1 than float32 tells apart.
 _LEAST = 1e-7
+_AT_ONCE = 8
 
 
 def reads_statistics(model: keras.Model) -> bool:
@@ -45,8 +46,7 @@ def group_effects(
     parts = detector_parts(model)
     if parts is None or RESIDUALS not in parts.names or not pictures:
         return {}
-    values = parts.features(np.stack(pictures).astype(np.float32), training=False)
-    arrays = {name: np.asarray(array, np.float32) for name, array in values.items()}
+    arrays = _features(parts, pictures)
     given = _log_odds(parts, arrays)
     effects = {}
     for group, columns in columns_by_group().items():
@@ -62,6 +62,20 @@ def group_effects(
     }
     of_maps = given - _log_odds(parts, {**arrays, **means})
     return {**effects, **({MAPS: of_maps} if of_maps.any() else {})}
+
+
+def _features(
+    parts: DetectorParts, pictures: Sequence[npt.NDArray[np.uint8]]
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Return the feature arrays of pictures, of which a few pass at once: maps are large."""
+    passed = []
+    for start in range(0, len(pictures), _AT_ONCE):
+        pixels = np.stack(pictures[start : start + _AT_ONCE]).astype(np.float32)
+        passed.append(parts.features(pixels, training=False))
+    return {
+        name: np.concatenate([np.asarray(some[name], np.float32) for some in passed])
+        for name in parts.names
+    }
 
 
 def _log_odds(parts: DetectorParts, arrays: Mapping[str, npt.NDArray[np.float32]]) -> FloatArray:
