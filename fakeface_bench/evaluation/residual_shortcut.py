@@ -17,7 +17,6 @@ import numpy.typing as npt
 import pandas as pd
 import sklearn
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
@@ -26,8 +25,11 @@ from fakeface_bench.config import logistic_regression
 from fakeface_bench.data.array_store import cached_arrays, content_key
 from fakeface_bench.data.compression import common_quality
 from fakeface_bench.data.decode import DECODER, decode_bytes, seen_pixels
-from fakeface_bench.evaluation.bootstrap import cross_validated
-from fakeface_bench.evaluation.shortcut import FOLDS, REPEATS, one_of_each_group
+from fakeface_bench.evaluation.shortcut import (
+    one_of_each_group,
+    roc_auc_by_fold,
+    roc_auc_over_folds,
+)
 from fakeface_bench.features.residual_statistics import (
     BLOCK,
     RESIDUALS_VERSION,
@@ -115,8 +117,4 @@ def _score(statistics: npt.NDArray[np.float32], labels: npt.NDArray[Any]) -> Est
     classifier = make_pipeline(
         StandardScaler(), LogisticRegression(C=penalty, class_weight="balanced", max_iter=100)
     )
-    folds = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPEATS, random_state=0)
-    with threadpool_limits(1):
-        scores = cross_val_score(classifier, statistics, labels, cv=folds, scoring="roc_auc")
-    found = cross_validated(np.asarray(scores, np.float64), FOLDS)
-    return Estimate(found.value, max(0.0, found.low), min(1.0, found.high))
+    return roc_auc_over_folds(roc_auc_by_fold(classifier, statistics, labels))

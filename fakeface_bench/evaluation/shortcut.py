@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from fakeface_bench.data.array_store import cached_arrays, content_key
 from fakeface_bench.evaluation.bootstrap import cross_validated
+from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import FloatArray, ShortcutFloor
 from fakeface_bench.support.disk import cache_folder
 
@@ -108,12 +109,11 @@ def _key(rows: pd.DataFrame) -> str:
 
 
 def _measure(rows: pd.DataFrame) -> ShortcutFloor:
-    by_fold = _roc_auc_by_fold(rows, _FACTS)
-    found = cross_validated(by_fold, FOLDS)
+    found = roc_auc_over_folds(_roc_auc_by_fold(rows, _FACTS))
     return ShortcutFloor(
         roc_auc=found.value,
-        low_95=max(0.0, found.low),
-        high_95=min(1.0, found.high),
+        low_95=found.low,
+        high_95=found.high,
         images=len(rows),
         alone={
             title: max(0.5, float(_roc_auc_by_fold(rows, names).mean()))
@@ -138,12 +138,21 @@ def _roc_auc_by_fold(rows: pd.DataFrame, names: Sequence[str]) -> FloatArray:
         early_stopping=False,
         random_state=0,
     )
+    return roc_auc_by_fold(classifier, facts[varying], rows["label"])
+
+
+def roc_auc_by_fold(classifier: Any, features: Any, labels: Any) -> FloatArray:
+    """Return the ROC AUC of each fold of each repeat, of a classifier fitted on the others."""
     folds = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPEATS, random_state=0)
-    with threadpool_limits(1):  # threads cost such small trees more than they gain
-        scores = cross_val_score(
-            classifier, facts[varying], rows["label"], cv=folds, scoring="roc_auc"
-        )
+    with threadpool_limits(1):  # threads cost such small classifiers more than they gain
+        scores = cross_val_score(classifier, features, labels, cv=folds, scoring="roc_auc")
     return np.asarray(scores, dtype=np.float64)
+
+
+def roc_auc_over_folds(by_fold: FloatArray) -> Estimate:
+    """Return the mean of `roc_auc_by_fold` with its interval, within 0 and 1."""
+    found = cross_validated(by_fold, FOLDS)
+    return Estimate(found.value, max(0.0, found.low), min(1.0, found.high))
 
 
 def _as_numbers(values: pd.Series) -> FloatArray:

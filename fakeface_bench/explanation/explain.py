@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from fakeface_bench.config import FAKE, REAL
 from fakeface_bench.explanation.attribution import attribute, attribute_and_check, reads_places
-from fakeface_bench.explanation.statistics import group_effects, reads_statistics
+from fakeface_bench.explanation.statistics import group_effects, parts_with_statistics
 from fakeface_bench.records.explanation import ExplainedImage, Explanation, Spectrum
 from fakeface_bench.records.study import FloatArray, ScoredSplit
 from fakeface_bench.support.errors import DataError
@@ -170,7 +170,8 @@ def _statistics(
     model: keras.Model, split: ScoredSplit, load: Load, seed: int
 ) -> tuple[dict[str, tuple[float, float]], tuple[int, int]]:
     """Return the mean effects of residual statistics on real and fake pictures, and how many."""
-    if not reads_statistics(model):
+    parts = parts_with_statistics(model)
+    if parts is None:
         return {}, (0, 0)
     drawn = draw_groups(split, seed)
     positions = [*drawn["real"][:STATISTICS_IMAGES], *drawn["fake"][:STATISTICS_IMAGES]]
@@ -179,7 +180,7 @@ def _statistics(
     counts = (int((~fake).sum()), int(fake.sum()))
     if not all(counts):
         return {}, (0, 0)
-    effects = group_effects(model, list(read.values()))
+    effects = group_effects(parts, list(read.values()))
     means = {
         group: (float(effect[~fake].mean()), float(effect[fake].mean()))
         for group, effect in effects.items()

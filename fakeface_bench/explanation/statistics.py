@@ -21,14 +21,14 @@ _LEAST = 1e-7
 _AT_ONCE = 8
 
 
-def reads_statistics(model: keras.Model) -> bool:
-    """Whether residual statistics are counted in a detector's pass."""
+def parts_with_statistics(model: keras.Model) -> DetectorParts | None:
+    """Take a detector apart whose pass counts residual statistics; None for any other."""
     parts = detector_parts(model)
-    return parts is not None and RESIDUALS in parts.names
+    return parts if parts is not None and RESIDUALS in parts.names else None
 
 
 def group_effects(
-    model: keras.Model, pictures: Sequence[npt.NDArray[np.uint8]]
+    parts: DetectorParts, pictures: Sequence[npt.NDArray[np.uint8]]
 ) -> Mapping[str, FloatArray]:
     """Return by group how much it moves the log-odds of fake of each picture, (n,).
 
@@ -37,15 +37,12 @@ def group_effects(
     do not add up.
 
     Args:
-        model: A complete detector.
-        pictures: As many real as fake ones, each (size, size, 3), of the model's size.
+        parts: Of a detector, as `parts_with_statistics` returns them.
+        pictures: At least one, as many real as fake, each (size, size, 3), of the model's size.
 
     Returns:
-        Nothing where the detector reads no residual statistics.
+        Nothing where the head reads none of the statistics that are counted.
     """
-    parts = detector_parts(model)
-    if parts is None or RESIDUALS not in parts.names or not pictures:
-        return {}
     arrays = _features(parts, pictures)
     given = _log_odds(parts, arrays)
     effects = {}

@@ -145,14 +145,15 @@ def narrowed(config: SearchConfig) -> dict[str, Candidates]:
 def format_candidates(candidates: Candidates) -> str:
     """Return them as they are asked for: `0.3`, `focal,hinge`, `0.1..0.5`."""
     if isinstance(candidates, Range):
-        return f"{candidates.low:g}..{candidates.high:g}"
+        return f"{_as_text(candidates.low)}..{_as_text(candidates.high)}"
     return ",".join(_as_text(value) for value in candidates)
 
 
 def _as_text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    # All the digits that a number may be asked with: a definition holds this text.
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def search_definition(config: SearchConfig) -> dict[str, object]:

@@ -157,11 +157,9 @@ class Space:
 
     def _drawn(self, config: TrialConfig) -> dict[str, Any]:
         """Return options as a trial's params, without what is fixed."""
-        return {
-            name: value
-            for name, value in config.as_params().items()
-            if _is_drawn(self.candidates[name])
-        }
+        candidates = self.candidates
+        params = config.as_params()
+        return {name: value for name, value in params.items() if _is_drawn(candidates[name])}
 
 
 #: The order in which options are drawn: a change of it changes what a seed draws.

@@ -9,7 +9,7 @@ from fakeface_bench.backbones.building import NoBackbone
 from fakeface_bench.config import logistic_regression
 from fakeface_bench.explanation.attribution import reads_places
 from fakeface_bench.explanation.explain import explain_study
-from fakeface_bench.explanation.statistics import MAPS, group_effects
+from fakeface_bench.explanation.statistics import MAPS, group_effects, parts_with_statistics
 from fakeface_bench.features.residual_statistics import WIDTH, columns_by_group, groups
 from fakeface_bench.records.study import ScoredSplit
 from fakeface_bench.training.head import Calibration, probability
@@ -51,7 +51,9 @@ def test_groups_hold_every_column_once() -> None:
 @pytest.mark.parametrize("group", ["8×8 blocks, green", "along columns, red"])
 def test_the_group_that_is_read_is_the_one_that_spoke(group: str) -> None:
     alone = FrozenNetwork(NoBackbone(SIZE).model, residuals=True, maps=False)
-    effects = group_effects(detector(group, alone), PICTURES)
+    parts = parts_with_statistics(detector(group, alone))
+    assert parts is not None
+    effects = group_effects(parts, PICTURES)
     assert effects.keys() == columns_by_group().keys()
     spoke = {name: np.abs(effect).max() for name, effect in effects.items()}
     assert spoke.pop(group) > 0.03
@@ -68,13 +70,15 @@ def test_maps_of_a_network_are_told_where_they_are_read() -> None:
     (kernel,) = classifier.get_weights()
     kernel[:3] = 3.0  # the mean of each colour
     classifier.set_weights([kernel])
-    assert MAPS in group_effects(both, PICTURES)
+    parts = parts_with_statistics(both)
+    assert parts is not None
+    assert MAPS in group_effects(parts, PICTURES)
 
 
 def test_a_detector_without_statistics_has_none() -> None:
     pixels = keras.Input((SIZE, SIZE, 3))
     trained = keras.Model(pixels, probability(keras.layers.Flatten()(pixels)[:, :1], Calibration()))
-    assert group_effects(trained, PICTURES) == {}
+    assert parts_with_statistics(trained) is None
 
 
 def test_a_study_without_maps_says_that_nothing_has_a_place() -> None:

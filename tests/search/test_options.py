@@ -39,6 +39,7 @@ def test_every_option_of_a_trial_can_be_asked_for() -> None:
         ("loss", "hinge,focal", ("focal", "hinge")),
         ("features", "last", ("last",)),
         ("C", "0.1", (0.1,)),
+        ("learning_rate", "0.00123456789", (0.00123456789,)),
     ],
 )
 def test_a_value_several_or_a_range(name: str, text: str, candidates: Candidates) -> None:
