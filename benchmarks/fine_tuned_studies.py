@@ -116,7 +116,7 @@ def frozen_ends(config: StudyConfig, record: Any, seconds: float) -> dict[str, R
         complete = [t for t in record.search.trials if t.state == "complete"]
         fitting = [t for t in complete if t.config.head.features == features]
         best = max(fitting, key=lambda trial: trial.value or 0.0)
-        detector, fit = train_detector(task, best.config)
+        detector, fit, _ = train_detector(task, best.config)
         test = detector.score(subject.reader.read("test"), subject.index.split("test"))
         figures = description(record, best.config, fit, test) | {"study_seconds": seconds}
         results[name] = Result(test.y_true, test.y_score, figures)

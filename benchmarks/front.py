@@ -126,7 +126,8 @@ def table(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
 @click.command()
 @click.option("--faces", required=True, help="Folder of real and generated faces.")
 @click.option("--weights", required=True, help="Keras weights file of mobilenetv3_small.")
-@click.option("--seeds", default=3, show_default=True, help="Seeds, from 0.")
+@click.option("--seeds", default=3, show_default=True, help="How many seeds.")
+@click.option("--first", default=0, show_default=True, help="The first of them.")
 @click.option("--only", multiple=True, type=click.Choice(list(STUDIES)), help="These studies only.")
 @click.option("--option", "more", multiple=True, help="A further option, as --equalise=jpeg.")
 @click.option("--output", type=click.Path(path_type=Path), help="Also write the metrics as JSON.")
@@ -134,6 +135,7 @@ def main(
     faces: str,
     weights: str,
     seeds: int,
+    first: int,
     only: tuple[str, ...],
     more: tuple[str, ...],
     output: Path | None,
@@ -141,7 +143,7 @@ def main(
     """Run the studies on this machine, all of a seed before the next."""
     asked = Asked(Path(faces).resolve(), Path(weights).resolve(), more)
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in only or STUDIES}
-    for seed in range(seeds):
+    for seed in range(first, first + seeds):
         for name, runs in results.items():
             runs.append(study(name, seed, asked))
             click.echo(json.dumps({name: runs[-1]}))

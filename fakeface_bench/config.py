@@ -364,6 +364,13 @@ class StudyConfig(Request):
         0,
     )
     search: SearchConfig = field(default_factory=SearchConfig, metadata={EXCEPT: ()})
+    folds: int = option(
+        0,
+        "Parts of train and validation together that are held out in turn, by which options are "
+        "chosen; the winner is then fitted on all of them. 0: validation is held out.",
+        0,
+        20,
+    )
     limit: int = option(0, "At most this many images per split and class; 0 for all.", 0)
     seed: int = option(0, "Of the split, random weights, the search and every fit.", 0, _MAX_SEED)
     unsure_error: float = option(
@@ -396,6 +403,7 @@ class StudyConfig(Request):
 #: called: nothing where it goes without saying, None where it is shown like any value.
 _OPTION_WORDS = {
     "limit": ("limit {}", "all images"),
+    "folds": ("{} folds", ""),
     "image_size": ("{} px", "usual size"),
     "weights": ("{} weights", None),
     "fit": ("{}d", "cropped"),

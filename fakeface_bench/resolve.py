@@ -134,6 +134,10 @@ def _check_study_options(config: StudyConfig) -> None:
             f"image_size {config.image_size} is too small: at least {MIN_IMAGE_SIZE} pixels, "
             "or 0 for the architecture's own."
         )
+    if config.folds == 1:
+        raise UsageError(
+            "folds 1 holds nothing out: give at least 2, or 0 to hold the validation split out."
+        )
     if config.study and not _STUDY_NAME.fullmatch(config.study):
         raise UsageError(
             f"study {config.study!r} is no name: letters, digits, '.', '_' and '-', "
@@ -349,6 +353,7 @@ class Plan:
             **(tuning if self.unfrozen.anything else {}),
             **(engine if self.architecture.pretrained else {}),
             **search_definition(self.config.search),
+            **({"folds": self.config.folds} if self.config.folds else {}),
             "batch_size": self.config.batch_size,
             "epochs": self.config.epochs,
             "seed": self.config.seed,

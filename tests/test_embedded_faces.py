@@ -21,7 +21,7 @@ def auc_on_test(model: str, epochs: int) -> float:
     task = FitTask(setup.network, train, valid, epochs, 0, roc_auc)
     plain = space_of(plan, setup.network).plain()
     maps_alone = replace(plain, head=replace(plain.head, features="all_blocks"))
-    detector, _ = train_detector(task, maps_alone)
+    detector, *_ = train_detector(task, maps_alone)
     test = setup.reader.read("test")
     assert len(test) == 300
     return detector.score(test, setup.index.split("test")).metrics["roc_auc"]

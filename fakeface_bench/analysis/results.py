@@ -47,6 +47,8 @@ class Results:
     Attributes:
         valid: Of the validation split, on which threshold and options were chosen.
         estimates: Those of the test metrics that have a 95 % interval.
+        valid_estimates: The same of the validation split, whose interval says nothing of how much
+            the choice of options has gained by chance.
         parts: Of the test split; empty where it has none, or they are not known.
         search_gain: ROC AUC of the winner less the baseline's, on test, paired; None without one.
         unsure: What the band of unsure scores holds; None without one.
@@ -58,10 +60,12 @@ class Results:
     parts: Mapping[str, PartResults] = field(default_factory=dict)
     search_gain: Estimate | None = None
     unsure: UnsureResults | None = None
+    valid_estimates: Mapping[str, Estimate] = field(default_factory=dict)
 
     def metrics(self) -> dict[str, float]:
         """Return what is computed here alone, under its MLflow names."""
         found = {
+            "val/roc_auc": self.valid_estimates.get("roc_auc"),
             "search/gain_roc_auc": self.search_gain,
             "test/unsure_share": self.unsure and self.unsure.share,
             "test/sure_error": self.unsure and self.unsure.error,
@@ -91,6 +95,7 @@ def results_of(record: StudyRecord) -> Results:
         valid={**record.valid.metrics, "threshold": record.valid.threshold},
         test={**test.metrics, "threshold": test.threshold},
         estimates=_estimates(test),
+        valid_estimates=_estimates(record.valid),
         parts={part: _part(test, part, members[part]) for part in test.parts},
         search_gain=_search_gain(record),
         unsure=_unsure(test),

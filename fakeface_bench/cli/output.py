@@ -182,7 +182,7 @@ def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
     title = _study_title(record.model, record.data, record.weights.label, record.trained)
     images = len(record.valid.y_true), len(record.test.y_true)
     rows = [*summary_rows(record, outcome.results), ("weights", "", record.weights.label)]
-    _print_metrics(title, images, rows, record.test.threshold, console)
+    _print_metrics(title, images, rows, record.test.threshold, record.folds, console)
     parts = parts_table(record, outcome.results)
     if parts.records:
         print_table("parts of the test split (95 % intervals)", parts, console)
@@ -208,9 +208,12 @@ def print_finished(finished: "FinishedStudy", console: Console) -> None:
 
     saved, run = finished.saved, finished.run
     title = _study_title(run.model, run.dataset, run.weights, saved.identity.trained)
-    images = int(run.metrics.get("data/valid_images", 0)), len(saved.y_true)
+    folds = int(run.params.get("folds", 0))
+    splits = ("train", "valid") if folds else ("valid",)
+    held_out = sum(int(run.metrics.get(f"data/{split}_images", 0)) for split in splits)
+    images = held_out, len(saved.y_true)
     rows = [*main_rows(finished.results), ("weights", "", run.weights)]
-    _print_metrics(title, images, rows, saved.kept.threshold, console)
+    _print_metrics(title, images, rows, saved.kept.threshold, folds, console)
     _print_weights_warning(saved.warning, console)
     when = datetime.fromtimestamp(run.began / 1000).strftime("%Y-%m-%d %H:%M")
     console.print(
@@ -241,6 +244,7 @@ def _print_metrics(
     images: tuple[int, int],
     rows: Sequence[tuple[str, str, str]],
     threshold: float,
+    folds: int,
     console: Console,
 ) -> None:
     """Print the table of metrics of both splits, the threshold, and a warning of few images."""
@@ -251,8 +255,8 @@ def _print_metrics(
     )
     from fakeface_bench.report.table import Table
 
-    print_table(title, Table.of(results_header(*images), rows), console)
-    console.print(format_threshold(threshold), highlight=False)
+    print_table(title, Table.of(results_header(*images, folds), rows), console)
+    console.print(format_threshold(threshold, folds), highlight=False)
     few = few_images_warning(images[1])
     _print_warnings([few] if few else [], console)
 

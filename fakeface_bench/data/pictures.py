@@ -150,6 +150,11 @@ class DecodedOnDemand:
         """As of the array that it stands for."""
         return len(self), self._pictures.side, self._pictures.side, 3
 
+    @property
+    def dtype(self) -> np.dtype[np.uint8]:
+        """As of the array that it stands for."""
+        return np.dtype(np.uint8)
+
     def __getitem__(self, rows: Any) -> npt.NDArray[np.uint8]:
         """Return one row (a number) or several (numbers), decoded in parallel."""
         numbers = np.asarray(rows)

@@ -15,8 +15,9 @@ from sklearn.metrics import log_loss, roc_curve
 from sklearn.model_selection import StratifiedKFold
 
 from fakeface_bench.config import FAKE, HeadConfig, TrialConfig
+from fakeface_bench.evaluation.cross_validation import validated_by
 from fakeface_bench.evaluation.metrics import part_metrics, score_metrics
-from fakeface_bench.features.engine import Forward
+from fakeface_bench.features.engine import Forward, models_let_go
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.records.study import (
     FitRecord,
@@ -175,6 +176,21 @@ def _fitted_map(y_true: LabelArray, margins: FloatArray, offset: bool) -> Calibr
     return Calibration(scale=float(model.coef_[0, 0]), offset=intercept)
 
 
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """What a classifier says of some rows, with their labels, from one pass in their order.
+
+    Attributes:
+        y_true: 1 for fake, shape (n,).
+        values: Above 0 where it leans to fake, shape (n,).
+        seconds: That predicting them took.
+    """
+
+    y_true: LabelArray
+    values: FloatArray
+    seconds: float
+
+
 @dataclass(frozen=True)
 class Detector:
     """A network, its trained classifier, and how its margins become decisions.
@@ -193,14 +209,12 @@ class Detector:
     unsure: UnsureBand | None = None
 
     def score(self, samples: Samples, rows: pd.DataFrame) -> ScoredSplit:
-        """Score a split, in the order of its rows of the index.
+        """Score a split, in the order of its rows of the index."""
+        return self.judged(predict_margins(self.network, self.forward, self.head, samples), rows)
 
-        Labels come from the same pass as the scores.
-        """
-        started = time.perf_counter()
-        y_true, margins = predict_margins(self.network, self.forward, self.head, samples)
-        seconds = time.perf_counter() - started
-        y_score = to_probability(margins, self.calibration)
+    def judged(self, found: Margins, rows: pd.DataFrame) -> ScoredSplit:
+        """Return a split with its decisions, from the margins of its rows of the index."""
+        y_true, y_score = found.y_true, to_probability(found.values, self.calibration)
         metrics = score_metrics(y_true, y_score, self.threshold)
         return ScoredSplit(
             y_true=y_true,
@@ -212,7 +226,7 @@ class Detector:
             threshold=self.threshold,
             metrics=metrics,
             parts=part_metrics(y_true, y_score, self.threshold, rows),
-            seconds=seconds,
+            seconds=found.seconds,
             unsure=self.unsure,
         )
 
@@ -227,33 +241,72 @@ def train_detector(
     config: TrialConfig,
     on_epoch: OnEpoch | None = None,
     unsure_error: float = 0.0,
-) -> tuple[Detector, FitRecord]:
-    """Fit a trial's options, then choose calibration, threshold and band on validation.
+) -> tuple[Detector, FitRecord, Margins]:
+    """Fit a trial's options, then choose calibration, threshold and band on what was held out.
+
+    With folds that is every row, by the fit that left it out, and the detector is fitted on all
+    rows, as scikit-learn's `CalibratedClassifierCV(ensemble=False)` does.
 
     Args:
         on_epoch: Called after each epoch that is run, and not loaded.
         unsure_error: As in `choose_unsure`.
+
+    Returns:
+        The detector, its fit, and the margins of the rows that were held out.
     """
-    fitted, record = fit(task, config, on_epoch)
-    classifier = as_served(task, config, fitted)
-    head = config.head
-    forward = forward_of(task.network, classifier)
-    y_true, margins = predict_margins(task.network, forward, head, task.valid)
-    calibration = choose_calibration(y_true, margins, LOSSES[head.loss].calibrated)
-    y_score = to_probability(margins, calibration)
+    if task.folds:
+        classifier, record, found = _fit_on_all(task, config, on_epoch)
+    else:
+        classifier, record = _fit(task, config, on_epoch)
+        found = _held_out_margins(task, config, classifier)
+    head, y_true = config.head, found.y_true
+    calibration = choose_calibration(y_true, found.values, LOSSES[head.loss].calibrated)
+    y_score = to_probability(found.values, calibration)
     threshold = choose_threshold(y_true, y_score)
     unsure = choose_unsure(y_true, y_score, threshold, unsure_error)
+    forward = forward_of(task.network, classifier)
     chosen = (head, calibration, threshold, unsure)
-    return Detector(task.network, classifier, forward, *chosen), record
+    return Detector(task.network, classifier, forward, *chosen), record, found
+
+
+def _fit(
+    task: FitTask, config: TrialConfig, on_epoch: OnEpoch | None
+) -> tuple[keras.Model, FitRecord]:
+    fitted, record = fit(task, config, on_epoch)
+    return as_served(task, config, fitted), record
+
+
+def _held_out_margins(task: FitTask, config: TrialConfig, classifier: keras.Model) -> Margins:
+    forward = forward_of(task.network, classifier)
+    return predict_margins(task.network, forward, config.head, task.held_out)
+
+
+def _fit_on_all(
+    task: FitTask, config: TrialConfig, on_epoch: OnEpoch | None
+) -> tuple[keras.Model, FitRecord, Margins]:
+    """Fit each fold for what it leaves out, then all rows together."""
+    y_true, values = np.empty(len(task.train), np.uint8), np.empty(len(task.train))
+    seconds, fits = 0.0, []
+    for fold in task.folds:
+        with models_let_go():
+            classifier, record = _fit(fold, config, on_epoch)
+            found = _held_out_margins(fold, config, classifier)
+        y_true[fold.places], values[fold.places] = found.y_true, found.values
+        seconds += found.seconds
+        fits.append(record)
+    classifier, record = _fit(task, config, on_epoch)
+    return classifier, validated_by(record, fits), Margins(y_true, values, seconds)
 
 
 def predict_margins(
     network: Network, forward: Forward, head: HeadConfig, samples: Samples
-) -> tuple[LabelArray, FloatArray]:
-    """Return labels and margins, each of shape (n,), from one pass in the order of the rows."""
+) -> Margins:
+    """Return the margins of samples, in their order."""
+    started = time.perf_counter()
     batches = Batches(samples, network.parts(head), predict_batch(network))
     y_true, logits = predict_logits(forward, batches)
-    return y_true, np.asarray(margin(logits), dtype=np.float64)[:, 0]
+    values = np.asarray(margin(logits), dtype=np.float64)[:, 0]
+    return Margins(y_true, values, time.perf_counter() - started)
 
 
 def to_probability(margins: FloatArray, how: Calibration) -> FloatArray:

@@ -42,6 +42,49 @@ Part = tuple[str, slice]
 EVERYTHING = slice(None)
 
 
+class ChosenRows:
+    """Reads like an array of rows chosen from others, and copies nothing but what it is asked for.
+
+    Args:
+        arrays: Arrays of rows of one shape, one after another.
+        numbers: Of the chosen among all their rows.
+    """
+
+    def __init__(self, arrays: Sequence[Any], numbers: npt.NDArray[np.int64]) -> None:
+        self._arrays, self._numbers = arrays, numbers
+        self._starts = np.cumsum([0, *(len(array) for array in arrays)])[:-1]
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As of the array that it stands for."""
+        return len(self), *self._arrays[0].shape[1:]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """As of the array that it stands for."""
+        kind: np.dtype[Any] = self._arrays[0].dtype
+        return kind
+
+    def __getitem__(self, rows: Any) -> npt.NDArray[Any]:
+        """Return one row (a number) or several (numbers, or a slice)."""
+        wanted = self._numbers[rows]
+        numbers = np.atleast_1d(wanted)
+        which = np.searchsorted(self._starts, numbers, side="right") - 1
+        found = np.empty((len(numbers), *self.shape[1:]), self.dtype)
+        for place, (array, start) in enumerate(zip(self._arrays, self._starts, strict=True)):
+            here = which == place
+            if here.any():
+                found[here] = array[numbers[here] - start]
+        return found[0] if np.ndim(wanted) == 0 else found
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        """Return all rows."""
+        return self[np.arange(len(self))].astype(dtype or self.dtype)
+
+
 @dataclass(frozen=True, slots=True)
 class Samples:
     """Rows of one split.
@@ -61,6 +104,31 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def some(
+        self, numbers: npt.NDArray[np.int64], weights: npt.NDArray[np.float32] | None
+    ) -> "Samples":
+        """Return some of the rows, which are read where they are; `weights` are theirs."""
+        return Samples(
+            {name: ChosenRows([array], numbers) for name, array in self.arrays.items()},
+            self.labels[numbers],
+            weights,
+            {name: ChosenRows([array], numbers) for name, array in self.mirrored.items()},
+        )
+
+    def followed_by(self, other: "Samples", weights: npt.NDArray[np.float32] | None) -> "Samples":
+        """Return these rows and then another's, which are read where they are."""
+        numbers = np.arange(len(self) + len(other))
+
+        def joined(mine: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, ChosenRows]:
+            return {name: ChosenRows([mine[name], others[name]], numbers) for name in mine}
+
+        return Samples(
+            joined(self.arrays, other.arrays),
+            np.concatenate([self.labels, other.labels]),
+            weights,
+            joined(self.mirrored, other.mirrored),
+        )
 
     def rows(
         self,
@@ -162,16 +230,26 @@ class SplitReader:
         self._load = load
         self._balance = balance
 
-    def read(self, split: str) -> Samples:
+    def read(self, split: str, use: str = "") -> Samples:
         """Return the samples of `train`, `valid` or `test`, in the order of the index.
 
         Those of train carry their weights.
+
+        Args:
+            use: The split as which they are read, where that is another: training may see more of
+                a picture than validation.
         """
         started = time.perf_counter()
         rows = self._index.split(split)
-        read = self._load(split, rows)
+        read = self._load(use or split, rows)
         spent = time.perf_counter() - started
-        self.costs[split] = StageCost("extraction", spent, read.amortised_seconds, read.images)
+        before = self.costs.get(split, StageCost("extraction", 0.0))
+        self.costs[split] = StageCost(
+            "extraction",
+            before.spent_seconds + spent,
+            before.amortised_seconds + read.amortised_seconds,
+            before.images + read.images,
+        )
         self.images_made += read.images_made
         weights = sample_weights(rows, self._balance) if split == "train" else None
         return Samples(read.arrays, rows["label"].to_numpy(np.uint8), weights, read.mirrored)

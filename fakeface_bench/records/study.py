@@ -64,6 +64,8 @@ class EpochRecord:
         val_loss: Of the whole validation split after the epoch.
         val_accuracy: Share of the validation split on the right side of probability 0.5.
         seconds: Training time, without validation.
+        val_seconds: Of validation. A trial of several folds has the means over them, and the
+            seconds of all together.
         stage: What was trained: `head` on cached features, `fine_tune` (unfrozen layers and head),
             `logistic_regression` (ten iterations of its solver), or `scratch` (everything).
         batch_size: Images per training step; smaller than asked for where memory did not
@@ -329,6 +331,8 @@ class StudyRecord:
             `last_2_blocks` and so on, `all`, or a number of last layers.
         equalise: As in `StudyConfig`.
         baseline: None where layers under the head were trained.
+        folds: Parts of train and validation that were held out in turn; 0 where validation was.
+            `valid` then holds the rows of both, each scored by the fit that left it out.
     """
 
     model: str
@@ -350,6 +354,7 @@ class StudyRecord:
     fine_tune: str = FROZEN
     equalise: str = UNTOUCHED
     baseline: BaselineRecord | None = None
+    folds: int = 0
 
     @property
     def config(self) -> TrialConfig:

@@ -90,6 +90,11 @@ def warnings_of(comparison: Comparison) -> list[str]:
         sizes = {study.settings.get("image_size_px") or "?" for study in studies}
         px = listed(sorted(sizes, key=lambda size: (len(size), size)))
         found.append(f"The networks saw the images at different sizes: {px} px.")
+    if len({study.settings.get("folds", "") for study in studies}) > 1:
+        found.append(
+            "Not all were fitted on the same images: those with folds on train and validation "
+            "together, the others on train alone."
+        )
     if not comparison.recommended.on_front:
         found.append(f"{comparison.recommended.label} is not on the front.")
     if len({study.machine for study in studies if study.machine}) > 1:

@@ -144,6 +144,11 @@ def format_weights(label: str) -> str:
     return "no weights" if label == NO_WEIGHTS else f"{label} weights"
 
 
+def held_out(folds: int) -> str:
+    """Name what options and thresholds are chosen on: `validation`, or `5 folds`."""
+    return f"{folds} folds" if folds else "validation"
+
+
 def format_band(band: UnsureBand) -> str:
     """Write the scores at which a model is unsure: `scores 0.310 to 0.620`."""
     if band.low == band.high:

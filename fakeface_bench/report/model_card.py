@@ -19,6 +19,7 @@ from fakeface_bench.report.format import (
     floor_with_interval,
     format_band,
     format_weights,
+    held_out,
     search_effort,
     with_interval,
 )
@@ -100,10 +101,16 @@ def _what_it_does(record: StudyRecord, origin: ModelOrigin) -> str:
 def _data(record: StudyRecord, origin: ModelOrigin) -> str:
     kinds = "; ".join(_kind(source, origin.kinds) for source in record.data_folders)
     counts = "; ".join(f"{split} {_counts(record, split)}" for split in _SPLITS)
+    folds = ""
+    if record.folds:
+        folds = (
+            f" Options were chosen by cross-validation in {record.folds} folds of train and valid "
+            "together, and the model was fitted on both."
+        )
     return (
         f"Dataset {escaped(record.data)}, digest `{origin.digest[:DIGEST_DIGITS]}` (test split "
         f"`{origin.test_digest[:DIGEST_DIGITS]}`). Images: {counts}. How its fakes were made: "
-        f"{kinds}."
+        f"{kinds}.{folds}"
     )
 
 
@@ -135,7 +142,10 @@ def _unsure(record: StudyRecord, results: Results) -> list[tuple[str, str]]:
     if band is None or found is None:
         return []
     return [
-        (f"unsure ({format_band(band)}, chosen on validation)", with_interval(found.share)),
+        (
+            f"unsure ({format_band(band)}, chosen on {held_out(record.folds)})",
+            with_interval(found.share),
+        ),
         ("wrong where it is sure", with_interval(found.error)),
     ]
 
@@ -178,10 +188,11 @@ def _threshold(record: StudyRecord, origin: ModelOrigin) -> str:
     scale, offset = (record.facts.get(f"calibration/{key}", 0.0) for key in ("scale", "offset"))
     how = "are its own"
     if origin.calibrated:
-        how = f"were calibrated on validation (log-odds × {scale:.3g} {offset:+.3g})"
+        how = f"were calibrated on {held_out(record.folds)} (log-odds × {scale:.3g} {offset:+.3g})"
     return (
         f"Predicted {CLASS_NAMES[FAKE]} from probability {record.test.threshold:.4g} on: the best "
-        f"balanced accuracy on validation (n = {len(record.valid.y_true):,}), never seen test. "
+        f"balanced accuracy on {held_out(record.folds)} (n = {len(record.valid.y_true):,}), never "
+        "seen test. "
         f"Its probabilities {how}; on test, expected calibration error "
         f"{figures['ece']:.3f}, Brier score {figures['brier']:.3f}."
     )

@@ -20,7 +20,7 @@ from fakeface_bench.records.study import (
     StudyRecord,
 )
 from fakeface_bench.records.transfer import SetScores
-from fakeface_bench.report.format import with_interval
+from fakeface_bench.report.format import held_out, with_interval
 from fakeface_bench.report.table import Table
 
 SET_PREDICTIONS_FILE = "predictions.parquet"
@@ -171,19 +171,20 @@ FEWEST_IMAGES = 100
 RESULTS_FILE = "results.csv"
 
 
-def results_header(valid_images: int, test_images: int) -> tuple[str, str, str]:
+def results_header(valid_images: int, test_images: int, folds: int) -> tuple[str, str, str]:
     """Return the heading of a table of metrics, with the number of images."""
     return (
         "metric",
-        f"validation (n = {valid_images:,})",
+        f"{held_out(folds)} (n = {valid_images:,})",
         f"test (n = {test_images:,}; 95 % interval)",
     )
 
 
-def format_threshold(threshold: float) -> str:
+def format_threshold(threshold: float, folds: int) -> str:
     """Say at which threshold the table's calls are, and that those of the curves differ."""
     return (
-        f"Accuracy and F1 are at threshold {threshold:.3f}, chosen on validation; epoch by epoch "
+        f"Accuracy and F1 are at threshold {threshold:.3f}, chosen on {held_out(folds)}; epoch by "
+        "epoch "
         "(learning curves, val/accuracy by step) accuracy is at 0.5."
     )
 
@@ -199,16 +200,18 @@ def few_images_warning(test_images: int) -> str:
 
 
 def results_table(results: Results) -> pd.DataFrame:
-    """Return one row per metric: validation, test, and the test figure's 95 % interval.
+    """Return one row per metric: validation, test, and the 95 % intervals of both.
 
     What is not known is missing.
     """
-    found = results.estimates
+    found, of_valid = results.estimates, results.valid_estimates
     columns = {
         "validation": results.valid,
         "test": results.test,
         "test_low_95": {key: estimate.low for key, estimate in found.items()},
         "test_high_95": {key: estimate.high for key, estimate in found.items()},
+        "validation_low_95": {key: estimate.low for key, estimate in of_valid.items()},
+        "validation_high_95": {key: estimate.high for key, estimate in of_valid.items()},
     }
     return pd.DataFrame(columns, index=results.keys, dtype=float).rename_axis("metric")
 
@@ -221,14 +224,22 @@ def write_results_csv(results: Results, path: Path) -> None:
 def read_results(path: Path) -> Results:
     """Return the figures of a table that `write_results_csv` wrote."""
     table = pd.read_csv(path, index_col="metric")
-    known = table[["test", "test_low_95", "test_high_95"]].dropna()
+
+    def estimates(split: str) -> dict[str, Estimate]:
+        columns = [split, f"{split}_low_95", f"{split}_high_95"]
+        if not set(columns) <= set(table):  # of a study before they were measured
+            return {}
+        known = table[columns].dropna()
+        return {
+            str(key): Estimate(float(value), float(low), float(high))
+            for key, (value, low, high) in zip(known.index, known.to_numpy(), strict=True)
+        }
+
     return Results(
         valid={str(key): float(value) for key, value in table["validation"].dropna().items()},
         test={str(key): float(value) for key, value in table["test"].dropna().items()},
-        estimates={
-            str(key): Estimate(float(value), float(low), float(high))
-            for key, (value, low, high) in zip(known.index, known.to_numpy(), strict=True)
-        },
+        estimates=estimates("test"),
+        valid_estimates=estimates("validation"),
     )
 
 

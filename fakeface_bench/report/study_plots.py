@@ -34,6 +34,7 @@ from fakeface_bench.records.study import (
     StudyRecord,
 )
 from fakeface_bench.report import drawing, plotting
+from fakeface_bench.report.format import held_out
 from fakeface_bench.report.tiles import Tile, draw_tile, thumbnail
 
 #: Of the learning curves: the study's own threshold is chosen when the fit is over.
@@ -64,7 +65,10 @@ def write_learning_curves(record: StudyRecord, folder: Path) -> None:
     """Draw loss, accuracy and ROC AUC of the final fit below one another."""
     fit = record.final_fit
     count = len(fit.epochs)
-    counted = f"n = {len(record.valid.y_true):,} validation images"
+    images = f"{len(record.valid.y_true):,}"
+    counted = f"n = {images} validation images"
+    if record.folds:
+        counted = f"validation: mean of {record.folds} folds, n = {images}"
     title = f"Learning curves of the final fit, {count} epoch{'s' * (count != 1)}"
     figure = plotting.new_figure(title, plotting.subtitle(record, counted), height=8.0)
     panels = figure.subplots(len(_PANELS), 1, sharex=True)
@@ -208,7 +212,7 @@ def _draw_splits(
         label = f"{name}, {area_name} {curve.area:.3f}"
         axes.plot(curve.x, curve.y, color=colour, linewidth=width, label=label, drawstyle=steps)
 
-    draw(record.valid, "validation", "#BDB5D5", 1.6)
+    draw(record.valid, held_out(record.folds), "#BDB5D5", 1.6)
     draw(record.test, "test", plotting.TEST_COLOUR, 2.4)
 
 

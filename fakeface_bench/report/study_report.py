@@ -96,13 +96,13 @@ def _markdown(
     options = [(key, _option(value)) for key, value in record.config.as_params().items()]
     warning = [f"**{escaped(record.weights.warning)}**"] if record.weights.warning else []
     few = few_images_warning(len(record.test.y_true))
-    header = results_header(len(record.valid.y_true), len(record.test.y_true))
+    header = results_header(len(record.valid.y_true), len(record.test.y_true), record.folds)
     parts = [
         *warning,
         escaped(_headline(record, results)),
         "### Results",
         Table.of(header, rows).markdown(),
-        format_threshold(record.test.threshold),
+        format_threshold(record.test.threshold, record.folds),
         *([f"**{few}**"] if few else []),
         *_parts(record, results),
         "### Cost",

@@ -11,8 +11,9 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from fakeface_bench.config import TrialConfig
+from fakeface_bench.evaluation.cross_validation import cross_validate
 from fakeface_bench.features.engine import models_let_go
-from fakeface_bench.records.study import EpochRecord, SearchRecord, TrialRecord
+from fakeface_bench.records.study import EpochRecord, FitRecord, SearchRecord, TrialRecord
 from fakeface_bench.search.space import Space, suggest
 from fakeface_bench.search.storage import (
     Study,
@@ -75,7 +76,7 @@ def _importances(study: Study, trials: Sequence[TrialRecord]) -> Mapping[str, fl
 MAX_FAILURES_IN_A_ROW = 3
 #: Random trials before the sampler models what it has seen.
 SAMPLER_STARTUP_TRIALS = 8
-#: Trials and epochs that the median pruner watches before it cuts.
+#: Trials, and epochs (or folds), that the median pruner watches before it cuts.
 PRUNER_STARTUP_TRIALS = 4
 PRUNER_WARMUP_EPOCHS = 1
 #: Between two looks at the trials that other processes run.
@@ -206,7 +207,8 @@ def _sampler(task: SearchTask, trials_before: int) -> optuna.samplers.BaseSample
 
 def _pruner(task: SearchTask) -> optuna.pruners.BasePruner:
     if task.pruner == "hyperband":
-        return optuna.pruners.HyperbandPruner(max_resource=task.fit.epochs)
+        steps = len(task.fit.folds) or task.fit.epochs
+        return optuna.pruners.HyperbandPruner(max_resource=steps)
     if task.pruner == "median":
         return optuna.pruners.MedianPruner(PRUNER_STARTUP_TRIALS, PRUNER_WARMUP_EPOCHS)
     return optuna.pruners.NopPruner()
@@ -223,42 +225,68 @@ def _counted(trials: Sequence[FrozenTrial], left: Sequence[int]) -> int:
     return _count(trials, *_USEFUL) + len(ended)
 
 
+class _Course:
+    """The epochs of a trial as it runs: written down, told, and judged by the pruner."""
+
+    def __init__(
+        self, trial: optuna.Trial, uid: str, last_stage: str, listener: TrialListener
+    ) -> None:
+        self._trial, self._uid, self._last_stage = trial, uid, last_stage
+        self._listener = listener
+        self._epochs: list[EpochRecord] = []
+        self._told = self._folds = 0
+        self._began = self._written = time.monotonic()
+
+    def epoch(self, record: EpochRecord) -> None:
+        """Note an epoch that ended; the pruner is told of those of the last stage."""
+        self._epochs.append(record)
+        if time.monotonic() - self._written >= EPOCHS_SECONDS:
+            self._write_down()
+        if record.stage == self._last_stage:
+            step = sum(epoch.stage == self._last_stage for epoch in self._epochs) - 1
+            self._judge(record.val_roc_auc, step)
+
+    def fold(self, mean: FitRecord) -> None:
+        """Note a fold that ended, by the mean over it and those before."""
+        self._epochs = list(mean.epochs)
+        self._folds += 1
+        self._judge(mean.best.val_roc_auc, self._folds - 1)
+
+    def end(self) -> None:
+        """Write down what was not yet."""
+        if self._told < len(self._epochs):
+            self._write_down()
+
+    def _judge(self, value: float, step: int) -> None:
+        self._trial.report(value, step)
+        if self._trial.should_prune():
+            raise optuna.TrialPruned
+
+    def _write_down(self) -> None:
+        self._written = time.monotonic()
+        keep_epochs(self._trial, self._epochs, self._written - self._began)
+        self._listener.epochs(self._uid, self._epochs[self._told :])
+        self._told = len(self._epochs)
+
+
 def _run_trial(
     study: Study, trial: optuna.Trial, uid: str, task: SearchTask, listener: TrialListener
 ) -> TrialRecord:
     config = suggest(trial, task.space)
     keep_config(trial, config)
     listener.started(uid, trial.number, config)
-    epochs: list[EpochRecord] = []
-    began = written = time.monotonic()
-    told = 0
-    last_stage = task.fit.network.stages[-1]
-
-    def write_down() -> None:
-        nonlocal written, told
-        written = time.monotonic()
-        keep_epochs(trial, epochs, written - began)
-        listener.epochs(uid, epochs[told:])
-        told = len(epochs)
-
-    def on_epoch(record: EpochRecord) -> None:
-        epochs.append(record)
-        if time.monotonic() - written >= EPOCHS_SECONDS:
-            write_down()
-        if record.stage == last_stage:
-            trial.report(record.val_roc_auc, sum(e.stage == last_stage for e in epochs) - 1)
-            if trial.should_prune():
-                raise optuna.TrialPruned
-
+    course = _Course(trial, uid, task.fit.network.stages[-1], listener)
     value: float | None = None
     state = TrialState.COMPLETE
     try:
         with heartbeat(study, trial), as_interruption():
             try:
-                fitted = fit_record(task.fit, config, on_epoch)
+                if task.fit.folds:
+                    fitted = cross_validate(task.fit, config, course.fold)
+                else:
+                    fitted = fit_record(task.fit, config, course.epoch)
             finally:
-                if told < len(epochs):
-                    write_down()
+                course.end()
         value = fitted.best.val_roc_auc
     except optuna.TrialPruned:
         state = TrialState.PRUNED
@@ -288,7 +316,7 @@ def _forget_all_but_the_best(study: Study, task: FitTask) -> None:
         return
     frozen = [t for t in finished_trials(study) if not was_killed(t)]
     ended = [trial_record(trial) for trial in frozen]
-    best = best_trial(ended)
+    best = None if task.folds else best_trial(ended)  # folds are fitted for as long as is best
     for trial in ended:
         if best is None or trial.config != best.config:
             forget_fit(task, trial.config)

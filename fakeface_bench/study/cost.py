@@ -41,11 +41,14 @@ def study_metrics(expenses: Expenses, speed: Speed) -> dict[str, float]:
     # The first epoch compiles; where it is the only one, it is all there is to know.
     steady = median(epochs[1:] or epochs)
     per_image = speed.seconds_per_image
+    trained_on = len(expenses.setup.index.split("train"))
+    if expenses.setup.plan.config.folds:
+        trained_on = len(expenses.setup.held_out_rows)
     test = expenses.conclusion.test
     metrics = {
         "first_epoch_seconds": epochs[0],
         "steady_epoch_seconds": steady,
-        "epoch_end_to_end_seconds": steady + per_image * len(expenses.setup.index.split("train")),
+        "epoch_end_to_end_seconds": steady + per_image * trained_on,
         "predict_images_per_second": 1 / (per_image + test.seconds / len(test.y_true)),
         "extracted_images": float(expenses.setup.reader.images_made),
         "mmacs_per_image": count_macs(detector.complete) / 1e6,
@@ -81,6 +84,7 @@ def close_ledger(
         expenses.earlier,
         expenses.search_began + amortised,
         expenses.search_began_at,
+        expenses.setup.plan.config.folds or 1,
     )
     overhead = StageCost("overhead", clock.seconds() - spent, speed.amortised_seconds)
     parts = {f"overhead_{name}_seconds": seconds for name, seconds in clock.parts.items()}
@@ -117,8 +121,7 @@ def before_epochs(setup: Setup) -> float:
 
 
 def _search_costs(expenses: Expenses) -> Iterator[StageCost]:
-    index = expenses.setup.index
-    an_epoch = len(index.split("train")) + len(index.split("valid"))
+    an_epoch = expenses.setup.images_an_epoch
     for state in ("complete", "pruned", "failed"):
         trials = [trial for trial in expenses.search.trials if trial.state == state]
         now = [trial.seconds for trial in trials if trial.uid not in expenses.earlier]
@@ -128,7 +131,11 @@ def _search_costs(expenses: Expenses) -> Iterator[StageCost]:
 
 
 def epoch_ends(
-    trials: Sequence[TrialRecord], earlier: Collection[str], began: float, began_at: float
+    trials: Sequence[TrialRecord],
+    earlier: Collection[str],
+    began: float,
+    began_at: float,
+    folds: int = 1,
 ) -> Iterator[tuple[float, float]]:
     """Yield when each epoch of a search ended, from a cold start, and its validation ROC AUC.
 
@@ -136,19 +143,20 @@ def epoch_ends(
     they ran. What a trial spent outside its epochs counts as spent before the first, so that
     nothing is reached too early; an epoch of its killed forerunner is not dated before its own
     begin. Without `earlier` trials the search of this process would begin after `began` cold
-    seconds; it did so at the Unix time `began_at`.
+    seconds; it did so at the Unix time `began_at`. The mean over folds is known as the last of
+    them goes through its epochs, each of which takes its share of their time.
     """
     for trial in trials:
         if trial.uid in earlier:
-            yield from _ends_of(trial, began)
+            yield from _ends_of(trial, began, folds)
             began += trial.seconds
     for trial in trials:
         if trial.uid not in earlier:
-            yield from _ends_of(trial, began + trial.finished_at - trial.seconds - began_at)
+            yield from _ends_of(trial, began + trial.finished_at - trial.seconds - began_at, folds)
 
 
-def _ends_of(trial: TrialRecord, began: float) -> Iterator[tuple[float, float]]:
+def _ends_of(trial: TrialRecord, began: float, folds: int) -> Iterator[tuple[float, float]]:
     end = began + trial.seconds
     for epoch in reversed(trial.epochs):
         yield max(began, end), epoch.val_roc_auc
-        end -= epoch.seconds + epoch.val_seconds
+        end -= (epoch.seconds + epoch.val_seconds) / folds

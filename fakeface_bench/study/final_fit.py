@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from fakeface_bench.config import TrialConfig
-from fakeface_bench.evaluation.detector import Detector, train_detector
+from fakeface_bench.evaluation.cross_validation import best_lengths
+from fakeface_bench.evaluation.detector import Detector, Margins, train_detector
 from fakeface_bench.features.engine import models_let_go
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.records.ledger import StageCost
@@ -46,43 +47,49 @@ def conclude(setup: Setup, task: FitTask, search: SearchRecord, progress: Progre
     started = time.perf_counter()
     run_now: list[EpochRecord] = []
     unsure_error = setup.plan.config.unsure_error
-    detector, final_fit = train_detector(task, config, run_now.append, unsure_error)
+    if task.folds:
+        lengths = best_lengths(search.best.epochs)
+        task = task.changed(lengths=lengths, keeps_last=True)
+    detector, final_fit, found = train_detector(task, config, run_now.append, unsure_error)
     fitted = time.perf_counter()
-    valid = detector.score(task.valid, setup.index.split("valid"))
+    valid = detector.judged(found, setup.held_out_rows)
     simple = _fitted_baseline(setup, task)
     scored = time.perf_counter()
     test_samples = setup.reader.read("test")
     read = time.perf_counter()
     test = detector.score(test_samples, setup.index.split("test"))
-    baseline = _scored_baseline(setup, task, simple, test_samples) if simple else None
+    baseline = _scored_baseline(setup, *simple, test_samples) if simple else None
     evaluated = time.perf_counter()
-    further = [replace(task, seed=task.seed + step) for step in range(1, seeds)]
+    further = [task.changed(seed=task.seed + step) for step in range(1, seeds)]
     repeats = _repeat(setup, further, config, test_samples, progress) if further else ()
-    an_epoch = len(task.train) + len(task.valid)
-    repeated = sum(repeat.epochs for repeat in repeats)
+    an_epoch = len(setup.index.split("train")) + len(setup.index.split("valid"))
+    repeated = sum(repeat.epochs for repeat in repeats) * (1 + len(task.folds))
     costs = (
         StageCost("final_fit", fitted - started, images=len(run_now) * an_epoch),
         StageCost("repeats", time.perf_counter() - evaluated, images=repeated * an_epoch),
         StageCost(
             "evaluation",
             (scored - fitted) + (evaluated - read),
-            images=len(task.valid) + len(test_samples),
+            images=len(found.y_true) + len(test_samples),
         ),
     )
     return Conclusion(detector, final_fit, valid, test, repeats, baseline, costs)
 
 
-def _fitted_baseline(setup: Setup, task: FitTask) -> Detector | None:
+def _fitted_baseline(setup: Setup, task: FitTask) -> tuple[Detector, Margins] | None:
     """Fit logistic regression as it comes, where there are frozen features."""
     config = space_of(setup.plan, task.network).baseline()
-    return train_detector(task, config)[0] if config else None
+    if config is None:
+        return None
+    detector, _, found = train_detector(task, config)
+    return detector, found
 
 
 def _scored_baseline(
-    setup: Setup, task: FitTask, detector: Detector, test_samples: Samples
+    setup: Setup, detector: Detector, found: Margins, test_samples: Samples
 ) -> BaselineRecord:
     return BaselineRecord(
-        valid=detector.score(task.valid, setup.index.split("valid")),
+        valid=detector.judged(found, setup.held_out_rows),
         test=detector.score(test_samples, setup.index.split("test")),
     )
 
@@ -100,7 +107,7 @@ def _repeat(
     with progress.stage("repeating the final fit", len(tasks), "fits") as advance:
         for task in tasks:
             with models_let_go():
-                detector, fit = train_detector(replace(task, checkpoints=None), config)
+                detector, fit, _ = train_detector(task.changed(checkpoints=None), config)
                 scored = detector.score(test_samples, rows)
             repeats.append(RepeatRecord(task.seed, scored, len(fit.epochs)))
             advance(1)

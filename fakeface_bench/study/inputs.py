@@ -72,6 +72,7 @@ class Inputs:
         description: What trained layers read each epoch, and where from.
         features: Identity of the frozen features that a head alone is trained on; else empty.
         engine: Name of what frozen layers run on; empty where there are none.
+        by_use: Whether training reads more of a picture than validation does.
         speed: Measures how long one picture takes from its file to what an epoch reads of it; no
             time where each epoch begins at the files anyway.
     """
@@ -82,6 +83,7 @@ class Inputs:
     features: str
     engine: str
     speed: Callable[[], Speed]
+    by_use: bool = False
 
 
 def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
@@ -164,7 +166,9 @@ def map_inputs(
         mirrored = replace(plain, mirrored=True)
     shape = network.cut.above.inputs[0].shape[1:]
     sizes = {}
-    for split, of_split in (*of_splits.items(), *([("train", mirrored)] if mirrored else [])):
+    trained_on = ("train", "valid") if plan.config.folds else ("train",)
+    mirrors = [(split, mirrored) for split in trained_on if mirrored]
+    for split, of_split in (*of_splits.items(), *mirrors):
         digests = list(index.split(split)["digest"])
         sizes[of_split.folder(digests)] = len(digests) * prod(shape) * _FLOAT16_BYTES
     size = sum(sizes.values())
@@ -189,6 +193,7 @@ def map_inputs(
         "",
         source.engine_name,
         lambda: _extraction_speed(plain, index),
+        by_use=mirrored is not None,
     )
 
 
@@ -203,31 +208,34 @@ def pixel_inputs(
     # A picture that is scaled whole has nothing around what the network sees.
     crops = network.crops and plan.config.fit == "crop" and _augments(plan, network, "crop")
 
-    def pictures(split: str, rows: pd.DataFrame) -> Pictures:
-        side = canvas_side(plan.image_size) if crops and split == "train" else plan.image_size
+    def pictures(use: str, rows: pd.DataFrame) -> Pictures:
+        side = canvas_side(plan.image_size) if crops and use == "train" else plan.image_size
         how = (plan.image_size, plan.config.fit, side, plan.jpeg_quality)
         return Pictures(index.files(rows), *how, list(rows["digest"]))
 
-    of_splits = {split: pictures(split, index.split(split)) for split in SPLITS}
-    sizes = {pixels_folder(of_split): of_split.bytes for of_split in of_splits.values()}
+    uses = [(split, split) for split in SPLITS]
+    if plan.config.folds:
+        uses += [("valid", "train"), ("train", "valid")]
+    read_as = {(split, use): pictures(use, index.split(split)) for split, use in uses}
+    sizes = {pixels_folder(some): some.bytes for some in read_as.values()}
     kept = _fits(plan, sizes)
 
-    def load(split: str, rows: pd.DataFrame) -> SplitArrays:
+    def load(use: str, rows: pd.DataFrame) -> SplitArrays:
         # Test is only scored, on pixels; the head is fitted on features of the others.
-        read = features(split, rows) if features and split != "test" else SplitArrays({})
-        of_split = pictures(split, rows)
+        read = features(use, rows) if features and use != "test" else SplitArrays({})
+        wanted = pictures(use, rows)
         if kept:
-            return read.with_arrays(cached_pixels(of_split, progress))
-        return replace(read, arrays={**read.arrays, **on_demand(of_split)})
+            return read.with_arrays(cached_pixels(wanted, progress))
+        return replace(read, arrays={**read.arrays, **on_demand(wanted)})
 
     def speed() -> Speed:
         if not kept:
             return Speed()
-        return decoding_speed(of_splits["train"], index.digest)
+        return decoding_speed(read_as["train", "train"], index.digest)
 
     where = "cached" if kept else "decoded again each epoch"
     description = f"pixels, {sum(sizes.values()) / GB:.2f} GB, {where}"
-    return Inputs(network, load, description, "", "", speed)
+    return Inputs(network, load, description, "", "", speed, by_use=crops)
 
 
 def _extraction_speed(source: FeatureSource, index: ImageIndex) -> Speed:

@@ -73,6 +73,7 @@ def record_of(
         machine=machine_name(),
         equalise=plan.config.equalise,
         baseline=conclusion.baseline,
+        folds=plan.config.folds,
     )
 
 

@@ -4,14 +4,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from fakeface_bench.config import CLASS_NAMES, METRICS_VERSION, equalising_quality, listed
 from fakeface_bench.data.compression import common_quality, more_compressed
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.pictures import Pictures
+from fakeface_bench.evaluation.cross_validation import with_folds
 from fakeface_bench.evaluation.metrics import roc_auc
 from fakeface_bench.features.engines import engine_label
-from fakeface_bench.features.samples import SplitReader
+from fakeface_bench.features.samples import Samples, SplitReader, sample_weights
 from fakeface_bench.resolve import Plan
 from fakeface_bench.search.options import narrowed
 from fakeface_bench.search.space import Space
@@ -49,6 +51,19 @@ class Setup:
     def network(self) -> Network:
         """What is trained."""
         return self.inputs.network
+
+    @property
+    def held_out_rows(self) -> pd.DataFrame:
+        """Rows of the index on which options are judged: validation, with folds train too."""
+        if not self.plan.config.folds:
+            return self.index.split("valid")
+        return pd.concat([self.index.split("train"), self.index.split("valid")], ignore_index=True)
+
+    @property
+    def images_an_epoch(self) -> int:
+        """Passages of a picture through an epoch of a trial: of train and validation, each fold."""
+        of_each = len(self.index.split("train")) + len(self.index.split("valid"))
+        return of_each * (self.plan.config.folds or 1)
 
     def images_used(self) -> dict[str, float]:
         """Count the images that this study uses, of all that the audit found usable."""
@@ -144,27 +159,44 @@ def fit_task(
     plan: Plan, setup: Setup, study: Study, run: TrackedRun, progress: Progress
 ) -> FitTask:
     """Read train and validation, and choose the precision in which trained layers compute."""
+    config = plan.config
     train = setup.reader.read("train")
+    valid = setup.reader.read("valid")
     task = FitTask(
         network=setup.network,
         train=train,
-        valid=setup.reader.read("valid"),
-        epochs=plan.config.epochs,
-        seed=plan.config.seed,
-        patience=plan.config.search.patience,
+        valid=valid,
+        epochs=config.epochs,
+        seed=config.seed,
+        patience=config.search.patience,
         objective=roc_auc,
         warn=progress.warn,
         heads=HeadRows(train),
     )
+    if config.folds:
+        task = _with_folds(task, setup, train, valid)
     if not plan.unfrozen.anything:
         return task
-    asked = saved_precision(study) or plan.config.precision
+    asked = saved_precision(study) or config.precision
     measured = choose_precision(asked, task, space_of(plan, setup.network).plain())
     precision = save_precision(study, measured.name)
     progress.say(f"trained on {setup.inputs.description}, in {precision}")
     run.log_params({"trained_in": precision})
     run.log_metrics(measured.as_metrics())
-    return replace(task, precision=precision, checkpoints=cache_folder("fits") / study_uid(study))
+    return task.changed(precision=precision, checkpoints=cache_folder("fits") / study_uid(study))
+
+
+def _with_folds(task: FitTask, setup: Setup, train: Samples, valid: Samples) -> FitTask:
+    """Join train and validation, as each of both reads them, and divide them into folds."""
+    config, rows, reader = setup.plan.config, setup.held_out_rows, setup.reader
+    weights = sample_weights(rows, config.balance)
+    if setup.inputs.by_use:
+        joined = train.followed_by(reader.read("valid", use="train"), weights)
+        left_out = reader.read("train", use="valid").followed_by(valid, None)
+    else:
+        left_out = joined = train.followed_by(valid, weights)
+    task = replace(task, train=joined)
+    return with_folds(task, left_out, rows, config.folds, config.balance)
 
 
 def space_of(plan: Plan, network: Network) -> Space:

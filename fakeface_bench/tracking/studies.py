@@ -18,7 +18,7 @@ from fakeface_bench.tracking.succession import all_runs
 FINISHED = "FINISHED"
 _USUAL = StudyConfig.options()
 #: Options by which studies of one network are different experiments.
-_OF_VARIANTS = ("input", *SearchConfig.options())
+_OF_VARIANTS = ("input", "folds", *SearchConfig.options())
 #: See `StudyRun.key`.
 StudyKey = tuple[str, str, str, str, str]
 

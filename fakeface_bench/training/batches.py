@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from fakeface_bench.features.engine import Forward, compiled_forward
 from fakeface_bench.features.samples import Part, Samples
-from fakeface_bench.training.networks import HEAD_STAGE, Network
+from fakeface_bench.training.networks import HEAD_STAGE, FitTask, Network
 
 FEATURE_BATCH = 1024
 PICTURE_BATCH = 32
@@ -57,6 +57,11 @@ class Batches:
         """Order the rows for the next epoch; nothing happens without a seed."""
         if self._random is not None:
             self._order = self._random.permutation(len(self._samples))
+
+
+def validation_batches(task: FitTask, parts: Sequence[Part], batch_size: int) -> Batches | None:
+    """Return what a fit is validated on, in order; None where that is nothing."""
+    return None if task.valid is None else Batches(task.valid, parts, batch_size)
 
 
 def predict_batch(network: Network) -> int:

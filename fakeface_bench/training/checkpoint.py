@@ -126,12 +126,15 @@ def checkpoint_file(task: FitTask, config: TrialConfig) -> Path | None:
         "precision": task.precision,
         "keras": keras.__version__,
         "reads": [name for name, _ in task.network.parts(config.head)],
+        **({"part": task.part, "keeps_last": task.keeps_last} if task.part else {}),
     }
     return task.checkpoints / f"{content_key(of)}.npz"
 
 
 def forget_fit(task: FitTask, config: TrialConfig) -> None:
-    """Delete what was kept of a fit."""
+    """Delete what was kept of a fit, and of its folds."""
+    for fold in task.folds:
+        forget_fit(fold, config)
     path = checkpoint_file(task, config)
     if path is not None and path.parent.exists():
         for file in path.parent.glob(f"{path.stem}.*"):  # a draft that a kill left, too

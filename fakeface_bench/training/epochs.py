@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import nan
 from typing import Any, Protocol
 
 import numpy as np
@@ -42,7 +43,7 @@ class Stage:
         name: One of `training.networks`' stages.
         train_epoch: Trains the epoch of a number, from 0; returns its mean loss and accuracy.
         forward: From a batch to logits, without training.
-        valid: The whole validation split, in order.
+        valid: The whole validation split, in order; None where there is none.
     """
 
     name: str
@@ -50,7 +51,7 @@ class Stage:
     batch_size: int
     train_epoch: Callable[[int], Mapping[str, float]]
     forward: Forward
-    valid: Batches
+    valid: Batches | None
 
 
 @dataclass
@@ -79,7 +80,9 @@ def run_epochs(
     on_epoch: OnEpoch | None = None,
     keep: Callable[[], None] | None = None,
 ) -> None:
-    """Train a stage to its end and leave its model with the weights of the best epoch.
+    """Train a stage to its end and leave its model with the weights of the epoch that is kept.
+
+    That is the best on validation, or the last where the task keeps that.
 
     Args:
         course: Brought up to date epoch by epoch; a stage that was begun goes on.
@@ -87,11 +90,13 @@ def run_epochs(
         keep: Called before that, so that nothing is told that could be lost.
     """
     first = len([epoch for epoch in course.epochs if epoch.stage != stage.name])
-    while len(course.epochs) - first < task.epochs and not _is_stuck(course, task.patience):
+    length = task.lengths.get(stage.name)
+    patience = 0 if length else task.patience
+    while len(course.epochs) - first < (length or task.epochs) and not _is_stuck(course, patience):
         record = _epoch(task, stage, len(course.epochs), len(course.epochs) - first)
         course.epochs.append(record)
         best = course.best
-        if best is None or record.val_roc_auc > course.epochs[best].val_roc_auc:
+        if task.keeps_last or best is None or record.val_roc_auc > course.epochs[best].val_roc_auc:
             course.best, course.best_weights = record.epoch, stage.model.get_weights()
         if keep is not None:
             keep()
@@ -124,6 +129,8 @@ def _epoch(task: FitTask, stage: Stage, number: int, of_stage: int) -> EpochReco
 
 def _validate(task: FitTask, stage: Stage) -> dict[str, float]:
     """Score the whole validation split; labels come from the same pass."""
+    if stage.valid is None:
+        return dict.fromkeys(("val_loss", "val_accuracy", "val_roc_auc"), nan)
     y_true, logits = predict_logits(stage.forward, stage.valid)
     margins = np.asarray(margin(logits), dtype=np.float64)[:, 0]
     return {

@@ -21,7 +21,7 @@ from fakeface_bench.features.epochs import EpochPlan, Epochs
 from fakeface_bench.records.study import FitRecord
 from fakeface_bench.support.errors import StudyError
 from fakeface_bench.support.machine import gpus, may_have_bfloat16, out_of_memory, replicas
-from fakeface_bench.training.batches import Batches, forward_of, predict_batch
+from fakeface_bench.training.batches import forward_of, predict_batch, validation_batches
 from fakeface_bench.training.checkpoint import Checkpoint
 from fakeface_bench.training.epochs import Course, Stage, run_epochs
 from fakeface_bench.training.head_fit import HeadRows, HeadTraining, Values
@@ -60,7 +60,7 @@ def _trained_head(
         batch_size=head.batch_size,
         train_epoch=training.train_epoch,
         forward=training.forward,
-        valid=Batches(task.valid, parts, predict_batch(network)),
+        valid=validation_batches(task, parts, predict_batch(network)),
     )
     course = Course()
     run_epochs(task, stage, course, on_epoch)
@@ -227,7 +227,7 @@ def _trained(
         batch_size=batch_size,
         train_epoch=_train_layers_epoch(model, epochs),
         forward=forward_of(network, model),
-        valid=Batches(task.valid, parts, min(batch_size, predict_batch(network))),
+        valid=validation_batches(task, parts, min(batch_size, predict_batch(network))),
     )
     run_epochs(
         task,

@@ -38,14 +38,16 @@ class HeadRows:
     """The columns of the train split that heads read, kept from trial to trial.
 
     Args:
-        samples: The train split.
+        samples: The train split, or a part of it.
+        sharers: How many such objects share the memory.
 
     Attributes:
-        kept_bytes: Of memory, at most `RESIDENT_BYTES`.
+        kept_bytes: Of memory, at most its share of `RESIDENT_BYTES`.
     """
 
-    def __init__(self, samples: Samples) -> None:
+    def __init__(self, samples: Samples, sharers: int = 1) -> None:
         self.samples = samples
+        self._sharers = sharers
         self._kept: OrderedDict[tuple[Any, ...], tf.Tensor] = OrderedDict()
         self.kept_bytes = 0
         self._moments: dict[tuple[Any, ...], tuple[Any, Any]] = {}
@@ -73,7 +75,7 @@ class HeadRows:
         All at once where they fit into memory, else as many whole batches as do.
         """
         row_bytes = sum(self.samples.width_bytes(part) for part in parts)
-        if row_bytes * len(order) <= RESIDENT_BYTES:
+        if row_bytes * len(order) <= RESIDENT_BYTES // self._sharers:
             yield self._resident(parts, row_bytes * len(order)), order, order
             return
         rows = max(1, _BLOCK_BYTES // (row_bytes * batch_size)) * batch_size
@@ -86,7 +88,7 @@ class HeadRows:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        while self._kept and self.kept_bytes + size > RESIDENT_BYTES:
+        while self._kept and self.kept_bytes + size > RESIDENT_BYTES // self._sharers:
             _, old = self._kept.popitem(last=False)
             self.kept_bytes -= old.dtype.size * int(np.prod(old.shape))
         numbers = np.arange(len(self.samples))

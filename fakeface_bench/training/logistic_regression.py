@@ -8,6 +8,7 @@ as the fit goes on.
 
 import time
 from collections.abc import Iterator, Sequence
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from fakeface_bench.config import EPOCH_ITERATIONS, LOGISTIC_REGRESSION, HeadConfig
 from fakeface_bench.features.samples import Part
 from fakeface_bench.records.study import EpochRecord, FitRecord
-from fakeface_bench.training.batches import Batches
+from fakeface_bench.training.batches import Batches, validation_batches
 from fakeface_bench.training.head_fit import HeadRows, Values
 from fakeface_bench.training.networks import FitTask, OnEpoch
 
@@ -100,7 +101,7 @@ class _Course:
     """What a fit has come through, written down every few iterations."""
 
     def __init__(
-        self, task: FitTask, objective: _Objective, valid: Batches, on_epoch: OnEpoch | None
+        self, task: FitTask, objective: _Objective, valid: Batches | None, on_epoch: OnEpoch | None
     ) -> None:
         self.records: list[EpochRecord] = []
         self._task, self._objective, self._valid = task, objective, valid
@@ -140,9 +141,11 @@ class _Course:
         self._began = time.perf_counter()
 
     def _validated(self, values: Vector) -> dict[str, float]:
+        if self._valid is None:
+            return dict.fromkeys(("val_loss", "val_accuracy", "val_roc_auc"), nan)
         batches = (self._valid[number][0] for number in range(len(self._valid)))
         margins = np.concatenate([self._objective.margins(x, values) for x in batches])
-        y_true = self._task.valid.labels
+        y_true = self._task.held_out.labels
         return {
             "val_loss": float(np.mean(np.logaddexp(0, np.where(y_true == 1, -margins, margins)))),
             "val_accuracy": float(np.mean((margins > 0) == (y_true == 1))),
@@ -171,7 +174,8 @@ def fit_logistic_regression(
     # One thread: two wait for one another longer than they compute, and their sums differ.
     with threadpool_limits(1):
         objective = _Objective(rows, parts, head.C)
-        course = _Course(task, objective, Batches(task.valid, parts, batch_size), on_epoch)
+        valid = validation_batches(task, parts, batch_size)
+        course = _Course(task, objective, valid, on_epoch)
         found = minimize(
             objective,
             np.zeros(objective.width + 1),

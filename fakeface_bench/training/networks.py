@@ -4,13 +4,15 @@ A logged frozen detector is taken apart into features and head: many heads on on
 one pass through it.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import keras
+import numpy as np
+import numpy.typing as npt
 from keras import ops
 
 from fakeface_bench.backbones.building import build_scratch_network
@@ -185,11 +187,17 @@ class FitTask:
         warn: Called with what a reader of the results must not miss.
         heads: The train split as heads read it, shared by all fits of a search.
         patience: Epochs without a better objective after which a stage ends; 0: none do.
+        lengths: Epochs of each stage that is to run for so many, whatever validation says.
+        keeps_last: Whether the last epoch of each stage is kept, and not the best.
+        folds: Fits of parts of `train`, each validated on the part that it leaves out; none where
+            `valid` was held out.
+        part: Tells fits of the same options apart, in the names of what is kept of them.
+        places: Numbers of the rows of `valid` among those of all folds; none without folds.
     """
 
     network: Network
     train: Samples
-    valid: Samples
+    valid: Samples | None  # None where nothing is left to validate on
     epochs: int
     seed: int
     objective: Objective
@@ -198,6 +206,27 @@ class FitTask:
     warn: Callable[[str], None] = lambda line: None
     heads: HeadRows | None = None
     patience: int = 5
+    lengths: Mapping[str, int] = field(default_factory=dict)
+    keeps_last: bool = False
+    folds: tuple["FitTask", ...] = ()
+    part: str = ""
+    places: npt.NDArray[np.int64] | None = None
+
+    @property
+    def held_out(self) -> Samples:
+        """What it is validated on.
+
+        Raises:
+            ValueError: If that is nothing, which only a fit on all that there is may ask for.
+        """
+        if self.valid is None:
+            raise ValueError("nothing was held out to validate on")
+        return self.valid
+
+    def changed(self, **changes: Any) -> "FitTask":
+        """Return it with some attributes replaced, in its folds too."""
+        folds = tuple(replace(fold, **changes) for fold in self.folds)
+        return replace(self, folds=folds, **changes)
 
 
 @dataclass(frozen=True)

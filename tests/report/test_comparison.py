@@ -233,6 +233,16 @@ def test_limits_and_sizes_are_warned_of_in_words() -> None:
     ]
 
 
+def test_folds_are_never_mixed_silently_with_hold_out() -> None:
+    assert warnings(asked(SMALL, folds=5), asked(MIDDLE, folds=5)) == []
+    assert warnings(asked(SMALL, folds=5), asked(MIDDLE)) == [
+        "Not all were fitted on the same images: those with folds on train and validation "
+        "together, the others on train alone."
+    ]
+    small, folded = planted("small", range(1), 1.0), planted("small", range(2), 1.0)
+    assert unique_labels([asked(small), asked(folded, folds=5)]) == ["small", "small, 5 folds"]
+
+
 def test_few_test_images_are_warned_of() -> None:
     few = study("few", calls(labels(80), range(9)), 1.0)
     assert "80 test images are few (under 100)" in warnings(few)[0]

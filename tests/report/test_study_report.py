@@ -16,6 +16,7 @@ from sklearn import metrics
 from fakeface_bench.analysis.results import results_of
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import FitRecord, StudyRecord
+from fakeface_bench.report.saved_study import read_results
 from fakeface_bench.report.study_plots import (
     classification_report,
     most_confident,
@@ -141,8 +142,12 @@ def test_results_hold_intervals_where_known(
     record: StudyRecord, ledger: Ledger, written: Path
 ) -> None:
     table = pd.read_csv(written / "results.csv", index_col="metric")
-    assert table.columns.tolist() == ["validation", "test", "test_low_95", "test_high_95"]
-    assert table.index[table["test_low_95"].notna()].tolist() == ["accuracy", "roc_auc"]
+    ends = ["test_low_95", "test_high_95", "validation_low_95", "validation_high_95"]
+    assert table.columns.tolist() == ["validation", "test", *ends]
+    for end in ends:
+        assert table.index[table[end].notna()].tolist() == ["accuracy", "roc_auc"]
+    again = read_results(written / "results.csv")
+    assert again.valid_estimates["roc_auc"] == results_of(record).valid_estimates["roc_auc"]
     assert table.loc["f1_fake", "test"] == pytest.approx(record.test.metrics["f1_fake"])
     assert (written / "results.md").read_text(encoding="utf-8") == results_markdown(
         record, results_of(record), ledger

@@ -61,9 +61,9 @@ def test_a_planted_signal_is_learned(task: FitTask) -> None:
 
 @pytest.mark.parametrize("loss", ["hinge", "categorical_crossentropy"])
 def test_scores_of_any_loss_are_probabilities_of_fake(task: FitTask, loss: str) -> None:
-    detector, _ = train_detector(task, TrialConfig(HeadConfig(loss=loss, learning_rate=3e-3)))
+    detector, *_ = train_detector(task, TrialConfig(HeadConfig(loss=loss, learning_rate=3e-3)))
     rows = pd.DataFrame({"path": ["x"] * 120, "source": "faces", "category": "", "tier": ""})
-    scored = detector.score(task.valid, rows)
+    scored = detector.score(task.held_out, rows)
     assert ((scored.y_score > 0) & (scored.y_score < 1)).all()
     assert scored.metrics["roc_auc"] > 0.8
     assert scored.metrics["log_loss"] < np.log(2)
@@ -84,7 +84,9 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_fit(
     model, record = fit(scripted_task, TrialConfig())
     assert record.best_epoch == 1
     assert len(record.epochs) == epochs
-    _, margins = predict_margins(NETWORK, forward_of(NETWORK, model), HeadConfig(), task.valid)
+    margins = predict_margins(
+        NETWORK, forward_of(NETWORK, model), HeadConfig(), task.held_out
+    ).values
     np.testing.assert_allclose(margins, seen[1], rtol=1e-5, atol=1e-6)
     assert not np.allclose(margins, seen[-1], rtol=1e-3)
 
@@ -106,6 +108,8 @@ def test_constant_columns_do_not_disturb(task: FitTask, tmp_path: Path) -> None:
     pooled[:, 1] = 7.0
     train = Samples({"pooled": pooled}, task.train.labels)
     model, _ = fit(replace(task, train=train), TrialConfig())
-    _, margins = predict_margins(NETWORK, forward_of(NETWORK, model), HeadConfig(), task.valid)
+    margins = predict_margins(
+        NETWORK, forward_of(NETWORK, model), HeadConfig(), task.held_out
+    ).values
     assert np.isfinite(margins).all()
     assert np.abs(margins).max() < 100
