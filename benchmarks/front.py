@@ -1,6 +1,8 @@
 """Accuracy and cost of every way of training, seed by seed: the front that README's table shows.
 
     python benchmarks/front.py --faces FOLDER --weights FILE --seeds 3 --output RESULT.json
+    python benchmarks/front.py --faces FOLDER --weights FILE --kinds \
+        --only residual --only frozen --option=--folds=5 --option=--equalise=jpeg
 
 Each study is the command that users run, in a process, store and cache of its own, so its seconds
 are those from a cold start. Calibration is told as what logistic regression of the labels on the
@@ -9,12 +11,14 @@ log-odds says: a slope of 1 means that the probabilities are neither too bold no
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -48,6 +52,8 @@ STUDIES: Mapping[str, Sequence[str]] = {
 METRICS = (
     *("test/roc_auc", "val/roc_auc", "test/accuracy", "test/log_loss", "test/ece"),
     *("baseline/roc_auc", "baseline/val_roc_auc", "calibration/scale", "calibration/offset"),
+    *("val/roc_auc_low", "val/roc_auc_high", "bias/delta_auc"),
+    *("bias/delta_auc_low", "bias/delta_auc_high"),
     *("search/gain_roc_auc", "search/gain_roc_auc_low", "search/gain_roc_auc_high"),
     *("cost/total_cold_seconds", "cost/search_seconds", "cost/peak_memory_gb"),
     *("test/unsure_share", "test/sure_error", "test/sure_error_high"),
@@ -56,19 +62,21 @@ METRICS = (
 
 @dataclass(frozen=True)
 class Asked:
-    """What all studies share."""
+    """What all studies share; `fakes` is the folder, under `fake`, whose pictures alone are used."""
 
     faces: Path
+    fakes: str
     weights: Path
     more: tuple[str, ...]  # further options
 
 
 def study(name: str, seed: int, asked: Asked) -> dict[str, Any]:
     """Run one study by the command of users; return what it scored and cost."""
-    options = [*STUDIES[name], "--data", str(asked.faces), "--seed", str(seed), *asked.more]
+    options = [*STUDIES[name], "--seed", str(seed), *asked.more]
     if MODEL in options:
         options += ["--weights", str(asked.weights)]
     with tempfile.TemporaryDirectory() as folder:
+        options += ["--data", str(_faces_of(asked, Path(folder)))]
         variables = {
             "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
             "FAKEFACE_CACHE": f"{folder}/cache",
@@ -83,16 +91,31 @@ def study(name: str, seed: int, asked: Asked) -> dict[str, Any]:
         return {"seed": seed, "wall_seconds": seconds, **_left(Path(folder))}
 
 
+def _faces_of(asked: Asked, folder: Path) -> Path:
+    """Return the dataset; where one kind of fakes is asked for, a copy that holds no other."""
+    if not asked.fakes:
+        return asked.faces
+    copy = folder / asked.fakes
+    shutil.copytree(asked.faces / "real", copy / "real")
+    shutil.copytree(asked.faces / "fake" / asked.fakes, copy / "fake" / asked.fakes)
+    return copy
+
+
 def _left(folder: Path) -> dict[str, Any]:
+    """Return what the study left in MLflow; an equalised one had one on untouched pictures run."""
     import mlflow
     import pandas as pd
 
     client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
-    (run,) = client.search_runs(["0"], "tags.`fakeface.kind` = 'study'")
-    place = Path(run.info.artifact_uri.removeprefix("file://"))
-    scored = pd.read_parquet(place / "test" / "predictions.parquet")
-    metrics = {key: run.data.metrics[key] for key in METRICS if key in run.data.metrics}
-    return {**metrics, **_calibration(scored, metrics)}
+    found: dict[str, Any] = {}
+    for run in client.search_runs(["0"], "tags.`fakeface.kind` = 'study'"):
+        place = Path(run.info.artifact_uri.removeprefix("file://"))
+        scored = pd.read_parquet(place / "test" / "predictions.parquet")
+        metrics = {key: run.data.metrics[key] for key in METRICS if key in run.data.metrics}
+        metrics |= _calibration(scored, metrics)
+        prefix = "" if run.data.params["equalise"] == "none" else "equalised/"
+        found |= {f"{prefix}{key}": value for key, value in metrics.items()}
+    return found
 
 
 def _calibration(scored: Any, metrics: Mapping[str, float]) -> dict[str, float]:
@@ -112,15 +135,22 @@ def _calibration(scored: Any, metrics: Mapping[str, float]) -> dict[str, float]:
 
 def table(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """Lay results out for README: medians over seeds, the least and the most in brackets."""
-    lines = ["| study | test ROC AUC | seconds from a cold start | seeds |", "|---|---|---:|---:|"]
+    lines = [
+        "| study | validation ROC AUC | test ROC AUC | test, equalised | seconds, cold | seeds |",
+        "|---|---|---|---|---:|---:|",
+    ]
+    keys = ("val/roc_auc", "test/roc_auc", "equalised/test/roc_auc")
     for name, runs in results.items():
-        aucs = [run["test/roc_auc"] for run in runs]
-        seconds = [run["wall_seconds"] for run in runs]
-        lines.append(
-            f"| {name} | {median(aucs):.3f} ({min(aucs):.3f} to {max(aucs):.3f}) | "
-            f"{median(seconds):.0f} | {len(runs)} |"
-        )
+        scores = " | ".join(_spread([run[key] for run in runs if key in run]) for key in keys)
+        seconds = median(run["wall_seconds"] for run in runs)
+        lines.append(f"| {name} | {scores} | {seconds:.0f} | {len(runs)} |")
     return "\n".join(lines)
+
+
+def _spread(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
+    return f"{median(values):.3f} ({min(values):.3f} to {max(values):.3f})"
 
 
 @click.command()
@@ -130,6 +160,7 @@ def table(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
 @click.option("--first", default=0, show_default=True, help="The first of them.")
 @click.option("--only", multiple=True, type=click.Choice(list(STUDIES)), help="These studies only.")
 @click.option("--option", "more", multiple=True, help="A further option, as --equalise=jpeg.")
+@click.option("--kinds", is_flag=True, help="Each folder under FACES/fake alone, beside all real.")
 @click.option("--output", type=click.Path(path_type=Path), help="Also write the metrics as JSON.")
 def main(
     faces: str,
@@ -138,15 +169,19 @@ def main(
     first: int,
     only: tuple[str, ...],
     more: tuple[str, ...],
+    kinds: bool,
     output: Path | None,
 ) -> None:
     """Run the studies on this machine, all of a seed before the next."""
-    asked = Asked(Path(faces).resolve(), Path(weights).resolve(), more)
-    results: dict[str, list[dict[str, Any]]] = {name: [] for name in only or STUDIES}
+    folder = Path(faces).resolve()
+    fakes = sorted(path.name for path in (folder / "fake").iterdir()) if kinds else [""]
+    asked = [Asked(folder, kind, Path(weights).resolve(), more) for kind in fakes]
+    results: dict[str, list[dict[str, Any]]] = {}
     for seed in range(first, first + seeds):
-        for name, runs in results.items():
-            runs.append(study(name, seed, asked))
-            click.echo(json.dumps({name: runs[-1]}))
+        for name, of in product(only or STUDIES, asked):
+            title = f"{name}, {of.fakes}" if of.fakes else name
+            results.setdefault(title, []).append(study(name, seed, of))
+            click.echo(json.dumps({title: results[title][-1]}))
             if output:
                 keep({"machine": machine(), "options": more, "studies": results}, output)
     click.echo(table(results))
