@@ -62,7 +62,7 @@ METRICS = (
 
 @dataclass(frozen=True)
 class Asked:
-    """What all studies share; `fakes` is the folder, under `fake`, whose pictures alone are used."""
+    """What all studies share; `fakes` is the folder under `fake` that alone is used, if any."""
 
     faces: Path
     fakes: str
