@@ -461,6 +461,22 @@ def test_a_tuned_study_run_again_trains_nothing_and_says_the_same(
     assert "cost/step_seconds_float32" not in run.data.metrics, "precision is not chosen twice"
 
 
+def test_a_tuned_search_is_held_against_its_first_trial(tuned_place: Workplace, tuned) -> None:
+    """Of whose fit the weights are still there, so that scoring it trains nothing."""
+    record = tuned[0].record
+    first = record.search.trials[0]
+    assert record.baseline is not None
+    assert record.baseline.title == "the first trial"
+    assert record.baseline.valid.metrics["roc_auc"] == pytest.approx(first.value, abs=0.05)
+    metrics = tuned_place.client.get_run(tuned[0].run_id).data.metrics
+    gain = metrics["test/roc_auc"] - metrics["baseline/roc_auc"]
+    assert metrics["search/gain_roc_auc"] == pytest.approx(gain)
+    assert (gain == 0) == (record.search.best.number == 0)
+    kept = {trial.config for trial in (first, record.search.best)}
+    (fits,) = (tuned_place.cache / "fits").iterdir()
+    assert len(list(fits.glob("*.npz"))) == len(kept)
+
+
 @pytest.mark.slow
 def test_another_store_pays_for_its_own_trials(
     tuned_place: Workplace, tuned, tmp_path: Path, tiny_faces: Path

@@ -163,6 +163,12 @@ class SearchRecord:
     importances: Mapping[str, float]
 
     @property
+    def first(self) -> TrialRecord:
+        """The earliest complete trial."""
+        complete = [trial for trial in self.trials if trial.state == "complete"]
+        return min(complete, key=lambda trial: trial.number)
+
+    @property
     def seconds(self) -> float:
         """Spent on all trials, whoever ran them."""
         return sum(trial.seconds for trial in self.trials)
@@ -298,15 +304,22 @@ class RepeatRecord:
     epochs: int
 
 
+#: What a search is held against: see `study.final_fit`.
+SIMPLE_BASELINE = "logistic regression on the same features"
+FIRST_TRIAL = "the first trial"
+
+
 @dataclass(frozen=True, slots=True)
 class BaselineRecord:
-    """Logistic regression as it comes, fitted on the features that a search had.
+    """What a search is held against, with options as they come.
 
     Attributes:
+        title: One of the two above.
         valid: Validation split, on which its threshold was chosen.
         test: Test split.
     """
 
+    title: str
     valid: ScoredSplit
     test: ScoredSplit
 
@@ -330,7 +343,7 @@ class StudyRecord:
         fine_tune: Which layers under the head were trained: `frozen` for none, else `last_block`,
             `last_2_blocks` and so on, `all`, or a number of last layers.
         equalise: As in `StudyConfig`.
-        baseline: None where layers under the head were trained.
+        baseline: None in records that do not tell.
         folds: Parts of train and validation that were held out in turn; 0 where validation was.
             `valid` then holds the rows of both, each scored by the fit that left it out.
     """
@@ -538,7 +551,8 @@ class ComparedStudy:
         trials: Number of trials that its search holds.
         settings: How it was asked, in words, by each of `NAMED_OPTIONS`, and `image_size_px`; empty
             where that is not known.
-        baseline_roc_auc: Of logistic regression on the same features; None without one.
+        baseline_roc_auc: Of logistic regression on the same frozen features, or of the first trial
+            where layers under the head are trained; None where it was not measured.
         search_gain: ROC AUC of the kept model less that, paired.
     """
 

@@ -151,13 +151,13 @@ def _unsure(record: StudyRecord, results: Results) -> list[tuple[str, str]]:
 
 
 def _baseline(record: StudyRecord, results: Results) -> list[tuple[str, str]]:
-    """Return what logistic regression scores, and what the search gained over it."""
+    """Return what the search is held against, and what it gained."""
     if record.baseline is None:
         return []
     scored = f"{record.baseline.test.metrics['roc_auc']:.3f}"
     gained = with_interval(results.search_gain)
     return [
-        ("ROC AUC of logistic regression on the same features", scored),
+        (f"ROC AUC of {record.baseline.title}", scored),
         (f"ROC AUC gained over it by {search_effort(record.search)}", gained),
     ]
 

@@ -141,14 +141,14 @@ def _unsure_rows(record: StudyRecord, results: Results) -> list[tuple[str, str, 
 
 
 def _baseline_rows(record: StudyRecord, results: Results) -> list[tuple[str, str, str]]:
-    """Return what logistic regression scores on the same features, and what the search gained."""
+    """Return what the search is held against, and what it gained."""
     if record.baseline is None or results.search_gain is None:
         return []
     splits = record.baseline.valid, record.baseline.test
     valid, test = (f"{split.metrics['roc_auc']:.3f}" for split in splits)
     gained = f"roc_auc, gained over it by {search_effort(record.search)}"
     return [
-        ("roc_auc, logistic regression on the same features", valid, test),
+        (f"roc_auc, {record.baseline.title}", valid, test),
         (gained, "", with_interval(results.search_gain)),
     ]
 

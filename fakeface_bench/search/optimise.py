@@ -308,7 +308,7 @@ def _run_trial(
 
 
 def _forget_all_but_the_best(study: Study, task: FitTask) -> None:
-    """Delete what ended trials could be gone on from; the refit loads the best one's.
+    """Delete what ended trials could be gone on from; the refits load the best's and the first's.
 
     What a killed trial left is kept for the one that repeats it.
     """
@@ -316,7 +316,10 @@ def _forget_all_but_the_best(study: Study, task: FitTask) -> None:
         return
     frozen = [t for t in finished_trials(study) if not was_killed(t)]
     ended = [trial_record(trial) for trial in frozen]
-    best = None if task.folds else best_trial(ended)  # folds are fitted for as long as is best
+    kept: list[TrialConfig] = []
+    if not task.folds:  # folds are refitted for as long as is best
+        complete = [trial for trial in ended if trial.state == "complete"]
+        kept = [trial.config for trial in (*complete[:1], best_trial(ended)) if trial]
     for trial in ended:
-        if best is None or trial.config != best.config:
+        if trial.config not in kept:
             forget_fit(task, trial.config)

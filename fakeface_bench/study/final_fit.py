@@ -11,6 +11,8 @@ from fakeface_bench.features.engine import models_let_go
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.records.ledger import StageCost
 from fakeface_bench.records.study import (
+    FIRST_TRIAL,
+    SIMPLE_BASELINE,
     BaselineRecord,
     EpochRecord,
     FitRecord,
@@ -32,7 +34,7 @@ class Conclusion:
     valid: ScoredSplit
     test: ScoredSplit
     repeats: tuple[RepeatRecord, ...]
-    baseline: BaselineRecord | None
+    baseline: BaselineRecord
     costs: tuple[StageCost, ...]
 
 
@@ -53,12 +55,14 @@ def conclude(setup: Setup, task: FitTask, search: SearchRecord, progress: Progre
     detector, final_fit, found = train_detector(task, config, run_now.append, unsure_error)
     fitted = time.perf_counter()
     valid = detector.judged(found, setup.held_out_rows)
-    simple = _fitted_baseline(setup, task)
+    simple = _fitted_baseline(setup, task, search)
     scored = time.perf_counter()
     test_samples = setup.reader.read("test")
     read = time.perf_counter()
     test = detector.score(test_samples, setup.index.split("test"))
-    baseline = _scored_baseline(setup, *simple, test_samples) if simple else None
+    baseline = BaselineRecord(FIRST_TRIAL, valid, test)
+    if simple is not None:
+        baseline = _scored_baseline(setup, simple, test_samples)
     evaluated = time.perf_counter()
     further = [task.changed(seed=task.seed + step) for step in range(1, seeds)]
     repeats = _repeat(setup, further, config, test_samples, progress) if further else ()
@@ -76,19 +80,31 @@ def conclude(setup: Setup, task: FitTask, search: SearchRecord, progress: Progre
     return Conclusion(detector, final_fit, valid, test, repeats, baseline, costs)
 
 
-def _fitted_baseline(setup: Setup, task: FitTask) -> tuple[Detector, Margins] | None:
-    """Fit logistic regression as it comes, where there are frozen features."""
-    config = space_of(setup.plan, task.network).baseline()
+def _fitted_baseline(
+    setup: Setup, task: FitTask, search: SearchRecord
+) -> tuple[str, Detector, Margins] | None:
+    """Fit what the search is held against; None where it is the winner.
+
+    Logistic regression as it comes where there are frozen features; else the first trial, of whose
+    fit the checkpoint is still there.
+    """
+    config, title = space_of(setup.plan, task.network).baseline(), SIMPLE_BASELINE
     if config is None:
-        return None
+        config, title = search.first.config, FIRST_TRIAL
+        if config == search.best.config:
+            return None
+        if task.folds:
+            task = task.changed(lengths=best_lengths(search.first.epochs))
     detector, _, found = train_detector(task, config)
-    return detector, found
+    return title, detector, found
 
 
 def _scored_baseline(
-    setup: Setup, detector: Detector, found: Margins, test_samples: Samples
+    setup: Setup, fitted: tuple[str, Detector, Margins], test_samples: Samples
 ) -> BaselineRecord:
+    title, detector, found = fitted
     return BaselineRecord(
+        title=title,
         valid=detector.judged(found, setup.held_out_rows),
         test=detector.score(test_samples, setup.index.split("test")),
     )

@@ -12,6 +12,7 @@ from fakeface_bench.config import HeadConfig, TrialConfig
 from fakeface_bench.evaluation.metrics import score_metrics
 from fakeface_bench.records.ledger import Ledger, StageCost
 from fakeface_bench.records.study import (
+    SIMPLE_BASELINE,
     BaselineRecord,
     EpochRecord,
     FitRecord,
@@ -117,7 +118,8 @@ def study_record(model: str, distance: float = 2.0) -> StudyRecord:
 def baseline_record(test: ScoredSplit, distance: float) -> BaselineRecord:
     """A baseline on the images of a test split, with noise of its own."""
     other = scored_split(len(test.y_true), seed=11, distance=distance)
-    return BaselineRecord(valid=scored_split(80, seed=12, distance=distance), test=other)
+    valid = scored_split(80, seed=12, distance=distance)
+    return BaselineRecord(SIMPLE_BASELINE, valid, test=other)
 
 
 def middling_study(folder: Path) -> StudyRecord:

@@ -6,7 +6,7 @@ import pytest
 
 from fakeface_bench.analysis.results import results_of
 from fakeface_bench.records.estimate import Estimate
-from fakeface_bench.records.study import BaselineRecord, StudyRecord
+from fakeface_bench.records.study import FIRST_TRIAL, BaselineRecord, StudyRecord
 
 
 def test_interval_holds_the_metric_and_repeats(record: StudyRecord) -> None:
@@ -56,5 +56,5 @@ def test_without_a_baseline_nothing_is_said_of_it(record: StudyRecord) -> None:
 
 
 def test_a_baseline_that_won_gained_nothing(record: StudyRecord) -> None:
-    same = replace(record, baseline=BaselineRecord(record.valid, record.test))
+    same = replace(record, baseline=BaselineRecord(FIRST_TRIAL, record.valid, record.test))
     assert results_of(same).search_gain == Estimate(0.0, 0.0, 0.0)
