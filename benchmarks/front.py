@@ -7,6 +7,8 @@
 Each study is the command that users run, in a process, store and cache of its own, so its seconds
 are those from a cold start. Calibration is told as what logistic regression of the labels on the
 log-odds says: a slope of 1 means that the probabilities are neither too bold nor too timid.
+With `--store` all write to one store, which is there from the second on, for
+`fakeface-bench compare`.
 """
 
 import json
@@ -67,6 +69,7 @@ class Asked:
     faces: Path
     fakes: str
     weights: Path
+    store: Path | None  # folder of MLflow's store that all share
     more: tuple[str, ...]  # further options
 
 
@@ -77,18 +80,19 @@ def study(name: str, seed: int, asked: Asked) -> dict[str, Any]:
         options += ["--weights", str(asked.weights)]
     with tempfile.TemporaryDirectory() as folder:
         options += ["--data", str(_faces_of(asked, Path(folder)))]
+        store = asked.store or Path(folder)
         variables = {
-            "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+            "MLFLOW_TRACKING_URI": f"sqlite:///{store}/mlflow.db",
             "FAKEFACE_CACHE": f"{folder}/cache",
             "PYTHONPATH": str(ROOT),
         }
         command = [sys.executable, "-m", "fakeface_bench", "run", *options]
         started = time.perf_counter()
         subprocess.run(
-            command, cwd=folder, env={**os.environ, **variables}, check=True, capture_output=True
+            command, cwd=store, env={**os.environ, **variables}, check=True, capture_output=True
         )
         seconds = time.perf_counter() - started
-        return {"seed": seed, "wall_seconds": seconds, **_left(Path(folder))}
+        return {"seed": seed, "wall_seconds": seconds, **_left(store, time.time() - seconds)}
 
 
 def _faces_of(asked: Asked, folder: Path) -> Path:
@@ -101,14 +105,18 @@ def _faces_of(asked: Asked, folder: Path) -> Path:
     return copy
 
 
-def _left(folder: Path) -> dict[str, Any]:
-    """Return what the study left in MLflow; an equalised one had one on untouched pictures run."""
+def _left(folder: Path, began: float) -> dict[str, Any]:
+    """Return what the study that began at a Unix time left in MLflow.
+
+    An equalised one had the same run on untouched pictures.
+    """
     import mlflow
     import pandas as pd
 
     client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
     found: dict[str, Any] = {}
-    for run in client.search_runs(["0"], "tags.`fakeface.kind` = 'study'"):
+    newer = f"attributes.start_time >= {1000 * began:.0f}"
+    for run in client.search_runs(["0"], f"tags.`fakeface.kind` = 'study' and {newer}"):
         place = Path(run.info.artifact_uri.removeprefix("file://"))
         scored = pd.read_parquet(place / "test" / "predictions.parquet")
         metrics = {key: run.data.metrics[key] for key in METRICS if key in run.data.metrics}
@@ -161,6 +169,7 @@ def _spread(values: Sequence[float]) -> str:
 @click.option("--only", multiple=True, type=click.Choice(list(STUDIES)), help="These studies only.")
 @click.option("--option", "more", multiple=True, help="A further option, as --equalise=jpeg.")
 @click.option("--kinds", is_flag=True, help="Each folder under FACES/fake alone, beside all real.")
+@click.option("--store", type=click.Path(path_type=Path), help="Folder for one store of all.")
 @click.option("--output", type=click.Path(path_type=Path), help="Also write the metrics as JSON.")
 def main(
     faces: str,
@@ -170,12 +179,16 @@ def main(
     only: tuple[str, ...],
     more: tuple[str, ...],
     kinds: bool,
+    store: Path | None,
     output: Path | None,
 ) -> None:
     """Run the studies on this machine, all of a seed before the next."""
     folder = Path(faces).resolve()
     fakes = sorted(path.name for path in (folder / "fake").iterdir()) if kinds else [""]
-    asked = [Asked(folder, kind, Path(weights).resolve(), more) for kind in fakes]
+    if store:
+        store.mkdir(parents=True, exist_ok=True)
+        store = store.resolve()
+    asked = [Asked(folder, kind, Path(weights).resolve(), store, more) for kind in fakes]
     results: dict[str, list[dict[str, Any]]] = {}
     for seed in range(first, first + seeds):
         for name, of in product(only or STUDIES, asked):

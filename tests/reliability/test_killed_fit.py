@@ -16,7 +16,7 @@ ARGUMENTS = (
 
 
 def fits_of(place: Place) -> list[Path]:
-    return list((place.folder / "cache" / "fits").glob("*/*.npz"))
+    return sorted((place.folder / "cache" / "fits").glob("*/*.npz"), key=lambda file: file.name)
 
 
 def kept_epochs(place: Place) -> int:
