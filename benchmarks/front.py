@@ -123,6 +123,8 @@ def _left(folder: Path, began: float) -> dict[str, Any]:
         metrics |= _calibration(scored, metrics)
         prefix = "" if run.data.params["equalise"] == "none" else "equalised/"
         found |= {f"{prefix}{key}": value for key, value in metrics.items()}
+    if not found:
+        raise click.ClickException(f"the store in {folder} holds this study already")
     return found
 
 

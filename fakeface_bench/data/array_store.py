@@ -281,7 +281,7 @@ def content_key(parts: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CachedArrays:
-    """Arrays on disk, memory-mapped for reading, and the facts of the run that wrote them.
+    """Arrays in a folder, memory-mapped for reading, and the facts of the run that wrote them.
 
     `waited_seconds` were spent on waiting for another process that was writing them.
     """
@@ -290,6 +290,7 @@ class CachedArrays:
     facts: Mapping[str, Any]
     made_now: bool
     waited_seconds: float = 0.0
+    folder: Path = Path()
 
 
 def kept_facts(folder: Path) -> Mapping[str, Any]:
@@ -347,7 +348,8 @@ def _recreate(folder: Path, fault: str, make: Make, warn: Warn, in_parts: bool) 
 
 def _opened(folder: Path, made_now: bool, waited: float = 0.0) -> CachedArrays:
     arrays = {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))}
-    return CachedArrays(arrays, json.loads((folder / FACTS_FILE).read_text()), made_now, waited)
+    facts = json.loads((folder / FACTS_FILE).read_text())
+    return CachedArrays(arrays, facts, made_now, waited, folder)
 
 
 def _sweep(parent: Path) -> None:

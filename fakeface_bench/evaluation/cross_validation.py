@@ -59,7 +59,7 @@ def draw_folds(rows: pd.DataFrame, folds: int, seed: int) -> list[Fold]:
 
 
 def with_folds(
-    task: FitTask, left_out: Samples, rows: pd.DataFrame, folds: int, balance: str
+    task: FitTask, left_out: Samples, rows: pd.DataFrame, drawn: Sequence[Fold], balance: str
 ) -> FitTask:
     """Return a fit of all rows, with its folds.
 
@@ -67,25 +67,26 @@ def with_folds(
         task: Its `train` holds all rows as training reads them.
         left_out: The same rows as validation reads them.
         rows: Of the index, in their order.
+        drawn: What `draw_folds` made of them.
         balance: As in `sample_weights`.
     """
+    sharers = len(drawn) + 1
 
     def fold(number: int, kept: npt.NDArray[np.int64], left: npt.NDArray[np.int64]) -> FitTask:
-        train = task.train.some(kept, sample_weights(rows.iloc[kept], balance))
+        train = task.train.subset(kept, sample_weights(rows.iloc[kept], balance))
         return replace(
             task,
             train=train,
-            valid=left_out.some(left, None),
-            heads=HeadRows(train, sharers=folds + 1),
+            valid=left_out.subset(left, None),
+            heads=HeadRows(train, sharers=sharers),
             part=f"fold {number}",
             places=left,
         )
 
-    drawn = draw_folds(rows, folds, task.seed)
     return replace(
         task,
         valid=None,
-        heads=HeadRows(task.train, sharers=folds + 1),
+        heads=HeadRows(task.train, sharers=sharers),
         part="all folds",
         folds=tuple(fold(number, *parts) for number, parts in enumerate(drawn)),
     )
@@ -94,18 +95,29 @@ def with_folds(
 def cross_validate(task: FitTask, config: TrialConfig, on_fold: OnFold) -> FitRecord:
     """Fit options on each fold in turn and return the mean over them.
 
-    Early stopping goes by the first fold: the others are trained for as many epochs.
+    Early stopping goes by the first fold: the others are trained for as many epochs. A head that is
+    fitted before the layers under it is first cross-validated alone, so that no fold chooses its
+    length by what that fold leaves out.
 
     Args:
         on_fold: What it raises ends the fits.
     """
     fits: list[FitRecord] = []
+    of_head = _head_lengths(task, config)
     for fold in task.folds:
-        lengths = {name: len(epochs) for name, epochs in _stages(fits[0])} if fits else {}
+        lengths = {name: len(epochs) for name, epochs in _stages(fits[0])} if fits else of_head
         with models_let_go():
             fits.append(fit_record(replace(fold, lengths=lengths), config))
         on_fold(mean_over_folds(fits))
     return mean_over_folds(fits)
+
+
+def _head_lengths(task: FitTask, config: TrialConfig) -> dict[str, int]:
+    """Return how long a head is fitted before the layers under it; nothing where none is."""
+    if task.network.head_network is None:
+        return {}
+    alone = task.changed(network=task.network.head_network)
+    return best_lengths(cross_validate(alone, TrialConfig(config.head), lambda mean: None).epochs)
 
 
 def mean_over_folds(fits: Sequence[FitRecord]) -> FitRecord:

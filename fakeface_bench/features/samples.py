@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -105,7 +106,7 @@ class Samples:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def some(
+    def subset(
         self, numbers: npt.NDArray[np.int64], weights: npt.NDArray[np.float32] | None
     ) -> "Samples":
         """Return some of the rows, which are read where they are; `weights` are theirs."""
@@ -169,22 +170,33 @@ class Samples:
 
 
 @dataclass(frozen=True, slots=True)
+class Charge:
+    """What reading one folder of the cache is charged.
+
+    Attributes:
+        images: Pictures that were passed through the network, or decoded, for it.
+        images_made: Those of them that had to be now.
+        amortised_seconds: Spent on the others, by the run that made what was found in the cache.
+    """
+
+    images: int = 0
+    images_made: int = 0
+    amortised_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class SplitArrays:
     """All that is read of the rows of one split.
 
     Attributes:
         arrays: As in `Samples`.
         mirrored: As in `Samples`.
-        images: Pictures that were passed through the network, or decoded, for them.
-        images_made: Those of them that had to be now.
-        amortised_seconds: Spent on the others, by the run that made what was found in the cache.
+        charges: By the folder that each was read from.
     """
 
     arrays: Mapping[str, Any]
     mirrored: Mapping[str, Any] = field(default_factory=dict)
-    images: int = 0
-    images_made: int = 0
-    amortised_seconds: float = 0.0
+    charges: Mapping[Path, Charge] = field(default_factory=dict)
 
     def with_arrays(self, cached: CachedArrays) -> "SplitArrays":
         """Return these and some more arrays of the same pictures."""
@@ -202,13 +214,8 @@ class SplitArrays:
             made = int(facts.get("images_extracted", images))
         else:  # what this process waited for is spent already
             earlier += max(0.0, float(facts["seconds"]) - cached.waited_seconds)
-        return replace(
-            self,
-            **changes,
-            images=self.images + images,
-            images_made=self.images_made + made,
-            amortised_seconds=self.amortised_seconds + earlier,
-        )
+        charge = Charge(images, made, earlier)
+        return replace(self, **changes, charges={**self.charges, cached.folder: charge})
 
 
 #: From the name and rows of one split to its arrays.
@@ -226,30 +233,33 @@ class SplitReader:
     def __init__(self, index: ImageIndex, load: LoadArrays, balance: str = "none") -> None:
         self.costs: dict[str, StageCost] = {}
         self.images_made = 0
+        self._charged: set[Path] = set()
         self._index = index
         self._load = load
         self._balance = balance
 
-    def read(self, split: str, use: str = "") -> Samples:
+    def read(self, split: str, read_as: str = "") -> Samples:
         """Return the samples of `train`, `valid` or `test`, in the order of the index.
 
-        Those of train carry their weights.
+        Those of train carry their weights. What was read before is not charged once more.
 
         Args:
-            use: The split as which they are read, where that is another: training may see more of
-                a picture than validation.
+            read_as: The split as which they are read, where that is another: training may see more
+                of a picture than validation.
         """
         started = time.perf_counter()
         rows = self._index.split(split)
-        read = self._load(use or split, rows)
+        read = self._load(read_as or split, rows)
         spent = time.perf_counter() - started
+        new = [charge for place, charge in read.charges.items() if place not in self._charged]
+        self._charged |= set(read.charges)
         before = self.costs.get(split, StageCost("extraction", 0.0))
         self.costs[split] = StageCost(
             "extraction",
             before.spent_seconds + spent,
-            before.amortised_seconds + read.amortised_seconds,
-            before.images + read.images,
+            before.amortised_seconds + sum(charge.amortised_seconds for charge in new),
+            before.images + sum(charge.images for charge in new),
         )
-        self.images_made += read.images_made
+        self.images_made += sum(charge.images_made for charge in new)
         weights = sample_weights(rows, self._balance) if split == "train" else None
         return Samples(read.arrays, rows["label"].to_numpy(np.uint8), weights, read.mirrored)

@@ -134,6 +134,7 @@ class TrialRecord:
         value: Best validation ROC AUC; for a pruned trial the one it was stopped at.
         finished_at: Unix time of its end, in seconds.
         reason: Why it failed; empty otherwise.
+        folds: How many fits its epochs are the mean over.
     """
 
     uid: str
@@ -145,6 +146,7 @@ class TrialRecord:
     seconds: float
     finished_at: float
     reason: str = ""
+    folds: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +164,10 @@ class SearchRecord:
     best: TrialRecord
     importances: Mapping[str, float]
 
-    @property
-    def first(self) -> TrialRecord:
-        """The earliest complete trial."""
-        complete = [trial for trial in self.trials if trial.state == "complete"]
-        return min(complete, key=lambda trial: trial.number)
+    def complete(self, config: TrialConfig) -> TrialRecord | None:
+        """Return the earliest complete trial of some options; None where there is none."""
+        found = (t for t in self.trials if t.state == "complete" and t.config == config)
+        return next(found, None)
 
     @property
     def seconds(self) -> float:

@@ -90,7 +90,7 @@ def warnings_of(comparison: Comparison) -> list[str]:
         sizes = {study.settings.get("image_size_px") or "?" for study in studies}
         px = listed(sorted(sizes, key=lambda size: (len(size), size)))
         found.append(f"The networks saw the images at different sizes: {px} px.")
-    if len({study.settings.get("folds", "") for study in studies}) > 1:
+    if len({bool(study.settings.get("folds")) for study in studies}) > 1:
         found.append(
             "Not all were fitted on the same images: those with folds on train and validation "
             "together, the others on train alone."
@@ -173,7 +173,7 @@ _TERMS = (
      "covers neither another dataset nor, of a study with one seed, another training run. Where "
      "every resample agrees the interval shrinks to a point: the method's limit, not certainty."),
     ("Validation accuracy", "In the curves it is at threshold 0.5, epoch by epoch; in the tables "
-     "every accuracy is at the study's own threshold, chosen on validation."),
+     "every accuracy is at the study's own threshold, chosen on validation or folds."),
     ("Difference", "Of two models on the same resamples. One point is one per cent of the test "
      "images. Of models that are correct on the same images, not ruled out is what so many images "
      "leave open (one-sided 95 %)."),

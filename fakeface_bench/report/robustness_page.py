@@ -377,7 +377,7 @@ _TERMS = (
      "the classes apart. Where that holds on untouched pictures, curves say nothing."),
     ("Accuracy at base rate", "It is not shown to be better than predicting the larger class for "
      "every image, though ROC AUC is above chance: often the scores have moved, the order has not. "
-     "Accuracy is at the threshold that each model chose on its own validation images."),
+     "Accuracy is at the threshold that each model chose on images held out in its study."),
     ("Sharing online", "Imitates a picture that was saved as a JPEG of quality 90, cropped so that "
      "the second JPEG's blocks lie half a block off, brought to at most 1080 pixels on its longer "
      "side, and saved again by a social network."),

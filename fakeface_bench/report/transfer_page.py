@@ -36,8 +36,8 @@ _TERMS = (
      "chance, below it the classes are ranked the wrong way round."),
     ("At chance, not shown", "These images do not tell the two apart well enough. It is not "
      "proof that they are equal; the interval says how far apart they may be."),
-    ("Own threshold", "The score from which the model predicts fake, chosen on validation "
-     "images of what it was trained on. Nothing is chosen on a test set."),
+    ("Own threshold", "The score from which the model predicts fake, chosen on images "
+     "that its study held out of training. Nothing is chosen on a test set."),
     ("Threshold off", "The ranking is better than chance, yet the threshold does not suit the set: "
      "predictions are not shown to beat chance, or recall or false alarms are far (shown, and 0.1 "
      "or more) from those on the model's own test split, while another threshold would tell the "
@@ -217,7 +217,7 @@ def _about(scores: Sequence[SetScores]) -> list[tuple[str, str]]:
         ("Model", visible(model.address) or UNKNOWN),
         ("Trained on", named(model.data) or UNKNOWN),
         ("Its fakes", listed(kinds) if kinds else UNKNOWN),
-        ("Threshold", f"{model.threshold:.4f}, chosen on its own validation images"),
+        ("Threshold", f"{model.threshold:.4f}, chosen on images held out in its study"),
         ("Images seen", f"{model.images_seen:,} in training and validation"),
         ("MLflow run", visible(model.run_id) or UNKNOWN),
     ]

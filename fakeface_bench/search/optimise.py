@@ -229,10 +229,11 @@ class _Course:
     """The epochs of a trial as it runs: written down, told, and judged by the pruner."""
 
     def __init__(
-        self, trial: optuna.Trial, uid: str, last_stage: str, listener: TrialListener
+        self, trial: optuna.Trial, uid: str, fit: FitTask, listener: TrialListener
     ) -> None:
-        self._trial, self._uid, self._last_stage = trial, uid, last_stage
-        self._listener = listener
+        self._trial, self._uid, self._listener = trial, uid, listener
+        self._last_stage = fit.network.stages[-1]
+        self._all_folds = len(fit.folds)
         self._epochs: list[EpochRecord] = []
         self._told = self._folds = 0
         self._began = self._written = time.monotonic()
@@ -247,14 +248,19 @@ class _Course:
             self._judge(record.val_roc_auc, step)
 
     def fold(self, mean: FitRecord) -> None:
-        """Note a fold that ended, by the mean over it and those before."""
+        """Note a fold that ended, by the mean over it and those before.
+
+        After the last there is nothing left to save.
+        """
         self._epochs = list(mean.epochs)
         self._folds += 1
-        self._judge(mean.best.val_roc_auc, self._folds - 1)
+        keep_epochs(self._trial, self._epochs, time.monotonic() - self._began, self._folds)
+        if mean.best.stage == self._last_stage and self._folds < self._all_folds:
+            self._judge(mean.best.val_roc_auc, self._folds - 1)
 
     def end(self) -> None:
-        """Write down what was not yet."""
-        if self._told < len(self._epochs):
+        """Write down what was not yet, and how long it took where no epoch was told."""
+        if self._told < len(self._epochs) or not self._told:
             self._write_down()
 
     def _judge(self, value: float, step: int) -> None:
@@ -264,7 +270,7 @@ class _Course:
 
     def _write_down(self) -> None:
         self._written = time.monotonic()
-        keep_epochs(self._trial, self._epochs, self._written - self._began)
+        keep_epochs(self._trial, self._epochs, self._written - self._began, self._folds)
         self._listener.epochs(self._uid, self._epochs[self._told :])
         self._told = len(self._epochs)
 
@@ -275,7 +281,7 @@ def _run_trial(
     config = suggest(trial, task.space)
     keep_config(trial, config)
     listener.started(uid, trial.number, config)
-    course = _Course(trial, uid, task.fit.network.stages[-1], listener)
+    course = _Course(trial, uid, task.fit, listener)
     value: float | None = None
     state = TrialState.COMPLETE
     try:

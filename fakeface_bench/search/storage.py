@@ -196,6 +196,7 @@ _UID = "uid"
 _CONFIG = "head"
 _EPOCHS = "epochs"
 _SECONDS = "seconds"
+_FOLDS = "folds"
 _PRECISION = "precision"
 _REASON = "reason"
 _STATES = {
@@ -294,11 +295,18 @@ def claim(trial: optuna.Trial) -> str:
     return uid
 
 
-def keep_epochs(trial: optuna.Trial, epochs: Sequence[EpochRecord], seconds: float) -> None:
+def keep_epochs(
+    trial: optuna.Trial, epochs: Sequence[EpochRecord], seconds: float, folds: int = 0
+) -> None:
     """Write down a running trial's epochs, and the time it has taken, so that a kill loses none.
 
     Epochs that a killed trial had run before are among them, their time is not.
+
+    Args:
+        folds: That they are the mean over; 0 where it has none.
     """
+    if folds:
+        trial.set_user_attr(_FOLDS, folds)
     trial.set_user_attr(_EPOCHS, [asdict(epoch) for epoch in epochs])
     trial.set_user_attr(_SECONDS, seconds)
 
@@ -341,6 +349,7 @@ def trial_record(trial: FrozenTrial) -> TrialRecord:
         seconds=seconds,
         finished_at=began + seconds,
         reason=facts.get(_REASON, CUT_OFF if state == "failed" else ""),
+        folds=int(facts.get(_FOLDS, 1)),
     )
 
 

@@ -121,12 +121,13 @@ def before_epochs(setup: Setup) -> float:
 
 
 def _search_costs(expenses: Expenses) -> Iterator[StageCost]:
-    an_epoch = expenses.setup.images_an_epoch
+    index = expenses.setup.index
+    an_epoch = len(index.split("train")) + len(index.split("valid"))
     for state in ("complete", "pruned", "failed"):
         trials = [trial for trial in expenses.search.trials if trial.state == state]
         now = [trial.seconds for trial in trials if trial.uid not in expenses.earlier]
         before = [trial.seconds for trial in trials if trial.uid in expenses.earlier]
-        images = an_epoch * sum(len(trial.epochs) for trial in trials)
+        images = an_epoch * sum(len(trial.epochs) * trial.folds for trial in trials)
         yield StageCost(f"search_{state}", sum(now), sum(before), images)
 
 
@@ -144,19 +145,21 @@ def epoch_ends(
     nothing is reached too early; an epoch of its killed forerunner is not dated before its own
     begin. Without `earlier` trials the search of this process would begin after `began` cold
     seconds; it did so at the Unix time `began_at`. The mean over folds is known as the last of
-    them goes through its epochs, each of which takes its share of their time.
+    them goes through its epochs, each of which takes its share of their time; a trial that ended
+    before its last fold has none.
     """
     for trial in trials:
         if trial.uid in earlier:
-            yield from _ends_of(trial, began, folds)
+            if trial.folds == folds:
+                yield from _ends_of(trial, began)
             began += trial.seconds
     for trial in trials:
-        if trial.uid not in earlier:
-            yield from _ends_of(trial, began + trial.finished_at - trial.seconds - began_at, folds)
+        if trial.uid not in earlier and trial.folds == folds:
+            yield from _ends_of(trial, began + trial.finished_at - trial.seconds - began_at)
 
 
-def _ends_of(trial: TrialRecord, began: float, folds: int) -> Iterator[tuple[float, float]]:
+def _ends_of(trial: TrialRecord, began: float) -> Iterator[tuple[float, float]]:
     end = began + trial.seconds
     for epoch in reversed(trial.epochs):
         yield max(began, end), epoch.val_roc_auc
-        end -= (epoch.seconds + epoch.val_seconds) / folds
+        end -= (epoch.seconds + epoch.val_seconds) / trial.folds

@@ -34,7 +34,7 @@ class Conclusion:
     valid: ScoredSplit
     test: ScoredSplit
     repeats: tuple[RepeatRecord, ...]
-    baseline: BaselineRecord
+    baseline: BaselineRecord | None
     costs: tuple[StageCost, ...]
 
 
@@ -42,16 +42,15 @@ def conclude(setup: Setup, task: FitTask, search: SearchRecord, progress: Progre
     """Refit the winner, choose its threshold on validation, and only then read test.
 
     The winner is fitted with as many seeds as asked; those after the first follow the task's. What
-    the baseline takes belongs to `evaluation`.
+    the baseline takes belongs to `evaluation`, its images are not counted.
     """
     config, seeds = search.best.config, setup.plan.config.seeds
     progress.say(f"refitting trial {search.best.number}, then scoring the test split")
     started = time.perf_counter()
     run_now: list[EpochRecord] = []
     unsure_error = setup.plan.config.unsure_error
-    if task.folds:
-        lengths = best_lengths(search.best.epochs)
-        task = task.changed(lengths=lengths, keeps_last=True)
+    if task.folds:  # fitted for as long as is best: other fits than those that trials kept
+        task = task.changed(lengths=best_lengths(search.best.epochs), checkpoints=None)
     detector, final_fit, found = train_detector(task, config, run_now.append, unsure_error)
     fitted = time.perf_counter()
     valid = detector.judged(found, setup.held_out_rows)
@@ -60,9 +59,7 @@ def conclude(setup: Setup, task: FitTask, search: SearchRecord, progress: Progre
     test_samples = setup.reader.read("test")
     read = time.perf_counter()
     test = detector.score(test_samples, setup.index.split("test"))
-    baseline = BaselineRecord(FIRST_TRIAL, valid, test)
-    if simple is not None:
-        baseline = _scored_baseline(setup, simple, test_samples)
+    baseline = _scored_baseline(setup, simple, test_samples) if simple else None
     evaluated = time.perf_counter()
     further = [task.changed(seed=task.seed + step) for step in range(1, seeds)]
     repeats = _repeat(setup, further, config, test_samples, progress) if further else ()
@@ -83,19 +80,22 @@ def conclude(setup: Setup, task: FitTask, search: SearchRecord, progress: Progre
 def _fitted_baseline(
     setup: Setup, task: FitTask, search: SearchRecord
 ) -> tuple[str, Detector, Margins] | None:
-    """Fit what the search is held against; None where it is the winner.
+    """Fit what the search is held against; None where that failed as a trial.
 
-    Logistic regression as it comes where there are frozen features; else the first trial, of whose
-    fit the checkpoint is still there.
+    Logistic regression as it comes where there are frozen features; else the plain options, which
+    the first trial had: its checkpoint is still there, but for folds.
     """
-    config, title = space_of(setup.plan, task.network).baseline(), SIMPLE_BASELINE
+    space = space_of(setup.plan, task.network)
+    config, title = space.baseline(), SIMPLE_BASELINE
     if config is None:
-        config, title = search.first.config, FIRST_TRIAL
-        if config == search.best.config:
+        first = search.complete(space.plain())
+        if first is None:
             return None
+        config, title = first.config, FIRST_TRIAL
         if task.folds:
-            task = task.changed(lengths=best_lengths(search.first.epochs))
-    detector, _, found = train_detector(task, config)
+            task = task.changed(lengths=best_lengths(first.epochs))
+    with models_let_go():
+        detector, _, found = train_detector(task, config)
     return title, detector, found
 
 

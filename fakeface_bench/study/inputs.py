@@ -72,7 +72,7 @@ class Inputs:
         description: What trained layers read each epoch, and where from.
         features: Identity of the frozen features that a head alone is trained on; else empty.
         engine: Name of what frozen layers run on; empty where there are none.
-        by_use: Whether training reads more of a picture than validation does.
+        training_reads_more: Whether training reads more of a picture than validation does.
         speed: Measures how long one picture takes from its file to what an epoch reads of it; no
             time where each epoch begins at the files anyway.
     """
@@ -83,7 +83,7 @@ class Inputs:
     features: str
     engine: str
     speed: Callable[[], Speed]
-    by_use: bool = False
+    training_reads_more: bool = False
 
 
 def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
@@ -193,7 +193,7 @@ def map_inputs(
         "",
         source.engine_name,
         lambda: _extraction_speed(plain, index),
-        by_use=mirrored is not None,
+        training_reads_more=mirrored is not None,
     )
 
 
@@ -208,34 +208,34 @@ def pixel_inputs(
     # A picture that is scaled whole has nothing around what the network sees.
     crops = network.crops and plan.config.fit == "crop" and _augments(plan, network, "crop")
 
-    def pictures(use: str, rows: pd.DataFrame) -> Pictures:
-        side = canvas_side(plan.image_size) if crops and use == "train" else plan.image_size
+    def pictures(read_as: str, rows: pd.DataFrame) -> Pictures:
+        side = canvas_side(plan.image_size) if crops and read_as == "train" else plan.image_size
         how = (plan.image_size, plan.config.fit, side, plan.jpeg_quality)
         return Pictures(index.files(rows), *how, list(rows["digest"]))
 
-    uses = [(split, split) for split in SPLITS]
+    readings = [(split, split) for split in SPLITS]
     if plan.config.folds:
-        uses += [("valid", "train"), ("train", "valid")]
-    read_as = {(split, use): pictures(use, index.split(split)) for split, use in uses}
-    sizes = {pixels_folder(some): some.bytes for some in read_as.values()}
+        readings += [("valid", "train"), ("train", "valid")]
+    wanted = {(split, how): pictures(how, index.split(split)) for split, how in readings}
+    sizes = {pixels_folder(some): some.bytes for some in wanted.values()}
     kept = _fits(plan, sizes)
 
-    def load(use: str, rows: pd.DataFrame) -> SplitArrays:
+    def load(read_as: str, rows: pd.DataFrame) -> SplitArrays:
         # Test is only scored, on pixels; the head is fitted on features of the others.
-        read = features(use, rows) if features and use != "test" else SplitArrays({})
-        wanted = pictures(use, rows)
+        read = features(read_as, rows) if features and read_as != "test" else SplitArrays({})
+        of_rows = pictures(read_as, rows)
         if kept:
-            return read.with_arrays(cached_pixels(wanted, progress))
-        return replace(read, arrays={**read.arrays, **on_demand(wanted)})
+            return read.with_arrays(cached_pixels(of_rows, progress))
+        return replace(read, arrays={**read.arrays, **on_demand(of_rows)})
 
     def speed() -> Speed:
         if not kept:
             return Speed()
-        return decoding_speed(read_as["train", "train"], index.digest)
+        return decoding_speed(wanted["train", "train"], index.digest)
 
     where = "cached" if kept else "decoded again each epoch"
     description = f"pixels, {sum(sizes.values()) / GB:.2f} GB, {where}"
-    return Inputs(network, load, description, "", "", speed, by_use=crops)
+    return Inputs(network, load, description, "", "", speed, training_reads_more=crops)
 
 
 def _extraction_speed(source: FeatureSource, index: ImageIndex) -> Speed:

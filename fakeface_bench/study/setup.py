@@ -1,5 +1,6 @@
 """Sets a study up: its network, its images, a reader of their splits, its storage, its task."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from fakeface_bench.config import CLASS_NAMES, METRICS_VERSION, equalising_quali
 from fakeface_bench.data.compression import common_quality, more_compressed
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.pictures import Pictures
-from fakeface_bench.evaluation.cross_validation import with_folds
+from fakeface_bench.evaluation.cross_validation import Fold, draw_folds, with_folds
 from fakeface_bench.evaluation.metrics import roc_auc
 from fakeface_bench.features.engines import engine_label
 from fakeface_bench.features.samples import Samples, SplitReader, sample_weights
@@ -58,12 +59,6 @@ class Setup:
         if not self.plan.config.folds:
             return self.index.split("valid")
         return pd.concat([self.index.split("train"), self.index.split("valid")], ignore_index=True)
-
-    @property
-    def images_an_epoch(self) -> int:
-        """Passages of a picture through an epoch of a trial: of train and validation, each fold."""
-        of_each = len(self.index.split("train")) + len(self.index.split("valid"))
-        return of_each * (self.plan.config.folds or 1)
 
     def images_used(self) -> dict[str, float]:
         """Count the images that this study uses, of all that the audit found usable."""
@@ -160,6 +155,9 @@ def fit_task(
 ) -> FitTask:
     """Read train and validation, and choose the precision in which trained layers compute."""
     config = plan.config
+    folds: list[Fold] = []
+    if config.folds:  # refused before anything is extracted
+        folds = draw_folds(setup.held_out_rows, config.folds, config.seed)
     train = setup.reader.read("train")
     valid = setup.reader.read("valid")
     task = FitTask(
@@ -173,8 +171,8 @@ def fit_task(
         warn=progress.warn,
         heads=HeadRows(train),
     )
-    if config.folds:
-        task = _with_folds(task, setup, train, valid)
+    if folds:
+        task = _with_folds(task, setup, folds, (train, valid))
     if not plan.unfrozen.anything:
         return task
     asked = saved_precision(study) or config.precision
@@ -186,17 +184,20 @@ def fit_task(
     return task.changed(precision=precision, checkpoints=cache_folder("fits") / study_uid(study))
 
 
-def _with_folds(task: FitTask, setup: Setup, train: Samples, valid: Samples) -> FitTask:
+def _with_folds(
+    task: FitTask, setup: Setup, folds: Sequence[Fold], read: tuple[Samples, Samples]
+) -> FitTask:
     """Join train and validation, as each of both reads them, and divide them into folds."""
-    config, rows, reader = setup.plan.config, setup.held_out_rows, setup.reader
-    weights = sample_weights(rows, config.balance)
-    if setup.inputs.by_use:
-        joined = train.followed_by(reader.read("valid", use="train"), weights)
-        left_out = reader.read("train", use="valid").followed_by(valid, None)
+    (train, valid), rows, reader = read, setup.held_out_rows, setup.reader
+    balance = setup.plan.config.balance
+    weights = sample_weights(rows, balance)
+    if setup.inputs.training_reads_more:
+        joined = train.followed_by(reader.read("valid", read_as="train"), weights)
+        left_out = reader.read("train", read_as="valid").followed_by(valid, None)
     else:
         left_out = joined = train.followed_by(valid, weights)
     task = replace(task, train=joined)
-    return with_folds(task, left_out, rows, config.folds, config.balance)
+    return with_folds(task, left_out, rows, folds, balance)
 
 
 def space_of(plan: Plan, network: Network) -> Space:

@@ -126,7 +126,7 @@ def checkpoint_file(task: FitTask, config: TrialConfig) -> Path | None:
         "precision": task.precision,
         "keras": keras.__version__,
         "reads": [name for name, _ in task.network.parts(config.head)],
-        **({"part": task.part, "keeps_last": task.keeps_last} if task.part else {}),
+        **({"part": task.part} if task.part else {}),
     }
     return task.checkpoints / f"{content_key(of)}.npz"
 

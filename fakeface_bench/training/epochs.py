@@ -82,7 +82,7 @@ def run_epochs(
 ) -> None:
     """Train a stage to its end and leave its model with the weights of the epoch that is kept.
 
-    That is the best on validation, or the last where the task keeps that.
+    That is the best on validation, or the last where the task says how long the stage is.
 
     Args:
         course: Brought up to date epoch by epoch; a stage that was begun goes on.
@@ -96,7 +96,7 @@ def run_epochs(
         record = _epoch(task, stage, len(course.epochs), len(course.epochs) - first)
         course.epochs.append(record)
         best = course.best
-        if task.keeps_last or best is None or record.val_roc_auc > course.epochs[best].val_roc_auc:
+        if length or best is None or record.val_roc_auc > course.epochs[best].val_roc_auc:
             course.best, course.best_weights = record.epoch, stage.model.get_weights()
         if keep is not None:
             keep()

@@ -66,6 +66,14 @@ class Network(Protocol):
         """Keys of the augmentations that its training takes; empty where it takes none."""
         ...
 
+    @property
+    def head_network(self) -> "FrozenNetwork | None":
+        """What the head is fitted on before the layers under it; None where nothing comes before.
+
+        Nothing does of a head alone, and where everything starts from scratch.
+        """
+        ...
+
     def parts(self, head: HeadConfig) -> list[Part]:
         """Return which parts of a row of samples the fitted classifier reads."""
         ...
@@ -77,11 +85,6 @@ class Network(Protocol):
 
 class TrainedNetwork(Network, Protocol):
     """A network of which layers under the head are trained."""
-
-    @property
-    def head_network(self) -> "FrozenNetwork | None":
-        """What the head is fitted on before; None where everything starts from scratch."""
-        ...
 
     @property
     def image_size(self) -> int:
@@ -124,6 +127,11 @@ class FrozenNetwork:
     stages: ClassVar[tuple[str, ...]] = (HEAD_STAGE,)
     #: None: features are extracted once.
     augments: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def head_network(self) -> "FrozenNetwork | None":
+        """None: there is the head alone."""
+        return None
 
     @property
     def poolings(self) -> Sequence[str]:
@@ -187,8 +195,8 @@ class FitTask:
         warn: Called with what a reader of the results must not miss.
         heads: The train split as heads read it, shared by all fits of a search.
         patience: Epochs without a better objective after which a stage ends; 0: none do.
-        lengths: Epochs of each stage that is to run for so many, whatever validation says.
-        keeps_last: Whether the last epoch of each stage is kept, and not the best.
+        lengths: Epochs of each stage that is to run for so many, whatever validation says, and to
+            keep the last.
         folds: Fits of parts of `train`, each validated on the part that it leaves out; none where
             `valid` was held out.
         part: Tells fits of the same options apart, in the names of what is kept of them.
@@ -207,7 +215,6 @@ class FitTask:
     heads: HeadRows | None = None
     patience: int = 5
     lengths: Mapping[str, int] = field(default_factory=dict)
-    keeps_last: bool = False
     folds: tuple["FitTask", ...] = ()
     part: str = ""
     places: npt.NDArray[np.int64] | None = None

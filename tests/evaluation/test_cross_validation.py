@@ -1,6 +1,7 @@
 """Every picture is judged by a fit that has seen neither it nor a copy of it."""
 
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -44,7 +45,8 @@ def rows_of(samples: Samples, copies: int = 1) -> pd.DataFrame:
 
 def folded(samples: Samples, copies: int = 1, balance: str = "none") -> FitTask:
     task = FitTask(NETWORK, samples, None, 6, 0, roc_auc)
-    return with_folds(task, samples, rows_of(samples, copies), FOLDS, balance)
+    rows = rows_of(samples, copies)
+    return with_folds(task, samples, rows, draw_folds(rows, FOLDS, 0), balance)
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +95,7 @@ def test_a_fold_does_not_see_what_it_leaves_out(task: FitTask) -> None:
     spoilt[fold.places] = 1000.0
     other = folded(Samples({"pooled": spoilt}, planted(200, 0).labels)).folds[0]
     for config in (SIMPLE, HEAD):
-        fixed = {"lengths": {"head": 2}, "keeps_last": True}
-        mine, theirs = (fit(replace(of, **fixed), config)[0] for of in (fold, other))
+        mine, theirs = (fit(replace(of, lengths={"head": 2}), config)[0] for of in (fold, other))
         for a, b in zip(mine.get_weights(), theirs.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
 
@@ -147,7 +148,7 @@ def test_the_mean_decides_how_long_the_final_fit_is(task: FitTask) -> None:
     assert found.best_epoch == int(np.argmax(scores))
     lengths = best_lengths(found.epochs)
     assert lengths == {"head": found.best_epoch + 1}
-    final = task.changed(lengths=lengths, keeps_last=True)
+    final = task.changed(lengths=lengths)
     run: list[EpochRecord] = []
     _, record, _ = train_detector(final, HEAD, run.append)
     assert len(record.epochs) == lengths["head"]
@@ -204,7 +205,7 @@ def test_stages_have_lengths_of_their_own() -> None:
 def test_weights_are_of_the_rows_that_are_trained_on(balance: str) -> None:
     samples = planted(200, 0)
     kept = np.flatnonzero((samples.labels == 1) | (np.arange(200) % 3 == 0))
-    task = folded(samples.some(kept, None), balance=balance)
+    task = folded(samples.subset(kept, None), balance=balance)
     for fold in task.folds:
         weights = fold.train.weights
         if balance == "none":
@@ -229,3 +230,28 @@ def test_chosen_rows_read_like_the_arrays_they_stand_for() -> None:
     np.testing.assert_array_equal(chosen[np.int64(2)], whole[4])
     np.testing.assert_array_equal(ChosenRows([chosen], np.array([4, 1]))[1:], whole[[0]])
     assert chosen[np.array([], int)].shape == (0, 3, 2)
+
+
+def test_no_fold_chooses_the_length_of_its_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A head before other layers is as long for each fold as is best for all."""
+    fitted: list[tuple[str, dict[str, int]]] = []
+    scores = {"0": (0.9, 0.6, 0.5), "1": (0.5, 0.8, 0.6), "2": (0.5, 0.8, 0.9)}
+
+    def planted_fit(task: FitTask, config: TrialConfig) -> FitRecord:
+        fitted.append((task.part, dict(task.lengths)))
+        head = [epoch(n, score, 1.0) for n, score in enumerate(scores[task.part])]
+        if task.network.head_network is None:
+            return FitRecord(tuple(head), 0)
+        head = head[: task.lengths["head"]]
+        layers = [epoch(len(head), 0.9, 1.0, "fine_tune")]
+        return FitRecord((*head, *layers), len(head))
+
+    monkeypatch.setattr("fakeface_bench.evaluation.cross_validation.fit_record", planted_fit)
+    tuned = Mock(head_network=NETWORK)
+    samples = planted(20, 0)
+    parts = [FitTask(tuned, samples, samples, 3, 0, roc_auc, part=part) for part in scores]
+    record = cross_validate(replace(parts[0], folds=tuple(parts)), HEAD, lambda mean: None)
+    of_layers = fitted[len(scores) :]
+    assert [lengths["head"] for _, lengths in of_layers] == [2, 2, 2]  # the means: 0.63, 0.73, 0.67
+    assert [e.stage for e in record.epochs] == ["head", "head", "fine_tune"]
+    assert best_lengths(record.epochs) == {"head": 2, "fine_tune": 1}

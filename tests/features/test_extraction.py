@@ -115,7 +115,7 @@ def test_an_image_passes_the_network_once_whatever_it_is_extracted_with(
     more = features_of(source, rows.iloc[:20], progress)
     assert progress.stages[-1][1] == more.facts["images_extracted"] == 5
     np.testing.assert_array_equal(more.arrays["max2x2"][:10], known[0].arrays["max2x2"])
-    charged = SplitArrays({}).with_arrays(joined)
+    (charged,) = SplitArrays({}).with_arrays(joined).charges.values()
     assert (charged.images, charged.images_made) == (10, 0)
     assert charged.amortised_seconds == pytest.approx(
         sum(5 * cached.facts["seconds_per_image"] for cached in known)

@@ -310,3 +310,101 @@ def test_hyperband_stops_some_trials_early(search: Search) -> None:
     states = [trial.state for trial in search.run(12, falling).trials]
     assert states.count("pruned") > 0
     assert states.count("complete") > 0
+
+
+class Folds:
+    """Three folds whose scores are planted, in place of fits."""
+
+    def __init__(self, search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.fitted: list[str] = []
+        self.fail: Any = None
+        self._search = search
+        task = search.task
+        folds = ("0", "1", "2")
+
+        def folded(trials: int, timeout: float = 0.0) -> SearchTask:
+            asked = task(trials, timeout)
+            parts = tuple(replace(asked.fit, part=part) for part in folds)
+            return replace(asked, fit=replace(asked.fit, folds=parts))
+
+        monkeypatch.setattr(search, "task", folded)
+        monkeypatch.setattr("fakeface_bench.evaluation.cross_validation.fit_record", self._fit)
+
+    def _fit(self, task: FitTask, config: TrialConfig) -> FitRecord:
+        if self.fail:
+            self.fail(len(self.fitted))
+        self.fitted.append(task.part)
+        return planted_fit(task, config, lambda epoch: None)
+
+
+@pytest.fixture
+def folds(search: Search, monkeypatch: pytest.MonkeyPatch) -> Folds:
+    return Folds(search, monkeypatch)
+
+
+def test_each_trial_fits_every_fold_and_says_so(search: Search, folds: Folds) -> None:
+    search.how = {"pruner": "none"}
+    record = search.run(4)
+    assert folds.fitted == ["0", "1", "2"] * 4
+    assert [trial.folds for trial in record.trials] == [3] * 4
+    assert all(len(trial.epochs) == 1 for trial in record.trials)
+    assert all(trial.epochs[0].seconds == 4.5 for trial in record.trials)
+
+
+def test_a_trial_is_pruned_between_two_folds_and_never_after_the_last(
+    search: Search, folds: Folds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search.asked = {"classifier": ("head",)}
+    asked: list[int] = []
+
+    def always(trial: Any) -> bool:
+        asked.append(len(folds.fitted))
+        return len(folds.fitted) == 5  # in the second trial, after its second fold
+
+    monkeypatch.setattr("optuna.Trial.should_prune", always)
+    record = search.run(3)
+    assert [trial.state for trial in record.trials] == ["complete", "pruned", "complete"]
+    assert [trial.folds for trial in record.trials] == [3, 2, 3]
+    assert asked == [1, 2, 4, 5, 6, 7]
+
+
+def test_logistic_regression_is_not_pruned_between_folds(
+    search: Search, folds: Folds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search.asked = {"classifier": ("logistic_regression",)}
+    monkeypatch.setattr(
+        module,
+        "cross_validate",
+        lambda task, config, on_fold: on_fold(of_logistic_regression()) or of_logistic_regression(),
+    )
+    monkeypatch.setattr("optuna.Trial.should_prune", lambda trial: True)
+    assert [trial.state for trial in search.run(2).trials] == ["complete", "complete"]
+
+
+def of_logistic_regression() -> FitRecord:
+    epoch = EpochRecord(0, 0.5, 0.7, 0.5, 0.7, 0.8, 1.5, 0.5, LOGISTIC_REGRESSION)
+    return FitRecord((epoch,), 0)
+
+
+def test_folds_that_a_kill_cut_off_are_charged_and_the_trial_is_run_again(
+    search: Search, folds: Folds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(0, 10_000, 10))
+    monkeypatch.setattr(module.time, "monotonic", lambda: float(next(clock)))
+
+    def interrupted(fitted: int) -> None:
+        if fitted == 2:
+            folds.fail = None
+            raise KeyboardInterrupt
+
+    folds.fail = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        search.run(2)
+    record = search.run(2)
+    killed, repeated = record.trials[:2]
+    assert killed.state == "failed"
+    assert killed.folds == 2
+    assert killed.seconds > 0
+    assert len(killed.epochs) == 1
+    assert repeated.config == killed.config
+    assert [trial.state for trial in record.trials] == ["failed", "complete", "complete"]

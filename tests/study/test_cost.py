@@ -43,6 +43,14 @@ def test_an_epoch_that_was_gone_on_from_is_not_dated_before_its_trial() -> None:
     assert dated == {0.9: 103, 0.8: 101, 0.7: 100, 0.6: 100, 0.5: 100}
 
 
+def test_the_mean_over_folds_is_known_as_the_last_goes_on_and_only_if_it_ends() -> None:
+    """Three folds of two epochs, whose seconds are those of all together."""
+    whole = replace(trial("0", 12, 1012, 0.6, 0.7), folds=3)
+    cut = replace(trial("1", 8, 1020, 0.9), folds=2, state="pruned")
+    dated = {score: end for end, score in epoch_ends([whole, cut], set(), 100.0, 1000.0, 3)}
+    assert dated == {0.7: 112, 0.6: pytest.approx(112 - 2 / 3)}
+
+
 def test_a_trial_without_epochs_reaches_nothing() -> None:
     failed = replace(trial("0", 7, 1007), state="failed")
     assert ends([failed, trial("1", 4, 1011, 0.9)], set()) == {0.9: pytest.approx(111)}

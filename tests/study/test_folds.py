@@ -71,11 +71,18 @@ def test_costs_count_each_fold(place, outcome: StudyOutcome) -> None:
     here, _ = place
     images = len(files(here, "train") | files(here, "valid"))
     costs = {cost.stage: cost for cost in outcome.ledger.stages}
-    for state in ("complete", "pruned"):
-        trials = [t for t in outcome.record.search.trials if t.state == state]
-        epochs = sum(len(trial.epochs) for trial in trials)
-        assert costs[f"search_{state}"].images == FOLDS * images * epochs
+    trials = [t for t in outcome.record.search.trials if t.state == "complete"]
+    assert {trial.folds for trial in trials} == {FOLDS}
+    epochs = sum(len(trial.epochs) for trial in trials)
+    assert costs["search_complete"].images == FOLDS * images * epochs
     assert costs["evaluation"].images == images + len(files(here, "test"))
+
+
+def test_what_this_process_read_is_charged_once(place, outcome: StudyOutcome) -> None:
+    """Train and validation are read twice where training reads more of a picture."""
+    extraction = outcome.ledger.stage("extraction")
+    assert extraction.amortised_seconds == 0
+    assert outcome.ledger.other["extracted_images"] == extraction.images
 
 
 def test_it_is_told(place, outcome: StudyOutcome, tmp_path: Path) -> None:
