@@ -107,7 +107,7 @@ class Space:
 
     def plain(self) -> TrialConfig:
         """Return the options of the plain head, and of the layers under it."""
-        # A network from scratch learns little without: measured in benchmarks/fine_tuned_studies.
+        # A network from scratch learns little without: `batch_norm=false` shows it.
         head = HeadConfig(
             features=self.network.features[0], batch_norm=SCRATCH_STAGE in self.network.stages
         )
