@@ -28,27 +28,39 @@ _LONGEST_LABEL = 44
 _LONGEST_WITH_OPTIONS = 72
 
 
+#: Options that say how long was searched and trained: columns of their own tell them.
+_EFFORT = ("trials", "epochs", "timeout_minutes", "seeds")
+
+
 def unique_labels(studies: Sequence[ComparedStudy]) -> list[str]:
     """Name each study by its label and by each option that differs among the studies.
 
-    Labels that are still the same get the weights too, then a number.
+    How long was searched and trained is named where only that tells two apart. Labels that are
+    still the same get the weights too, then a number.
     """
     differing = [
         key
         for key in NAMED_OPTIONS
         if len({study.settings[key] for study in studies if _has_choice(study, key)}) > 1
     ]
+    labels = _labels(studies, [key for key in differing if key not in _EFFORT])
+    if len(set(labels)) < len(labels):
+        labels = _labels(studies, differing)
     most = _LONGEST_WITH_OPTIONS if differing else _LONGEST_LABEL
-    labels = [
-        elided(", ".join([elided(study.label, _LONGEST_LABEL), *_options(study, differing)]), most)
-        for study in studies
-    ]
     count = Counter(labels)
     labels = [
         elided(f"{label}, {study.identity.weights}", most) if count[label] > 1 else label
         for label, study in zip(labels, studies, strict=True)
     ]
     return _numbered(labels)
+
+
+def _labels(studies: Sequence[ComparedStudy], keys: Sequence[str]) -> list[str]:
+    most = _LONGEST_WITH_OPTIONS if keys else _LONGEST_LABEL
+    return [
+        elided(", ".join([elided(study.label, _LONGEST_LABEL), *_options(study, keys)]), most)
+        for study in studies
+    ]
 
 
 def _options(study: ComparedStudy, keys: Sequence[str]) -> list[str]:

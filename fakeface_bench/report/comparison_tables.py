@@ -102,7 +102,7 @@ def leaderboard_table(comparison: Comparison) -> Table:
             for key in ("weights", "trained", "study", "data")
         ),
         Column("machine", "machine", "study.machine", LONG),
-        Column("trials", "trials", lambda s: s.study.trials or None, replace(COUNT, align="")),
+        Column("trials", "trials", lambda s: s.study.trials or None, COUNT),
         only_csv("seeds", lambda s: len(s.study.seeds)),
         only_text("seeds_shown", "seeds", _format_seeds),
         only_text("seeds_listed", "seeds", "study.seeds", _SEEDS),

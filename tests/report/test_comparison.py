@@ -202,8 +202,12 @@ def test_names_hold_whatever_differs_among_the_compared() -> None:
         "large, random weights",
     ]
     assert unique_labels([asked(small), asked(tuned, image_size=96, trials=5)]) == [
-        "small, usual size, 20 trials",
-        "small, 96 px, 5 trials",
+        "small, usual size",
+        "small, 96 px",
+    ]
+    assert unique_labels([asked(small), asked(tuned, trials=5)]) == [
+        "small, 20 trials",
+        "small, 5 trials",
     ]
     assert unique_labels([asked(small, seed=1), asked(small, seed=2)]) == [
         "small, seed 1",
