@@ -278,6 +278,13 @@ def test_the_page_fits_and_needs_nothing_from_outside(
         assert visit.value("document.querySelectorAll('.plot .point, .plot .points path').length")
 
 
+def test_each_matrix_fits_its_card(browser: Any, written: Path) -> None:
+    wider = "[...document.querySelectorAll('.matrix')].filter(m => m.scrollWidth > m.clientWidth)"
+    for width in (390, 1000, 1200, 1280):
+        with Visit(browser, written / "report.html", width) as visit:
+            assert visit.value(f"{wider}.length") == 0, width
+
+
 def test_the_leaderboard_is_not_cut_where_there_is_room(browser: Any, written: Path) -> None:
     first = "document.querySelector('.sticky')"
     for width in (1000, 1200, 1280):
