@@ -155,8 +155,8 @@ def test_what_an_older_study_was_asked_otherwise_is_told(keep: Keep) -> None:
     }
     both = compare(output="", runs=f"{sized},{newest}").result
     assert {entry.label for entry in both.entries} == {
-        "vgg16, 96 px, 5 trials",
-        "vgg16, usual size, 20 trials",
+        "vgg16, 96 px",
+        "vgg16, usual size",
     }
 
 

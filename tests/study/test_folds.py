@@ -26,7 +26,7 @@ NETWORKS = {
 
 @pytest.fixture(
     scope="module",
-    params=["frozen", "pixels", pytest.param("map", marks=pytest.mark.slow)],
+    params=["frozen", *(pytest.param(name, marks=pytest.mark.slow) for name in ("pixels", "map"))],
 )
 def place(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tiny_faces: Path
