@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -17,7 +17,11 @@ import numpy.typing as npt
 
 from fakeface_bench.config import FAKE, REAL
 from fakeface_bench.explanation.attribution import attribute, attribute_and_check, reads_places
-from fakeface_bench.explanation.statistics import group_effects, parts_with_statistics
+from fakeface_bench.explanation.statistics import (
+    features_of,
+    group_effects,
+    parts_with_statistics,
+)
 from fakeface_bench.records.explanation import ExplainedImage, Explanation, Spectrum
 from fakeface_bench.records.study import FloatArray, ScoredSplit
 from fakeface_bench.support.errors import DataError
@@ -137,6 +141,7 @@ def explain_study(
     examples: Mapping[str, tuple[int, ...]],
     load: Load,
     seed: int = 0,
+    features: Mapping[str, Any] | None = None,
 ) -> Explanation:
     """Explain a detector on a split that it has scored.
 
@@ -145,6 +150,8 @@ def explain_study(
         load: Returns uint8 pixels (size, size, 3), all of the model's size; a `DataError` of it
             costs the picture, nothing else. Called from several threads.
         seed: Of the images drawn for spectra, and of the shuffled head.
+        features: What the study read of the split's pictures, by name, each in their order; what
+            is not among it is computed.
     """
     places = reads_places(model)
     chosen = sorted({position for of_kind in examples.values() for position in of_kind})
@@ -154,7 +161,9 @@ def explain_study(
     if pictures:
         evidence, dependence = attribute_and_check(model, np.stack(list(pictures.values())), seed)
         images = dict(zip(pictures, map(ExplainedImage, pictures.values(), evidence), strict=True))
-    effects, counts = _statistics(model, split, load, seed)
+    drawn = draw_groups(split, seed)
+    sampled = [*drawn["real"][:STATISTICS_IMAGES], *drawn["fake"][:STATISTICS_IMAGES]]
+    effects, counts = _statistics(model, split, load, sampled, features or {})
     return Explanation(
         examples=examples,
         images=images,
@@ -167,20 +176,30 @@ def explain_study(
 
 
 def _statistics(
-    model: keras.Model, split: ScoredSplit, load: Load, seed: int
+    model: keras.Model,
+    split: ScoredSplit,
+    load: Load,
+    positions: Sequence[int],
+    features: Mapping[str, Any],
 ) -> tuple[dict[str, tuple[float, float]], tuple[int, int]]:
     """Return the mean effects of residual statistics on real and fake pictures, and how many."""
     parts = parts_with_statistics(model)
     if parts is None:
         return {}, (0, 0)
-    drawn = draw_groups(split, seed)
-    positions = [*drawn["real"][:STATISTICS_IMAGES], *drawn["fake"][:STATISTICS_IMAGES]]
-    read = dict(_in_threads(load, positions))
-    fake = np.array([split.y_true[position] == FAKE for position in read], bool)
+    pictures: list[npt.NDArray[np.uint8]] = []
+    if not set(parts.names) <= set(features):
+        read = dict(_in_threads(load, positions))
+        positions, pictures = list(read), list(read.values())
+    fake = split.y_true[list(positions)] == FAKE
     counts = (int((~fake).sum()), int(fake.sum()))
     if not all(counts):
         return {}, (0, 0)
-    effects = group_effects(parts, list(read.values()))
+    if pictures:
+        arrays = features_of(parts, pictures)
+    else:
+        rows = np.asarray(positions)
+        arrays = {name: np.asarray(features[name][rows], np.float32) for name in parts.names}
+    effects = group_effects(parts, arrays)
     means = {
         group: (float(effect[~fake].mean()), float(effect[fake].mean()))
         for group, effect in effects.items()

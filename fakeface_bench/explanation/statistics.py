@@ -28,7 +28,7 @@ def parts_with_statistics(model: keras.Model) -> DetectorParts | None:
 
 
 def group_effects(
-    parts: DetectorParts, pictures: Sequence[npt.NDArray[np.uint8]]
+    parts: DetectorParts, arrays: Mapping[str, npt.NDArray[np.float32]]
 ) -> Mapping[str, FloatArray]:
     """Return by group how much it moves the log-odds of fake of each picture, (n,).
 
@@ -38,12 +38,11 @@ def group_effects(
 
     Args:
         parts: Of a detector, as `parts_with_statistics` returns them.
-        pictures: At least one, as many real as fake, each (size, size, 3), of the model's size.
+        arrays: What its head reads of at least one picture, by name, as many real as fake.
 
     Returns:
         Nothing where the head reads none of the statistics that are counted.
     """
-    arrays = _features(parts, pictures)
     given = _log_odds(parts, arrays)
     effects = {}
     for group, columns in columns_by_group().items():
@@ -61,7 +60,7 @@ def group_effects(
     return {**effects, **({MAPS: of_maps} if of_maps.any() else {})}
 
 
-def _features(
+def features_of(
     parts: DetectorParts, pictures: Sequence[npt.NDArray[np.uint8]]
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Return the feature arrays of pictures, of which a few pass at once: maps are large."""

@@ -1,8 +1,9 @@
 """How a study ends: the winner refitted, its threshold chosen on validation, test scored once."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fakeface_bench.config import TrialConfig
 from fakeface_bench.evaluation.cross_validation import best_lengths
@@ -27,7 +28,10 @@ from fakeface_bench.training.networks import FitTask
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """The winner, its scores, and the costs of stages `final_fit`, `repeats` and `evaluation`."""
+    """The winner, its scores, and the costs of stages `final_fit`, `repeats` and `evaluation`.
+
+    `test_arrays` are what it was scored on, as in `Samples`.
+    """
 
     detector: Detector
     final_fit: FitRecord
@@ -36,6 +40,7 @@ class Conclusion:
     repeats: tuple[RepeatRecord, ...]
     baseline: BaselineRecord | None
     costs: tuple[StageCost, ...]
+    test_arrays: Mapping[str, Any]
 
 
 def conclude(setup: Setup, task: FitTask, search: SearchRecord, progress: Progress) -> Conclusion:
@@ -74,7 +79,8 @@ def conclude(setup: Setup, task: FitTask, search: SearchRecord, progress: Progre
             images=len(found.y_true) + len(test_samples),
         ),
     )
-    return Conclusion(detector, final_fit, valid, test, repeats, baseline, costs)
+    arrays = test_samples.arrays
+    return Conclusion(detector, final_fit, valid, test, repeats, baseline, costs, arrays)
 
 
 def _fitted_baseline(

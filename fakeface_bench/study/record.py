@@ -151,7 +151,7 @@ def explain_winner(
     plan: Plan,
     setup: Setup,
     record: StudyRecord,
-    detector: Detector,
+    conclusion: Conclusion,
     folder: Path,
     progress: Progress,
 ) -> None:
@@ -172,7 +172,12 @@ def explain_winner(
             raise
 
     explanation = explain_study(
-        detector.complete, record.test, choose_examples(record.test), load, plan.config.seed
+        conclusion.detector.complete,
+        record.test,
+        choose_examples(record.test),
+        load,
+        plan.config.seed,
+        conclusion.test_arrays,
     )
     if unread:
         first = unread[min(unread)]

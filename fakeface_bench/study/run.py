@@ -138,7 +138,7 @@ def _search_fit_and_record(
                 results = results_of(record)
                 write_study_report(record, results, folder)
             with clock.timing("explanation"):
-                explain_winner(run, plan, setup, record, conclusion.detector, folder, progress)
+                explain_winner(run, plan, setup, record, conclusion, folder, progress)
             with clock.timing("model"):
                 model = log_winner(run, plan, setup, record, conclusion.detector)
                 log_results(run, record, results, model)

@@ -9,7 +9,12 @@ from fakeface_bench.backbones.building import NoBackbone
 from fakeface_bench.config import logistic_regression
 from fakeface_bench.explanation.attribution import reads_places
 from fakeface_bench.explanation.explain import explain_study
-from fakeface_bench.explanation.statistics import MAPS, group_effects, parts_with_statistics
+from fakeface_bench.explanation.statistics import (
+    MAPS,
+    features_of,
+    group_effects,
+    parts_with_statistics,
+)
 from fakeface_bench.features.residual_statistics import WIDTH, columns_by_group, groups
 from fakeface_bench.records.study import ScoredSplit
 from fakeface_bench.training.head import Calibration, probability
@@ -53,7 +58,7 @@ def test_the_group_that_is_read_is_the_one_that_spoke(group: str) -> None:
     alone = FrozenNetwork(NoBackbone(SIZE).model, residuals=True, maps=False)
     parts = parts_with_statistics(detector(group, alone))
     assert parts is not None
-    effects = group_effects(parts, PICTURES)
+    effects = group_effects(parts, features_of(parts, PICTURES))
     assert effects.keys() == columns_by_group().keys()
     spoke = {name: np.abs(effect).max() for name, effect in effects.items()}
     assert spoke.pop(group) > 0.03
@@ -72,7 +77,7 @@ def test_maps_of_a_network_are_told_where_they_are_read() -> None:
     classifier.set_weights([kernel])
     parts = parts_with_statistics(both)
     assert parts is not None
-    assert MAPS in group_effects(parts, PICTURES)
+    assert MAPS in group_effects(parts, features_of(parts, PICTURES))
 
 
 def test_a_detector_without_statistics_has_none() -> None:
@@ -97,3 +102,22 @@ def test_a_study_without_maps_says_that_nothing_has_a_place() -> None:
     assert abs(fake) > 0.1
     evidence = explanation.images[0].evidence
     assert np.ptp(evidence) == pytest.approx(0, abs=1e-5)
+
+
+def test_what_a_study_has_read_already_is_not_computed_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    alone = FrozenNetwork(NoBackbone(SIZE).model, residuals=True, maps=False)
+    model = detector("8×8 blocks, green", alone)
+    parts = parts_with_statistics(model)
+    assert parts is not None
+    arrays = {name: a.astype(np.float16) for name, a in features_of(parts, PICTURES).items()}
+    names = tuple(f"{number}.png" for number in range(12))
+    labels, scores = GRAINY.astype(np.uint8), GRAINY.astype(np.float64)
+    split = ScoredSplit(labels, scores, names, ("faces",) * 12, ("",) * 12, 0.5, {})
+    computed = explain_study(model, split, {}, PICTURES.__getitem__)
+    monkeypatch.setattr("fakeface_bench.explanation.explain.features_of", None)
+    read = explain_study(model, split, {}, PICTURES.__getitem__, features=arrays)
+    assert read.statistics_images == computed.statistics_images == (6, 6)
+    for group, effects in computed.statistics.items():
+        assert read.statistics[group] == pytest.approx(effects, abs=1e-3)
