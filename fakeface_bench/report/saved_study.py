@@ -184,8 +184,7 @@ def format_threshold(threshold: float, folds: int) -> str:
     """Say at which threshold the table's calls are, and that those of the curves differ."""
     return (
         f"Accuracy and F1 are at threshold {threshold:.3f}, chosen on {held_out(folds)}; epoch by "
-        "epoch "
-        "(learning curves, val/accuracy by step) accuracy is at 0.5."
+        "epoch (learning curves, val/accuracy by step) accuracy is at 0.5."
     )
 
 

@@ -1,6 +1,7 @@
 """Batches of samples: shuffled again each epoch for training, in order for prediction."""
 
 from collections.abc import Sequence
+from math import nan
 from typing import Any
 
 import keras
@@ -11,6 +12,8 @@ from fakeface_bench.features.engine import Forward, compiled_forward
 from fakeface_bench.features.samples import Part, Samples
 from fakeface_bench.training.networks import HEAD_STAGE, FitTask, Network
 
+#: What an epoch says of validation where nothing was held out.
+NOT_VALIDATED = dict.fromkeys(("val_loss", "val_accuracy", "val_roc_auc"), nan)
 FEATURE_BATCH = 1024
 PICTURE_BATCH = 32
 

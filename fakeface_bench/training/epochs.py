@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import nan
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy.typing as npt
 
 from fakeface_bench.features.engine import Forward
 from fakeface_bench.records.study import EpochRecord, FitRecord
-from fakeface_bench.training.batches import Batches, predict_logits
+from fakeface_bench.training.batches import NOT_VALIDATED, Batches, predict_logits
 from fakeface_bench.training.head import margin
 from fakeface_bench.training.networks import FitTask, OnEpoch
 
@@ -130,7 +129,7 @@ def _epoch(task: FitTask, stage: Stage, number: int, of_stage: int) -> EpochReco
 def _validate(task: FitTask, stage: Stage) -> dict[str, float]:
     """Score the whole validation split; labels come from the same pass."""
     if stage.valid is None:
-        return dict.fromkeys(("val_loss", "val_accuracy", "val_roc_auc"), nan)
+        return NOT_VALIDATED
     y_true, logits = predict_logits(stage.forward, stage.valid)
     margins = np.asarray(margin(logits), dtype=np.float64)[:, 0]
     return {

@@ -8,7 +8,6 @@ as the fit goes on.
 
 import time
 from collections.abc import Iterator, Sequence
-from math import nan
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from fakeface_bench.config import EPOCH_ITERATIONS, LOGISTIC_REGRESSION, HeadConfig
 from fakeface_bench.features.samples import Part
 from fakeface_bench.records.study import EpochRecord, FitRecord
-from fakeface_bench.training.batches import Batches, validation_batches
+from fakeface_bench.training.batches import NOT_VALIDATED, Batches, validation_batches
 from fakeface_bench.training.head_fit import HeadRows, Values
 from fakeface_bench.training.networks import FitTask, OnEpoch
 
@@ -142,7 +141,7 @@ class _Course:
 
     def _validated(self, values: Vector) -> dict[str, float]:
         if self._valid is None:
-            return dict.fromkeys(("val_loss", "val_accuracy", "val_roc_auc"), nan)
+            return NOT_VALIDATED
         batches = (self._valid[number][0] for number in range(len(self._valid)))
         margins = np.concatenate([self._objective.margins(x, values) for x in batches])
         y_true = self._task.held_out.labels
