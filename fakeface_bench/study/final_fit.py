@@ -47,7 +47,8 @@ def conclude(setup: Setup, task: FitTask, search: SearchRecord, progress: Progre
     """Refit the winner, choose its threshold on validation, and only then read test.
 
     The winner is fitted with as many seeds as asked; those after the first follow the task's. What
-    the baseline takes belongs to `evaluation`, its images are not counted.
+    the baseline takes belongs to `evaluation`, its images are not counted; a winner that has the
+    baseline's options is the baseline.
     """
     config, seeds = search.best.config, setup.plan.config.seeds
     progress.say(f"refitting trial {search.best.number}, then scoring the test split")
@@ -59,12 +60,17 @@ def conclude(setup: Setup, task: FitTask, search: SearchRecord, progress: Progre
     detector, final_fit, found = train_detector(task, config, run_now.append, unsure_error)
     fitted = time.perf_counter()
     valid = detector.judged(found, setup.held_out_rows)
-    simple = _fitted_baseline(setup, task, search)
+    against = _baseline_options(setup, search)
+    simple = None
+    if against and against.config != config:
+        simple = _fitted_baseline(task, against)
     scored = time.perf_counter()
     test_samples = setup.reader.read("test")
     read = time.perf_counter()
     test = detector.score(test_samples, setup.index.split("test"))
-    baseline = _scored_baseline(setup, simple, test_samples) if simple else None
+    baseline = BaselineRecord(against.title, valid, test) if against else None
+    if against and simple:
+        baseline = _scored_baseline(setup, against, simple, test_samples)
     evaluated = time.perf_counter()
     further = [task.changed(seed=task.seed + step) for step in range(1, seeds)]
     repeats = _repeat(setup, further, config, test_samples, progress) if further else ()
@@ -83,34 +89,44 @@ def conclude(setup: Setup, task: FitTask, search: SearchRecord, progress: Progre
     return Conclusion(detector, final_fit, valid, test, repeats, baseline, costs, arrays)
 
 
-def _fitted_baseline(
-    setup: Setup, task: FitTask, search: SearchRecord
-) -> tuple[str, Detector, Margins] | None:
-    """Fit what the search is held against; None where that failed as a trial.
+@dataclass(frozen=True, slots=True)
+class _Against:
+    """What a search is held against, and how long its stages are fitted where there are folds."""
 
-    Logistic regression as it comes where there are frozen features; else the plain options, which
-    the first trial had: its checkpoint is still there, but for folds.
+    title: str
+    config: TrialConfig
+    lengths: Mapping[str, int]
+
+
+def _baseline_options(setup: Setup, search: SearchRecord) -> _Against | None:
+    """Return logistic regression as it comes where there are frozen features.
+
+    Else the plain options, which the first trial had; None where that trial failed.
     """
-    space = space_of(setup.plan, task.network)
-    config, title = space.baseline(), SIMPLE_BASELINE
-    if config is None:
-        first = search.complete(space.plain())
-        if first is None:
-            return None
-        config, title = first.config, FIRST_TRIAL
-        if task.folds:
-            task = task.changed(lengths=best_lengths(first.epochs))
+    space = space_of(setup.plan, setup.network)
+    if simple := space.baseline():
+        return _Against(SIMPLE_BASELINE, simple, {})
+    first = search.complete(space.plain())
+    if first is None:
+        return None
+    return _Against(FIRST_TRIAL, first.config, best_lengths(first.epochs))
+
+
+def _fitted_baseline(task: FitTask, against: _Against) -> tuple[Detector, Margins]:
+    """Fit it; of a first trial the checkpoint is still there, but for folds."""
+    if task.folds:
+        task = task.changed(lengths=against.lengths)
     with models_let_go():
-        detector, _, found = train_detector(task, config)
-    return title, detector, found
+        detector, _, found = train_detector(task, against.config)
+    return detector, found
 
 
 def _scored_baseline(
-    setup: Setup, fitted: tuple[str, Detector, Margins], test_samples: Samples
+    setup: Setup, against: _Against, fitted: tuple[Detector, Margins], test_samples: Samples
 ) -> BaselineRecord:
-    title, detector, found = fitted
+    detector, found = fitted
     return BaselineRecord(
-        title=title,
+        title=against.title,
         valid=detector.judged(found, setup.held_out_rows),
         test=detector.score(test_samples, setup.index.split("test")),
     )
