@@ -287,6 +287,7 @@ def test_a_study_may_be_of_statistics_alone_and_of_no_band(
     assert not any("unsure" in name for name in run.data.metrics)
     assert "best_pooling" not in run.data.params
     assert run.data.params["best_features"] == "residual"
+    assert "extracted_on" not in run.data.params, "nothing of it is a network"
     assert "explain/head_dependence" not in run.data.metrics
     place.client.download_artifacts(outcome.run_id, "explain", str(tmp_path))
     assert (tmp_path / "explain/residual_statistics.png").stat().st_size > 10_000

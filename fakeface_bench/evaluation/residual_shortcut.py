@@ -19,7 +19,6 @@ import sklearn
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from fakeface_bench.config import logistic_regression
 from fakeface_bench.data.array_store import cached_arrays, content_key
@@ -33,7 +32,6 @@ from fakeface_bench.evaluation.shortcut import (
 from fakeface_bench.features.residual_statistics import (
     BLOCK,
     RESIDUALS_VERSION,
-    NumpyOps,
     statistics_of,
 )
 from fakeface_bench.records.estimate import Estimate
@@ -104,10 +102,9 @@ def _side(rows: pd.DataFrame) -> int:
 def _statistics(paths: Sequence[Path], side: int, quality: int) -> npt.NDArray[np.float32]:
     def of_one(path: Path) -> npt.NDArray[np.float32]:
         pixels = seen_pixels(decode_bytes(path), side, "crop", quality)
-        return np.asarray(statistics_of(pixels[None], NumpyOps)[0], np.float32)
+        return statistics_of(pixels)
 
-    # A picture a thread: products within one are too small to be shared among threads.
-    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
         return np.stack(list(threads.map(of_one, paths)))
 
 

@@ -15,8 +15,10 @@ import tensorflow as tf
 
 from fakeface_bench.config import BFLOAT16_ENGINE, ONNX_ENGINE, TENSORFLOW_ENGINE
 from fakeface_bench.features.engine import Engine, FrozenGraph, frozen_function, output_names
+from fakeface_bench.features.residual_statistics import statistics_of
 from fakeface_bench.features.residuals import RESIDUALS
 from fakeface_bench.support.errors import UsageError
+from fakeface_bench.support.machine import gpus
 
 
 class BFloat16Graph(FrozenGraph):
@@ -141,33 +143,58 @@ def open_engine(name: str, model: keras.Model, step: int) -> Engine:
     Raises:
         UsageError: If it cannot run this model, or not on this machine.
     """
-    statistics = _statistics_of(model)
-    if statistics is None or name == TENSORFLOW_ENGINE:
-        return _ENGINES[name](model, step)
-    network, rest = statistics
-    return _WithStatistics(_ENGINES[name](network, step), FrozenGraph(rest, step))
+    if name == TENSORFLOW_ENGINE and gpus():
+        return _ENGINES[name](model, step)  # there counting is cheap
+    network, statistics = _apart(model)
+    if network is None:
+        return PictureStatistics(os.cpu_count() or 1)
+    engine = _ENGINES[name](network, step)
+    return _WithStatistics(engine) if statistics else engine
 
 
-def _statistics_of(model: keras.Model) -> tuple[keras.Model, keras.Model] | None:
-    """Return a model's network and its residual statistics apart; None where it has none."""
+def _apart(model: keras.Model) -> tuple[keras.Model | None, bool]:
+    """Return a model without its residual statistics, if anything is left, and if it has them."""
     if not isinstance(model.output, dict) or RESIDUALS not in model.output:
-        return None
-    outputs = dict(model.output)
-    statistics = {RESIDUALS: outputs.pop(RESIDUALS)}
-    pixels = model.inputs[0]
-    return keras.Model(pixels, outputs, name=model.name), keras.Model(pixels, statistics)
+        return model, False
+    outputs = {name: output for name, output in model.output.items() if name != RESIDUALS}
+    return keras.Model(model.inputs[0], outputs, name=model.name) if outputs else None, True
+
+
+class PictureStatistics:
+    """Residual statistics without TensorFlow; an `Engine`.
+
+    Args:
+        threads: Each has a picture at a time.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._pool = ThreadPoolExecutor(threads)
+
+    def __call__(self, images: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
+        """Return the statistics of some images."""
+        return self.asked(images)()
+
+    def asked(
+        self, images: npt.NDArray[np.uint8]
+    ) -> Callable[[], dict[str, npt.NDArray[np.float16]]]:
+        """Begin, and return what waits for the statistics."""
+        rows = self._pool.map(statistics_of, images)
+        return lambda: {RESIDUALS: np.stack(list(rows)).astype(np.float16)}
 
 
 class _WithStatistics:
-    """A network by one engine, and the residual statistics by TensorFlow; an `Engine`."""
+    """A network by one engine, and beside it the residual statistics of the same; an `Engine`.
 
-    def __init__(self, network: Engine, statistics: Engine) -> None:
-        self._engines = network, statistics
+    One thread makes them, which is faster than several that wait for Python's lock.
+    """
+
+    def __init__(self, network: Engine) -> None:
+        self._network, self._statistics = network, PictureStatistics(1)
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
         """Return the outputs of both by name."""
-        network, statistics = (engine(images) for engine in self._engines)
-        return network | statistics
+        statistics = self._statistics.asked(images)
+        return self._network(images) | statistics()
 
 
 def scoring_engine(name: str) -> str:

@@ -110,25 +110,32 @@ def to_float16(values: Any) -> Any:
 
 
 def feature_model(
-    backbone: keras.Model, cut: CutBackbone | None = None, residuals: bool = False
+    backbone: keras.Model,
+    cut: CutBackbone | None = None,
+    residuals: bool = False,
+    maps: bool = True,
 ) -> keras.Model:
     """Return the model from pixels to the float16 feature arrays, `pooled` and `max2x2`.
 
     With a cut there is a third, `boundary`: its map, flattened; with residuals the picture's
-    statistics, `residual`. One pass gives all of them.
+    statistics, `residual`, which are all that there is without maps. One pass gives all of them.
     """
+    if not maps:
+        pixels = backbone.inputs[0]
+        statistics = {RESIDUALS: to_float16(ResidualStatistics()(pixels))}
+        return keras.Model(pixels, statistics, name=f"{backbone.name}_features")
     if cut is None or cut.below is None:
-        pixels, maps, outputs = backbone.inputs[0], list(backbone.outputs), {}
+        pixels, blocks, outputs = backbone.inputs[0], list(backbone.outputs), {}
     else:
         pixels = cut.below.inputs[0]
         *lower, entry = cut.below.outputs
-        maps = [*lower, *keras.tree.flatten(cut.above(entry))]
+        blocks = [*lower, *keras.tree.flatten(cut.above(entry))]
         outputs = {"boundary": flat_boundary(cut, entry)}
-    layout = layout_of(maps)
+    layout = layout_of(blocks)
     scales = block_scales(backbone)
-    outputs["pooled"] = to_float16(pool_blocks(maps, scales))
+    outputs["pooled"] = to_float16(pool_blocks(blocks, scales))
     if layout.max2x2_width:
-        outputs["max2x2"] = to_float16(pool_last_2x2(maps[-1], scales[-1]))
+        outputs["max2x2"] = to_float16(pool_last_2x2(blocks[-1], scales[-1]))
     if residuals:
         outputs[RESIDUALS] = to_float16(ResidualStatistics()(pixels))
     return keras.Model(pixels, outputs, name=f"{backbone.name}_features")

@@ -112,11 +112,13 @@ class BackboneSource(FeatureSource):
         backbone: From pixels to the maps of its blocks.
         cut: Where the frozen part ends, if the map there is kept too.
         residuals: Whether the pictures' residual statistics are kept too.
+        maps: Whether the backbone has any; it is none where statistics are all that is kept.
     """
 
     backbone: Backbone
     cut: CutBackbone | None = None
     residuals: bool = False
+    maps: bool = True
 
     @property
     def image_size(self) -> int:
@@ -126,7 +128,7 @@ class BackboneSource(FeatureSource):
     @cached_property
     def model(self) -> keras.Model:
         """From pixels to the feature arrays."""
-        return feature_model(self.backbone.model, self.cut, self.residuals)
+        return feature_model(self.backbone.model, self.cut, self.residuals, self.maps)
 
     @property
     def identity(self) -> str:

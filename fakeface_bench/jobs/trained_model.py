@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fakeface_bench.config import BEST
+from fakeface_bench.config import BEST, TENSORFLOW_ENGINE
 from fakeface_bench.data.pictures import Pictures, stream_images
 from fakeface_bench.data.seen import SEEN_FILE, SeenImages
 from fakeface_bench.features.source import LoggedSource
@@ -77,7 +77,7 @@ class Trained:
             jpeg_quality=facts.jpeg_quality,
             logged_model=self.parts.features,
             logged_identity=facts.features,
-            engine_name=facts.engine,
+            engine_name=facts.engine or TENSORFLOW_ENGINE,  # empty: there is no network
         )
         arrays = cached_features(source, digests, files, progress).arrays
         scored = []

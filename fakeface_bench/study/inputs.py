@@ -96,11 +96,11 @@ def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
     read = read_features(source, index, progress)
     if not plan.unfrozen.anything:
         return Inputs(
-            FrozenNetwork(backbone.model, source.residuals, plan.architecture.pretrained),
+            FrozenNetwork(backbone.model, source.residuals, source.maps),
             read,
             "cached features",
             source.identity,
-            source.engine_name,
+            source.engine_name if source.maps else "",
             lambda: _extraction_speed(source, index),
         )
     cut = backbone.cut(plan.unfrozen)
@@ -137,6 +137,7 @@ def feature_source(plan: Plan) -> BackboneSource:
         batch_size=plan.config.batch_size or batch,
         engine_name=engine,
         residuals=not plan.unfrozen.anything,
+        maps=plan.architecture.pretrained,
     )
 
 

@@ -170,7 +170,7 @@ class FrozenNetwork:
 
     def complete(self, classifier: keras.Model, head: HeadConfig, how: Calibration) -> keras.Model:
         """Return backbone, pooling and head as one model."""
-        arrays = feature_model(self.backbone, residuals=self.residuals)
+        arrays = feature_model(self.backbone, residuals=self.residuals, maps=self.maps)
         pixels = keras.Input(self.backbone.inputs[0].shape[1:], name="pixels")
         values = arrays(pixels)
         read = [values[name][:, columns] for name, columns in self.parts(head)]
@@ -311,8 +311,8 @@ def with_probability(classifier: keras.Model, how: Calibration) -> keras.Model:
     return keras.Model(pixels, probability(classifier(pixels), how), name="detector")
 
 
-#: Array that every study of a frozen backbone extracts.
-_FEATURES = "pooled"
+#: Arrays of which every study of a frozen network extracts one or both.
+_FEATURES = ("pooled", RESIDUALS)
 #: Array that only a study with a cut extracts: what lies above it was trained.
 _CUT = "boundary"
 
@@ -359,7 +359,8 @@ def detector_parts(detector: keras.Model) -> DetectorParts | None:
 
 
 def _is_frozen(outputs: object) -> bool:
-    return isinstance(outputs, dict) and _FEATURES in outputs and _CUT not in outputs
+    names = outputs.keys() if isinstance(outputs, dict) else set()
+    return not names.isdisjoint(_FEATURES) and _CUT not in names
 
 
 #: Augmentations where layers below the trained ones are frozen: mirrored pictures at most.

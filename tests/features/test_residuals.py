@@ -1,5 +1,6 @@
 """Residual statistics are what numpy counts, in any batch, by any engine, saved and loaded."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -13,7 +14,6 @@ from fakeface_bench.features.engines import open_engine
 from fakeface_bench.features.residual_statistics import (
     BANDS,
     WIDTH,
-    NumpyOps,
     groups,
     statistics_of,
 )
@@ -72,7 +72,16 @@ def test_they_are_what_numpy_counts(size: int) -> None:
 def test_without_keras_they_are_the_same(size: int) -> None:
     given = pictures(size)
     found = FrozenGraph(statistics(size), 3)(given)[RESIDUALS]
-    np.testing.assert_allclose(statistics_of(given, NumpyOps), found, atol=1e-4)
+    np.testing.assert_allclose([statistics_of(each) for each in given], found, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "steps", [[0, 255], [0, 1, 2, 3, 4], [251, 252, 253, 254, 255], range(256)]
+)
+def test_bytes_that_differ_by_anything_are_counted_right(steps: Sequence[int]) -> None:
+    given = np.random.default_rng(0).choice(np.array(steps, np.uint8), (4, 40, 40, 3))
+    for picture in (*given, given[0].transpose(1, 0, 2), given[1][:, ::-1]):
+        np.testing.assert_allclose(statistics_of(picture), counted(picture), rtol=1e-4, atol=1e-4)
 
 
 def test_a_picture_counts_the_same_in_any_company() -> None:
