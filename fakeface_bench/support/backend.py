@@ -16,8 +16,8 @@ from pathlib import Path
 from fakeface_bench.support.errors import ModelError
 
 _BACKEND = "tensorflow"
-#: Of the C++ libraries: errors alone.
-_ERRORS = 2
+#: Of the C++ libraries: what ends the process alone. Other errors reach Python as exceptions.
+_FATAL = 3
 #: What sets it, as C++ compilers spell it; its namespace carries Abseil's version.
 _SET_LEVEL = re.compile(rb"_ZN4absl\d+lts_\d+14SetMinLogLevel\w+")
 
@@ -53,7 +53,7 @@ def settle_keras() -> None:
 
 
 def _silence(libraries: Path) -> None:
-    """Let TensorFlow's C++ code print errors alone.
+    """Let TensorFlow's C++ code print nothing but what ends the process.
 
     Its variable `TF_CPP_MIN_LOG_LEVEL` does not reach the logger that most of it uses since
     version 2.20, and Python has no other way to it than the function in the library itself.
@@ -66,7 +66,7 @@ def _silence(libraries: Path) -> None:
             del found  # it holds the file open
             content.close()
         if name:
-            getattr(ctypes.CDLL(str(library)), name)(_ERRORS)
+            getattr(ctypes.CDLL(str(library)), name)(_FATAL)
             return
 
 
