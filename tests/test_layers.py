@@ -47,7 +47,7 @@ HEAVY = {
         "evaluation",
         "data.selection",
         "data.corruptions",
-        "features.residual_statistics",
+        "features.quick_residuals",
         "training.logistic_regression",
     },
     "imagehash": {"data.facts"},
@@ -80,7 +80,7 @@ HEAVY = {
     "requests": {"data.kaggle", "tracking.outbox"},
     "click": {"cli", "__main__"},
     "rich": {"cli"},
-    "PIL": {"data", "features.residual_statistics", "report", "serving", "tracking.model"},
+    "PIL": {"data", "features.quick_residuals", "report", "serving", "tracking.model"},
     "pandas": {"jobs", "study", "tracking", "report", "analysis", "evaluation", "features", "data"},
 }
 #: Where TensorFlow, what imports it, and kagglehub may be imported inside a function, to keep

@@ -29,10 +29,10 @@ from fakeface_bench.evaluation.shortcut import (
     roc_auc_by_fold,
     roc_auc_over_folds,
 )
+from fakeface_bench.features.quick_residuals import statistics_of
 from fakeface_bench.features.residual_statistics import (
     BLOCK,
     RESIDUALS_VERSION,
-    statistics_of,
 )
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import ResidualShortcut

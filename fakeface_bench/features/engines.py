@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from fakeface_bench.config import BFLOAT16_ENGINE, ONNX_ENGINE, TENSORFLOW_ENGINE
 from fakeface_bench.features.engine import Engine, FrozenGraph, frozen_function, output_names
-from fakeface_bench.features.residual_statistics import statistics_of
+from fakeface_bench.features.quick_residuals import statistics_of
 from fakeface_bench.features.residuals import RESIDUALS
 from fakeface_bench.support.errors import UsageError
 from fakeface_bench.support.machine import gpus

@@ -27,7 +27,7 @@ RESIDUALS = "residual"
 class ResidualStatistics(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
     """From pixels 0 to 255, shape (n, size, size, 3), to their statistics, (n, `WIDTH`).
 
-    The numbers of `residual_statistics.statistics_of`, in whole batches and on any device. Nothing
+    The numbers of `quick_residuals.statistics_of`, in whole batches and on any device. Nothing
     is learned, and no gradient passes: counts have none.
     """
 

@@ -25,7 +25,7 @@ SETTINGS = {"allow_paths": False, "max_images": 1000, "max_megabytes": 100, "max
 CODE = "code"
 EXAMPLE = "example.png"
 _SERVED = Path(__file__).with_name("served_model.py")
-_REQUIREMENTS = ("mlflow", "keras", "tensorflow", "numpy", "pandas", "pillow", "scipy")
+_REQUIREMENTS = ("mlflow", "keras", "tensorflow", "numpy", "pandas", "pillow")
 _INPUT = Schema([ColSpec(AnyType(), "image")])
 _OUTPUT = Schema(
     [

@@ -11,11 +11,11 @@ from scipy.fft import dctn
 from fakeface_bench.config import BFLOAT16_ENGINE, ENGINES
 from fakeface_bench.features.engine import FrozenGraph
 from fakeface_bench.features.engines import open_engine
+from fakeface_bench.features.quick_residuals import statistics_of
 from fakeface_bench.features.residual_statistics import (
     BANDS,
     WIDTH,
     groups,
-    statistics_of,
 )
 from fakeface_bench.features.residuals import RESIDUALS, ResidualStatistics
 from fakeface_bench.support.machine import may_have_bfloat16

@@ -27,7 +27,7 @@ from tests.serving.small_model import SIZE, LoggedModel
 from tests.support.test_backend import settings_of_another
 
 PACKAGE = Path(fakeface_bench.__file__).parent
-REQUIRED = ("mlflow", "keras", "tensorflow", "numpy", "pandas", "pillow", "scipy")
+REQUIRED = ("mlflow", "keras", "tensorflow", "numpy", "pandas", "pillow")
 #: Lets nothing be imported of the package but what lies in the model, then loads and asks it.
 FRESH = """
 import importlib.abc, json, os, sys
