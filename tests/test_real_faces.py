@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fakeface_bench.config import StudyConfig
-from fakeface_bench.evaluation.bootstrap import roc_auc_estimate
+from fakeface_bench.evaluation.intervals import roc_auc_estimate
 from fakeface_bench.study.run import run_study
 from tests.conftest import RecordedProgress, shared
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from fakeface_bench.analysis.curves import confusions
 from fakeface_bench.config import NAMED_OPTIONS, NO_WEIGHTS
-from fakeface_bench.evaluation.bootstrap import percentile, share_estimate
+from fakeface_bench.evaluation.intervals import percentile, roc_auc_estimate, share_estimate
 from fakeface_bench.evaluation.paired import (
     RESAMPLED,
     McNemar,
@@ -159,7 +159,7 @@ def _estimates(
     of_seeds: Mapping[str, tuple[float, ...]],
     resampled: Mapping[str, FloatArray],
 ) -> dict[str, Estimate]:
-    """Average over seeds; accuracy of one seed has the interval of the study's own table."""
+    """Average over seeds; what one seed shows has the intervals of the study's own table."""
     found = {
         key: replace(
             percentile(float(np.mean(of_seeds[key])), resampled[key]), of_seeds=of_seeds[key]
@@ -168,6 +168,8 @@ def _estimates(
     }
     if len(study.seeds) == 1:
         found["accuracy"] = replace(share_estimate(study.right), of_seeds=of_seeds["accuracy"])
+        roc_auc = roc_auc_estimate(study.y_true, study.kept.y_score)
+        found["roc_auc"] = replace(roc_auc, of_seeds=of_seeds["roc_auc"])
     return found
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fakeface_bench.config import FAKE
-from fakeface_bench.evaluation.bootstrap import roc_auc_estimate, share_estimate
+from fakeface_bench.evaluation.intervals import roc_auc_estimate, share_estimate
 from fakeface_bench.evaluation.paired import paired_effect
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import ScoredSplit, SeedScores, StudyRecord, part_members

@@ -1,4 +1,4 @@
-"""How far metrics could lie from the truth: 95 % intervals over images, resampled all at once.
+"""Metrics in bootstrap resamples of the images, all resamples at once.
 
 Intervals cover the draw of images alone: neither another training run nor another dataset. A
 resample is a column of counts, shape (n, columns), so that no resample is scored by itself: calls
@@ -7,83 +7,15 @@ and errors are matrix products, ranks are cumulated counts over scores sorted on
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
-import numpy.typing as npt
-from scipy.stats import binomtest
-from scipy.stats import t as student_t
 
 from fakeface_bench.config import FAKE, REAL
-from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import ECE_BINS, FloatArray, LabelArray
 
 RESAMPLES = 1000
-#: Two-sided 95 % point of the normal distribution.
-Z_95 = 1.959963984540054
 #: Array elements held at once while resampling, some 100 MB in all.
 ELEMENTS_AT_ONCE = 2_000_000
-
-
-def wilson(successes: int, n: int) -> Estimate:
-    """Return a share with its Wilson score interval, sound near 0 and 1 where the normal is not.
-
-    Source: Wilson (1927), "Probable inference, the law of succession, and statistical
-    inference"; recommended by Brown, Cai & DasGupta (2001), "Interval estimation for a
-    binomial proportion".
-
-    Args:
-        successes: From 0 to `n`.
-        n: At least 1.
-    """
-    found = binomtest(successes, n).proportion_ci(method="wilson")
-    return Estimate(successes / n, float(found.low), float(found.high))
-
-
-def share_estimate(hits: npt.NDArray[np.bool_]) -> Estimate:
-    """Return the share of what holds, with its Wilson interval.
-
-    Args:
-        hits: Whether it holds of each image, at least one, shape (n,).
-    """
-    return wilson(int(hits.sum()), len(hits))
-
-
-def cross_validated(scores: FloatArray, folds: int) -> Estimate:
-    """Return the mean over repeated cross-validation with its corrected resampled t interval.
-
-    Folds share their training images, so their scores vary together: the variance of the mean is
-    (1/k + 1/(folds - 1)) times theirs, k scores in all. Source: Nadeau & Bengio (2003), "Inference
-    for the generalization error", equation 9.
-
-    Args:
-        scores: Of each fold of each repeat, shape (k,).
-    """
-    spread = float(np.std(scores, ddof=1)) * sqrt(1 / len(scores) + 1 / (folds - 1))
-    half = float(student_t.ppf(0.975, len(scores) - 1)) * spread
-    middle = float(np.mean(scores))
-    return Estimate(middle, middle - half, middle + half)
-
-
-def percentile(value: float, resampled: FloatArray) -> Estimate:
-    """Return a value with what holds the middle 95 % of it in resamples, shape (resamples,).
-
-    Source: Efron & Tibshirani (1993), "An introduction to the bootstrap", chapter 13.
-    """
-    low, high = np.quantile(resampled, (0.025, 0.975))
-    return Estimate(value, float(low), float(high))
-
-
-def roc_auc_estimate(y_true: LabelArray, y_score: FloatArray, seed: int = 0) -> Estimate:
-    """Return ROC AUC with the percentile interval of 1000 stratified bootstrap resamples.
-
-    Where no pair is misordered every resample agrees, and the interval shrinks to (1, 1): that
-    is the method's limit, not certainty.
-    """
-    ranks = Ranks(y_true, y_score)
-    whole = float(ranks.roc_auc(np.ones((len(y_true), 1)))[0])
-    resampled = [ranks.roc_auc(drawn.counts) for drawn in stratified_resamples(y_true, seed)]
-    return percentile(whole, np.concatenate(resampled))
 
 
 Resampled = Mapping[str, FloatArray]

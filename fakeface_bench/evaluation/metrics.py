@@ -16,10 +16,9 @@ from fakeface_bench.evaluation.bootstrap import (
     RESAMPLES,
     WeightedMetrics,
     joined,
-    percentile,
-    share_estimate,
     stratified_resamples,
 )
+from fakeface_bench.evaluation.intervals import percentile, roc_auc_estimate, share_estimate
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import ECE_BINS, TIER_PART, FloatArray, LabelArray, part_members
 
@@ -35,12 +34,14 @@ class Metric:
         title: One line for `fakeface-bench list`.
         of_labels: From y_true and y_pred, both 0 or 1; or None.
         of_scores: From y_true and the probability of fake; or None.
+        least_real: Of fewer real images it is not told: its interval would hold too little.
     """
 
     title: str
     greater_is_better: bool
     of_labels: Callable[[LabelArray, LabelArray], float] | None = None
     of_scores: Callable[[LabelArray, FloatArray], float] | None = None
+    least_real: int = 1
 
     def of(self, y_true: LabelArray, y_score: FloatArray, threshold: float) -> float:
         """Return its value; see `score_metrics`."""
@@ -117,11 +118,13 @@ METRICS: Mapping[str, Metric] = {
         "share of fakes found with at most 1 % of real images predicted fake",
         True,
         of_scores=lambda y, s: recall_at_false_alarms(y, s, 0.01),
+        least_real=200,  # two of which are 1 %
     ),
     "recall_at_5pct_fpr": Metric(
         "share of fakes found with at most 5 % of real images predicted fake",
         True,
         of_scores=lambda y, s: recall_at_false_alarms(y, s, 0.05),
+        least_real=40,
     ),
     "log_loss": Metric(
         "mean negative log-likelihood, in nats",
@@ -140,14 +143,19 @@ ESTIMATED = (*METRICS, "false_alarm_rate")
 
 
 def score_metrics(y_true: LabelArray, y_score: FloatArray, threshold: float) -> dict[str, float]:
-    """Return every row of `METRICS` for one split.
+    """Return every row of `METRICS` for one split, less those that need more real images.
 
     Args:
         y_true: 1 for fake, shape (n,), both classes present.
         y_score: Probability of fake, within 0 and 1, shape (n,).
         threshold: Score from which an image is predicted fake.
     """
-    return {key: row.of(y_true, y_score, threshold) for key, row in METRICS.items()}
+    reals = int(np.sum(y_true == REAL))
+    return {
+        key: row.of(y_true, y_score, threshold)
+        for key, row in METRICS.items()
+        if reals >= row.least_real
+    }
 
 
 def roc_auc(y_true: LabelArray, y_score: FloatArray) -> float:
@@ -184,12 +192,12 @@ def part_metrics(
 def estimates(
     y_true: LabelArray, y_score: FloatArray, threshold: float, seed: int = 0
 ) -> dict[str, Estimate]:
-    """Return every row of `METRICS`, and `false_alarm_rate`, each with its 95 % interval.
+    """Return what `score_metrics` does, and `false_alarm_rate`, each with its 95 % interval.
 
     Shares of a fixed number of images (accuracy, recall, false alarms) have the Wilson interval,
-    the calibration error one of its own, the rest the percentile interval of 1000 stratified
-    bootstrap resamples. Of one class only, `recall_fake` (fakes) or `false_alarm_rate` (reals)
-    is all that is defined.
+    ROC AUC and the calibration error ones of their own, the rest the percentile interval of 1000
+    stratified bootstrap resamples. Of one class only, `recall_fake` (fakes) or `false_alarm_rate`
+    (reals) is all that is defined.
 
     Args:
         y_true: 1 for fake, shape (n,), at least one image.
@@ -207,6 +215,7 @@ def estimates(
     error = found["ece"].value
     chance = _calibration_error_by_chance(y_score, seed)
     found["ece"] = _mirrored(error, resampled["ece"], chance)
+    found["roc_auc"] = roc_auc_estimate(y_true, y_score)
     return found | shares
 
 

@@ -17,9 +17,9 @@ from fakeface_bench.evaluation.bootstrap import (
     Ranks,
     Resampled,
     joined,
-    percentile,
     stratified_resamples,
 )
+from fakeface_bench.evaluation.intervals import percentile
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import FloatArray, LabelArray, SeedScores
 

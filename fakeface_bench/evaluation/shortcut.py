@@ -18,7 +18,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
 from threadpoolctl import threadpool_limits
 
 from fakeface_bench.data.array_store import cached_arrays, content_key
-from fakeface_bench.evaluation.bootstrap import cross_validated
+from fakeface_bench.evaluation.intervals import cross_validated
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import FloatArray, ShortcutFloor
 from fakeface_bench.support.disk import cache_folder

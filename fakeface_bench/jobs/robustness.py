@@ -20,7 +20,7 @@ from fakeface_bench.data.corruptions import (
 )
 from fakeface_bench.data.index import content_digest
 from fakeface_bench.data.pictures import ChangedError, indexed_bytes
-from fakeface_bench.evaluation.bootstrap import percentile
+from fakeface_bench.evaluation.intervals import percentile
 from fakeface_bench.evaluation.paired import metrics_of, resampled_metrics
 from fakeface_bench.jobs import JobOutcome
 from fakeface_bench.jobs.evaluate import estimate_metrics

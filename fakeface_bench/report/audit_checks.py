@@ -94,6 +94,8 @@ def _verdict(
         reserve = "; shortcuts were not measured"
     elif floor.high_95 < 0.5:
         reserve = "; the shortcut measured is below chance"
+    elif floor.low_95 <= 0.5 and floor.high_95 >= _NONE:
+        reserve = "; too few images to rule out a shortcut"
     left_out = sum(counts.left_out.values())
     fit = f"Fit, with {counted(left_out, 'image')} left out" if left_out else "Fit for a study"
     return f"{fit}{reserve}", "note" if reserve else "good"
@@ -245,6 +247,8 @@ def _odd_files(audit: Audit, counts: Counts) -> Iterator[Check]:
 _CLEAR, _STRONG = 0.7, 0.9
 #: Below it a shortcut, however sure, is too small to speak in a verdict.
 _SLIGHT = 0.55
+#: Below it lies the whole interval where it is said that there is none.
+_NONE = 0.6
 
 
 def _shortcuts(audit: Audit) -> Iterator[Check]:
@@ -269,8 +273,12 @@ def _shortcut(name: str, floor: ShortcutFloor, where: str = "") -> Check:
     shown = format_shortcut(floor)
     if floor.high_95 < 0.5:
         return Check("note", name, shown, "below chance: not interpretable")
-    if floor.low_95 <= 0.5:
+    if floor.low_95 <= 0.5 and floor.high_95 < _NONE:
         return Check("good", name, shown, "not better than chance")
+    if floor.low_95 <= 0.5:
+        shortest = 0.5 + floor.estimate.value - floor.low_95
+        could = f"{floor.images:,} images could show one from {shortest:.2f}"
+        return Check("note", name, shown, f"a shortcut is neither shown nor ruled out: {could}")
     remark = "better than chance: read a test ROC AUC against it"
     if floor.roc_auc < _SLIGHT:
         return Check("note", name, shown, remark)

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 
 from fakeface_bench.config import CLASS_NAMES
-from fakeface_bench.evaluation.bootstrap import Z_95, wilson
+from fakeface_bench.evaluation.intervals import Z_95, wilson
 from fakeface_bench.records.explanation import (
     EXAMPLE_KINDS,
     SPECTRUM_GROUPS,

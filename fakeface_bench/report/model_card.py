@@ -11,7 +11,7 @@ import numpy as np
 from fakeface_bench.analysis.curves import confusion_counts
 from fakeface_bench.analysis.results import Results
 from fakeface_bench.config import CLASS_NAMES, DIGEST_DIGITS, FAKE, REAL
-from fakeface_bench.evaluation.bootstrap import wilson
+from fakeface_bench.evaluation.intervals import wilson
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import ModelOrigin, StudyRecord
 from fakeface_bench.report.format import (

@@ -8,7 +8,7 @@ import numpy as np
 
 from fakeface_bench.analysis.comparison import SIGNIFICANT, Comparison, compare_studies
 from fakeface_bench.config import BEST, DIGEST_DIGITS, RegisterConfig
-from fakeface_bench.evaluation.bootstrap import percentile, roc_auc_estimate
+from fakeface_bench.evaluation.intervals import percentile, roc_auc_estimate
 from fakeface_bench.evaluation.paired import mcnemar, resampled_metrics
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import ComparedStudy, Finding, LeftOut, Registration

@@ -5,7 +5,8 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
-from fakeface_bench.evaluation.bootstrap import RESAMPLES, percentile, stratified_resamples
+from fakeface_bench.evaluation.bootstrap import RESAMPLES, stratified_resamples
+from fakeface_bench.evaluation.intervals import percentile
 from fakeface_bench.evaluation.paired import (
     RESAMPLED,
     holm,

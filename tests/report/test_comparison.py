@@ -17,7 +17,7 @@ from fakeface_bench.analysis.comparison import (
     unique_labels,
 )
 from fakeface_bench.config import NAMED_OPTIONS, StudyConfig, format_option
-from fakeface_bench.evaluation.bootstrap import roc_auc_estimate, wilson
+from fakeface_bench.evaluation.intervals import roc_auc_estimate, wilson
 from fakeface_bench.records.study import ComparedStudy, LeftOut
 from fakeface_bench.report.comparison_page import comparison_markdown, verdict_of, warnings_of
 from fakeface_bench.report.comparison_plots import mark, time_axis
@@ -497,7 +497,7 @@ def test_rows_for_the_terminal(three: Comparison) -> None:
     assert table.rows[1] == (
         "middle",
         "0.950 (0.910 to 0.973)",
-        "0.950 (0.915 to 0.975)",
+        "0.950 (0.907 to 0.973)",
         "10 min",
         "10 min",
     )

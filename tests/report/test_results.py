@@ -17,9 +17,10 @@ def test_interval_holds_the_metric_and_repeats(record: StudyRecord) -> None:
         assert 0 <= found.low < found.value < found.high <= 1
 
 
-def test_perfect_scores_leave_no_spread_in_roc_auc(perfect: StudyRecord) -> None:
+def test_perfect_scores_are_not_certain(perfect: StudyRecord) -> None:
     found = results_of(perfect).estimates
-    assert (found["roc_auc"].low, found["roc_auc"].high) == (1.0, 1.0)
+    assert found["roc_auc"].value == found["roc_auc"].high == 1
+    assert found["roc_auc"].low < 0.9
     assert found["accuracy"].low < 1.0
 
 

@@ -1,0 +1,142 @@
+"""How far a metric could lie from the truth: its 95 % interval over the draw of images.
+
+Intervals cover the draw of images alone: neither another training run nor another dataset.
+`benchmarks/coverage.py` measures how often each holds what it is to hold.
+"""
+
+from math import exp, log, sqrt
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import brentq
+from scipy.stats import binomtest
+from scipy.stats import t as student_t
+
+from fakeface_bench.config import FAKE, REAL
+from fakeface_bench.records.estimate import Estimate
+from fakeface_bench.records.study import FloatArray, LabelArray
+
+#: Two-sided 95 % point of the normal distribution.
+Z_95 = 1.959963984540054
+
+
+def wilson(successes: int, n: int) -> Estimate:
+    """Return a share with its Wilson score interval, sound near 0 and 1 where the normal is not.
+
+    Source: Wilson (1927), "Probable inference, the law of succession, and statistical
+    inference"; recommended by Brown, Cai & DasGupta (2001), "Interval estimation for a
+    binomial proportion".
+
+    Args:
+        successes: From 0 to `n`.
+        n: At least 1.
+    """
+    found = binomtest(successes, n).proportion_ci(method="wilson")
+    return Estimate(successes / n, float(found.low), float(found.high))
+
+
+def share_estimate(hits: npt.NDArray[np.bool_]) -> Estimate:
+    """Return the share of what holds, with its Wilson interval.
+
+    Args:
+        hits: Whether it holds of each image, at least one, shape (n,).
+    """
+    return wilson(int(hits.sum()), len(hits))
+
+
+def cross_validated(scores: FloatArray, folds: int) -> Estimate:
+    """Return the mean over repeated cross-validation with its corrected resampled t interval.
+
+    Folds share their training images, so their scores vary together: the variance of the mean is
+    (1/k + 1/(folds - 1)) times theirs, k scores in all. Source: Nadeau & Bengio (2003), "Inference
+    for the generalization error", equation 9.
+
+    Args:
+        scores: Of each fold of each repeat, shape (k,).
+    """
+    spread = float(np.std(scores, ddof=1)) * sqrt(1 / len(scores) + 1 / (folds - 1))
+    half = float(student_t.ppf(0.975, len(scores) - 1)) * spread
+    middle = float(np.mean(scores))
+    return Estimate(middle, middle - half, middle + half)
+
+
+def percentile(value: float, resampled: FloatArray) -> Estimate:
+    """Return a value with what holds the middle 95 % of it in resamples, shape (resamples,).
+
+    Source: Efron & Tibshirani (1993), "An introduction to the bootstrap", chapter 13.
+    """
+    low, high = np.quantile(resampled, (0.025, 0.975))
+    return Estimate(value, float(low), float(high))
+
+
+def roc_auc_estimate(y_true: LabelArray, y_score: FloatArray) -> Estimate:
+    """Return ROC AUC with the wider, at each end, of two 95 % intervals.
+
+    One estimates its variance from the images (`_by_delong`): right where many pairs are out of
+    order, too narrow where few are. The other takes the variance of a ROC AUC of that size
+    (`_by_newcombe`): right near 1, too narrow for classes of unequal spread. Where no pair is
+    misordered the ends are also as far apart as `_by_disjoint_pairs` has them.
+
+    Args:
+        y_true: 1 for fake, both classes present, shape (n,).
+        y_score: Any monotone score, shape (n,).
+    """
+    real, fake = (np.sort(y_score[y_true == label]) for label in (REAL, FAKE))
+    above_reals, above_fakes = _below_twice(real, fake), _below_twice(fake, real)
+    value = float(above_reals.sum() / (2 * len(real) * len(fake)))
+    spans = [_by_newcombe(value, len(real), len(fake))]
+    if value in (0.0, 1.0):
+        spans.append(_by_disjoint_pairs(value, min(len(real), len(fake))))
+    elif min(len(real), len(fake)) > 1:
+        of_fakes = np.var(above_reals / (2 * len(real)), ddof=1) / len(fake)
+        of_reals = np.var(above_fakes / (2 * len(fake)), ddof=1) / len(real)
+        spans.append(_by_delong(value, float(of_fakes + of_reals)))
+    lows, highs = zip(*spans, strict=True)
+    return Estimate(value, min(value, *lows), max(value, *highs))
+
+
+def _below_twice(ordered: FloatArray, scores: FloatArray) -> npt.NDArray[np.int64]:
+    """Return of each score twice how many others, in ascending order, lie below it, ties once."""
+    below = np.searchsorted(ordered, scores, side="left")
+    return np.asarray(below + np.searchsorted(ordered, scores, side="right"))
+
+
+def _by_delong(value: float, variance: float) -> tuple[float, float]:
+    """Return an interval on the logit's scale, which no end leaves.
+
+    Sources: DeLong, DeLong & Clarke-Pearson (1988), "Comparing the areas under two or more
+    correlated receiver operating characteristic curves"; Pepe (2003), "The statistical evaluation
+    of medical tests for classification and prediction", section 5.2.
+    """
+    logit, half = log(value / (1 - value)), Z_95 * sqrt(variance) / (value * (1 - value))
+    return 1 / (1 + exp(half - logit)), 1 / (1 + exp(-half - logit))
+
+
+def _by_newcombe(value: float, reals: int, fakes: int) -> tuple[float, float]:
+    """Return the ROC AUCs that are 1.96 of their own standard errors away from the value.
+
+    Source: Newcombe (2006), "Confidence intervals for an effect size measure based on the
+    Mann-Whitney statistic. Part 2", method 5, after Hanley & McNeil (1982), "The meaning and use
+    of the area under a receiver operating characteristic (ROC) curve".
+    """
+    others = (reals + fakes) / 2 - 1
+
+    def beyond(true: float) -> float:
+        spread = (1 - true) / (2 - true) + true / (1 + true)
+        variance = true * (1 - true) * (1 + others * spread) / (reals * fakes)
+        return (value - true) ** 2 - Z_95**2 * variance
+
+    low = brentq(beyond, 0.0, value) if value > 0 else 0.0
+    high = brentq(beyond, value, 1.0) if value < 1 else 1.0
+    return float(low), float(high)
+
+
+def _by_disjoint_pairs(value: float, pairs: int) -> tuple[float, float]:
+    """Return what all pairs in order, or none, leaves open.
+
+    Images make `pairs` pairs that share none, each in order with the probability that ROC AUC is:
+    all are with at most that power of it. So Clopper & Pearson (1934), "The use of confidence or
+    fiducial limits illustrated in the case of the binomial".
+    """
+    end = 0.025 ** (1 / pairs)
+    return (end, 1.0) if value == 1 else (0.0, 1 - end)
