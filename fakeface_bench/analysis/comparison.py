@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -267,7 +267,7 @@ class PairwiseComparison:
     """One study, `upper`, against a cheaper or less accurate one, `lower`, on the same images.
 
     `accuracy` and `roc_auc` are what the upper gains; `test` is of the kept models, the lower
-    first; `adjusted_p` is after Holm's adjustment over the `tests` pairs of both tables.
+    first; `adjusted_p` is after Holm's adjustment over all `tests` pairs of the studies compared.
     """
 
     lower: LeaderboardEntry
@@ -335,8 +335,8 @@ def compare_entries(
 ) -> tuple[tuple[PairwiseComparison, ...], tuple[PairwiseComparison, ...]]:
     """Compare neighbours along the front, and every study cheaper than the best with the best.
 
-    Both tables run from cheap to expensive. The p values of all their pairs are adjusted as one
-    family, so a pair in both has one answer.
+    Both tables run from cheap to expensive. The p values of all pairs of entries are adjusted as
+    one family, also of those that neither table holds: which they hold, the data chose.
 
     Args:
         entries: The best first.
@@ -351,21 +351,32 @@ def compare_entries(
         key=lambda entry: (entry.cold_seconds, -entry.accuracy.value, entry.label),
     )
     tables = list(pairwise(front)), [(entry, best) for entry in cheaper]
-    family = {
-        (lower.rank, upper.rank): (lower, upper) for pairs in tables for lower, upper in pairs
-    }
-    tests = [mcnemar(lower.study.right, upper.study.right) for lower, upper in family.values()]
-    adjusted = holm([test.p for test in tests])
+    adjusted = _adjusted_p(entries)
     compared = {
-        ranks: PairwiseComparison(
-            *pair, _gain(*pair, "accuracy"), _gain(*pair, "roc_auc"), test, p, len(family)
+        (lower.rank, upper.rank): PairwiseComparison(
+            lower,
+            upper,
+            accuracy=_gain(lower, upper, "accuracy"),
+            roc_auc=_gain(lower, upper, "roc_auc"),
+            test=mcnemar(lower.study.right, upper.study.right),
+            adjusted_p=adjusted[frozenset((lower.rank, upper.rank))],
+            tests=len(adjusted),
         )
-        for (ranks, pair), test, p in zip(family.items(), tests, adjusted, strict=True)
+        for pairs in tables
+        for lower, upper in pairs
     }
     along_front, to_best = (
         tuple(compared[lower.rank, upper.rank] for lower, upper in pairs) for pairs in tables
     )
     return along_front, to_best
+
+
+def _adjusted_p(entries: Sequence[LeaderboardEntry]) -> Mapping[frozenset[int], float]:
+    """Return McNemar's p of every pair of entries, by their ranks, adjusted by Holm."""
+    pairs = list(combinations(entries, 2))
+    p_values = [mcnemar(one.study.right, other.study.right).p for one, other in pairs]
+    ranks = [frozenset(entry.rank for entry in pair) for pair in pairs]
+    return dict(zip(ranks, holm(p_values), strict=True))
 
 
 def _gain(lower: LeaderboardEntry, upper: LeaderboardEntry, key: str) -> Estimate:

@@ -33,6 +33,9 @@ from fakeface_bench.report.table import Table, fitting, left_out_table, more, wr
 from fakeface_bench.report.tiles import Tile, thumbnail
 from fakeface_bench.support.text import elided
 
+#: With fewer a comparison says nothing of networks.
+_SEEDS_OF_A_NETWORK = 3
+
 
 def verdict_of(comparison: Comparison) -> Verdict:
     """Say which model to take, and how its accuracy and cost compare with the best one's."""
@@ -47,6 +50,8 @@ def verdict_of(comparison: Comparison) -> Verdict:
     paragraph = f"On {what}, {_accuracy_and_cost(chosen)} from a cold start"
     if other is not None:
         paragraph += f"; {_accuracy_and_cost(other)}"
+        if min(len(study.seeds) for study in comparison.studies) < _SEEDS_OF_A_NETWORK:
+            paragraph += ". Differences are between these fits: another seed may differ as much"
     return Verdict(_headline(comparison), f"{paragraph}.", weight)
 
 
@@ -169,9 +174,10 @@ _TERMS = (
     ("Amortised", "The part of the cold cost that earlier runs spent."),
     ("95 % interval", "The middle 95 % of 1,000 stratified bootstrap resamples of the test images, "
      "the same for all models; of several seeds, which count with their mean, the seeds are drawn "
-     "again too. Accuracy of one seed has the Wilson interval, as in the study's own table. It "
-     "covers neither another dataset nor, of a study with one seed, another training run. Where "
-     "every resample agrees the interval shrinks to a point: the method's limit, not certainty."),
+     "again too. Accuracy and ROC AUC of one seed have the intervals of the study's own table: "
+     "the Wilson interval, and the wider of DeLong's and Newcombe's. It covers neither another "
+     "dataset nor, of a study with one seed, another training run. Where every resample agrees it "
+     "shrinks to a point: the method's limit, not certainty."),
     ("Validation accuracy", "In the curves it is at threshold 0.5, epoch by epoch; in the tables "
      "every accuracy is at the study's own threshold, chosen on validation or folds."),
     ("Difference", "Of two models on the same resamples. One point is one per cent of the test "
@@ -180,7 +186,7 @@ _TERMS = (
     ("McNemar's test", "Exact and two-sided, on the images that only one of two kept models "
      "predicted correctly: could both be equally accurate?"),
     ("Holm's adjustment", "Raises the p values of tests made together, here of all pairs of "
-     "both tables, so that chance alone shows one or more differences on at most 5 % of such "
+     "studies, so that chance alone shows one or more differences on at most 5 % of such "
      "pages. Below 0.05 the difference is shown; where either study has several seeds, only if "
      "the interval of the difference of their means lies above 0 as well."),
     ("Not shown", "These images do not tell the two apart well enough. It is not proof that they "

@@ -109,15 +109,16 @@ def test_the_steps_have_the_known_p_values(three: Comparison) -> None:
     assert on.accuracy.low < 0 < on.accuracy.value < on.accuracy.high
 
 
-def test_both_tables_are_one_family_of_tests() -> None:
-    """Five pairs, of which the last neighbours are in both tables with one adjusted p."""
+def test_all_pairs_of_studies_are_one_family_of_tests() -> None:
+    """Six pairs, five of them in the tables, the last neighbours in both with one adjusted p."""
     studies = [planted(f"s{n}", range(k), 10.0 * n) for n, k in ((1, 30), (2, 28), (3, 8))]
     found = compare_studies([*studies, planted("best", range(0), 99.0)])
     of_pair: dict[tuple[str, str], set[float]] = {}
     for pair in (*found.along_front, *found.to_best):
         of_pair.setdefault((pair.lower.label, pair.upper.label), set()).add(pair.adjusted_p)
     assert all(len(values) == 1 for values in of_pair.values())
-    assert {pair.tests for pair in (*found.along_front, *found.to_best)} == {5} == {len(of_pair)}
+    assert len(of_pair) == 5
+    assert {pair.tests for pair in (*found.along_front, *found.to_best)} == {6}
     last = found.along_front[-1]
     assert last.test.p == pytest.approx(2 / 2**8)
     assert last.adjusted_p == pytest.approx(2 * last.test.p)
@@ -263,6 +264,10 @@ def test_seeds_that_are_all_right_keep_their_resampled_interval() -> None:
 # The verdict and the warnings
 
 
+#: What a comparison with fewer than three seeds of any study adds.
+OF_FITS = ". Differences are between these fits: another seed may differ as much"
+
+
 def test_a_tie_is_called_a_tie(three: Comparison) -> None:
     assert (three.best.label, three.recommended.label) == ("large", "middle")
     verdict = verdict_of(three)
@@ -270,7 +275,8 @@ def test_a_tie_is_called_a_tie(three: Comparison) -> None:
     assert verdict.weight == "good"
     assert verdict.paragraph == (
         "On n = 200 test images, middle is correct on 95.0 % and cost 10 minutes from a cold "
-        "start; large is correct on 96.0 % and cost 2 hours."
+        "start; large is correct on 96.0 % and cost 2 hours"
+        f"{OF_FITS}."
     )
     row = cells(three.to_best[1])
     assert row["accuracy, points (95 %)"] == "1.0 (−1.5 to 3.5)"
@@ -285,7 +291,8 @@ def test_a_lead_that_is_shown_over_every_cheaper_study() -> None:
     assert verdict.headline == "Take best: every cheaper study is shown to be less accurate"
     assert verdict.paragraph == (
         "On n = 200 test images, best is correct on 99.0 % and cost 2 hours ($6.00) from a cold "
-        "start; middle is correct on 95.0 % and cost 10 minutes."
+        "start; middle is correct on 95.0 % and cost 10 minutes"
+        f"{OF_FITS}."
     )
     row = cells(found.to_best[1])
     assert (row["from"], row["accuracy, points (95 %)"]) == ("middle", "4.0 (1.0 to 7.5)")
@@ -297,7 +304,8 @@ def test_the_best_and_cheapest_is_taken() -> None:
     assert verdict.headline == "Take best: the most accurate, and none is cheaper"
     assert verdict.paragraph == (
         "On n = 200 test images, best is correct on 99.0 % and cost 6 seconds from a cold start; "
-        "middle is correct on 95.0 % and cost 10 minutes."
+        "middle is correct on 95.0 % and cost 10 minutes"
+        f"{OF_FITS}."
     )
 
 
@@ -406,6 +414,15 @@ def test_means_over_seeds_that_are_equal_rank_by_cost(seeds: int) -> None:
         found = compare_studies([expensive, cheap])
         assert found.best.label == "cheap"
         assert [entry.on_front for entry in found.entries] == [True, False]
+
+
+@pytest.mark.parametrize(("seeds", "of_fits"), [((1, 3), True), ((3, 2), True), ((3, 3), False)])
+def test_fewer_than_three_seeds_say_nothing_of_networks(
+    seeds: tuple[int, int], of_fits: bool
+) -> None:
+    of_seeds = [[calls(LABELS, range(4 + n)) for n in range(count)] for count in seeds]
+    found = compare_studies([study("one", of_seeds[0], 9.0), study("other", of_seeds[1], 90.0)])
+    assert (OF_FITS in verdict_of(found).paragraph) is of_fits
 
 
 def test_seeds_that_agree_still_show_a_difference() -> None:

@@ -165,7 +165,7 @@ def test_the_page_says_what_its_words_mean(written: Path) -> None:
         "Wilson interval",
         "Energy, this run, kWh",
         "Peak memory, this run, GB",
-        "all pairs of both tables",
+        "all pairs of studies",
     ):
         assert words in page.replace("\N{NO-BREAK SPACE}", " "), words
     assert "A tie:" not in page
