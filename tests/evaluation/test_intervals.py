@@ -100,7 +100,7 @@ def test_where_no_pair_is_misordered_the_interval_is_still_one() -> None:
 def test_of_a_hundred_draws_ninety_hold_the_true_roc_auc(
     shape: str, true: float, images: int
 ) -> None:
-    """Bounded form of benchmarks/coverage.py, which draws thousands: percentiles held 0.19."""
+    """Bounded form of benchmarks/coverage.py, of 1,000 draws: percentiles held 0.03."""
     rng = np.random.default_rng(0)
     y_true = (np.arange(images) % 2).astype(np.uint8)
     held = 0
