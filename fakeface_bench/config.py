@@ -454,6 +454,11 @@ class AuditConfig(Request):
     output: str = option("", "Folder to write the report to, besides MLflow.")
 
 
+#: Share of test images that a study may be behind by and count as accurate as another.
+MARGIN = 0.01
+_MARGIN = "Share of images that a cheaper study is to be shown to be behind the best by, at most."
+
+
 @dataclass(frozen=True, slots=True)
 class CompareConfig(Request):
     """One comparison; studies are chosen by dataset or by run."""
@@ -469,6 +474,7 @@ class CompareConfig(Request):
     dollars_per_hour: float = option(
         0.0, "What the machine costs; 0 for what each study was told.", 0
     )
+    margin: float = option(MARGIN, _MARGIN, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -477,7 +483,7 @@ class RegisterConfig(Request):
 
     run: str = option(
         BEST,
-        "MLflow run of a study; or best: the cheapest not shown to be less accurate than the most "
+        "MLflow run of a study; or best: the cheapest shown to be within a point of the most "
         "accurate.",
     )
     name: str = option("fakeface", "Name of the registered model.")
@@ -505,6 +511,7 @@ class SuiteConfig(Request):
     output: str = option(
         "comparison", "Folder to write the comparison to, besides MLflow; empty for none."
     )
+    margin: float = option(MARGIN, _MARGIN, 0)
     study: StudyConfig = field(default_factory=StudyConfig, metadata={EXCEPT: _OF_ONE_STUDY})
 
 
@@ -542,7 +549,7 @@ class EvaluateConfig(Request):
     model: str = option(
         BEST,
         "Address in the registry, MLflow run of a study, folder of an MLflow model; or best: the "
-        "cheapest not shown to be less accurate than the most accurate.",
+        "cheapest shown to be within a point of the most accurate.",
     )
     data: str = option(
         "synthetic", "Test sets by name, or folders of faces, joined by commas; one class suffices."

@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, pairwise
+from math import ceil
 
 import numpy as np
 import numpy.typing as npt
 
 from fakeface_bench.analysis.curves import confusions
-from fakeface_bench.config import NAMED_OPTIONS, NO_WEIGHTS
+from fakeface_bench.config import MARGIN, NAMED_OPTIONS, NO_WEIGHTS
 from fakeface_bench.evaluation.intervals import percentile, roc_auc_estimate, share_estimate
 from fakeface_bench.evaluation.paired import (
     RESAMPLED,
@@ -307,6 +308,15 @@ class PairwiseComparison:
         return max(unseen, self.accuracy.high)
 
     @property
+    def spread(self) -> float:
+        """What these images leave open beyond the gain itself: the closest margin they can show."""
+        return self.could_be_ahead - self.accuracy.value
+
+    def images_for(self, margin: float) -> int:
+        """Return about how many test images would show a margin, were both equally accurate."""
+        return ceil(len(self.upper.study.y_true) * (self.spread / margin) ** 2)
+
+    @property
     def verdict(self) -> str:
         """`shown` or `not shown`."""
         return "shown" if self.is_shown else "not shown"
@@ -389,7 +399,8 @@ class Comparison:
     """Finished studies on the same test images, side by side.
 
     `entries`, at least one, begin with the most accurate, of equals the cheaper. Pairs are
-    neighbours along the front, and every study cheaper than the best against it.
+    neighbours along the front, and every study cheaper than the best against it, the cheapest
+    first. `margin` is the share of images that the one to take may be behind the best by.
     """
 
     entries: tuple[LeaderboardEntry, ...]
@@ -397,6 +408,7 @@ class Comparison:
     to_best: tuple[PairwiseComparison, ...]
     agreement: Agreement
     left_out: tuple[LeftOut, ...]
+    margin: float = MARGIN
 
     @property
     def best(self) -> LeaderboardEntry:
@@ -404,14 +416,22 @@ class Comparison:
         return self.entries[0]
 
     @property
-    def nearest(self) -> PairwiseComparison | None:
-        """The best against the cheapest study not shown to be less accurate, where there is one."""
-        return next((compared for compared in self.to_best if not compared.is_shown), None)
+    def recommended(self) -> LeaderboardEntry:
+        """The cheapest study that is shown to be within the margin of the best; else the best.
+
+        Non-inferiority: the 95 % interval of what the best is ahead by ends within the margin.
+        Source: Piaggio et al. (2012), "Reporting of noninferiority and equivalence randomized
+        trials".
+        """
+        within = (pair.lower for pair in self.to_best if pair.could_be_ahead <= self.margin)
+        return next(within, self.best)
 
     @property
-    def recommended(self) -> LeaderboardEntry:
-        """The cheapest study whose accuracy is not shown to be worse than that of the best."""
-        return self.best if self.nearest is None else self.nearest.lower
+    def undecided(self) -> PairwiseComparison | None:
+        """Of studies neither shown to be within the margin nor less accurate, the nearest to it."""
+        left = (pair for pair in self.to_best if not pair.is_shown)
+        left = (pair for pair in left if pair.could_be_ahead > self.margin)
+        return min(left, key=lambda pair: pair.could_be_ahead, default=None)
 
     @property
     def studies(self) -> tuple[ComparedStudy, ...]:
@@ -425,9 +445,12 @@ class Comparison:
 
 
 def compare_studies(
-    studies: Sequence[ComparedStudy], left_out: Sequence[LeftOut] = ()
+    studies: Sequence[ComparedStudy], left_out: Sequence[LeftOut] = (), margin: float = MARGIN
 ) -> Comparison:
     """Compare finished studies; the order in which they come has no effect.
+
+    Args:
+        margin: Share of the test images that the one to take may be behind the best by.
 
     Raises:
         ValueError: If there is no study, or two differ in their test images or labels.
@@ -436,7 +459,7 @@ def compare_studies(
     entries = _ranked(studies)
     along_front, to_best = compare_entries(entries)
     agreement = agreement_of([entry.study for entry in entries])
-    return Comparison(tuple(entries), along_front, to_best, agreement, tuple(left_out))
+    return Comparison(tuple(entries), along_front, to_best, agreement, tuple(left_out), margin)
 
 
 def _check(studies: Sequence[ComparedStudy]) -> None:

@@ -49,7 +49,7 @@ def _record_comparison(
             replace(study, ledger=replace(study.ledger, dollars_per_hour=price))
             for study in studies
         ]
-    comparison = compare_studies(studies, chosen.left_out)
+    comparison = compare_studies(studies, chosen.left_out, config.margin)
     first = chosen.studies[0]
     run.tag(
         {
@@ -85,7 +85,9 @@ def run_suite(asked: RequestLike[SuiteConfig], progress: Progress) -> JobOutcome
         if not finished:
             raise StudyError(failure)
         chosen = of_one_dataset(finished, failed)
-        compare = CompareConfig(output=config.output, dollars_per_hour=shared.dollars_per_hour)
+        compare = CompareConfig(
+            output=config.output, dollars_per_hour=shared.dollars_per_hour, margin=config.margin
+        )
         outcome = _record_comparison(run, chosen, compare, progress)
         if failure:
             run.fail(failure)

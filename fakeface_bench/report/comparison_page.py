@@ -7,7 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from fakeface_bench.analysis.comparison import Comparison, LeaderboardEntry, accuracy_curve
+from fakeface_bench.analysis.comparison import (
+    Comparison,
+    LeaderboardEntry,
+    PairwiseComparison,
+    accuracy_curve,
+)
 from fakeface_bench.config import CLASS_NAMES, StudyConfig, format_option
 from fakeface_bench.report import comparison_plots, comparison_tables
 from fakeface_bench.report.comparison_tables import (
@@ -21,6 +26,7 @@ from fakeface_bench.report.format import (
     cost,
     counted,
     escaped,
+    in_points,
     listed,
     percent_right,
     prose,
@@ -39,15 +45,16 @@ _SEEDS_OF_A_NETWORK = 3
 
 def verdict_of(comparison: Comparison) -> Verdict:
     """Say which model to take, and how its accuracy and cost compare with the best one's."""
-    nearest, chosen = comparison.nearest, comparison.recommended
-    is_unsure = nearest is not None and not nearest.is_tie
+    chosen, undecided = comparison.recommended, comparison.undecided
     has_warning = any(study.warning for study in comparison.studies)
     weight = "note" if len(comparison.entries) == 1 else "good"
-    if has_warning or chosen.is_near_chance or is_unsure:
+    if has_warning or chosen.is_near_chance or (chosen is comparison.best and undecided):
         weight = "care"
-    other = comparison.best if nearest else next(iter(comparison.entries[1:]), None)
-    what = f"n = {comparison.images:,} test images"
-    paragraph = f"On {what}, {_accuracy_and_cost(chosen)} from a cold start"
+    other: LeaderboardEntry | None = comparison.best
+    if chosen is other:
+        other = undecided.lower if undecided else next(iter(comparison.entries[1:]), None)
+    paragraph = f"On n = {comparison.images:,} test images, {_accuracy_and_cost(chosen)} from a"
+    paragraph += " cold start"
     if other is not None:
         paragraph += f"; {_accuracy_and_cost(other)}"
         if min(len(study.seeds) for study in comparison.studies) < _SEEDS_OF_A_NETWORK:
@@ -56,18 +63,20 @@ def verdict_of(comparison: Comparison) -> Verdict:
 
 
 def _headline(comparison: Comparison) -> str:
-    name, nearest = comparison.recommended.label, comparison.nearest
+    chosen, undecided = comparison.recommended, comparison.undecided
+    take = f"Take {chosen.label}"
+    margin = in_points(comparison.margin)
     if len(comparison.entries) == 1:
-        return f"One study, nothing to compare it with: {name}"
+        return f"One study, nothing to compare it with: {chosen.label}"
     if all(entry.is_near_chance for entry in comparison.entries):
         return "No study is shown to beat chance"
-    if nearest is not None and nearest.is_tie:
-        return f"Take {name}: a tie with the best, and cheaper"
-    if nearest is not None:
-        return f"Take {name}: not shown to be worse than the best, though it may well be"
+    if chosen is not comparison.best:
+        return f"{take}: shown to be within {margin} of the best, and cheaper"
     if not comparison.to_best:
-        return f"Take {name}: the most accurate, and none is cheaper"
-    return f"Take {name}: every cheaper study is shown to be less accurate"
+        return f"{take}: the most accurate, and none is cheaper"
+    if undecided is not None:
+        return f"{take}: no cheaper study is shown to be within {margin} of it"
+    return f"{take}: every cheaper study is shown to be less accurate"
 
 
 def _accuracy_and_cost(entry: LeaderboardEntry) -> str:
@@ -100,6 +109,8 @@ def warnings_of(comparison: Comparison) -> list[str]:
             "Not all were fitted on the same images: those with folds on train and validation "
             "together, the others on train alone."
         )
+    if (pair := comparison.undecided) and comparison.recommended is comparison.best:
+        found.append(_what_would_decide(pair, comparison.margin))
     if not comparison.recommended.on_front:
         found.append(f"{comparison.recommended.label} is not on the front.")
     if len({study.machine for study in studies if study.machine}) > 1:
@@ -110,6 +121,17 @@ def warnings_of(comparison: Comparison) -> list[str]:
         if len(set(counts)) > 1:
             found.append(f"Costs: different numbers of {what} ({min(counts)} to {max(counts)}).")
     return found
+
+
+def _what_would_decide(pair: PairwiseComparison, margin: float) -> str:
+    """Return how close a study could be shown to be, and how many images would show the margin."""
+    closest = in_points(max(0.001, round(pair.spread, 3)))
+    told = f"These images could show {pair.lower.label} to be within {closest} at best"
+    needed = pair.images_for(margin) if margin else 0
+    if needed > len(pair.upper.study.y_true):
+        about = round(needed, 2 - len(str(needed)))
+        told += f"; were both equally accurate, about {about:,} would show {in_points(margin)}"
+    return f"{told}."
 
 
 _ALL_IMAGES = format_option("limit", StudyConfig().limit)
@@ -190,8 +212,10 @@ _TERMS = (
      "pages. Below 0.05 the difference is shown; where either study has several seeds, only if "
      "the interval of the difference of their means lies above 0 as well."),
     ("Not shown", "These images do not tell the two apart well enough. It is not proof that they "
-     "are equal; the interval says how far apart they may be. A tie is an interval that "
-     "includes 0."),
+     "are equal; the interval says how far apart they may be."),
+    ("The one to take", "The cheapest study that is shown to be within the margin of the best (one "
+     "point, unless `margin` says otherwise): the interval of what the best is ahead by ends "
+     "within it. The best itself where none is."),
     ("Front", "The studies that no other beats in cost and accuracy at once."),
     ("Time to ROC AUC", "Cold seconds until it was first reached on validation; ∞ where it "
      "never was."),

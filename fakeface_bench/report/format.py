@@ -108,6 +108,12 @@ def points(share: float) -> str:
     return signed(100 * share, 1)
 
 
+def in_points(share: float) -> str:
+    """Write a share of images in points, with the word: `1 point`, `2.5 points`."""
+    number = f"{100 * share:.3g}"
+    return f"{number} point{'' if number == '1' else 's'}"
+
+
 def points_range(estimate: Estimate) -> str:
     """Write an interval in points: `−1.2 to 2.9`."""
     return f"{points(estimate.low)} to {points(estimate.high)}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fakeface_bench.analysis.comparison import SIGNIFICANT, Comparison, compare_studies
-from fakeface_bench.config import BEST, DIGEST_DIGITS, RegisterConfig
+from fakeface_bench.config import BEST, DIGEST_DIGITS, MARGIN, RegisterConfig
 from fakeface_bench.evaluation.intervals import percentile, roc_auc_estimate
 from fakeface_bench.evaluation.paired import mcnemar, resampled_metrics
 from fakeface_bench.records.estimate import Estimate
@@ -53,7 +53,7 @@ class Best:
 def best_study(
     experiment_id: str, data: str, progress: Progress, others: str = "name its run to take it"
 ) -> Best:
-    """Return the cheapest study not shown to be less accurate than the best.
+    """Return the cheapest study shown to be within `MARGIN` of the best.
 
     Only studies of all images of a dataset are chosen among; of those, the ones clearly better
     than chance where there are any. Studies without a model that can be loaded are passed over.
@@ -83,7 +83,7 @@ def best_study(
 def _compare_better_than_chance(comparison: Comparison) -> tuple[Comparison, list[LeftOut]]:
     """Compare only studies that are clearly better than chance, if any; return the others too.
 
-    On few images a network that has learned nothing is often not shown to be less accurate.
+    On few images a network that has learned nothing may be the most accurate.
     """
     able: list[ComparedStudy] = []
     unable = []
@@ -104,7 +104,7 @@ def _describe_choice(
     yield (
         f"best is {comparison.recommended.label}, run {study.run_id}, chosen among {among} of "
         f"{study.dataset} (digest {study.digest[:DIGEST_DIGITS]}, n = {comparison.images:,} test "
-        "images): the cheapest not shown to be less accurate than the most accurate."
+        "images): the cheapest shown to be within a point of the most accurate."
     )
     for entry in comparison.entries:
         cost = f"{entry.cold_seconds:,.0f} s from a cold start"
@@ -129,9 +129,6 @@ def _has_detector(study: StudyRun, progress: Progress) -> bool:
 TOLERANCE = 1e-4
 FEWEST_IMAGES = 64
 CHECKED_IMAGES = 128
-#: As accurate is what is behind by less than this, shown by the paired 95 % interval: else a row of
-#: cheaper models, each a little worse, would lead down to chance.
-MARGIN = 0.01
 #: Clearly better than chance is a model whose whole 95 % interval of ROC AUC lies above this. Not
 #: above 0.5: next to nothing does as soon as the test images are many, and luck does now and then
 #: where the best of several studies is taken.
@@ -194,7 +191,8 @@ def compare_with_champion(challenger: ComparedStudy, champion: ComparedStudy) ->
     """Check that a study is more accurate than the champion's, or as accurate and cheaper.
 
     More accurate by McNemar's test of the kept models on the same test images; as accurate where
-    the paired 95 % interval of the difference lies above -`MARGIN`. The test split is the same for
+    the paired 95 % interval of the difference lies above -`MARGIN`: else a row of cheaper models,
+    each a little worse, would lead down to chance. The test split is the same for
     every challenger, and no p is adjusted for their number. Both have it row by row.
     """
     test = mcnemar(champion.right, challenger.right)
