@@ -422,8 +422,8 @@ def test_activation_and_batch_norm_learn(
 
 @pytest.mark.parametrize("key", METRICS)
 def test_metric_prefers_the_better_scores(key: str) -> None:
-    y_true = (np.arange(200) % 2).astype(np.uint8)
-    good = np.where(y_true == 1, 0.9, 0.1) + np.random.default_rng(0).uniform(-0.09, 0.09, 200)
+    y_true = (np.arange(400) % 2).astype(np.uint8)
+    good = np.where(y_true == 1, 0.9, 0.1) + np.random.default_rng(0).uniform(-0.09, 0.09, 400)
     poor = np.random.default_rng(1).permutation(good)
     better = score_metrics(y_true, good, 0.5)[key] - score_metrics(y_true, poor, 0.5)[key]
     assert better > 0 if METRICS[key].greater_is_better else better < 0

@@ -73,6 +73,11 @@ class Ledger:
         """Wall clock of the process, as it ran."""
         return sum(stage.spent_seconds for stage in self.stages)
 
+    def seconds_of_trials(self, trials: int, of: int) -> float:
+        """Return the cold seconds as if fewer trials had been run than were; of none all."""
+        search = sum(cost.seconds for cost in self.stages if cost.stage.startswith("search_"))
+        return self.total_cold_seconds - (search * (1 - trials / of) if of else 0.0)
+
     def stage(self, name: str) -> StageCost:
         """Return the cost of one of `STAGES`."""
         return next(cost for cost in self.stages if cost.stage == name)

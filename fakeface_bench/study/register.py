@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import pi
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,7 @@ from fakeface_bench.tracking.registry import (
     make_champion,
     register_version,
     reloaded_scores,
+    tries_on,
 )
 from fakeface_bench.tracking.runs import tag_run
 from fakeface_bench.tracking.store import open_store
@@ -187,13 +189,30 @@ def check_first_champion(study: ComparedStudy) -> Finding:
     )
 
 
-def compare_with_champion(challenger: ComparedStudy, champion: ComparedStudy) -> Finding:
+def level_of(tries: int) -> float:
+    """Return the level of the last of so many tests on one test split.
+
+    The levels of any number of tries add up to `SIGNIFICANT`, for the squares' reciprocals add up
+    to π²/6: chance makes a champion of one or more equals in no more than that share of cases
+    (Bonferroni's inequality).
+
+    Args:
+        tries: At least 1.
+    """
+    return SIGNIFICANT * 6 / (pi * tries) ** 2
+
+
+def compare_with_champion(
+    challenger: ComparedStudy, champion: ComparedStudy, tries: int = 1
+) -> Finding:
     """Check that a study is more accurate than the champion's, or as accurate and cheaper.
 
     More accurate by McNemar's test of the kept models on the same test images; as accurate where
     the paired 95 % interval of the difference lies above -`MARGIN`: else a row of cheaper models,
-    each a little worse, would lead down to chance. The test split is the same for
-    every challenger, and no p is adjusted for their number. Both have it row by row.
+    each a little worse, would lead down to chance. Both have the test split row by row.
+
+    Args:
+        tries: How many studies were held against a champion on this test split, this one counted.
     """
     test = mcnemar(champion.right, challenger.right)
     accuracy, before = float(np.mean(challenger.right)), float(np.mean(champion.right))
@@ -203,9 +222,9 @@ def compare_with_champion(challenger: ComparedStudy, champion: ComparedStudy) ->
     description = (
         f"accuracy {accuracy:.1%} against {before:.1%} on the same n = "
         f"{len(challenger.y_true):,} test images; {points} (95 % {100 * lead.low:.1f} to "
-        f"{100 * lead.high:.1f}; McNemar's test p = {test.p:.3g})"
+        f"{100 * lead.high:.1f}; McNemar's test p = {test.p:.3g}, {_asked(tries)})"
     )
-    if test.p < SIGNIFICANT:
+    if test.p < level_of(tries):
         better = lead.value > 0
         shown = f"{'better' if better else 'worse'} than the champion: {description}"
         return Finding(better, shown)
@@ -215,12 +234,19 @@ def compare_with_champion(challenger: ComparedStudy, champion: ComparedStudy) ->
     return _cheaper(challenger, champion, f"as accurate as the champion ({description})")
 
 
+def _asked(tries: int) -> str:
+    """Return what p must lie below, and why."""
+    level = f"below {level_of(tries):.2g} asked"
+    return level if tries == 1 else f"{level} of try {tries} on these images"
+
+
 def _cheaper(challenger: ComparedStudy, champion: ComparedStudy, description: str) -> Finding:
-    seconds, before = (s.ledger.total_cold_seconds for s in (challenger, champion))
-    costs = (
-        f"{seconds:,.0f} s from a cold start, {challenger.trials} trials, against {before:,.0f} s, "
-        f"{champion.trials} trials"
-    )
+    """Check that a study as accurate costs less, both as if of the smaller number of trials."""
+    trials = min(challenger.trials, champion.trials)
+    seconds, before = (s.ledger.seconds_of_trials(trials, s.trials) for s in (challenger, champion))
+    costs = f"{seconds:,.0f} s from a cold start against {before:,.0f} s"
+    if trials:
+        costs += f", of {trials} trials each"
     if not challenger.machine or challenger.machine != champion.machine:
         return Finding(False, f"{description}, and costs of two machines do not compare ({costs})")
     if seconds <= (1 - SAVING) * before:
@@ -337,7 +363,8 @@ def _compare_with_former(
             f"({champion.dataset}, test digest {champion.test_digest[:DIGEST_DIGITS]}, not "
             f"{study.test_digest[:DIGEST_DIGITS]}), so neither can be shown to be better",
         )
-    return compare_with_champion(saved, theirs)
+    tries = tries_on(version, study.test_digest)
+    return compare_with_champion(saved, theirs, tries)
 
 
 def _facts(study: StudyRun) -> dict[str, str]:

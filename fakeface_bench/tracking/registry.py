@@ -19,11 +19,14 @@ from fakeface_bench.support.disk import draft_folder
 from fakeface_bench.support.errors import DataError, ModelError, UsageError, shortened
 from fakeface_bench.support.processes import RUN_VARIABLE
 from fakeface_bench.support.text import hide_credentials, without_credentials
+from fakeface_bench.tracking import names
 from fakeface_bench.tracking.addresses import refusal
 from fakeface_bench.tracking.model_files import is_detector
 from fakeface_bench.tracking.studies import StudyRun
 
 CHAMPION = "champion"
+#: As many as MLflow returns at once.
+_MOST_VERSIONS = 10_000
 #: Longest description of a version that every registry takes.
 MAX_DESCRIPTION = 5000
 _ABSENT = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
@@ -81,6 +84,16 @@ def descriptions_of(run_id: str) -> dict[Version, str]:
     with _reached():
         found = client.search_model_versions(f"run_id = '{run_id}'")
         return {_version(version): version.description or "" for version in found}
+
+
+def tries_on(version: Version, test_digest: str) -> int:
+    """Return which challenger on a test split a version is, the first champion not counted."""
+    client = mlflow.MlflowClient()
+    asked = f"name = '{version.name}' and tags.`{names.TEST_DIGEST}` = '{test_digest}'"
+    with _reached():
+        found = client.search_model_versions(asked, max_results=_MOST_VERSIONS)
+    earlier = [other for other in found if int(other.version) < int(version.number)]
+    return max(1, len(earlier))
 
 
 def champion_of(name: str) -> Version | None:

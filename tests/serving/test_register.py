@@ -515,3 +515,12 @@ def test_a_registry_that_does_not_answer_is_told(
     says = r"registry http://127\.0\.0\.1:9 does not answer: start it, or let MLFLOW_REGISTRY_URI"
     with pytest.raises(ModelError, match=says):
         register(run=run)
+
+
+@pytest.mark.usefixtures("check_reload")
+def test_challengers_on_the_same_images_are_counted(finish: Finish) -> None:
+    first, second, third = (finish(accurate(wrong)) for wrong in (10, 11, 12))
+    assert register(run=first).is_champion
+    assert "below 0.03 asked)" in " ".join(register(run=second).lines)
+    assert "below 0.0076 asked of try 2 on these images)" in " ".join(register(run=third).lines)
+    assert "below 0.03 asked)" in " ".join(register(run=second).lines), "it keeps its number"

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from fakeface_bench.evaluation.paired import mcnemar
 from fakeface_bench.records.study import ComparedStudy, Finding
 from fakeface_bench.study import register
-from fakeface_bench.study.register import check_reload, compare_with_champion
+from fakeface_bench.study.register import check_reload, compare_with_champion, level_of
 from fakeface_bench.support.errors import DataError, ModelError
 from tests.report.compared_studies import calls, labels
 from tests.report.compared_studies import study as compared_study
@@ -33,7 +35,7 @@ def study(wrong: int, seconds: float, machine: str = "this one") -> ComparedStud
         (study(20, 100), True, "better than the champion: accuracy 90.0% against 75.0%"),
         (study(80, 1), False, "worse than the champion: accuracy 60.0% against 75.0%"),
         (study(50, 20), True, "as accurate as the champion (accuracy 75.0% against 75.0%"),
-        (study(50, 54), True, "and cheaper: 54 s from a cold start, 0 trials, against 60 s"),
+        (study(50, 54), True, "and cheaper: 54 s from a cold start against 60 s"),
         (study(50, 55), False, "and not cheaper by 10%: 55 s from a cold start"),
         (study(50, 20, "another"), False, "and costs of two machines do not compare"),
         (study(50, 20, ""), False, "and costs of two machines do not compare"),
@@ -54,7 +56,41 @@ def test_p_and_interval_are_told() -> None:
     reason = compare_with_champion(study(20, 100), study(50, 60)).reason
     # 30 images gained and none lost: p = 2 / 2**30.
     assert "ahead by 15.0 points (95 % " in reason
-    assert "McNemar's test p = 1.86e-09)" in reason
+    assert "McNemar's test p = 1.86e-09, below 0.03 asked)" in reason
+
+
+def test_every_further_try_on_the_same_images_asks_for_more() -> None:
+    tries = [level_of(number) for number in range(1, 2000)]
+    assert tries == sorted(tries, reverse=True)
+    assert 0.0499 < sum(tries) < 0.05
+    better = study(43, 100)  # seven images gained and none lost: p = 0.016
+    assert compare_with_champion(better, study(50, 60)).holds
+    found = compare_with_champion(better, study(50, 60), tries=2)
+    assert not found.holds
+    assert "p = 0.0156, below 0.0076 asked of try 2 on these images" in found.reason
+
+
+def test_equal_challengers_rarely_replace_the_champion() -> None:
+    """Twenty of one true accuracy: a level that none shares lets one in five series through."""
+    rng, replaced = np.random.default_rng(0), [0, 0]
+    for _ in range(200):
+        rights = rng.random((21, 400)) < 0.8
+        ps = [mcnemar(rights[0], right) for right in rights[1:]]
+        better = [test.p if test.only_second > test.only_first else 1.0 for test in ps]
+        replaced[0] += any(p < 0.05 for p in better)
+        replaced[1] += any(p < level_of(number) for number, p in enumerate(better, start=1))
+    assert replaced[0] / 200 > 0.15
+    assert replaced[1] / 200 < 0.06
+
+
+def test_costs_are_compared_at_equal_trials() -> None:
+    """Of 60 s the champion's search took 30 for 20 trials: of five it had cost 37.5."""
+    champion = replace(study(50, 60), trials=20)
+    found = compare_with_champion(replace(study(50, 40), trials=5), champion)
+    assert not found.holds
+    costs = "40 s from a cold start against 38 s, of 5 trials each"
+    assert f"not cheaper by 10%: {costs}" in found.reason
+    assert compare_with_champion(replace(study(50, 33), trials=5), champion).holds
 
 
 @pytest.fixture
