@@ -74,9 +74,9 @@ class Ledger:
         return sum(stage.spent_seconds for stage in self.stages)
 
     def seconds_of_trials(self, trials: int, of: int) -> float:
-        """Return the cold seconds as if fewer trials had been run than were; of none all."""
+        """Return the cold seconds as if of fewer trials than were run; all where 0 are known."""
         search = sum(cost.seconds for cost in self.stages if cost.stage.startswith("search_"))
-        return self.total_cold_seconds - (search * (1 - trials / of) if of else 0.0)
+        return self.total_cold_seconds - (search * (1 - trials / of) if trials else 0.0)
 
     def stage(self, name: str) -> StageCost:
         """Return the cost of one of `STAGES`."""

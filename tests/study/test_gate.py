@@ -93,6 +93,13 @@ def test_costs_are_compared_at_equal_trials() -> None:
     assert compare_with_champion(replace(study(50, 33), trials=5), champion).holds
 
 
+def test_of_an_unknown_number_of_trials_the_whole_cost_counts() -> None:
+    champion = replace(study(50, 60), trials=20)
+    found = compare_with_champion(replace(study(50, 40), trials=0), champion)
+    assert found.holds
+    assert "and cheaper: 40 s from a cold start against 60 s" in found.reason
+
+
 @pytest.fixture
 def on_disk(tmp_path: Path) -> ComparedStudy:
     for number in range(IMAGES):
