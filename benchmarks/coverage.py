@@ -7,7 +7,6 @@ project's own functions. "Before" is what stood here first, kept in this file. A
 claimed; of 1,000 draws one standard error is 0.007.
 """
 
-import os
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -52,11 +51,12 @@ def drawn_scores(rng: np.random.Generator, shape: str, y_true: Labels, roc_auc: 
 def by_percentiles(y_true: Labels, y_score: Scores) -> Interval:
     """Return the middle 95 % of ROC AUC in 1000 stratified bootstrap resamples."""
     from fakeface_bench.evaluation.bootstrap import Ranks, stratified_resamples
+    from fakeface_bench.evaluation.intervals import percentile
 
     ranks = Ranks(y_true, y_score)
     resampled = [ranks.roc_auc(drawn.counts) for drawn in stratified_resamples(y_true, 0)]
-    low, high = np.quantile(np.concatenate(resampled), (0.025, 0.975))
-    return float(low), float(high)
+    found = percentile(0.5, np.concatenate(resampled))
+    return found.low, found.high
 
 
 def as_it_is(y_true: Labels, y_score: Scores) -> Interval:
@@ -120,7 +120,6 @@ def coverage(cell: Cell, replicates: int, seed: int) -> dict[str, Any]:
 @click.option("--output", type=click.Path(path_type=Path), help="Also write the metrics as JSON.")
 def main(replicates: int, seed: int, output: Path | None) -> None:
     """Simulate."""
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     rows = []
     with ProcessPoolExecutor() as processes:
         asked = [processes.submit(coverage, cell, replicates, seed) for cell in CELLS]

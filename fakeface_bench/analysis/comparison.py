@@ -428,9 +428,13 @@ class Comparison:
 
     @property
     def undecided(self) -> PairwiseComparison | None:
-        """Of studies neither shown to be within the margin nor less accurate, the nearest to it."""
+        """Where the best is taken, the cheaper study that is nearest to the margin.
+
+        It is neither shown to be within the margin nor to be less accurate.
+        """
+        if self.recommended is not self.best:
+            return None
         left = (pair for pair in self.to_best if not pair.is_shown)
-        left = (pair for pair in left if pair.could_be_ahead > self.margin)
         return min(left, key=lambda pair: pair.could_be_ahead, default=None)
 
     @property

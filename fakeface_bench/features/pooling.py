@@ -120,25 +120,27 @@ def feature_model(
     With a cut there is a third, `boundary`: its map, flattened; with residuals the picture's
     statistics, `residual`, which are all that there is without maps. One pass gives all of them.
     """
-    if not maps:
-        pixels = backbone.inputs[0]
-        statistics = {RESIDUALS: to_float16(ResidualStatistics()(pixels))}
-        return keras.Model(pixels, statistics, name=f"{backbone.name}_features")
-    if cut is None or cut.below is None:
-        pixels, blocks, outputs = backbone.inputs[0], list(backbone.outputs), {}
-    else:
-        pixels = cut.below.inputs[0]
-        *lower, entry = cut.below.outputs
-        blocks = [*lower, *keras.tree.flatten(cut.above(entry))]
-        outputs = {"boundary": flat_boundary(cut, entry)}
-    layout = layout_of(blocks)
-    scales = block_scales(backbone)
-    outputs["pooled"] = to_float16(pool_blocks(blocks, scales))
-    if layout.max2x2_width:
-        outputs["max2x2"] = to_float16(pool_last_2x2(blocks[-1], scales[-1]))
+    pixels, outputs = _of_maps(backbone, cut) if maps else (backbone.inputs[0], {})
     if residuals:
         outputs[RESIDUALS] = to_float16(ResidualStatistics()(pixels))
     return keras.Model(pixels, outputs, name=f"{backbone.name}_features")
+
+
+def _of_maps(backbone: keras.Model, cut: CutBackbone | None) -> tuple[Any, dict[str, Any]]:
+    """Return the pixels, and what is kept of the maps that they give."""
+    if cut is None or cut.below is None:
+        pixels, maps, outputs = backbone.inputs[0], list(backbone.outputs), {}
+    else:
+        pixels = cut.below.inputs[0]
+        *lower, entry = cut.below.outputs
+        maps = [*lower, *keras.tree.flatten(cut.above(entry))]
+        outputs = {"boundary": flat_boundary(cut, entry)}
+    layout = layout_of(maps)
+    scales = block_scales(backbone)
+    outputs["pooled"] = to_float16(pool_blocks(maps, scales))
+    if layout.max2x2_width:
+        outputs["max2x2"] = to_float16(pool_last_2x2(maps[-1], scales[-1]))
+    return pixels, outputs
 
 
 def lower_features(cut: CutBackbone, scales: Sequence[float]) -> keras.Model:

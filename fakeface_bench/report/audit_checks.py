@@ -94,7 +94,7 @@ def _verdict(
         reserve = "; shortcuts were not measured"
     elif floor.high_95 < 0.5:
         reserve = "; the shortcut measured is below chance"
-    elif floor.low_95 <= 0.5 and floor.high_95 >= _NONE:
+    elif _is_open(floor):
         reserve = "; too few images to rule out a shortcut"
     left_out = sum(counts.left_out.values())
     fit = f"Fit, with {counted(left_out, 'image')} left out" if left_out else "Fit for a study"
@@ -269,16 +269,21 @@ def _shortcuts(audit: Audit) -> Iterator[Check]:
             yield Check("note", f"{name}, {shown}", "not measured", few)
 
 
+def _is_open(floor: ShortcutFloor) -> bool:
+    """Whether a shortcut is neither shown nor ruled out."""
+    return floor.low_95 <= 0.5 and floor.high_95 >= _NONE
+
+
 def _shortcut(name: str, floor: ShortcutFloor, where: str = "") -> Check:
     shown = format_shortcut(floor)
     if floor.high_95 < 0.5:
         return Check("note", name, shown, "below chance: not interpretable")
-    if floor.low_95 <= 0.5 and floor.high_95 < _NONE:
-        return Check("good", name, shown, "not better than chance")
-    if floor.low_95 <= 0.5:
-        shortest = 0.5 + floor.estimate.value - floor.low_95
-        could = f"{floor.images:,} images could show one from {shortest:.2f}"
+    if _is_open(floor):
+        smallest = 0.5 + floor.roc_auc - floor.low_95
+        could = f"{floor.images:,} images could show one from {smallest:.2f}"
         return Check("note", name, shown, f"a shortcut is neither shown nor ruled out: {could}")
+    if floor.low_95 <= 0.5:
+        return Check("good", name, shown, "not better than chance")
     remark = "better than chance: read a test ROC AUC against it"
     if floor.roc_auc < _SLIGHT:
         return Check("note", name, shown, remark)

@@ -48,13 +48,13 @@ def verdict_of(comparison: Comparison) -> Verdict:
     chosen, undecided = comparison.recommended, comparison.undecided
     has_warning = any(study.warning for study in comparison.studies)
     weight = "note" if len(comparison.entries) == 1 else "good"
-    if has_warning or chosen.is_near_chance or (chosen is comparison.best and undecided):
+    if has_warning or chosen.is_near_chance or undecided:
         weight = "care"
     other: LeaderboardEntry | None = comparison.best
     if chosen is other:
         other = undecided.lower if undecided else next(iter(comparison.entries[1:]), None)
-    paragraph = f"On n = {comparison.images:,} test images, {_accuracy_and_cost(chosen)} from a"
-    paragraph += " cold start"
+    what = f"n = {comparison.images:,} test images"
+    paragraph = f"On {what}, {_accuracy_and_cost(chosen)} from a cold start"
     if other is not None:
         paragraph += f"; {_accuracy_and_cost(other)}"
         if min(len(study.seeds) for study in comparison.studies) < _SEEDS_OF_A_NETWORK:
@@ -109,8 +109,8 @@ def warnings_of(comparison: Comparison) -> list[str]:
             "Not all were fitted on the same images: those with folds on train and validation "
             "together, the others on train alone."
         )
-    if (pair := comparison.undecided) and comparison.recommended is comparison.best:
-        found.append(_what_would_decide(pair, comparison.margin))
+    if comparison.undecided:
+        found.append(_what_would_decide(comparison.undecided, comparison.margin))
     if not comparison.recommended.on_front:
         found.append(f"{comparison.recommended.label} is not on the front.")
     if len({study.machine for study in studies if study.machine}) > 1:

@@ -25,8 +25,6 @@ from fakeface_bench.tracking.model_files import is_detector
 from fakeface_bench.tracking.studies import StudyRun
 
 CHAMPION = "champion"
-#: As many as MLflow returns at once.
-_MOST_VERSIONS = 10_000
 #: Longest description of a version that every registry takes.
 MAX_DESCRIPTION = 5000
 _ABSENT = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
@@ -91,7 +89,7 @@ def tries_on(version: Version, test_digest: str) -> int:
     client = mlflow.MlflowClient()
     asked = f"name = '{version.name}' and tags.`{names.TEST_DIGEST}` = '{test_digest}'"
     with _reached():
-        found = client.search_model_versions(asked, max_results=_MOST_VERSIONS)
+        found = client.search_model_versions(asked)
     earlier = [other for other in found if int(other.version) < int(version.number)]
     return max(1, len(earlier))
 
