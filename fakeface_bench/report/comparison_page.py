@@ -214,8 +214,8 @@ _TERMS = (
     ("Not shown", "These images do not tell the two apart well enough. It is not proof that they "
      "are equal; the interval says how far apart they may be."),
     ("The one to take", "The cheapest study that is shown to be within the margin of the best (one "
-     "point, unless `margin` says otherwise): the interval of what the best is ahead by ends "
-     "within it. The best itself where none is."),
+     "point, unless the option margin says otherwise): the interval of what the best is ahead by "
+     "ends within it. The best itself where none is."),
     ("Front", "The studies that no other beats in cost and accuracy at once."),
     ("Time to ROC AUC", "Cold seconds until it was first reached on validation; ∞ where it "
      "never was."),
