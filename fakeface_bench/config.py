@@ -381,7 +381,17 @@ class StudyConfig(Request):
         1,
     )
     seeds: int = option(
-        1, "Fits of the winner, each with a seed of its own; the first is kept.", 1, 100
+        1,
+        "Times that the whole study is done, search and fit, each with a seed of its own; the "
+        "first's model is kept. Comparisons speak of networks from 3 on.",
+        1,
+        100,
+    )
+    refits: int = option(
+        1,
+        "Fits of the winner alone, each with a seed of its own; the first is kept.",
+        1,
+        100,
     )
     storage: str = option(
         "",
@@ -419,6 +429,7 @@ _OPTION_WORDS = {
     "timeout_minutes": ("{} minutes", "no time limit"),
     "seed": ("seed {}", None),
     "seeds": ("{} seeds", "1 seed"),
+    "refits": ("{} refits", ""),
 }
 NAMED_OPTIONS = tuple(_OPTION_WORDS)
 

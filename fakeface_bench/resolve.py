@@ -138,6 +138,11 @@ def _check_study_options(config: StudyConfig) -> None:
         raise UsageError(
             "folds 1 holds nothing out: give at least 2, or 0 to hold the validation split out."
         )
+    if config.seeds > 1 and config.refits > 1:
+        raise UsageError(
+            f"seeds {config.seeds} does the whole study again and refits {config.refits} its last "
+            "fit alone: ask for one of them."
+        )
     if config.study and not _STUDY_NAME.fullmatch(config.study):
         raise UsageError(
             f"study {config.study!r} is no name: letters, digits, '.', '_' and '-', "

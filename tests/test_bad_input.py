@@ -55,6 +55,7 @@ def command(tmp_path: Path) -> Command:
         ),
         (["--image-size", "10"], "image_size 10 is too small: at least 32 pixels, or 0 for"),
         (["--image-size", "-1"], "Invalid value for '--image-size': -1 is not in the range"),
+        (["--seeds", "3", "--refits", "2"], "seeds 3 does the whole study again and refits 2 its"),
         (["--trials", "0"], "Invalid value for '--trials': 0 is not in the range 1<=x<="),
         (["--trials", "many"], "Invalid value for '--trials': 'many' is not a valid integer"),
         (["--epochs", "0"], "Invalid value for '--epochs': 0 is not in the range 1<=x<="),

@@ -24,6 +24,7 @@ from fakeface_bench.search import optimise
 from fakeface_bench.study import run as study
 from fakeface_bench.study.run import StudyOutcome
 from fakeface_bench.support.errors import StudyError, UsageError
+from fakeface_bench.tracking.succession import useful_trials
 from tests.conftest import NEEDS_BFLOAT16, RecordedProgress
 from tests.freeze.frozen import assert_frozen
 from tests.freeze.run_names import names_of_run, names_of_study
@@ -118,12 +119,18 @@ def test_what_the_first_run_did_is_charged_to_the_second(first, second) -> None:
     assert after.targets.keys() == before.targets.keys()
 
 
-def test_a_further_seed_is_another_fit_beside_the_one_that_is_kept(
+def test_a_further_seed_is_another_study_beside_the_one_that_is_kept(
     place: Workplace, second, artifacts: Path
 ) -> None:
     record = second[0].record
     (repeat,) = record.repeats
     assert repeat.seed == 1
+    uids = [{trial.uid for trial in search.trials} for search in (record.search, repeat.search)]
+    assert [len(of_seed) for of_seed in uids] == [3, 3]
+    assert not uids[0] & uids[1]
+    drawn = [search.trials[-1].config for search in (record.search, repeat.search)]
+    assert drawn[0] != drawn[1], "the sampler draws from the seed"
+    assert repeat.fit_seconds > 0
     assert not np.array_equal(repeat.test.y_score, record.test.y_score)
     predictions = pd.read_parquet(artifacts / "test" / "predictions.parquet")
     np.testing.assert_array_equal(predictions["y_score"], record.test.y_score)
@@ -140,14 +147,22 @@ def test_a_further_seed_is_another_fit_beside_the_one_that_is_kept(
 def test_trials_hang_under_the_newest_parent(place: Workplace, first, second) -> None:
     assert place.trials_of(first[0].run_id) == []
     trials = place.trials_of(second[0].run_id)
-    assert [trial.data.tags["fakeface.trial"] for trial in trials] == ["0", "1", "2"]
+    first_seed = [trial for trial in trials if "fakeface.seed" not in trial.data.tags]
+    assert [trial.data.tags["fakeface.trial"] for trial in first_seed] == ["0", "1", "2"]
+    others = [trial for trial in trials if trial not in first_seed]
+    names = [trial.info.run_name for trial in others]
+    assert names == ["trial 0, seed 1", "trial 1, seed 1", "trial 2, seed 1"]
+    with place.here():
+        assert useful_trials("0", second[0].run_id) == 3
     older = place.client.get_run(first[0].run_id).data.tags
     assert older["fakeface.superseded_by"] == second[0].run_id
 
 
 def test_a_trial_holds_its_options_epochs_and_state(place: Workplace, second) -> None:
     record = second[0].record.search
-    for run, trial in zip(place.trials_of(second[0].run_id), record.trials, strict=True):
+    runs = place.trials_of(second[0].run_id)
+    runs = [run for run in runs if "fakeface.seed" not in run.data.tags]
+    for run, trial in zip(runs, record.trials, strict=True):
         assert run.data.tags["fakeface.kind"] == "trial"
         assert run.data.tags["fakeface.state"] == trial.state
         assert run.data.params.keys() >= trial.config.as_params().keys()

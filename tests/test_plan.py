@@ -20,6 +20,7 @@ ASKED = StudyConfig(model="mobilenetv3_small", weights="imagenet")
         ({"image_size": 96, "trials": 5}, "mobilenetv3_small on synthetic, 96 px, 5 trials"),
         ({"weights": "random"}, "mobilenetv3_small on synthetic, random weights"),
         ({"seed": 3, "seeds": 2}, "mobilenetv3_small on synthetic, seed 3, 2 seeds"),
+        ({"refits": 4}, "mobilenetv3_small on synthetic, 4 refits"),
         ({"fit": "resize", "epochs": 3}, "mobilenetv3_small on synthetic, resized, 3 epochs"),
         ({"timeout_minutes": 2.5}, "mobilenetv3_small on synthetic, 2.5 minutes"),
         (

@@ -12,6 +12,12 @@ import numpy.typing as npt
 from fakeface_bench.analysis.curves import confusions
 from fakeface_bench.config import MARGIN, NAMED_OPTIONS, NO_WEIGHTS
 from fakeface_bench.evaluation.intervals import percentile, roc_auc_estimate, share_estimate
+from fakeface_bench.evaluation.over_seeds import (
+    SeedMetric,
+    difference_over_seeds,
+    mean_over_seeds,
+    seed_metrics,
+)
 from fakeface_bench.evaluation.paired import (
     RESAMPLED,
     McNemar,
@@ -21,16 +27,19 @@ from fakeface_bench.evaluation.paired import (
     resampled_metrics,
 )
 from fakeface_bench.records.estimate import Estimate
-from fakeface_bench.records.study import FROM_SCRATCH, ComparedStudy, FloatArray, LeftOut
+from fakeface_bench.records.study import (
+    FROM_SCRATCH,
+    ComparedStudy,
+    FloatArray,
+    LeftOut,
+)
 from fakeface_bench.support.text import elided
 
 _LONGEST_LABEL = 44
 #: The same with the options by which studies differ.
 _LONGEST_WITH_OPTIONS = 72
-
-
 #: Options that say how long was searched and trained: columns of their own tell them.
-_EFFORT = ("trials", "epochs", "timeout_minutes", "seeds")
+_EFFORT = ("trials", "epochs", "timeout_minutes", "seeds", "refits")
 
 
 def unique_labels(studies: Sequence[ComparedStudy]) -> list[str]:
@@ -111,6 +120,7 @@ class LeaderboardEntry:
         estimates: Each of `RESAMPLED` by key.
         on_front: Whether no other study is as cheap and as accurate, and better in one.
         resampled: Each of `RESAMPLED` in the resamples that all entries share, shape (1000,).
+        over_seeds: Each of `RESAMPLED` by seed; empty where there is one.
     """
 
     study: ComparedStudy
@@ -119,6 +129,7 @@ class LeaderboardEntry:
     estimates: Mapping[str, Estimate]
     on_front: bool
     resampled: Mapping[str, FloatArray] = field(repr=False, compare=False)
+    over_seeds: Mapping[str, SeedMetric] = field(repr=False, compare=False)
 
     @property
     def accuracy(self) -> Estimate:
@@ -159,19 +170,20 @@ def _estimates(
     study: ComparedStudy,
     of_seeds: Mapping[str, tuple[float, ...]],
     resampled: Mapping[str, FloatArray],
+    over_seeds: Mapping[str, SeedMetric],
 ) -> dict[str, Estimate]:
-    """Average over seeds; what one seed shows has the intervals of the study's own table."""
-    found = {
-        key: replace(
-            percentile(float(np.mean(of_seeds[key])), resampled[key]), of_seeds=of_seeds[key]
-        )
-        for key in RESAMPLED
+    """Average over seeds; what one seed shows has the intervals of the study's own table.
+
+    So has what all seeds score alike at the end of the scale, where their spread tells nothing.
+    """
+    alone = {
+        **{key: percentile(float(np.mean(of_seeds[key])), resampled[key]) for key in RESAMPLED},
+        "accuracy": share_estimate(study.right),
+        "roc_auc": roc_auc_estimate(study.y_true, study.kept.y_score),
     }
-    if len(study.seeds) == 1:
-        found["accuracy"] = replace(share_estimate(study.right), of_seeds=of_seeds["accuracy"])
-        roc_auc = roc_auc_estimate(study.y_true, study.kept.y_score)
-        found["roc_auc"] = replace(roc_auc, of_seeds=of_seeds["roc_auc"])
-    return found
+    over = {key: mean_over_seeds(metric) for key, metric in over_seeds.items()}
+    inside = {key: estimate for key, estimate in over.items() if 0 < estimate.value < 1}
+    return {key: replace((alone | inside)[key], of_seeds=of_seeds[key]) for key in RESAMPLED}
 
 
 CountArray = npt.NDArray[np.int64]
@@ -267,8 +279,14 @@ _ROUNDING = 1e-12
 class PairwiseComparison:
     """One study, `upper`, against a cheaper or less accurate one, `lower`, on the same images.
 
-    `accuracy` and `roc_auc` are what the upper gains; `test` is of the kept models, the lower
-    first; `adjusted_p` is after Holm's adjustment over all `tests` pairs of the studies compared.
+    Attributes:
+        accuracy: What the upper gains: over other seeds and images where both have several seeds,
+            else of these fits, over other images alone.
+        roc_auc: Likewise.
+        test: McNemar's, of the kept models, the lower first.
+        p: Of networks, where both tell of them, from `accuracy` over seeds and images; else
+            McNemar's.
+        adjusted_p: After Holm's adjustment over all `tests` pairs of the studies compared.
     """
 
     lower: LeaderboardEntry
@@ -276,24 +294,34 @@ class PairwiseComparison:
     accuracy: Estimate
     roc_auc: Estimate
     test: McNemar
+    p: float
     adjusted_p: float
     tests: int
 
     @property
-    def is_shown(self) -> bool:
-        """Whether the upper is shown to be the more accurate.
-
-        The test is of the kept models; where either has several seeds, the interval of the means
-        must leave 0 out as well.
-        """
-        is_ahead = self.test.only_second > self.test.only_first
-        several = len(self.lower.study.seeds) > 1 or len(self.upper.study.seeds) > 1
-        return is_ahead and self.adjusted_p < SIGNIFICANT and not (several and self.is_tie)
+    def of_networks(self) -> bool:
+        """Whether it compares networks; else it compares the fits that were made of them."""
+        return _tell_of_networks(self.lower.study, self.upper.study)
 
     @property
-    def is_tie(self) -> bool:
-        """Whether the interval includes that the upper is not ahead at all."""
-        return self.accuracy.low <= _ROUNDING
+    def is_one_network(self) -> bool:
+        """Whether both are the same network, which no difference of their fits is one of."""
+        return self.lower.study.is_same_network(self.upper.study)
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the upper is shown to be the more accurate: the network, or else the fit.
+
+        McNemar's test is of the kept models; where either has several seeds, the interval of the
+        means must leave 0 out as well.
+        """
+        if self.is_one_network or self.adjusted_p >= SIGNIFICANT:
+            return False
+        if self.of_networks:
+            return self.accuracy.value > 0
+        several = len(self.lower.study.seeds) > 1 or len(self.upper.study.seeds) > 1
+        is_tie = self.accuracy.low <= _ROUNDING
+        return self.test.only_second > self.test.only_first and not (several and is_tie)
 
     @property
     def could_be_ahead(self) -> float:
@@ -312,14 +340,23 @@ class PairwiseComparison:
         """What these images leave open beyond the gain itself: the closest margin they can show."""
         return self.could_be_ahead - self.accuracy.value
 
-    def images_for(self, margin: float) -> int:
-        """Return about how many test images would show a margin, were both equally accurate."""
+    def images_for(self, margin: float) -> int | None:
+        """Return about how many test images would show a margin, were both equally accurate.
+
+        None where seeds are part of what is open: images alone do not settle that.
+        """
+        if _have_seeds(self.lower, self.upper):
+            return None
         return ceil(len(self.upper.study.y_true) * (self.spread / margin) ** 2)
 
     @property
     def verdict(self) -> str:
-        """`shown` or `not shown`."""
-        return "shown" if self.is_shown else "not shown"
+        """`shown` (of networks), `these fits` (of fits alone), `one network` or `not shown`."""
+        if self.is_one_network:
+            return "one network"
+        if not self.is_shown:
+            return "not shown"
+        return "shown" if self.of_networks else "these fits"
 
     @property
     def extra_seconds(self) -> float:
@@ -346,7 +383,8 @@ def compare_entries(
     """Compare neighbours along the front, and every study cheaper than the best with the best.
 
     Both tables run from cheap to expensive. The p values of all pairs of entries are adjusted as
-    one family, also of those that neither table holds: which they hold, the data chose.
+    one family, also of those that neither table holds: which they hold, the data chose. Of pairs
+    that tell of networks they are over seeds and images, of the others McNemar's.
 
     Args:
         entries: The best first.
@@ -361,7 +399,8 @@ def compare_entries(
         key=lambda entry: (entry.cold_seconds, -entry.accuracy.value, entry.label),
     )
     tables = list(pairwise(front)), [(entry, best) for entry in cheaper]
-    adjusted = _adjusted_p(entries)
+    p_values = _p_values(entries)
+    adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     compared = {
         (lower.rank, upper.rank): PairwiseComparison(
             lower,
@@ -369,6 +408,7 @@ def compare_entries(
             accuracy=_gain(lower, upper, "accuracy"),
             roc_auc=_gain(lower, upper, "roc_auc"),
             test=mcnemar(lower.study.right, upper.study.right),
+            p=p_values[frozenset((lower.rank, upper.rank))],
             adjusted_p=adjusted[frozenset((lower.rank, upper.rank))],
             tests=len(adjusted),
         )
@@ -381,15 +421,31 @@ def compare_entries(
     return along_front, to_best
 
 
-def _adjusted_p(entries: Sequence[LeaderboardEntry]) -> Mapping[frozenset[int], float]:
-    """Return McNemar's p of every pair of entries, by their ranks, adjusted by Holm."""
-    pairs = list(combinations(entries, 2))
-    p_values = [mcnemar(one.study.right, other.study.right).p for one, other in pairs]
-    ranks = [frozenset(entry.rank for entry in pair) for pair in pairs]
-    return dict(zip(ranks, holm(p_values), strict=True))
+def _p_values(entries: Sequence[LeaderboardEntry]) -> dict[frozenset[int], float]:
+    """Return the p value of every pair of entries, by their ranks."""
+    return {
+        frozenset((one.rank, other.rank)): _p_value(one, other)
+        for one, other in combinations(entries, 2)
+    }
+
+
+def _p_value(one: LeaderboardEntry, other: LeaderboardEntry) -> float:
+    if _tell_of_networks(one.study, other.study):
+        return difference_over_seeds(one.over_seeds["accuracy"], other.over_seeds["accuracy"]).p
+    return mcnemar(one.study.right, other.study.right).p
+
+
+def _tell_of_networks(*studies: ComparedStudy) -> bool:
+    return all(study.tells_of_network for study in studies)
+
+
+def _have_seeds(*entries: LeaderboardEntry) -> bool:
+    return all(entry.over_seeds for entry in entries)
 
 
 def _gain(lower: LeaderboardEntry, upper: LeaderboardEntry, key: str) -> Estimate:
+    if _have_seeds(lower, upper):
+        return difference_over_seeds(lower.over_seeds[key], upper.over_seeds[key]).estimate
     value = upper.estimates[key].value - lower.estimates[key].value
     return percentile(value, upper.resampled[key] - lower.resampled[key])
 
@@ -436,6 +492,17 @@ class Comparison:
             return None
         left = (pair for pair in self.to_best if not pair.is_shown)
         return min(left, key=lambda pair: pair.could_be_ahead, default=None)
+
+    @property
+    def tells_of_networks(self) -> bool:
+        """Whether every study has seeds enough, each a whole study, to compare networks."""
+        return _tell_of_networks(*self.studies)
+
+    @property
+    def is_one_network(self) -> bool:
+        """Whether all are studies of one network, which chance alone sets apart."""
+        first, *others = self.studies
+        return bool(others) and all(first.is_same_network(other) for other in others)
 
     @property
     def studies(self) -> tuple[ComparedStudy, ...]:
@@ -494,15 +561,22 @@ def _ranked(studies: Sequence[ComparedStudy]) -> list[LeaderboardEntry]:
     )
     ordered = [study for study, _ in found]
     resampled = resampled_metrics(ordered[0].y_true, [study.seeds for study in ordered])
+    over_seeds = [
+        seed_metrics(study.y_true, study.seeds, metrics) if len(study.seeds) > 1 else {}
+        for study, metrics in found
+    ]
     labels = unique_labels(ordered)
     leading = on_front(
         [study.ledger.total_cold_seconds for study in ordered],
         [_rounded_accuracy(metrics) for _, metrics in found],
     )
     return [
-        LeaderboardEntry(study, label, rank, _estimates(study, metrics, values), leads, values)
-        for rank, ((study, metrics), label, leads, values) in enumerate(
-            zip(found, labels, leading, resampled, strict=True), start=1
+        LeaderboardEntry(
+            *(study, label, rank, _estimates(study, metrics, values, over)),
+            *(leads, values, over),
+        )
+        for rank, ((study, metrics), label, leads, values, over) in enumerate(
+            zip(found, labels, leading, resampled, over_seeds, strict=True), start=1
         )
     ]
 

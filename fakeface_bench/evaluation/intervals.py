@@ -81,24 +81,43 @@ def roc_auc_estimate(y_true: LabelArray, y_score: FloatArray) -> Estimate:
         y_true: 1 for fake, both classes present, shape (n,).
         y_score: Any monotone score, shape (n,).
     """
-    real, fake = (np.sort(y_score[y_true == label]) for label in (REAL, FAKE))
-    above_reals, above_fakes = _below_twice(real, fake), _below_twice(fake, real)
-    value = float(above_reals.sum() / (2 * len(real) * len(fake)))
-    spans = [_by_newcombe(value, len(real), len(fake))]
+    twice = _pairs_in_order(y_true, y_score)
+    reals, fakes = (int(np.sum(y_true == label)) for label in (REAL, FAKE))
+    value = float(twice[y_true == FAKE].sum() / (2 * reals * fakes))
+    spans = [_by_newcombe(value, reals, fakes)]
     if value in (0.0, 1.0):
-        spans.append(_by_disjoint_pairs(value, min(len(real), len(fake))))
-    elif min(len(real), len(fake)) > 1:
-        of_fakes = np.var(above_reals / (2 * len(real)), ddof=1) / len(fake)
-        of_reals = np.var(above_fakes / (2 * len(fake)), ddof=1) / len(real)
+        spans.append(_by_disjoint_pairs(value, min(reals, fakes)))
+    elif min(reals, fakes) > 1:
+        of_fakes = np.var(twice[y_true == FAKE] / (2 * reals), ddof=1) / fakes
+        of_reals = np.var(twice[y_true == REAL] / (2 * fakes), ddof=1) / reals
         spans.append(_by_delong(value, float(of_fakes + of_reals)))
     lows, highs = zip(*spans, strict=True)
     return Estimate(value, min(value, *lows), max(value, *highs))
 
 
-def _below_twice(ordered: FloatArray, scores: FloatArray) -> npt.NDArray[np.int64]:
-    """Return of each score twice how many others, in ascending order, lie below it, ties once."""
-    below = np.searchsorted(ordered, scores, side="left")
-    return np.asarray(below + np.searchsorted(ordered, scores, side="right"))
+def placements(y_true: LabelArray, y_score: FloatArray) -> FloatArray:
+    """Return of each image the share of the other class that it is on the right side of.
+
+    Ties count half. The mean over either class is the ROC AUC.
+
+    Args:
+        y_true: 1 for fake, both classes present, shape (n,).
+        y_score: Any monotone score, shape (n,).
+    """
+    fakes = int(np.sum(y_true == FAKE))
+    others = np.where(y_true == FAKE, len(y_true) - fakes, fakes)
+    return np.asarray(_pairs_in_order(y_true, y_score) / (2 * others))
+
+
+def _pairs_in_order(y_true: LabelArray, y_score: FloatArray) -> npt.NDArray[np.int64]:
+    """Return of each image twice its pairs with the other class that are in order, ties once."""
+    twice = np.empty(len(y_true), dtype=np.int64)
+    for label, other, sign in ((FAKE, REAL, 1), (REAL, FAKE, -1)):
+        ordered = np.sort(sign * y_score[y_true == other])
+        scores = sign * y_score[y_true == label]
+        below = np.searchsorted(ordered, scores, side="left")
+        twice[y_true == label] = below + np.searchsorted(ordered, scores, side="right")
+    return twice
 
 
 def _by_delong(value: float, variance: float) -> tuple[float, float]:

@@ -15,7 +15,6 @@ from fakeface_bench.evaluation.bootstrap import (
     RESAMPLES,
     Calls,
     Ranks,
-    Resampled,
     joined,
     stratified_resamples,
 )
@@ -91,8 +90,8 @@ def resampled_metrics(
     """Return each of `RESAMPLED` in 1000 stratified bootstrap resamples, for every model.
 
     A resample draws the same images for all models, each class at its size, so what is hard for
-    all is no difference. A model with several seeds has them drawn again as well, with
-    replacement, and counts with their mean. Source: Efron & Tibshirani (1993), "An
+    all is no difference. A model with several seeds counts with their mean: these seeds, as they
+    are (`evaluation.over_seeds` has other seeds too). Source: Efron & Tibshirani (1993), "An
     introduction to the bootstrap", chapters 8 and 13.
 
     Args:
@@ -103,13 +102,13 @@ def resampled_metrics(
         For each model, by key, shape (1000,).
     """
     fits = [[_Fit(y_true, scores) for scores in seeds] for seeds in models]
-    values = [{key: np.empty((RESAMPLES, len(seeds))) for key in RESAMPLED} for seeds in models]
+    values = [{key: np.zeros(RESAMPLES) for key in RESAMPLED} for _ in models]
     for resamples in stratified_resamples(y_true, seed):
         for place, seeds in enumerate(fits):
-            for number, fit in enumerate(seeds):
+            for fit in seeds:
                 for key, figure in fit.metrics(resamples.counts).items():
-                    values[place][key][resamples.rows, number] = figure
-    return [_over_seeds(of_model, (seed, place)) for place, of_model in enumerate(values)]
+                    values[place][key][resamples.rows] += figure / len(seeds)
+    return values
 
 
 class _Fit:
@@ -123,16 +122,6 @@ class _Fit:
         """Return each of `RESAMPLED` in each column of counts of images, shape (n, columns)."""
         of_all = {**self._calls.metrics(counts), "roc_auc": self._ranks.roc_auc(counts)}
         return {key: of_all[key] for key in RESAMPLED}
-
-
-def _over_seeds(values: Resampled, seed: tuple[int, int]) -> dict[str, FloatArray]:
-    """Average over seeds drawn again in each resample; a single seed is itself."""
-    count = values["accuracy"].shape[1]
-    drawn = np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))
-    return {
-        key: np.take_along_axis(metrics, drawn, axis=1).mean(axis=1)
-        for key, metrics in values.items()
-    }
 
 
 def paired_effect(

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import mean, stdev
 
 import numpy as np
@@ -293,16 +293,22 @@ class WeightsRecord:
 
 @dataclass(frozen=True, slots=True)
 class RepeatRecord:
-    """The winner fitted once more, with another seed.
+    """A study, or its last fit alone, once more with another seed.
 
     Attributes:
-        seed: Of initial weights, dropout, augmentation and the order of batches.
+        seed: Of initial weights, dropout, augmentation and the order of batches; of the search
+            too, where there was one.
         test: Test split, with calibration and threshold of this fit.
+        epochs: Of this fit.
+        search: Whose winner it is; None where the kept model's options were fitted again.
+        fit_seconds: Of this fit, until its threshold was chosen; 0 where not measured.
     """
 
     seed: int
     test: ScoredSplit
     epochs: int
+    search: SearchRecord | None = None
+    fit_seconds: float = 0.0
 
 
 #: What a search is held against: see `study.final_fit`.
@@ -374,6 +380,11 @@ class StudyRecord:
     def config(self) -> TrialConfig:
         """The winning options."""
         return self.search.best.config
+
+    @property
+    def repeats_study(self) -> bool:
+        """Whether the search was repeated, not the last fit alone."""
+        return any(repeat.search for repeat in self.repeats)
 
     @property
     def trained(self) -> str:
@@ -535,6 +546,12 @@ class StudyIdentity:
         return f"{self.model} ({', '.join(apart)})" if apart else self.model
 
 
+#: With fewer a comparison says nothing of networks.
+SEEDS_OF_A_NETWORK = 3
+#: Options of which no network depends: where chance begins, and how often it was tried.
+_OF_CHANCE = ("seed", "seeds", "refits")
+
+
 @dataclass(frozen=True, slots=True)
 class ComparedStudy:
     """One finished study.
@@ -546,6 +563,8 @@ class ComparedStudy:
         sources: Name of the dataset that each image comes from, length n.
         data_folders: Absolute folder of each source, on the machine that ran the study.
         seeds: At least one; the first is the model that was kept.
+        repeats_study: Whether each seed had a search of its own; else the last fit alone was
+            repeated, where there are several.
         epochs_began_seconds: Cold seconds that were needed before its first epoch: to prepare the
             data and to extract train and validation.
         machine: What it ran on, in words; empty where that is not known.
@@ -572,11 +591,27 @@ class ComparedStudy:
     settings: Mapping[str, str] = field(default_factory=dict)
     baseline_roc_auc: float | None = None
     search_gain: Estimate | None = None
+    repeats_study: bool = False
 
     @property
     def label(self) -> str:
         """Name in tables and pictures."""
         return self.identity.label
+
+    @property
+    def tells_of_network(self) -> bool:
+        """Whether it was repeated often enough to say what the network does, not just its fits."""
+        return self.repeats_study and len(self.seeds) >= SEEDS_OF_A_NETWORK
+
+    def is_same_network(self, other: "ComparedStudy") -> bool:
+        """Whether chance alone sets the two studies apart, as far as is known."""
+        mine, others = (
+            {key: value for key, value in study.settings.items() if key not in _OF_CHANCE}
+            for study in (self, other)
+        )
+        named = {"run_id": "", "study": ""}
+        same = replace(self.identity, **named) == replace(other.identity, **named)
+        return same and bool(mine) and mine == others
 
     @property
     def kept(self) -> SeedScores:

@@ -248,7 +248,7 @@ _CLEAR, _STRONG = 0.7, 0.9
 #: Below it a shortcut, however sure, is too small to speak in a verdict.
 _SLIGHT = 0.55
 #: Below it lies the whole interval where it is said that there is none.
-_NONE = 0.6
+NO_SHORTCUT = 0.6
 
 
 def _shortcuts(audit: Audit) -> Iterator[Check]:
@@ -271,7 +271,7 @@ def _shortcuts(audit: Audit) -> Iterator[Check]:
 
 def _is_open(floor: ShortcutFloor) -> bool:
     """Whether a shortcut is neither shown nor ruled out."""
-    return floor.low_95 <= 0.5 and floor.high_95 >= _NONE
+    return floor.low_95 <= 0.5 and floor.high_95 >= NO_SHORTCUT
 
 
 def _shortcut(name: str, floor: ShortcutFloor, where: str = "") -> Check:

@@ -39,16 +39,15 @@ from fakeface_bench.report.table import Table, fitting, left_out_table, more, wr
 from fakeface_bench.report.tiles import Tile, thumbnail
 from fakeface_bench.support.text import elided
 
-#: With fewer a comparison says nothing of networks.
-_SEEDS_OF_A_NETWORK = 3
-
 
 def verdict_of(comparison: Comparison) -> Verdict:
     """Say which model to take, and how its accuracy and cost compare with the best one's."""
     chosen, undecided = comparison.recommended, comparison.undecided
     has_warning = any(study.warning for study in comparison.studies)
     weight = "note" if len(comparison.entries) == 1 else "good"
-    if has_warning or chosen.is_near_chance or undecided:
+    if comparison.is_one_network:
+        weight = "note"
+    elif has_warning or chosen.is_near_chance or undecided:
         weight = "care"
     other: LeaderboardEntry | None = comparison.best
     if chosen is other:
@@ -57,7 +56,7 @@ def verdict_of(comparison: Comparison) -> Verdict:
     paragraph = f"On {what}, {_accuracy_and_cost(chosen)} from a cold start"
     if other is not None:
         paragraph += f"; {_accuracy_and_cost(other)}"
-        if min(len(study.seeds) for study in comparison.studies) < _SEEDS_OF_A_NETWORK:
+        if not comparison.tells_of_networks:
             paragraph += ". Differences are between these fits: another seed may differ as much"
     return Verdict(_headline(comparison), f"{paragraph}.", weight)
 
@@ -68,6 +67,10 @@ def _headline(comparison: Comparison) -> str:
     margin = in_points(comparison.margin)
     if len(comparison.entries) == 1:
         return f"One study, nothing to compare it with: {chosen.label}"
+    if comparison.is_one_network:
+        values = [entry.accuracy.value for entry in comparison.entries]
+        apart = in_points(round(max(values) - min(values), 3))
+        return f"{len(values)} fits of one network, {apart} apart: no difference between networks"
     if all(entry.is_near_chance for entry in comparison.entries):
         return "No study is shown to beat chance"
     if chosen is not comparison.best:
@@ -76,7 +79,8 @@ def _headline(comparison: Comparison) -> str:
         return f"{take}: the most accurate, and none is cheaper"
     if undecided is not None:
         return f"{take}: no cheaper study is shown to be within {margin} of it"
-    return f"{take}: every cheaper study is shown to be less accurate"
+    cheaper = "study" if comparison.tells_of_networks else "fit"
+    return f"{take}: every cheaper {cheaper} is shown to be less accurate"
 
 
 def _accuracy_and_cost(entry: LeaderboardEntry) -> str:
@@ -109,7 +113,7 @@ def warnings_of(comparison: Comparison) -> list[str]:
             "Not all were fitted on the same images: those with folds on train and validation "
             "together, the others on train alone."
         )
-    if comparison.undecided:
+    if comparison.undecided and not comparison.is_one_network:
         found.append(_what_would_decide(comparison.undecided, comparison.margin))
     if not comparison.recommended.on_front:
         found.append(f"{comparison.recommended.label} is not on the front.")
@@ -126,9 +130,10 @@ def warnings_of(comparison: Comparison) -> list[str]:
 def _what_would_decide(pair: PairwiseComparison, margin: float) -> str:
     """Return how close a study could be shown to be, and how many images would show the margin."""
     closest = in_points(max(0.001, round(pair.spread, 3)))
-    told = f"These images could show {pair.lower.label} to be within {closest} at best"
     needed = pair.images_for(margin) if margin else 0
-    if needed > len(pair.upper.study.y_true):
+    what = "These images" if needed is not None else "These seeds and images"
+    told = f"{what} could show {pair.lower.label} to be within {closest} at best"
+    if needed is not None and needed > len(pair.upper.study.y_true):
         about = round(needed, 2 - len(str(needed)))
         told += f"; were both equally accurate, about {about:,} would show {in_points(margin)}"
     return f"{told}."
@@ -194,23 +199,28 @@ _TERMS = (
     ("Warm cost", "Wall clock of the run itself, which found some of its work done."),
     ("This run", "Energy and peak memory are of the last run alone, so they are no cold cost."),
     ("Amortised", "The part of the cold cost that earlier runs spent."),
-    ("95 % interval", "The middle 95 % of 1,000 stratified bootstrap resamples of the test images, "
-     "the same for all models; of several seeds, which count with their mean, the seeds are drawn "
-     "again too. Accuracy and ROC AUC of one seed have the intervals of the study's own table: "
-     "the Wilson interval, and the wider of DeLong's and Newcombe's. It covers neither another "
-     "dataset nor, of a study with one seed, another training run. Where every resample agrees it "
-     "shrinks to a point: the method's limit, not certainty."),
+    ("95 % interval", "Of several seeds, which count with their mean, over other seeds and other "
+     "images (the mixed model of Obuchowski and Rockette). Of one seed over other images alone: "
+     "accuracy and ROC AUC as in the study's own table, the Wilson interval and the wider of "
+     "DeLong's and Newcombe's; the rest the middle 95 % of 1,000 stratified bootstrap resamples, "
+     "which shrinks to a point where every resample agrees: the method's limit, not certainty. "
+     "None covers another dataset."),
+    ("Seeds", "With seeds=3 and more, search and fit were repeated with further seeds, and the "
+     "page can speak of networks. With refits the last fit alone was repeated: that is how far "
+     "fits of the same options lie apart. Else it speaks of the fits that were made."),
     ("Validation accuracy", "In the curves it is at threshold 0.5, epoch by epoch; in the tables "
      "every accuracy is at the study's own threshold, chosen on validation or folds."),
-    ("Difference", "Of two models on the same resamples. One point is one per cent of the test "
-     "images. Of models that are correct on the same images, not ruled out is what so many images "
-     "leave open (one-sided 95 %)."),
-    ("McNemar's test", "Exact and two-sided, on the images that only one of two kept models "
-     "predicted correctly: could both be equally accurate?"),
+    ("Difference", "Of the means over seeds, where both have several; else of these fits on the "
+     "same resamples. One point is one per cent of the test images. Of models that are correct on "
+     "the same images, not ruled out is what so many images leave open (one-sided 95 %)."),
+    ("p", "Could both be equally accurate? Of two networks with three or more seeds each, from the "
+     "difference over seeds and images. Else McNemar's exact test, on the images that only one of "
+     "two kept models predicted correctly, which asks about these two fits."),
     ("Holm's adjustment", "Raises the p values of tests made together, here of all pairs of "
      "studies, so that chance alone shows one or more differences on at most 5 % of such "
-     "pages. Below 0.05 the difference is shown; where either study has several seeds, only if "
-     "the interval of the difference of their means lies above 0 as well."),
+     "pages."),
+    ("Shown", "Adjusted p below 0.05, of two networks. Of two fits the column says these fits; "
+     "one network where both are fits of the same, which no seed makes another."),
     ("Not shown", "These images do not tell the two apart well enough. It is not proof that they "
      "are equal; the interval says how far apart they may be."),
     ("The one to take", "The cheapest study that is shown to be within the margin of the best (one "

@@ -104,6 +104,7 @@ def leaderboard_table(comparison: Comparison) -> Table:
         Column("machine", "machine", "study.machine", LONG),
         Column("trials", "trials", lambda s: s.study.trials or None, COUNT),
         only_csv("seeds", lambda s: len(s.study.seeds)),
+        only_csv("repeats_study", "study.repeats_study"),
         only_text("seeds_shown", "seeds", _format_seeds),
         only_text("seeds_listed", "seeds", "study.seeds", _SEEDS),
         only_csv("test_images", lambda s: len(s.study.y_true)),
@@ -179,9 +180,12 @@ def _stage_seconds(stage: str) -> Callable[[LeaderboardEntry], float]:
 
 
 def _format_seeds(entry: LeaderboardEntry) -> str:
-    """Write the number of seeds, and how far apart their accuracies are: `3 (std 0.004)`."""
+    """Write the number of seeds, or of refits, and how far apart: `3 (std 0.004)`."""
     std = entry.accuracy.std
-    return f"{len(entry.study.seeds)} (std {std:.3f})" if std is not None else "1"
+    if std is None:
+        return "1"
+    refits = "" if entry.study.repeats_study else " refits"
+    return f"{len(entry.study.seeds)}{refits} (std {std:.3f})"
 
 
 def format_unmeasured(comparison: Comparison) -> list[str]:
@@ -232,7 +236,9 @@ _PAIR_COLUMNS = (
     Column("roc_auc_gain", "ROC AUC (95 %)", attrgetter("roc_auc"), ESTIMATE),
     only_csv("only_from_right", "test.only_first"),
     only_csv("only_to_right", "test.only_second"),
-    Column("mcnemar_p", "p", "test.p", _P),
+    only_csv("mcnemar_p", "test.p"),
+    Column("p", "p", "p", _P),
+    only_csv("of_networks"),
     Column("adjusted_p", "p, adjusted", "adjusted_p", _P),
     Column("more_accurate", "more accurate?", "verdict"),
     Column("extra_cold_seconds", "extra cost", "extra_seconds", TIME),
@@ -242,7 +248,7 @@ _PAIR_COLUMNS = (
     only_csv("tests"),
 )
 _SHOWN_OF_PAIRS = (
-    *("from", "to", "points", "mcnemar_p", "adjusted_p", "more_accurate"),
+    *("from", "to", "points", "p", "adjusted_p", "more_accurate"),
     *("roc_auc_gain", "extra_cold_seconds", "per_point"),
 )
 

@@ -86,6 +86,7 @@ def write_study_json(record: StudyRecord, results: Results, folder: Path) -> Non
         "data_folders": dict(record.data_folders),
         "options": record.config.as_params(),
         "thresholds": {str(seed): split.threshold for seed, split in _fits(record).items()},
+        "repeats_study": record.repeats_study,
         "best_epoch": record.final_fit.best_epoch,
         "machine": record.machine,
         "trials": len(record.search.trials),
@@ -134,6 +135,7 @@ def read_saved_study(run_id: str, folder: Path) -> ComparedStudy:
         ledger=Ledger.from_json(ledger),
         machine=content["machine"],
         trials=content["trials"],
+        repeats_study=content.get("repeats_study", False),
         **_baseline_of(content),
     )
 

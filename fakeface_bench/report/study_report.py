@@ -105,6 +105,7 @@ def _markdown(
         format_threshold(record.test.threshold, record.folds),
         *([f"**{few}**"] if few else []),
         *_parts(record, results),
+        *_seeds(record),
         "### Cost",
         _cost_table(ledger).markdown(),
         *_prices(ledger),
@@ -118,6 +119,25 @@ def _parts(record: StudyRecord, results: Results) -> list[str]:
     parts = parts_table(record, results)
     title = "### Parts of the test split (95 % intervals)"
     return [title, parts.markdown()] if parts.records else []
+
+
+def _seeds(record: StudyRecord) -> list[str]:
+    """Return a row for each seed's whole study; nothing where the search was not repeated."""
+    if not record.repeats_study:
+        return []
+    studies = [(record.seed, record.search, record.test)]
+    studies += [(r.seed, r.search, r.test) for r in record.repeats if r.search]
+    header = ("seed", "winning trial", "ROC AUC, validation", "ROC AUC, test", "accuracy, test")
+    rows = [
+        (
+            *(str(seed), f"{search.best.number} of {len(search.trials)}"),
+            _figure(search.best.value),
+            *(_figure(test.metrics[key]) for key in _SEED_METRICS),
+        )
+        for seed, search, test in studies
+    ]
+    title = "### Seeds, each a search and a fit of its own; the first's model is kept"
+    return [title, Table.of(header, rows).markdown()]
 
 
 def _further_rows(record: StudyRecord, results: Results) -> list[tuple[str, str, str]]:
@@ -154,12 +174,13 @@ def _baseline_rows(record: StudyRecord, results: Results) -> list[tuple[str, str
 
 
 def _seed_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
-    """Return how the winner does with several seeds, and how far they lie apart."""
+    """Return how the study, or its winner refitted, does with several seeds."""
     fits = 1 + len(record.repeats)
+    what = "seeds" if record.repeats_study else "fits of the winner"
     figures = record.over_seeds()
     return [
         (
-            f"{key}, mean of {fits} seeds ± their deviation",
+            f"{key}, mean of {fits} {what} ± their deviation",
             "",
             f"{figures[f'test/{key}_mean']:.3f} ± {figures[f'test/{key}_std']:.3f}",
         )

@@ -9,8 +9,9 @@ import numpy as np
 from fakeface_bench.backbones.building import count_macs
 from fakeface_bench.features.source import Speed
 from fakeface_bench.records.ledger import Ledger, StageCost, first_reached
-from fakeface_bench.records.study import SearchRecord, TrialRecord
+from fakeface_bench.records.study import TrialRecord
 from fakeface_bench.study.final_fit import Conclusion
+from fakeface_bench.study.search import SeedSearch
 from fakeface_bench.study.setup import Setup
 from fakeface_bench.support.machine import Clock, EnergyMeter, peak_gpu_memory_gb, peak_memory_gb
 
@@ -19,17 +20,11 @@ from fakeface_bench.support.machine import Clock, EnergyMeter, peak_gpu_memory_g
 class Expenses:
     """What a study has spent besides overhead, and what its other costs follow from.
 
-    Attributes:
-        earlier: Uids of the trials that earlier processes ran.
-        search_began: Seconds of the process when the search began.
-        search_began_at: Unix time of that moment, in seconds.
+    `search` is that of the first seed, whose winner is kept.
     """
 
     setup: Setup
-    search: SearchRecord
-    earlier: frozenset[str]
-    search_began: float
-    search_began_at: float
+    search: SeedSearch
     conclusion: Conclusion
 
 
@@ -80,10 +75,10 @@ def close_ledger(
     read = extraction_cost(expenses.setup, "train", "valid")
     amortised = expenses.setup.dataset.cost.amortised_seconds + read.amortised_seconds
     ends = epoch_ends(
-        expenses.search.trials,
-        expenses.earlier,
-        expenses.search_began + amortised,
-        expenses.search_began_at,
+        expenses.search.record.trials,
+        expenses.search.earlier,
+        expenses.search.began + amortised,
+        expenses.search.began_at,
         expenses.setup.plan.config.folds or 1,
     )
     overhead = StageCost("overhead", clock.seconds() - spent, speed.amortised_seconds)
@@ -124,9 +119,9 @@ def _search_costs(expenses: Expenses) -> Iterator[StageCost]:
     index = expenses.setup.index
     an_epoch = len(index.split("train")) + len(index.split("valid"))
     for state in ("complete", "pruned", "failed"):
-        trials = [trial for trial in expenses.search.trials if trial.state == state]
-        now = [trial.seconds for trial in trials if trial.uid not in expenses.earlier]
-        before = [trial.seconds for trial in trials if trial.uid in expenses.earlier]
+        trials = [trial for trial in expenses.search.record.trials if trial.state == state]
+        now = [trial.seconds for trial in trials if trial.uid not in expenses.search.earlier]
+        before = [trial.seconds for trial in trials if trial.uid in expenses.search.earlier]
         images = an_epoch * sum(len(trial.epochs) * trial.folds for trial in trials)
         yield StageCost(f"search_{state}", sum(now), sum(before), images)
 

@@ -21,6 +21,7 @@ from fakeface_bench.records.study import (
     ScoredSplit,
     SearchRecord,
 )
+from fakeface_bench.study.search import SeedSearch
 from fakeface_bench.study.setup import Setup, space_of
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.training.networks import FitTask
@@ -43,20 +44,21 @@ class Conclusion:
     test_arrays: Mapping[str, Any]
 
 
-def conclude(setup: Setup, task: FitTask, search: SearchRecord, progress: Progress) -> Conclusion:
+def conclude(setup: Setup, searches: Sequence[SeedSearch], progress: Progress) -> Conclusion:
     """Refit the winner, choose its threshold on validation, and only then read test.
 
-    The winner is fitted with as many seeds as asked; those after the first follow the task's. What
-    the baseline takes belongs to `evaluation`, its images are not counted; a winner that has the
-    baseline's options is the baseline.
+    The winner of the first search is kept. Those of further seeds, or further fits of the first
+    where they are asked for, tell how far chance moves the results. What the baseline takes belongs
+    to `evaluation`, its images are not counted; a winner that has the baseline's options is the
+    baseline.
     """
-    config, seeds = search.best.config, setup.plan.config.seeds
+    first, *others = searches
+    search, task = first.record, _final_task(first)
+    config = search.best.config
     progress.say(f"refitting trial {search.best.number}, then scoring the test split")
     started = time.perf_counter()
     run_now: list[EpochRecord] = []
     unsure_error = setup.plan.config.unsure_error
-    if task.folds:  # fitted for as long as is best: other fits than those that trials kept
-        task = task.changed(lengths=best_lengths(search.best.epochs), checkpoints=None)
     detector, final_fit, found = train_detector(task, config, run_now.append, unsure_error)
     fitted = time.perf_counter()
     valid = detector.judged(found, setup.held_out_rows)
@@ -72,13 +74,21 @@ def conclude(setup: Setup, task: FitTask, search: SearchRecord, progress: Progre
     if against and simple:
         baseline = _scored_baseline(setup, against, simple, test_samples)
     evaluated = time.perf_counter()
-    further = [task.changed(seed=task.seed + step) for step in range(1, seeds)]
-    repeats = _repeat(setup, further, config, test_samples, progress) if further else ()
+    again = [_Again(_final_task(one), one.record.best.config, one.record) for one in others]
+    for step in range(1, setup.plan.config.refits):
+        again.append(_Again(task.changed(seed=task.seed + step, checkpoints=None), config))
+    repeats = _repeat(setup, again, test_samples, progress) if again else ()
     an_epoch = len(setup.index.split("train")) + len(setup.index.split("valid"))
     repeated = sum(repeat.epochs for repeat in repeats) * (1 + len(task.folds))
+    repeated += sum(one.epochs for one in others)
     costs = (
         StageCost("final_fit", fitted - started, images=len(run_now) * an_epoch),
-        StageCost("repeats", time.perf_counter() - evaluated, images=repeated * an_epoch),
+        StageCost(
+            "repeats",
+            time.perf_counter() - evaluated + sum(one.seconds for one in others),
+            sum(one.amortised_seconds for one in others),
+            repeated * an_epoch,
+        ),
         StageCost(
             "evaluation",
             (scored - fitted) + (evaluated - read),
@@ -132,21 +142,40 @@ def _scored_baseline(
     )
 
 
+def _final_task(search: SeedSearch) -> FitTask:
+    """Return how the winner of a search is fitted.
+
+    With folds for as long as is best, which is another fit than those that trials kept.
+    """
+    if not search.task.folds:
+        return search.task
+    lengths = best_lengths(search.record.best.epochs)
+    return search.task.changed(lengths=lengths, checkpoints=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """What is fitted with another seed; `search` has chosen its options, where it was repeated."""
+
+    task: FitTask
+    config: TrialConfig
+    search: SearchRecord | None = None
+
+
 def _repeat(
-    setup: Setup,
-    tasks: Sequence[FitTask],
-    config: TrialConfig,
-    test_samples: Samples,
-    progress: Progress,
+    setup: Setup, again: Sequence[_Again], test_samples: Samples, progress: Progress
 ) -> tuple[RepeatRecord, ...]:
-    """Fit the same options from the start with the seed of each task, and score test."""
+    """Fit with the seed of each task, and score test."""
     rows = setup.index.split("test")
     repeats = []
-    with progress.stage("repeating the final fit", len(tasks), "fits") as advance:
-        for task in tasks:
+    with progress.stage("repeating the final fit", len(again), "fits") as advance:
+        for one in again:
+            started = time.perf_counter()
             with models_let_go():
-                detector, fit, _ = train_detector(task.changed(checkpoints=None), config)
+                detector, fit, _ = train_detector(one.task, one.config)
+                seconds = time.perf_counter() - started
                 scored = detector.score(test_samples, rows)
-            repeats.append(RepeatRecord(task.seed, scored, len(fit.epochs)))
+            epochs = len(fit.epochs)
+            repeats.append(RepeatRecord(one.task.seed, scored, epochs, one.search, seconds))
             advance(1)
     return tuple(repeats)

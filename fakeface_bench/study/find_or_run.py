@@ -138,7 +138,7 @@ class _WithoutLines:
 #: Params in which a finished study may differ from a request: the images are compared by digest;
 #: of trials, seeds and time it may have more; the rest changes no metric.
 _MAY_DIFFER = (
-    *("model", "data", "classes", "leave_out", "limit", "trials", "seeds", "study"),
+    *("model", "data", "classes", "leave_out", "limit", "trials", "seeds", "refits", "study"),
     *("cache_gb", "storage", "timeout_minutes", "dollars_per_hour", "register", "again"),
 )
 
@@ -294,7 +294,12 @@ def matches_request(study: StudyConfig, earlier: StudyRun, same_trials: bool = F
         if earlier.weights != file_label(file):
             return False
     trials, seeds = (float(params.get(key, 0)) for key in ("trials", "seeds"))
-    if trials < study.trials or seeds < study.seeds or (same_trials and trials > study.trials):
+    refits = float(params.get("refits", seeds))
+    if "refits" not in params:  # of a time when seeds named what refits does
+        seeds = min(seeds, 1)
+    if trials < study.trials or (same_trials and trials > study.trials):
+        return False
+    if seeds < study.seeds or refits < study.refits:
         return False
     if float(params.get("timeout_minutes", 0)) not in (0.0, study.timeout_minutes):
         return False

@@ -1,7 +1,6 @@
 """One study: search one architecture's head on one dataset, score test once, record it all."""
 
 import shlex
-import time
 from dataclasses import dataclass, replace
 
 from fakeface_bench.analysis.results import Results, results_of
@@ -14,8 +13,6 @@ from fakeface_bench.records.transfer import EqualisationEffect
 from fakeface_bench.report.drawing import drawn_apart
 from fakeface_bench.report.study_report import write_study_report
 from fakeface_bench.resolve import Plan, RequestLike, make_plan
-from fakeface_bench.search.optimise import SearchTask, optimise
-from fakeface_bench.search.storage import finished_trials, trial_record
 from fakeface_bench.study.cost import Expenses, close_ledger
 from fakeface_bench.study.final_fit import conclude
 from fakeface_bench.study.find_or_run import NeededStudy, find_or_run_studies
@@ -31,7 +28,8 @@ from fakeface_bench.study.record import (
     record_of,
 )
 from fakeface_bench.study.register import register_study
-from fakeface_bench.study.setup import Setup, fit_task, open_setup, open_study_of, space_of
+from fakeface_bench.study.search import search_all
+from fakeface_bench.study.setup import Setup, open_setup
 from fakeface_bench.support.disk import draft_folder
 from fakeface_bench.support.errors import FakefaceError, ModelError, StudyError, UnsentError
 from fakeface_bench.support.machine import Clock, EnergyMeter, energy_meter
@@ -42,7 +40,6 @@ from fakeface_bench.tracking.runs import TrackedRun
 from fakeface_bench.tracking.store import open_store
 from fakeface_bench.tracking.studies import study_named
 from fakeface_bench.tracking.succession import same_study
-from fakeface_bench.tracking.trials import TrialRuns
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,26 +109,10 @@ def _search_fit_and_record(
     config = plan.config
     setup, tags = open_setup(plan, run, progress, dataset)
     plan = setup.plan
-    study = open_study_of(plan, setup, run.experiment_id)
-    task = fit_task(plan, setup, study, run, progress)
-    earlier = [trial_record(trial) for trial in finished_trials(study)]
-    earlier_uids = frozenset(trial.uid for trial in earlier)
-    began, began_at = clock.seconds(), time.time()
-    runs = TrialRuns(run, tags)
-    runs.adopt_earlier(earlier)
-    search_task = SearchTask(
-        fit=task,
-        trials=config.trials,
-        seed=config.seed,
-        space=space_of(plan, task.network),
-        timeout_seconds=60 * config.timeout_minutes,
-        sampler=config.search.sampler,
-        pruner=config.search.pruner,
-    )
-    search = optimise(study, search_task, runs, progress)
-    conclusion = conclude(setup, task, search, progress)
+    searches = search_all(plan, setup, run, tags, clock, progress)
+    conclusion = conclude(setup, searches, progress)
     progress.say("recording results, model and pictures in MLflow")
-    record = record_of(plan, setup, search, conclusion)
+    record = record_of(plan, setup, searches[0].record, conclusion)
     with draft_folder() as folder:
         with drawn_apart():
             with clock.timing("report"):
@@ -143,7 +124,7 @@ def _search_fit_and_record(
                 model = log_winner(run, plan, setup, record, conclusion.detector)
                 log_results(run, record, results, model)
         run.log_folder(folder)
-    expenses = Expenses(setup, search, earlier_uids, began, began_at, conclusion)
+    expenses = Expenses(setup, searches[0], conclusion)
     ledger = close_ledger(expenses, config.dollars_per_hour, clock, meter)
     origin = origin_of(run.run_id, plan, setup, conclusion.detector)
     log_costs(run, record, results, ledger, origin)

@@ -144,10 +144,17 @@ def open_setup(
     return setup, tags
 
 
-def open_study_of(plan: Plan, setup: Setup, experiment_id: str) -> Study:
-    """Open the study's storage, which may refuse it, before anything long is done."""
+def open_study_of(plan: Plan, setup: Setup, experiment_id: str, seed: int | None = None) -> Study:
+    """Open the study's storage, which may refuse it, before anything long is done.
+
+    Args:
+        seed: Of one of its further searches, which holds trials of its own; None for the first.
+    """
     storage = storage_beside_store(plan.config.storage, experiment_id)
-    return open_study(storage, plan.study_name(setup.index), plan.definition(setup.index))
+    name, definition = plan.study_name(setup.index), plan.definition(setup.index)
+    if seed is not None:
+        name, definition = f"{name}.seed-{seed}", definition | {"search_seed": seed}
+    return open_study(storage, name, definition)
 
 
 def fit_task(

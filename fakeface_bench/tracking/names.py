@@ -20,6 +20,8 @@ PROCESS = f"{PREFIX}.process"
 REQUEST = f"{PREFIX}.request"
 STATE = f"{PREFIX}.state"
 TRIAL = f"{PREFIX}.trial"
+#: Of a trial of a further seed's search; those of the first have none.
+SEED = f"{PREFIX}.seed"
 TRIAL_ID = f"{PREFIX}.trial_id"
 COMPARED = f"{PREFIX}.compared"
 BEST = f"{PREFIX}.best_run"

@@ -38,10 +38,14 @@ def trial_runs(client: mlflow.MlflowClient, experiment_id: str, study: str) -> I
 
 
 def useful_trials(experiment_id: str, parent: str) -> int:
-    """Return how many trials under a study's run were completed or pruned."""
+    """Return how many trials of a study's first search were completed or pruned."""
     query = f"tags.`{names.KIND}` = 'trial' and tags.`{names.PARENT}` = '{parent}'"
     runs = all_runs(mlflow.MlflowClient(), experiment_id, query)
-    return sum(run.data.tags.get(names.STATE) in ("complete", "pruned") for run in runs)
+    return sum(
+        run.data.tags.get(names.STATE) in ("complete", "pruned")
+        for run in runs
+        if names.SEED not in run.data.tags
+    )
 
 
 def same_study(tags: Mapping[str, str]) -> Mapping[str, str]:

@@ -62,8 +62,10 @@ class TrialRuns(TrialListener):
 
     def _open_run(self, uid: str, number: int, config: TrialConfig, began: float) -> None:
         tags = self._tags | {names.TRIAL: str(number), names.TRIAL_ID: uid}
-        experiment = self._parent.experiment_id
-        self._outbox.send(OpenTrial(uid, experiment, f"trial {number}", int(began * 1000), tags))
+        seed = self._tags.get(names.SEED)
+        name = f"trial {number}" if seed is None else f"trial {number}, seed {seed}"
+        began_ms, experiment = int(began * 1000), self._parent.experiment_id
+        self._outbox.send(OpenTrial(uid, experiment, name, began_ms, tags))
         self._log_options(uid, config)
 
     def _log_options(self, uid: str, config: TrialConfig) -> None:

@@ -160,7 +160,8 @@ def test_the_page_says_what_its_words_mean(written: Path) -> None:
     page = page_text(written / "report.html")
     for words in (
         "These images do not tell the two apart",
-        "nor, of a study with one seed, another training run",
+        "Of one seed over other images alone",
+        "over other seeds and other images",
         "trials that failed or were killed are charged too",
         "Wilson interval",
         "Energy, this run, kWh",

@@ -162,9 +162,18 @@ def test_several_seeds_are_told_by_mean_and_spread(record: StudyRecord, ledger: 
     first = replace(record.test, metrics={**record.test.metrics, "roc_auc": 0.8, "accuracy": 0.8})
     repeated = replace(record, test=first, repeats=(RepeatRecord(1, better, 4),))
     assert summary_rows(repeated, results_of(repeated))[-2:] == [
-        ("roc_auc, mean of 2 seeds ± their deviation", "", "0.850 ± 0.071"),
-        ("accuracy, mean of 2 seeds ± their deviation", "", "0.800 ± 0.000"),
+        ("roc_auc, mean of 2 fits of the winner ± their deviation", "", "0.850 ± 0.071"),
+        ("accuracy, mean of 2 fits of the winner ± their deviation", "", "0.800 ± 0.000"),
     ]
+    assert "### Seeds" not in summary_markdown(repeated, results_of(repeated), ledger)
+    whole = replace(repeated, repeats=(RepeatRecord(1, better, 4, record.search),))
+    told = summary_markdown(whole, results_of(whole), ledger)
+    assert "| roc_auc, mean of 2 seeds ± their deviation |" in told
+    _, _, seeds = told.partition("### Seeds, each a search and a fit of its own")
+    best = record.search.best
+    trial = f"{best.number} of {len(record.search.trials)}"
+    assert f"| 0 | {trial} | {best.value:.3f} | 0.800 | 0.800 |" in seeds
+    assert f"| 1 | {trial} | {best.value:.3f} | 0.900 | 0.800 |" in seeds
     assert "mean of" not in summary_markdown(record, results_of(record), ledger)
     figures = repeated.metrics()
     assert figures["test/roc_auc_mean"] == pytest.approx(0.85)

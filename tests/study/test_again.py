@@ -109,6 +109,7 @@ def here(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> StudyConfig:
         ({"trials": 1, "cache_gb": 3.0, "limit": 1000}, True),
         ({"trials": 3}, False),
         ({"seeds": 2}, False),
+        ({"refits": 2}, False),
         ({"epochs": 2}, False),
         ({"limit": 5}, False),
         ({"study": "another"}, False),
@@ -198,6 +199,10 @@ def earlier(weights: str = "imagenet", **params: str) -> StudyRun:
         (earlier(study="mine"), replace(CONFIG, study="other"), False),
         (earlier(dollars_per_hour="2"), replace(CONFIG, dollars_per_hour=2.0), True),
         (earlier(dollars_per_hour="2"), replace(CONFIG, dollars_per_hour=3.0), False),
+        (earlier(seeds="3"), CONFIG, True),
+        (earlier(seeds="3"), replace(CONFIG, seeds=3), True),
+        (earlier(seeds="3"), replace(CONFIG, refits=2), False),
+        (earlier(refits="3"), replace(CONFIG, refits=2), True),
         (earlier(timeout_minutes="5"), replace(CONFIG, timeout_minutes=5.0), False),
         (earlier(timeout_minutes="5"), replace(CONFIG, timeout_minutes=5.0, trials=7), True),
     ],
@@ -207,6 +212,16 @@ def test_the_same_is_what_was_asked_and_holds_as_much(
 ) -> None:
     monkeypatch.setattr(find_or_run, "useful_trials", lambda experiment_id, parent: 7)
     assert find_or_run._is_same(config, study) is same
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "same"), [({}, True), ({"seeds": 2}, False), ({"refits": 3}, True)]
+)
+def test_seeds_once_named_what_refits_does(asked_for: dict[str, int], same: bool) -> None:
+    study = earlier(seeds="3")
+    params = {key: value for key, value in study.params.items() if key != "refits"}
+    config = replace(CONFIG, **asked_for)
+    assert find_or_run._is_same(config, replace(study, params=params)) is same
 
 
 @pytest.mark.parametrize(("to_be_had", "same"), [(True, False), (False, True)])

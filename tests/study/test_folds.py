@@ -99,13 +99,14 @@ def test_it_is_told(place, outcome: StudyOutcome, tmp_path: Path) -> None:
     assert "fitted on both" in text
 
 
-def test_run_again_it_is_the_same_and_a_further_seed_another(place, outcome: StudyOutcome) -> None:
+def test_run_again_it_is_the_same_and_a_refit_another(place, outcome: StudyOutcome) -> None:
     here, asked = place
-    again, _ = here.run(**asked | {"seeds": 2, "again": True})
+    again, _ = here.run(**asked | {"refits": 2, "again": True})
     np.testing.assert_array_equal(again.record.valid.y_score, outcome.record.valid.y_score)
     np.testing.assert_array_equal(again.record.test.y_score, outcome.record.test.y_score)
     assert again.ledger.other["extracted_images"] == 0
     (repeat,) = again.record.repeats
+    assert repeat.search is None
     assert repeat.epochs == len(again.record.final_fit.epochs)
 
 

@@ -1,0 +1,112 @@
+"""A study's searches: one for each seed, each with trials of its own in the study's storage."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fakeface_bench.records.study import SearchRecord
+from fakeface_bench.resolve import Plan
+from fakeface_bench.search.optimise import SearchTask, optimise
+from fakeface_bench.search.storage import Study, finished_trials, study_uid, trial_record
+from fakeface_bench.study.setup import Setup, fit_task, open_study_of, space_of
+from fakeface_bench.support.disk import cache_folder
+from fakeface_bench.support.machine import Clock
+from fakeface_bench.support.progress import Progress
+from fakeface_bench.tracking import names
+from fakeface_bench.tracking.runs import TrackedRun
+from fakeface_bench.tracking.trials import TrialRuns
+from fakeface_bench.training.networks import FitTask
+
+
+@dataclass(frozen=True, slots=True)
+class SeedSearch:
+    """The search of one seed, and what its winner is fitted by.
+
+    Attributes:
+        earlier: Uids of the trials that earlier processes ran.
+        began: Seconds of the process when it began.
+        began_at: Unix time of that moment, in seconds.
+        seconds: That it took in this process.
+    """
+
+    task: FitTask
+    record: SearchRecord
+    earlier: frozenset[str]
+    began: float
+    began_at: float
+    seconds: float
+
+    @property
+    def amortised_seconds(self) -> float:
+        """Spent on its trials by earlier processes."""
+        return sum(trial.seconds for trial in self.record.trials if trial.uid in self.earlier)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all trials, each fold's."""
+        return sum(len(trial.epochs) * trial.folds for trial in self.record.trials)
+
+
+def search_all(
+    plan: Plan,
+    setup: Setup,
+    run: TrackedRun,
+    tags: dict[str, str],
+    clock: Clock,
+    progress: Progress,
+) -> list[SeedSearch]:
+    """Search once for each seed that is asked for, on the same images and their folds.
+
+    Every seed has its own trials, random numbers and fits; a killed study goes on in the search
+    that it was in.
+    """
+    return list(_searches(plan, setup, run, tags, clock, progress))
+
+
+def _searches(
+    plan: Plan,
+    setup: Setup,
+    run: TrackedRun,
+    tags: dict[str, str],
+    clock: Clock,
+    progress: Progress,
+) -> Iterator[SeedSearch]:
+    study = open_study_of(plan, setup, run.experiment_id)
+    task = fit_task(plan, setup, study, run, progress)
+    yield _search(plan, study, task, TrialRuns(run, tags), clock, progress)
+    for number in range(2, plan.config.seeds + 1):
+        seed = task.seed + number - 1
+        progress.say(f"seed {number} of {plan.config.seeds}: a search of its own")
+        study = open_study_of(plan, setup, run.experiment_id, seed)
+        own = task.changed(seed=seed)
+        if task.checkpoints:
+            own = own.changed(checkpoints=cache_folder("fits") / study_uid(study))
+        runs = TrialRuns(run, tags | {names.SEED: str(seed)})
+        yield _search(plan, study, own, runs, clock, progress)
+
+
+def _search(
+    plan: Plan,
+    study: Study,
+    task: FitTask,
+    runs: TrialRuns,
+    clock: Clock,
+    progress: Progress,
+) -> SeedSearch:
+    """Adopt the trials of earlier processes, and run what is missing."""
+    config = plan.config
+    earlier = [trial_record(trial) for trial in finished_trials(study)]
+    began, began_at = clock.seconds(), time.time()
+    runs.adopt_earlier(earlier)
+    asked = SearchTask(
+        fit=task,
+        trials=config.trials,
+        seed=task.seed,
+        space=space_of(plan, task.network),
+        timeout_seconds=60 * config.timeout_minutes,
+        sampler=config.search.sampler,
+        pruner=config.search.pruner,
+    )
+    record = optimise(study, asked, runs, progress)
+    uids = frozenset(trial.uid for trial in earlier)
+    return SeedSearch(task, record, uids, began, began_at, clock.seconds() - began)
