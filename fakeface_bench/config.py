@@ -11,6 +11,8 @@ from fakeface_bench.support.request import EXCEPT, Request, option
 FAKE = 1
 REAL = 0
 CLASS_NAMES = ("real", "fake")
+#: From which probability an image is called fake, unless another is shown to be better.
+USUAL_THRESHOLD = 0.5
 
 #: How an image meets the network's input: see `data.decode.fit_image`.
 FITS = ("crop", "resize")
@@ -20,7 +22,8 @@ INPUTS = (RGB, "residual", "npr")
 #: What every picture passes first, real and fake alike: see `config.equalising_quality`.
 UNTOUCHED = "none"
 #: What weighs the same in training, however many images it has: see `features.samples`.
-BALANCES = ("none", "classes", "sources")
+UNBALANCED = "none"
+BALANCES = (UNBALANCED, "classes", "sources")
 #: Leaves a choice to the trials.
 SEARCHED = "search"
 #: Quality of the JPEG that a strongly augmented picture may pass through once more.
@@ -104,8 +107,14 @@ SPACE_VERSION = 2
 #: The same for what trains layers under the head.
 TUNING_VERSION = 1
 
-#: All three, as a study's run records them.
-METRICS_VERSION = f"study {STUDY_VERSION}, space {SPACE_VERSION}, tuning {TUNING_VERSION}"
+#: The same for what is chosen once a fit is over, which moves no trial: thresholds.
+DECISION_VERSION = 2
+
+#: All of them, as a study's run records them.
+METRICS_VERSION = (
+    f"study {STUDY_VERSION}, space {SPACE_VERSION}, tuning {TUNING_VERSION}, "
+    f"decision {DECISION_VERSION}"
+)
 
 
 #: What is fitted on frozen features: see `training.head` and `training.logistic_regression`.
@@ -334,7 +343,9 @@ class StudyConfig(Request):
         "", "Tiers or sources of the dataset whose images are not used, joined by commas."
     )
     balance: str = option(
-        "none", "What weighs the same in training, however many images it has.", choices=BALANCES
+        UNBALANCED,
+        "What weighs the same in training, however many images it has.",
+        choices=BALANCES,
     )
     fine_tune: str = option(
         FROZEN,

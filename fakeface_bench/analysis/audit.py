@@ -11,7 +11,13 @@ from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.audit import Audit
 from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.duplicates import MOST_PAIRS
-from fakeface_bench.data.selection import HELD_OUT_COPY, UNREADABLE
+from fakeface_bench.data.selection import (
+    HELD_OUT_COPY,
+    UNREADABLE,
+    Loss,
+    losses,
+    twins_in_training,
+)
 
 #: The facts that are one of a few values, in the order in which they are told.
 FACTS = {
@@ -150,6 +156,9 @@ class Counts:
         near_within: Those in one split with one label.
         contradicting: Pairs of equal pixels with both labels.
         manipulated: Similar or mirrored pairs of a real and a fake image.
+        twins: Pairs of different pictures that show one face.
+        test_twins: Test images that have a twin in train or valid, by label.
+        losses: As `data.selection.losses` returns them.
         unplaced: Pairs of which an image is in no split.
         leaving_otherwise: Copies of held-out images left out that stand in no pair across splits:
             a chain of copies leads there.
@@ -171,6 +180,10 @@ class Counts:
     near_across: PairCounts
     contradicting: PairCounts
     manipulated: PairCounts
+    twins: PairCounts
+    twins_across: PairCounts
+    test_twins: tuple[int, int]
+    losses: tuple[Loss, ...]
     unplaced: int
     leaving_otherwise: int
 
@@ -182,7 +195,7 @@ class Counts:
     @property
     def pairs(self) -> int:
         """All listed pairs of duplicates."""
-        return self.identical.pairs + self.near.pairs
+        return self.identical.pairs + self.near.pairs + self.twins.pairs
 
     def of_split(self, split: str) -> tuple[int, int]:
         """Return the numbers of real and fake images of a split."""
@@ -192,7 +205,10 @@ class Counts:
 def count(audit: Audit) -> Counts:
     """Count all that an audit found."""
     files, pairs = audit.files, audit.pairs
-    identical = (pairs["kind"] == "identical").to_numpy(dtype=bool)
+    identical, twin = (
+        (pairs["kind"] == kind).to_numpy(dtype=bool) for kind in ("identical", "twin")
+    )
+    near = ~identical & ~twin
     across = pairs["across_splits"].to_numpy(dtype=bool)
     opposite = pairs["opposite_labels"].to_numpy(dtype=bool)
     within = ~across & _are_placed(audit)
@@ -202,12 +218,16 @@ def count(audit: Audit) -> Counts:
         "identical": identical,
         "identical_within": identical & within,
         "identical_across": identical & across,
-        "near": ~identical,
-        "near_within": ~identical & within & ~opposite,
-        "near_across": ~identical & across,
+        "near": near,
+        "near_within": near & within & ~opposite,
+        "near_across": near & across,
         "contradicting": identical & opposite,
-        "manipulated": ~identical & opposite,
+        "manipulated": near & opposite,
+        "twins": twin,
+        "twins_across": twin & across,
     }
+    used = audit.used
+    labels = used.loc[twins_in_training(used), "label"]
     return Counts(
         found=len(files),
         images=len(files) - int(left_out.sum()),
@@ -219,6 +239,8 @@ def count(audit: Audit) -> Counts:
         skipped=len(audit.skipped),
         unplaced=int((~across & ~within).sum()),
         leaving_otherwise=_leaving_otherwise(audit, across),
+        test_twins=(int((labels == 0).sum()), int((labels == 1).sum())),
+        losses=losses(files),
         **{name: _pair_counts(audit, mask, of_many) for name, mask in chosen.items()},
     )
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from fakeface_bench.analysis.curves import confusions
 from fakeface_bench.config import MARGIN, NAMED_OPTIONS, NO_WEIGHTS
+from fakeface_bench.evaluation.bootstrap import RESAMPLES
 from fakeface_bench.evaluation.intervals import percentile, roc_auc_estimate, share_estimate
 from fakeface_bench.evaluation.over_seeds import (
     SeedMetric,
@@ -117,6 +118,8 @@ class LeaderboardEntry:
         study: As it was read.
         label: Unique in the comparison.
         rank: From 1, the most accurate.
+        cost: Seconds of what sets networks apart: extraction, as many trials as every study had,
+            and the last fit. Its interval is over the trials that might have been drawn.
         estimates: Each of `RESAMPLED` by key.
         on_front: Whether no other study is as cheap and as accurate, and better in one.
         resampled: Each of `RESAMPLED` in the resamples that all entries share, shape (1000,).
@@ -126,6 +129,7 @@ class LeaderboardEntry:
     study: ComparedStudy
     label: str
     rank: int
+    cost: Estimate
     estimates: Mapping[str, Estimate]
     on_front: bool
     resampled: Mapping[str, FloatArray] = field(repr=False, compare=False)
@@ -143,8 +147,13 @@ class LeaderboardEntry:
 
     @property
     def cold_seconds(self) -> float:
-        """Cost of the study from a cold start."""
+        """All that the study cost from a cold start, whatever it was asked for."""
         return self.study.ledger.total_cold_seconds
+
+    @property
+    def dollars(self) -> float | None:
+        """`cost` at the machine's price; None where it has none."""
+        return self._price(self.cost.value)
 
     @property
     def cold_dollars(self) -> float | None:
@@ -269,6 +278,12 @@ def accuracy_curve(study: ComparedStudy) -> AccuracyCurve:
     )
 
 
+def effort_of(trials: int) -> str:
+    """Return what a cost at equal trials is of, in words; 0 for trials that are not counted."""
+    search = f"{trials} trial{'s' * (trials > 1)}" if trials else "search"
+    return f"extraction, {search} and last fit"
+
+
 #: Adjusted p values below it show a difference.
 SIGNIFICANT = 0.05
 #: A lead of no more is rounding: means over seeds are not exact.
@@ -360,8 +375,8 @@ class PairwiseComparison:
 
     @property
     def extra_seconds(self) -> float:
-        """Extra cold cost of the upper."""
-        return self.upper.cold_seconds - self.lower.cold_seconds
+        """Extra cost of the upper."""
+        return self.upper.cost.value - self.lower.cost.value
 
     @property
     def seconds_per_point(self) -> float | None:
@@ -373,14 +388,14 @@ class PairwiseComparison:
     def dollars_per_point(self) -> float | None:
         """The same at the machines' prices; None where one has no price."""
         gain = 100 * self.accuracy.value
-        lower, upper = self.lower.cold_dollars, self.upper.cold_dollars
+        lower, upper = self.lower.dollars, self.upper.dollars
         return None if gain <= 0 or lower is None or upper is None else (upper - lower) / gain
 
 
 def compare_entries(
     entries: Sequence[LeaderboardEntry],
 ) -> tuple[tuple[PairwiseComparison, ...], tuple[PairwiseComparison, ...]]:
-    """Compare neighbours along the front, and every study cheaper than the best with the best.
+    """Compare neighbours along the front, and every study shown to be cheaper with the best.
 
     Both tables run from cheap to expensive. The p values of all pairs of entries are adjusted as
     one family, also of those that neither table holds: which they hold, the data chose. Of pairs
@@ -392,11 +407,11 @@ def compare_entries(
     best = entries[0]
     front = sorted(
         (entry for entry in entries if entry.on_front),
-        key=lambda entry: (entry.cold_seconds, entry.accuracy.value, entry.label),
+        key=lambda entry: (entry.cost.value, entry.accuracy.value, entry.label),
     )
     cheaper = sorted(
-        (entry for entry in entries if entry.cold_seconds < best.cold_seconds),
-        key=lambda entry: (entry.cold_seconds, -entry.accuracy.value, entry.label),
+        (entry for entry in entries if best.cost.is_shown_above(entry.cost)),
+        key=lambda entry: (entry.cost.value, -entry.accuracy.value, entry.label),
     )
     tables = list(pairwise(front)), [(entry, best) for entry in cheaper]
     p_values = _p_values(entries)
@@ -455,8 +470,9 @@ class Comparison:
     """Finished studies on the same test images, side by side.
 
     `entries`, at least one, begin with the most accurate, of equals the cheaper. Pairs are
-    neighbours along the front, and every study cheaper than the best against it, the cheapest
-    first. `margin` is the share of images that the one to take may be behind the best by.
+    neighbours along the front, and every study shown to be cheaper than the best against it, the
+    cheapest first. `margin` is the share of images that the one to take may be behind the best by.
+    Costs are of so many `trials` each; 0 where some study does not tell its number.
     """
 
     entries: tuple[LeaderboardEntry, ...]
@@ -465,6 +481,7 @@ class Comparison:
     agreement: Agreement
     left_out: tuple[LeftOut, ...]
     margin: float = MARGIN
+    trials: int = 0
 
     @property
     def best(self) -> LeaderboardEntry:
@@ -492,6 +509,11 @@ class Comparison:
             return None
         left = (pair for pair in self.to_best if not pair.is_shown)
         return min(left, key=lambda pair: pair.could_be_ahead, default=None)
+
+    @property
+    def effort(self) -> str:
+        """What the costs are of, in words."""
+        return effort_of(self.trials)
 
     @property
     def tells_of_networks(self) -> bool:
@@ -527,10 +549,12 @@ def compare_studies(
         ValueError: If there is no study, or two differ in their test images or labels.
     """
     _check(studies)
-    entries = _ranked(studies)
+    trials = min(study.trials for study in studies)
+    entries = tuple(_ranked(studies, trials))
     along_front, to_best = compare_entries(entries)
     agreement = agreement_of([entry.study for entry in entries])
-    return Comparison(tuple(entries), along_front, to_best, agreement, tuple(left_out), margin)
+    left = tuple(left_out)
+    return Comparison(entries, along_front, to_best, agreement, left, margin, trials)
 
 
 def _check(studies: Sequence[ComparedStudy]) -> None:
@@ -548,37 +572,56 @@ def _check(studies: Sequence[ComparedStudy]) -> None:
             raise ValueError(f"{names} differ in the {differ[0]} of their test images")
 
 
-def _ranked(studies: Sequence[ComparedStudy]) -> list[LeaderboardEntry]:
+def _ranked(studies: Sequence[ComparedStudy], trials: int) -> list[LeaderboardEntry]:
     """Return the entries, the most accurate first; of equals the cheaper."""
-    found = [(study, _metrics_of_seeds(study)) for study in studies]
+    found = [(study, _metrics_of_seeds(study), _cost(study, trials)) for study in studies]
     found.sort(
         key=lambda one: (
             -_rounded_accuracy(one[1]),
-            one[0].ledger.total_cold_seconds,
+            one[2].value,
             one[0].label,
             one[0].identity.run_id,
         )
     )
-    ordered = [study for study, _ in found]
+    ordered = [study for study, _, _ in found]
     resampled = resampled_metrics(ordered[0].y_true, [study.seeds for study in ordered])
     over_seeds = [
         seed_metrics(study.y_true, study.seeds, metrics) if len(study.seeds) > 1 else {}
-        for study, metrics in found
+        for study, metrics, _ in found
     ]
     labels = unique_labels(ordered)
     leading = on_front(
-        [study.ledger.total_cold_seconds for study in ordered],
-        [_rounded_accuracy(metrics) for _, metrics in found],
+        [cost.value for _, _, cost in found],
+        [_rounded_accuracy(metrics) for _, metrics, _ in found],
     )
     return [
         LeaderboardEntry(
-            *(study, label, rank, _estimates(study, metrics, values, over)),
+            *(study, label, rank, cost, _estimates(study, metrics, values, over)),
             *(leads, values, over),
         )
-        for rank, ((study, metrics), label, leads, values, over) in enumerate(
+        for rank, ((study, metrics, cost), label, leads, values, over) in enumerate(
             zip(found, labels, leading, resampled, over_seeds, strict=True), start=1
         )
     ]
+
+
+def _cost(study: ComparedStudy, trials: int) -> Estimate:
+    """Return a study's cost as if of so many trials; of as many as it had for 0.
+
+    Its interval is of the mean over trials drawn again; it has none where their times are not
+    known.
+    """
+    ledger = study.ledger
+    seconds = np.array(study.trial_seconds)
+    if not len(seconds):
+        value = ledger.seconds_of_trials(trials, study.trials)
+        return Estimate(value, value, value)
+    refits = (ledger.stage("final_fit").seconds, *study.refit_seconds)
+    once = ledger.stage("extraction").seconds + float(np.mean(refits))
+    count = trials or study.trials
+    drawn = np.random.default_rng(0).choice(seconds, (RESAMPLES, len(seconds)))
+    value = once + count * float(seconds.mean())
+    return percentile(value, once + count * drawn.mean(axis=1))
 
 
 def _metrics_of_seeds(study: ComparedStudy) -> dict[str, tuple[float, ...]]:

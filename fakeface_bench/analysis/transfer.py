@@ -1,7 +1,6 @@
 """What a model does on other datasets, by rules that a reader can check."""
 
 from collections.abc import Callable, Iterable, Sequence
-from math import hypot
 
 from fakeface_bench.analysis.curves import roc_curve
 from fakeface_bench.evaluation.paired import paired_effect
@@ -58,22 +57,11 @@ def _reaches_chance(cell: SetScores) -> bool:
     return auc is not None and auc.low <= CHANCE <= auc.high
 
 
-def is_shown_higher(high: Estimate, low: Estimate) -> bool:
-    """Whether one metric is higher than another on other images, at 95 %.
-
-    The interval of the difference is made of both intervals, by the distances of their ends that
-    face each other. Source: Zou & Donner (2008), "Construction of confidence limits about effect
-    measures" (of shares: Newcombe 1998).
-    """
-    difference = high.value - low.value
-    return difference > hypot(high.value - high.low, low.high - low.value)
-
-
 def is_shown_lower_than_home(cell: SetScores, home: SetScores | None) -> bool:
     """Whether ROC AUC is lower than on the model's own test split."""
     if home is None or not {"roc_auc"} <= cell.estimates.keys() & home.estimates.keys():
         return False
-    return is_shown_higher(home.estimates["roc_auc"], cell.estimates["roc_auc"])
+    return home.estimates["roc_auc"].is_shown_above(cell.estimates["roc_auc"])
 
 
 def is_within_floor(cell: SetScores) -> bool:
@@ -112,7 +100,7 @@ def _is_far(cell: SetScores, home: SetScores | None) -> bool:
         if key in home.estimates:
             ends = (cell.estimates[key], home.estimates[key])
             low, high = sorted(ends, key=lambda estimate: estimate.value)
-            if high.value - low.value >= _FAR and is_shown_higher(high, low):
+            if high.value - low.value >= _FAR and high.is_shown_above(low):
                 return True
     return False
 

@@ -19,9 +19,10 @@ class Audit:
 
     Attributes:
         files: The columns of `Survey.files`, without signatures, pixels and times, and those that
-            `data.selection.select_files` adds: `place`, `group`, `split`, `left_out`.
+            `data.selection.select_files` adds: `place`, `group`, `kin`, `split`, `left_out`.
         pairs: One row a pair of duplicates: `first`, `second` (row numbers of `files`), `kind`
-            (`identical` bytes or pixels, `similar`, `mirrored`), `distance` (of the perceptual
+            (`identical` bytes or pixels, `similar`, `mirrored`; `twin`: another picture of the
+            same face), `distance` (of the perceptual
             hashes, in bits of 256), `across_splits` (bool), `opposite_labels` (bool): of identical
             ones an error, of others a manipulation and its original. A picture of which k
             identical copies exist stands in k - 1 pairs of that kind.
@@ -87,7 +88,12 @@ def _pairs(files: pd.DataFrame, alike: pd.DataFrame) -> pd.DataFrame:
         similar = similar.merge(held, on=digest)
     pixels = files["pixels"].to_numpy(object)
     similar = similar[pixels[similar["first"]] != pixels[similar["second"]]]
-    similar = similar.assign(kind=np.where(similar["mirrored"], "mirrored", "similar"))
+    group, kin = (files[name].to_numpy(object) for name in ("group", "kin"))
+    ends = similar["first"], similar["second"]
+    similar = similar[kin[ends[0]] == kin[ends[1]]]
+    is_twin = group[similar["first"]] != group[similar["second"]]
+    kind = np.where(is_twin, "twin", np.where(similar["mirrored"], "mirrored", "similar"))
+    similar = similar.assign(kind=kind)
     pairs = pd.concat([copies, similar[[*copies.columns]]], ignore_index=True)
     return _described(pairs, files)
 

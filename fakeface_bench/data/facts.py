@@ -4,7 +4,7 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -212,8 +212,16 @@ _PANDAS_TYPES = {bool: "bool", int: "int64", float: "float64", str: "str", bytes
 _TYPES = {name: _PANDAS_TYPES[type(absent)] for name, absent in FACTS.items()}
 
 
-def inspect_files(root: Path, paths: Sequence[Path], progress: Progress) -> pd.DataFrame:
+def inspect_files(
+    root: Path,
+    paths: Sequence[Path],
+    progress: Progress,
+    count_read: Callable[[int], object] = lambda files: None,
+) -> pd.DataFrame:
     """Return the facts of each file, remembering them for files of the same size and times.
+
+    Args:
+        count_read: Called with the number of files that are read now.
 
     Returns:
         One row a path, in their order: `path` relative to `root`, `size` in bytes, `mtime_ns`,
@@ -229,6 +237,7 @@ def inspect_files(root: Path, paths: Sequence[Path], progress: Progress) -> pd.D
                 progress.warn(f"{memory} is broken, and the images are read again: {fault}")
             unread = table.index[table["digest"].isna()]
             if len(unread):
+                count_read(len(unread))
                 fresh = _read_all([paths[i] for i in unread], progress)
                 table = _joined(stats, table, fresh, unread)
                 _remember(table, memory)

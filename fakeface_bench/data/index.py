@@ -24,7 +24,7 @@ from fakeface_bench.data.survey import DESCRIBED, Survey
 from fakeface_bench.support.errors import DataError, UsageError
 from fakeface_bench.support.progress import Progress
 
-_COLUMNS = ["source", "path", "label", "split", "group", "digest", *DESCRIBED]
+_COLUMNS = ["source", "path", "label", "split", "group", "kin", "digest", *DESCRIBED]
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class ImageIndex:
 
     Attributes:
         frame: Columns `source`, `path` (relative to the source's folder), `label` (fake = 1),
-            `split`, `group`, `digest`, `category`, `tier`, `eyes`, `nose`, `mouth`; sorted by split
-            and digest.
+            `split`, `group`, `kin`, `digest`, `category`, `tier`, `eyes`, `nose`, `mouth`; sorted
+            by split and digest.
     """
 
     name: str

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.survey import Survey
+from fakeface_bench.data.twins import COPY_DETAIL
 from fakeface_bench.support.errors import DataError
 from fakeface_bench.support.progress import Progress
 
@@ -139,18 +140,20 @@ HELD_OUT_COPY = "copy of a held-out image"
 
 
 def select_files(survey: Survey, seed: int) -> pd.DataFrame:
-    """Return the survey's files with the columns `place`, `group`, `split` and `left_out`.
+    """Return the survey's files with `place`, `group`, `kin`, `split` and `left_out`.
 
     Files that show one picture, copy by copy, are one `group`: the same bytes, or a chain of
-    contents that look alike. What looks alike and carries opposite labels is taken for a
-    manipulation and its original: both are used, in one split. Frames of one video, and of videos
-    that share a face, are one group too. Left out are files that cannot be decoded; pictures of
-    which the very same bytes or pixels carry both labels, with all their copies, for then a label
-    is wrong; and of a group that stands in several official splits, what is not in the latest (of
-    train, valid, test): in train it would be learned by heart, in valid it would let test choose
-    among the trials, and a manipulation shows most of what its original does. So a group ends in
-    one split. Where the project makes the split, or a part of it, no group is divided, and each
-    source is divided by itself, save what another holds already.
+    contents that a closer look does not tell apart. Those, and their twins, which are other
+    pictures of one face, are one `kin`: no split that the project makes divides it. Official splits
+    do, and keep them; `twins_in_training` tells which. What looks alike and carries opposite labels
+    is taken for a manipulation and its original: both are used, in one split. Frames of one video,
+    and of videos that share a face, are one group too. Left out are files that cannot be decoded;
+    pictures of which the very same bytes or pixels carry both labels, with all their copies, for
+    then a label is wrong; and of a group that stands in several official splits, what is not in the
+    latest (of train, valid, test): in train it would be learned by heart, in valid it would let
+    test choose among the trials, and a manipulation shows most of what its original does. So a
+    group ends in one split. Where the project makes the split, or a part of it, no kin is divided,
+    and each source is divided by itself, save what another holds already.
 
     Returns:
         The files, numbered as in the survey. `place` is the source, with its official split where
@@ -158,7 +161,7 @@ def select_files(survey: Survey, seed: int) -> pd.DataFrame:
         empty where a file of a source without splits was left out before they were made, or where
         the source is too small to be split.
     """
-    files = survey.files.assign(left_out="", group=_groups(survey))
+    files = survey.files.assign(left_out="", group=_groups(survey.files, _copies(survey)))
     files["place"] = files["source"].where(
         files["split"].isna(), files["source"] + "/" + files["split"]
     )
@@ -166,7 +169,9 @@ def select_files(survey: Survey, seed: int) -> pd.DataFrame:
     readable = files[files["error"] == ""]
     both = contradicted(readable).groupby(readable["group"]).transform("any")
     files.loc[both.index[both], "left_out"] = BOTH_LABELS
-    files["group"] = _with_videos(files)
+    files["group"] = _with_videos(files, "group")
+    files["kin"] = _groups(survey.files, _kin(survey))
+    files["kin"] = _with_videos(files, "kin")
     files["split"] = _split_sources(files, seed)
     order = _order(files[files["left_out"] == ""])
     behind = order < order.groupby(files["group"]).transform("max")
@@ -180,6 +185,16 @@ def contradicted(readable: pd.DataFrame) -> pd.Series:
     for same in ("digest", "pixels"):
         found |= readable.groupby(same)["label"].transform("nunique") > 1
     return found
+
+
+def twins_in_training(used: pd.DataFrame) -> pd.Series:
+    """Return which test images have a twin among those that a model is trained or chosen by.
+
+    Args:
+        used: Files or an index's rows with `split` and `kin`.
+    """
+    shown = set(used.loc[used["split"].isin(("train", "valid")), "kin"])
+    return (used["split"] == "test") & used["kin"].isin(shown)
 
 
 def manipulated(used: pd.DataFrame) -> pd.Series:
@@ -225,26 +240,49 @@ def unreadable_shares(files: pd.DataFrame) -> pd.Series:
     return (files["left_out"] == UNREADABLE).groupby(files["place"]).mean()
 
 
-def _groups(survey: Survey) -> pd.Series:
-    """Name each file's group by the smallest digest that its copies lead to."""
-    number, digests = pd.factorize(survey.files["digest"], sort=True)
+def _copies(survey: Survey) -> pd.DataFrame:
+    """Return the pairs that are one picture, and of which one is a manipulation of the other.
+
+    Of pairs that look like one picture those that a closer look does not tell apart, or that carry
+    different labels: a manipulation shows most of what its original does. The others are twins.
+    """
+    alike = survey.alike
+    labels = survey.files.drop_duplicates("digest").set_index("digest")["label"]
+    one, other = (labels.reindex(alike[name]).to_numpy() for name in ("first", "second"))
+    looks_apart = (alike["detail"] < COPY_DETAIL).to_numpy()
+    copies: pd.DataFrame = alike[alike["near"].to_numpy() & (~looks_apart | (one != other))]
+    return copies
+
+
+def _kin(survey: Survey) -> pd.DataFrame:
+    """Return the pairs that show one face: copies, and twins, which bear one label."""
+    alike = survey.alike
+    labels = survey.files.drop_duplicates("digest").set_index("digest")["label"]
+    one, other = (labels.reindex(alike[name]).to_numpy() for name in ("first", "second"))
+    kin: pd.DataFrame = alike[alike["near"].to_numpy() | (one == other)]
+    return kin
+
+
+def _groups(files: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
+    """Name each file's group by the smallest digest that pairs of contents lead to."""
+    number, digests = pd.factorize(files["digest"], sort=True)
     names = np.asarray(digests, dtype=object)
     known = pd.Index(names)
     first, second = (
-        known.get_indexer(survey.alike[name].to_numpy(object)) for name in ("first", "second")
+        known.get_indexer(pairs[name].to_numpy(object)) for name in ("first", "second")
     )
     joined = _joined(names, first, second, len(names))[number]
-    return pd.Series(joined, index=survey.files.index, dtype="str")
+    return pd.Series(joined, index=files.index, dtype="str")
 
 
-def _with_videos(files: pd.DataFrame) -> pd.Series:
+def _with_videos(files: pd.DataFrame, column: str) -> pd.Series:
     """Join the groups of all frames of a video, and those of videos that share a face."""
     shown = files["videos"][files["videos"] != ""]
     videos = shown.str.split("|").explode()
     videos = files["source"][videos.index] + "/" + videos
     if videos.empty:
-        return files["group"]
-    number, groups = pd.factorize(files["group"], sort=True)
+        return files[column]
+    number, groups = pd.factorize(files[column], sort=True)
     video, known = pd.factorize(videos)
     frames = pd.Series(number, index=files.index)[videos.index].to_numpy()
     names = np.asarray(groups, dtype=object)
@@ -273,28 +311,65 @@ def _split_sources(files: pd.DataFrame, seed: int) -> pd.Series:
             rows = official[here & (official["group"].map(placed) == donor)]
             parts = (donor, *(missing for missing in donors if donors[missing] == donor))
             drawn = _drawn(rows, SplitFractions().among(*parts), seed)
-            split.loc[rows.index] = [drawn.get(group, donor) for group in rows["group"]]
-            placed |= drawn
+            split.loc[rows.index] = [drawn.get(kin, donor) for kin in rows["kin"]]
+            placed |= dict(zip(rows["group"], split[rows.index], strict=True))
     unsplit = usable[usable["split"].isna()]
+    latest = latest.assign(split=split[latest.index])
+    latest = latest.loc[_order(latest).sort_values(kind="stable").index]
+    kin = dict(zip(latest["kin"], latest["split"], strict=True))
     for _, rows in unsplit.groupby("source"):
-        # A picture that another source holds too stays where that one has it.
-        placed = _drawn(rows, SplitFractions(), seed) | placed
-    split.loc[unsplit.index] = unsplit["group"].map(placed).astype("str")
+        # A picture that another source holds too, or a twin of it, stays where that one has it.
+        kin = _drawn(rows, SplitFractions(), seed) | kin
+    split.loc[unsplit.index] = unsplit["kin"].map(kin).astype("str")
     return split.fillna("")
 
 
 def _drawn(rows: pd.DataFrame, fractions: SplitFractions, seed: int) -> dict[str, str]:
-    """Return the split of each group; none where there are too few, which an index refuses."""
+    """Return the split of pictures with all their twins, by `kin`.
+
+    None where there are too few, which an index refuses.
+    """
     try:
-        made = split_by_group(rows, fractions, seed)
+        made = split_by_group(rows.assign(group=rows["kin"]), fractions, seed)
     except DataError:
         return {}
-    return dict(zip(made["group"], made["split"], strict=True))
+    return dict(zip(made["kin"], made["split"], strict=True))
 
 
 def _order(files: pd.DataFrame) -> pd.Series:
     """Number the splits of files; none comes before train."""
     return files["split"].map({split: number for number, split in enumerate(SPLITS)}).fillna(-1)
+
+
+#: Where a class of train loses more than this share of its images, classes are balanced.
+MAX_LOSS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Images of one class that leave a split, and their share of those that could be read."""
+
+    split: str
+    label: int
+    images: int
+    share: float
+
+
+def losses(files: pd.DataFrame) -> tuple[Loss, ...]:
+    """Return by split and class what leaves because a later split holds a copy, if any."""
+    readable = files[files["left_out"].isin(("", HELD_OUT_COPY)) & (files["split"] != "")]
+    found = []
+    for keys, rows in readable.groupby(["split", "label"]):
+        split, label = cast(tuple[str, int], keys)
+        leaves = rows["left_out"] == HELD_OUT_COPY
+        if leaves.any():
+            found.append(Loss(split, int(label), int(leaves.sum()), float(leaves.mean())))
+    return tuple(found)
+
+
+def loses_unevenly(files: pd.DataFrame) -> bool:
+    """Whether a class of train loses so much that classes no longer stand as they did."""
+    return any(loss.share > MAX_LOSS for loss in losses(files) if loss.split == "train")
 
 
 #: Above this share of unreadable images a split is taken for broken.
@@ -333,10 +408,24 @@ def report_copies(files: pd.DataFrame, progress: Progress) -> None:
     if conflicts := counts.get(BOTH_LABELS, 0):
         progress.warn(f"left out {conflicts} images that were found with both labels")
     if leaks := counts.get(HELD_OUT_COPY, 0):
+        told = ", ".join(
+            f"{loss.images:,} {loss.split} {CLASS_NAMES[loss.label]} ({loss.share:.1%})"
+            for loss in losses(files)
+        )
         progress.warn(
-            f"left out {leaks} train or valid images of which test (or valid) holds a copy"
+            f"left out {leaks} train or valid images of which test (or valid) holds a copy: {told}"
         )
     used = files[files["left_out"] == ""]
+    twins = twins_in_training(used)
+    if twins.any():
+        told = " and ".join(
+            f"{int((twins & (used['label'] == label)).sum()):,} {name}"
+            for label, name in enumerate(CLASS_NAMES)
+        )
+        progress.warn(
+            f"{told} test images have a twin in train or valid, another picture that shows the "
+            "same face; they stay, and metrics without them are told too"
+        )
     if manipulations := int(manipulated(used).sum()):
         progress.say(
             f"{manipulations:,} images are manipulations and their originals, by their looks and "

@@ -5,7 +5,7 @@ Nothing is left out yet: `data.selection` decides that, and an audit reports it.
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from fakeface_bench.data.facts import SIGNATURE_BYTES, inspect_files
 from fakeface_bench.data.layout import ClassFolder, find_class_folders, placed_by_table
 from fakeface_bench.data.listing import Placed, PlacedImage, list_images, pictures_outside
 from fakeface_bench.data.sources import Source, local_sources
+from fakeface_bench.data.twins import detail_correlation
 from fakeface_bench.support.errors import DataError
 from fakeface_bench.support.progress import Progress
 
@@ -47,15 +48,18 @@ class Survey:
             missing where the name does not state them; `videos` (as `videos_of` returns them);
             `size` in bytes, `mtime_ns`; and the facts
             of `data.facts.FACTS`.
-        alike: One row a pair of contents that show the same picture: their digests `first` and
-            `second`, `distance` of their hashes in bits of 256, `mirrored`.
+        alike: One row a pair of contents that look the same: their digests `first` and `second`,
+            `distance` of their hashes in bits of 256, `mirrored`, `near` and `detail` (see
+            `data.duplicates.SimilarPairs`).
         skipped: One row a path that may hold pictures and was not read: `source`, `path`, `reason`.
+        read_now: Number of files that were read for it; the others were remembered.
     """
 
     sources: tuple[Source, ...]
     files: pd.DataFrame
     alike: pd.DataFrame
     skipped: pd.DataFrame
+    read_now: int = 0
 
     @property
     def name(self) -> str:
@@ -68,21 +72,23 @@ def survey_sources(
 ) -> Survey:
     """Read all files below the class folders of each source; unchanged files are not read again."""
     sources = tuple(sources)
-    found = [_survey_one(source, progress, one_class) for source in sources]
+    read: list[int] = []
+    found = [_survey_one(source, progress, one_class, read) for source in sources]
     files = pd.concat([files for files, _ in found], ignore_index=True)
     skipped = [row for _, rows in found for row in rows]
     return Survey(
         sources=sources,
         files=files,
-        alike=_alike(files, progress),
+        alike=_alike(files, sources, progress),
         skipped=pd.DataFrame(skipped, columns=["source", "path", "reason"], dtype="str"),
+        read_now=sum(read),
     )
 
 
 def _survey_one(
-    source: Source, progress: Progress, one_class: bool
+    source: Source, progress: Progress, one_class: bool, read: list[int]
 ) -> tuple[pd.DataFrame, list[tuple[str, str, str]]]:
-    """Return the files of one source, and what was skipped."""
+    """Return the files of one source, and what was skipped; note how many were read."""
     placed = _placed(source, one_class)
     if placed.description:
         progress.say(f"{source.name}: {placed.description}")
@@ -93,7 +99,8 @@ def _survey_one(
             f"the class folders of {source.folder} hold no JPEG, PNG or WebP image"
             + (f"; {skipped[0][1]}: {skipped[0][2]}." if skipped else ".")
         )
-    files = inspect_files(source.folder, [image.path for image in images], progress)
+    paths = [image.path for image in images]
+    files = inspect_files(source.folder, paths, progress, read.append)
     files.insert(0, "source", source.name)
     files = files.assign(
         label=[image.label for image in images],
@@ -177,18 +184,34 @@ def _named_parts(files: pd.DataFrame) -> dict[str, pd.Series]:
     return {"tier": tier.fillna(""), "eyes": left + right, "nose": nose, "mouth": mouth}
 
 
-def _alike(files: pd.DataFrame, progress: Progress) -> pd.DataFrame:
+def _alike(files: pd.DataFrame, sources: Sequence[Source], progress: Progress) -> pd.DataFrame:
     """Search the contents, each once, in an order that depends on them alone."""
+    folders = {source.name: source.folder for source in sources}
     contents = files[files["signature"].str.len() > 0].drop_duplicates("digest")
     contents = contents.sort_values("digest")
     digests = contents["digest"].to_numpy(object)
     packed = np.frombuffer(b"".join(contents["signature"]), np.uint8)
-    pairs = cached_pairs(list(digests), packed.reshape(-1, SIGNATURE_BYTES), progress)
+    places = [
+        folders[source] / path
+        for source, path in zip(contents["source"], contents["path"], strict=True)
+    ]
+
+    videos = contents["videos"].to_numpy(object)
+
+    def look(first: int, second: int, mirrored: bool) -> float:
+        if videos[first] and videos[first] == videos[second]:  # one group, whatever they show
+            return float("nan")
+        return detail_correlation(places[first], places[second], mirrored)
+
+    signatures = packed.reshape(-1, SIGNATURE_BYTES)
+    pairs = cached_pairs(list(digests), signatures, look, progress)
     return pd.DataFrame(
         {
             "first": pd.Series(digests[pairs.first], dtype="str"),
             "second": pd.Series(digests[pairs.second], dtype="str"),
             "distance": pairs.distance.astype(np.int64),
             "mirrored": pairs.mirrored,
+            "near": pairs.near,
+            "detail": pairs.detail,
         }
     )

@@ -40,7 +40,7 @@ def stratified_resamples(y_true: LabelArray, seed: int) -> Iterator[Resamples]:
     rng = np.random.default_rng(seed)
     at_once = max(1, ELEMENTS_AT_ONCE // len(y_true))
     for start in range(0, RESAMPLES, at_once):
-        counts = _drawn(rng, y_true, min(at_once, RESAMPLES - start))
+        counts = drawn_counts(rng, y_true, min(at_once, RESAMPLES - start))
         yield Resamples(slice(start, start + counts.shape[1]), counts)
 
 
@@ -49,8 +49,8 @@ def joined(portions: Sequence[Mapping[str, FloatArray]]) -> dict[str, FloatArray
     return {key: np.concatenate([p[key] for p in portions]) for key in portions[0]}
 
 
-def _drawn(rng: np.random.Generator, y_true: LabelArray, columns: int) -> FloatArray:
-    """Count how often each image is drawn, shape (n, columns)."""
+def drawn_counts(rng: np.random.Generator, y_true: LabelArray, columns: int) -> FloatArray:
+    """Count how often each image is drawn, each class at its size, shape (n, columns)."""
     counts = np.empty((len(y_true), columns))
     for label in (REAL, FAKE):
         members = np.flatnonzero(y_true == label)

@@ -30,10 +30,10 @@ OnFold = Callable[[FitRecord], None]
 
 
 def draw_folds(rows: pd.DataFrame, folds: int, seed: int) -> list[Fold]:
-    """Divide rows into parts of about the same size and share of fakes, groups kept together.
+    """Divide rows into parts of about the same size and share of fakes, twins kept together.
 
     Args:
-        rows: Columns `label` and `group`.
+        rows: Columns `label` and `kin`.
         folds: At least 2.
 
     Raises:
@@ -41,14 +41,14 @@ def draw_folds(rows: pd.DataFrame, folds: int, seed: int) -> list[Fold]:
     """
     labels = rows["label"].to_numpy()
     for label, name in enumerate(CLASS_NAMES):
-        groups = rows.loc[labels == label, "group"].nunique()
+        groups = rows.loc[labels == label, "kin"].nunique()
         if groups < folds:
             raise DataError(
                 f"folds {folds} needs as many different {name} pictures in train and validation "
                 f"(copies count once), and there are {groups}: give fewer folds."
             )
     by_group = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    drawn = list(by_group.split(rows, labels, rows["group"]))
+    drawn = list(by_group.split(rows, labels, rows["kin"]))
     for part in [part for fold in drawn for part in fold]:
         if len(set(labels[part])) < len(CLASS_NAMES):
             raise DataError(

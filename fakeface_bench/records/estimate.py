@@ -1,6 +1,7 @@
 """A metric, or a difference of one, with its 95 % interval, from the bootstrap to a page."""
 
 from dataclasses import dataclass, field
+from math import hypot
 from statistics import stdev
 
 
@@ -24,3 +25,13 @@ class Estimate:
     def std(self) -> float | None:
         """Sample standard deviation over seeds; None where there are not several."""
         return stdev(self.of_seeds) if len(self.of_seeds) > 1 else None
+
+    def is_shown_above(self, other: "Estimate") -> bool:
+        """Whether it is higher than another that was measured apart from it, at 95 %.
+
+        The interval of the difference is made of both intervals, by the distances of their ends
+        that face each other. Source: Zou & Donner (2008), "Construction of confidence limits about
+        effect measures" (of shares: Newcombe 1998).
+        """
+        difference = self.value - other.value
+        return difference > hypot(self.value - self.low, other.high - other.value)

@@ -1,11 +1,12 @@
 """What a study cost: every second of it in one stage, spent now or charged from an earlier run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 #: Stages of a study in their order; what belongs to none is `overhead`, so that they add up.
 STAGES = (
+    "startup",
     "preparation",
     "extraction",
     "search_complete",
@@ -19,6 +20,8 @@ STAGES = (
 #: Validation ROC AUC that a search is timed to.
 TARGETS = (0.75, 0.8, 0.9, 0.95, 0.99)
 SECONDS_AN_HOUR = 3600.0
+#: Share of the processors that others may take before a machine is said to have been shared.
+SHARED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,11 @@ class Ledger:
         stages: One of each of `STAGES`; what they spent adds up to the process's wall clock.
         other: Other costs by their name under `cost/`: `parameters`, `mmacs_per_image`,
             `first_epoch_seconds`, `peak_memory_gb` and so on.
-        targets: Seconds from a cold start until a validation ROC AUC (`0.75`) was first reached;
-            what was never reached is absent.
+        targets: Seconds until a validation ROC AUC (`0.75`) was first reached, from the begin of
+            preparation: the median over orders of the trials. What was never reached is absent.
         dollars_per_hour: Price of the machine; 0 where none was given.
         unmeasured: Why a cost is not among these, by its name.
+        target_quartiles: Of `targets`, the lower and the upper one of the same orders.
     """
 
     stages: tuple[StageCost, ...]
@@ -62,6 +66,7 @@ class Ledger:
     targets: Mapping[str, float] = field(default_factory=dict)
     dollars_per_hour: float = 0.0
     unmeasured: Mapping[str, str] = field(default_factory=dict)
+    target_quartiles: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def total_cold_seconds(self) -> float:
@@ -73,14 +78,42 @@ class Ledger:
         """Wall clock of the process, as it ran."""
         return sum(stage.spent_seconds for stage in self.stages)
 
+    @property
+    def search_seconds(self) -> float:
+        """Charged for all trials."""
+        return sum(cost.seconds for cost in self.stages if cost.stage.startswith("search_"))
+
     def seconds_of_trials(self, trials: int, of: int) -> float:
-        """Return the cold seconds as if of fewer trials than were run; all where 0 are known."""
-        search = sum(cost.seconds for cost in self.stages if cost.stage.startswith("search_"))
-        return self.total_cold_seconds - (search * (1 - trials / of) if trials else 0.0)
+        """Return what sets networks apart: extraction, so many trials, and the last fit.
+
+        Args:
+            trials: As if of so many of those that were run; 0 for all.
+            of: How many were run; 0 where that is not known.
+        """
+        share = trials / of if trials and of else 1.0
+        once = self.stage("extraction").seconds + self.stage("final_fit").seconds
+        return once + share * self.search_seconds
+
+    def reached(self, target: str) -> tuple[float, float, float] | None:
+        """Return lower quartile, median and upper quartile of the seconds to a target, if any.
+
+        All three are the same in ledgers that are older than the quartiles.
+        """
+        if target not in self.targets:
+            return None
+        middle = self.targets[target]
+        low, high = self.target_quartiles.get(target, (middle, middle))
+        return low, middle, high
+
+    @property
+    def was_shared(self) -> bool:
+        """Whether others took so much of the processors that the wall clock is not its own."""
+        return self.other.get("others_share", 0.0) > SHARED
 
     def stage(self, name: str) -> StageCost:
-        """Return the cost of one of `STAGES`."""
-        return next(cost for cost in self.stages if cost.stage == name)
+        """Return the cost of one of `STAGES`; nothing of one that the ledger is older than."""
+        found = (cost for cost in self.stages if cost.stage == name)
+        return next(found, StageCost(name, 0.0))
 
     def price(self, seconds: float) -> float:
         """Return what the machine costs for some seconds, in dollars."""
@@ -92,6 +125,9 @@ class Ledger:
         metrics = {f"cost/{cost.stage}_seconds": cost.seconds for cost in self.stages}
         metrics |= {f"cost/total_{name}_seconds": seconds for name, seconds in totals.items()}
         metrics |= {f"cost/to_roc_auc_{key}_seconds": value for key, value in self.targets.items()}
+        for key, quartiles in self.target_quartiles.items():
+            ends = zip(("q25", "q75"), quartiles, strict=True)
+            metrics |= {f"cost/to_roc_auc_{key}_{end}_seconds": value for end, value in ends}
         metrics |= {f"cost/{key}": value for key, value in self.other.items()}
         if self.dollars_per_hour:
             prices = {f"cost/total_{name}_dollars": self.price(s) for name, s in totals.items()}
@@ -111,6 +147,7 @@ class Ledger:
             "seconds_to_val_roc_auc": {
                 target_key(target): self.targets.get(target_key(target)) for target in TARGETS
             },
+            "quartiles_of_these": {key: list(ends) for key, ends in self.target_quartiles.items()},
             "dollars_per_hour": self.dollars_per_hour,
             "unmeasured": dict(self.unmeasured),
         }
@@ -123,11 +160,15 @@ class Ledger:
     def from_json(cls, content: Mapping[str, Any]) -> "Ledger":
         """Rebuild the record from what `as_json` returned."""
         names = ("stage", "spent_seconds", "amortised_seconds", "images")
-        targets = content["seconds_to_val_roc_auc"]
+        targets, quartiles = (
+            content["seconds_to_val_roc_auc"],
+            content.get("quartiles_of_these", {}),
+        )
         return cls(
             stages=tuple(StageCost(*(row[name] for name in names)) for row in content["stages"]),
             other=content["figures"],
             targets={key: value for key, value in targets.items() if value is not None},
+            target_quartiles={key: tuple(ends) for key, ends in quartiles.items()},
             dollars_per_hour=content["dollars_per_hour"],
             unmeasured=content["unmeasured"],
         )
@@ -136,17 +177,3 @@ class Ledger:
 def target_key(target: float) -> str:
     """Return a target as names hold it: `0.75`, `0.8`."""
     return f"{target:g}"
-
-
-def first_reached(epochs: Sequence[tuple[float, float]]) -> dict[str, float]:
-    """Return when each of `TARGETS` was first reached, by `target_key`.
-
-    Args:
-        epochs: End of each epoch, in seconds from a cold start, and validation ROC AUC after it.
-    """
-    reached = {}
-    for target in TARGETS:
-        times = [seconds for seconds, roc_auc in epochs if roc_auc >= target]
-        if times:
-            reached[target_key(target)] = min(times)
-    return reached

@@ -180,6 +180,8 @@ LabelArray = npt.NDArray[np.uint8]
 
 #: Bins of equal width of the probability, in which calibration is judged.
 ECE_BINS = 15
+#: Begins the names of test metrics without the images that have a twin in training.
+WITHOUT_TWINS = "test_without_twins"
 #: Begins the name of a part that is a tier; no source's name holds a slash.
 TIER_PART = "tier/"
 
@@ -384,7 +386,12 @@ class StudyRecord:
     @property
     def repeats_study(self) -> bool:
         """Whether the search was repeated, not the last fit alone."""
-        return any(repeat.search for repeat in self.repeats)
+        return len(self.searches) > 1
+
+    @property
+    def searches(self) -> tuple[SearchRecord, ...]:
+        """The search of every seed, that of the kept model first."""
+        return (self.search, *(repeat.search for repeat in self.repeats if repeat.search))
 
     @property
     def trained(self) -> str:
@@ -565,6 +572,8 @@ class ComparedStudy:
         seeds: At least one; the first is the model that was kept.
         repeats_study: Whether each seed had a search of its own; else the last fit alone was
             repeated, where there are several.
+        trial_seconds: What each trial took, of every seed's search; empty where not known.
+        refit_seconds: What the last fit took with each seed after the first.
         epochs_began_seconds: Cold seconds that were needed before its first epoch: to prepare the
             data and to extract train and validation.
         machine: What it ran on, in words; empty where that is not known.
@@ -592,6 +601,8 @@ class ComparedStudy:
     baseline_roc_auc: float | None = None
     search_gain: Estimate | None = None
     repeats_study: bool = False
+    trial_seconds: tuple[float, ...] = ()
+    refit_seconds: tuple[float, ...] = ()
 
     @property
     def label(self) -> str:

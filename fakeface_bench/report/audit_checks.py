@@ -13,6 +13,7 @@ from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.selection import (
     BOTH_LABELS,
     HELD_OUT_COPY,
+    MAX_LOSS,
     MAX_UNREADABLE,
     UNREADABLE,
     too_few,
@@ -328,6 +329,8 @@ def _duplicates(counts: Counts) -> Iterator[Check]:
     """Yield what is to be said of duplicates, those that spoil a test first."""
     yield _across(counts.identical_across, counts.identical, "identical pairs")
     yield _across(counts.near_across, counts.near, "near-duplicate pairs")
+    yield from _twins(counts)
+    yield from _losses(counts)
     if counts.leaving_otherwise:
         remark = "a chain of copies leads to another split"
         yield Check("care", "further copies left out", f"{counts.leaving_otherwise:,}", remark)
@@ -348,6 +351,33 @@ def _duplicates(counts: Counts) -> Iterator[Check]:
             yield Check("note", f"{kind} pairs within one split", shown, remark)
     if counts.unplaced:
         yield Check("note", "pairs with an image in no split", f"{counts.unplaced:,}")
+
+
+def _twins(counts: Counts) -> Iterator[Check]:
+    """Yield how many pairs of pictures show one face, and what that means for a test."""
+    if not counts.twins.pairs:
+        return
+    shown = found(counts.twins.pairs, counts.twins.at_least)
+    remark = "another picture of one face, drawn again; kept together where the project splits"
+    yield Check("note", "pairs of twins", shown, remark)
+    real, fake = counts.test_twins
+    if real or fake:
+        remark = "they stay, as the split is official; studies tell metrics without them too"
+        shown = f"{real:,} real, {fake:,} fake"
+        yield Check("care", "test images with a twin in train or valid", shown, remark)
+
+
+def _losses(counts: Counts) -> Iterator[Check]:
+    """Yield what each class of each split loses to copies in later splits."""
+    for loss in counts.losses:
+        what = f"{loss.split} {CLASS_NAMES[loss.label]}"
+        shown = f"{loss.images:,} ({loss.share:.1%})"
+        if loss.share <= MAX_LOSS:
+            yield Check("note", f"{what} images left out as copies", shown)
+            continue
+        remark = "studies weigh the classes alike" if loss.split == "train" else ""
+        verdict = f"Fit, but copies cost {loss.share:.1%} of the {what} images"
+        yield Check("care", f"{what} images left out as copies", shown, remark, verdict)
 
 
 def _across(across: PairCounts, every: PairCounts, kind: str) -> Check:
@@ -427,6 +457,12 @@ def audit_metrics(audit: Audit) -> dict[str, float]:
         "data/manipulated_pairs": counts.manipulated.pairs,
         "data/conflicting_images": counts.left_out.get(BOTH_LABELS, 0),
         "data/leaks_removed": counts.left_out.get(HELD_OUT_COPY, 0),
+        "data/twin_pairs": counts.twins.pairs,
+        "data/twins_across_splits": counts.twins_across.pairs,
+    }
+    metrics |= {
+        f"data/{name}_test_images_with_twin": images
+        for name, images in zip(CLASS_NAMES, counts.test_twins, strict=True)
     }
     metrics |= {f"data/{cell_name(*cell)}_images": size for cell, size in counts.cells.items()}
     floors = {f"data/{source}": floor for source, floor in audit.source_floors.items()}

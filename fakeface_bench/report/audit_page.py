@@ -273,7 +273,8 @@ def _shown_pairs(audit: Audit, mask: Mask) -> Iterator[ShownPair]:
 
 def _words(kind: str, distance: int) -> str:
     bits = f"{distance} of 256 bits differ"
-    return {"identical": "identical", "mirrored": f"mirrored, {bits}"}.get(kind, bits)
+    words = {"identical": "identical", "mirrored": f"mirrored, {bits}", "twin": f"twins, {bits}"}
+    return words.get(kind, bits)
 
 
 def _tile(audit: Audit, number: int) -> Tile:

@@ -53,7 +53,7 @@ def verdict_of(comparison: Comparison) -> Verdict:
     if chosen is other:
         other = undecided.lower if undecided else next(iter(comparison.entries[1:]), None)
     what = f"n = {comparison.images:,} test images"
-    paragraph = f"On {what}, {_accuracy_and_cost(chosen)} from a cold start"
+    paragraph = f"On {what}, {_accuracy_and_cost(chosen)} for {comparison.effort}"
     if other is not None:
         paragraph += f"; {_accuracy_and_cost(other)}"
         if not comparison.tells_of_networks:
@@ -76,7 +76,7 @@ def _headline(comparison: Comparison) -> str:
     if chosen is not comparison.best:
         return f"{take}: shown to be within {margin} of the best, and cheaper"
     if not comparison.to_best:
-        return f"{take}: the most accurate, and none is cheaper"
+        return f"{take}: the most accurate, and none is shown to be cheaper"
     if undecided is not None:
         return f"{take}: no cheaper study is shown to be within {margin} of it"
     cheaper = "study" if comparison.tells_of_networks else "fit"
@@ -84,8 +84,8 @@ def _headline(comparison: Comparison) -> str:
 
 
 def _accuracy_and_cost(entry: LeaderboardEntry) -> str:
-    price = cost(entry.study.ledger, entry.cold_seconds)
-    return f"{entry.label} is correct on {percent_right(entry.accuracy.value)} and cost {price}"
+    price = cost(entry.study.ledger, entry.cost.value)
+    return f"{entry.label} is correct on {percent_right(entry.accuracy.value)} and costs {price}"
 
 
 def warnings_of(comparison: Comparison) -> list[str]:
@@ -119,11 +119,17 @@ def warnings_of(comparison: Comparison) -> list[str]:
         found.append(f"{comparison.recommended.label} is not on the front.")
     if len({study.machine for study in studies if study.machine}) > 1:
         found.append("Costs: the studies ran on different machines.")
+    if shared := [entry for entry in comparison.entries if entry.study.ledger.was_shared]:
+        most = max(entry.study.ledger.other["others_share"] for entry in shared)
+        names = listed([entry.label for entry in shared])
+        found.append(f"Costs: others took up to {most:.0%} of the machine beside {names}.")
     trials = [study.trials for study in studies if study.trials]
+    if len(set(trials)) > 1:
+        costs = f"; costs are of {comparison.trials} each" if comparison.trials else ""
+        found.append(f"Different numbers of trials ({min(trials)} to {max(trials)}){costs}.")
     seeds = [len(study.seeds) for study in studies]
-    for what, counts in (("trials", trials), ("seeds", seeds)):
-        if len(set(counts)) > 1:
-            found.append(f"Costs: different numbers of {what} ({min(counts)} to {max(counts)}).")
+    if len(set(seeds)) > 1:
+        found.append(f"Different numbers of seeds ({min(seeds)} to {max(seeds)}).")
     return found
 
 
@@ -160,7 +166,7 @@ def leaderboard_markdown(comparison: Comparison) -> str:
         *_verdict(comparison),
         *(f"**{escaped(warning)}**" for warning in warnings_of(comparison)),
         quality(comparison).markdown(),
-        "## Time to validation ROC AUC, size and speed",
+        f"## {costs(comparison).title}",
         costs(comparison).markdown(),
         *(f"- {escaped(line)}" for line in format_unmeasured(comparison)),
     ]
@@ -193,9 +199,13 @@ def _cut(comparison: Comparison, most: int) -> str:
 
 #: What each word means, on the page.
 _TERMS = (
-    ("Cold cost", "Seconds of a study as if nothing had been cached and its search had run in one "
-     "go: what earlier runs spent on it is charged too, and trials that failed or were killed are "
-     "charged too. All comparisons use this one."),
+    ("Cost", "What sets networks apart: extraction, as many trials of the search as every study "
+     "had, and the last fit; as if nothing had been cached. Its interval is over the trials that "
+     "the search might have drawn. All comparisons use this one: a study counts as cheaper where "
+     "the difference is more than both intervals leave open."),
+    ("Cold cost", "All seconds of a study as if nothing had been cached and its search had run in "
+     "one go, start-up and further seeds included: what earlier runs spent on it is charged too, "
+     "and trials that failed or were killed are charged too."),
     ("Warm cost", "Wall clock of the run itself, which found some of its work done."),
     ("This run", "Energy and peak memory are of the last run alone, so they are no cold cost."),
     ("Amortised", "The part of the cold cost that earlier runs spent."),
@@ -209,7 +219,8 @@ _TERMS = (
      "page can speak of networks. With refits the last fit alone was repeated: that is how far "
      "fits of the same options lie apart. Else it speaks of the fits that were made."),
     ("Validation accuracy", "In the curves it is at threshold 0.5, epoch by epoch; in the tables "
-     "every accuracy is at the study's own threshold, chosen on validation or folds."),
+     "every accuracy is at the study's own threshold, chosen on validation or folds. What trial, "
+     "epoch and threshold were chosen on is optimistic: on test the same fits score less."),
     ("Difference", "Of the means over seeds, where both have several; else of these fits on the "
      "same resamples. One point is one per cent of the test images. Of models that are correct on "
      "the same images, not ruled out is what so many images leave open (one-sided 95 %)."),
@@ -227,8 +238,9 @@ _TERMS = (
      "point, unless the option margin says otherwise): the interval of what the best is ahead by "
      "ends within it. The best itself where none is."),
     ("Front", "The studies that no other beats in cost and accuracy at once."),
-    ("Time to ROC AUC", "Cold seconds until it was first reached on validation; ∞ where it "
-     "never was."),
+    ("Time to ROC AUC", "Seconds from the begin of preparation until it was first reached on "
+     "validation: median and quartiles over orders of the trials, for which of them comes first is "
+     "chance; ∞ where it never was. Validation is optimistic: the trials were chosen by it."),
 )  # fmt: skip
 
 
@@ -241,8 +253,8 @@ def key_metrics(comparison: Comparison) -> list[tuple[str, str, str]]:
     return [
         (percent_right(best.accuracy.value), "best test accuracy", best.label),
         (
-            cost(chosen.study.ledger, chosen.cold_seconds, short=True),
-            "cold cost of the one to take" if count > 1 else "cold cost",
+            cost(chosen.study.ledger, chosen.cost.value, short=True),
+            "cost of the one to take" if count > 1 else "cost",
             f"{chosen.label}, ROC AUC {with_interval(chosen.roc_auc)}",
         ),
         (f"{front} of {count}", "studies on the front", f"{len(comparison.left_out)} left out"),
@@ -256,8 +268,8 @@ def key_metrics(comparison: Comparison) -> list[tuple[str, str, str]]:
 
 
 _FRONT = (
-    "Each study's test metric against its cold cost; whiskers are 95 % intervals. The dotted line "
-    "is the front; a study that another beats in both is pale."
+    "Each study's test metric against its cost; whiskers are 95 % intervals. The dotted line is "
+    "the front; a study that another beats in both is pale."
 )
 _CURVES = (
     "Of the fit that was tested, at threshold 0.5; the tables' accuracy is at each study's own "

@@ -27,7 +27,7 @@ from fakeface_bench.analysis.comparison import (
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.records.ledger import STAGES
 from fakeface_bench.report import drawing, plotting
-from fakeface_bench.report.format import cost, duration, with_interval
+from fakeface_bench.report.format import OPTIMISTIC, cost, duration, with_interval
 from fakeface_bench.support.text import elided
 
 #: Seconds at which a time axis may have ticks.
@@ -134,7 +134,8 @@ class Series:
     """One study in a plot: a line, or a single point with its interval.
 
     `texts` are what a page says of each point, in Plotly's HTML; `errors` are the lengths of the
-    interval below and above the point; `hollow` points are drawn as an outline.
+    interval below and above the point, `across` those to its left and right; `hollow` points are
+    drawn as an outline.
     """
 
     entry: LeaderboardEntry
@@ -142,6 +143,7 @@ class Series:
     y: Sequence[float]
     texts: Sequence[str]
     errors: tuple[float, float] | None = None
+    across: tuple[float, float] = (0.0, 0.0)
     hollow: Sequence[bool] = (False,)
     opacity: float = 1.0
 
@@ -158,22 +160,26 @@ class Plot:
 
 
 def front_plot(comparison: Comparison, key: str) -> Plot:
-    """Return a metric of every study against its cold cost, with the front."""
+    """Return a metric of every study against its cost, with the front."""
     entries = comparison.entries
-    costs = [entry.cold_seconds for entry in entries]
+    costs = [entry.cost.value for entry in entries]
+    ends = [end for entry in entries for end in (entry.cost.low, entry.cost.high)]
     leading = on_front(costs, [entry.estimates[key].value for entry in entries])
     label = {"accuracy": "Test accuracy", "roc_auc": "Test ROC AUC"}[key]
     series, front = [], []
     for entry, leads in zip(entries, leading, strict=True):
-        estimate, x = entry.estimates[key], max(_SHORTEST, entry.cold_seconds)
-        price = cost(entry.study.ledger, entry.cold_seconds)
+        estimate, x = entry.estimates[key], max(_SHORTEST, entry.cost.value)
+        price = cost(entry.study.ledger, entry.cost.value)
         text = f"<b>{escape(entry.label)}</b><br>{label} {with_interval(estimate)}<br>cost {price}"
         errors = max(0.0, estimate.value - estimate.low), max(0.0, estimate.high - estimate.value)
         opacity = 1.0 if leads else _PALE
-        series.append(Series(entry, [x], [estimate.value], [text], errors, opacity=opacity))
+        across = x - max(_SHORTEST, entry.cost.low), max(x, entry.cost.high) - x
+        point = Series(entry, [x], [estimate.value], [text], errors, across, opacity=opacity)
+        series.append(point)
         if leads:
             front.append((x, estimate.value))
-    return Plot("Cold cost (log scale)", label, series, time_axis(costs), sorted(front))
+    x_label = f"Cost of {comparison.effort} (log scale)"
+    return Plot(x_label, label, series, time_axis(ends), sorted(front))
 
 
 def curve_plot(comparison: Comparison, view: str) -> Plot:
@@ -191,7 +197,7 @@ def curve_plot(comparison: Comparison, view: str) -> Plot:
         ]
         hollow = curve.is_head_alone.tolist()
         series.append(Series(entry, x.tolist(), curve.accuracy.tolist(), texts, hollow=hollow))
-    label = "Validation accuracy at 0.5"
+    label = f"Validation accuracy at 0.5, {OPTIMISTIC}"
     if view == "epochs":
         return Plot("Epoch", label, series, None)
     axis = time_axis(second for one in series for second in one.x)
@@ -278,11 +284,16 @@ def _trace(series: Series) -> PlotlyJson:
     below, above = series.errors
     ends = {"type": "data", "symmetric": False, "array": [above], "arrayminus": [below]}
     error = ends | {"color": look.colour, "thickness": 1.5, "width": 5}
-    return trace | {"mode": "markers", "error_y": error, "marker": marker | {"size": 13}}
+    errors = {"error_y": error}
+    if any(series.across):
+        left, right = series.across
+        errors["error_x"] = error | {"array": [right], "arrayminus": [left]}
+    return trace | {"mode": "markers", **errors, "marker": marker | {"size": 13}}
 
 
 #: Name and colour of each stage of a study, in the order in which bars are stacked.
 _STAGE_LOOKS = {
+    "startup": ("start-up", "#c4c4c4"),
     "preparation": ("preparation", "#7d7d7d"),
     "extraction": ("extraction", "#3d94bd"),
     "search_complete": ("search, complete trials", "#1f77c9"),
@@ -365,7 +376,7 @@ def _stage_bar(
 
 
 def draw_front(comparison: Comparison, path: Path) -> None:
-    """Draw accuracy against cold cost with intervals; dominated studies are pale."""
+    """Draw accuracy against cost with intervals; dominated studies are pale."""
     plot = front_plot(comparison, "accuracy")
     _draw("What accuracy costs", _studies_and_images(comparison), [plot], path)
 
@@ -422,6 +433,7 @@ def _draw_series(axes: Axes, series: Series) -> None:
         below, above = series.errors
         axes.errorbar(
             *(series.x, series.y, [[below], [above]]),
+            xerr=[[length] for length in series.across] if any(series.across) else None,
             fmt=look.marker,
             color=look.colour,
             alpha=series.opacity,

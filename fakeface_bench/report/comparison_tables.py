@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import pandas as pd
@@ -14,6 +14,7 @@ from fakeface_bench.evaluation.paired import RESAMPLED
 from fakeface_bench.records.ledger import STAGES, TARGETS, target_key
 from fakeface_bench.report.format import (
     NEVER,
+    OPTIMISTIC,
     UNKNOWN,
     dollars,
     duration,
@@ -21,6 +22,7 @@ from fakeface_bench.report.format import (
     points,
     points_range,
     prose,
+    spread_in_time,
     with_interval,
 )
 from fakeface_bench.report.table import (
@@ -49,10 +51,18 @@ def _number(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
+def _if_known(part_of: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else part_of(value)
+
+
 _WHOLE = Format(lambda value: UNKNOWN if value is None else f"{value:,.0f}", _CSV)
 _NUMBER = Format(_number, _CSV)
 _SCORE = Format(lambda value: UNKNOWN if value is None else f"{value:.3f}", _CSV)
-_TARGET = Format(lambda s: NEVER if s is None else duration(s, short=True), _CSV)
+_TARGET = Format(
+    lambda reached: NEVER if reached is None else spread_in_time(*reached),
+    {end: _if_known(itemgetter(place)) for place, end in ((1, ""), (0, "_q25"), (2, "_q75"))},
+)
+_COST = Format(lambda cost: spread_in_time(cost.low, cost.value, cost.high), ESTIMATE.csv)
 _PRICE = Format(lambda price: UNKNOWN if price is None else dollars(price), _CSV)
 _SEEDS = Format(lambda seeds: ", ".join(str(scores.seed) for scores in seeds), {}, "")
 _P = Format(p_value, _CSV)
@@ -68,6 +78,7 @@ _SIZES = (
     ("predict_images_per_second", "images per second", _NUMBER),
     ("peak_memory_gb", "peak memory, this run, GB", _NUMBER),
     ("energy_kwh", "energy, this run, kWh", _NUMBER),
+    ("processor_seconds", "processor time, this run", TIME),
     ("first_epoch_seconds", "first epoch", TIME),
     ("steady_epoch_seconds", "later epochs", TIME),
     ("epoch_end_to_end_seconds", "epoch, end to end", TIME),
@@ -76,7 +87,7 @@ _SIZES = (
 _SHOWN_SIZES = (
     *("parameters", "parameters_trained", "mmacs_per_image", "predict_images_per_second"),
     *("first_epoch_seconds", "steady_epoch_seconds", "epoch_end_to_end_seconds"),
-    *("peak_memory_gb", "energy_kwh"),
+    *("processor_seconds", "peak_memory_gb", "energy_kwh"),
 )
 _METRICS = {
     "accuracy": "accuracy (95 %)",
@@ -84,7 +95,6 @@ _METRICS = {
     **{f"f1_{name}": f"F1 {name} (95 %)" for name in CLASS_NAMES},
 }
 _ESTIMATES = ("label", "accuracy", "roc_auc")
-_COSTS = ("total_cold_seconds", "total_warm_seconds")
 _TIMES_TO = {f"to_roc_auc_{target_key(t)}_seconds": target_key(t) for t in TARGETS}
 
 
@@ -110,12 +120,16 @@ def leaderboard_table(comparison: Comparison) -> Table:
         only_csv("test_images", lambda s: len(s.study.y_true)),
         *(Column(key, _METRICS[key], at("estimates", key), _OVER_SEEDS) for key in RESAMPLED),
         only_csv("on_front"),
+        Column("cost_seconds", "cost (95 %)", "cost", _COST),
+        only_csv("cost_dollars", "dollars"),
         Column("total_cold_seconds", "cold", "cold_seconds", TIME),
-        Column("total_warm_seconds", "warm", "study.ledger.total_warm_seconds", TIME),
+        Column(
+            "total_warm_seconds", "wall clock, this run", "study.ledger.total_warm_seconds", TIME
+        ),
         Column("total_cold_dollars", "price", "cold_dollars", _PRICE),
         only_csv("total_warm_dollars", "warm_dollars"),
         *(
-            Column(key, f"to {target}", at("study.ledger.targets", target), _TARGET)
+            Column(key, f"to {target}", _reached(target), _TARGET)
             for key, target in _TIMES_TO.items()
         ),
         *(Column(key, head, at("study.ledger.other", key), how) for key, head, how in sizes),
@@ -130,7 +144,7 @@ def leaderboard_table(comparison: Comparison) -> Table:
 
 def leaderboard(comparison: Comparison) -> Table:
     """Return the short leaderboard of a terminal."""
-    return leaderboard_table(comparison).pick(*_ESTIMATES, *_COSTS)
+    return leaderboard_table(comparison).pick(*_ESTIMATES, "cost_seconds", "total_cold_seconds")
 
 
 def quality(comparison: Comparison) -> Table:
@@ -140,15 +154,19 @@ def quality(comparison: Comparison) -> Table:
     f1 = (f"f1_{name}" for name in CLASS_NAMES)
     place = comparison.entries.index(comparison.recommended)
     marked = frozenset({place}) if len(comparison.entries) > 1 else frozenset()
-    note = "The study in colour is the one to take." if marked else ""
-    table = leaderboard_table(comparison).pick(*_ESTIMATES, *f1, *_COSTS, *price, "seeds_shown")
+    note = f"The cost is of {comparison.effort}."
+    if marked:
+        note += " The study in colour is the one to take."
+    costs = ("cost_seconds", "total_cold_seconds")
+    table = leaderboard_table(comparison).pick(*_ESTIMATES, *f1, *costs, *price, "seeds_shown")
     return replace(table, title="Accuracy and cost", note=note, marked=marked)
 
 
 def costs(comparison: Comparison) -> Table:
     """Return the time to each target, sizes and speeds."""
-    title = "Time to validation ROC AUC, size and speed"
-    table = leaderboard_table(comparison).pick("label", *_TIMES_TO, *_SHOWN_SIZES)
+    title = f"Time to validation ROC AUC ({OPTIMISTIC}; quartiles), size and speed"
+    keys = ("label", *_TIMES_TO, *_SHOWN_SIZES, "total_warm_seconds")
+    table = leaderboard_table(comparison).pick(*keys)
     return replace(table, title=title, note=" ".join(format_unmeasured(comparison)))
 
 
@@ -171,8 +189,11 @@ def runs(comparison: Comparison) -> Table:
 
 
 def _search_seconds(entry: LeaderboardEntry) -> float:
-    stages = ("search_complete", "search_pruned", "search_failed")
-    return sum(entry.study.ledger.stage(stage).seconds for stage in stages)
+    return entry.study.ledger.search_seconds
+
+
+def _reached(target: str) -> Callable[[LeaderboardEntry], tuple[float, float, float] | None]:
+    return lambda entry: entry.study.ledger.reached(target)
 
 
 def _stage_seconds(stage: str) -> Callable[[LeaderboardEntry], float]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from math import isnan
 
-from fakeface_bench.config import FAKE, NO_WEIGHTS, REAL
+from fakeface_bench.config import FAKE, NO_WEIGHTS, REAL, USUAL_THRESHOLD
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import (
@@ -81,6 +81,18 @@ def duration(seconds: float, short: bool = False) -> str:
     return f"{sign}{number} {name.removesuffix('s') if number == '1' else name}"
 
 
+def spread_in_time(low: float, middle: float, high: float) -> str:
+    """Write a time with the ends of its spread in one unit: `42.3 s (40.1 to 45)`.
+
+    The value alone where there is no spread.
+    """
+    size, _, short_name = next(unit for most, unit in _UNITS if abs(middle) < most)
+    value, *ends = (f"{seconds / size:.3g}" for seconds in (middle, low, high))
+    if ends == [value, value]:
+        return duration(middle, short=True)
+    return f"{value} {short_name} ({ends[0]} to {ends[1]})"
+
+
 def dollars(amount: float) -> str:
     """Write a price; what is less than a cent is told as such."""
     return f"${amount:,.2f}" if amount >= 0.005 or amount == 0 else "under $0.01"
@@ -153,6 +165,22 @@ def format_weights(label: str) -> str:
 def held_out(folds: int) -> str:
     """Name what options and thresholds are chosen on: `validation`, or `5 folds`."""
     return f"{folds} folds" if folds else "validation"
+
+
+#: Marks every figure of what options and thresholds were chosen on.
+OPTIMISTIC = "optimistic"
+
+
+def optimistic(folds: int) -> str:
+    """Name what options are chosen on, marked: a metric there was selected for being high."""
+    return f"{held_out(folds)}, {OPTIMISTIC}"
+
+
+def threshold_reason(threshold: float, folds: int) -> str:
+    """Say why a model's threshold is what it is."""
+    if threshold == USUAL_THRESHOLD:
+        return f"since no other is shown to be better on {held_out(folds)}"
+    return f"which is shown to be better than {USUAL_THRESHOLD} on {held_out(folds)}"
 
 
 def format_band(band: UnsureBand) -> str:

@@ -21,6 +21,7 @@ from fakeface_bench.report.format import (
     format_weights,
     held_out,
     search_effort,
+    threshold_reason,
     with_interval,
 )
 
@@ -190,9 +191,9 @@ def _threshold(record: StudyRecord, origin: ModelOrigin) -> str:
     if origin.calibrated:
         how = f"were calibrated on {held_out(record.folds)} (log-odds × {scale:.3g} {offset:+.3g})"
     return (
-        f"Predicted {CLASS_NAMES[FAKE]} from probability {record.test.threshold:.4g} on: the best "
-        f"balanced accuracy on {held_out(record.folds)} (n = {len(record.valid.y_true):,}), never "
-        "seen test. "
+        f"Predicted {CLASS_NAMES[FAKE]} from probability {record.test.threshold:.4g} on, "
+        f"{threshold_reason(record.test.threshold, record.folds)} "
+        f"(n = {len(record.valid.y_true):,}); test was not looked at. "
         f"Its probabilities {how}; on test, expected calibration error "
         f"{figures['ece']:.3f}, Brier score {figures['brier']:.3f}."
     )

@@ -20,7 +20,13 @@ from fakeface_bench.records.study import (
     StudyRecord,
 )
 from fakeface_bench.records.transfer import SetScores
-from fakeface_bench.report.format import held_out, with_interval
+from fakeface_bench.report.format import (
+    OPTIMISTIC,
+    held_out,
+    optimistic,
+    threshold_reason,
+    with_interval,
+)
 from fakeface_bench.report.table import Table
 
 SET_PREDICTIONS_FILE = "predictions.parquet"
@@ -87,6 +93,8 @@ def write_study_json(record: StudyRecord, results: Results, folder: Path) -> Non
         "options": record.config.as_params(),
         "thresholds": {str(seed): split.threshold for seed, split in _fits(record).items()},
         "repeats_study": record.repeats_study,
+        "trial_seconds": [trial.seconds for search in record.searches for trial in search.trials],
+        "refit_seconds": [repeat.fit_seconds for repeat in record.repeats if repeat.fit_seconds],
         "best_epoch": record.final_fit.best_epoch,
         "machine": record.machine,
         "trials": len(record.search.trials),
@@ -136,6 +144,8 @@ def read_saved_study(run_id: str, folder: Path) -> ComparedStudy:
         machine=content["machine"],
         trials=content["trials"],
         repeats_study=content.get("repeats_study", False),
+        trial_seconds=tuple(content.get("trial_seconds", ())),
+        refit_seconds=tuple(content.get("refit_seconds", ())),
         **_baseline_of(content),
     )
 
@@ -177,16 +187,18 @@ def results_header(valid_images: int, test_images: int, folds: int) -> tuple[str
     """Return the heading of a table of metrics, with the number of images."""
     return (
         "metric",
-        f"{held_out(folds)} (n = {valid_images:,})",
+        f"{optimistic(folds)} (n = {valid_images:,})",
         f"test (n = {test_images:,}; 95 % interval)",
     )
 
 
 def format_threshold(threshold: float, folds: int) -> str:
-    """Say at which threshold the table's calls are, and that those of the curves differ."""
+    """Say at which threshold the table's calls are, and what of it is not to be relied on."""
+    chosen_on = held_out(folds)
     return (
-        f"Accuracy and F1 are at threshold {threshold:.3f}, chosen on {held_out(folds)}; epoch by "
-        "epoch (learning curves, val/accuracy by step) accuracy is at 0.5."
+        f"Accuracy and F1 are at threshold {threshold:.3f}, {threshold_reason(threshold, folds)}; "
+        "epoch by epoch (learning curves, val/accuracy by step) accuracy is at 0.5. Metrics on "
+        f"{chosen_on} are {OPTIMISTIC}: trial, epoch, calibration and threshold were chosen there."
     )
 
 

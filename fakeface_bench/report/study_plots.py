@@ -34,7 +34,7 @@ from fakeface_bench.records.study import (
     StudyRecord,
 )
 from fakeface_bench.report import drawing, plotting
-from fakeface_bench.report.format import held_out
+from fakeface_bench.report.format import OPTIMISTIC, optimistic
 from fakeface_bench.report.tiles import Tile, draw_tile, thumbnail
 
 #: Of the learning curves: the study's own threshold is chosen when the fit is over.
@@ -66,9 +66,9 @@ def write_learning_curves(record: StudyRecord, folder: Path) -> None:
     fit = record.final_fit
     count = len(fit.epochs)
     images = f"{len(record.valid.y_true):,}"
-    counted = f"n = {images} validation images"
+    counted = f"n = {images} validation images, {OPTIMISTIC}"
     if record.folds:
-        counted = f"validation: mean of {record.folds} folds, n = {images}"
+        counted = f"validation: mean of {record.folds} folds, n = {images}, {OPTIMISTIC}"
     title = f"Learning curves of the final fit, {count} epoch{'s' * (count != 1)}"
     figure = plotting.new_figure(title, plotting.subtitle(record, counted), height=8.0)
     panels = figure.subplots(len(_PANELS), 1, sharex=True)
@@ -212,7 +212,7 @@ def _draw_splits(
         label = f"{name}, {area_name} {curve.area:.3f}"
         axes.plot(curve.x, curve.y, color=colour, linewidth=width, label=label, drawstyle=steps)
 
-    draw(record.valid, held_out(record.folds), "#BDB5D5", 1.6)
+    draw(record.valid, optimistic(record.folds), "#BDB5D5", 1.6)
     draw(record.test, "test", plotting.TEST_COLOUR, 2.4)
 
 

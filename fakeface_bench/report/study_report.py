@@ -12,14 +12,18 @@ from matplotlib.ticker import PercentFormatter
 from fakeface_bench.analysis.results import Results
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.ledger import Ledger
-from fakeface_bench.records.study import ModelOrigin, StudyRecord, TrialRecord
+from fakeface_bench.records.study import WITHOUT_TWINS, ModelOrigin, StudyRecord, TrialRecord
 from fakeface_bench.report import drawing, plotting
 from fakeface_bench.report.format import (
+    OPTIMISTIC,
+    counted,
     escaped,
     floor_with_interval,
     format_band,
     format_weights,
+    optimistic,
     search_effort,
+    signed,
     with_interval,
 )
 from fakeface_bench.report.model_card import CARD_FILE, model_card
@@ -56,6 +60,7 @@ MAIN_METRICS = (
 #: Told over several seeds.
 _SEED_METRICS = ("roc_auc", "accuracy")
 _STAGES = {
+    "startup": "start-up and imports",
     "preparation": "dataset preparation",
     "extraction": "features (or decoding)",
     "search_complete": "search, complete trials",
@@ -108,6 +113,7 @@ def _markdown(
         *_seeds(record),
         "### Cost",
         _cost_table(ledger).markdown(),
+        *_processors(ledger),
         *_prices(ledger),
         "### Winning options",
         Table.of(("option", "value"), options).markdown(),
@@ -127,7 +133,13 @@ def _seeds(record: StudyRecord) -> list[str]:
         return []
     studies = [(record.seed, record.search, record.test)]
     studies += [(r.seed, r.search, r.test) for r in record.repeats if r.search]
-    header = ("seed", "winning trial", "ROC AUC, validation", "ROC AUC, test", "accuracy, test")
+    header = (
+        "seed",
+        "winning trial",
+        f"ROC AUC, {optimistic(record.folds)}",
+        "ROC AUC, test",
+        "accuracy, test",
+    )
     rows = [
         (
             *(str(seed), f"{search.best.number} of {len(search.trials)}"),
@@ -144,6 +156,7 @@ def _further_rows(record: StudyRecord, results: Results) -> list[tuple[str, str,
     return [
         *_unsure_rows(record, results),
         *_baseline_rows(record, results),
+        *_twin_rows(record),
         *_floor_rows(record),
         *_seed_rows(record),
     ]
@@ -170,6 +183,23 @@ def _baseline_rows(record: StudyRecord, results: Results) -> list[tuple[str, str
     return [
         (f"roc_auc, {record.baseline.title}", valid, test),
         (gained, "", with_interval(results.search_gain)),
+    ]
+
+
+def _twin_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
+    """Return the main metrics without test images that have a twin in training, where any has."""
+    if f"{WITHOUT_TWINS}/images" not in record.facts:
+        return []
+    images = record.facts[f"{WITHOUT_TWINS}/images"]
+    twins = len(record.test.y_true) - int(images)
+    return [
+        (
+            f"{key}, without {counted(twins, 'twin')} of training images",
+            "",
+            f"{record.facts[name]:.3f} ({signed(-record.facts[f'{name}_difference'], 3)})",
+        )
+        for key in _SEED_METRICS
+        if (name := f"{WITHOUT_TWINS}/{key}") in record.facts
     ]
 
 
@@ -238,6 +268,17 @@ def _cost_table(ledger: Ledger) -> Table:
     costs.append(("total", ledger.total_cold_seconds, ledger.total_warm_seconds))
     rows = [(name, f"{cold:,.1f}", f"{warm:,.1f}") for name, cold, warm in costs]
     return Table.of(("stage", "seconds, cold", "seconds, this run"), rows)
+
+
+def _processors(ledger: Ledger) -> list[str]:
+    """Say what the run took of the processors, and whether it had the machine to itself."""
+    if "processor_seconds" not in ledger.other:
+        return []
+    line = f"Processor seconds of this run: {ledger.other['processor_seconds']:,.1f}."
+    if ledger.was_shared:
+        share = ledger.other["others_share"]
+        line += f" **The machine was shared: others took {share:.0%} of its processors.**"
+    return [line]
 
 
 def _prices(ledger: Ledger) -> list[str]:
@@ -312,7 +353,7 @@ def _draw_history(record: StudyRecord, path: Path) -> None:
     best = record.search.best
     unmeasured = any(trial.value is None for trial in trials)
     x_label = "Trial number" + " (bottom edge: no value)" * unmeasured
-    plotting.dress(axes, x_label, "Validation ROC AUC")
+    plotting.dress(axes, x_label, f"Validation ROC AUC ({OPTIMISTIC})")
     axes.margins(y=0.12)
     plotting.whole_numbers(axes, max(trial.number for trial in trials) + 1)
     axes.set_title(

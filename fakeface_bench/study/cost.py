@@ -1,14 +1,15 @@
 """The cost of a study by stages; what belongs to no other stage is overhead."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from statistics import median
 
 import numpy as np
 
 from fakeface_bench.backbones.building import count_macs
 from fakeface_bench.features.source import Speed
-from fakeface_bench.records.ledger import Ledger, StageCost, first_reached
+from fakeface_bench.records.ledger import TARGETS, Ledger, StageCost, target_key
 from fakeface_bench.records.study import TrialRecord
 from fakeface_bench.study.final_fit import Conclusion
 from fakeface_bench.study.search import SeedSearch
@@ -54,6 +55,10 @@ def study_metrics(expenses: Expenses, speed: Speed) -> dict[str, float]:
     return metrics | ({"peak_gpu_memory_gb": gpu} if gpu else {})
 
 
+#: Parts of the clock before anything of a study is done: libraries, and MLflow's database.
+_STARTUP = ("imports", "store")
+
+
 def close_ledger(
     expenses: Expenses, dollars_per_hour: float, clock: Clock, meter: EnergyMeter
 ) -> Ledger:
@@ -65,6 +70,7 @@ def close_ledger(
     metrics = study_metrics(expenses, speed)
     kwh, obstacle = meter.read()
     stages = [
+        StageCost("startup", sum(clock.parts.get(name, 0.0) for name in _STARTUP)),
         expenses.setup.dataset.cost,
         extraction_cost(expenses.setup),
         *_search_costs(expenses),
@@ -72,17 +78,16 @@ def close_ledger(
     ]
     images = sum(stage.images for stage in stages)
     spent = sum(stage.spent_seconds for stage in stages)
-    read = extraction_cost(expenses.setup, "train", "valid")
-    amortised = expenses.setup.dataset.cost.amortised_seconds + read.amortised_seconds
-    ends = epoch_ends(
+    targets = times_to_targets(
         expenses.search.record.trials,
-        expenses.search.earlier,
-        expenses.search.began + amortised,
-        expenses.search.began_at,
+        before_epochs(expenses.setup),
         expenses.setup.plan.config.folds or 1,
     )
     overhead = StageCost("overhead", clock.seconds() - spent, speed.amortised_seconds)
-    parts = {f"overhead_{name}_seconds": seconds for name, seconds in clock.parts.items()}
+    parts = {
+        f"{'startup' if name in _STARTUP else 'overhead'}_{name}_seconds": seconds
+        for name, seconds in clock.parts.items()
+    }
     return Ledger(
         stages=(*stages, overhead),
         other={
@@ -90,9 +95,12 @@ def close_ledger(
             **parts,
             **({} if obstacle else {"energy_kwh": kwh}),
             "peak_memory_gb": peak_memory_gb(),
+            "processor_seconds": clock.processor_seconds(),
+            "others_share": clock.others_share(),
             "processed_images": float(images),
         },
-        targets=first_reached(list(ends)),
+        targets={key: middle for key, (_, middle, _) in targets.items()},
+        target_quartiles={key: (low, high) for key, (low, _, high) in targets.items()},
         dollars_per_hour=dollars_per_hour,
         unmeasured={"energy_kwh": obstacle} if obstacle else {},
     )
@@ -126,35 +134,42 @@ def _search_costs(expenses: Expenses) -> Iterator[StageCost]:
         yield StageCost(f"search_{state}", sum(now), sum(before), images)
 
 
-def epoch_ends(
-    trials: Sequence[TrialRecord],
-    earlier: Collection[str],
-    began: float,
-    began_at: float,
-    folds: int = 1,
-) -> Iterator[tuple[float, float]]:
-    """Yield when each epoch of a search ended, from a cold start, and its validation ROC AUC.
+#: Orders of the trials over which a time to target is told.
+ORDERS = 1000
 
-    Trials of earlier processes stand one after another before those of this one, which stand where
-    they ran. What a trial spent outside its epochs counts as spent before the first, so that
-    nothing is reached too early; an epoch of its killed forerunner is not dated before its own
-    begin. Without `earlier` trials the search of this process would begin after `began` cold
-    seconds; it did so at the Unix time `began_at`. The mean over folds is known as the last of
-    them goes through its epochs, each of which takes its share of their time; a trial that ended
-    before its last fold has none.
+
+def times_to_targets(
+    trials: Sequence[TrialRecord], began: float, folds: int = 1
+) -> dict[str, tuple[float, float, float]]:
+    """Return when a search reaches each of `TARGETS`: lower quartile, median, upper quartile.
+
+    Over orders of its trials, drawn at random, one after another from `began` on: in which the
+    sampler drew them is chance, and decides when one that reaches a target comes. What a trial
+    spent outside its epochs counts as spent before the first. The mean over folds is known as the
+    last of them goes through its epochs, each of which takes its share of their time; a trial that
+    ended before its last fold has none. What none reaches is absent.
     """
-    for trial in trials:
-        if trial.uid in earlier:
-            if trial.folds == folds:
-                yield from _ends_of(trial, began)
-            began += trial.seconds
-    for trial in trials:
-        if trial.uid not in earlier and trial.folds == folds:
-            yield from _ends_of(trial, began + trial.finished_at - trial.seconds - began_at)
+    seconds = np.array([trial.seconds for trial in trials])
+    rows = np.tile(np.arange(len(trials)), (ORDERS, 1))
+    orders = np.random.default_rng(0).permuted(rows, axis=1)
+    before = np.cumsum(seconds[orders], axis=1) - seconds[orders]
+    found = {}
+    for target in TARGETS:
+        within = np.array([_reached_after(trial, target, folds) for trial in trials])
+        if len(trials) and np.isfinite(within).any():
+            ends = began + np.min(before + within[orders], axis=1)
+            low, middle, high = (float(end) for end in np.quantile(ends, (0.25, 0.5, 0.75)))
+            found[target_key(target)] = (low, middle, high)
+    return found
 
 
-def _ends_of(trial: TrialRecord, began: float) -> Iterator[tuple[float, float]]:
-    end = began + trial.seconds
+def _reached_after(trial: TrialRecord, target: float, folds: int) -> float:
+    """Return the seconds of a trial until an epoch of it reached a target; infinite for none."""
+    if trial.folds != folds:
+        return inf
+    end, reached = trial.seconds, inf
     for epoch in reversed(trial.epochs):
-        yield max(began, end), epoch.val_roc_auc
+        if epoch.val_roc_auc >= target:
+            reached = max(0.0, end)
         end -= (epoch.seconds + epoch.val_seconds) / trial.folds
+    return reached

@@ -1,7 +1,7 @@
 """A dataset prepared for any job, and what a study is charged for that where it was done before.
 
-That is the longest it ever took: much of the work is remembered file by file, so that no single run
-did it all.
+That is the median of the times that it was done as a whole: much of the work is remembered file by
+file, so that most runs do little of it.
 """
 
 import json
@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import pandas as pd
 
@@ -28,24 +29,48 @@ from fakeface_bench.support.disk import (
 )
 from fakeface_bench.support.progress import Progress
 
+#: Measurements of one dataset that are remembered, the newest.
+_MOST_KEPT = 25
 
-def longest_effort(digest: str, seconds: float) -> float:
-    """Remember how long work on a dataset took now; return the longest it ever has."""
+
+def usual_effort(digest: str, seconds: float, whole: bool) -> float:
+    """Return what preparing a dataset usually takes: the median of what it took as a whole.
+
+    Where it was never done as a whole, the longest of its parts; never less than now.
+
+    Args:
+        seconds: That it took now.
+        whole: Whether every file was read for it; of files remembered it tells nothing.
+    """
     file = cache_folder("efforts") / f"{digest}.json"
-    if seconds > _kept(file):  # so that a cache that is only read from need not be written
+    kept = _kept(file)
+    if whole or (not kept.whole and seconds > kept.longest):
+        # else nothing is learnt, and a cache that is only read from need not be written
         with locked(file.with_suffix(".lock")), room_for(file.parent, SMALL_FILE_BYTES):
-            if seconds > _kept(file):
-                draft = file.with_suffix(".draft")
-                with replaced_whole(file, draft):
-                    draft.write_text(json.dumps({"seconds": seconds}))
-    return max(seconds, _kept(file))
+            kept = _kept(file)
+            measured = (*kept.whole, seconds)[-_MOST_KEPT:] if whole else kept.whole
+            kept = _Efforts(measured, max(kept.longest, seconds))
+            draft = file.with_suffix(".draft")
+            with replaced_whole(file, draft):
+                draft.write_text(json.dumps({"whole": measured, "seconds": kept.longest}))
+    return max(seconds, median(kept.whole) if kept.whole else kept.longest)
 
 
-def _kept(file: Path) -> float:
+@dataclass(frozen=True, slots=True)
+class _Efforts:
+    """What preparing a dataset took: each time as a whole, and at most in any run."""
+
+    whole: tuple[float, ...] = ()
+    longest: float = 0.0
+
+
+def _kept(file: Path) -> _Efforts:
     try:
-        return float(json.loads(file.read_text())["seconds"])
-    except (OSError, ValueError, KeyError, TypeError):  # none yet, or broken: it is made again
-        return 0.0
+        content = json.loads(file.read_text())
+        whole = tuple(float(seconds) for seconds in content.get("whole", ()))
+        return _Efforts(whole, float(content["seconds"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none yet, or broken
+        return _Efforts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +94,8 @@ def prepare_dataset(data: str, seed: int, progress: Progress, classes: str = "")
     files = select_files(survey, seed)
     audit = make_audit(survey, files, shortcut_floors(files))
     spent = time.perf_counter() - started
-    amortised = longest_effort(audit.digest, spent) - spent
+    whole = survey.read_now >= len(survey.files)
+    amortised = usual_effort(audit.digest, spent, whole) - spent
     return PreparedDataset(
         survey, files, audit, StageCost("preparation", spent, amortised, len(survey.files))
     )

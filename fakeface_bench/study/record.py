@@ -5,18 +5,23 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from fakeface_bench.analysis.results import Results
-from fakeface_bench.config import StudyConfig
+from fakeface_bench.config import CLASS_NAMES, StudyConfig
 from fakeface_bench.data.index import fake_kinds
 from fakeface_bench.data.pictures import Pictures
 from fakeface_bench.data.seen import seen_images
+from fakeface_bench.data.selection import twins_in_training
 from fakeface_bench.evaluation.detector import Detector
+from fakeface_bench.evaluation.metrics import score_metrics
 from fakeface_bench.explanation.explain import explain_study
 from fakeface_bench.features.engines import scoring_engine
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import (
+    WITHOUT_TWINS,
     ModelOrigin,
+    ScoredSplit,
     SearchRecord,
     StudyRecord,
     UnsureBand,
@@ -68,6 +73,7 @@ def record_of(
             **setup.images_used(),
             **calibration_metrics(conclusion.detector),
             **unsure_metrics(conclusion.detector),
+            **twin_metrics(setup.index.frame, conclusion.test),
         },
         fine_tune=plan.unfrozen.label,
         machine=machine_name(),
@@ -88,6 +94,29 @@ def unsure_metrics(detector: Detector) -> dict[str, float]:
     if detector.unsure is None:
         return {}
     return {"unsure/low": detector.unsure.low, "unsure/high": detector.unsure.high}
+
+
+def twin_metrics(frame: pd.DataFrame, test: ScoredSplit) -> dict[str, float]:
+    """Return the test metrics of images without a twin in training, and what they differ by.
+
+    Nothing where no test image has one; the number of images alone where without them a class is
+    missing. A difference is the metric of all less that without.
+
+    Args:
+        frame: Rows of an index, those of test in the order of `test`.
+    """
+    twins = twins_in_training(frame)[frame["split"] == "test"].to_numpy()
+    if not twins.any():
+        return {}
+    found = {f"{WITHOUT_TWINS}/images": float((~twins).sum())}
+    y_true, y_score = test.y_true[~twins], test.y_score[~twins]
+    if len(set(y_true.tolist())) < len(CLASS_NAMES):
+        return found
+    for key, value in score_metrics(y_true, y_score, test.threshold).items():
+        found[f"{WITHOUT_TWINS}/{key}"] = value
+        if key in test.metrics:
+            found[f"{WITHOUT_TWINS}/{key}_difference"] = test.metrics[key] - value
+    return found
 
 
 def origin_of(run_id: str, plan: Plan, setup: Setup, detector: Detector) -> ModelOrigin:

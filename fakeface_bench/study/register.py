@@ -7,7 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fakeface_bench.analysis.comparison import SIGNIFICANT, Comparison, compare_studies
+from fakeface_bench.analysis.comparison import (
+    SIGNIFICANT,
+    Comparison,
+    compare_studies,
+    effort_of,
+)
 from fakeface_bench.config import BEST, DIGEST_DIGITS, MARGIN, RegisterConfig
 from fakeface_bench.evaluation.intervals import percentile, roc_auc_estimate
 from fakeface_bench.evaluation.paired import mcnemar, resampled_metrics
@@ -109,7 +114,7 @@ def _describe_choice(
         "images): the cheapest shown to be within a point of the most accurate."
     )
     for entry in comparison.entries:
-        cost = f"{entry.cold_seconds:,.0f} s from a cold start"
+        cost = f"{entry.cost.value:,.0f} s for {comparison.effort}"
         run_id = entry.study.identity.run_id
         yield f"Among them {entry.label}: {format_metrics(entry)}, {cost} (run {run_id})."
     for other in left_out:
@@ -244,9 +249,7 @@ def _cheaper(challenger: ComparedStudy, champion: ComparedStudy, description: st
     """Check that a study as accurate costs less, both as if of the smaller number of trials."""
     trials = min(challenger.trials, champion.trials)
     seconds, before = (s.ledger.seconds_of_trials(trials, s.trials) for s in (challenger, champion))
-    costs = f"{seconds:,.0f} s from a cold start against {before:,.0f} s"
-    if trials:
-        costs += f", of {trials} trials each"
+    costs = f"{seconds:,.0f} s against {before:,.0f} s for {effort_of(trials)}"
     if not challenger.machine or challenger.machine != champion.machine:
         return Finding(False, f"{description}, and costs of two machines do not compare ({costs})")
     if seconds <= (1 - SAVING) * before:

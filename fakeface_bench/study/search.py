@@ -10,7 +10,6 @@ from fakeface_bench.search.optimise import SearchTask, optimise
 from fakeface_bench.search.storage import Study, finished_trials, study_uid, trial_record
 from fakeface_bench.study.setup import Setup, fit_task, open_study_of, space_of
 from fakeface_bench.support.disk import cache_folder
-from fakeface_bench.support.machine import Clock
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.runs import TrackedRun
@@ -24,16 +23,12 @@ class SeedSearch:
 
     Attributes:
         earlier: Uids of the trials that earlier processes ran.
-        began: Seconds of the process when it began.
-        began_at: Unix time of that moment, in seconds.
         seconds: That it took in this process.
     """
 
     task: FitTask
     record: SearchRecord
     earlier: frozenset[str]
-    began: float
-    began_at: float
     seconds: float
 
     @property
@@ -52,7 +47,6 @@ def search_all(
     setup: Setup,
     run: TrackedRun,
     tags: dict[str, str],
-    clock: Clock,
     progress: Progress,
 ) -> list[SeedSearch]:
     """Search once for each seed that is asked for, on the same images and their folds.
@@ -60,7 +54,7 @@ def search_all(
     Every seed has its own trials, random numbers and fits; a killed study goes on in the search
     that it was in.
     """
-    return list(_searches(plan, setup, run, tags, clock, progress))
+    return list(_searches(plan, setup, run, tags, progress))
 
 
 def _searches(
@@ -68,12 +62,11 @@ def _searches(
     setup: Setup,
     run: TrackedRun,
     tags: dict[str, str],
-    clock: Clock,
     progress: Progress,
 ) -> Iterator[SeedSearch]:
     study = open_study_of(plan, setup, run.experiment_id)
     task = fit_task(plan, setup, study, run, progress)
-    yield _search(plan, study, task, TrialRuns(run, tags), clock, progress)
+    yield _search(plan, study, task, TrialRuns(run, tags), progress)
     for number in range(2, plan.config.seeds + 1):
         seed = task.seed + number - 1
         progress.say(f"seed {number} of {plan.config.seeds}: a search of its own")
@@ -82,7 +75,7 @@ def _searches(
         if task.checkpoints:
             own = own.changed(checkpoints=cache_folder("fits") / study_uid(study))
         runs = TrialRuns(run, tags | {names.SEED: str(seed)})
-        yield _search(plan, study, own, runs, clock, progress)
+        yield _search(plan, study, own, runs, progress)
 
 
 def _search(
@@ -90,13 +83,12 @@ def _search(
     study: Study,
     task: FitTask,
     runs: TrialRuns,
-    clock: Clock,
     progress: Progress,
 ) -> SeedSearch:
     """Adopt the trials of earlier processes, and run what is missing."""
     config = plan.config
     earlier = [trial_record(trial) for trial in finished_trials(study)]
-    began, began_at = clock.seconds(), time.time()
+    began = time.perf_counter()
     runs.adopt_earlier(earlier)
     asked = SearchTask(
         fit=task,
@@ -109,4 +101,4 @@ def _search(
     )
     record = optimise(study, asked, runs, progress)
     uids = frozenset(trial.uid for trial in earlier)
-    return SeedSearch(task, record, uids, began, began_at, clock.seconds() - began)
+    return SeedSearch(task, record, uids, time.perf_counter() - began)

@@ -7,10 +7,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fakeface_bench.config import CLASS_NAMES, METRICS_VERSION, equalising_quality, listed
+from fakeface_bench.config import (
+    CLASS_NAMES,
+    METRICS_VERSION,
+    UNBALANCED,
+    equalising_quality,
+    listed,
+)
 from fakeface_bench.data.compression import common_quality, more_compressed
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.pictures import Pictures
+from fakeface_bench.data.selection import MAX_LOSS, loses_unevenly
 from fakeface_bench.evaluation.cross_validation import Fold, draw_folds, with_folds
 from fakeface_bench.evaluation.metrics import roc_auc
 from fakeface_bench.features.engines import engine_label
@@ -91,6 +98,12 @@ def prepare_setup(plan: Plan, progress: Progress, dataset: PreparedDataset | Non
     index = dataset.index(config.limit, progress, listed(config.leave_out))
     if plan.equalises:
         plan = replace(plan, jpeg_quality=_jpeg_quality(plan, dataset, progress))
+    if plan.config.balance == UNBALANCED and loses_unevenly(dataset.files):
+        plan = replace(plan, config=replace(plan.config, balance="classes"))
+        progress.warn(
+            f"copies cost a class more than {MAX_LOSS:.0%} of its training images: the classes are "
+            "balanced, as by balance=classes"
+        )
     inputs = prepare_inputs(plan, index, progress)
     reader = SplitReader(index, inputs.load, plan.config.balance)
     return Setup(plan, dataset, index, inputs, reader)
@@ -131,7 +144,7 @@ def open_setup(
     tags |= {
         names.DATASET_DIGEST: index.digest,
         names.TEST_DIGEST: index.split_digest("test"),
-        names.STUDY: plan.study_name(index),
+        names.STUDY: setup.plan.study_name(index),
     }
     run.tag(tags)
     inputs = {"image_size_px": plan.image_size, "trained_on": setup.inputs.description}
@@ -139,6 +152,8 @@ def open_setup(
         inputs["extracted_on"] = engine_label(setup.inputs.engine)
     if plan.equalises:
         inputs["jpeg_quality"] = setup.plan.jpeg_quality
+    if setup.plan.config.balance != plan.config.balance:
+        inputs["balanced"] = setup.plan.config.balance
     run.log_params(inputs | setup.images_by_source())
     run.log_dataset(index.name, index.digest, index.frame, index.folders)
     return setup, tags

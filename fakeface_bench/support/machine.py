@@ -102,9 +102,7 @@ def machine_facts() -> dict[str, Any]:
     """Return what of the machine a speed depends on."""
     return {
         "hardware_cpu": _cpu_name(),
-        "hardware_threads": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "hardware_threads": len(_processors()),
         "hardware_memory_gb": round(psutil.virtual_memory().total / 2**30),
         "hardware_gpus": len(gpus()),
     }
@@ -151,7 +149,7 @@ def _of_processor(*keys: str) -> list[str]:
 
 
 class Clock:
-    """Tells the seconds since some moment, now unless another is given.
+    """Tells the seconds since some moment, now unless another is given, and whose they were.
 
     Args:
         began: By `time.perf_counter`; `fakeface_bench.PROCESS_BEGAN` for all of a process.
@@ -162,6 +160,9 @@ class Clock:
 
     def __init__(self, began: float | None = None) -> None:
         self._began = time.perf_counter() if began is None else began
+        self._own_before = _own_processor_seconds() if began is None else 0.0
+        self._watched_since = time.perf_counter()
+        self._own, self._busy = _own_processor_seconds(), _busy_processor_seconds()
         self.parts: dict[str, float] = {}
 
     @contextmanager
@@ -176,6 +177,43 @@ class Clock:
     def seconds(self) -> float:
         """Return the seconds since it began."""
         return time.perf_counter() - self._began
+
+    def processor_seconds(self) -> float:
+        """Return what this process and those it has waited for took of the processors."""
+        return _own_processor_seconds() - self._own_before
+
+    def others_share(self) -> float:
+        """Return the share of the processors that others took, from 0 to 1.
+
+        Of those that this process may use, since the clock was made; with what a virtual machine's
+        host took.
+        """
+        most = (time.perf_counter() - self._watched_since) * len(_processors())
+        busy = _busy_processor_seconds() - self._busy
+        others = busy - (_own_processor_seconds() - self._own)
+        return min(1.0, max(0.0, others / most))
+
+
+def _own_processor_seconds() -> float:
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
+
+
+def _busy_processor_seconds() -> float:
+    """Return how long the processors that this process may use have been busy, all together."""
+    every = psutil.cpu_times(percpu=True)
+    used = [every[number] for number in _processors() if number < len(every)]
+    # Linux counts guests' time among the users' as well.
+    not_busy = ("idle", "iowait", "guest", "guest_nice")
+    idle = sum(getattr(times, name, 0.0) for times in used for name in not_busy)
+    return float(sum(map(sum, used))) - idle
+
+
+def _processors() -> list[int]:
+    """Return the numbers of the processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
 
 
 #: CodeCarbon asks for a country to turn energy into CO₂, which nobody here reads.

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,14 @@ from fakeface_bench.data.selection import (
     BOTH_LABELS,
     HELD_OUT_COPY,
     UNREADABLE,
+    Loss,
     drawn_splits,
+    loses_unevenly,
+    losses,
     manipulated,
+    report_copies,
     select_files,
+    twins_in_training,
 )
 from fakeface_bench.data.sources import Source
 from fakeface_bench.data.survey import Survey, survey_sources
@@ -382,16 +388,22 @@ def table(
     return Source(source, Path(folder)), frame.assign(path=frame["digest"] + ".jpg")
 
 
+#: Pairs of one face among those of the 1,100 generated faces at hand: see `test_survey`.
+MEASURED_TWINS, MEASURED_PAIRS = 8, 1100 * 1100
+
+
 def survey_with(
-    tables: Iterable[tuple[Source, pd.DataFrame]], pairs: Iterable[tuple[str, str]]
+    tables: Iterable[tuple[Source, pd.DataFrame]],
+    pairs: Iterable[tuple[str, str]],
+    detail: float = float("nan"),
 ) -> Survey:
-    """Return a survey in which these contents look alike."""
+    """Return a survey in which these contents look alike; closer, as `detail` says."""
     tables = list(tables)
     alike = pd.DataFrame(pairs, columns=["first", "second"], dtype="str")
     return Survey(
         sources=tuple(source for source, _ in tables),
         files=pd.concat([frame for _, frame in tables], ignore_index=True),
-        alike=alike.assign(distance=9, mirrored=False),
+        alike=alike.assign(distance=9, mirrored=False, near=True, detail=detail),
         skipped=pd.DataFrame(columns=["source", "path", "reason"], dtype="str"),
     )
 
@@ -546,6 +558,93 @@ def test_all_that_leads_to_a_held_out_image_leaves_an_official_split() -> None:
     }
 
 
+#: What a closer look says of another picture that shows the same face.
+TWIN = 0.85
+
+
+def test_twins_stay_in_official_splits_and_are_known_there() -> None:
+    rows = [("a", FAKE, "train"), ("b", FAKE, "test"), ("c", FAKE, "valid"), ("d", REAL, "test")]
+    survey = survey_with([table(rows)], [("a", "b"), ("b", "c")], TWIN)
+    files = select_files(survey, 0).set_index("digest")
+    assert (files["left_out"] == "").all()
+    assert files["group"].to_dict() == {name: name for name in "abcd"}
+    assert files.loc[list("abc"), "kin"].nunique() == 1
+    assert twins_in_training(files).to_dict() == dict(zip("abcd", (0, 1, 0, 0), strict=True))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_no_split_of_the_project_divides_twins(seed: int) -> None:
+    rows = people(40)
+    pairs = [(f"f{number:02}", f"f{number + 1:02}") for number in range(0, 20, 2)]
+    files = by_digest(survey_with([table(rows)], pairs, TWIN), seed)
+    assert all(files[one]["split"] == files[other]["split"] for one, other in pairs)
+    assert all(files[one]["group"] != files[other]["group"] for one, other in pairs)
+
+
+def test_a_drawn_validation_split_takes_twins_along() -> None:
+    rows = official_people(train=40, test=10)
+    trained = [digest for digest, label, split in rows if split == "train" and label == FAKE]
+    pairs = list(zip(trained[::2], trained[1::2], strict=False))
+    files = by_digest(survey_with([table(rows)], pairs, TWIN))
+    assert {row["split"] for row in files.values()} == {"train", "valid", "test"}
+    assert all(files[one]["split"] == files[other]["split"] for one, other in pairs)
+
+
+def test_what_looks_like_the_other_class_is_a_manipulation_however_closely_looked_at() -> None:
+    rows = [("a", REAL, "train"), ("b", FAKE, "test"), ("c", REAL, "test"), ("d", FAKE, "train")]
+    files = by_digest(survey_with([table(rows)], [("a", "b")], TWIN))
+    assert files["a"]["left_out"] == HELD_OUT_COPY
+    assert files["a"]["group"] == files["b"]["group"]
+
+
+def test_what_leaves_is_told_by_class_and_split() -> None:
+    rows = [(f"t{n}", FAKE, "train") for n in range(40)]
+    rows += [(f"r{n}", REAL, "train") for n in range(40)]
+    rows += [("x", FAKE, "test"), ("y", REAL, "test"), ("v", FAKE, "valid"), ("w", REAL, "valid")]
+    one = select_files(survey_with([table(rows)], [("t0", "x"), ("v", "x")]), 0)
+    assert losses(one) == (Loss("train", FAKE, 1, 1 / 40), Loss("valid", FAKE, 1, 1.0))
+    assert loses_unevenly(one)
+    progress = RecordedProgress()
+    report_copies(one, progress)
+    assert progress.warnings == [
+        "left out 2 train or valid images of which test (or valid) holds a copy: 1 train fake "
+        "(2.5%), 1 valid fake (100.0%)"
+    ]
+    none = select_files(survey_with([table(rows)], [("v", "x")]), 0)
+    assert not loses_unevenly(none), "of train nothing is lost"
+
+
+def test_140000_signatures_with_twins_at_the_measured_rate() -> None:
+    """As in 140k: 1.3 of 100,000 pairs of its 70,000 fakes are twins, some 32,000 in all.
+
+    As copies they would cost train and valid many of their fakes and hardly a real image.
+    """
+    counts = {"train": 50_000, "valid": 10_000, "test": 10_000}
+    rows = [
+        (f"{name}{split}{number}", label, split)
+        for split, count in counts.items()
+        for label, name in ((REAL, "r"), (FAKE, "f"))
+        for number in range(count)
+    ]
+    fakes = np.array([digest for digest, label, _ in rows if label == FAKE], dtype=object)
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(len(fakes), size=(MEASURED_TWINS * len(fakes) ** 2 // MEASURED_PAIRS, 2))
+    ends = fakes[np.sort(drawn[drawn[:, 0] != drawn[:, 1]], axis=1)]
+    pairs = [(str(one), str(other)) for one, other in ends]
+    assert len(pairs) > 30_000
+    survey = survey_with([table(rows)], pairs, TWIN)
+    files = select_files(survey, 0)
+    assert (files["left_out"] == "").all()
+    assert losses(files) == ()
+    twins = files[twins_in_training(files)]
+    assert (twins["label"] == FAKE).all()
+    assert 0.3 < len(twins) / counts["test"] < 0.9
+    as_copies = select_files(replace(survey, alike=survey.alike.assign(detail=1.0)), 0)
+    lost = {(loss.split, loss.label): loss.share for loss in losses(as_copies)}
+    assert lost["train", FAKE] > 0.3
+    assert ("train", REAL) not in lost
+
+
 def test_nothing_of_a_survey_is_changed() -> None:
     survey = survey_with([table(people(20))], [("f00", "r00"), ("r03", "r04")])
     before = survey.files.copy()
@@ -583,8 +682,8 @@ def test_real_faces_without_swaps_are_used_as_ever() -> None:
     index = build_index(survey, select_files(survey, 0), 0, RecordedProgress())
     digests = [index.digest, *map(index.split_digest, SPLITS)]
     assert [digest[:12] for digest in digests] == [
-        "ae4a5f4692ad",
-        "3c7a34fd35e5",
-        "35157e071551",
+        "c4e19db55fe0",
+        "821110ff01e8",
+        "9cbe2d6611eb",
         "c4442c67072f",
     ]

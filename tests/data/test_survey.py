@@ -11,8 +11,10 @@ from PIL import Image
 
 from fakeface_bench.config import FAKE, REAL
 from fakeface_bench.data.facts import FACTS
+from fakeface_bench.data.selection import select_files, twins_in_training
 from fakeface_bench.data.sources import Source
 from fakeface_bench.data.survey import DESCRIBED, NAMED_PARTS, Survey, survey_sources
+from fakeface_bench.data.twins import COPY_DETAIL
 from fakeface_bench.support.errors import DataError
 from tests.conftest import RecordedProgress, shared
 
@@ -24,6 +26,8 @@ KNOWN_PAIRS = (
     ("train/fake/0KF08HWD1E", "train/fake/0ZBCM6JP9R"),
     ("train/fake/01WIL4POL6", "test/fake/1KEL7DFB02"),
     ("train/fake/0FKX2W9XRP", "train/fake/1B4BWCTCI0"),
+    ("train/fake/0K6ELBC035", "valid/fake/5GU93HE77B"),
+    ("train/fake/0HH7WUYJBX", "valid/fake/2VZU3B0HT6"),
 )
 
 
@@ -257,3 +261,9 @@ def test_near_duplicates_among_generated_faces_are_the_known_ones() -> None:
     found = {frozenset((name[row.first], name[row.second])) for row in survey.alike.itertuples()}
     assert found == {frozenset(pair) for pair in KNOWN_PAIRS}
     assert len(survey.alike) == len(KNOWN_PAIRS)
+    assert survey.alike["detail"].between(0.78, COPY_DETAIL).all(), "drawn again, not copied"
+    chosen = select_files(survey, 0)
+    assert (chosen["left_out"] == "").all()
+    twins = twins_in_training(chosen)
+    told = chosen.loc[twins, "path"].str.extract(r"(test/fake/\w+)")[0]
+    assert set(told) == {"test/fake/5MH4CF0U4J", "test/fake/5W7A1K1II4", "test/fake/1KEL7DFB02"}

@@ -109,7 +109,12 @@ def small_caches(cache: Path, patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Make what is cached of a few pictures in an empty cache; return what it is called."""
     progress = RecordedProgress()
     signatures = np.arange(len(DIGESTS) * SIGNATURE_BYTES, dtype=np.uint64).astype(np.uint8)
-    cached_pairs(list(DIGESTS), signatures.reshape(-1, SIGNATURE_BYTES), progress)
+    cached_pairs(
+        list(DIGESTS),
+        signatures.reshape(-1, SIGNATURE_BYTES),
+        lambda first, second, mirrored: 1.0,
+        progress,
+    )
     drawn = next(row for row in DATASETS if row.key == "synthetic")
     prepare_synthetic(
         replace(drawn, counts={("train", "real"): 10, ("train", "fake"): 10}), progress

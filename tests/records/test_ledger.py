@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fakeface_bench.records.ledger import STAGES, Ledger, StageCost, first_reached
+from fakeface_bench.records.ledger import STAGES, Ledger, StageCost
 
 
 @pytest.fixture
@@ -13,7 +13,9 @@ def ledger() -> Ledger:
         StageCost(stage, float(number), 10.0 if stage == "extraction" else 0.0, number)
         for number, stage in enumerate(STAGES)
     )
-    return Ledger(stages, {"parameters": 5.0}, {"0.75": 3.5}, 36.0, {"energy_kwh": "no meter"})
+    quartiles = {"0.75": (2.5, 7.5)}
+    unmeasured = {"energy_kwh": "no meter"}
+    return Ledger(stages, {"parameters": 5.0}, {"0.75": 3.5}, 36.0, unmeasured, quartiles)
 
 
 def test_cold_is_warm_and_what_earlier_runs_spent(ledger: Ledger) -> None:
@@ -23,13 +25,14 @@ def test_cold_is_warm_and_what_earlier_runs_spent(ledger: Ledger) -> None:
 
 def test_logged_stages_add_up_to_the_cold_total(ledger: Ledger) -> None:
     logged = ledger.as_metrics()
-    assert logged["cost/extraction_seconds"] == 11
+    assert logged["cost/extraction_seconds"] == 12
     stages = sum(logged[f"cost/{stage}_seconds"] for stage in STAGES)
-    assert stages == logged["cost/total_cold_seconds"] == 46
-    assert logged["cost/total_cold_dollars"] == pytest.approx(0.46)
-    assert logged["cost/total_warm_dollars"] == pytest.approx(0.36)
+    assert stages == logged["cost/total_cold_seconds"] == 55
+    assert logged["cost/total_cold_dollars"] == pytest.approx(0.55)
+    assert logged["cost/total_warm_dollars"] == pytest.approx(0.45)
     assert logged["cost/parameters"] == 5
-    assert logged["cost/to_roc_auc_0.75_seconds"] == 3.5
+    ends = [logged[f"cost/to_roc_auc_0.75{end}_seconds"] for end in ("_q25", "", "_q75")]
+    assert ends == [2.5, 3.5, 7.5]
     assert "cost/to_roc_auc_0.8_seconds" not in logged
 
 
@@ -47,7 +50,21 @@ def test_json_marks_what_was_amortised_and_reads_back(ledger: Ledger) -> None:
     assert Ledger.from_json(content) == ledger
 
 
-def test_the_first_time_a_target_is_reached_counts() -> None:
-    epochs = [(5.0, 0.74), (9.0, 0.81), (7.0, 0.8), (20.0, 0.95)]
-    assert first_reached(epochs) == {"0.75": 7.0, "0.8": 7.0, "0.9": 20.0, "0.95": 20.0}
-    assert first_reached([]) == {}
+def test_a_ledger_of_an_earlier_version_is_read(ledger: Ledger) -> None:
+    """It knew neither start-up nor quartiles."""
+    content = json.loads(json.dumps(ledger.as_json()))
+    content["stages"] = content["stages"][1:]
+    del content["quartiles_of_these"]
+    earlier = Ledger.from_json(content)
+    assert earlier.stage("startup").seconds == 0
+    assert earlier.total_warm_seconds == ledger.total_warm_seconds
+    assert earlier.reached("0.75") == (3.5, 3.5, 3.5)
+    assert ledger.reached("0.75") == (2.5, 3.5, 7.5)
+    assert ledger.reached("0.8") is None
+
+
+def test_what_sets_networks_apart_is_told_of_fewer_trials(ledger: Ledger) -> None:
+    """Extraction took 12 s, the search 3 + 4 + 5, the last fit 6; start-up is no part of it."""
+    assert ledger.search_seconds == 12
+    assert ledger.seconds_of_trials(5, 20) == 12 + 12 / 4 + 6
+    assert ledger.seconds_of_trials(0, 20) == ledger.seconds_of_trials(5, 0) == 30

@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from fakeface_bench.data.array_store import JOURNAL_FILE, RowArrays, part_of
 from fakeface_bench.data.facts import inspect_files
-from fakeface_bench.study.preparation import longest_effort
+from fakeface_bench.study.preparation import usual_effort
 from fakeface_bench.support.disk import cache_folder
 from fakeface_bench.support.errors import DiskError
 from tests.command import Command, words
@@ -162,11 +162,11 @@ def test_a_read_only_cache_is_read_and_says_so_where_it_would_be_written(
         monkeypatch.setenv("FAKEFACE_CACHE", str(disk))
         cached_rows(cache_folder("features") / "key")
         inspect_files(tiny_faces, files[:-1], progress)
-        longest_effort("digest", 5.0)
+        usual_effort("digest", 5.0, whole=True)
         make_read_only(disk)
         assert_whole(cached_rows(cache_folder("features") / "key"))
         assert len(inspect_files(tiny_faces, files[:-1], progress)) == len(files) - 1
-        assert longest_effort("digest", 3.0) == 5.0
+        assert usual_effort("digest", 3.0, whole=False) == 5.0
         begun: list[Rows] = []
         with pytest.raises(DiskError, match=unwritable(disk / "features")) as raised:
             cached_rows(cache_folder("features") / "another", begun.append)

@@ -32,7 +32,7 @@ from fakeface_bench.search import storage_address
 from fakeface_bench.search.storage import ask, open_study
 from fakeface_bench.search.storage_address import damage_of
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
-from fakeface_bench.study.preparation import longest_effort
+from fakeface_bench.study.preparation import usual_effort
 from fakeface_bench.support.disk import cache_folder
 from fakeface_bench.support.errors import DataError, OutageError, StorageError
 from fakeface_bench.tracking.store import open_store
@@ -259,10 +259,25 @@ def test_remembered_facts_that_rotted_are_told_and_read_again(
 
 @pytest.mark.usefixtures("fresh_cache")
 def test_an_effort_that_cannot_be_read_is_remembered_anew() -> None:
-    longest_effort("digest", 5.0)
-    (cache_folder("efforts") / "digest.json").write_text('{"seconds"')
-    assert longest_effort("digest", 3.0) == 3.0
-    assert longest_effort("digest", 1.0) == 3.0
+    usual_effort("digest", 5.0, whole=True)
+    for broken in ('{"seconds"', "[5.0]", '{"whole": [null], "seconds": 1}'):
+        (cache_folder("efforts") / "digest.json").write_text(broken)
+        assert usual_effort("digest", 0.5, whole=False) == 0.5
+    assert usual_effort("digest", 3.0, whole=True) == 3.0
+    assert usual_effort("digest", 1.0, whole=False) == 3.0
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_an_effort_is_the_median_of_those_that_did_it_all() -> None:
+    """One run beside other work took 90 s, which nobody is charged once there are others."""
+    assert usual_effort("digest", 2.0, whole=False) == 2.0
+    assert usual_effort("digest", 1.0, whole=False) == 2.0
+    assert usual_effort("digest", 90.0, whole=True) == 90.0
+    assert usual_effort("digest", 5.0, whole=True) == 47.5
+    assert usual_effort("digest", 6.0, whole=True) == 6.0
+    assert usual_effort("digest", 0.1, whole=False) == 6.0
+    assert usual_effort("digest", 7.0, whole=False) == 7.0, "never less than it took now"
+    assert usual_effort("digest", 0.1, whole=False) == 6.0
 
 
 #: Of a study that holds values longer than a page, which SQLite chains without looking into them.

@@ -28,6 +28,7 @@ def image_files(splits: dict[str, int] | None = None) -> pd.DataFrame:
             "split": [split for split, _ in places],
             "place": [f"faces/{split}" for split, _ in places],
             "group": [f"{n:064x}" for n in number],
+            "kin": [f"{n:064x}" for n in number],
             "category": "",
             "tier": "",
             "size": 20_000 + 100 * (number % 7),

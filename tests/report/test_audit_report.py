@@ -117,7 +117,35 @@ def test_nothing_found_is_fit() -> None:
     ],
 )
 def test_images_left_out_are_in_the_verdict(rows: list[int], verdict: str) -> None:
-    assert find(an_audit(files=changed(left_out=dict.fromkeys(rows, COPY)))).verdict == verdict
+    files = image_files({"train": 120, "valid": 60, "test": 60})
+    files.loc[rows, "left_out"] = COPY
+    assert find(an_audit(files=files)).verdict == verdict
+
+
+def test_a_class_that_loses_many_images_is_in_the_verdict() -> None:
+    audit = an_audit(files=changed(left_out={0: COPY, 1: COPY, 17: COPY}))
+    assert find(audit).verdict == "Fit, but copies cost 25.0% of the train real images"
+    name = "train real images left out as copies"
+    assert row(audit, "Duplicates", name) == (
+        *("care", "2 (25.0%)", "studies weigh the classes alike"),
+    )
+    name = "valid real images left out as copies"
+    assert row(audit, "Duplicates", name) == ("care", "1 (25.0%)", "")
+
+
+def test_twins_are_no_copies_and_are_told_where_a_test_has_them() -> None:
+    files = image_files()
+    files.loc[[9, 30, 31], "kin"] = "one face"
+    pairs: tuple[Pair, ...] = ((9, 30, "twin", 34), (30, 31, "twin", 40))
+    audit = an_audit(pairs=pairs, files=files)
+    assert find(audit).verdict == "Fit for a study"
+    assert row(audit, "Duplicates", NEAR) == ("good", "0 of 0", "")
+    assert row(audit, "Duplicates", "pairs of twins")[:2] == ("note", "2")
+    name = "test images with a twin in train or valid"
+    assert row(audit, "Duplicates", name)[:2] == ("care", "0 real, 2 fake")
+    metrics = audit_metrics(audit)
+    assert (metrics["data/twin_pairs"], metrics["data/twins_across_splits"]) == (2, 1)
+    assert metrics["data/fake_test_images_with_twin"] == 2
 
 
 def test_an_unmeasured_shortcut_is_in_the_verdict() -> None:
@@ -328,7 +356,6 @@ def test_pairs_across_splits_say_which_images_leave() -> None:
     )
     audit = an_audit(pairs=near, files=changed(left_out={0: COPY, 1: COPY, 17: COPY}))
     assert row(audit, "Duplicates", NEAR) == ("care", "3 of 3", "left out: 2 train, 1 valid")
-    assert find(audit).verdict == "Fit, with 3 images left out"
 
 
 def test_identical_pairs_are_counted_apart() -> None:
@@ -594,6 +621,10 @@ def test_metrics() -> None:
         "data/manipulated_pairs": 0.0,
         "data/conflicting_images": 2.0,
         "data/leaks_removed": 1.0,
+        "data/twin_pairs": 0.0,
+        "data/twins_across_splits": 0.0,
+        "data/real_test_images_with_twin": 0.0,
+        "data/fake_test_images_with_twin": 0.0,
         "data/train_real_images": 5.0,
         "data/train_fake_images": 7.0,
         "data/valid_real_images": 4.0,

@@ -276,8 +276,8 @@ def test_what_is_cheaper_is_taken_where_it_is_shown_to_be_within_the_margin() ->
     assert verdict.headline == "Take middle: shown to be within 4 points of the best, and cheaper"
     assert verdict.weight == "good"
     assert verdict.paragraph == (
-        "On n = 200 test images, middle is correct on 95.0 % and cost 10 minutes from a cold "
-        "start; large is correct on 96.0 % and cost 2 hours"
+        "On n = 200 test images, middle is correct on 95.0 % and costs 10 minutes for extraction, "
+        "search and last fit; large is correct on 96.0 % and costs 2 hours"
         f"{OF_FITS}."
     )
     assert warnings_of(found) == []
@@ -291,8 +291,8 @@ def test_where_the_margin_is_not_shown_the_best_is_taken_and_what_would_show_it_
     assert verdict.headline == "Take large: no cheaper study is shown to be within 1 point of it"
     assert verdict.weight == "care"
     assert verdict.paragraph == (
-        "On n = 200 test images, large is correct on 96.0 % and cost 2 hours from a cold start; "
-        "middle is correct on 95.0 % and cost 10 minutes"
+        "On n = 200 test images, large is correct on 96.0 % and costs 2 hours for extraction, "
+        "search and last fit; middle is correct on 95.0 % and costs 10 minutes"
         f"{OF_FITS}."
     )
     row = cells(three.to_best[1])
@@ -317,8 +317,8 @@ def test_a_lead_that_is_shown_over_every_cheaper_study() -> None:
     assert found.recommended is found.best
     assert verdict.headline == "Take best: every cheaper fit is shown to be less accurate"
     assert verdict.paragraph == (
-        "On n = 200 test images, best is correct on 99.0 % and cost 2 hours ($6.00) from a cold "
-        "start; middle is correct on 95.0 % and cost 10 minutes"
+        "On n = 200 test images, best is correct on 99.0 % and costs 2 hours ($6.00) for "
+        "extraction, search and last fit; middle is correct on 95.0 % and costs 10 minutes"
         f"{OF_FITS}."
     )
     row = cells(found.to_best[1])
@@ -328,10 +328,10 @@ def test_a_lead_that_is_shown_over_every_cheaper_study() -> None:
 
 def test_the_best_and_cheapest_is_taken() -> None:
     verdict = verdict_of(compare_studies([planted("best", range(2), 6.0), MIDDLE]))
-    assert verdict.headline == "Take best: the most accurate, and none is cheaper"
+    assert verdict.headline == "Take best: the most accurate, and none is shown to be cheaper"
     assert verdict.paragraph == (
-        "On n = 200 test images, best is correct on 99.0 % and cost 6 seconds from a cold start; "
-        "middle is correct on 95.0 % and cost 10 minutes"
+        "On n = 200 test images, best is correct on 99.0 % and costs 6 seconds for extraction, "
+        "search and last fit; middle is correct on 95.0 % and costs 10 minutes"
         f"{OF_FITS}."
     )
 
@@ -342,7 +342,8 @@ def test_one_study_has_nothing_to_be_compared_with() -> None:
     assert verdict.headline == "One study, nothing to compare it with: middle"
     assert verdict.weight == "note"
     assert verdict.paragraph == (
-        "On n = 200 test images, middle is correct on 95.0 % and cost 10 minutes from a cold start."
+        "On n = 200 test images, middle is correct on 95.0 % and costs 10 minutes for extraction, "
+        "search and last fit."
     )
     assert found.along_front == found.to_best == ()
 
@@ -490,6 +491,52 @@ def test_networks_differ_where_their_seeds_do() -> None:
     assert pair.images_for(0.01) is None
 
 
+def with_trials(study: ComparedStudy, *seconds: float) -> ComparedStudy:
+    return replace(study, trials=len(seconds), trial_seconds=seconds)
+
+
+def test_costs_are_of_as_many_trials_as_every_study_had() -> None:
+    """Of 600 s half were 40 trials; of 60 s half were 20, which is what both are charged."""
+    small = with_trials(SMALL, *[1.5] * 20)
+    middle = with_trials(MIDDLE, *[7.5] * 40)
+    found = compare_studies([small, middle])
+    costs = {entry.label: entry.cost for entry in found.entries}
+    assert costs["small"].value == pytest.approx(15 + 20 * 1.5 + 15)
+    assert costs["middle"].value == pytest.approx(150 + 20 * 7.5 + 150)
+    assert costs["middle"].low == pytest.approx(costs["middle"].high)
+    assert found.along_front[0].extra_seconds == pytest.approx(450 - 60)
+    paragraph = verdict_of(found).paragraph
+    assert "costs 7.5 minutes for extraction, 20 trials and last fit" in paragraph
+    refitted = replace(small, refit_seconds=(30.0, 45.0))
+    assert compare_studies([refitted]).best.cost.value == pytest.approx(15 + 30 + 30)
+
+
+def test_a_study_whose_trials_vary_more_than_it_saves_is_not_cheaper() -> None:
+    """Trials of 1 s and of 99 s: which of them a search draws decides its cost."""
+    wild = with_trials(planted("wild", range(12), 1980.0), *[1.0, 98.0] * 10)
+    steady = with_trials(planted("steady", range(10), 2080.0), *[52.0] * 20)
+    found = compare_studies([wild, steady])
+    wild_cost, steady_cost = (entry.cost for entry in sorted(found.entries, key=lambda e: -e.rank))
+    assert wild_cost.value < steady_cost.value < wild_cost.high
+    assert wild_cost.low < wild_cost.value - 300
+    assert found.to_best == ()
+    assert verdict_of(found).headline == (
+        "Take steady: the most accurate, and none is shown to be cheaper"
+    )
+    row = dict(zip(quality(found).header, quality(found).rows[1], strict=True))
+    assert re.fullmatch(r"33 min \(2\d(\.\d)? to (39|4\d)(\.\d)?\)", row["cost (95 %)"])
+    calm = with_trials(planted("calm", range(12), 1980.0), *[49.5] * 20)
+    assert [pair.lower.label for pair in compare_studies([calm, steady]).to_best] == ["calm"]
+
+
+def test_a_machine_that_was_shared_is_warned_of() -> None:
+    noisy = planted("noisy", range(10), ledger(60.0, other={"others_share": 0.35}))
+    alone = planted("alone", range(9), ledger(600.0, other={"others_share": 0.04}))
+    assert warnings(noisy, alone)[-1] == (
+        "Costs: others took up to 35% of the machine beside noisy."
+    )
+
+
 def test_one_lucky_seed_is_no_difference_between_networks() -> None:
     """The kept fits differ at p < 0.001; the seeds of either lie as far apart."""
     found = networks((40, 12, 30), (10, 33, 36))
@@ -553,10 +600,10 @@ MACHINES = "Costs: the studies ran on different machines."
     [
         ({}, []),
         ({"machine": "a laptop"}, [MACHINES]),
-        ({"trials": 3}, ["Costs: different numbers of trials (3 to 20)."]),
+        ({"trials": 3}, ["Different numbers of trials (3 to 20); costs are of 3 each."]),
         (
             {"machine": "a laptop", "trials": 30},
-            [MACHINES, "Costs: different numbers of trials (20 to 30)."],
+            [MACHINES, "Different numbers of trials (20 to 30); costs are of 20 each."],
         ),
     ],
 )
@@ -566,12 +613,12 @@ def test_costs_that_are_not_alike_are_warned_of(given: dict[str, Any], found: li
     assert warnings(one, other) == found
     text = comparison_markdown(compare_studies([one, other]))
     assert [warning in text for warning in found] == [True] * len(found)
-    assert ("Costs:" in text) == bool(found)
+    assert ("different machines" in text) == ("machine" in given)
 
 
 def test_numbers_of_seeds_that_differ_are_warned_of() -> None:
     thrice = study("thrice", [calls(LABELS, range(9))] * 3, 900.0)
-    assert warnings(SMALL, thrice) == ["Costs: different numbers of seeds (1 to 3)."]
+    assert warnings(SMALL, thrice) == ["Different numbers of seeds (1 to 3)."]
     assert warnings(thrice, replace(thrice, ledger=ledger(9.0))) == []
 
 
@@ -607,7 +654,7 @@ def test_a_choice_near_chance_is_warned_of_where_others_are_not() -> None:
 
 def test_rows_for_the_terminal(three: Comparison) -> None:
     table = leaderboard(three)
-    assert table.header == ("model", "accuracy (95 %)", "ROC AUC (95 %)", "cold", "warm")
+    assert table.header == ("model", "accuracy (95 %)", "ROC AUC (95 %)", "cost (95 %)", "cold")
     assert table.rows[1] == (
         "middle",
         "0.950 (0.910 to 0.973)",
@@ -631,7 +678,14 @@ def test_what_was_never_reached_or_measured_is_shown_as_such() -> None:
     assert (row["to 0.75"], row["to 0.8"], row["parameters"]) == ("12 s", "∞", "1,500,000")
     assert row["peak memory, this run, GB"] == "–"
     assert format_unmeasured(found) == ["energy, this run, kWh: no counter (one)."]
-    assert leaderboard(found).rows[0][3:] == ("1.67 min", "1 min")
+    assert leaderboard(found).rows[0][3:] == ("1.67 min", "1.67 min")
+    quartiles = replace(costs, target_quartiles={"0.75": (8.0, 30.0)})
+    found = compare_studies([planted("one", range(9), quartiles), MIDDLE])
+    table = costs_table(found)
+    assert dict(zip(table.header, table.rows[0], strict=True))["to 0.75"] == "12 s (8 to 30)"
+    row = leaderboard_table(found).frame().iloc[0]
+    ends = [row[f"to_roc_auc_0.75_seconds{end}"] for end in ("_q25", "", "_q75")]
+    assert ends == [8.0, 12.0, 30.0]
 
 
 def test_markdown_of_twenty_studies_fits_a_description() -> None:

@@ -12,7 +12,6 @@ from PIL import Image
 from fakeface_bench.analysis.transfer import (
     effect_verdict,
     hold_out_effect,
-    is_shown_higher,
     ordered_cells,
     remarks,
     threshold_fails,
@@ -119,9 +118,9 @@ def test_a_difference_is_shown_by_the_interval_of_the_difference() -> None:
         Estimate(0.84, 0.79, 0.89),
         Estimate(0.8, 0.75, 0.85),
     )
-    assert not is_shown_higher(one, near)
-    assert is_shown_higher(one, far)  # 0.1 apart, half widths of 0.05 make 0.071
-    assert not is_shown_higher(far, one)
+    assert not one.is_shown_above(near)
+    assert one.is_shown_above(far)  # 0.1 apart, half widths of 0.05 make 0.071
+    assert not far.is_shown_above(one)
 
 
 def test_a_threshold_that_does_not_carry_over_is_named() -> None:

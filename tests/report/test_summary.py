@@ -65,9 +65,13 @@ def test_the_table_says_n_and_at_which_threshold_its_calls_are(
     record: StudyRecord, ledger: Ledger
 ) -> None:
     text = summary_markdown(record, results_of(record), ledger)
-    assert "| metric | validation (n = 80) | test (n = 60; 95 % interval) |" in text
-    assert "Accuracy and F1 are at threshold 0.470, chosen on validation" in text
-    assert "accuracy is at 0.5." in text
+    assert "| metric | validation, optimistic (n = 80) | test (n = 60; 95 % interval) |" in text
+    reason = "which is shown to be better than 0.5 on validation"
+    assert f"Accuracy and F1 are at threshold 0.470, {reason}; epoch by epoch" in text
+    assert "accuracy is at 0.5. Metrics on validation are optimistic: trial, epoch," in text
+    test = replace(record.test, threshold=0.5)
+    text = summary_markdown(replace(record, test=test), results_of(record), ledger)
+    assert "at threshold 0.500, since no other is shown to be better on validation; epoch" in text
     assert "**60 test images are few (under 100): mind how wide the intervals are.**" in text
     assert few_images_warning(99)
     assert not few_images_warning(100)

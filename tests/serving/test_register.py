@@ -425,7 +425,7 @@ def test_best_tells_what_it_chose_among_and_what_it_left_out(place: Place, finis
     )
     page_text = " ".join(registration.choice)
     assert "Among them vgg16: ROC AUC 0.914 (95 % 0.8" in page_text
-    assert f"900 s from a cold start (run {whole})." in page_text
+    assert f"455 s for extraction, 1 trial and last fit (run {whole})." in page_text
     assert (
         f"Left out vgg16 (run {part}): it used at most 150 images of each split and class "
         "(limit=150), not all images." in page_text

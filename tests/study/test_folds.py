@@ -89,8 +89,8 @@ def test_it_is_told(place, outcome: StudyOutcome, tmp_path: Path) -> None:
     here, _ = place
     run = here.client.get_run(outcome.run_id)
     assert run.data.params["folds"] == str(FOLDS)
-    assert "3 folds (n = " in run.data.tags["mlflow.note.content"]
-    assert "chosen on 3 folds" in run.data.tags["mlflow.note.content"]
+    assert "better on 3 folds" in run.data.tags["mlflow.note.content"]
+    assert "3 folds, optimistic (n = " in run.data.tags["mlflow.note.content"]
     low, value, high = (run.data.metrics[f"val/roc_auc{end}"] for end in ("_low", "", "_high"))
     assert low <= value <= high
     card = Path(here.client.download_artifacts(outcome.run_id, "model_card.md", str(tmp_path)))
