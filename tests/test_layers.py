@@ -47,6 +47,7 @@ HEAVY = {
         "evaluation",
         "data.selection",
         "data.corruptions",
+        "data.twins",
         "features.quick_residuals",
         "training.logistic_regression",
     },

@@ -65,9 +65,9 @@ def shortcut_floors(files: pd.DataFrame) -> dict[str, ShortcutFloor]:
 def shortcut_floor(files: pd.DataFrame) -> ShortcutFloor | None:
     """Return what metadata alone score, cross-validated; None where a class has under 20 pictures.
 
-    Two times five folds over the pictures that a study would use, one file of each group of
-    copies (and label: a manipulation counts beside its original), at most 20,000. The result is
-    kept for an unchanged dataset.
+    Two times five folds over the pictures that a study would use, one file of all copies and
+    twins (and label: a manipulation counts beside its original), at most 20,000. The result is kept
+    for an unchanged dataset.
 
     Args:
         files: As `data.selection.select_files` returns them.
@@ -83,7 +83,7 @@ def shortcut_floor(files: pd.DataFrame) -> ShortcutFloor | None:
 
 
 def one_of_each_group(files: pd.DataFrame, most: int) -> pd.DataFrame | None:
-    """Return at most so many pictures that a study would use, one file of each group and label.
+    """Return at most so many pictures that a study would use, one of all twins and label.
 
     None where either class has under 20 of them.
 
@@ -91,7 +91,7 @@ def one_of_each_group(files: pd.DataFrame, most: int) -> pd.DataFrame | None:
         files: As `data.selection.select_files` returns them.
     """
     rows = files[files["left_out"] == ""].sort_values(["digest", "label", "source", "path"])
-    rows = rows.drop_duplicates(["group", "label"])
+    rows = rows.drop_duplicates(["kin", "label"])
     rows = rows.iloc[np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int)]
     enough = np.bincount(rows["label"], minlength=2).min() >= LEAST_IMAGES
     return rows if enough else None

@@ -40,7 +40,7 @@ def rows_of(samples: Samples, copies: int = 1) -> pd.DataFrame:
     """Rows of an index; so many pictures of a class in a row are copies of one another."""
     pair = np.arange(len(samples)) // (2 * copies)
     group = [f"{place}-{label}" for place, label in zip(pair, samples.labels, strict=True)]
-    return pd.DataFrame({"label": samples.labels, "group": group, "source": "faces"})
+    return pd.DataFrame({"label": samples.labels, "kin": group, "source": "faces"})
 
 
 def folded(samples: Samples, copies: int = 1, balance: str = "none") -> FitTask:
@@ -62,7 +62,7 @@ def test_each_row_is_left_out_once_and_copies_stay_together(copies: int) -> None
     assert sorted(left) == list(range(200))
     for kept, left in folds:
         assert sorted([*kept, *left]) == list(range(200))
-        assert not set(rows["group"][kept]) & set(rows["group"][left])
+        assert not set(rows["kin"][kept]) & set(rows["kin"][left])
         assert abs(rows["label"][left].mean() - 0.5) < 0.1
 
 
@@ -83,7 +83,7 @@ def test_groups_that_would_leave_a_part_without_a_class_are_refused() -> None:
     sizes = np.array([[8, 0], [0, 4], [0, 1], [0, 2], [0, 8], [11, 6], [7, 11]])
     labels = np.concatenate([np.repeat([0, 1], of_group) for of_group in sizes])
     group = np.repeat(np.arange(len(sizes)), sizes.sum(axis=1))
-    rows = pd.DataFrame({"label": labels, "group": group, "source": "faces"})
+    rows = pd.DataFrame({"label": labels, "kin": group, "source": "faces"})
     with pytest.raises(DataError, match=r"folds 3 leaves a part .* without real or without fake"):
         draw_folds(rows, 3, 0)
 

@@ -171,7 +171,7 @@ def test_copies_of_few_files_are_not_known_by_heart(tmp_path: Path) -> None:
     files = selected(root)
     assert files["group"].nunique() == PER_CLASS + 30
     assert measured(files).roc_auc < 0.7
-    by_heart = files.assign(group=[f"{number}" for number in range(len(files))])
+    by_heart = files.assign(kin=[f"{number}" for number in range(len(files))])
     assert measured(by_heart).low_95 > 0.6
 
 
@@ -182,7 +182,14 @@ def facts_table(reals: int, fakes: int) -> pd.DataFrame:
     names = [f"{number:04}" for number in range(images)]
     return pd.DataFrame(
         {
-            **{"source": "set", "path": names, "digest": names, "group": names, "left_out": ""},
+            **{
+                "source": "set",
+                "path": names,
+                "digest": names,
+                "group": names,
+                "kin": names,
+                "left_out": "",
+            },
             "label": [REAL] * reals + [FAKE] * fakes,
             "size": rng.integers(1000, 2000, images),
             **{"width": 256, "height": 256, "mode": "RGB", "format": "JPEG", "frames": 1},
@@ -214,7 +221,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_images_that_a_study_leaves_out_do_not_count(why: str) -> None:
     files = facts_table(25, 30)
     files.loc[[0, 1, 2, 30], "left_out"] = why
-    files.loc[0, "group"] = ""
+    files.loc[0, "kin"] = ""
     assert measured(files).images == 51
     files.loc[3:8, "left_out"] = why
     assert shortcut_floor(files) is None
@@ -237,7 +244,7 @@ def test_an_unchanged_dataset_is_not_measured_again(monkeypatch: pytest.MonkeyPa
 @pytest.mark.usefixtures("fresh_cache", "quick")
 @pytest.mark.parametrize(
     "change",
-    [{"size": 8}, {"exif": True}, {"label": FAKE}, {"group": "0001"}, {"left_out": "unreadable"}],
+    [{"size": 8}, {"exif": True}, {"label": FAKE}, {"kin": "0001"}, {"left_out": "unreadable"}],
 )
 def test_a_changed_dataset_is_measured_again(
     monkeypatch: pytest.MonkeyPatch, change: Mapping[str, Any]
@@ -282,8 +289,8 @@ def test_more_categories_than_are_told_apart_still_measure() -> None:
 
 def test_generated_faces_saved_as_the_reals_have_no_shortcut() -> None:
     floor = measured(selected(shared("data/140k_subset")))
-    assert floor.images == 2194
-    assert 0.45 < floor.low_95 < floor.roc_auc < floor.high_95 < 0.55
+    assert floor.images == 2192, "of two twins one"
+    assert 0.45 < floor.low_95 < 0.5 < floor.roc_auc < floor.high_95 < 0.6
 
 
 def test_the_floor_of_the_composed_faces_lies_within_its_interval() -> None:

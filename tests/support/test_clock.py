@@ -29,9 +29,9 @@ def test_processor_seconds_are_those_of_work_and_not_of_waiting() -> None:
 def test_a_process_that_was_waited_for_counts_and_one_of_all_time_counts_all() -> None:
     work(0.1)
     clock, of_process = Clock(), Clock(began=0.0)
-    subprocess.run([sys.executable, "-c", "sum(range(10**7))"], check=True)
+    subprocess.run([sys.executable, "-c", "sum(range(5 * 10**7))"], check=True)
     assert clock.processor_seconds() > 0.1
-    assert of_process.processor_seconds() >= clock.processor_seconds() + 0.1
+    assert of_process.processor_seconds() >= clock.processor_seconds() + 0.05
 
 
 def test_what_others_take_is_told_apart_from_ones_own_work() -> None:
