@@ -224,10 +224,10 @@ class PairGroup:
 
 
 PAIR_PICTURES = {
-    "duplicates_across_splits": "Duplicates in different splits",
+    "duplicates_across_splits": "Duplicates and twins in different splits",
     "opposite_labels": "Identical pictures with opposite labels",
     "manipulated_pairs": "Alike, with opposite labels: a manipulation and its original",
-    "duplicates_within_splits": "Duplicates within one split, or in none",
+    "duplicates_within_splits": "Duplicates and twins within one split, or in none",
 }
 
 

@@ -196,7 +196,8 @@ def _twin_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
         (
             f"{key}, without {counted(twins, 'twin')} of training images",
             "",
-            f"{record.facts[name]:.3f} ({signed(-record.facts[f'{name}_difference'], 3)})",
+            f"{record.facts[name]:.3f}, all less that "
+            f"{signed(record.facts[f'{name}_difference'], 3)}",
         )
         for key in _SEED_METRICS
         if (name := f"{WITHOUT_TWINS}/{key}") in record.facts
