@@ -15,8 +15,8 @@ from fakeface_bench.data.selection import (
     HELD_OUT_COPY,
     UNREADABLE,
     Loss,
+    counts_of_twins,
     losses,
-    twins_in_training,
 )
 
 #: The facts that are one of a few values, in the order in which they are told.
@@ -157,7 +157,7 @@ class Counts:
         contradicting: Pairs of equal pixels with both labels.
         manipulated: Similar or mirrored pairs of a real and a fake image.
         twins: Pairs of different pictures that show one face.
-        test_twins: Test images that have a twin in train or valid, by label.
+        test_twins: Test images that have a twin in train or valid, by the name of their class.
         losses: As `data.selection.losses` returns them.
         unplaced: Pairs of which an image is in no split.
         leaving_otherwise: Copies of held-out images left out that stand in no pair across splits:
@@ -182,7 +182,7 @@ class Counts:
     manipulated: PairCounts
     twins: PairCounts
     twins_across: PairCounts
-    test_twins: tuple[int, int]
+    test_twins: Mapping[str, int]
     losses: tuple[Loss, ...]
     unplaced: int
     leaving_otherwise: int
@@ -226,8 +226,6 @@ def count(audit: Audit) -> Counts:
         "twins": twin,
         "twins_across": twin & across,
     }
-    used = audit.used
-    labels = used.loc[twins_in_training(used), "label"]
     return Counts(
         found=len(files),
         images=len(files) - int(left_out.sum()),
@@ -239,7 +237,7 @@ def count(audit: Audit) -> Counts:
         skipped=len(audit.skipped),
         unplaced=int((~across & ~within).sum()),
         leaving_otherwise=_leaving_otherwise(audit, across),
-        test_twins=(int((labels == 0).sum()), int((labels == 1).sum())),
+        test_twins=counts_of_twins(audit.used),
         losses=losses(files),
         **{name: _pair_counts(audit, mask, of_many) for name, mask in chosen.items()},
     )

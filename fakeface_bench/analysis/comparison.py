@@ -28,12 +28,7 @@ from fakeface_bench.evaluation.paired import (
     resampled_metrics,
 )
 from fakeface_bench.records.estimate import Estimate
-from fakeface_bench.records.study import (
-    FROM_SCRATCH,
-    ComparedStudy,
-    FloatArray,
-    LeftOut,
-)
+from fakeface_bench.records.study import FROM_SCRATCH, ComparedStudy, FloatArray, LeftOut
 from fakeface_bench.support.text import elided
 
 _LONGEST_LABEL = 44

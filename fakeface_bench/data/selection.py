@@ -161,7 +161,8 @@ def select_files(survey: Survey, seed: int) -> pd.DataFrame:
         empty where a file of a source without splits was left out before they were made, or where
         the source is too small to be split.
     """
-    files = survey.files.assign(left_out="", group=_groups(survey.files, _copies(survey)))
+    copies, kin = _copies_and_kin(survey)
+    files = survey.files.assign(left_out="", group=_groups(survey.files, copies))
     files["place"] = files["source"].where(
         files["split"].isna(), files["source"] + "/" + files["split"]
     )
@@ -169,9 +170,9 @@ def select_files(survey: Survey, seed: int) -> pd.DataFrame:
     readable = files[files["error"] == ""]
     both = contradicted(readable).groupby(readable["group"]).transform("any")
     files.loc[both.index[both], "left_out"] = BOTH_LABELS
-    files["group"] = _with_videos(files, "group")
-    files["kin"] = _groups(survey.files, _kin(survey))
-    files["kin"] = _with_videos(files, "kin")
+    files["kin"] = _groups(survey.files, kin)
+    for column in ("group", "kin"):
+        files[column] = _with_videos(files, column)
     files["split"] = _split_sources(files, seed)
     order = _order(files[files["left_out"] == ""])
     behind = order < order.groupby(files["group"]).transform("max")
@@ -195,6 +196,12 @@ def twins_in_training(used: pd.DataFrame) -> pd.Series:
     """
     shown = set(used.loc[used["split"].isin(("train", "valid")), "kin"])
     return (used["split"] == "test") & used["kin"].isin(shown)
+
+
+def counts_of_twins(used: pd.DataFrame) -> dict[str, int]:
+    """Count `twins_in_training` by the name of their class."""
+    labels = used.loc[twins_in_training(used), "label"]
+    return {name: int((labels == label).sum()) for label, name in enumerate(CLASS_NAMES)}
 
 
 def manipulated(used: pd.DataFrame) -> pd.Series:
@@ -240,27 +247,18 @@ def unreadable_shares(files: pd.DataFrame) -> pd.Series:
     return (files["left_out"] == UNREADABLE).groupby(files["place"]).mean()
 
 
-def _copies(survey: Survey) -> pd.DataFrame:
-    """Return the pairs that are one picture, and of which one is a manipulation of the other.
+def _copies_and_kin(survey: Survey) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the pairs that are one picture, and the pairs that show one face.
 
-    Of pairs that look like one picture those that a closer look does not tell apart, or that carry
-    different labels: a manipulation shows most of what its original does. The others are twins.
+    Of pairs that look like one picture copies are those that a closer look does not tell apart, or
+    that carry different labels: a manipulation shows most of what its original does. The others are
+    twins, which bear one label.
     """
     alike = survey.alike
     labels = survey.files.drop_duplicates("digest").set_index("digest")["label"]
     one, other = (labels.reindex(alike[name]).to_numpy() for name in ("first", "second"))
-    looks_apart = (alike["detail"] < COPY_DETAIL).to_numpy()
-    copies: pd.DataFrame = alike[alike["near"].to_numpy() & (~looks_apart | (one != other))]
-    return copies
-
-
-def _kin(survey: Survey) -> pd.DataFrame:
-    """Return the pairs that show one face: copies, and twins, which bear one label."""
-    alike = survey.alike
-    labels = survey.files.drop_duplicates("digest").set_index("digest")["label"]
-    one, other = (labels.reindex(alike[name]).to_numpy() for name in ("first", "second"))
-    kin: pd.DataFrame = alike[alike["near"].to_numpy() | (one == other)]
-    return kin
+    near, looks_apart = alike["near"].to_numpy(), (alike["detail"] < COPY_DETAIL).to_numpy()
+    return alike[near & (~looks_apart | (one != other))], alike[near | (one == other)]
 
 
 def _groups(files: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
@@ -416,12 +414,9 @@ def report_copies(files: pd.DataFrame, progress: Progress) -> None:
             f"left out {leaks} train or valid images of which test (or valid) holds a copy: {told}"
         )
     used = files[files["left_out"] == ""]
-    twins = twins_in_training(used)
-    if twins.any():
-        told = " and ".join(
-            f"{int((twins & (used['label'] == label)).sum()):,} {name}"
-            for label, name in enumerate(CLASS_NAMES)
-        )
+    twins = counts_of_twins(used)
+    if any(twins.values()):
+        told = " and ".join(f"{images:,} {name}" for name, images in twins.items())
         progress.warn(
             f"{told} test images have a twin in train or valid, another picture that shows the "
             "same face; they stay, and metrics without them are told too"

@@ -109,7 +109,7 @@ def _search_fit_and_record(
     config = plan.config
     setup, tags = open_setup(plan, run, progress, dataset)
     plan = setup.plan
-    searches = search_all(plan, setup, run, tags, progress)
+    searches = list(search_all(plan, setup, run, tags, progress))
     conclusion = conclude(setup, searches, progress)
     progress.say("recording results, model and pictures in MLflow")
     record = record_of(plan, setup, searches[0].record, conclusion)

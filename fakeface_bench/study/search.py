@@ -48,22 +48,12 @@ def search_all(
     run: TrackedRun,
     tags: dict[str, str],
     progress: Progress,
-) -> list[SeedSearch]:
+) -> Iterator[SeedSearch]:
     """Search once for each seed that is asked for, on the same images and their folds.
 
     Every seed has its own trials, random numbers and fits; a killed study goes on in the search
     that it was in.
     """
-    return list(_searches(plan, setup, run, tags, progress))
-
-
-def _searches(
-    plan: Plan,
-    setup: Setup,
-    run: TrackedRun,
-    tags: dict[str, str],
-    progress: Progress,
-) -> Iterator[SeedSearch]:
     study = open_study_of(plan, setup, run.experiment_id)
     task = fit_task(plan, setup, study, run, progress)
     yield _search(plan, study, task, TrialRuns(run, tags), progress)
