@@ -296,19 +296,20 @@ def called_free_of_shortcuts(rng: np.random.Generator, cell: tuple[Any, ...]) ->
     """Say whether a dataset is called free of shortcuts whose files give 0.6 away."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    from fakeface_bench.evaluation.shortcut import roc_auc_by_fold, roc_auc_over_folds
+    from fakeface_bench.evaluation.shortcut import fact_high, roc_auc_by_fold, roc_auc_over_folds
     from fakeface_bench.report.audit_checks import NO_SHORTCUT
 
     (images,) = cell
     y_true = labels(images)
-    fact = rng.normal(sqrt(2) * norm.ppf(0.6) * y_true)[:, None]
+    fact = rng.normal(sqrt(2) * norm.ppf(0.6) * y_true)
     classifier = HistGradientBoostingClassifier(
         max_iter=50, max_leaf_nodes=8, min_samples_leaf=5, early_stopping=False, random_state=0
     )
-    found = roc_auc_over_folds(roc_auc_by_fold(classifier, fact, y_true))
+    found = roc_auc_over_folds(roc_auc_by_fold(classifier, fact[:, None], y_true))
+    high = max(found.high, fact_high(y_true, fact))
     return {
         "before": float(found.low <= 0.5),
-        "after": float(found.low <= 0.5 and found.high < NO_SHORTCUT),
+        "after": float(found.low <= 0.5 and high < NO_SHORTCUT),
     }
 
 
@@ -346,7 +347,7 @@ def claims() -> Iterator[Claim]:
     yield Claim(title, "at most 0.02", threshold_of_a_fit, validation, replicates=300)
     sizes = {f"n = {images:,}": (images,) for images in (400, 1600)}
     title = "Files that give ROC AUC 0.6 away: called free of shortcuts"
-    yield Claim(title, "fewer than before", called_free_of_shortcuts, sizes, replicates=100)
+    yield Claim(title, "at most 0.06", called_free_of_shortcuts, sizes, replicates=300)
 
 
 CLAIMS = tuple(claims())

@@ -1,12 +1,16 @@
 """A metric of a network over several seeds of its study: both seeds and images could be others.
 
 The mixed model of Obuchowski & Rockette (1995), "Hypothesis testing of diagnostic accuracy for
-multiple readers and multiple tests", in its marginal form with the degrees of freedom of Hillis
-(2014), "A marginal-mean ANOVA approach for analyzing multireader multicase radiological imaging
-data". Its readers are the seeds, each of one network alone; its cases are the test images, the
-same for all. What the images contribute is computed from each image's influence on the metric,
-not resampled; what the seeds contribute has few degrees of freedom, hence Student's t.
-`benchmarks/coverage.py` measures how often this holds what it is to hold.
+multiple readers and multiple tests", in the marginal form of Hillis (2014), "A marginal-mean ANOVA
+approach for analyzing multireader multicase radiological imaging data". Its readers are the seeds,
+each of one network alone; its cases are the test images, the same for all. What the images
+contribute is computed from each image's influence on the metric, not resampled.
+
+The seeds' part of a variance is known from a few of them, the images' part from all images: each
+has a half-width of its own, Student's and the normal one, and the two add up as squares (Zou &
+Donner (2008), "Construction of confidence limits about effect measures: a general approach").
+Degrees of freedom over the sum of both, as Hillis has them, hold less than they say where three
+seeds lie together by chance. `benchmarks/coverage.py` measures how often this holds what it is to.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +19,9 @@ from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import brentq
 from scipy.special import expit, logit
+from scipy.stats import norm
 from scipy.stats import t as student_t
 
 from fakeface_bench.config import FAKE, REAL
@@ -92,10 +98,10 @@ def mean_over_seeds(metric: SeedMetric) -> Estimate:
     The interval is symmetric on the logit's scale, which no end leaves. Where the mean is 0 or 1 it
     has no width, and what so many images leave open must be asked of one seed's.
     """
-    mean, variance = metric.mean, metric.of_seeds + max(metric.of_images, 0.0)
+    mean = metric.mean
     if not 0 < mean < 1:
         return Estimate(mean, mean, mean, metric.values)
-    half = _half_width(variance, [metric]) / (mean * (1 - mean))
+    half = _half_width(0.05, [metric], max(metric.of_images, 0.0)) / (mean * (1 - mean))
     low, high = expit(logit(mean) - half), expit(logit(mean) + half)
     return Estimate(mean, min(mean, float(low)), max(mean, float(high)), metric.values)
 
@@ -107,29 +113,34 @@ def difference_over_seeds(first: SeedMetric, second: SeedMetric) -> Difference:
     """
     together = float(first.influences.mean(axis=0) @ second.influences.mean(axis=0))
     of_images = max(first.of_images + second.of_images - 2 * together, 0.0)
-    variance = first.of_seeds + second.of_seeds + of_images
     value = second.mean - first.mean
-    half = _half_width(variance, [first, second])
+    half = _half_width(0.05, [first, second], of_images)
     estimate = Estimate(value, value - half, value + half)
-    if not variance:
-        return Difference(estimate, 0.0 if value else 1.0)
-    freedom = _degrees_of_freedom(variance, [first, second])
-    return Difference(estimate, float(2 * student_t.sf(abs(value) / sqrt(variance), freedom)))
+    return Difference(estimate, _p_value(abs(value), [first, second], of_images))
 
 
-def _half_width(variance: float, metrics: Sequence[SeedMetric]) -> float:
-    if not variance:
-        return 0.0
-    return float(student_t.ppf(0.975, _degrees_of_freedom(variance, metrics))) * sqrt(variance)
-
-
-def _degrees_of_freedom(variance: float, metrics: Sequence[SeedMetric]) -> float:
-    """Return Satterthwaite's: the seeds' part of the variance alone is uncertain.
-
-    Infinite where the seeds agree.
-    """
+def _half_width(level: float, metrics: Sequence[SeedMetric], of_images: float) -> float:
+    """Return the half-width of an interval that leaves out a share `level` of the truths."""
+    of_images = float(norm.isf(level / 2)) ** 2 * of_images
+    of_seeds = sum(metric.of_seeds for metric in metrics)
+    if not of_seeds:
+        return sqrt(of_images)
+    # Satterthwaite's degrees of freedom, over the seeds of all.
     uncertain = sum(metric.of_seeds**2 / (len(metric.values) - 1) for metric in metrics)
-    return variance**2 / uncertain if uncertain else float("inf")
+    quantile = float(student_t.isf(level / 2, of_seeds**2 / uncertain))
+    return sqrt(quantile**2 * of_seeds + of_images)
+
+
+def _p_value(size: float, metrics: Sequence[SeedMetric], of_images: float) -> float:
+    """Return the level whose interval ends at 0: below 0.05 where the 95 % one leaves it out."""
+    if not size:
+        return 1.0
+
+    def beyond(level: float) -> float:
+        return _half_width(level, metrics, of_images) - size
+
+    least = 1e-12
+    return float(brentq(beyond, least, 1.0, xtol=least)) if beyond(least) > 0 else 0.0
 
 
 def _influences(y_true: LabelArray, scores: SeedScores) -> dict[str, FloatArray]:

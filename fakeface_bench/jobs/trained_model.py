@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fakeface_bench.config import BEST, TENSORFLOW_ENGINE
+from fakeface_bench.config import BEST, CLASS_NAMES, FAKE, REAL, TENSORFLOW_ENGINE
 from fakeface_bench.data.pictures import Pictures, stream_images
 from fakeface_bench.data.seen import SEEN_FILE, SeenImages
 from fakeface_bench.features.source import LoggedSource
@@ -44,7 +44,13 @@ class Trained:
         rows = test_set.rows
         identical = self.seen.identical(rows["digest"])
         similar = self.seen.similar(test_set.signatures) & ~identical
-        overlap = Overlap(int(identical.sum()), int(similar.sum()))
+        labels = rows["label"].to_numpy()
+        shares = {
+            CLASS_NAMES[label]: float(similar[labels == label].mean())
+            for label in (REAL, FAKE)
+            if label in labels
+        }
+        overlap = Overlap(int(identical.sum()), int(similar.sum()), shares)
         if overlap.images:
             progress.warn(
                 f"left out {overlap.images:,} of {len(rows):,} images of {test_set.name}: "

@@ -24,6 +24,9 @@ class ShortcutFloor:
         alone: Cross-validated ROC AUC of each group of facts alone: `file size`, `dimensions`,
             `mode and format`, `JPEG quantisation`, `EXIF and ICC`; at least 0.5, for a fact that
             tells nothing scores below that in cross-validation.
+        one_fact_high: Highest upper end of the 95 % intervals of the ROC AUC of each fact that is a
+            number, in either direction and with no classifier: what a classifier of few images
+            learns is less than what a fact gives away.
     """
 
     roc_auc: float
@@ -31,6 +34,7 @@ class ShortcutFloor:
     high_95: float
     images: int
     alone: Mapping[str, float]
+    one_fact_high: float = 0.5
 
     @property
     def estimate(self) -> Estimate:

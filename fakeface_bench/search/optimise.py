@@ -152,7 +152,7 @@ def optimise(
                 raise StudyError(f"{failures} trials in a row failed, the last: {ended.reason}")
             before, useful = useful, _count(study.get_trials(deepcopy=False), *_USEFUL)
             if best := best_trial([trial_record(trial) for trial in finished_trials(study)]):
-                show_detail(advance, f"best validation ROC AUC {best.value:.3f}")
+                show_detail(advance, f"best validation ROC AUC {best.value:.3f}, optimistic")
             advance(useful - before)
     return search_record(study)
 

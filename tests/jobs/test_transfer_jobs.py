@@ -103,10 +103,12 @@ def evaluated(
 def test_what_the_model_saw_and_copies_of_it_are_left_out_and_told(evaluated) -> None:
     outcome, progress = evaluated
     mixed, second, _ = outcome.result
-    assert mixed.overlap == Overlap(identical=4, similar=4)
+    shares = mixed.overlap.similar_shares
+    assert mixed.overlap == Overlap(identical=4, similar=4, similar_shares=shares)
+    assert sum(18 * share for share in shares.values()) == pytest.approx(4)
     assert mixed.images == 28
     assert not any(path.startswith(("real/same_", "real/again_")) for path in mixed.scored.paths)
-    assert second.overlap == Overlap()
+    assert second.overlap == Overlap(similar_shares={"real": 0.0, "fake": 0.0})
     description = [line for line in progress.warnings if line.startswith("left out 8 of 36 images")]
     assert len(description) == 1
     assert "saw 4 of them and copies of 4" in description[0]

@@ -157,6 +157,11 @@ def test_images_left_out_are_told() -> None:
     assert transfer_warnings([HOME]) == []
     (line,) = transfer_warnings([replace(HOME, overlap=Overlap(1, 0))])
     assert line == "Left out, seen in training or copies of such: 1 test image."
+    few = Overlap(0, 3, {"real": 0.0, "fake": 0.02})
+    assert len(transfer_warnings([replace(HOME, overlap=few)])) == 1
+    many = Overlap(0, 70, {"real": 0.0, "fake": 0.46})
+    _, line = transfer_warnings([replace(HOME, overlap=many)] * 2)
+    assert "46.0% of its fake images look like one that the model saw" in line
     table = table_of("images", [replace(HOME, overlap=Overlap(3, 2))])
     assert table.rows[0][-2:] == ("3", "2")
 
