@@ -282,7 +282,9 @@ class SearchConfig(Request):
     features: str = option(
         SEARCHED, "What the classifier reads: last, all_blocks, last+residual, all_blocks+residual."
     )
-    pooling: str = option(SEARCHED, "avg, max, avg+max, avg+std, max2x2.")
+    pooling: str = option(
+        SEARCHED, "avg, max, avg+max, avg+std, max2x2; cls, cls+avg of a class token."
+    )
     dropout: str = option(SEARCHED, "Rate before the head's output; 0..0.6 is searched.")
     batch_norm: str = option(SEARCHED, "true, false.")
     units: str = option(SEARCHED, "Width of the head's hidden layer; 0: none.")
@@ -321,7 +323,9 @@ class StudyConfig(Request):
         4096,
     )
     weights: str = option(
-        AUTO, "imagenet, random, a Keras weights file; or auto: imagenet where it can be had."
+        AUTO,
+        "pretrained (imagenet, or a foundation model's own), random, a Keras weights file or a "
+        "preset's folder; or auto: pretrained where it can be had.",
     )
     fit: str = option(
         "crop",

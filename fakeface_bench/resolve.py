@@ -323,7 +323,8 @@ class Plan:
         asked = self.config.as_params() | search_definition(self.config.search)
         for key in NAMED_OPTIONS:
             if key == "weights":
-                if self.architecture.pretrained and self.weights.label != "imagenet":
+                published = ("imagenet", "pretrained")
+                if self.architecture.pretrained and self.weights.label not in published:
                     yield format_option(key, self.weights.short_name)
             elif asked[key] != usual[key].default:
                 yield format_option(key, asked[key])

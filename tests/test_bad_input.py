@@ -45,7 +45,7 @@ def command(tmp_path: Path) -> Command:
     ("options", "says"),
     [
         (["--model", "vgg-16"], "no architecture 'vgg-16'; did you mean 'vgg16'"),
-        (["--model", ""], "no architecture ''; there is convnext_tiny,"),
+        (["--model", ""], "no architecture ''; there is clip_vit_b16,"),
         (["--data", "999"], "no dataset or folder '999'; there is 140k, ciplab, "),
         (["--data", "syntetic"], "no dataset or folder 'syntetic'; did you mean 'synthetic'?"),
         (["--weights", "gone.weights.h5"], "weights 'gone.weights.h5' is no file; it is 'auto',"),

@@ -1,7 +1,9 @@
 """One contract for every row of every table: it builds, has its width, learns, saves, loads."""
 
 import json
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,7 +14,6 @@ from scipy.ndimage import correlate
 from fakeface_bench.backbones.building import (
     Backbone,
     NoBackbone,
-    build_backbone,
     build_scratch_network,
     count_macs,
     open_backbone,
@@ -25,14 +26,15 @@ from fakeface_bench.backbones.catalogue import (
     Architecture,
     architecture_named,
 )
-from fakeface_bench.backbones.cut import cut_backbone
+from fakeface_bench.backbones.cut import SCALE_AND_SHIFT, cut_backbone
 from fakeface_bench.backbones.fine_tuning import unfrozen_part
 from fakeface_bench.backbones.weights import Weights
 from fakeface_bench.config import INPUTS as NAMES_OF_INPUTS
 from fakeface_bench.config import HeadConfig
 from fakeface_bench.data.catalogue import DATASETS
 from fakeface_bench.evaluation.metrics import METRICS, score_metrics
-from fakeface_bench.features.pooling import feature_model, layout_of
+from fakeface_bench.features.engine import graph_macs
+from fakeface_bench.features.pooling import feature_model, is_token, layout_of
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.support.errors import UsageError
 from fakeface_bench.training.head import Calibration
@@ -45,19 +47,34 @@ from fakeface_bench.training.networks import (
     TunedNetwork,
     detector_parts,
 )
-from fakeface_bench.training.poolings import ACTIVATIONS, FEATURES, POOLINGS, of_last_map
+from fakeface_bench.training.poolings import (
+    ACTIVATIONS,
+    FEATURES,
+    POOLINGS,
+    POOLINGS_OF_MAPS,
+    of_last_map,
+)
+from tests.backbones.small_rows import PRETRAINED as SMALL_PRETRAINED
+from tests.backbones.small_rows import QUICK, SIZE, SMALL
 
-#: Small enough to be quick, large enough for every row (Xception needs 71).
-SIZE = 80
-BY_KEY = pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda row: row.key)
-PRETRAINED = [row for row in ARCHITECTURES if row.pretrained]
 
-SLOW_BUT_ONE = pytest.mark.parametrize(
+def marked(row: Architecture) -> Any:
+    """Of foundation models one is quick enough for every run."""
+    slow = row.preset is not None and row.key not in QUICK
+    return pytest.param(row, marks=pytest.mark.slow) if slow else row
+
+
+def key(row: Architecture) -> str:
+    """Name a row in the ids of tests."""
+    return row.key
+
+
+BY_KEY = pytest.mark.parametrize("architecture", [marked(row) for row in SMALL], ids=key)
+PRETRAINED = list(SMALL_PRETRAINED.values())
+
+SLOW_BUT_TWO = pytest.mark.parametrize(
     "architecture",
-    [
-        row if row.key == "mobilenetv3_small" else pytest.param(row, marks=pytest.mark.slow)
-        for row in PRETRAINED
-    ],
+    [row if row.key in QUICK else pytest.param(row, marks=pytest.mark.slow) for row in PRETRAINED],
     ids=lambda row: row.key,
 )
 LABELS_OF_SIX = (np.arange(6) % 2).astype(np.uint8)
@@ -65,7 +82,7 @@ LABELS_OF_SIX = (np.arange(6) % 2).astype(np.uint8)
 
 def network_at(architecture: Architecture, size: int) -> keras.Model:
     if architecture.pretrained:
-        return build_backbone(architecture, size, Weights("random"))
+        return open_backbone(architecture, size, Weights("random")).model
     if architecture.scratch:
         return build_scratch_network(architecture, size, HeadConfig())
     return NoBackbone(size).model
@@ -96,6 +113,11 @@ def classifier_of(network: Network, samples: Samples, head: HeadConfig) -> keras
 @pytest.fixture(scope="module")
 def frozen() -> FrozenNetwork:
     return FrozenNetwork(network_at(architecture_named("mobilenetv3_small"), SIZE), residuals=True)
+
+
+@pytest.fixture(scope="module")
+def transformer() -> FrozenNetwork:
+    return FrozenNetwork(network_at(SMALL_PRETRAINED["dinov3_small"], SIZE), residuals=True)
 
 
 @pytest.fixture(scope="module")
@@ -131,15 +153,29 @@ def test_keys_and_aliases_name_one_row_each() -> None:
     assert architecture_named("mobilenetv3").key == "mobilenetv3_large"
 
 
-@BY_KEY
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        pytest.param(row, marks=pytest.mark.slow) if row.preset and row.key not in QUICK else row
+        for row in ARCHITECTURES
+    ],
+    ids=lambda row: row.key,
+)
 def test_architecture_states_its_true_size(architecture: Architecture) -> None:
     network = network_at(architecture, architecture.image_size)
     assert network.count_params() == architecture.parameters
+    maps = len(architecture.blocks or architecture.filters) + bool(architecture.blocks)
+    assert len([x for x in network.outputs if not is_token(x)]) == max(maps, 1)
     if architecture.key == "residual":
         network = feature_model(network, residuals=True)
-    assert round(count_macs(network) / 1e6) == architecture.mmacs
-    maps = len(architecture.blocks or architecture.filters) + bool(architecture.blocks)
-    assert len(network_at(architecture, architecture.image_size).outputs) == max(maps, 1)
+    macs = graph_macs(network) if architecture.preset else count_macs(network)
+    assert round(macs / 1e6) == architecture.mmacs
+
+
+@pytest.mark.parametrize("key", ["mobilenetv3_small", "densenet121", "simple_cnn", "vgg16"])
+def test_both_ways_of_counting_multiplications_agree(key: str) -> None:
+    network = network_at(architecture_named(key), SIZE)
+    assert graph_macs(network) == count_macs(network) > 0
 
 
 @BY_KEY
@@ -178,7 +214,7 @@ def assert_has_what_a_study_needs(backbone: Backbone, architecture: Architecture
         backbone.cut(unfrozen_part("9999", architecture))
 
 
-@pytest.mark.parametrize("architecture", PRETRAINED, ids=lambda row: row.key)
+@pytest.mark.parametrize("architecture", [marked(row) for row in PRETRAINED], ids=key)
 def test_backbone_gives_features_of_every_block(architecture: Architecture) -> None:
     backbone = open_backbone(architecture, SIZE, Weights("random"))
     assert_has_what_a_study_needs(backbone, architecture)
@@ -188,7 +224,7 @@ def test_backbone_gives_features_of_every_block(architecture: Architecture) -> N
     assert pooled.dtype == np.float16
     assert pooled.shape == (2, layout.pooled_width)
     assert np.isfinite(pooled).all()
-    for columns in layout.columns(True, ["std"]):
+    for columns in layout.columns(True, ["std", "cls"]):
         assert 1e-3 < np.abs(pooled[:, columns].astype(np.float32)).max() < 1e3, "a block vanished"
     assert ("max2x2" in outputs) == (layout.max2x2_width > 0)
 
@@ -223,7 +259,7 @@ def test_detector_saves_and_loads_to_equal_predictions(
         np.testing.assert_array_equal(whole.numpy(), expected)
 
 
-@SLOW_BUT_ONE
+@SLOW_BUT_TWO
 def test_fit_leaves_every_value_of_the_backbone_as_it_was(architecture: Architecture) -> None:
     backbone = network_at(architecture, SIZE)
     before = [value.copy() for value in backbone.get_weights()]
@@ -240,7 +276,7 @@ def test_fit_leaves_every_value_of_the_backbone_as_it_was(architecture: Architec
     ), "nothing was trained"
 
 
-@SLOW_BUT_ONE
+@SLOW_BUT_TWO
 def test_last_block_trains_on_the_cached_map_and_its_detector_saves_and_loads(
     architecture: Architecture, tmp_path: Path
 ) -> None:
@@ -278,10 +314,7 @@ NORMALISED = [row for row in PRETRAINED if not row.key.startswith("vgg")]
 
 @pytest.mark.parametrize(
     "architecture",
-    [
-        row if row.key == "mobilenetv3_small" else pytest.param(row, marks=pytest.mark.slow)
-        for row in NORMALISED
-    ],
+    [row if row.key in QUICK else pytest.param(row, marks=pytest.mark.slow) for row in NORMALISED],
     ids=lambda row: row.key,
 )
 def test_norms_alone_are_trained_and_their_statistics_stay(
@@ -300,7 +333,7 @@ def test_norms_alone_are_trained_and_their_statistics_stay(
     moved = {w.path for w in model.weights if (w.numpy() != before[w.path]).any()}
     under_the_head = {path for path in moved if "logits" not in path}
     assert len(under_the_head) > 4
-    assert {path.rpartition("/")[2] for path in under_the_head} == {"gamma", "beta"}
+    assert {path.rpartition("/")[2] for path in under_the_head} <= set(SCALE_AND_SHIFT)
     logits = np.asarray(model(pictures, training=False))
     np.testing.assert_allclose(np.asarray(model(pictures, training=True)), logits, rtol=1e-5)
     served = network.served(None, head, 1)
@@ -399,11 +432,17 @@ def test_loss_prefers_the_right_side_and_accuracy_counts_it(loss: Loss) -> None:
 
 
 @pytest.mark.parametrize("features", FEATURES)
-@pytest.mark.parametrize("pooling", POOLINGS)
-@pytest.mark.parametrize("kind", ["frozen", "scratch"])
+@pytest.mark.parametrize(
+    ("kind", "pooling"),
+    [
+        *product(["frozen", "scratch"], POOLINGS_OF_MAPS),
+        *product(["transformer"], [key for key in POOLINGS if not POOLINGS[key].last_only]),
+    ],
+)
 def test_pooling_learns(
     features: str, pooling: str, kind: str, request: pytest.FixtureRequest
 ) -> None:
+    assert pooling in request.getfixturevalue(kind).poolings
     if POOLINGS[pooling].last_only:
         features = of_last_map(features)
     head = HeadConfig(features=features, pooling=pooling)

@@ -70,8 +70,11 @@ def _write_out(report: str, path: Path, file: str, text: str) -> None:
         digest_of.write_text(text, encoding="utf-8", errors="surrogatepass")
 
 
-def test_help_is_what_it_was() -> None:
+def test_help_is_what_it_was(tmp_path: Path) -> None:
+    """Without weights in any cache."""
     runner = CliRunner()
+    caches = {name: str(tmp_path) for name in ("KERAS_HOME", "KAGGLEHUB_CACHE")}
+    environment = {"COLUMNS": str(WIDTH), **caches}
     description = []
     for words in ([], *([name] for name in sorted(cli.commands))):
         asked = [*words, "--help"]
@@ -79,7 +82,7 @@ def test_help_is_what_it_was() -> None:
         assert shown.exit_code == 0, shown.output
         description.append(f"$ {' '.join([SCRIPT, *asked])}\n{shown.output}")
     for words in (["list"], ["datasets"]):
-        shown = runner.invoke(cli, words, env={"COLUMNS": str(WIDTH)})
+        shown = runner.invoke(cli, words, env=environment)
         assert shown.exit_code == 0, shown.output
         description.append(f"$ {' '.join([SCRIPT, *words])}\n{shown.output}")
     assert_frozen_text("help.txt", "\n".join(description))

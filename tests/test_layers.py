@@ -95,6 +95,10 @@ LAZY = {
     "training.losses",
     "backbones.catalogue",
     "backbones.weights",
+    # keras-hub, which only its own networks need
+    "backbones.foundation",
+    "backbones.presets",
+    "serving.classifier",
     "data.kaggle",
 }
 #: Modules at the package's root: what is asked, what it comes to, and what needs no room.
@@ -106,6 +110,9 @@ PRIVATE = {
     ("data.kaggle", "_extract_archive"),
     ("data.kaggle", "_session"),
     # Of names of gradients TensorFlow takes none back; it has no public way to freeze variables.
+    # Its public names do not hold single layers.
+    ("backbones.hub_layers", "keras_hub.src.models.siglip.siglip_layers"),
+    ("backbones.hub_layers", "keras_hub.src.models.vit.vit_layers"),
     ("features.engine", "_registry"),
     ("features.engine", "tensorflow.python.framework.convert_to_constants"),
     ("features.engine", "tensorflow.python.framework.ops"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from math import prod
 from typing import Any, Protocol
 
@@ -9,9 +10,15 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from fakeface_bench.backbones.catalogue import INPUTS, PREPROCESSINGS, Architecture
+from fakeface_bench.backbones.catalogue import (
+    INPUTS,
+    PREPROCESSINGS,
+    Architecture,
+    Preprocessing,
+)
 from fakeface_bench.backbones.cut import SCRATCH_MOMENTUM, CutBackbone, cut_backbone
 from fakeface_bench.backbones.fine_tuning import Unfrozen
+from fakeface_bench.backbones.foundation import open_network
 from fakeface_bench.backbones.weights import (
     Weights,
     application_of,
@@ -117,6 +124,41 @@ class NoBackbone:
         raise UsageError(f"fine_tune {unfrozen.label!r}: residual has no layers to train.")
 
 
+@dataclass(frozen=True)
+class FoundationBackbone:
+    """A foundation model of keras-hub; a `Backbone`."""
+
+    architecture: Architecture
+    model: keras.Model
+    preprocessing: Preprocessing
+
+    @property
+    def image_size(self) -> int:
+        """Side of the input in pixels."""
+        return int(self.model.inputs[0].shape[1])
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """The row, the library's version, and what is done to pixels."""
+        return {
+            "architecture": self.architecture.key,
+            "keras_hub": version("keras-hub"),
+            "low": self.preprocessing.low,
+            "high": self.preprocessing.high,
+            "blocks": self.architecture.blocks,
+            "channels": tuple(int(output.shape[-1]) for output in self.model.outputs),
+            "image_size": self.image_size,
+        }
+
+    def values(self) -> Iterator[npt.NDArray[Any]]:
+        """Yield the values of its weights."""
+        return (np.asarray(weight) for weight in self.model.weights)
+
+    def cut(self, unfrozen: Unfrozen) -> CutBackbone:
+        """Cut it where its frozen part ends."""
+        return cut_backbone(self.model, self.architecture, unfrozen, self.preprocessing.apply)
+
+
 def open_backbone(architecture: Architecture, image_size: int, weights: Weights) -> Backbone:
     """Build the backbone of a row, by the library that it comes from.
 
@@ -126,6 +168,8 @@ def open_backbone(architecture: Architecture, image_size: int, weights: Weights)
     """
     if not architecture.pretrained:
         return NoBackbone(image_size)
+    if architecture.preset:
+        return build_foundation(architecture, image_size, weights)
     return ApplicationBackbone(architecture, build_backbone(architecture, image_size, weights))
 
 
@@ -156,10 +200,33 @@ def build_backbone(architecture: Architecture, image_size: int, weights: Weights
         load_weights_file(network, architecture, weights.path)
     maps = [network.get_layer(name).output for name in architecture.blocks] + [network.output]
     tapped = keras.Model(network.input, maps, name=architecture.key)
-    tapped.trainable = False
-    pixels = keras.Input(shape, name="pixels")
-    outputs = tapped(PREPROCESSINGS[architecture.preprocessing].apply(pixels))
-    return keras.Model(pixels, outputs, name=f"{architecture.key}_backbone")
+    return _on_pixels(tapped, PREPROCESSINGS[architecture.preprocessing], image_size)
+
+
+def build_foundation(
+    architecture: Architecture, image_size: int, weights: Weights
+) -> FoundationBackbone:
+    """Build a frozen foundation model, preprocessing inside, as `build_backbone` does others.
+
+    Raises:
+        UsageError: If the architecture cannot take that size.
+        WeightsError: If the preset cannot be had or does not fit.
+    """
+    keras.utils.set_random_seed(weights.seed)
+    opened = open_network(architecture, image_size, weights.path, random=weights.label == "random")
+    return FoundationBackbone(
+        architecture,
+        _on_pixels(opened.network, opened.preprocessing, image_size),
+        opened.preprocessing,
+    )
+
+
+def _on_pixels(network: keras.Model, preprocessing: Preprocessing, image_size: int) -> keras.Model:
+    """Freeze a network, and put what it wants done to pixels before it."""
+    network.trainable = False
+    pixels = keras.Input((image_size, image_size, 3), name="pixels")
+    outputs = network(preprocessing.apply(pixels))
+    return keras.Model(pixels, outputs, name=f"{network.name}_backbone")
 
 
 def build_scratch_network(

@@ -4,7 +4,7 @@ Pixels arrive as 0 to 255 everywhere; the right range is a fact of the architect
 no caller can rescale twice or not at all.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ CAFFE_MEANS_BGR = (103.939, 116.779, 123.68)
 #: Mean and standard deviation of ImageNet's RGB within 0 to 1, as torchvision's models use them.
 TORCH_MEANS = (0.485, 0.456, 0.406)
 TORCH_DEVIATIONS = (0.229, 0.224, 0.225)
+#: The same of the pictures that CLIP was trained on (arXiv:2103.00020).
+CLIP_MEANS = (0.48145466, 0.4578275, 0.40821073)
+CLIP_DEVIATIONS = (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,20 @@ def _symmetric(pixels: Any) -> Any:
     return keras.layers.Rescaling(1 / 127.5, offset=-1)(pixels)
 
 
-def _torch(pixels: Any) -> Any:
+def _normalised(pixels: Any, means: Sequence[float], deviations: Sequence[float]) -> Any:
     import keras
 
-    mean = [255 * m for m in TORCH_MEANS]
-    variance = [(255 * d) ** 2 for d in TORCH_DEVIATIONS]
+    mean = [255 * m for m in means]
+    variance = [(255 * d) ** 2 for d in deviations]
     return keras.layers.Normalization(mean=mean, variance=variance)(pixels)
+
+
+def _torch(pixels: Any) -> Any:
+    return _normalised(pixels, TORCH_MEANS, TORCH_DEVIATIONS)
+
+
+def _clip(pixels: Any) -> Any:
+    return _normalised(pixels, CLIP_MEANS, CLIP_DEVIATIONS)
 
 
 def _caffe(pixels: Any) -> Any:
@@ -62,11 +73,24 @@ def _caffe(pixels: Any) -> Any:
     return keras.layers.Rescaling(1.0, offset=[-m for m in CAFFE_MEANS_BGR])(pixels[..., ::-1])
 
 
+def scaled(scale: tuple[float, ...], offset: tuple[float, ...]) -> Preprocessing:
+    """Return what multiplies each channel by a scale and adds an offset."""
+
+    def apply(pixels: Any) -> Any:
+        import keras
+
+        return keras.layers.Rescaling(list(scale), list(offset))(pixels)
+
+    highest = max(255 * factor + added for factor, added in zip(scale, offset, strict=True))
+    return Preprocessing(apply, min(offset), highest)
+
+
 PREPROCESSINGS: Mapping[str, Preprocessing] = {
     "inside": Preprocessing(_inside, 0.0, 255.0),
     "unit": Preprocessing(_unit, 0.0, 1.0),
     "symmetric": Preprocessing(_symmetric, -1.0, 1.0),
     "torch": Preprocessing(_torch, -0.485 / 0.229, (1 - 0.406) / 0.225),
+    "clip": Preprocessing(_clip, -0.48145466 / 0.26862954, (1 - 0.40821073) / 0.27577711),
     "caffe": Preprocessing(_caffe, -123.68, 255 - 103.939),
 }
 
@@ -127,17 +151,36 @@ INPUTS: Mapping[str, Callable[[Any], Any] | None] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Preset:
+    """A foundation model as keras-hub publishes it.
+
+    Attributes:
+        name: In keras-hub.
+        family: Key of `backbones.foundation.FAMILIES`.
+        handle: Where its weights lie, at Kaggle.
+        config: What its class in keras-hub is built with, apart from the side of its input.
+    """
+
+    name: str
+    family: str
+    handle: str
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Architecture:
     """One row of the catalogue.
 
     Attributes:
-        application: Class in `keras.applications`; empty for a from-scratch network.
+        application: Class in `keras.applications`; empty for any other network.
+        preset: Foundation model of keras-hub; None for any other.
         preprocessing: Key of `PREPROCESSINGS`, applied inside the model to pixels 0 to 255.
         image_size: Side of the input it was made for, in pixels.
         parameters: Number of weights without a head.
         mmacs: Million multiply-accumulates per image at `image_size`, without a head.
         blocks: Layers whose outputs are its blocks, from the input up; the last map comes
             after them and is not named.
+        ends: Layers at which a frozen part may end, where there are more of them than blocks.
         closing_block: Whether what follows the last named block is one more, to be trained as
             such; otherwise, a single convolution, it goes with that block.
         filters: Of each convolution block of a from-scratch network. A row without them and
@@ -146,6 +189,7 @@ class Architecture:
         imagenet_file: Name of Keras's own weights file in its cache.
         cpu_batch: Images a step at which the frozen graph runs fastest on a CPU.
         onnx: Whether ONNX can express it.
+        licence: Under which its weights are published; empty where there are none.
     """
 
     key: str
@@ -155,18 +199,21 @@ class Architecture:
     parameters: int
     mmacs: int
     blocks: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
     closing_block: bool = True
     filters: tuple[int, ...] = ()
     max_pooling: bool = False
     imagenet_file: str = ""
     cpu_batch: int = 16
     onnx: bool = True
+    licence: str = ""
     aliases: tuple[str, ...] = ()
+    preset: Preset | None = None
 
     @property
     def pretrained(self) -> bool:
-        """Whether it is a frozen backbone that ImageNet weights exist for."""
-        return bool(self.application)
+        """Whether it is a frozen backbone that trained weights exist for."""
+        return bool(self.application) or self.preset is not None
 
     @property
     def scratch(self) -> bool:
@@ -176,7 +223,7 @@ class Architecture:
     @property
     def frozen_ends(self) -> tuple[str, ...]:
         """Layers at whose output a frozen part may end, from the input up."""
-        return self.blocks if self.closing_block else self.blocks[:-1]
+        return self.ends or (self.blocks if self.closing_block else self.blocks[:-1])
 
 
 def _inverted_residuals(count: int, plain: tuple[int, ...]) -> tuple[str, ...]:
@@ -195,6 +242,93 @@ _XCEPTION_BLOCKS = (
     *(f"block{i}_sepconv3_bn" for i in range(5, 13)),
     "block13_pool",
 )
+
+
+def _transformer(
+    key: str, preset: Preset, preprocessing: str, *, parameters: int, mmacs: int, licence: str
+) -> Architecture:
+    """Return the row of a vision transformer: features of each quarter of its depth."""
+    depth = int(preset.config["num_layers"])
+    return Architecture(
+        key=key,
+        application="",
+        preset=preset,
+        preprocessing=preprocessing,
+        image_size=224,
+        parameters=parameters,
+        mmacs=mmacs,
+        blocks=tuple(f"block_{depth * quarter // 4 - 1}" for quarter in (1, 2, 3)),
+        ends=tuple(f"block_{number}" for number in range(depth - 1)),
+        cpu_batch=8,
+        onnx=False,
+        licence=licence,
+    )
+
+
+def _sizes(
+    width: int, heads: int, depth: int = 12, inner: str = "intermediate_dim"
+) -> dict[str, Any]:
+    """Return the settings of a transformer of some width."""
+    return {"hidden_dim": width, "num_layers": depth, "num_heads": heads, inner: 4 * width}
+
+
+#: Blocks of MobileNetV5's four stages: kind, output channels, stride, expansion, and kernels of the
+#: depthwise convolution before and within it; of attention heads, width of a key, stride of keys.
+_MOBILENETV5_STAGES: tuple[tuple[tuple[Any, ...], ...], ...] = (
+    (("er", 128, 2, 4), ("er", 128, 1, 4), ("er", 128, 1, 4)),
+    (
+        ("uir", 256, 2, 6, 3, 5),
+        *(("uir", 256, 1, 4, start, 0) for start in (5, 3, 5, 3)),
+    ),
+    (
+        ("uir", 640, 2, 6, 5, 5),
+        *(("uir", 640, 1, 4, 5, 0),) * 7,
+        ("uir", 640, 1, 1, 0, 0),
+        *(("mqa", 640, 12, 64, 2), ("uir", 640, 1, 2, 0, 0)) * 14,
+    ),
+    (
+        ("uir", 1280, 2, 6, 5, 5),
+        *(("mqa", 1280, 16, 96, 1), ("uir", 1280, 1, 2, 0, 0)) * 19,
+    ),
+)
+
+
+def _mobilenetv5_config() -> dict[str, Any]:
+    """Return what keras-hub builds the image encoder of Gemma 3n with (timm's mobilenetv5_300m)."""
+    names = {
+        "block_types": "", "num_filters": 0, "strides": 1, "act_layers": "gelu", "exp_ratios": 0.0,
+        "se_ratios": 0.0, "dw_kernel_sizes": 0, "dw_start_kernel_sizes": 0,
+        "dw_end_kernel_sizes": 0, "exp_kernel_sizes": 0, "pw_kernel_sizes": 0, "num_heads": 0,
+        "key_dims": 0, "value_dims": 0, "kv_strides": 0, "use_cpe": False,
+    }  # fmt: skip
+    blocks = []
+    for stage in _MOBILENETV5_STAGES:
+        made = []
+        for kind, channels, *rest in stage:
+            block = {**names, "block_types": kind, "num_filters": channels}
+            if kind == "er":
+                stride, expansion = rest
+                block |= {"strides": stride, "exp_ratios": float(expansion)}
+                block |= {"exp_kernel_sizes": 3, "pw_kernel_sizes": 1}
+            elif kind == "uir":
+                stride, expansion, start, middle = rest
+                block |= {"strides": stride, "exp_ratios": float(expansion)}
+                block |= {"dw_start_kernel_sizes": start, "dw_kernel_sizes": middle}
+            else:
+                heads, width, stride = rest
+                block |= {"num_heads": heads, "key_dims": width, "value_dims": width}
+                block["kv_strides"] = stride
+            made.append(block)
+        blocks.append(made)
+    return {
+        **{f"stackwise_{name}": [[b[name] for b in stage] for stage in blocks] for name in names},
+        "stackwise_num_blocks": [len(stage) for stage in blocks],
+        "stem_size": 64,
+        "num_features": 2048,
+        "norm_layer": "rms_norm",
+        "layer_scale_init_value": 1e-5,
+    }
+
 
 ARCHITECTURES: tuple[Architecture, ...] = (
     Architecture(
@@ -235,6 +369,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         mmacs=55,
         blocks=_inverted_residuals(11, plain=(0, 1, 3, 6, 8)),
         closing_block=False,
+        licence="Apache-2.0",
         imagenet_file="weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5",
         cpu_batch=32,
     ),
@@ -247,6 +382,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         mmacs=214,
         blocks=_inverted_residuals(15, plain=(1, 3, 6, 10, 12)),
         closing_block=False,
+        licence="Apache-2.0",
         imagenet_file="weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5",
         cpu_batch=8,
         aliases=("mobilenetv3",),
@@ -266,6 +402,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
             ),
         ),
         closing_block=False,
+        licence="Apache-2.0",
         imagenet_file="mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
     ),
     Architecture(
@@ -282,6 +419,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
             if not (stage == 1 and i == 0)
         ),
         closing_block=False,
+        licence="Apache-2.0",
         imagenet_file="efficientnetv2-b0_notop.h5",
     ),
     Architecture(
@@ -292,6 +430,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         parameters=23_564_800,
         mmacs=3480,
         blocks=("conv2_block3_out", "conv3_block4_out", "conv4_block6_out"),
+        licence="MIT",
         imagenet_file="resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
     ),
     Architecture(
@@ -302,6 +441,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         parameters=7_037_504,
         mmacs=2833,
         blocks=("pool1", "pool2_conv", "pool3_conv", "pool4_conv"),
+        licence="BSD-3-Clause",
         imagenet_file="densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5",
     ),
     Architecture(
@@ -312,6 +452,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         parameters=20_861_480,
         mmacs=8355,
         blocks=_XCEPTION_BLOCKS,
+        licence="MIT",
         imagenet_file="xception_weights_tf_dim_ordering_tf_kernels_notop.h5",
     ),
     Architecture(
@@ -326,6 +467,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
             "convnext_tiny_stage_1_block_2_identity",
             "convnext_tiny_stage_2_block_8_identity",
         ),
+        licence="MIT",
         imagenet_file="convnext_tiny_notop.h5",
         onnx=False,  # its depthwise convolutions are calls of functions compiled by XLA
     ),
@@ -337,6 +479,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         parameters=14_714_688,
         mmacs=15_347,
         blocks=tuple(f"block{i}_pool" for i in range(1, 5)),
+        licence="CC BY 4.0",
         imagenet_file="vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
     ),
     Architecture(
@@ -347,7 +490,130 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         parameters=20_024_384,
         mmacs=19_508,
         blocks=tuple(f"block{i}_pool" for i in range(1, 5)),
+        licence="CC BY 4.0",
         imagenet_file="vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    ),
+    _transformer(
+        "dinov2_small",
+        Preset(
+            "dinov2_small",
+            "dinov2",
+            "keras/dinov2/keras/dinov2_small/1",
+            {"patch_size": 14, **_sizes(384, 6)},
+        ),
+        "torch",
+        parameters=22_155_264,
+        mmacs=6_124,
+        licence="Apache-2.0",
+    ),
+    _transformer(
+        "dinov2_base",
+        Preset(
+            "dinov2_base",
+            "dinov2",
+            "keras/dinov2/keras/dinov2_base/1",
+            {"patch_size": 14, **_sizes(768, 12)},
+        ),
+        "torch",
+        parameters=86_777_856,
+        mmacs=23_161,
+        licence="Apache-2.0",
+    ),
+    _transformer(
+        "dinov3_small",
+        Preset(
+            "dinov3_vit_small_lvd1689m",
+            "dinov3",
+            "keras/dinov3/keras/dinov3_vit_small_lvd1689m/1",
+            {"patch_size": 16, **_sizes(384, 6), "use_key_bias": False},
+        ),
+        "torch",
+        parameters=21_596_544,
+        mmacs=4_698,
+        licence="DINOv3 License",
+    ),
+    _transformer(
+        "dinov3_base",
+        Preset(
+            "dinov3_vit_base_lvd1689m",
+            "dinov3",
+            "keras/dinov3/keras/dinov3_vit_base_lvd1689m/1",
+            {"patch_size": 16, **_sizes(768, 12), "use_key_bias": False},
+        ),
+        "torch",
+        parameters=85_660_416,
+        mmacs=17_932,
+        licence="DINOv3 License",
+    ),
+    _transformer(
+        "clip_vit_b16",
+        Preset(
+            "clip_vit_base_patch16",
+            "clip",
+            "keras/clip/keras/clip_vit_base_patch16/3",
+            {"patch_size": 16, **_sizes(768, 12)},
+        ),
+        "clip",
+        parameters=85_799_621,
+        mmacs=17_563,
+        licence="MIT",
+    ),
+    _transformer(
+        "clip_vit_l14",
+        Preset(
+            "clip_vit_large_patch14",
+            "clip",
+            "keras/clip/keras/clip_vit_large_patch14/3",
+            {"patch_size": 14, **_sizes(1024, 16, depth=24)},
+        ),
+        "clip",
+        parameters=303_180_033,
+        mmacs=81_012,
+        licence="MIT",
+    ),
+    _transformer(
+        "siglip2_base",
+        Preset(
+            "siglip2_base_patch16_224",
+            "siglip",
+            "keras/siglip/keras/siglip2_base_patch16_224/1",
+            {"patch_size": 16, **_sizes(768, 12)},
+        ),
+        "symmetric",
+        parameters=92_884_420,
+        mmacs=17_708,
+        licence="Apache-2.0",
+    ),
+    _transformer(
+        "vit_base",
+        Preset(
+            "vit_base_patch16_224_imagenet",
+            "vit",
+            "keras/vit/keras/vit_base_patch16_224_imagenet/4",
+            {"patch_size": 16, **_sizes(768, 12, inner="mlp_dim")},
+        ),
+        "symmetric",
+        parameters=85_798_656,
+        mmacs=17_563,
+        licence="Apache-2.0",
+    ),
+    Architecture(
+        key="mobilenetv5",
+        application="",
+        preset=Preset(
+            "mobilenetv5_300m_enc_gemma3n",
+            "mobilenetv5",
+            "keras/mobilenetv5/keras/mobilenetv5_300m_enc_gemma3n/1",
+            _mobilenetv5_config(),
+        ),
+        preprocessing="unit",
+        image_size=256,
+        parameters=294_284_096,
+        mmacs=43_587,
+        blocks=("block_2", "block_7", "block_44"),
+        licence="Gemma Terms of Use",
+        cpu_batch=2,
+        onnx=False,
     ),
 )
 

@@ -1,7 +1,7 @@
 """Cuts a backbone where its frozen part ends, so that this part need run only once an image."""
 
 import zlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,27 @@ NORMALISATIONS = (
     keras.layers.BatchNormalization,
     keras.layers.LayerNormalization,
     keras.layers.GroupNormalization,
+    keras.layers.RMSNormalization,
 )
+
+
+#: Names of what normalisation learns by gradients.
+SCALE_AND_SHIFT = ("gamma", "beta", "scale")
+
+
+def normalisations(layer: Any) -> list[keras.layers.Layer]:
+    """Return a layer, and those within it, that normalise; Keras tells of these nowhere public."""
+    found, left, seen = [], [layer], set()
+    while left:
+        part = left.pop()
+        if isinstance(part, list | tuple):
+            left += part
+        elif isinstance(part, keras.layers.Layer) and id(part) not in seen:
+            seen.add(id(part))
+            if isinstance(part, NORMALISATIONS) or type(part).__name__ == "RmsNorm2d":
+                found.append(part)
+            left += vars(part).values()
+    return found
 
 
 @dataclass(frozen=True)
@@ -29,7 +49,7 @@ class CutBackbone:
         backbone: The whole of it, frozen, from pixels 0 to 255 to the maps of its blocks.
         above: What lies above the cut, from the map there to the maps of the upper blocks; from
             preprocessed pixels where the cut is at the input.
-        preprocessing: Key of `PREPROCESSINGS`.
+        preprocess: From pixels 0 to 255 to what the network is called on.
         below: From pixels to the maps of the lower blocks, and the map at the cut after them;
             None where the cut is at the input.
         trained: Names of the trained layers; those of BatchNorm stay as they are all the same.
@@ -41,7 +61,7 @@ class CutBackbone:
 
     backbone: keras.Model
     above: keras.Model
-    preprocessing: str
+    preprocess: Callable[[Any], Any]
     below: keras.Model | None
     trained: frozenset[str]
     label: str = ""
@@ -50,7 +70,7 @@ class CutBackbone:
 
     @property
     def lower_blocks(self) -> int:
-        """Number of blocks whose maps no training changes."""
+        """Number of outputs, class tokens among them, that no training changes."""
         return len(self.backbone.outputs) - len(self.above.outputs)
 
     def at_input(self) -> "CutBackbone":
@@ -75,13 +95,13 @@ class CutBackbone:
             normalises = isinstance(layer, keras.layers.BatchNormalization)
             learns = layer.name in self.trained and (scratch or not normalises)
             layer.trainable = learns and not self.norms
-            if self.norms and isinstance(layer, NORMALISATIONS):
+            for norm in normalisations(layer) if self.norms else ():
                 # The layer itself is not trainable, so BatchNorm keeps its statistics.
-                for value in (layer.gamma, layer.beta):
-                    if value is not None:
+                for value in vars(norm).values():
+                    if isinstance(value, keras.Variable) and value.name in SCALE_AND_SHIFT:
                         value.trainable = True
         if self.below is None:
-            entry = PREPROCESSINGS[self.preprocessing].apply(entry)
+            entry = self.preprocess(entry)
         return [keras.ops.cast(upper, "float32") for upper in keras.tree.flatten(copy(entry))]
 
     def _copied(self, precision: str, scratch: bool) -> keras.Model:
@@ -90,6 +110,10 @@ class CutBackbone:
         def cloned(layer: Any) -> Any:
             settings = layer.get_config()
             trained = layer.name in self.trained
+            if "trainable" in settings:
+                # What is set to False later must be True before: TensorFlow skips a value that is
+                # there already, and layers within a layer would go on learning.
+                settings["trainable"] = True
             if isinstance(layer, keras.layers.Layer):
                 settings["dtype"] = precision if trained else "float32"
             if isinstance(layer, keras.layers.Dropout):
@@ -106,18 +130,25 @@ class CutBackbone:
 
 
 def cut_backbone(
-    backbone: keras.Model, architecture: Architecture, unfrozen: Unfrozen
+    backbone: keras.Model,
+    architecture: Architecture,
+    unfrozen: Unfrozen,
+    preprocess: Callable[[Any], Any] | None = None,
 ) -> CutBackbone:
     """Cut a backbone below its first trained layer, where a single map carries everything.
+
+    Args:
+        preprocess: From pixels to what the network is called on; that of the row where None.
 
     Raises:
         UsageError: If it has fewer layers than are to be trained, or none of them has weights to
             train.
     """
     network = _network(backbone)
+    preprocess = preprocess or PREPROCESSINGS[architecture.preprocessing].apply
     if unfrozen.on_pixels:
         everything = frozenset(layer.name for layer in network.layers)
-        whole = _cut_at_input(backbone, architecture, everything)
+        whole = CutBackbone(backbone, network, preprocess, None, everything)
         return _with_norms_alone(whole) if unfrozen.label == NORMS else whole
     if unfrozen.below:
         cut = _lowest_cut(network, unfrozen.below)
@@ -126,31 +157,30 @@ def cut_backbone(
         trained = _last_layers(network, unfrozen.layers)
         cut = _highest_cut(network, _first_learning(network, trained, unfrozen))
     if isinstance(cut, keras.layers.InputLayer):
-        return _cut_at_input(backbone, architecture, frozenset(trained))
-    count = len(_up_to(network, cut).intersection(architecture.blocks))
+        return CutBackbone(backbone, network, preprocess, None, frozenset(trained))
+    blocks = len(_up_to(network, cut).intersection(architecture.blocks))
+    count = _outputs_of(network, blocks)
     pixels = keras.Input(backbone.inputs[0].shape[1:], name="pixels")
     below = keras.Model(network.input, [*network.outputs[:count], cut.output])
-    prepared = PREPROCESSINGS[architecture.preprocessing].apply(pixels)
     return CutBackbone(
         backbone=backbone,
         above=keras.Model(cut.output, network.outputs[count:], name=network.name),
-        preprocessing=architecture.preprocessing,
-        below=keras.Model(pixels, below(prepared), name=f"{architecture.key}_below"),
+        preprocess=preprocess,
+        below=keras.Model(pixels, below(preprocess(pixels)), name=f"{architecture.key}_below"),
         trained=frozenset(trained),
         label=str(cut.name),
         position=network.operations.index(cut),
     )
 
 
-def _cut_at_input(
-    backbone: keras.Model, architecture: Architecture, trained: frozenset[str]
-) -> CutBackbone:
-    network = _network(backbone)
-    return CutBackbone(backbone, network, architecture.preprocessing, None, trained)
+def _outputs_of(network: keras.Model, blocks: int) -> int:
+    """Return how many outputs the first blocks have: of each a map, maybe after a class token."""
+    maps = [number for number, output in enumerate(network.outputs) if len(output.shape) == 4]
+    return maps[blocks - 1] + 1 if blocks else 0
 
 
 def _with_norms_alone(whole: CutBackbone) -> CutBackbone:
-    if not any(isinstance(layer, NORMALISATIONS) for layer in whole.above.layers):
+    if not any(normalisations(layer) for layer in whole.above.layers):
         raise UsageError(
             f"fine_tune {NORMS}: {whole.above.name} has no normalisation layers; name other layers."
         )

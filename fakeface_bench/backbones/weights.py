@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
+from fakeface_bench.backbones import presets
 from fakeface_bench.backbones.catalogue import ARCHITECTURES, Architecture
+from fakeface_bench.backbones.presets import (
+    check_preset_spec,
+    folder_label,
+    how_to_get_preset,
+    is_cached,
+    why_not_delivered,
+)
 from fakeface_bench.backbones.unsafe_files import is_keras_model, unsafe_layer, what_runs_code
 from fakeface_bench.config import NO_WEIGHTS
 from fakeface_bench.support.disk import existing_path
@@ -31,7 +39,12 @@ _VALUES_ALONE = (
 
 
 def file_label(path: Path) -> str:
-    """Return the label of a weights file: `file:` and the first 12 digits of its SHA-256."""
+    """Return the label of a weights file: `file:` and the first 12 digits of its SHA-256.
+
+    Of a preset's folder those of what holds its values.
+    """
+    if path.is_dir():
+        return folder_label(path)
     return f"file:{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
 
 
@@ -108,7 +121,8 @@ def _check_values(
 #: Where `keras.applications` downloads from.
 IMAGENET_HOST = ("storage.googleapis.com", 443)
 REACHABLE_WITHIN_SECONDS = 3.0
-WEIGHT_WORDS = ("auto", "imagenet", "random")
+#: `pretrained` is what each network was published with, `imagenet` where that is of ImageNet.
+WEIGHT_WORDS = ("auto", "imagenet", "pretrained", "random")
 
 
 def imagenet_file(architecture: Architecture) -> Path:
@@ -116,10 +130,24 @@ def imagenet_file(architecture: Architecture) -> Path:
     return _keras_home() / "models" / architecture.imagenet_file
 
 
-def imagenet_may_be_had(architecture: Architecture) -> bool:
-    """Whether Keras has a file of ImageNet weights, be it broken, or their host answers."""
-    there = imagenet_file(architecture).exists()
-    return there or answers(IMAGENET_HOST, REACHABLE_WITHIN_SECONDS)
+def origin_of(architecture: Architecture) -> str:
+    """Return in a word or two what an architecture's weights were made of, or by."""
+    if architecture.preset:
+        return "keras-hub"
+    return "ImageNet" if architecture.pretrained else "scratch" if architecture.scratch else "none"
+
+
+def are_here(architecture: Architecture) -> bool:
+    """Whether the published weights are cached, be it broken."""
+    if architecture.preset:
+        return is_cached(architecture.preset)
+    return imagenet_file(architecture).exists()
+
+
+def weights_may_be_had(architecture: Architecture) -> bool:
+    """Whether the published weights are cached, be it broken, or their host answers."""
+    host = presets.PRESET_HOST if architecture.preset else IMAGENET_HOST
+    return are_here(architecture) or answers(host, REACHABLE_WITHIN_SECONDS)
 
 
 def answers(address: tuple[str, int], within_seconds: float) -> bool:
@@ -152,6 +180,9 @@ def check_weights_spec(spec: str, architecture: Architecture) -> None:
         raise UsageError(
             f"{architecture.key} {why} and takes no weights; got {spec!r}. Leave weights at 'auto'."
         )
+    if architecture.preset:
+        check_preset_spec(spec, architecture)
+        return
     path = existing_path(spec)
     if spec not in WEIGHT_WORDS and not (path and path.is_file()):
         raise UsageError(
@@ -171,9 +202,10 @@ class Weights:
     """Values a backbone starts from.
 
     Attributes:
-        label: `imagenet`, `random` (also where a network trains from scratch), `none` where there
-            is no network, or `file:` and the first 12 digits of the file's SHA-256.
-        path: The file, where it is one.
+        label: `imagenet`, `pretrained` (of a foundation model), `random` (also where a network
+            trains from scratch), `none` where there is no network, or `file:` and the first 12
+            digits of the file's SHA-256.
+        path: The file, or a preset's folder, where it is one.
         warning: What a reader of the results must know; empty when nothing.
     """
 
@@ -197,24 +229,47 @@ class Weights:
 
 
 def resolve_weights(spec: str, architecture: Architecture, seed: int) -> Weights:
-    """Decide what `auto`, `imagenet`, `random` or a file name means here and now.
+    """Decide what `auto`, `imagenet`, `pretrained`, `random` or a name means here and now.
 
-    `auto` is ImageNet where Keras has it cached in one piece, or its host answers within three
-    seconds and delivers it; else random with a warning.
+    `auto` is the published weights where they are cached in one piece, or their host answers
+    within three seconds and delivers them; else random with a warning.
 
     Args:
         spec: One that `check_weights_spec` let pass.
     """
     if not architecture.pretrained:
         return Weights("random" if architecture.scratch else NO_WEIGHTS, seed=seed)
-    if spec in ("imagenet", "random"):
-        return Weights(spec, seed=seed)
+    if architecture.preset:
+        return _preset_weights(spec, architecture, seed)
+    if spec == "random":
+        return Weights("random", seed=seed)
+    if spec in ("imagenet", "pretrained"):
+        return Weights("imagenet", seed=seed)
     if spec == "auto":
         if _is_whole(imagenet_file(architecture)) or (_host_answers() and _delivers(architecture)):
             return Weights("imagenet", seed=seed)
         return Weights("random", seed=seed, warning=_random_warning(architecture))
     path = Path(spec).expanduser()
     return Weights(file_label(path), path=path, seed=seed)
+
+
+def _preset_weights(spec: str, architecture: Architecture, seed: int) -> Weights:
+    assert architecture.preset is not None
+    if spec in ("pretrained", "random"):
+        return Weights(spec, seed=seed)
+    if spec != "auto":
+        path = Path(spec).expanduser()
+        return Weights(file_label(path), path=path, seed=seed)
+    may = weights_may_be_had(architecture)
+    if may and (obstacle := why_not_delivered(architecture)) is None:
+        return Weights("pretrained", seed=seed)
+    obstacle = obstacle if may else "they are not cached and their host does not answer"
+    return Weights(
+        "random",
+        seed=seed,
+        warning=f"The weights of {architecture.key} are RANDOM: {obstacle}. "
+        f"{how_to_get_preset(architecture.preset)}",
+    )
 
 
 def application_of(architecture: Architecture) -> Callable[..., "keras.Model"]:

@@ -267,6 +267,7 @@ def list_tables() -> None:
     from rich.table import Column, Table
 
     from fakeface_bench.backbones.catalogue import ARCHITECTURES
+    from fakeface_bench.backbones.weights import are_here, origin_of
     from fakeface_bench.data.catalogue import DATASETS
     from fakeface_bench.evaluation.metrics import METRICS
     from fakeface_bench.training.losses import LOSSES
@@ -274,20 +275,24 @@ def list_tables() -> None:
 
     console = Console()
     name = Column("architecture", no_wrap=True)
-    table = Table(name, "parameters", "MMACs", "image size", "blocks", "weights", title="model")
+    titles = ("parameters", "MMACs", "px", "blocks", "weights of", "licence", "here")
+    table = Table(name, *titles, title="model")
     for row in ARCHITECTURES:
         table.add_row(
             "\n= ".join((row.key, *row.aliases)),
             f"{row.parameters:,}",
             f"{row.mmacs:,}",
-            f"{row.image_size} px",
+            str(row.image_size),
             str(len(row.frozen_ends) + 1) if row.pretrained else "",
-            "ImageNet" if row.pretrained else "scratch" if row.scratch else "none",
+            origin_of(row),
+            row.licence,
+            ("yes" if are_here(row) else "no") if row.pretrained else "",
         )
     console.print(table)
     console.print("Without the head; MMACs: million multiply-accumulates per image;")
     console.print("blocks: those that fine_tune counts; scratch: all of it is trained;")
-    console.print("none: residual statistics of the picture, without a network.\n")
+    console.print("none: residual statistics of the picture, without a network;")
+    console.print("here: whether the weights are cached. keras-hub: a preset, at Kaggle.\n")
     for title, rows in (
         ("data", {row.key: f"{row.title} ({row.images:,} images)" for row in DATASETS}),
         ("loss", {key: loss.title for key, loss in LOSSES.items()}),

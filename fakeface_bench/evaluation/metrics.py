@@ -18,7 +18,12 @@ from fakeface_bench.evaluation.bootstrap import (
     joined,
     stratified_resamples,
 )
-from fakeface_bench.evaluation.intervals import percentile, roc_auc_estimate, share_estimate
+from fakeface_bench.evaluation.intervals import (
+    percentile,
+    recall_at_estimate,
+    roc_auc_estimate,
+    share_estimate,
+)
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import ECE_BINS, TIER_PART, FloatArray, LabelArray, part_members
 
@@ -27,13 +32,15 @@ from fakeface_bench.records.study import ECE_BINS, TIER_PART, FloatArray, LabelA
 class Metric:
     """One row of `METRICS`: all that a further metric takes.
 
-    Its interval comes from resamples, one after another; `evaluation.bootstrap.WeightedMetrics`
-    computes those that are known there in all resamples at once.
+    Its interval comes from resamples, one after another, unless it has an `estimate` of its own;
+    `evaluation.bootstrap.WeightedMetrics` computes those that are known there in all resamples at
+    once.
 
     Attributes:
         title: One line for `fakeface-bench list`.
         of_labels: From y_true and y_pred, both 0 or 1; or None.
         of_scores: From y_true and the probability of fake; or None.
+        estimate: From the same to its value and interval; or None.
         least_real: Of fewer real images it is not told: its interval would hold too little.
     """
 
@@ -42,6 +49,7 @@ class Metric:
     of_labels: Callable[[LabelArray, LabelArray], float] | None = None
     of_scores: Callable[[LabelArray, FloatArray], float] | None = None
     least_real: int = 1
+    estimate: Callable[[LabelArray, FloatArray], Estimate] | None = None
 
     def of(self, y_true: LabelArray, y_score: FloatArray, threshold: float) -> float:
         """Return its value; see `score_metrics`."""
@@ -108,7 +116,9 @@ METRICS: Mapping[str, Metric] = {
         True,
         of_labels=lambda y, p: sk.f1_score(y, p, average="macro", zero_division=0.0),
     ),
-    "roc_auc": Metric("area under the ROC curve", True, of_scores=sk.roc_auc_score),
+    "roc_auc": Metric(
+        "area under the ROC curve", True, of_scores=sk.roc_auc_score, estimate=roc_auc_estimate
+    ),
     "average_precision": Metric(
         "area under the precision-recall curve of fake",
         True,
@@ -119,12 +129,14 @@ METRICS: Mapping[str, Metric] = {
         True,
         of_scores=lambda y, s: recall_at_false_alarms(y, s, 0.01),
         least_real=200,  # two of which are 1 %
+        estimate=lambda y, s: recall_at_estimate(y, s, 0.01),
     ),
     "recall_at_5pct_fpr": Metric(
         "share of fakes found with at most 5 % of real images predicted fake",
         True,
         of_scores=lambda y, s: recall_at_false_alarms(y, s, 0.05),
         least_real=40,
+        estimate=lambda y, s: recall_at_estimate(y, s, 0.05),
     ),
     "log_loss": Metric(
         "mean negative log-likelihood, in nats",
@@ -195,9 +207,9 @@ def estimates(
     """Return what `score_metrics` does, and `false_alarm_rate`, each with its 95 % interval.
 
     Shares of a fixed number of images (accuracy, recall, false alarms) have the Wilson interval,
-    ROC AUC and the calibration error ones of their own, the rest the percentile interval of 1000
-    stratified bootstrap resamples. Of one class only, `recall_fake` (fakes) or `false_alarm_rate`
-    (reals) is all that is defined.
+    ROC AUC, recall at a rate of false alarms and the calibration error ones of their own, the rest
+    the percentile interval of 1000 stratified bootstrap resamples. Of one class only,
+    `recall_fake` (fakes) or `false_alarm_rate` (reals) is all that is defined.
 
     Args:
         y_true: 1 for fake, shape (n,), at least one image.
@@ -215,7 +227,9 @@ def estimates(
     error = found["ece"].value
     chance = _calibration_error_by_chance(y_score, seed)
     found["ece"] = _mirrored(error, resampled["ece"], chance)
-    found["roc_auc"] = roc_auc_estimate(y_true, y_score)
+    for key in found:
+        if estimate := METRICS[key].estimate:
+            found[key] = estimate(y_true, y_score)
     return found | shares
 
 

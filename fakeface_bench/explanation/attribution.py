@@ -171,7 +171,8 @@ class CutDetector:
         logit: Number of the value that the last sigmoid reads, shape (n, 1).
         maps: Numbers of the maps nearest to the logit, each (n, height, width, channels) with
             more than one position. A standard deviation reads a map less its average; that is a
-            map of its own here.
+            map of its own here. So is a transformer's class token (n, channels), which is of no
+            place: what it adds is spread evenly.
     """
 
     graph: FlatGraph
@@ -245,7 +246,10 @@ def nearest_maps(graph: FlatGraph, value: int, beyond: int | None = None) -> tup
         if at in seen:
             continue
         seen.add(at)
-        if at == PIXELS or (_is_map(graph.shapes[at]) and not _is_square(makers[at])):
+        step = makers.get(at)
+        if step is None or _is_class_token(graph, at, step):
+            found.append(at)
+        elif _is_map(graph.shapes[at]) and not _is_square(step):
             found.append(at)
         else:
             ways.extend(makers[at].reads)
@@ -254,6 +258,12 @@ def nearest_maps(graph: FlatGraph, value: int, beyond: int | None = None) -> tup
 
 def _is_map(shape: Sequence[int | None]) -> bool:
     return len(shape) == 4 and (shape[1] or 0) * (shape[2] or 0) > 1
+
+
+def _is_class_token(graph: FlatGraph, value: int, step: Step) -> bool:
+    """Whether a value (n, channels) was read of tokens (n, tokens, channels)."""
+    ranks = [len(graph.shapes[read]) for read in step.reads]
+    return len(graph.shapes[value]) == 2 and ranks == [3]
 
 
 def _is_square(step: Any) -> bool:
@@ -299,7 +309,8 @@ def reads_places(model: keras.Model) -> bool:
     Args:
         model: A complete detector.
     """
-    return cut_detector(model).maps != (PIXELS,)
+    cut = cut_detector(model)
+    return any(_is_map(cut.graph.shapes[value]) for value in cut.maps if value != PIXELS)
 
 
 def read_maps(cut: CutDetector, pixels: npt.NDArray[Any]) -> list[tf.Tensor]:
@@ -313,6 +324,8 @@ def evidence_of(cut: CutDetector, maps: Sequence[tf.Tensor]) -> FloatMaps:
     shape = (cut.size, cut.size)
     evidence = tf.zeros((len(logit), *shape))
     for part in parts:
+        if len(part.shape) != 3:  # a class token's
+            continue
         positions = part.shape[1] * part.shape[2]
         evidence += tf.image.resize(positions * part[..., None], shape)[..., 0]
     rest = logit[..., None] - tf.reduce_mean(evidence, axis=(1, 2), keepdims=True)
@@ -321,6 +334,8 @@ def evidence_of(cut: CutDetector, maps: Sequence[tf.Tensor]) -> FloatMaps:
 
 def map_evidence(cut: CutDetector, maps: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """Return the logits (n, 1), and what each place of each map adds, (n, height, width) each.
+
+    What a class token adds is (n,).
 
     For a head without hidden layer, logit and sum differ by the same number for all pictures.
     """

@@ -161,6 +161,7 @@ def explain_study(
     if pictures:
         evidence, dependence = attribute_and_check(model, np.stack(list(pictures.values())), seed)
         images = dict(zip(pictures, map(ExplainedImage, pictures.values(), evidence), strict=True))
+        places = places and bool(np.ptp(evidence, axis=(1, 2)).any())
     drawn = draw_groups(split, seed)
     sampled = [*drawn["real"][:STATISTICS_IMAGES], *drawn["fake"][:STATISTICS_IMAGES]]
     effects, counts = _statistics(model, split, load, sampled, features or {})

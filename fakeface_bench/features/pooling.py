@@ -11,8 +11,10 @@ from keras import ops
 from fakeface_bench.backbones.cut import CutBackbone
 from fakeface_bench.features.residuals import RESIDUALS, ResidualStatistics
 
-#: Statistics of each block, in the order in which they are stored.
+#: Statistics of each map, in the order in which they are stored.
 STATISTICS = ("avg", "std", "max")
+#: Of a class token, which stands for the whole picture, there is only itself.
+CLASS_TOKEN = "cls"
 #: The 2×2-max-pooled last map is kept up to this many values an image (24 KiB in float16).
 MAX2X2_LIMIT = 12_288
 #: Largest finite float16; larger values are clipped to it.
@@ -27,43 +29,72 @@ class FeatureLayout:
     """Where the pooled values of a backbone lie in its feature arrays.
 
     Attributes:
-        channels: Of each block, the last map at the end.
+        channels: Of each output, the last map at the end.
         max2x2_width: Values of the flattened, 2×2-max-pooled last map; 0 where it is too large
             to keep.
+        tokens: Of each output, whether it is a class token; it comes before its block's map.
     """
 
     channels: tuple[int, ...]
     max2x2_width: int
+    tokens: tuple[bool, ...]
 
     @property
     def pooled_width(self) -> int:
         """Width of the array `pooled`: block after block, statistic after statistic."""
         return self.width_below(len(self.channels))
 
-    def width_below(self, block: int) -> int:
-        """Width of that part of `pooled` which the first `block` blocks fill."""
-        return len(STATISTICS) * sum(self.channels[:block])
+    @property
+    def statistics(self) -> tuple[str, ...]:
+        """What is kept of the last block."""
+        return (*STATISTICS, CLASS_TOKEN) if self._has_token else STATISTICS
+
+    def width_below(self, output: int) -> int:
+        """Width of that part of `pooled` which the first `output` outputs fill."""
+        return sum(
+            len(kept_of(token)) * channels
+            for token, channels in zip(self.tokens[:output], self.channels[:output], strict=True)
+        )
 
     def columns(self, all_blocks: bool, statistics: Sequence[str]) -> list[slice]:
         """Return the columns of `pooled` that hold some statistics of the last or all blocks."""
-        blocks = range(len(self.channels)) if all_blocks else [len(self.channels) - 1]
+        count = len(self.channels)
         slices: list[slice] = []
-        for block in blocks:
-            start = self.width_below(block)
-            for number, statistic in enumerate(STATISTICS):
+        for output in range(0 if all_blocks else count - 1 - self._has_token, count):
+            first, width = self.width_below(output), self.channels[output]
+            for statistic in kept_of(self.tokens[output]):
                 if statistic in statistics:
-                    first = start + number * self.channels[block]
-                    slices.append(slice(first, first + self.channels[block]))
+                    slices.append(slice(first, first + width))
+                first += width
         return slices
 
+    @property
+    def _has_token(self) -> bool:
+        return len(self.tokens) > 1 and self.tokens[-2]
 
-def layout_of(maps: Sequence[Any]) -> FeatureLayout:
-    """Return the layout for a backbone's maps, each of shape (n, height, width, channels)."""
-    _, height, width, channels = maps[-1].shape
+
+def kept_of(token: bool) -> tuple[str, ...]:
+    """Return what is kept of a class token, or of a map."""
+    return (CLASS_TOKEN,) if token else STATISTICS
+
+
+def is_token(output: Any) -> bool:
+    """Whether an output of a backbone is a class token (n, channels), and no map."""
+    return len(output.shape) == 2
+
+
+def layout_of(outputs: Sequence[Any]) -> FeatureLayout:
+    """Return the layout for a backbone's outputs.
+
+    Args:
+        outputs: Maps (n, height, width, channels), each after its class token if it has one.
+    """
+    _, height, width, channels = outputs[-1].shape
     flat = -(-height // 2) * -(-width // 2) * channels
     return FeatureLayout(
-        channels=tuple(int(m.shape[-1]) for m in maps),
+        channels=tuple(int(output.shape[-1]) for output in outputs),
         max2x2_width=int(flat) if flat <= MAX2X2_LIMIT else 0,
+        tokens=tuple(map(is_token, outputs)),
     )
 
 
@@ -84,9 +115,15 @@ def block_scales(backbone: keras.Model) -> tuple[float, ...]:
 
 
 def pool_blocks(maps: Sequence[Any], scales: Sequence[float]) -> Any:
-    """Pool every map as average, standard deviation and maximum; shape (n, pooled_width)."""
+    """Pool every map as average, standard deviation and maximum; shape (n, pooled_width).
+
+    A class token is taken as it is.
+    """
     pooled = []
     for block, scale in zip(maps, scales, strict=True):
+        if is_token(block):
+            pooled.append(block * scale)
+            continue
         average = ops.mean(block, axis=(1, 2), keepdims=True)
         variance = ops.mean(ops.square(block - average), axis=(1, 2)) * scale**2
         deviation = ops.sqrt(variance + VARIANCE_FLOOR)

@@ -29,6 +29,8 @@ from fakeface_bench.support.errors import DataError, ModelError, shortened
 NETWORK_FILE = "detector.keras"
 FACTS_FILE = "detector.json"
 BATCH = 32
+#: Distribution of the networks that `backbones.foundation` builds.
+KERAS_HUB = "keras-hub"
 #: Batches decoded while one is in the network.
 _AHEAD = 2
 
@@ -50,6 +52,7 @@ class DetectorFacts:
         engine: What they were extracted with, one of `config.ENGINES`.
         unsure_low: Probability from which the detector is unsure.
         unsure_high: Probability from which it is sure again; the same where it never is unsure.
+        library: `KERAS_HUB` where the network holds layers of it; empty where Keras's own suffice.
     """
 
     image_size_px: int
@@ -61,6 +64,7 @@ class DetectorFacts:
     engine: str = TENSORFLOW_ENGINE
     unsure_low: float = 0.0
     unsure_high: float = 0.0
+    library: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,8 @@ class FaceClassifier:
                 f"this version's are {DECODING_VERSION}; 'mlflow models serve' and 'mlflow models "
                 "predict' use the code that the model brings."
             )
+        if facts.library == KERAS_HUB:
+            _register_keras_hub()
         try:
             network = keras.saving.load_model(folder / NETWORK_FILE, compile=False, safe_mode=safe)
         except (OSError, ValueError, TypeError, KeyError) as error:
@@ -187,6 +193,17 @@ def write_detector(network: keras.Model, facts: DetectorFacts, folder: Path) -> 
     network.save(folder / NETWORK_FILE)
     shown = json.dumps(asdict(facts), indent=2, allow_nan=False)
     (folder / FACTS_FILE).write_text(f"{shown}\n", encoding="utf-8")
+
+
+def _register_keras_hub() -> None:
+    """Import what makes the layers of keras-hub's networks known to Keras."""
+    try:
+        from fakeface_bench.backbones import hub_layers  # noqa: F401
+    except ImportError as error:
+        raise ModelError(
+            f"the model holds layers of {KERAS_HUB}, which cannot be imported here "
+            f"({shortened(error)}): pip install {KERAS_HUB}"
+        ) from error
 
 
 def _damaged(file: str, error: Exception) -> ModelError:

@@ -8,6 +8,7 @@ from statistics import median
 import numpy as np
 
 from fakeface_bench.backbones.building import count_macs
+from fakeface_bench.features.engine import graph_macs
 from fakeface_bench.features.source import Speed
 from fakeface_bench.records.ledger import TARGETS, Ledger, StageCost, target_key
 from fakeface_bench.records.study import TrialRecord
@@ -41,13 +42,15 @@ def study_metrics(expenses: Expenses, speed: Speed) -> dict[str, float]:
     if expenses.setup.plan.config.folds:
         trained_on = len(expenses.setup.held_out_rows)
     test = expenses.conclusion.test
+    count = graph_macs if expenses.setup.plan.architecture.preset else count_macs
+    macs = count(detector.complete)
     metrics = {
         "first_epoch_seconds": epochs[0],
         "steady_epoch_seconds": steady,
         "epoch_end_to_end_seconds": steady + per_image * trained_on,
         "predict_images_per_second": 1 / (per_image + test.seconds / len(test.y_true)),
         "extracted_images": float(expenses.setup.reader.images_made),
-        "mmacs_per_image": count_macs(detector.complete) / 1e6,
+        "mmacs_per_image": macs / 1e6,
         "parameters": float(detector.complete.count_params()),
         "parameters_trained": float(trained),
     }

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from fakeface_bench import __version__
 from fakeface_bench.analysis.results import Results
 from fakeface_bench.backbones.catalogue import architecture_named
-from fakeface_bench.backbones.weights import file_label, imagenet_may_be_had
+from fakeface_bench.backbones.weights import file_label, weights_may_be_had
 from fakeface_bench.config import AUTO, METRICS_VERSION, STORAGE_VARIABLE, StudyConfig, listed
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.records.study import ComparedStudy, LeftOut, Registration
@@ -114,7 +114,7 @@ def _is_same(config: StudyConfig, earlier: StudyRun) -> bool:
         return False
     if config.weights == AUTO and earlier.weights == "random":
         architecture = architecture_named(config.model)
-        if architecture.pretrained and imagenet_may_be_had(architecture):
+        if architecture.pretrained and weights_may_be_had(architecture):
             return False
     hurried = float(earlier.params.get("timeout_minutes", 0)) > 0
     return not hurried or useful_trials(earlier.experiment_id, earlier.run_id) >= config.trials

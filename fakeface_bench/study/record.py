@@ -33,7 +33,7 @@ from fakeface_bench.report.explanation import choose_examples, write_explanation
 from fakeface_bench.report.saved_study import identity_of
 from fakeface_bench.report.study_report import summary_markdown, write_costs
 from fakeface_bench.resolve import Plan
-from fakeface_bench.serving.classifier import DetectorFacts
+from fakeface_bench.serving.classifier import KERAS_HUB, DetectorFacts
 from fakeface_bench.study.cost import before_epochs
 from fakeface_bench.study.final_fit import Conclusion
 from fakeface_bench.study.setup import Setup
@@ -153,6 +153,7 @@ def log_winner(
         engine=scoring_engine(setup.inputs.engine),
         unsure_low=band.low,
         unsure_high=band.high,
+        library=KERAS_HUB if plan.architecture.preset else "",
     )
     metadata = {
         "label": identity_of(run.run_id, record).label,
@@ -162,6 +163,7 @@ def log_winner(
         "dataset": record.data,
         "dataset_digest": setup.index.digest,
         "threshold": detector.threshold,
+        **({"library": facts.library} if facts.library else {}),
     }
     seen = seen_images(setup.dataset.files, setup.index)
     with draft_folder() as folder:

@@ -52,6 +52,12 @@ class LogModel(Entry):
         """What other entries call it, until MLflow has given it an id."""
         return f"{MODEL_NAME} of {self.run}"
 
+    @property
+    def _required(self) -> tuple[str, ...]:
+        """Distributions that the model needs."""
+        library = self.metadata.get("library")
+        return (*_REQUIREMENTS, library) if library else _REQUIREMENTS
+
     def deliver(self, to: Recipient, files: Path | None, again: bool) -> None:
         """Log it once; a model that was cut off, or for which there is no room, is deleted."""
         assert files is not None
@@ -83,7 +89,7 @@ class LogModel(Entry):
             model_config=SETTINGS,
             signature=ModelSignature(_INPUT, _OUTPUT),
             input_example=_table((files / EXAMPLE).read_bytes()),
-            pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
+            pip_requirements=[f"{name}=={version(name)}" for name in self._required],
             metadata=dict(self.metadata),
         )
 

@@ -21,6 +21,8 @@ from fakeface_bench.tracking.model_files import DETECTOR
 #: Modules and packages that `served_model` imports of this package, with all that they import.
 BUNDLED = (
     "__init__.py",
+    "backbones/__init__.py",
+    "backbones/hub_layers.py",
     "config.py",
     "data/__init__.py",
     "data/decode.py",

@@ -7,6 +7,7 @@ one pass through it.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import prod
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -35,7 +36,7 @@ from fakeface_bench.features.samples import EVERYTHING, Part, Samples
 from fakeface_bench.records.study import EpochRecord, FloatArray, LabelArray
 from fakeface_bench.training.head import Calibration, head_logits, probability
 from fakeface_bench.training.head_fit import HeadRows
-from fakeface_bench.training.poolings import FEATURES, POOLINGS, features_with
+from fakeface_bench.training.poolings import FEATURES, POOLINGS, POOLINGS_OF_MAPS, features_with
 
 #: Stages of a fit, as its epochs name them.
 HEAD_STAGE = "head"
@@ -135,11 +136,19 @@ class FrozenNetwork:
 
     @property
     def poolings(self) -> Sequence[str]:
-        """All, less the flattened last map where it is too large to keep; none without maps."""
+        """All of what is kept: the flattened last map is not where it is too large.
+
+        None without maps.
+        """
         if not self.maps:
             return ()
-        keeps_map = layout_of(self.backbone.outputs).max2x2_width > 0
-        return [key for key, row in POOLINGS.items() if keeps_map or not row.last_only]
+        layout = layout_of(self.backbone.outputs)
+        return [
+            key
+            for key, row in POOLINGS.items()
+            if set(row.statistics) <= set(layout.statistics)
+            and (layout.max2x2_width or not row.last_only)
+        ]
 
     @property
     def features(self) -> Sequence[str]:
@@ -247,7 +256,7 @@ class ScratchNetwork:
     architecture: Architecture
     image_size: int
     reads: str = RGB
-    poolings: ClassVar[Sequence[str]] = tuple(POOLINGS)
+    poolings: ClassVar[Sequence[str]] = POOLINGS_OF_MAPS
     features: ClassVar[Sequence[str]] = features_with(residual=False)
     stages: ClassVar[tuple[str, ...]] = (SCRATCH_STAGE,)
     augments: ClassVar[tuple[str, ...]] = AUGMENTS
@@ -430,7 +439,7 @@ class TunedNetwork:
         lower: list[Any] = []
         if self._on_map:
             shape = self.cut.above.inputs[0].shape[1:]
-            width = shape[0] * shape[1] * shape[2]
+            width = prod(shape)
             columns = self._lower_columns(head)
             read = sum(c.stop - c.start for c in columns)
             entry = keras.Input((width + read,), name="rows")

@@ -12,7 +12,7 @@ class Pooling:
 
     Attributes:
         title: One line for `fakeface-bench list`.
-        statistics: Of `avg`, `std`, `max`; empty for the flattened 2×2-max-pooled map.
+        statistics: Of `avg`, `std`, `max`, `cls`; empty for the flattened 2×2-max-pooled map.
     """
 
     title: str
@@ -29,6 +29,8 @@ POOLINGS: Mapping[str, Pooling] = {
     "max": Pooling("maximum over positions", ("max",)),
     "avg+max": Pooling("average and maximum", ("avg", "max")),
     "avg+std": Pooling("average and standard deviation", ("avg", "std")),
+    "cls": Pooling("class token of a transformer", ("cls",)),
+    "cls+avg": Pooling("class token, and average over positions", ("avg", "cls")),
     "max2x2": Pooling("last map, 2×2-max-pooled and flattened", ()),
 }
 
@@ -58,6 +60,10 @@ FEATURES: Mapping[str, Features] = {
     "all_blocks+residual": Features("every map, and residual statistics", True, True),
     RESIDUAL: Features("residual statistics alone, of no network", False, True, maps=False),
 }
+
+
+#: Of a network without a class token.
+POOLINGS_OF_MAPS = tuple(key for key, row in POOLINGS.items() if "cls" not in row.statistics)
 
 
 def features_with(residual: bool) -> tuple[str, ...]:

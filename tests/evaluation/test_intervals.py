@@ -5,11 +5,18 @@ from math import sqrt
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.coverage import drawn_scores
 from fakeface_bench.evaluation.bootstrap import Ranks, stratified_resamples
-from fakeface_bench.evaluation.intervals import cross_validated, roc_auc_estimate, wilson
+from fakeface_bench.evaluation.intervals import (
+    cross_validated,
+    recall_at_estimate,
+    roc_auc_estimate,
+    wilson,
+)
+from fakeface_bench.evaluation.metrics import recall_at_false_alarms
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 7), (7, 7), (3, 10), (55, 60), (19_970, 20_000)])
@@ -109,6 +116,41 @@ def test_of_a_hundred_draws_ninety_hold_the_true_roc_auc(
         found = roc_auc_estimate(y_true, y_score)
         held += found.low <= true <= found.high
     assert held / 300 > 0.91
+
+
+@pytest.mark.parametrize(("most", "real"), [(0.01, 200), (0.01, 400), (0.05, 40), (0.05, 100)])
+@pytest.mark.parametrize("apart", [1.0, 2.5, 4.5])
+def test_of_a_hundred_draws_ninety_hold_the_true_recall_at_false_alarms(
+    apart: float, most: float, real: int
+) -> None:
+    """Bounded form of benchmarks/coverage.py: percentiles held 0.36 where the classes are apart."""
+    rng = np.random.default_rng(0)
+    y_true = (np.arange(2 * real) % 2).astype(np.uint8)
+    true = norm.sf(norm.isf(most) - apart)
+    held = 0
+    for _ in range(400):
+        found = recall_at_estimate(y_true, rng.normal(apart * y_true), most)
+        held += found.low <= true <= found.high
+    assert held / 400 > 0.93
+
+
+def test_recall_at_false_alarms_is_that_of_the_metric_and_lies_in_its_interval() -> None:
+    rng = np.random.default_rng(1)
+    for real, fake in ((40, 60), (200, 30), (7, 3), (1000, 1)):
+        y_true = np.repeat([0, 1], [real, fake]).astype(np.uint8)
+        y_score = np.round(rng.random(real + fake), 2)  # with ties
+        for most in (0.01, 0.05):
+            found = recall_at_estimate(y_true, y_score, most)
+            assert found.value == pytest.approx(recall_at_false_alarms(y_true, y_score, most))
+            assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+def test_a_threshold_that_nothing_bounds_leaves_recall_open_below() -> None:
+    for real, bounded in ((367, False), (368, True)):
+        y_true = np.repeat([0, 1], [real, 500]).astype(np.uint8)
+        y_score = np.random.default_rng(0).normal(4.0 * y_true)
+        found = recall_at_estimate(y_true, y_score, 0.01)
+        assert (found.low > 0.5) == bounded
 
 
 def test_a_hundred_thousand_images_take_no_time() -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fakeface_bench.backbones.building import build_backbone
-from fakeface_bench.backbones.catalogue import ARCHITECTURES, Architecture, architecture_named
+from fakeface_bench.backbones.building import build_backbone, open_backbone
+from fakeface_bench.backbones.catalogue import Architecture, architecture_named
 from fakeface_bench.backbones.cut import cut_backbone
 from fakeface_bench.backbones.fine_tuning import unfrozen_part
 from fakeface_bench.backbones.weights import Weights
@@ -20,12 +20,13 @@ from fakeface_bench.explanation.attribution import (
     map_evidence,
     read_maps,
 )
-from fakeface_bench.features.pooling import feature_model, to_float16
+from fakeface_bench.features.pooling import feature_model, is_token, to_float16
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.training.head import Calibration, probability
 from fakeface_bench.training.head_fit import HeadRows
 from fakeface_bench.training.networks import FrozenNetwork, ScratchNetwork, TunedNetwork
-from fakeface_bench.training.poolings import POOLINGS
+from fakeface_bench.training.poolings import POOLINGS_OF_MAPS
+from tests.backbones.small_rows import PRETRAINED
 
 SIZE = 64
 ROW = architecture_named("mobilenetv3_small")
@@ -143,7 +144,7 @@ def test_the_cut_is_at_maps_of_the_backbone(
     assert len(cut.dense_layers) == {"frozen": 2, "scratch": 1, "tuned": 1}[kind]
 
 
-@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("pooling", POOLINGS_OF_MAPS)
 def test_what_places_add_makes_up_the_logit_of_a_linear_head(
     backbone: keras.Model, samples: Samples, pooling: str
 ) -> None:
@@ -162,12 +163,27 @@ def test_maxima_are_measured_from_what_is_typical(backbone: keras.Model, samples
     assert abs(added.mean()) < 0.02 * np.abs(added).max()
 
 
+def test_a_class_token_is_of_no_place() -> None:
+    backbone = open_backbone(PRETRAINED["dinov3_small"], 80, Weights("random")).model
+    arrays = feature_model(backbone)(pictures(8, 7, 80).astype(np.float32))
+    samples = Samples(
+        {name: array.numpy() for name, array in arrays.items()}, np.arange(8, dtype=np.uint8) % 2
+    )
+    shown = pictures(3, 0, 80)
+    for pooling, varies in (("cls", False), ("cls+avg", True)):
+        head = HeadConfig(pooling=pooling, features="last", units=0, batch_norm=False)
+        model = frozen(backbone, samples, head)
+        evidence = attribute(model, shown)
+        assert (np.ptp(evidence, axis=(1, 2)) > 1e-4).any() == varies
+        scores = model(shown.astype(np.float32)).numpy()[:, 0]
+        found = 1 / (1 + np.exp(-evidence.mean(axis=(1, 2))))
+        np.testing.assert_allclose(found, scores, atol=1e-3)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "architecture", [row for row in ARCHITECTURES if row.pretrained], ids=lambda row: row.key
-)
+@pytest.mark.parametrize("architecture", PRETRAINED.values(), ids=list(PRETRAINED))
 def test_every_backbone_is_cut_at_its_blocks(architecture: Architecture) -> None:
-    backbone = build_backbone(architecture, 80, Weights("random"))
+    backbone = open_backbone(architecture, 80, Weights("random")).model
     arrays = feature_model(backbone)(pictures(8, 7, 80).astype(np.float32))
     labels = (np.arange(8) % 2).astype(np.uint8)
     samples = Samples({name: array.numpy() for name, array in arrays.items()}, labels)
@@ -175,6 +191,9 @@ def test_every_backbone_is_cut_at_its_blocks(architecture: Architecture) -> None
     model = frozen(backbone, samples, head)
     cut = cut_detector(model)
     assert sum(cut.are_levels) == len(backbone.outputs)
+    assert [len(cut.graph.shapes[value]) for value in cut.maps].count(2) == sum(
+        is_token(output) for output in backbone.outputs
+    )
     shown = pictures(3, 0, 80)
     logits = attribute(model, shown).mean(axis=(1, 2))
     scores = model(shown.astype(np.float32)).numpy()[:, 0]

@@ -204,7 +204,7 @@ def test_statistics_are_those_of_numpy() -> None:
 
 
 def test_columns_name_each_statistic_of_each_block() -> None:
-    layout = FeatureLayout(channels=(2, 3), max2x2_width=0)
+    layout = FeatureLayout(channels=(2, 3), max2x2_width=0, tokens=(False, False))
     every = layout.columns(True, STATISTICS)
     covered = [number for part in every for number in range(part.start, part.stop)]
     assert covered == list(range(layout.pooled_width))

@@ -11,7 +11,7 @@ from fakeface_bench.backbones.catalogue import architecture_named
 from fakeface_bench.config import HeadConfig
 from fakeface_bench.features.engine import compiled_forward
 from fakeface_bench.training.networks import ScratchNetwork
-from fakeface_bench.training.poolings import ACTIVATIONS, POOLINGS
+from fakeface_bench.training.poolings import ACTIVATIONS, POOLINGS_OF_MAPS
 
 NETWORK = ScratchNetwork(architecture_named("simple_cnn"), 32)
 HEAD = HeadConfig(batch_norm=True, units=8, dropout=0.0, activation="swish")
@@ -43,7 +43,7 @@ def test_every_activation_trains_and_predicts_as_a_graph(activation: str) -> Non
 
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("features", ["last", "all_blocks"])
-@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("pooling", POOLINGS_OF_MAPS)
 def test_what_is_trained_and_what_is_served_agree(
     pooling: str, features: str, batch_norm: bool
 ) -> None:

@@ -228,7 +228,7 @@ def test_seeds_once_named_what_refits_does(asked_for: dict[str, int], same: bool
 def test_random_weights_do_where_no_others_are_to_be_had(
     to_be_had: bool, same: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(find_or_run, "imagenet_may_be_had", lambda architecture: to_be_had)
+    monkeypatch.setattr(find_or_run, "weights_may_be_had", lambda architecture: to_be_had)
     assert find_or_run._is_same(CONFIG, earlier("random")) is same
     assert find_or_run._is_same(CONFIG, earlier("imagenet"))
     study = replace(earlier("random"), params=PARAMS | {"weights": "random"})
