@@ -109,10 +109,10 @@ PRIVATE = {
     # kagglehub unpacks unchecked and its client waits for ever: data/kaggle.py says what was tried.
     ("data.kaggle", "_extract_archive"),
     ("data.kaggle", "_session"),
-    # Of names of gradients TensorFlow takes none back; it has no public way to freeze variables.
-    # Its public names do not hold single layers.
+    # keras-hub's public names do not hold single layers.
     ("backbones.hub_layers", "keras_hub.src.models.siglip.siglip_layers"),
     ("backbones.hub_layers", "keras_hub.src.models.vit.vit_layers"),
+    # Of names of gradients TensorFlow takes none back; it has no public way to freeze variables.
     ("features.engine", "_registry"),
     ("features.engine", "tensorflow.python.framework.convert_to_constants"),
     ("features.engine", "tensorflow.python.framework.ops"),

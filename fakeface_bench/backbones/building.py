@@ -125,17 +125,10 @@ class NoBackbone:
 
 
 @dataclass(frozen=True)
-class FoundationBackbone:
-    """A foundation model of keras-hub; a `Backbone`."""
+class FoundationBackbone(ApplicationBackbone):
+    """A foundation model of keras-hub, whose preset says what is done to pixels; a `Backbone`."""
 
-    architecture: Architecture
-    model: keras.Model
     preprocessing: Preprocessing
-
-    @property
-    def image_size(self) -> int:
-        """Side of the input in pixels."""
-        return int(self.model.inputs[0].shape[1])
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -149,10 +142,6 @@ class FoundationBackbone:
             "channels": tuple(int(output.shape[-1]) for output in self.model.outputs),
             "image_size": self.image_size,
         }
-
-    def values(self) -> Iterator[npt.NDArray[Any]]:
-        """Yield the values of its weights."""
-        return (np.asarray(weight) for weight in self.model.weights)
 
     def cut(self, unfrozen: Unfrozen) -> CutBackbone:
         """Cut it where its frozen part ends."""

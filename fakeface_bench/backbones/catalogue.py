@@ -156,15 +156,20 @@ class Preset:
 
     Attributes:
         name: In keras-hub.
-        family: Key of `backbones.foundation.FAMILIES`.
-        handle: Where its weights lie, at Kaggle.
+        family: Key of `backbones.presets.FAMILIES`.
+        version: Of its weights at Kaggle.
         config: What its class in keras-hub is built with, apart from the side of its input.
     """
 
     name: str
     family: str
-    handle: str
+    version: int
     config: Mapping[str, Any]
+
+    @property
+    def handle(self) -> str:
+        """Where its weights lie, at Kaggle."""
+        return f"keras/{self.family}/keras/{self.name}/{self.version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -498,7 +503,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         Preset(
             "dinov2_small",
             "dinov2",
-            "keras/dinov2/keras/dinov2_small/1",
+            1,
             {"patch_size": 14, **_sizes(384, 6)},
         ),
         "torch",
@@ -511,7 +516,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         Preset(
             "dinov2_base",
             "dinov2",
-            "keras/dinov2/keras/dinov2_base/1",
+            1,
             {"patch_size": 14, **_sizes(768, 12)},
         ),
         "torch",
@@ -524,7 +529,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         Preset(
             "dinov3_vit_small_lvd1689m",
             "dinov3",
-            "keras/dinov3/keras/dinov3_vit_small_lvd1689m/1",
+            1,
             {"patch_size": 16, **_sizes(384, 6), "use_key_bias": False},
         ),
         "torch",
@@ -537,7 +542,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         Preset(
             "dinov3_vit_base_lvd1689m",
             "dinov3",
-            "keras/dinov3/keras/dinov3_vit_base_lvd1689m/1",
+            1,
             {"patch_size": 16, **_sizes(768, 12), "use_key_bias": False},
         ),
         "torch",
@@ -550,7 +555,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         Preset(
             "clip_vit_base_patch16",
             "clip",
-            "keras/clip/keras/clip_vit_base_patch16/3",
+            3,
             {"patch_size": 16, **_sizes(768, 12)},
         ),
         "clip",
@@ -563,7 +568,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         Preset(
             "clip_vit_large_patch14",
             "clip",
-            "keras/clip/keras/clip_vit_large_patch14/3",
+            3,
             {"patch_size": 14, **_sizes(1024, 16, depth=24)},
         ),
         "clip",
@@ -576,7 +581,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         Preset(
             "siglip2_base_patch16_224",
             "siglip",
-            "keras/siglip/keras/siglip2_base_patch16_224/1",
+            1,
             {"patch_size": 16, **_sizes(768, 12)},
         ),
         "symmetric",
@@ -589,7 +594,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         Preset(
             "vit_base_patch16_224_imagenet",
             "vit",
-            "keras/vit/keras/vit_base_patch16_224_imagenet/4",
+            4,
             {"patch_size": 16, **_sizes(768, 12, inner="mlp_dim")},
         ),
         "symmetric",
@@ -603,7 +608,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         preset=Preset(
             "mobilenetv5_300m_enc_gemma3n",
             "mobilenetv5",
-            "keras/mobilenetv5/keras/mobilenetv5_300m_enc_gemma3n/1",
+            1,
             _mobilenetv5_config(),
         ),
         preprocessing="unit",

@@ -220,16 +220,14 @@ def estimates(
     if len(np.unique(y_true)) == 1:
         return {key: share for key, share in shares.items() if key != "accuracy"}
     resampled = _resampled(y_true, y_score, threshold, seed)
-    found = {
-        key: _around(percentile(value, resampled[key]))
-        for key, value in score_metrics(y_true, y_score, threshold).items()
-    }
+    found = {}
+    for key, value in score_metrics(y_true, y_score, threshold).items():
+        own = METRICS[key].estimate
+        spread = own(y_true, y_score) if own else percentile(value, resampled[key])
+        found[key] = _around(spread)
     error = found["ece"].value
     chance = _calibration_error_by_chance(y_score, seed)
     found["ece"] = _mirrored(error, resampled["ece"], chance)
-    for key in found:
-        if estimate := METRICS[key].estimate:
-            found[key] = estimate(y_true, y_score)
     return found | shares
 
 
