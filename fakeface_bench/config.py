@@ -306,7 +306,11 @@ class SearchConfig(Request):
 class StudyConfig(Request):
     """One study; a 0 or an empty text means "choose for me"."""
 
-    model: str = option("mobilenetv3", "Architecture; see 'fakeface-bench list'.")
+    model: str = option(
+        "mobilenetv3",
+        "Architecture; see 'fakeface-bench list'. Or a network of yours: NETWORK.keras, or "
+        "onnx:NETWORK.onnx.",
+    )
     data: str = option(
         "synthetic", "Dataset by name, or a folder of faces; several are joined by '+'."
     )

@@ -7,8 +7,9 @@ from functools import singledispatch
 from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from fakeface_bench.backbones.catalogue import Architecture, architecture_named
+from fakeface_bench.backbones.catalogue import Architecture
 from fakeface_bench.backbones.fine_tuning import Unfrozen, unfrozen_part
+from fakeface_bench.backbones.network_file import network_named
 from fakeface_bench.backbones.weights import Weights, check_weights_spec, resolve_weights
 from fakeface_bench.config import (
     AUTO,
@@ -103,13 +104,14 @@ def _check(config: Request) -> None:
 @_check.register
 def _check_study(config: StudyConfig) -> None:
     _check_study_places(config)
-    architecture = architecture_named(config.model)
+    architecture = network_named(config.model)
     check_weights_spec(config.weights, architecture)
     unfrozen = unfrozen_part(config.fine_tune, architecture)
     _check_tuning(config, unfrozen)
     _check_engine(config.engine, architecture)
     _check_searched(config, architecture, unfrozen)
     _check_input(config, architecture)
+    _check_side(config.image_size, architecture)
     _check_study_options(config)
     check_data(config.data, config.classes)
     check_layouts(config.data, config.classes)
@@ -225,6 +227,23 @@ def _check_engine(engine: str, architecture: Architecture) -> None:
         )
 
 
+def _check_side(asked: int, architecture: Architecture) -> None:
+    """Refuse a side that a user's file does not take, or none where it takes any."""
+    file = architecture.file
+    if file is None:
+        return
+    if file.any_side and not (asked or architecture.image_size):
+        raise UsageError(
+            f"{architecture.key} takes pictures of any side: say which, image_size=224 for "
+            f"instance, here or in {file.path.stem}.yaml beside it."
+        )
+    if not file.any_side and asked not in (0, architecture.image_size):
+        raise UsageError(
+            f"image_size {asked} is not what {architecture.key} takes, {architecture.image_size} "
+            "px: leave image_size out."
+        )
+
+
 def _check_input(config: StudyConfig, architecture: Architecture) -> None:
     if config.input != RGB and not architecture.scratch:
         why = "was made for colours" if architecture.pretrained else "is none"
@@ -241,7 +260,7 @@ def _check_searched(config: StudyConfig, architecture: Architecture, unfrozen: U
 
 
 def _trained(config: StudyConfig, unfrozen: Unfrozen) -> Trained:
-    architecture = architecture_named(config.model)
+    architecture = network_named(config.model)
     scratch = unfrozen.everything and config.weights == "random"
     tuned = architecture.pretrained and unfrozen.anything and not scratch
     maps = architecture.pretrained or architecture.scratch
@@ -323,8 +342,9 @@ class Plan:
         asked = self.config.as_params() | search_definition(self.config.search)
         for key in NAMED_OPTIONS:
             if key == "weights":
-                published = ("imagenet", "pretrained")
-                if self.architecture.pretrained and self.weights.label not in published:
+                own = self.architecture.file and self.weights.path
+                published = own or self.weights.label in ("imagenet", "pretrained")
+                if self.architecture.pretrained and not published:
                     yield format_option(key, self.weights.short_name)
             elif asked[key] != usual[key].default:
                 yield format_option(key, asked[key])
@@ -348,6 +368,7 @@ class Plan:
         return {
             "model": self.architecture.key,
             "weights": self.weights.identity,
+            **({"network": self.architecture.file.digest} if self.architecture.file else {}),
             "dataset_digest": index.digest,
             **{f"{split}_digest": index.split_digest(split) for split in SPLITS},
             "image_size": self.image_size,
@@ -376,7 +397,7 @@ class Plan:
 def make_plan(asked: RequestLike[StudyConfig]) -> Plan:
     """Resolve a request's names, weights and sizes."""
     config = checked(asked).request
-    architecture = architecture_named(config.model)
+    architecture = network_named(config.model)
     return Plan(
         config=config,
         architecture=architecture,
@@ -400,7 +421,7 @@ def _check_networks(names: Sequence[str], shared: StudyConfig) -> None:
     """Refuse what studies of several networks share, and networks that cannot do what is asked."""
     if not names:
         raise UsageError("models is empty; name architectures, joined by commas.")
-    known = [architecture_named(name).key for name in names]
+    known = [network_named(name).key for name in names]
     _check_distinct("models", "architecture", known)
     named = named_weights(shared.weights)
     strangers = sorted(set(named) - {*known, *names})
@@ -410,16 +431,17 @@ def _check_networks(names: Sequence[str], shared: StudyConfig) -> None:
             f"{','.join(names)!r}."
         )
     for name, file in named.items():
-        check_weights_spec(file, architecture_named(name))
+        check_weights_spec(file, network_named(name))
     _check_study_places(shared)
     for name in names:
-        study, architecture = study_of(shared, name), architecture_named(name)
+        study, architecture = study_of(shared, name), network_named(name)
         if not named:
             check_weights_spec(study.weights, architecture)
         unfrozen = unfrozen_part(study.fine_tune, architecture)
         _check_tuning(study, unfrozen)
         _check_engine(study.engine, architecture)
         _check_searched(study, architecture, unfrozen)
+        _check_side(study.image_size, architecture)
     _check_study_options(shared)
 
 
@@ -445,7 +467,7 @@ def study_of(shared: StudyConfig, model: str) -> StudyConfig:
     scratch, residual input where it does not, augmentation and precision where only its head
     trains, the engine where it cannot run it, what is searched where it has no such option.
     """
-    architecture = architecture_named(model)
+    architecture = network_named(model)
     study = replace(shared, model=model)
     if not architecture.pretrained:
         study = replace(study, weights=AUTO, fine_tune=FROZEN, engine=AUTO)

@@ -1,9 +1,13 @@
 """The real command in a process of its own, and what is expected of one that fails."""
 
+import atexit
+import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import mlflow
@@ -13,6 +17,24 @@ ROOT = Path(__file__).resolve().parents[1]
 SECONDS_TO_STOP = 5.0
 #: Puts a stop to the import of TensorFlow, so that a test fails that would load it.
 NO_TENSORFLOW = "raise SystemExit('TensorFlow was loaded')"
+#: Imports the command line once, and forks for each request: starting takes most of its time.
+_FORKING = """
+import json, os, sys
+import fakeface_bench.__main__ as command
+import fakeface_bench.resolve
+for line in sys.stdin:
+    asked = json.loads(line)
+    child = os.fork()
+    if not child:
+        os.chdir(asked["folder"])
+        os.environ.clear()
+        os.environ.update(asked["environment"])
+        sys.argv = ["fakeface_bench", *asked["arguments"]]
+        for number, file in enumerate(asked["printed"], start=1):
+            os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
+        command.main()
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
 
 
 class Command:
@@ -48,6 +70,29 @@ class Command:
             check=False,
         )
 
+    def refused(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command that is to end before it loads TensorFlow, Keras or MLflow.
+
+        In a process that is forked from one that has the command line imported.
+        """
+        starter = _starter()
+        printed = [self.folder.parent / name for name in ("stdout", "stderr")]
+        for file in printed:
+            file.write_text("")
+        asked = {
+            "folder": str(self.folder),
+            "environment": self.environment(),
+            "arguments": arguments,
+            "printed": [str(file) for file in printed],
+        }
+        assert starter.stdin is not None
+        assert starter.stdout is not None
+        starter.stdin.write(json.dumps(asked) + "\n")
+        starter.stdin.flush()
+        code = int(starter.stdout.readline())
+        out, err = (file.read_text(encoding="utf-8") for file in printed)
+        return subprocess.CompletedProcess(arguments, code, out, err)
+
     def environment(self, tensorflow: bool = False, mlflow: bool = False) -> dict[str, str]:
         """Return the variables of a command that may not load what is not named."""
         blocked = [] if tensorflow else ["tensorflow", "keras", *([] if mlflow else ["mlflow"])]
@@ -60,6 +105,26 @@ class Command:
             "PYTHONPATH": os.pathsep.join(paths),
             **self._environment,
         }
+
+
+@cache
+def _starter() -> subprocess.Popen[str]:
+    """Start what forks for each request; it ends with this process."""
+    folder = tempfile.TemporaryDirectory()  # of what it may not import
+    started = subprocess.Popen(
+        [sys.executable, "-c", _FORKING],
+        env=Command(Path(folder.name)).environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def end() -> None:
+        started.communicate()
+        folder.cleanup()
+
+    atexit.register(end)
+    return started
 
 
 def run_mlflow(store: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

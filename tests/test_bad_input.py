@@ -103,7 +103,7 @@ def command(tmp_path: Path) -> Command:
 def test_a_wrong_request_is_told_in_a_line_before_anything_heavy_is_loaded(
     command: Command, options: list[str], says: str
 ) -> None:
-    process = command("run", *options)
+    process = command.refused("run", *options)
     assert process.returncode == 2
     assert says in words(process.stderr)
     assert process.stdout == ""
@@ -261,7 +261,7 @@ def test_weights_of_nothing_or_another_are_told_before_anything_heavy_is_loaded(
     else:
         with h5py.File(weights, "w") as file:
             file["layers/all/vars/0"] = np.zeros(14_714_688, np.float16)
-    process = command("run", "--model", "mobilenetv3_small", "--weights", weights.name)
+    process = command.refused("run", "--model", "mobilenetv3_small", "--weights", weights.name)
     assert process.returncode == 2
     assert says in words(process.stderr)
     assert process.stderr.count("\n") == 1
@@ -283,7 +283,7 @@ def test_a_store_that_cannot_be_is_told_before_anything_heavy_is_loaded(
     tmp_path: Path, store: str, arguments: list[str], says: str
 ) -> None:
     command = Command(tmp_path, {"MLFLOW_TRACKING_URI": store})
-    process = command(*arguments)
+    process = command.refused(*arguments)
     assert process.returncode == 2
     assert says in words(process.stderr)
     assert process.stderr.count("\n") == 1

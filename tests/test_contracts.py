@@ -3,7 +3,6 @@
 import json
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -54,29 +53,10 @@ from fakeface_bench.training.poolings import (
     POOLINGS_OF_MAPS,
     of_last_map,
 )
+from tests.backbones.small_rows import NOT_SLOW, QUICK, SIZE, SMALL, slow_but
 from tests.backbones.small_rows import PRETRAINED as SMALL_PRETRAINED
-from tests.backbones.small_rows import QUICK, SIZE, SMALL
 
-
-def marked(row: Architecture) -> Any:
-    """Of foundation models one is quick enough for every run."""
-    slow = row.preset is not None and row.key not in QUICK
-    return pytest.param(row, marks=pytest.mark.slow) if slow else row
-
-
-def key(row: Architecture) -> str:
-    """Name a row in the ids of tests."""
-    return row.key
-
-
-BY_KEY = pytest.mark.parametrize("architecture", [marked(row) for row in SMALL], ids=key)
 PRETRAINED = list(SMALL_PRETRAINED.values())
-
-SLOW_BUT_TWO = pytest.mark.parametrize(
-    "architecture",
-    [row if row.key in QUICK else pytest.param(row, marks=pytest.mark.slow) for row in PRETRAINED],
-    ids=lambda row: row.key,
-)
 LABELS_OF_SIX = (np.arange(6) % 2).astype(np.uint8)
 
 
@@ -153,14 +133,7 @@ def test_keys_and_aliases_name_one_row_each() -> None:
     assert architecture_named("mobilenetv3").key == "mobilenetv3_large"
 
 
-@pytest.mark.parametrize(
-    "architecture",
-    [
-        pytest.param(row, marks=pytest.mark.slow) if row.preset and row.key not in QUICK else row
-        for row in ARCHITECTURES
-    ],
-    ids=lambda row: row.key,
-)
+@slow_but(NOT_SLOW, ARCHITECTURES)
 def test_architecture_states_its_true_size(architecture: Architecture) -> None:
     network = network_at(architecture, architecture.image_size)
     assert network.count_params() == architecture.parameters
@@ -178,15 +151,16 @@ def test_both_ways_of_counting_multiplications_agree(key: str) -> None:
     assert graph_macs(network) == count_macs(network) > 0
 
 
-@BY_KEY
+@slow_but(NOT_SLOW, SMALL)
 def test_architecture_sees_the_range_it_was_made_for(architecture: Architecture) -> None:
     row = PREPROCESSINGS[architecture.preprocessing]
     seen = keras.Input((4, 4, 3))
-    model = keras.Model(seen, row.apply(seen)) if row.low or row.high != 255 else None
-    for value, expected, pick in ((0.0, row.low, np.min), (255.0, row.high, np.max)):
+    changes = architecture.preprocessing != "inside"
+    model = keras.Model(seen, row.apply(seen)) if changes else None
+    for value, expected in ((0.0, row.black), (255.0, row.white)):
         picture = np.full((1, 4, 4, 3), value, np.float32)
         prepared = picture if model is None else model(picture).numpy()
-        assert pick(prepared) == pytest.approx(expected, abs=1e-4)
+        np.testing.assert_allclose(prepared, np.broadcast_to(expected, (1, 4, 4, 3)), atol=1e-4)
 
 
 def assert_has_what_a_study_needs(backbone: Backbone, architecture: Architecture) -> None:
@@ -214,7 +188,7 @@ def assert_has_what_a_study_needs(backbone: Backbone, architecture: Architecture
         backbone.cut(unfrozen_part("9999", architecture))
 
 
-@pytest.mark.parametrize("architecture", [marked(row) for row in PRETRAINED], ids=key)
+@slow_but(NOT_SLOW, PRETRAINED)
 def test_backbone_gives_features_of_every_block(architecture: Architecture) -> None:
     backbone = open_backbone(architecture, SIZE, Weights("random"))
     assert_has_what_a_study_needs(backbone, architecture)
@@ -229,7 +203,7 @@ def test_backbone_gives_features_of_every_block(architecture: Architecture) -> N
     assert ("max2x2" in outputs) == (layout.max2x2_width > 0)
 
 
-@BY_KEY
+@slow_but({*QUICK, "residual", "simple_cnn", "vgg16"}, SMALL)
 def test_detector_saves_and_loads_to_equal_predictions(
     architecture: Architecture, tmp_path: Path
 ) -> None:
@@ -259,7 +233,7 @@ def test_detector_saves_and_loads_to_equal_predictions(
         np.testing.assert_array_equal(whole.numpy(), expected)
 
 
-@SLOW_BUT_TWO
+@slow_but(["mobilenetv3_small"], PRETRAINED)
 def test_fit_leaves_every_value_of_the_backbone_as_it_was(architecture: Architecture) -> None:
     backbone = network_at(architecture, SIZE)
     before = [value.copy() for value in backbone.get_weights()]
@@ -276,7 +250,7 @@ def test_fit_leaves_every_value_of_the_backbone_as_it_was(architecture: Architec
     ), "nothing was trained"
 
 
-@SLOW_BUT_TWO
+@slow_but(QUICK, PRETRAINED)
 def test_last_block_trains_on_the_cached_map_and_its_detector_saves_and_loads(
     architecture: Architecture, tmp_path: Path
 ) -> None:
@@ -312,14 +286,7 @@ def test_last_block_trains_on_the_cached_map_and_its_detector_saves_and_loads(
 NORMALISED = [row for row in PRETRAINED if not row.key.startswith("vgg")]
 
 
-@pytest.mark.parametrize(
-    "architecture",
-    [
-        row if row.key == "mobilenetv3_small" else pytest.param(row, marks=pytest.mark.slow)
-        for row in NORMALISED
-    ],
-    ids=lambda row: row.key,
-)
+@slow_but([], NORMALISED)
 def test_norms_alone_are_trained_and_their_statistics_stay(
     architecture: Architecture, tmp_path: Path
 ) -> None:
@@ -391,7 +358,9 @@ def test_npr_of_a_doubled_picture_is_nothing() -> None:
 
 
 @pytest.mark.parametrize("key", INPUTS)
-@pytest.mark.parametrize("model", ["simple_cnn", "simple_cnn_pool"])
+@pytest.mark.parametrize(
+    "model", ["simple_cnn", pytest.param("simple_cnn_pool", marks=pytest.mark.slow)]
+)
 def test_input_is_part_of_the_saved_detector_and_is_not_trained(
     model: str, key: str, tmp_path: Path
 ) -> None:

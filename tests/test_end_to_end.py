@@ -270,9 +270,11 @@ def test_the_logged_model_scores_pictures_as_the_study_did(
     ("engine", "says"),
     [
         ("onnxruntime", r"onnxruntime [\d.]+, float32"),
-        ("tensorflow", r"tensorflow [\d.]+, float32"),
+        pytest.param("tensorflow", r"tensorflow [\d.]+, float32", marks=pytest.mark.slow),
         pytest.param(
-            "tensorflow_bf16", r"tensorflow [\d.]+, bfloat16, test in float32", marks=NEEDS_BFLOAT16
+            "tensorflow_bf16",
+            r"tensorflow [\d.]+, bfloat16, test in float32",
+            marks=(NEEDS_BFLOAT16, pytest.mark.slow),
         ),
     ],
 )

@@ -14,11 +14,13 @@ from fakeface_bench.backbones.catalogue import (
     INPUTS,
     PREPROCESSINGS,
     Architecture,
+    NetworkFile,
     Preprocessing,
 )
 from fakeface_bench.backbones.cut import SCRATCH_MOMENTUM, CutBackbone, cut_backbone
 from fakeface_bench.backbones.fine_tuning import Unfrozen
 from fakeface_bench.backbones.foundation import open_network
+from fakeface_bench.backbones.own_network import open_own_network
 from fakeface_bench.backbones.weights import (
     Weights,
     application_of,
@@ -136,9 +138,38 @@ class FoundationBackbone(ApplicationBackbone):
         return {
             "architecture": self.architecture.key,
             "keras_hub": version("keras-hub"),
-            "low": self.preprocessing.low,
-            "high": self.preprocessing.high,
+            "black": self.preprocessing.black,
+            "white": self.preprocessing.white,
             "blocks": self.architecture.blocks,
+            "channels": tuple(int(output.shape[-1]) for output in self.model.outputs),
+            "image_size": self.image_size,
+        }
+
+    def cut(self, unfrozen: Unfrozen) -> CutBackbone:
+        """Cut it where its frozen part ends."""
+        return cut_backbone(self.model, self.architecture, unfrozen, self.preprocessing.apply)
+
+
+@dataclass(frozen=True)
+class OwnBackbone(ApplicationBackbone):
+    """A user's own network, of a Keras or ONNX file; a `Backbone`.
+
+    Attributes:
+        said: What was found of it, in words.
+    """
+
+    preprocessing: Preprocessing
+    said: str
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """The file's operations, what is read of them, and what is done to pixels."""
+        assert self.architecture.file is not None
+        return {
+            "architecture": self.architecture.key,
+            "network": self.architecture.file.digest,
+            "black": self.preprocessing.black,
+            "white": self.preprocessing.white,
             "channels": tuple(int(output.shape[-1]) for output in self.model.outputs),
             "image_size": self.image_size,
         }
@@ -159,6 +190,8 @@ def open_backbone(architecture: Architecture, image_size: int, weights: Weights)
         return NoBackbone(image_size)
     if architecture.preset:
         return build_foundation(architecture, image_size, weights)
+    if architecture.file:
+        return build_own(architecture, architecture.file, image_size, weights)
     return ApplicationBackbone(architecture, build_backbone(architecture, image_size, weights))
 
 
@@ -210,6 +243,24 @@ def build_foundation(
     )
 
 
+def build_own(
+    architecture: Architecture, file: NetworkFile, image_size: int, weights: Weights
+) -> OwnBackbone:
+    """Build a user's own network, frozen, preprocessing inside, as `build_backbone` does others.
+
+    Raises:
+        UsageError: If it cannot take that size, or what it takes cannot be told.
+        WeightsError: If it cannot be loaded.
+    """
+    opened = open_own_network(architecture, file, image_size, weights)
+    return OwnBackbone(
+        architecture,
+        _on_pixels(opened.network, opened.preprocessing, image_size),
+        opened.preprocessing,
+        opened.said,
+    )
+
+
 def _on_pixels(network: keras.Model, preprocessing: Preprocessing, image_size: int) -> keras.Model:
     """Freeze a network, and put what it wants done to pixels before it."""
     network.trainable = False
@@ -258,6 +309,16 @@ def build_scratch_network(
             x = keras.layers.MaxPooling2D(dtype=precision)(x)
         maps.append(keras.ops.cast(x, "float32"))
     return keras.Model(pixels, maps, name=f"{architecture.key}_backbone")
+
+
+def count_parameters(model: keras.Model) -> int:
+    """Return the number of values of a model, those of ONNX networks in it included."""
+    return sum(
+        count_parameters(layer)
+        if isinstance(layer, keras.Model)
+        else int(getattr(layer, "parameters", 0) or layer.count_params())
+        for layer in model.layers
+    )
 
 
 def count_macs(model: keras.Model) -> int:

@@ -6,6 +6,7 @@ no caller can rescale twice or not at all.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fakeface_bench.support.errors import unknown_name
@@ -26,13 +27,13 @@ class Preprocessing:
 
     Attributes:
         apply: From a Keras tensor of pixels 0 to 255 to what the backbone is called on.
-        low: What pixel 0 becomes, smallest over the channels.
-        high: What pixel 255 becomes, largest over the channels.
+        black: What pixel 0 becomes, by channel as the network takes them.
+        white: What pixel 255 becomes, likewise.
     """
 
     apply: Callable[[Any], Any]
-    low: float
-    high: float
+    black: tuple[float, ...]
+    white: tuple[float, ...]
 
 
 def _inside(pixels: Any) -> Any:
@@ -81,17 +82,35 @@ def scaled(scale: tuple[float, ...], offset: tuple[float, ...]) -> Preprocessing
 
         return keras.layers.Rescaling(list(scale), list(offset))(pixels)
 
-    highest = max(255 * factor + added for factor, added in zip(scale, offset, strict=True))
-    return Preprocessing(apply, min(offset), highest)
+    white = tuple(255 * factor + added for factor, added in zip(scale, offset, strict=True))
+    return Preprocessing(apply, offset, white)
+
+
+def _normalised_pixel(
+    value: float, means: Sequence[float], deviations: Sequence[float]
+) -> tuple[float, ...]:
+    return tuple((value - m) / d for m, d in zip(means, deviations, strict=True))
 
 
 PREPROCESSINGS: Mapping[str, Preprocessing] = {
-    "inside": Preprocessing(_inside, 0.0, 255.0),
-    "unit": Preprocessing(_unit, 0.0, 1.0),
-    "symmetric": Preprocessing(_symmetric, -1.0, 1.0),
-    "torch": Preprocessing(_torch, -0.485 / 0.229, (1 - 0.406) / 0.225),
-    "clip": Preprocessing(_clip, -0.48145466 / 0.26862954, (1 - 0.40821073) / 0.27577711),
-    "caffe": Preprocessing(_caffe, -123.68, 255 - 103.939),
+    "inside": Preprocessing(_inside, (0.0,) * 3, (255.0,) * 3),
+    "unit": Preprocessing(_unit, (0.0,) * 3, (1.0,) * 3),
+    "symmetric": Preprocessing(_symmetric, (-1.0,) * 3, (1.0,) * 3),
+    "torch": Preprocessing(
+        _torch,
+        _normalised_pixel(0.0, TORCH_MEANS, TORCH_DEVIATIONS),
+        _normalised_pixel(1.0, TORCH_MEANS, TORCH_DEVIATIONS),
+    ),
+    "clip": Preprocessing(
+        _clip,
+        _normalised_pixel(0.0, CLIP_MEANS, CLIP_DEVIATIONS),
+        _normalised_pixel(1.0, CLIP_MEANS, CLIP_DEVIATIONS),
+    ),
+    "caffe": Preprocessing(
+        _caffe,
+        _normalised_pixel(0.0, CAFFE_MEANS_BGR, (1.0,) * 3),
+        _normalised_pixel(255.0, CAFFE_MEANS_BGR, (1.0,) * 3),
+    ),
 }
 
 
@@ -173,12 +192,50 @@ class Preset:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkFile:
+    """A user's own network, as `backbones.network_file` reads its file.
+
+    Attributes:
+        digest: 12 digits of the SHA-256 of its operations and values, whatever the file's date.
+        pixels: What 0 and 255 become before it, by channel as it takes them; None where that is
+            found by `statistics`.
+        bgr: Whether it takes blue first.
+        last: Name of the operation that gives its last map.
+        statistics: Names of its first convolution and the BatchNormalization after it; None for
+            none.
+        scaling: Name of what brings pixels to its range, inside; empty for nothing.
+        any_side: Whether its file states no side.
+        channels_first: Whether it takes (images, channels, height, width).
+        maps_channels_first: Likewise of what each block, and the last map, gives.
+        stated: What the description beside it states.
+    """
+
+    path: Path
+    digest: str
+    pixels: tuple[tuple[float, ...], tuple[float, ...]] | None
+    bgr: bool
+    last: str
+    statistics: tuple[str, str] | None
+    scaling: str
+    any_side: bool
+    channels_first: bool
+    maps_channels_first: tuple[bool, ...]
+    stated: tuple[str, ...]
+
+    @property
+    def is_onnx(self) -> bool:
+        """Whether ONNX Runtime runs it, which trains nothing."""
+        return self.path.suffix.lower() == ".onnx"
+
+
+@dataclass(frozen=True, slots=True)
 class Architecture:
-    """One row of the catalogue.
+    """One row of the catalogue, or a user's own network.
 
     Attributes:
         application: Class in `keras.applications`; empty for any other network.
         preset: Foundation model of keras-hub; None for any other.
+        file: What a user's own network is read from; None for a row.
         preprocessing: Key of `PREPROCESSINGS`, applied inside the model to pixels 0 to 255.
         image_size: Side of the input it was made for, in pixels.
         parameters: Number of weights without a head.
@@ -214,11 +271,12 @@ class Architecture:
     licence: str = ""
     aliases: tuple[str, ...] = ()
     preset: Preset | None = None
+    file: NetworkFile | None = None
 
     @property
     def pretrained(self) -> bool:
         """Whether it is a frozen backbone that trained weights exist for."""
-        return bool(self.application) or self.preset is not None
+        return bool(self.application or self.preset or self.file)
 
     @property
     def scratch(self) -> bool:

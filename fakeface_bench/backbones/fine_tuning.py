@@ -72,6 +72,11 @@ def unfrozen_part(spec: str, architecture: Architecture) -> Unfrozen:
                 f"(got {spec!r})."
             )
         return Unfrozen(ALL)
+    if architecture.file and architecture.file.is_onnx and spec != FROZEN:
+        raise UsageError(
+            f"{architecture.key} is run by ONNX Runtime, which trains nothing: leave fine_tune out "
+            f"(got {spec!r})."
+        )
     if spec in (FROZEN, ALL, NORMS):
         return Unfrozen(spec)
     if _LAYERS.fullmatch(spec):

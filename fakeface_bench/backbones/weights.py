@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 
 from fakeface_bench.backbones import presets
-from fakeface_bench.backbones.catalogue import ARCHITECTURES, Architecture
+from fakeface_bench.backbones.catalogue import ARCHITECTURES, Architecture, NetworkFile
 from fakeface_bench.backbones.presets import (
     check_preset_spec,
     folder_label,
@@ -134,6 +134,8 @@ def origin_of(architecture: Architecture) -> str:
     """Return in a word or two what an architecture's weights were made of, or by."""
     if architecture.preset:
         return "keras-hub"
+    if architecture.file:
+        return "file"
     return "ImageNet" if architecture.pretrained else "scratch" if architecture.scratch else "none"
 
 
@@ -141,6 +143,8 @@ def are_here(architecture: Architecture) -> bool:
     """Whether the published weights are cached, be it broken."""
     if architecture.preset:
         return is_cached(architecture.preset)
+    if architecture.file:
+        return True
     return imagenet_file(architecture).exists()
 
 
@@ -183,6 +187,9 @@ def check_weights_spec(spec: str, architecture: Architecture) -> None:
     if architecture.preset:
         check_preset_spec(spec, architecture)
         return
+    if architecture.file:
+        _check_own(spec, architecture, architecture.file)
+        return
     path = existing_path(spec)
     if spec not in WEIGHT_WORDS and not (path and path.is_file()):
         raise UsageError(
@@ -191,6 +198,19 @@ def check_weights_spec(spec: str, architecture: Architecture) -> None:
         )
     if spec not in WEIGHT_WORDS and path:
         check_weights_file(spec, path, architecture)
+
+
+def _check_own(spec: str, architecture: Architecture, file: NetworkFile) -> None:
+    if spec == "random" and file.is_onnx:
+        raise UsageError(
+            f"weights 'random' is nothing for {architecture.key}: ONNX Runtime runs its file as it "
+            "is; leave weights at 'auto'."
+        )
+    if spec not in ("auto", "pretrained", "random"):
+        raise UsageError(
+            f"weights {spec!r} is nothing for {architecture.key}, which brings its own: leave "
+            f"weights at 'auto'{'' if file.is_onnx else ', or say random'}."
+        )
 
 
 #: Of a file, within a run's name.
@@ -241,6 +261,8 @@ def resolve_weights(spec: str, architecture: Architecture, seed: int) -> Weights
         return Weights("random" if architecture.scratch else NO_WEIGHTS, seed=seed)
     if architecture.preset:
         return _preset_weights(spec, architecture, seed)
+    if architecture.file and spec != "random":
+        return Weights(f"file:{architecture.file.digest}", architecture.file.path, seed)
     if spec == "random":
         return Weights("random", seed=seed)
     if spec in ("imagenet", "pretrained"):

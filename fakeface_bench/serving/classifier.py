@@ -31,6 +31,8 @@ FACTS_FILE = "detector.json"
 BATCH = 32
 #: Distribution of the networks that `backbones.foundation` builds.
 KERAS_HUB = "keras-hub"
+#: Distribution that runs the networks of `backbones.onnx_network`.
+ONNX_RUNTIME = "onnxruntime"
 #: Batches decoded while one is in the network.
 _AHEAD = 2
 
@@ -52,7 +54,8 @@ class DetectorFacts:
         engine: What they were extracted with, one of `config.ENGINES`.
         unsure_low: Probability from which the detector is unsure.
         unsure_high: Probability from which it is sure again; the same where it never is unsure.
-        library: `KERAS_HUB` where the network holds layers of it; empty where Keras's own suffice.
+        library: `KERAS_HUB` where the network holds layers of it, `ONNX_RUNTIME` where that runs
+            part of it; empty where Keras's own layers suffice.
     """
 
     image_size_px: int
@@ -124,8 +127,7 @@ class FaceClassifier:
                 f"this version's are {DECODING_VERSION}; 'mlflow models serve' and 'mlflow models "
                 "predict' use the code that the model brings."
             )
-        if facts.library == KERAS_HUB:
-            _register_keras_hub()
+        _register_layers_of(facts.library)
         try:
             network = keras.saving.load_model(folder / NETWORK_FILE, compile=False, safe_mode=safe)
         except (OSError, ValueError, TypeError, KeyError) as error:
@@ -195,14 +197,17 @@ def write_detector(network: keras.Model, facts: DetectorFacts, folder: Path) -> 
     (folder / FACTS_FILE).write_text(f"{shown}\n", encoding="utf-8")
 
 
-def _register_keras_hub() -> None:
-    """Import what makes the layers of keras-hub's networks known to Keras."""
+def _register_layers_of(library: str) -> None:
+    """Import what makes the layers of networks by another library known to Keras."""
     try:
-        from fakeface_bench.backbones import hub_layers  # noqa: F401
+        if library == KERAS_HUB:
+            from fakeface_bench.backbones import hub_layers  # noqa: F401
+        elif library == ONNX_RUNTIME:
+            from fakeface_bench.backbones import onnx_network  # noqa: F401
     except ImportError as error:
         raise ModelError(
-            f"the model holds layers of {KERAS_HUB}, which cannot be imported here "
-            f"({shortened(error)}): pip install {KERAS_HUB}"
+            f"the model holds layers of {library}, which cannot be imported here "
+            f"({shortened(error)}): pip install {library}"
         ) from error
 
 

@@ -7,7 +7,7 @@ from statistics import median
 
 import numpy as np
 
-from fakeface_bench.backbones.building import count_macs
+from fakeface_bench.backbones.building import count_macs, count_parameters
 from fakeface_bench.features.engine import graph_macs
 from fakeface_bench.features.source import Speed
 from fakeface_bench.records.ledger import TARGETS, Ledger, StageCost, target_key
@@ -42,8 +42,9 @@ def study_metrics(expenses: Expenses, speed: Speed) -> dict[str, float]:
     if expenses.setup.plan.config.folds:
         trained_on = len(expenses.setup.held_out_rows)
     test = expenses.conclusion.test
-    count = graph_macs if expenses.setup.plan.architecture.preset else count_macs
-    macs = count(detector.complete)
+    network = expenses.setup.plan.architecture
+    by_graph = network.preset or (network.file and not network.file.is_onnx)
+    macs = (graph_macs if by_graph else count_macs)(detector.complete)
     metrics = {
         "first_epoch_seconds": epochs[0],
         "steady_epoch_seconds": steady,
@@ -51,7 +52,7 @@ def study_metrics(expenses: Expenses, speed: Speed) -> dict[str, float]:
         "predict_images_per_second": 1 / (per_image + test.seconds / len(test.y_true)),
         "extracted_images": float(expenses.setup.reader.images_made),
         "mmacs_per_image": macs / 1e6,
-        "parameters": float(detector.complete.count_params()),
+        "parameters": float(count_parameters(detector.complete)),
         "parameters_trained": float(trained),
     }
     gpu = peak_gpu_memory_gb()

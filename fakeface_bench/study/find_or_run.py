@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from fakeface_bench import __version__
 from fakeface_bench.analysis.results import Results
-from fakeface_bench.backbones.catalogue import architecture_named
+from fakeface_bench.backbones.network_file import network_named
 from fakeface_bench.backbones.weights import file_label, weights_may_be_had
 from fakeface_bench.config import AUTO, METRICS_VERSION, STORAGE_VARIABLE, StudyConfig, listed
 from fakeface_bench.data.index import ImageIndex
@@ -34,6 +34,7 @@ from fakeface_bench.tracking.runs import TrackedRun
 from fakeface_bench.tracking.store import current_experiment, open_store, store_errors_named
 from fakeface_bench.tracking.studies import (
     FINISHED,
+    NETWORK_DIGEST,
     StudyRun,
     download_study,
     environment_of,
@@ -113,7 +114,7 @@ def _is_same(config: StudyConfig, earlier: StudyRun) -> bool:
     if not (named and priced):
         return False
     if config.weights == AUTO and earlier.weights == "random":
-        architecture = architecture_named(config.model)
+        architecture = network_named(config.model)
         if architecture.pretrained and weights_may_be_had(architecture):
             return False
     hurried = float(earlier.params.get("timeout_minutes", 0)) > 0
@@ -215,7 +216,7 @@ def find_or_run_studies(
             if earlier := _find_readable(run, one, progress):
                 yield Known(earlier)
                 continue
-            model = architecture_named(one.study.model).key
+            model = network_named(one.study.model).key
             run_id = open_study_run(run, model, one.index.name)
             under_way.add(run_id)
             yield StudyUnit(one.study, run_id, environment_of(run_id, run.experiment_id))
@@ -264,9 +265,11 @@ def _find_readable(run: TrackedRun, needed: NeededStudy, progress: Progress) -> 
 
 def finished_studies(study: StudyConfig, experiment_id: str) -> Iterator[StudyRun]:
     """Yield the finished studies of a request's network, the newest first."""
-    model = architecture_named(study.model).key
+    network = network_named(study.model)
+    digest = network.file.digest if network.file else None
     for earlier in find_studies(experiment_id):
-        if earlier.status == FINISHED and earlier.model == model:
+        same = earlier.model == network.key and earlier.params.get(NETWORK_DIGEST) == digest
+        if earlier.status == FINISHED and same:
             yield earlier
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fakeface_bench.backbones.building import open_backbone
+from fakeface_bench.backbones.building import OwnBackbone, open_backbone
 from fakeface_bench.config import (
     AUGMENTATIONS,
     AUTO,
@@ -73,6 +73,7 @@ class Inputs:
         features: Identity of the frozen features that a head alone is trained on; else empty.
         engine: Name of what frozen layers run on; empty where there are none.
         training_reads_more: Whether training reads more of a picture than validation does.
+        found: What was found of a user's own network; empty of others.
         speed: Measures how long one picture takes from its file to what an epoch reads of it; no
             time where each epoch begins at the files anyway.
     """
@@ -84,6 +85,7 @@ class Inputs:
     engine: str
     speed: Callable[[], Speed]
     training_reads_more: bool = False
+    found: str = ""
 
 
 def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
@@ -92,6 +94,14 @@ def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
         small = ScratchNetwork(plan.architecture, plan.image_size, plan.config.input)
         return pixel_inputs(plan, index, small, None, progress)
     source = feature_source(plan)
+    found = source.backbone.said if isinstance(source.backbone, OwnBackbone) else ""
+    if found:
+        progress.say(found)
+    return replace(_inputs_of(plan, index, source, progress), found=found)
+
+
+def _inputs_of(plan: Plan, index: ImageIndex, source: BackboneSource, progress: Progress) -> Inputs:
+    """Choose how the splits of a network with a frozen part, or without any, are read."""
     backbone = source.backbone
     read = read_features(source, index, progress)
     if not plan.unfrozen.anything:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fakeface_bench.analysis.results import Results
+from fakeface_bench.backbones.catalogue import Architecture
 from fakeface_bench.config import CLASS_NAMES, StudyConfig
 from fakeface_bench.data.index import fake_kinds
 from fakeface_bench.data.pictures import Pictures
@@ -33,7 +34,7 @@ from fakeface_bench.report.explanation import choose_examples, write_explanation
 from fakeface_bench.report.saved_study import identity_of
 from fakeface_bench.report.study_report import summary_markdown, write_costs
 from fakeface_bench.resolve import Plan
-from fakeface_bench.serving.classifier import KERAS_HUB, DetectorFacts
+from fakeface_bench.serving.classifier import KERAS_HUB, ONNX_RUNTIME, DetectorFacts
 from fakeface_bench.study.cost import before_epochs
 from fakeface_bench.study.final_fit import Conclusion
 from fakeface_bench.study.setup import Setup
@@ -153,7 +154,7 @@ def log_winner(
         engine=scoring_engine(setup.inputs.engine),
         unsure_low=band.low,
         unsure_high=band.high,
-        library=KERAS_HUB if plan.architecture.preset else "",
+        library=_library_of(plan.architecture),
     )
     metadata = {
         "label": identity_of(run.run_id, record).label,
@@ -169,6 +170,13 @@ def log_winner(
     with draft_folder() as folder:
         write_model(folder, detector.complete, facts, setup.example(), seen)
         return run.log_model(folder, metadata)
+
+
+def _library_of(architecture: Architecture) -> str:
+    """Return the distribution, besides Keras, that computes layers of a network."""
+    if architecture.preset:
+        return KERAS_HUB
+    return ONNX_RUNTIME if architecture.file and architecture.file.is_onnx else ""
 
 
 def log_results(run: TrackedRun, record: StudyRecord, results: Results, model: str) -> None:

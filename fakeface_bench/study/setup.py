@@ -40,6 +40,7 @@ from fakeface_bench.support.progress import Progress
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.runs import TrackedRun
 from fakeface_bench.tracking.store import storage_beside_store
+from fakeface_bench.tracking.studies import NETWORK_DIGEST
 from fakeface_bench.training.fit import choose_precision
 from fakeface_bench.training.head_fit import HeadRows
 from fakeface_bench.training.networks import FitTask, Network
@@ -150,6 +151,8 @@ def open_setup(
     inputs = {"image_size_px": plan.image_size, "trained_on": setup.inputs.description}
     if setup.inputs.engine:
         inputs["extracted_on"] = engine_label(setup.inputs.engine)
+    if plan.architecture.file:
+        inputs |= {"network": setup.inputs.found, NETWORK_DIGEST: plan.architecture.file.digest}
     if plan.equalises:
         inputs["jpeg_quality"] = setup.plan.jpeg_quality
     if setup.plan.config.balance != plan.config.balance:

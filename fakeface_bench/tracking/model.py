@@ -23,6 +23,7 @@ BUNDLED = (
     "__init__.py",
     "backbones/__init__.py",
     "backbones/hub_layers.py",
+    "backbones/onnx_network.py",
     "config.py",
     "data/__init__.py",
     "data/decode.py",

@@ -16,6 +16,8 @@ from fakeface_bench.tracking.runs import TrackedRun, close_run
 from fakeface_bench.tracking.succession import all_runs
 
 FINISHED = "FINISHED"
+#: Param of a study of a user's own network: digest of its file and of how it is read.
+NETWORK_DIGEST = "network_digest"
 _USUAL = StudyConfig.options()
 #: Options by which studies of one network are different experiments.
 _OF_VARIANTS = ("input", "folds", *SearchConfig.options())

@@ -1,8 +1,10 @@
 """Rows of the catalogue small enough to build in a test, with all their parts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from fakeface_bench.backbones.catalogue import ARCHITECTURES, Architecture
 
@@ -41,6 +43,19 @@ SMALL: tuple[Architecture, ...] = tuple(small(row) for row in ARCHITECTURES if r
 PRETRAINED: Mapping[str, Architecture] = {row.key: row for row in SMALL if row.pretrained}
 #: One network of each library that is quick to build.
 QUICK = ("mobilenetv3_small", "dinov3_small")
+
+
+def slow_but(quick: Iterable[str], rows: Iterable[Architecture]) -> pytest.MarkDecorator:
+    """Run a test with each row as `architecture`, in every run with those of some keys alone."""
+    kept = set(quick)
+    marked = [row if row.key in kept else pytest.param(row, marks=pytest.mark.slow) for row in rows]
+    return pytest.mark.parametrize("architecture", marked, ids=lambda row: row.key)
+
+
+#: Foundation models are slow to build, but for one.
+NOT_SLOW = [row.key for row in ARCHITECTURES if row.preset is None or row.key in QUICK]
+
+
 FOUNDATION: Mapping[str, Architecture] = {
     key: row for key, row in PRETRAINED.items() if row.preset is not None
 }

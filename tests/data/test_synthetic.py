@@ -93,6 +93,7 @@ def test_layout_and_counts(small: Path) -> None:
     assert sum(path.is_file() for path in small.rglob("*")) == 40
 
 
+@pytest.mark.slow
 def test_full_set_has_the_promised_splits(full: Path) -> None:
     counts = Counter(path.rsplit("/", 1)[0] for path in digests(full))
     assert counts == {
@@ -108,10 +109,12 @@ def test_images_are_rgb_jpeg_of_256_px(small: Path) -> None:
             assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (256, 256))
 
 
+@pytest.mark.slow
 def test_no_two_images_are_equal(full: Path) -> None:
     assert len(set(digests(full).values())) == 2000
 
 
+@pytest.mark.slow
 def test_an_image_depends_on_neither_processes_nor_the_number_of_images(
     small: Path, full: Path
 ) -> None:
@@ -152,7 +155,9 @@ def test_bytes_are_those_of_every_other_machine(small: Path) -> None:
 
 
 @pinned
-@pytest.mark.parametrize(("fixture", "images"), [("small", 40), ("full", 2000)])
+@pytest.mark.parametrize(
+    ("fixture", "images"), [("small", 40), pytest.param("full", 2000, marks=pytest.mark.slow)]
+)
 def test_bytes_of_whole_sets(fixture: str, images: int, request: pytest.FixtureRequest) -> None:
     made = digests(request.getfixturevalue(fixture))
     assert len(made) == images
@@ -211,6 +216,7 @@ def header(path: Path) -> tuple[int, int, int]:
         return *image.size, sum(image.quantization[0])  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_both_classes_draw_jpeg_quality_from_one_distribution(full: Path) -> None:
     """The quantisation tables are all that JPEG's quality leaves in a file."""
     paths, fake, _ = files(full)
@@ -225,6 +231,7 @@ def test_both_classes_draw_jpeg_quality_from_one_distribution(full: Path) -> Non
         assert abs(real_counts[table] - fake_counts[table]) < 4 * 9.5 * 2**0.5
 
 
+@pytest.mark.slow
 def test_metadata_do_not_tell_the_classes(full: Path) -> None:
     paths, _, _ = files(full)
     values = np.array([(path.stat().st_size, *header(path)[:2]) for path in paths], float)
@@ -233,6 +240,7 @@ def test_metadata_do_not_tell_the_classes(full: Path) -> None:
     assert held_out < 0.56
 
 
+@pytest.mark.slow
 def test_coarse_grey_pixels_do_not_tell_the_classes(full: Path) -> None:
     paths, _, _ = files(full)
     small = [Image.open(p).convert("L").resize((16, 16), Image.Resampling.BOX) for p in paths]
@@ -241,6 +249,7 @@ def test_coarse_grey_pixels_do_not_tell_the_classes(full: Path) -> None:
     assert held_out < 0.6
 
 
+@pytest.mark.slow
 def test_mean_colour_does_not_tell_the_classes(full: Path) -> None:
     paths, _, _ = files(full)
     means = [np.asarray(Image.open(p)).reshape(-1, 3).mean(0) for p in paths]
@@ -248,6 +257,7 @@ def test_mean_colour_does_not_tell_the_classes(full: Path) -> None:
     assert crossed < 0.56
 
 
+@pytest.mark.slow
 def test_the_grid_of_the_upsampling_tells_the_classes(full: Path) -> None:
     """Means of the four phases of a stride-2 grid: what a network's first strides can see."""
     paths, _, _ = files(full)

@@ -334,7 +334,7 @@ def test_a_wrong_request_is_told_in_a_line_before_anything_heavy_is_loaded(
     command: Command, arguments: list[str], says: str
 ) -> None:
     (command.folder / "face.jpg").write_bytes(encoded(drawn(0), "JPEG"))
-    process = command("predict", *arguments)
+    process = command.refused("predict", *arguments)
     assert process.returncode == 2, process.stderr
     assert says in words(process.stderr)
     assert process.stdout == ""

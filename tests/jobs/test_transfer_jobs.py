@@ -406,7 +406,7 @@ def test_a_model_that_does_not_tell_what_it_saw_is_refused(
 def test_a_wrong_request_is_told_in_a_line_before_anything_is_loaded(
     arguments: tuple[str, ...], says: str, tmp_path: Path
 ) -> None:
-    process = Command(tmp_path)(*arguments)
+    process = Command(tmp_path).refused(*arguments)
     assert process.returncode == 2, process.stderr
     assert says in words(process.stderr)
     assert "Traceback" not in process.stderr

@@ -125,7 +125,7 @@ def assert_mended(last: Running, place: Place, undisturbed: Place) -> None:
     assert len(finished) == TRIALS, "as many as asked"
 
 
-@pytest.mark.parametrize("part", [STORAGE, STORE])
+@pytest.mark.parametrize("part", [pytest.param(STORAGE, marks=pytest.mark.slow), STORE])
 def test_a_study_ends_with_one_line_where_a_disk_is_full(
     launcher: Launcher, study: list[str], tmp_path: Path, part: str
 ) -> None:

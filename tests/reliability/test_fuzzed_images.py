@@ -66,6 +66,7 @@ def test_all_bombs_do_no_harm(record_property: Count) -> None:
     assert_harmless(explode(), LARGEST_GROWTH_MIB)
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_the_process_that_decodes() -> None:
     """Whatever this one holds."""
     held = np.ones(600 * 2**20, np.uint8)

@@ -76,6 +76,7 @@ def test_a_server_that_was_away_misses_nothing(
     assert list((place.folder / "studies").rglob("entries.jsonl")) == []
 
 
+@pytest.mark.slow
 def test_what_a_server_never_took_is_kept_and_sent_once(
     launcher: Launcher,
     study: list[str],

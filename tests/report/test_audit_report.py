@@ -917,6 +917,7 @@ def seconds_to_report(audit: Audit, folder: Path) -> float:
     return time.process_time() - started
 
 
+@pytest.mark.slow
 def test_a_large_audit_is_nearly_as_quick_as_a_small_one_and_its_page_as_short(
     tmp_path: Path,
 ) -> None:

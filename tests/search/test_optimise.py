@@ -126,8 +126,7 @@ def test_a_failure_by_the_options_is_not_drawn_again(search: Search) -> None:
     assert usual(record)
 
 
-@pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemError])
-@pytest.mark.parametrize("number", [0, 2])
+@pytest.mark.parametrize(("raised", "number"), [(KeyboardInterrupt, 2), (SystemError, 0)])
 def test_an_interrupted_trial_is_told_and_run_again(
     search: Search,
     undisturbed: list[TrialConfig],

@@ -1,4 +1,4 @@
-"""One small pretrained-like backbone and its samples, shared by the tests of trained layers."""
+"""One tiny pretrained-like backbone and its samples, shared by the tests of trained layers."""
 
 from dataclasses import dataclass
 
@@ -6,11 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from fakeface_bench.backbones.building import build_backbone
-from fakeface_bench.backbones.catalogue import architecture_named
+from fakeface_bench.backbones.catalogue import Architecture
 from fakeface_bench.backbones.cut import cut_backbone
 from fakeface_bench.backbones.fine_tuning import unfrozen_part
-from fakeface_bench.backbones.weights import Weights
 from fakeface_bench.config import HeadConfig, TrialConfig, TuningConfig
 from fakeface_bench.evaluation.metrics import roc_auc
 from fakeface_bench.features.pooling import feature_model
@@ -18,7 +16,19 @@ from fakeface_bench.features.samples import Samples
 from fakeface_bench.training.networks import FitTask, TunedNetwork
 
 SIZE = 48
-ROW = architecture_named("mobilenetv3_small")
+#: Of every kind of layer that is trained, few: a step of a real network takes seconds to compile.
+ROW = Architecture(
+    key="tiny",
+    application="Tiny",
+    preprocessing="inside",
+    image_size=SIZE,
+    parameters=0,
+    mmacs=0,
+    blocks=("block_0_add", "block_1_add", "block_2_add"),
+    closing_block=False,
+)
+#: Layers of BatchNorm in its last block, and in all of it.
+NORMS = {"last_block": 3, "all": 8}
 #: Without dropout, and with a rate at which a few steps show.
 CONFIG = TrialConfig(
     HeadConfig(dropout=0.0, learning_rate=3e-3), "light", TuningConfig(1e-3, 1e-2, 8)
@@ -33,7 +43,8 @@ class Workbench:
 
     def network(self, spec: str, *, on_map: bool = True, scratch: bool = False) -> TunedNetwork:
         cut = cut_backbone(self.backbone, ROW, unfrozen_part(spec, ROW))
-        return TunedNetwork(cut if on_map else cut.at_input(), spec == "all", scratch)
+        on_pixels = spec in ("all", "norms")
+        return TunedNetwork(cut if on_map else cut.at_input(), on_pixels, scratch)
 
     def samples(self, network: TunedNetwork, images: int, seed: int) -> Samples:
         """Return all that any network reads of some pictures, as a cache would hold it."""
@@ -70,9 +81,38 @@ def pictures(images: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="session")
 def workbench() -> Workbench:
-    backbone = build_backbone(ROW, SIZE, Weights("random"))
+    backbone = tiny_backbone()
     settle(backbone)
     return Workbench(backbone)
+
+
+def tiny_backbone() -> keras.Model:
+    """Build `ROW`: a stem, three residual blocks, and a closing convolution, of random values."""
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    seen = keras.Input((SIZE, SIZE, 3))
+    x = layers.Rescaling(1 / 127.5, offset=-1)(seen)
+    x = layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False, name="stem")(x)
+    x = layers.BatchNormalization(name="stem_bn")(x)
+    maps = []
+    for number, width in enumerate((8, 12, 16)):
+        stem = f"block_{number}"
+        if width > 8:
+            x = layers.Conv2D(width, 1, strides=2, use_bias=False, name=f"{stem}_shrink")(x)
+        y = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"{stem}_depthwise")(x)
+        y = layers.BatchNormalization(name=f"{stem}_depthwise_bn")(y)
+        y = layers.Activation("hard_silu", name=f"{stem}_act")(y)
+        y = layers.Conv2D(width, 1, use_bias=False, name=f"{stem}_project")(y)
+        y = layers.BatchNormalization(name=f"{stem}_project_bn")(y)
+        x = layers.Add(name=f"{stem}_add")([x, y])
+        maps.append(x)
+    x = layers.Conv2D(24, 1, use_bias=False, name="conv_1")(x)
+    x = layers.BatchNormalization(name="conv_1_bn")(x)
+    maps.append(layers.Activation("hard_silu", name="conv_1_act")(x))
+    network = keras.Model(seen, maps, name=ROW.key)
+    network.trainable = False
+    pixels = keras.Input((SIZE, SIZE, 3), name="pixels")
+    return keras.Model(pixels, network(pixels), name="tiny_backbone")
 
 
 def settle(backbone: keras.Model) -> None:

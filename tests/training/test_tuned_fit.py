@@ -27,7 +27,7 @@ from fakeface_bench.training.fit import as_served, fit
 from fakeface_bench.training.head import Calibration
 from fakeface_bench.training.networks import FitTask, ScratchNetwork, TunedNetwork
 from tests.reliability.small_disk import fill, small_disk
-from tests.training.conftest import CONFIG, ROW, SIZE, Workbench, pictures
+from tests.training.conftest import CONFIG, NORMS, ROW, SIZE, Workbench, pictures
 
 Fitted = tuple[keras.Model, FitRecord]
 
@@ -83,11 +83,26 @@ def test_statistics_of_batch_norm_are_bit_equal_after_a_fit(
     model = fitted[0] if spec == "last_block" else all_fitted[1][0]
     (original,) = (la for la in workbench.backbone.layers if isinstance(la, keras.Model))
     norms = batch_norms(model)
-    assert len(norms) == {"last_block": 4, "all": 34}[spec]
+    assert len(norms) == NORMS[spec]
     for layer in norms:
         kept = original.get_layer(layer.name).get_weights()
         for value, before in zip(layer.get_weights(), kept, strict=True):
             np.testing.assert_array_equal(value, before)
+
+
+def test_of_normalisation_layers_scale_and_shift_alone_learn(workbench: Workbench) -> None:
+    network = workbench.network("norms")
+    model, record = fit(workbench.task(network), CONFIG)
+    start = network.trainable(None, CONFIG.head, 1, "float32").get_layer(ROW.key)
+    moved = {
+        weight.path.rpartition("/")[2]
+        for weight, before in zip(
+            model.get_layer(ROW.key).weights, start.get_weights(), strict=True
+        )
+        if (weight.numpy() != before).any()
+    }
+    assert moved == {"gamma", "beta"}
+    assert {e.stage for e in record.last_stage} == {"fine_tune"}
 
 
 def test_unfrozen_layers_learn_and_the_backbone_itself_stays(
@@ -159,7 +174,7 @@ def stopping(after: int) -> Callable[[EpochRecord], None]:
     return on_epoch
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.4])
+@pytest.mark.parametrize("dropout", [pytest.param(0.0, marks=pytest.mark.slow), 0.4])
 def test_an_interrupted_fit_goes_on_and_ends_the_same(
     task: FitTask, tmp_path: Path, dropout: float
 ) -> None:
@@ -392,9 +407,7 @@ import numpy as np
 from dataclasses import replace
 from pathlib import Path
 from tests.reliability.small_disk import fill, small_disk
-from tests.training.conftest import CONFIG, ROW, SIZE, Workbench, settle
-from fakeface_bench.backbones.building import build_backbone
-from fakeface_bench.backbones.weights import Weights
+from tests.training.conftest import CONFIG, Workbench, settle, tiny_backbone
 from fakeface_bench.training.fit import as_served, fit
 from fakeface_bench.training import fit as fitting
 seen = []
@@ -404,7 +417,7 @@ def compiled(*arguments, **named):
     seen.append(model.distribute_strategy.num_replicas_in_sync)
     return model
 fitting.compiled_layers = compiled
-backbone = build_backbone(ROW, SIZE, Weights("random"))
+backbone = tiny_backbone()
 settle(backbone)
 bench = Workbench(backbone)
 task = bench.task(bench.network("last_block"))
