@@ -259,6 +259,10 @@ _MAX_SEED = 2**31 - 1
 _CLASSES = "What folders' names mean that are not understood by themselves: real:nature,fake:ai."
 _MODELS = "Architectures, joined by commas; see 'fakeface-bench list'."
 _REPORT = "Folder to write the report to, besides MLflow; empty for none."
+_DESCRIPTION = (
+    "YAML file that says how to read a detector of others: pixels, fake, threshold and so on; "
+    "empty for the one beside it."
+)
 _UNSAFE = (
     "Load a model too that holds a Lambda layer or a pickle: code of its author, which then "
     "runs with your rights."
@@ -500,6 +504,13 @@ class CompareConfig(Request):
     runs: str = option(
         "", "MLflow runs of the studies to compare, joined by commas; empty chooses by dataset."
     )
+    detectors: str = option(
+        "",
+        "Detectors of others to test on the same images, joined by commas: FILE.keras, FILE.onnx, "
+        "MLflow models of any flavour.",
+    )
+    description: str = option("", _DESCRIPTION)
+    allow_unsafe_model: bool = option(False, _UNSAFE)
     output: str = option("comparison", _REPORT)
     dollars_per_hour: float = option(
         0.0, "What the machine costs; 0 for what each study was told.", 0
@@ -578,14 +589,16 @@ class EvaluateConfig(Request):
 
     model: str = option(
         BEST,
-        "Address in the registry, MLflow run of a study, folder of an MLflow model; or best: the "
-        "cheapest shown to be within a point of the most accurate.",
+        "Address in the registry, MLflow run of a study, folder of an MLflow model; a detector of "
+        "others, FILE.keras or FILE.onnx; or best: the cheapest shown to be within a point of the "
+        "most accurate.",
     )
     data: str = option(
         "synthetic", "Test sets by name, or folders of faces, joined by commas; one class suffices."
     )
     classes: str = option("", _CLASSES)
     limit: int = option(0, "At most this many images per class of each set; 0 for all.", 0)
+    description: str = option("", _DESCRIPTION)
     output: str = option("evaluation", _REPORT)
     allow_unsafe_model: bool = option(False, _UNSAFE)
 
@@ -595,7 +608,9 @@ class RobustnessConfig(Request):
     """One test of robustness: pictures made worse by degrees."""
 
     models: str = option(
-        BEST, "Trained models, joined by commas: registry addresses, runs, folders, or best."
+        BEST,
+        "Trained models, joined by commas: registry addresses, runs, folders, FILE.keras, "
+        "FILE.onnx, or best.",
     )
     data: str = option(
         "",
@@ -604,6 +619,7 @@ class RobustnessConfig(Request):
     classes: str = option("", _CLASSES)
     limit: int = option(0, "At most this many images per class; 0 for all.", 0)
     seed: int = option(0, "Of the noise.", 0, _MAX_SEED)
+    description: str = option("", _DESCRIPTION)
     output: str = option("robustness", _REPORT)
     allow_unsafe_model: bool = option(False, _UNSAFE)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from fakeface_bench.backbones.catalogue import Architecture
+from fakeface_bench.backbones.detector_file import detector_file
 from fakeface_bench.backbones.fine_tuning import Unfrozen, unfrozen_part
 from fakeface_bench.backbones.network_file import network_named
 from fakeface_bench.backbones.weights import Weights, check_weights_spec, resolve_weights
@@ -281,6 +282,9 @@ def _check_compare(config: CompareConfig) -> None:
         raise UsageError("data and runs both choose the studies; give one of them.")
     if config.runs and not listed(config.runs):
         raise UsageError(f"runs {config.runs!r} names none; give ids of MLflow runs.")
+    detectors = listed(config.detectors)
+    _check_distinct("detectors", "detector", detectors)
+    _check_models(detectors, config.description)
     check_store_address()
     check_store_is_there()
     _check_output(config.output)
@@ -494,7 +498,7 @@ def _check_evaluate(config: EvaluateConfig) -> None:
     _check_sets("data", config.data, tested)
     _check_names(tested)
     _check_output(config.output)
-    _check_models([config.model])
+    _check_models([config.model], config.description)
     for data in tested:
         check_layouts(data, config.classes, one_class=True)
 
@@ -513,15 +517,16 @@ def _check_robustness(config: RobustnessConfig) -> None:
             "split is read as its study read it; leave classes out, or name a test set."
         )
     _check_output(config.output)
-    _check_models(names)
+    _check_models(names, config.description)
     if config.data:
         check_layouts(config.data, config.classes, one_class=True)
 
 
-def _check_models(names: Sequence[str]) -> None:
+def _check_models(names: Sequence[str], description: str) -> None:
     """Refuse names of no model, and a store that cannot be used or is not there to read."""
     check_store_address()
-    if [name for name in names if name == BEST or model_folder(name) is None]:
+    own = [name for name in names if detector_file(name, description) is None]
+    if [name for name in own if name == BEST or model_folder(name) is None]:
         check_store_is_there()
 
 

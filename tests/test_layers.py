@@ -44,6 +44,7 @@ HEAVY = {
     "threadpoolctl": {"evaluation", "training.logistic_regression"},
     "scipy": {
         "explanation",
+        "features.external",
         "evaluation",
         "data.selection",
         "data.corruptions",
@@ -104,6 +105,7 @@ LAZY = {
     "backbones.presets",
     "serving.classifier",
     "data.kaggle",
+    "jobs.compare",
 }
 #: Modules at the package's root: what is asked, what it comes to, and what needs no room.
 ROOT = {"__init__", "__main__", "config", "resolve"}

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fakeface_bench.analysis.curves import confusions
+from fakeface_bench.analysis.external import ComparedDetector
 from fakeface_bench.config import MARGIN, NAMED_OPTIONS, NO_WEIGHTS
 from fakeface_bench.evaluation.bootstrap import RESAMPLES
 from fakeface_bench.evaluation.intervals import percentile, roc_auc_estimate, share_estimate
@@ -467,7 +468,8 @@ class Comparison:
     `entries`, at least one, begin with the most accurate, of equals the cheaper. Pairs are
     neighbours along the front, and every study shown to be cheaper than the best against it, the
     cheapest first. `margin` is the share of images that the one to take may be behind the best by.
-    Costs are of so many `trials` each; 0 where some study does not tell its number.
+    Costs are of so many `trials` each; 0 where some study does not tell its number. `detectors` are
+    those of others, on the same images.
     """
 
     entries: tuple[LeaderboardEntry, ...]
@@ -477,6 +479,7 @@ class Comparison:
     left_out: tuple[LeftOut, ...]
     margin: float = MARGIN
     trials: int = 0
+    detectors: tuple[ComparedDetector, ...] = ()
 
     @property
     def best(self) -> LeaderboardEntry:

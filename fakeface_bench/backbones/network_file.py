@@ -1,4 +1,4 @@
-"""A user's own network: what its file, and the description beside it, say of it.
+"""A user's own network, or a detector of others: what its file and description say of it.
 
 `NETWORK.keras` or `NETWORK.onnx` is the file; `NETWORK.yaml` beside it states what cannot be found
 in it, or is to be otherwise. Nothing is built here, and no TensorFlow imported.
@@ -8,9 +8,9 @@ import hashlib
 import json
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from fakeface_bench.backbones.network_graph import (
     onnx_operations,
 )
 from fakeface_bench.backbones.unsafe_files import CONFIG, what_runs_code
+from fakeface_bench.config import FITS
 from fakeface_bench.support.errors import UsageError, shortened
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ _IN_ONNX = frozenset(
     | {"MaxPooling2D", "AveragePooling2D", "GlobalAveragePooling2D", "GlobalMaxPooling2D"}
     | {"ZeroPadding2D", "Rescaling", "Normalization", "Reshape", "Softmax"}
 )
+#: What a detector's scores may be, and how the pictures it takes may lie in memory.
+PROBABILITIES, LOGITS = "probabilities", "logits"
+CHANNELS_LAST, CHANNELS_FIRST = "channels_last", "channels_first"
 #: What 0 and 255 become where the network's first layers bring them to its range.
 INSIDE = ((0.0,) * 3, (255.0,) * 3)
 
@@ -55,7 +59,7 @@ def network_named(name: str) -> Architecture:
     Raises:
         UsageError: If there is neither, or the file cannot be used: with what to do.
     """
-    path = _as_file(name)
+    path = file_named(name)
     if path is None:
         return architecture_named(name)
     try:
@@ -70,7 +74,7 @@ def network_named(name: str) -> Architecture:
         raise UsageError(f"model {name!r} cannot be used: {error}.") from error
 
 
-def _as_file(name: str) -> Path | None:
+def file_named(name: str) -> Path | None:
     """Return the file that a name means; None for that of a row."""
     text = name.removeprefix(ONNX_PREFIX)
     path = Path(text).expanduser()
@@ -90,8 +94,8 @@ def _as_file(name: str) -> Path | None:
 @lru_cache(maxsize=32)
 def _read(path: Path, _changed: int, _size: int, _described: int) -> Architecture:
     """Read a file; again where it, or the description beside it, has changed."""
-    found = _of_keras(path) if path.suffix.lower() == KERAS_SUFFIX else _of_onnx(path)
-    stated = _description(path.with_suffix(".yaml"), found)
+    found = read_file(path)
+    stated = read_description(path.with_suffix(".yaml"), found)
     blocks, last = found.blocks, found.last
     if "blocks" in stated or "last" in stated:
         last = stated.get("last", last)
@@ -102,9 +106,8 @@ def _read(path: Path, _changed: int, _size: int, _described: int) -> Architectur
     if pixels is None and not found.statistics:
         raise UsageError(
             "nothing in it tells what pixels become before it (no Rescaling or Normalization comes "
-            "first, and no BatchNormalization after its first convolution): write what it was "
-            f"trained with into {path.with_suffix('.yaml').name}, such as 'pixels: [0, 1]' or "
-            "'pixels: [-1, 1]'"
+            "first, and no BatchNormalization after its first convolution): "
+            f"{how_to_state_pixels(path.with_suffix('.yaml').name)}"
         )
     side = found.side or int(stated.get("image_size", 0))
     file = NetworkFile(
@@ -138,6 +141,28 @@ def _read(path: Path, _changed: int, _size: int, _described: int) -> Architectur
     )
 
 
+def how_to_state_pixels(description: str) -> str:
+    """Say what to write into a description."""
+    return (
+        f"write what it was trained with into {description}, such as 'pixels: [0, 1]' or "
+        "'pixels: [-1, 1]'"
+    )
+
+
+def read_file(path: Path, ours: bool = False) -> "FileFacts":
+    """Read what a Keras or ONNX file says of its network.
+
+    Args:
+        ours: Whether layers of this project may be in it.
+
+    Raises:
+        UsageError: If it is none, could run code of its author, or takes no pictures.
+    """
+    if path.suffix.lower() == ONNX_SUFFIX:
+        return _of_onnx(path)
+    return _of_keras(path, ("keras", "builtins", *(["fakeface_bench"] if ours else [])))
+
+
 def _digest_with(digest: str, *read: Any) -> str:
     """Return a digest of a network and of how it is read."""
     return hashlib.sha256(json.dumps([digest, *read]).encode()).hexdigest()[:12]
@@ -149,15 +174,35 @@ def _key_of(path: Path) -> str:
     return plain if len(plain) <= _LONGEST_KEY else f"{plain[:40]}_{plain[-19:]}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What a file itself says; see `NetworkFile` and `Architecture`."""
+@dataclass(frozen=True)
+class FileFacts:
+    """What a file itself says; see `NetworkFile` and `Architecture`.
 
-    digest: str
-    side: int
-    operations: tuple[Operation, ...]
-    exportable: bool = False
+    Attributes:
+        side: Of the pictures it takes, in pixels; 0 for any.
+        graph: Reads its operations, which a detector that is used as it is need not tell.
+        outputs: Names of what an ONNX file gives; empty of a Keras file.
+    """
+
+    digest: str = ""
+    side: int = 0
+    graph: Callable[[], Sequence[Operation]] = tuple
     channels_first: bool = False
+    outputs: tuple[str, ...] = ()
+
+    @cached_property
+    def operations(self) -> Sequence[Operation]:
+        """The operations of its network.
+
+        Raises:
+            UsageError: If they cannot be told, or are those of no network of pictures.
+        """
+        return self.graph()
+
+    @property
+    def exportable(self) -> bool:
+        """Whether it is a Keras file that tf2onnx can express."""
+        return not self.outputs and {each.kind for each in self.operations} <= _IN_ONNX
 
     @property
     def blocks(self) -> tuple[str, ...]:
@@ -183,7 +228,7 @@ class _Found:
 # Keras
 
 
-def _of_keras(path: Path) -> _Found:
+def _of_keras(path: Path, known: Sequence[str]) -> FileFacts:
     if unsafe := what_runs_code(path):
         raise UsageError(
             f"it holds {unsafe}, which could run code of its author; put layers of Keras in its "
@@ -199,14 +244,12 @@ def _of_keras(path: Path) -> _Found:
             f"it is no Keras model of one file ({shortened(error)}): model.save('NAME.keras') "
             "writes one"
         ) from error
-    if stranger := next(_strangers(config), ""):
+    if stranger := next(_strangers(config, known), ""):
         raise UsageError(
             f"its {stranger} is no layer of Keras, and its code is not in the file; save a model "
             "of Keras's own layers, or export it to ONNX"
         )
-    operations = tuple(keras_operations(config))
-    kinds = {operation.kind for operation in operations}
-    return _Found(digest, _keras_side(config), operations, exportable=kinds <= _IN_ONNX)
+    return FileFacts(digest, _keras_side(config), partial(keras_operations, config))
 
 
 def _digest_of(config: Mapping[str, Any], values: Any) -> str:
@@ -227,8 +270,8 @@ def _digest_of(config: Mapping[str, Any], values: Any) -> str:
     return digest.hexdigest()[:12]
 
 
-def _strangers(config: Any) -> Iterator[str]:
-    """Yield what layers are of nobody's code that is here."""
+def _strangers(config: Any, known: Sequence[str]) -> Iterator[str]:
+    """Yield what layers are of no known package's code."""
     left = [config]
     while left:
         part = left.pop()
@@ -236,7 +279,7 @@ def _strangers(config: Any) -> Iterator[str]:
             module, kind = part.get("module"), part.get("class_name")
             if kind and "config" in part and module is None and part.get("registered_name"):
                 yield f"{kind} ({part['registered_name']})"
-            elif kind and module and module.partition(".")[0] not in ("keras", "builtins"):
+            elif kind and module and module.partition(".")[0] not in known:
                 yield f"{kind} ({module})"
             left += part.values()
         elif isinstance(part, list):
@@ -269,7 +312,7 @@ def _side(shape: Any) -> int:
 # ONNX
 
 
-def _of_onnx(path: Path) -> _Found:
+def _of_onnx(path: Path) -> FileFacts:
     import onnx
 
     try:
@@ -284,11 +327,12 @@ def _of_onnx(path: Path) -> _Found:
         names = ", ".join(each.name for each in inputs) or "none"
         raise UsageError(f"it has {len(inputs)} inputs ({names}); a network of pictures has one")
     side, channels_first = _onnx_side(inputs[0])
-    return _Found(
+    return FileFacts(
         _onnx_digest(model),
         side,
-        tuple(onnx_operations(model, channels_first)),
+        partial(onnx_operations, model, channels_first),
         channels_first=channels_first,
+        outputs=tuple(each.name for each in model.graph.output),
     )
 
 
@@ -307,7 +351,8 @@ def _check_runs(model: "onnx.ModelProto") -> None:
         newest = max(each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))
         raise UsageError(
             f"ONNX Runtime {onnxruntime.__version__} cannot run it (opset {newest}): "
-            f"{shortened(error)}; export it with an older opset, such as 18"
+            f"{shortened(error)}; export it with another opset, such as 18, or without that "
+            "operator"
         ) from error
 
 
@@ -341,8 +386,8 @@ def _onnx_digest(model: "onnx.ModelProto") -> str:
 # The description beside it
 
 
-def _description(path: Path, found: _Found) -> dict[str, Any]:
-    """Read what a user states of a network.
+def read_description(path: Path, found: FileFacts) -> dict[str, Any]:
+    """Read what a user states of a network or a detector; nothing where there is no such file.
 
     Raises:
         UsageError: If it is no such description: with the line that is wrong.
@@ -366,7 +411,7 @@ def _description(path: Path, found: _Found) -> dict[str, Any]:
     return read
 
 
-def _stated_pixels(value: Any, _: _Found) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _stated_pixels(value: Any, _: FileFacts) -> tuple[tuple[float, ...], tuple[float, ...]]:
     try:
         black, white = (
             tuple(map(float, end)) if isinstance(end, list) else (float(end),) * 3 for end in value
@@ -381,13 +426,7 @@ def _stated_pixels(value: Any, _: _Found) -> tuple[tuple[float, ...], tuple[floa
     return black, white
 
 
-def _stated_channels(value: Any, _: _Found) -> str:
-    if value not in ("rgb", "bgr"):
-        raise ValueError("is neither rgb nor bgr")
-    return str(value)
-
-
-def _stated_side(value: Any, found: _Found) -> int:
+def _stated_side(value: Any, found: FileFacts) -> int:
     if not isinstance(value, int) or value < 1:
         raise ValueError("is no number of pixels")
     if found.side and value != found.side:
@@ -395,7 +434,7 @@ def _stated_side(value: Any, found: _Found) -> int:
     return value
 
 
-def _stated_block(value: Any, found: _Found) -> str:
+def _stated_block(value: Any, found: FileFacts) -> str:
     operations = found.operations
     position = next((p for p, each in enumerate(operations) if each.name == value), None)
     if position is None:
@@ -405,17 +444,61 @@ def _stated_block(value: Any, found: _Found) -> str:
     return str(value)
 
 
-def _stated_blocks(value: Any, found: _Found) -> tuple[str, ...]:
+def _stated_blocks(value: Any, found: FileFacts) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ValueError("is no list of layers")
     return tuple(_stated_block(each, found) for each in value)
 
 
+def _one_of(*known: str) -> Callable[[Any, FileFacts], str]:
+    def check(value: Any, _: FileFacts) -> str:
+        if value not in known:
+            raise ValueError(f"is neither {' nor '.join(known)}")
+        return str(value)
+
+    return check
+
+
+def _stated_fake(value: Any, _: FileFacts) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(
+            "is no number of a score: the place of fake among its scores, from 0 on; of a single "
+            "score 1 where high is fake, 0 where low is"
+        )
+    return value
+
+
+def _stated_output(value: Any, found: FileFacts) -> str:
+    if found.outputs and value not in found.outputs:
+        raise ValueError(f"is no output of it: {', '.join(found.outputs)}")
+    return str(value)
+
+
+def _stated_threshold(value: Any, _: FileFacts) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError("is no probability within 0 and 1")
+    return float(value)
+
+
+def _stated_data(value: Any, _: FileFacts) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("names no dataset or folder; several are joined by '+'")
+    return value
+
+
 #: What a description may state, and what checks it.
-_STATED: Mapping[str, Callable[[Any, _Found], Any]] = {
+_STATED: Mapping[str, Callable[[Any, FileFacts], Any]] = {
     "image_size": _stated_side,
     "pixels": _stated_pixels,
-    "channels": _stated_channels,
+    "channels": _one_of("rgb", "bgr"),
     "blocks": _stated_blocks,
     "last": _stated_block,
+    # Of a detector, which is used as it is:
+    "fit": _one_of(*FITS),
+    "fake": _stated_fake,
+    "scores": _one_of(PROBABILITIES, LOGITS),
+    "output": _stated_output,
+    "threshold": _stated_threshold,
+    "trained_on": _stated_data,
+    "layout": _one_of(CHANNELS_LAST, CHANNELS_FIRST),
 }

@@ -85,13 +85,13 @@ class OnnxNetwork(keras.layers.Layer):  # type: ignore[misc]  # Keras has no typ
             name=name,
         )
         black = np.zeros((1, image_size, image_size, 3), np.float32)
-        layer.shapes = [list(output.shape[1:]) for output in layer._run(black)]
+        layer.shapes = [list(output.shape[1:]) for output in layer.run(black)]
         return layer
 
     def call(self, pixels: Any) -> list[Any]:
         """Return the maps of some pictures."""
         types = [tf.float32] * len(self.shapes)
-        outputs = tf.numpy_function(self._run, [pixels], types, stateful=False)
+        outputs = tf.numpy_function(self.run, [pixels], types, stateful=False)
         for output, shape in zip(outputs, self.shapes, strict=True):
             output.set_shape((pixels.shape[0], *shape))
         return list(outputs)
@@ -132,7 +132,8 @@ class OnnxNetwork(keras.layers.Layer):  # type: ignore[misc]  # Keras has no typ
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(os.cpu_count())
 
-    def _run(self, pixels: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
+    def run(self, pixels: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
+        """Return the maps of some pictures (n, height, width, 3), channels last."""
         rows = list(self._pool.map(self._outputs, pixels))
         return [np.concatenate(outputs) for outputs in zip(*rows, strict=True)]
 
@@ -173,6 +174,6 @@ def _macs(model: Any, shape: tuple[int, ...]) -> int:
             total += made * prod(shapes[node.input[1]][1:])
         elif node.op_type in ("MatMul", "Gemm"):
             transposed = any(each.name == "transA" and each.i for each in node.attribute)
-            read = shapes.get(node.input[0], [0])
-            total += made * read[-2 if transposed else -1]
+            if len(read := shapes.get(node.input[0], [])) > 1:
+                total += made * read[-2 if transposed else -1]
     return int(total)

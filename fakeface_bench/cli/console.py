@@ -174,11 +174,14 @@ class ConsoleProgress:
 def print_comparison(outcome: "JobOutcome[Comparison]", console: Console) -> None:
     """Print the leaderboard, what follows from it, and where the whole report is."""
     from fakeface_bench.report.comparison_page import verdict_of, warnings_of
-    from fakeface_bench.report.comparison_tables import leaderboard
+    from fakeface_bench.report.comparison_tables import detectors_table, leaderboard
 
     comparison = outcome.result
     title = f"what accuracy costs (n = {comparison.images:,} test images, 95 % intervals)"
     print_table(title, leaderboard(comparison), console)
+    if comparison.detectors:
+        shown = detectors_table(comparison).pick("label", "accuracy", "roc_auc", "accuracy_ahead")
+        print_table("detectors of others, ahead of the most accurate study", shown, console)
     left_out = (f"Left out: {study.name}: {study.reason}" for study in comparison.left_out)
     verdict = verdict_of(comparison)
     said = [f"{verdict.headline}.", verdict.paragraph, *warnings_of(comparison), *left_out]

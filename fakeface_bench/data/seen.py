@@ -40,6 +40,11 @@ class SeenImages:
     def __len__(self) -> int:
         return len(self.digests)
 
+    @classmethod
+    def none(cls) -> "SeenImages":
+        """Return what a model has seen of which nobody knows it."""
+        return cls(*(np.empty((0, width), np.uint8) for width in (_DIGEST_BYTES, HASH_BYTES, 32)))
+
     def write(self, file: Path) -> None:
         """Write a file that `read` reads."""
         np.savez_compressed(file, digests=self.digests, hashes=self.hashes, tested=self.tested)
@@ -95,14 +100,30 @@ class SeenImages:
 def seen_images(files: pd.DataFrame, index: ImageIndex) -> SeenImages:
     """Return what a study shows its models."""
     is_test = index.frame["split"] == "test"
-    used = index.frame[~is_test]["digest"].drop_duplicates()
+    digests = index.frame["digest"]
+    return _of_digests(files, digests[~is_test], digests[is_test])
+
+
+def seen_in(files: pd.DataFrame) -> SeenImages:
+    """Return what who trains on a dataset shows a model: all but its official test split.
+
+    Args:
+        files: All that a survey found, whatever could be read of it.
+    """
+    readable = files[files["digest"].str.len() == 2 * _DIGEST_BYTES]
+    is_test = readable["split"] == "test"
+    return _of_digests(readable, readable["digest"][~is_test], readable["digest"][is_test])
+
+
+def _of_digests(files: pd.DataFrame, used: pd.Series, tested: pd.Series) -> SeenImages:
+    used = used.drop_duplicates()
     contents = files.drop_duplicates("digest").set_index("digest")["signature"]
     signatures = [signature for signature in contents.loc[used] if signature]
     hashes = b"".join(signature[:HASH_BYTES] for signature in signatures)
     return SeenImages(
         _as_bytes(used),
         np.frombuffer(hashes, np.uint8).reshape(-1, HASH_BYTES),
-        _as_bytes(index.frame[is_test]["digest"].drop_duplicates()),
+        _as_bytes(tested.drop_duplicates()),
     )
 
 

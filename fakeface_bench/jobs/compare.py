@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 from fakeface_bench.analysis.comparison import Comparison, compare_studies
+from fakeface_bench.analysis.external import compare_detectors
 from fakeface_bench.config import CompareConfig, SuiteConfig, listed
 from fakeface_bench.jobs import JobOutcome
+from fakeface_bench.jobs.test_sets import study_test_set
 from fakeface_bench.records.study import LeftOut
 from fakeface_bench.report.comparison_page import comparison_markdown, write_comparison_report
 from fakeface_bench.resolve import RequestLike, checked, suite_studies
@@ -17,7 +19,7 @@ from fakeface_bench.study.finished import (
     with_same_paths,
 )
 from fakeface_bench.study.preparation import prepare_dataset
-from fakeface_bench.support.errors import StudyError
+from fakeface_bench.support.errors import StudyError, UsageError
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.lifetime import tracked_run
@@ -50,6 +52,7 @@ def _record_comparison(
             for study in studies
         ]
     comparison = compare_studies(studies, chosen.left_out, config.margin)
+    comparison = _with_detectors(comparison, run, config, progress)
     first = chosen.studies[0]
     run.tag(
         {
@@ -67,6 +70,32 @@ def _record_comparison(
         run, config.output, lambda draft: write_comparison_report(comparison, draft), progress
     )
     return JobOutcome(comparison, run.run_id, run.experiment_id, folder)
+
+
+def _with_detectors(
+    comparison: Comparison, run: TrackedRun, config: CompareConfig, progress: Progress
+) -> Comparison:
+    """Test detectors of others on the images that the studies were tested on."""
+    names_asked = listed(config.detectors)
+    if not names_asked:
+        return comparison
+    # TensorFlow takes seconds to import, and a comparison of studies alone has no need of it.
+    from fakeface_bench.jobs.evaluate import score_set
+    from fakeface_bench.jobs.trained_model import open_trained
+
+    best = comparison.best.study
+    test_set = study_test_set(best.identity.run_id, progress)
+    scored = []
+    for name in names_asked:
+        trained = open_trained(
+            name, run.experiment_id, progress, config.allow_unsafe_model, config.description
+        )
+        if not trained.model.external:
+            raise UsageError(
+                f"detectors names {name!r}, which a study logged: its run belongs into runs."
+            )
+        scored.append(score_set(trained, test_set, progress))
+    return replace(comparison, detectors=compare_detectors(best, scored))
 
 
 def run_suite(asked: RequestLike[SuiteConfig], progress: Progress) -> JobOutcome[Comparison]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 
@@ -39,7 +40,9 @@ def score_set(trained: Trained, test_set: TestSet, progress: Progress) -> SetSco
             f"{trained.model.label}, trained on {trained.model.data}, saw every image of "
             f"{test_set.name} that it was to be tested on, or copies of them: nothing is left."
         )
+    began = perf_counter()
     scores = trained.scores(test_set, progress)[rows.index.to_numpy()]
+    seconds = perf_counter() - began
     labels = rows["label"].to_numpy(np.uint8)
     threshold = trained.model.threshold
     is_own, is_part = trained.seen.share_tested(rows["digest"])
@@ -67,6 +70,7 @@ def score_set(trained: Trained, test_set: TestSet, progress: Progress) -> SetSco
         overlap=overlap,
         floor=test_set.floor,
         source_floors=test_set.source_floors,
+        seconds=seconds if trained.model.external else None,
     )
 
 
@@ -85,7 +89,13 @@ def run_evaluation(
     config = checked(asked).request
     open_store()
     with tracked_run("evaluation", "evaluation", config.as_params()) as run:
-        trained = open_trained(config.model, run.experiment_id, progress, config.allow_unsafe_model)
+        trained = open_trained(
+            config.model,
+            run.experiment_id,
+            progress,
+            config.allow_unsafe_model,
+            config.description,
+        )
         model = trained.model
         run.tag({names.MODEL: model.label, names.EVALUATED: model.run_id})
         sets = [
@@ -129,6 +139,8 @@ def _set_metrics(scores: Sequence[SetScores]) -> Iterator[tuple[str, float]]:
         yield f"{place}/left_out", float(cell.overlap.images)
         if cell.floor:
             yield f"{place}/shortcut_auc", cell.floor.roc_auc
+        if cell.seconds_per_1000 is not None:
+            yield f"{place}/seconds_per_1000", cell.seconds_per_1000
         yield from estimate_metrics(place, cell.estimates)
         for part, estimates in cell.parts.items():
             yield from estimate_metrics(f"{place}/{names.metric_part(part)}", estimates)

@@ -210,7 +210,13 @@ def run_robustness(
     with tracked_run("robustness", "robustness", params) as run:
         models = _with_distinct_labels(
             [
-                open_trained(name, run.experiment_id, progress, config.allow_unsafe_model)
+                open_trained(
+                    name,
+                    run.experiment_id,
+                    progress,
+                    config.allow_unsafe_model,
+                    config.description,
+                )
                 for name in listed(config.models)
             ]
         )

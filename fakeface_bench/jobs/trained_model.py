@@ -5,11 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from fakeface_bench.backbones.detector_file import detector_file
 from fakeface_bench.config import BEST, CLASS_NAMES, FAKE, REAL, TENSORFLOW_ENGINE
 from fakeface_bench.data.pictures import Pictures, stream_images
 from fakeface_bench.data.seen import SEEN_FILE, SeenImages
 from fakeface_bench.features.source import LoggedSource
 from fakeface_bench.features.store import cached_features
+from fakeface_bench.jobs.external_detector import (
+    External,
+    open_external_file,
+    open_external_model,
+)
 from fakeface_bench.jobs.predict import load_classifier
 from fakeface_bench.jobs.test_sets import TestSet
 from fakeface_bench.records.study import FloatArray
@@ -18,8 +24,8 @@ from fakeface_bench.serving.classifier import BATCH, FaceClassifier
 from fakeface_bench.study.register import best_study
 from fakeface_bench.support.errors import UsageError
 from fakeface_bench.support.progress import Progress
-from fakeface_bench.tracking.model_files import detector_folder, model_facts
-from fakeface_bench.tracking.model_source import fetched_model
+from fakeface_bench.tracking.model_files import detector_folder, is_detector, model_facts
+from fakeface_bench.tracking.model_source import fetched_model, flavours_of
 from fakeface_bench.training.batches import FEATURE_BATCH
 from fakeface_bench.training.networks import DetectorParts, detector_parts
 
@@ -94,15 +100,27 @@ class Trained:
 
 
 def open_trained(
-    model: str, experiment_id: str, progress: Progress, allow_unsafe: bool = False
+    model: str,
+    experiment_id: str,
+    progress: Progress,
+    allow_unsafe: bool = False,
+    description: str = "",
 ) -> Trained:
-    """Open a finished model by its address, the id of its run, a folder, or as `best`."""
+    """Open a finished model by its address, the id of its run, a folder, a file, or as `best`.
+
+    Args:
+        description: Path of what describes a detector of others; empty for the one beside it.
+    """
+    if file := detector_file(model, description):
+        return _as_trained(open_external_file(model, file, progress))
     if model == BEST:
         best = best_study(experiment_id, "", progress)
         for line in best.description:
             progress.say(line)
         model = best.study.run_id
-    with fetched_model(model, allow_unsafe) as folder:
+    with fetched_model(model, allow_unsafe, of_others=True) as folder:
+        if not is_detector(flavours_of(folder)):
+            return _as_trained(open_external_model(model, folder, description, progress))
         run_id, noted = model_facts(folder)
         seen_file = detector_folder(folder) / SEEN_FILE
         if not seen_file.exists():
@@ -122,3 +140,7 @@ def open_trained(
         images_seen=len(seen),
     )
     return Trained(facts, classifier, seen, detector_parts(classifier.network))
+
+
+def _as_trained(external: External) -> Trained:
+    return Trained(external.model, external.classifier, external.seen, None)

@@ -22,7 +22,9 @@ class TrainedModel:
         kinds: How the fakes of each training source were made, by its name; empty text where that
             is not known.
         threshold: Score from which it calls an image fake, chosen on its own validation.
-        images_seen: Number of training and validation images, which no test may hold.
+        images_seen: Number of training and validation images, which no test may hold; None where
+            it is not known which they are.
+        external: Whether it is a detector of others, tested as it is.
     """
 
     label: str
@@ -31,7 +33,8 @@ class TrainedModel:
     data: str
     kinds: Mapping[str, str]
     threshold: float
-    images_seen: int
+    images_seen: int | None
+    external: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class SetScores:
         floor: What the set's metadata alone would score; None where that was not measurable.
         source_floors: The same of each of several sources, by its name.
         is_part: Whether they are a part of that split: of one of several sources, or fewer.
+        seconds: From the files to the scores; None where features came from a cache.
     """
 
     model: TrainedModel
@@ -88,6 +92,16 @@ class SetScores:
     floor: ShortcutFloor | None = None
     source_floors: Mapping[str, ShortcutFloor] = field(default_factory=dict)
     is_part: bool = False
+    seconds: float | None = None
+
+    @property
+    def seconds_per_1000(self) -> float | None:
+        """Seconds that 1,000 predictions take from their files, where it was measured."""
+        return (
+            None
+            if self.seconds is None
+            else 1000 * self.seconds / (self.images + self.overlap.images)
+        )
 
     @property
     def images(self) -> int:

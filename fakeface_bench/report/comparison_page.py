@@ -17,6 +17,7 @@ from fakeface_bench.config import CLASS_NAMES, StudyConfig, format_option
 from fakeface_bench.report import comparison_plots, comparison_tables
 from fakeface_bench.report.comparison_tables import (
     costs,
+    detectors_table,
     format_unmeasured,
     leaderboard,
     pairs_table,
@@ -115,6 +116,11 @@ def warnings_of(comparison: Comparison) -> list[str]:
         )
     if comparison.undecided and not comparison.is_one_network:
         found.append(_what_would_decide(comparison.undecided, comparison.margin))
+    if unknown := [each.label for each in comparison.detectors if not each.is_seen_known]:
+        found.append(
+            f"What images {listed(unknown)} saw in training is not known: the test images may be "
+            "among them."
+        )
     if not comparison.recommended.on_front:
         found.append(f"{comparison.recommended.label} is not on the front.")
     if len({study.machine for study in studies if study.machine}) > 1:
@@ -148,6 +154,7 @@ def _what_would_decide(pair: PairwiseComparison, margin: float) -> str:
 _ALL_IMAGES = format_option("limit", StudyConfig().limit)
 #: How many rows each list may have, tried in turn until the text is short enough.
 _CUTS = (40, 20, 15, 10, 7, 5, 3, 2, 1)
+_DETECTOR_COLUMNS = ("label", "accuracy", "roc_auc", "accuracy_ahead", "adjusted_p")
 _PAIR_COLUMNS = ("from", "to", "points", "adjusted_p", "more_accurate", "per_point")
 
 
@@ -187,6 +194,9 @@ def _cut(comparison: Comparison, most: int) -> str:
         f"### Leaderboard (n = {comparison.images:,} test images)",
         *leaderboard(comparison).cut(most, "leaderboard.csv"),
     ]
+    if comparison.detectors:
+        table = detectors_table(comparison).pick(*_DETECTOR_COLUMNS)
+        parts += ["### Detectors of others", *table.cut(most, "detectors.csv")]
     if comparison.along_front:
         table = pairs_table(comparison.along_front).pick(*_PAIR_COLUMNS)
         parts += ["### Pairwise comparisons along the front", *table.cut(most, "steps.csv")]
@@ -285,7 +295,7 @@ def write_comparison_report(comparison: Comparison, folder: Path) -> None:
     No page needs another file or a network. Files of an earlier report in the folder are replaced.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name, table_of in _TABLES.items():
+    for name, table_of in _tables(comparison).items():
         write_csv(table_of(comparison), folder / name)
     for name, draw in _PICTURES.items():
         draw(comparison, folder / name)
@@ -326,6 +336,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "quality": comparison_tables.quality(comparison),
         "costs": comparison_tables.costs(comparison),
         "gains": comparison_tables.gains(comparison),
+        "detectors": detectors_table(comparison),
         "along_front": pairs_table(comparison.along_front, "Neighbours on the front", alone),
         "to_best": pairs_table(comparison.to_best, "Every cheaper study against the most accurate"),
         "stages": comparison_plots.stage_looks(comparison),
@@ -341,7 +352,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "left_out": left_out_table(comparison.left_out, "Left out", "No study was left out."),
         "terms": _TERMS,
         "runs": comparison_tables.runs(comparison),
-        "files": sorted([*_TABLES, *_PICTURES, "front.html", "leaderboard.md"]),
+        "files": sorted([*_tables(comparison), *_PICTURES, "front.html", "leaderboard.md"]),
     }
 
 
@@ -382,3 +393,8 @@ _PICTURES = {
     "confusion_matrices.png": comparison_plots.draw_confusions,
     "agreement.png": comparison_plots.draw_agreement,
 }
+
+
+def _tables(comparison: Comparison) -> dict[str, Callable[[Comparison], Table | pd.DataFrame]]:
+    """Return what makes each CSV table, by its file."""
+    return {**_TABLES, **({"detectors.csv": detectors_table} if comparison.detectors else {})}

@@ -22,6 +22,7 @@ from fakeface_bench.report.format import (
     points,
     points_range,
     prose,
+    signed,
     spread_in_time,
     with_interval,
 )
@@ -70,6 +71,10 @@ _OVER_SEEDS = Format(
     with_interval,
     {**ESTIMATE.csv, "_std": attrgetter("std"), "_kept": lambda estimate: estimate.of_seeds[0]},
 )
+_AHEAD = Format(
+    lambda ahead: f"{signed(ahead.value, 3)} ({signed(ahead.low, 3)} to {signed(ahead.high, 3)})",
+    ESTIMATE.csv,
+)
 #: What a ledger measures besides time, in the order of CSV: key, heading, format.
 _SIZES = (
     ("parameters", "parameters", _WHOLE),
@@ -96,6 +101,36 @@ _METRICS = {
 }
 _ESTIMATES = ("label", "accuracy", "roc_auc")
 _TIMES_TO = {f"to_roc_auc_{target_key(t)}_seconds": target_key(t) for t in TARGETS}
+
+
+_DETECTORS = (
+    Column("label", "model"),
+    only_csv("address", "scores.model.address", NAME),
+    Column("images", "images", "scores.images", COUNT),
+    Column("left_out", "left out", "scores.overlap.images", COUNT),
+    Column("accuracy", "accuracy (95 %)", at("scores.estimates", "accuracy"), ESTIMATE),
+    Column("roc_auc", "ROC AUC (95 %)", at("scores.estimates", "roc_auc"), ESTIMATE),
+    Column("accuracy_ahead", "accuracy, ahead of the best", "accuracy_ahead", _AHEAD),
+    Column("roc_auc_ahead", "ROC AUC, ahead", "roc_auc_ahead", _AHEAD),
+    Column("adjusted_p", "p, adjusted", "adjusted_p", _P),
+    Column(
+        "trained_on",
+        "trained on",
+        lambda detector: detector.scores.model.data if detector.is_seen_known else "not known",
+        NAME,
+    ),
+    only_text("training_cost", "training cost", lambda detector: "not known", WORDS),
+    Column("seconds_per_1000", "1,000 predictions", "scores.seconds_per_1000", TIME),
+)
+
+
+def detectors_table(comparison: Comparison) -> Table:
+    """Return one row per detector of others, the most accurate first."""
+    note = (
+        f"Tested as they are, on the images of the studies; ahead: of {comparison.best.label}, on "
+        "the same images. McNemar's test, after Holm's adjustment over these rows."
+    )
+    return Table(_DETECTORS, comparison.detectors, "Detectors of others", note=note)
 
 
 def leaderboard_table(comparison: Comparison) -> Table:

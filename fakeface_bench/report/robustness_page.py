@@ -224,6 +224,9 @@ def robustness_warnings(robustness: Robustness) -> list[str]:
         "Not shown to beat chance on untouched pictures, so curves say nothing": filter(
             _is_lost, models
         ),
+        "Trained on images that are not known, maybe on these": (
+            model for model in models if model.model.images_seen is None
+        ),
         "Not shown to be behind the best": filter(_may_equal, models),
         "Accuracy at base rate at some severity, though ROC AUC is above chance": (
             model

@@ -13,7 +13,7 @@ from fakeface_bench.analysis.transfer import (
     ordered_cells,
 )
 from fakeface_bench.data.selection import MAX_LOSS
-from fakeface_bench.records.transfer import Generalisation, SetScores
+from fakeface_bench.records.transfer import Generalisation, SetScores, TrainedModel
 from fakeface_bench.report.format import UNKNOWN, counted, escaped, format_images, listed, named
 from fakeface_bench.report.page import Verdict, page_environment, page_picture
 from fakeface_bench.report.saved_study import few_images_warning
@@ -103,7 +103,14 @@ def transfer_warnings(cells: Sequence[SetScores]) -> list[str]:
         for name, share in cell.overlap.similar_shares.items()
         if share > MAX_LOSS
     ]
-    return [*([left_out] if seen else ()), *dict.fromkeys(uneven), *lines]
+    unknown = [
+        f"What images {named(cell.model.label)} was trained on is not known: these may be among "
+        "them, and then the metrics are too good."
+        for cell in cells
+        if cell.model.images_seen is None
+    ]
+    left_outs = [left_out] if seen else []
+    return [*dict.fromkeys(unknown), *left_outs, *dict.fromkeys(uneven), *lines]
 
 
 #: How many rows each table may have, tried in turn until the text is short enough.
@@ -144,6 +151,13 @@ _PICTURES = {
 }
 
 
+#: Where a threshold is from, by whether the model is a detector of others.
+_THRESHOLD_WORDS = {
+    False: "It was chosen on images held out of the training set.",
+    True: "It is the one that its description states.",
+}
+
+
 def write_evaluation_report(scores: Sequence[SetScores], folder: Path) -> None:
     """Write `report.html`, `evaluation.md`, `evaluation.csv` and the pictures.
 
@@ -162,6 +176,7 @@ def write_evaluation_report(scores: Sequence[SetScores], folder: Path) -> None:
         warnings=transfer_warnings(scores),
         key_metrics=_evaluation_key_metrics(scores),
         about=_about(scores),
+        threshold_words=_THRESHOLD_WORDS[scores[0].model.external],
         sets_picture=pictures[0],
         reliability_picture=pictures[1],
         ranking=table_of("ranking", scores),
@@ -224,10 +239,29 @@ def _about(scores: Sequence[SetScores]) -> list[tuple[str, str]]:
         ("Model", visible(model.address) or UNKNOWN),
         ("Trained on", named(model.data) or UNKNOWN),
         ("Its fakes", listed(kinds) if kinds else UNKNOWN),
-        ("Threshold", f"{model.threshold:.4f}, chosen on images held out in its study"),
-        ("Images seen", f"{model.images_seen:,} in training and validation"),
+        ("Threshold", f"{model.threshold:.4f}, {_threshold_from(model)}"),
+        ("Images seen", _images_seen(model)),
+        ("Training cost", _training_cost(scores)),
         ("MLflow run", visible(model.run_id) or UNKNOWN),
     ]
+
+
+def _threshold_from(model: TrainedModel) -> str:
+    return "as stated" if model.external else "chosen on images held out in its study"
+
+
+def _images_seen(model: TrainedModel) -> str:
+    if model.images_seen is None:
+        return "not known"
+    return f"{model.images_seen:,} in training and validation"
+
+
+def _training_cost(scores: Sequence[SetScores]) -> str:
+    if not scores[0].model.external:
+        return "in its study"
+    spans = [cell.seconds_per_1000 for cell in scores if cell.seconds_per_1000 is not None]
+    shown = sorted({f"{seconds:.3g}" for seconds in (min(spans), max(spans))}, key=float)
+    return f"not known; 1,000 predictions from their files: {' to '.join(shown)} s here"
 
 
 def write_generalisation_report(record: Generalisation, folder: Path) -> None:

@@ -139,6 +139,7 @@ _OF_SETS = (
     only_csv("n_real", lambda row: row.counts[0]),
     only_csv("n_fake", lambda row: row.counts[1]),
     only_csv("threshold_fails", "fails"),
+    only_csv("seconds_per_1000", "cell.seconds_per_1000"),
     *(Column(key, _HEADINGS.get(key, ""), at("estimates", key), ESTIMATE) for key in ESTIMATED),
     Column("shortcut_floor", "metadata alone", "floor", ESTIMATE),
     only_text("left_out", "left out", "cell.overlap.images", COUNT),

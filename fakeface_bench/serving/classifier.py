@@ -96,14 +96,22 @@ class FaceClassifier:
     """Classifies pictures; every method may be called from several threads.
 
     Args:
-        network: From pixels 0 to 255, shape (n, side, side, 3), to the probability of fake (n, 1).
+        network: From pixels 0 to 255, shape (n, side, side, 3), to the probability of fake (n, 1);
+            None where `engine` is all that there is.
+        engine: What gives that probability; the network as a frozen graph where None.
     """
 
-    def __init__(self, network: keras.Model, facts: DetectorFacts, version: str) -> None:
+    def __init__(
+        self,
+        network: keras.Model | None,
+        facts: DetectorFacts,
+        version: str,
+        engine: Engine | None = None,
+    ) -> None:
         self.network = network
         self.facts = facts
         self.version = version
-        self._engine: Engine = FrozenGraph(network)
+        self._engine: Engine = engine or FrozenGraph(network)
         self._pool = ThreadPoolExecutor(os.cpu_count())
 
     @classmethod

@@ -1,6 +1,6 @@
 """Where a model comes from: the registry, a run, or a folder; found, checked, downloaded."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ ALLOW_UNSAFE = "--allow-unsafe-model"
 WARNING = f"{ALLOW_UNSAFE}: a model may run code of its author, with all your rights"
 #: MLflow's loader of the models that this project logs, which are code and data.
 _LOADER = "mlflow.pyfunc.loaders.code_model"
+#: Of formats that hold no code.
+_HARMLESS_LOADERS = ("mlflow.onnx",)
 
 
 def unsafe_part(folder: Path, flavors: Mapping[str, Any]) -> str:
@@ -39,7 +41,7 @@ def unsafe_part(folder: Path, flavors: Mapping[str, Any]) -> str:
     how = flavors.get("python_function", {})
     if "python_model" in how:
         return f"a pickle ({how['python_model']}, as MLmodel says)"
-    if (loader := str(how.get("loader_module", _LOADER))) != _LOADER:
+    if (loader := str(how.get("loader_module", _LOADER))) not in (_LOADER, *_HARMLESS_LOADERS):
         return f"a loader of another kind ({loader}, as MLmodel says)"
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         if found := what_runs_code(path):
@@ -47,21 +49,32 @@ def unsafe_part(folder: Path, flavors: Mapping[str, Any]) -> str:
     return ""
 
 
+def flavours_of(folder: Path) -> Mapping[str, Any]:
+    """Return what MLflow can load a model as, by its file MLmodel."""
+    flavours: Mapping[str, Any] = Model.load(str(folder)).flavors
+    return flavours
+
+
 @contextmanager
-def fetched_model(model: str, allow_unsafe: bool = False) -> Iterator[Path]:
+def fetched_model(
+    model: str, allow_unsafe: bool = False, of_others: bool = False
+) -> Iterator[Path]:
     """Yield the folder of a model of this project, which may be gone after the block.
 
     A wrong name is refused before TensorFlow is loaded.
+
+    Args:
+        of_others: Whether one of any other flavour will do.
     """
     with draft_folder() as draft:
         folder = _fetched(model, draft)
         try:
-            flavors = Model.load(str(folder)).flavors
+            flavors = flavours_of(folder)
         except Exception as error:  # a damaged file makes MLflow raise nearly anything
             raise UsageError(
                 f"the model {model!r} is damaged: its file MLmodel cannot be read ({error!r})."
             ) from error
-        if not is_detector(flavors):
+        if not (of_others or is_detector(flavors)):
             flavours = ", ".join(sorted(flavors))
             raise UsageError(
                 f"the model {model!r} is of another kind (flavours: {flavours}); only models that "
@@ -105,3 +118,44 @@ def _obstacle(address: str, error: MlflowException) -> UsageError | ModelError:
         f"the model {address!r} cannot be had from {where}: {said} MLFLOW_TRACKING_URI names "
         "another store, MLFLOW_REGISTRY_URI another registry."
     )
+
+
+_CHANNELS, _DIMENSIONS = 3, 4
+
+
+def array_facts(folder: Path) -> tuple[int, bool]:
+    """Return the side of the pictures that an MLflow model takes, and whether channels come first.
+
+    By its signature; 0 where that leaves the side open, or there is none.
+
+    Raises:
+        UsageError: If it takes no pictures.
+    """
+    signature = Model.load(str(folder)).signature
+    if signature is None or signature.inputs is None:
+        return 0, False
+    inputs = signature.inputs.inputs
+    shape = tuple(getattr(inputs[0], "shape", ()))
+    if len(inputs) != 1 or len(shape) != _DIMENSIONS or _CHANNELS not in (shape[1], shape[3]):
+        raise UsageError(
+            f"it takes {signature.inputs}; a model is needed that takes pictures as one array, "
+            "(images, side, side, 3) or (images, 3, side, side)"
+        )
+    channels_first = bool(shape[3] != _CHANNELS)
+    height, width = (shape[2], shape[3]) if channels_first else (shape[1], shape[2])
+    if height != width:
+        raise UsageError(f"it takes pictures of {height}×{width}; square ones are needed")
+    return max(0, int(height)), channels_first
+
+
+def array_function(folder: Path) -> Callable[[Any], Any]:
+    """Load an MLflow model of any flavour, as a function of arrays.
+
+    Raises:
+        ModelError: If a library that it needs is missing, or it cannot be loaded.
+    """
+    try:
+        predict: Callable[[Any], Any] = mlflow.pyfunc.load_model(str(folder)).predict
+    except Exception as error:  # whatever MLflow and the flavour's library raise
+        raise ModelError(f"MLflow cannot load {folder.name}: {shortened(error)}") from error
+    return predict
