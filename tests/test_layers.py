@@ -75,10 +75,10 @@ HEAVY = {
         "support.machine",
         "support.backend",
     },
-    "onnxruntime": {"features.engines", "backbones.onnx_network", "backbones.network_file"},
+    "onnxruntime": {"features.engines", "backbones.onnx_network", "backbones.file_facts"},
     "tf2onnx": {"features.engines"},
     "codecarbon": {"support.machine"},
-    "h5py": {"backbones.weights", "backbones.network_file"},
+    "h5py": {"backbones.weights", "backbones.file_facts"},
     "kagglehub": {"data.kaggle"},
     "requests": {"data.kaggle", "tracking.outbox"},
     "click": {"cli", "__main__"},
@@ -98,7 +98,7 @@ LAZY = {
     "backbones.catalogue",
     "backbones.weights",
     # ONNX, which only users' own networks need
-    "backbones.network_file",
+    "backbones.file_facts",
     "backbones.onnx_network",
     # keras-hub, which only its own networks need
     "backbones.foundation",

@@ -5,18 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fakeface_bench.backbones.network_file import (
+from fakeface_bench.backbones.description import (
     CHANNELS_FIRST,
-    KERAS_SUFFIX,
-    ONNX_PREFIX,
-    ONNX_SUFFIX,
     PROBABILITIES,
-    FileFacts,
-    file_named,
     how_to_state_pixels,
     read_description,
-    read_file,
 )
+from fakeface_bench.backbones.file_facts import KERAS_SUFFIX, ONNX_SUFFIX, FileFacts, read_file
+from fakeface_bench.backbones.network_file import ONNX_PREFIX, file_named
 from fakeface_bench.config import USUAL_THRESHOLD
 from fakeface_bench.support.disk import existing_path
 from fakeface_bench.support.errors import UsageError

@@ -17,7 +17,7 @@ from fakeface_bench.backbones.catalogue import (
     Preprocessing,
     scaled,
 )
-from fakeface_bench.backbones.network_file import INSIDE
+from fakeface_bench.backbones.file_facts import INSIDE
 from fakeface_bench.backbones.onnx_network import OnnxNetwork
 from fakeface_bench.backbones.weights import Weights
 from fakeface_bench.support.errors import UsageError, WeightsError, shortened

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, softmax
 
-from fakeface_bench.backbones.network_file import INSIDE, LOGITS
+from fakeface_bench.backbones.description import LOGITS
+from fakeface_bench.backbones.file_facts import INSIDE
 from fakeface_bench.backbones.onnx_network import OnnxNetwork
 from fakeface_bench.features import residuals  # noqa: F401  # a layer that detectors may hold
 from fakeface_bench.features.engine import compiled_forward

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fakeface_bench.backbones.detector_file import DetectorDescription, described
-from fakeface_bench.backbones.network_file import FileFacts
+from fakeface_bench.backbones.file_facts import FileFacts
 from fakeface_bench.data.seen import SeenImages, seen_in
 from fakeface_bench.data.sources import check_data, prepare_sources, source_names
 from fakeface_bench.data.survey import survey_sources

@@ -403,6 +403,19 @@ def test_a_name_of_nothing_is_refused(name: str, message: str) -> None:
         network_named(name)
 
 
+def test_a_row_is_meant_by_its_name_whatever_lies_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "vgg16").mkdir()
+    (tmp_path / "mobilenetv3").touch()
+    assert network_named("vgg16").key == "vgg16"
+    assert network_named("mobilenetv3").key == "mobilenetv3_large"
+    for strange in ("~nobody-at-all/net.keras", "x" * 300 + ".keras"):
+        with pytest.raises(UsageError, match=r"cannot be read: "):
+            network_named(strange)
+
+
 def test_a_file_that_is_no_model_says_so(tmp_path: Path) -> None:
     for name in ("own.keras", "own.onnx"):
         (tmp_path / name).write_text("nothing", encoding="utf-8")

@@ -15,7 +15,7 @@ from scipy.special import expit, softmax
 from sklearn.metrics import roc_auc_score
 
 from fakeface_bench.backbones.detector_file import detector_file
-from fakeface_bench.backbones.network_file import INSIDE
+from fakeface_bench.backbones.file_facts import INSIDE
 from fakeface_bench.config import CompareConfig, EvaluateConfig, RobustnessConfig
 from fakeface_bench.data.decode import fit_image
 from fakeface_bench.features.external import Reading
