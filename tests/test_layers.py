@@ -76,7 +76,7 @@ HEAVY = {
         "support.backend",
     },
     "onnxruntime": {"features.engines", "backbones.onnx_network", "backbones.file_facts"},
-    "tf2onnx": {"features.engines"},
+    "tf2onnx": {"features.onnx_export"},
     "codecarbon": {"support.machine"},
     "h5py": {"backbones.weights", "backbones.file_facts"},
     "kagglehub": {"data.kaggle"},

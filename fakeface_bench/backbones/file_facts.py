@@ -66,8 +66,8 @@ class FileFacts:
 
     @property
     def exportable(self) -> bool:
-        """Whether it is a Keras file that tf2onnx can express."""
-        return not self.outputs and {each.kind for each in self.operations} <= _IN_ONNX
+        """Whether ONNX can express it: it is of ONNX, or has layers that tf2onnx knows."""
+        return bool(self.outputs) or {each.kind for each in self.operations} <= _IN_ONNX
 
     @property
     def blocks(self) -> tuple[str, ...]:

@@ -134,10 +134,11 @@ class OnnxNetwork(keras.layers.Layer):  # type: ignore[misc]  # Keras has no typ
 
     def run(self, pixels: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
         """Return the maps of some pictures (n, height, width, 3), channels last."""
-        rows = list(self._pool.map(self._outputs, pixels))
+        rows = list(self._pool.map(self.of_picture, pixels))
         return [np.concatenate(outputs) for outputs in zip(*rows, strict=True)]
 
-    def _outputs(self, picture: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
+    def of_picture(self, picture: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
+        """Return the maps of one picture (height, width, 3), computed by the thread that asks."""
         entry = self._session.get_inputs()[0]
         pixels = picture.transpose(2, 0, 1) if self.channels_first else picture
         given = np.ascontiguousarray(pixels[None], dtype=_TYPES[entry.type])

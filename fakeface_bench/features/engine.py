@@ -58,11 +58,13 @@ def output_names(model: keras.Model) -> list[str]:
 
 def frozen_function(model: keras.Model, step: int | None, pixels: tf.DType = tf.float32) -> Any:
     """Trace a model for `step` images, or any number, its variables frozen to constants."""
-    shape = (step, *model.inputs[0].shape[1:])
-    traced = tf.function(
-        lambda images: model(tf.cast(images, tf.float32), training=False),
-        input_signature=[tf.TensorSpec(shape, pixels)],
-    )
+    specs = [tf.TensorSpec((step, *each.shape[1:]), pixels) for each in model.inputs]
+
+    def called(*given: Any) -> Any:
+        inputs = [tf.cast(each, tf.float32) for each in given]
+        return model(inputs if len(inputs) > 1 else inputs[0], training=False)
+
+    traced = tf.function(called, input_signature=specs)
     return convert_variables_to_constants_v2(traced.get_concrete_function())
 
 

@@ -1,6 +1,5 @@
 """The engines that extraction chooses from: what each is, and what its features depend on."""
 
-import logging
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -68,11 +67,14 @@ class OnnxSession:
 
     def __init__(self, model: keras.Model) -> None:
         self._names = output_names(model)
+        # Here, for what reads a cache has no need of tf2onnx.
+        from fakeface_bench.features.onnx_export import onnx_of
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         try:
             self._session = onnxruntime.InferenceSession(
-                _onnx_of(model), options, providers=["CPUExecutionProvider"]
+                onnx_of(model), options, providers=["CPUExecutionProvider"]
             )
         # Both libraries raise whatever the part that they stumble on does.
         except Exception as error:
@@ -97,33 +99,6 @@ class OnnxSession:
         outputs: list[npt.NDArray[Any]] = self._session.run(None, {self._pixels: pixels})
         return outputs
 
-
-def _onnx_of(model: keras.Model) -> bytes:
-    """Export a model for one image.
-
-    Keras's own export is not used: it fails on constants that the frozen graph folds, and its
-    optimisation, which ONNX Runtime does again, takes longer than all the rest.
-    """
-    # Here, for what reads a cache needs neither.
-    from tf2onnx.tf_loader import tf_optimize
-    from tf2onnx.tfonnx import process_tf_graph
-
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    forward = frozen_function(model, 1, tf.uint8)
-    inputs = [each.name for each in forward.inputs]
-    outputs = [each.name for each in forward.outputs]
-    with tf.Graph().as_default():
-        folded = tf_optimize(inputs, outputs, forward.graph.as_graph_def())
-    with tf.Graph().as_default() as graph:
-        tf.graph_util.import_graph_def(folded, name="")
-        exported = process_tf_graph(
-            graph, opset=_OPSET, input_names=inputs, output_names=outputs
-        ).make_model(model.name)
-    return bytes(exported.SerializeToString())
-
-
-#: Newest operators that tf2onnx knows.
-_OPSET = 18
 
 #: By name, what makes each of a model and the images of a step; a further engine is a row.
 _ENGINES: Mapping[str, Callable[[keras.Model, int], Engine]] = {
