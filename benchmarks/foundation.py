@@ -68,6 +68,36 @@ def studied(model: str, faces: Path, folder: Path) -> dict[str, Any]:
     return {"command_seconds": seconds, **{key: metrics.get(of) for key, of in wanted.items()}}
 
 
+_HELD = """
+import resource, sys
+import numpy as np
+from fakeface_bench.backbones.building import open_backbone
+from fakeface_bench.backbones.catalogue import architecture_named
+from fakeface_bench.backbones.weights import Weights
+from fakeface_bench.features import engine
+from fakeface_bench.features.pooling import feature_model
+if sys.argv[2] == "frozen":
+    engine.LARGEST_FROZEN_BYTES = 10**12
+row = architecture_named(sys.argv[1])
+network = feature_model(open_backbone(row, row.image_size, Weights("random")).model)
+graph = engine.FrozenGraph(network, 8)
+for _ in range(2):
+    graph(np.zeros((8, row.image_size, row.image_size, 3), np.uint8))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+"""
+
+
+def memory_of(model: str) -> dict[str, float]:
+    """Return the peak of a process that extracts, in GiB, with weights frozen and as usual."""
+    found = {}
+    for how in ("frozen", "as usual"):
+        command = [sys.executable, "-c", _HELD, model, how]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        found[how] = float(done.stdout)
+    return found
+
+
 def matrix_rate(tokens: int = 257, width: int = 384, batch: int = 8) -> float:
     """Return 10⁹ multiply-accumulates a second in float32 products as a block's network has."""
     draw = np.random.default_rng(0)
@@ -141,6 +171,8 @@ def main(faces: Path, rows: str, rounds: int, output: Path | None) -> None:
         with tempfile.TemporaryDirectory() as folder:
             found["studies"][model] = studied(model, faces.resolve(), Path(folder))
         click.echo(f"{model}: {json.dumps(found['studies'][model])}")
+    found["extraction_peak_memory_gib"] = {"vit_base": memory_of("vit_base")}
+    click.echo(json.dumps(found["extraction_peak_memory_gib"]))
     found["engines"] = {}
     for model, images in MEASURED.items():
         before = matrix_rate()

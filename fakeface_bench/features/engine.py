@@ -56,23 +56,35 @@ def output_names(model: keras.Model) -> list[str]:
     return sorted(model.output) if isinstance(model.output, dict) else list(model.output_names)
 
 
+#: Weights of more bytes stay variables: as constants they are copied several times over, 7 GB in
+#: place of 2 for vit_base (benchmarks/foundation.py), and save no time without BatchNorm to fold.
+LARGEST_FROZEN_BYTES = 150_000_000
+
+
 def frozen_function(model: keras.Model, step: int | None, pixels: tf.DType = tf.float32) -> Any:
     """Trace a model for `step` images, or any number, its variables frozen to constants."""
+    return convert_variables_to_constants_v2(_traced(model, step, pixels))
+
+
+def _traced(model: keras.Model, step: int | None, pixels: tf.DType) -> Any:
     specs = [tf.TensorSpec((step, *each.shape[1:]), pixels) for each in model.inputs]
 
     def called(*given: Any) -> Any:
         inputs = [tf.cast(each, tf.float32) for each in given]
         return model(inputs if len(inputs) > 1 else inputs[0], training=False)
 
-    traced = tf.function(called, input_signature=specs)
-    return convert_variables_to_constants_v2(traced.get_concrete_function())
+    return tf.function(called, input_signature=specs).get_concrete_function()
+
+
+def _bytes_of(model: keras.Model) -> int:
+    return sum(prod(weight.shape) * np.dtype(weight.dtype).itemsize for weight in model.weights)
 
 
 class FrozenGraph:
     """A model as one TensorFlow graph, with its variables frozen to constants; an `Engine`.
 
     Constants let TensorFlow fold BatchNorm into convolutions and lay weights out once; measured
-    on CPUs in benchmarks/extraction.py.
+    on CPUs in benchmarks/extraction.py. Of very large networks the weights stay variables.
 
     Args:
         model: Its outputs by name, or a single one.
@@ -105,6 +117,11 @@ class FrozenGraph:
 
     def _compiled(self, model: keras.Model) -> Callable[[npt.NDArray[np.uint8]], Any]:
         """Return what takes a step's images to the outputs in the order of their names."""
+        if _bytes_of(model) > LARGEST_FROZEN_BYTES:
+            traced = _traced(model, self._step, tf.float32)
+            return lambda images: [
+                rows.numpy() for rows in tf.nest.flatten(traced(tf.cast(images, tf.float32)))
+            ]
         forward = frozen_function(model, self._step)
         return lambda images: [rows.numpy() for rows in forward(tf.cast(images, tf.float32))]
 

@@ -14,6 +14,7 @@ from fakeface_bench import config
 from fakeface_bench.backbones.building import build_backbone
 from fakeface_bench.backbones.catalogue import architecture_named
 from fakeface_bench.backbones.weights import Weights
+from fakeface_bench.features import engine as engine_module
 from fakeface_bench.features.engine import Engine, FrozenGraph
 from fakeface_bench.features.engines import BFloat16Graph, open_engine
 from fakeface_bench.features.pooling import feature_model
@@ -21,10 +22,20 @@ from fakeface_bench.support.errors import UsageError
 from tests.conftest import NEEDS_BFLOAT16
 
 SIZE = 64
+
+
+def with_variables(model: keras.Model) -> Engine:
+    """As of a network too large to freeze."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine_module, "LARGEST_FROZEN_BYTES", 0)
+        return FrozenGraph(model, step=8)
+
+
 #: Each way to an engine; a further engine is a further row. Eight images a step, or all at once.
 ENGINES: dict[str, Callable[[keras.Model], Engine]] = {
     **{name: partial(open_engine, name, step=8) for name in config.ENGINES},
     "frozen graph": FrozenGraph,
+    "graph with variables": with_variables,
 }
 ROWS = [
     pytest.param(build, marks=NEEDS_BFLOAT16 if name == config.BFLOAT16_ENGINE else (), id=name)
