@@ -99,7 +99,7 @@ LAZY = {
     "backbones.weights",
     # ONNX, which only users' own networks need
     "backbones.file_facts",
-    "backbones.onnx_network",
+    "backbones.onnx_part",
     # keras-hub, which only its own networks need
     "backbones.foundation",
     "backbones.presets",

@@ -127,20 +127,18 @@ class NoBackbone:
 
 
 @dataclass(frozen=True)
-class FoundationBackbone(ApplicationBackbone):
-    """A foundation model of keras-hub, whose preset says what is done to pixels; a `Backbone`."""
+class PreparedBackbone(ApplicationBackbone):
+    """One whose weights come with what is done to pixels, which no row says."""
 
     preprocessing: Preprocessing
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """The row, the library's version, and what is done to pixels."""
+        """The row, what is done to pixels, and the width and side that it is built at."""
         return {
             "architecture": self.architecture.key,
-            "keras_hub": version("keras-hub"),
             "black": self.preprocessing.black,
             "white": self.preprocessing.white,
-            "blocks": self.architecture.blocks,
             "channels": tuple(int(output.shape[-1]) for output in self.model.outputs),
             "image_size": self.image_size,
         }
@@ -151,32 +149,31 @@ class FoundationBackbone(ApplicationBackbone):
 
 
 @dataclass(frozen=True)
-class OwnBackbone(ApplicationBackbone):
+class FoundationBackbone(PreparedBackbone):
+    """A foundation model of keras-hub, whose preset says what is done to pixels; a `Backbone`."""
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """The same, its blocks, and the library's version."""
+        blocks = self.architecture.blocks
+        return {**super().identity, "keras_hub": version("keras-hub"), "blocks": blocks}
+
+
+@dataclass(frozen=True)
+class OwnBackbone(PreparedBackbone):
     """A user's own network, of a Keras or ONNX file; a `Backbone`.
 
     Attributes:
         said: What was found of it, in words.
     """
 
-    preprocessing: Preprocessing
     said: str
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """The file's operations, what is read of them, and what is done to pixels."""
+        """The same, and the file's operations and what is read of them."""
         assert self.architecture.file is not None
-        return {
-            "architecture": self.architecture.key,
-            "network": self.architecture.file.digest,
-            "black": self.preprocessing.black,
-            "white": self.preprocessing.white,
-            "channels": tuple(int(output.shape[-1]) for output in self.model.outputs),
-            "image_size": self.image_size,
-        }
-
-    def cut(self, unfrozen: Unfrozen) -> CutBackbone:
-        """Cut it where its frozen part ends."""
-        return cut_backbone(self.model, self.architecture, unfrozen, self.preprocessing.apply)
+        return {**super().identity, "network": self.architecture.file.digest}
 
 
 def open_backbone(architecture: Architecture, image_size: int, weights: Weights) -> Backbone:

@@ -41,6 +41,18 @@ def normalisations(layer: Any) -> list[keras.layers.Layer]:
     return found
 
 
+def replayed(model: keras.Model, call: Callable[..., Any], entry: Any | None = None) -> keras.Model:
+    """Return a model of the same layers, made anew: Keras tells what they made in no other way.
+
+    Args:
+        call: Called with each layer and what it is given, in their order; returns what it makes.
+        entry: What they begin at; an input like the model's own where None.
+    """
+    return keras.models.clone_model(
+        model, input_tensors=entry, clone_function=lambda layer: layer, call_function=call
+    )
+
+
 @dataclass(frozen=True)
 class CutBackbone:
     """A backbone whose last layers are trained.

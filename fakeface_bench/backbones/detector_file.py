@@ -11,8 +11,8 @@ from fakeface_bench.backbones.description import (
     how_to_state_pixels,
     read_description,
 )
-from fakeface_bench.backbones.file_facts import KERAS_SUFFIX, ONNX_SUFFIX, FileFacts, read_file
-from fakeface_bench.backbones.network_file import ONNX_PREFIX, file_named
+from fakeface_bench.backbones.file_facts import FileFacts, read_file
+from fakeface_bench.backbones.network_file import file_named
 from fakeface_bench.config import USUAL_THRESHOLD
 from fakeface_bench.support.disk import existing_path
 from fakeface_bench.support.errors import UsageError
@@ -61,9 +61,7 @@ def detector_file(name: str, description: str) -> DetectorDescription | None:
     Raises:
         UsageError: If file or description cannot be used, in one line with what to do.
     """
-    place = Path(name.removeprefix(ONNX_PREFIX))
-    is_file = name != str(place) or place.suffix.lower() in (KERAS_SUFFIX, ONNX_SUFFIX)
-    path = file_named(name) if is_file else None
+    path = file_named(name)
     if path is None or path.is_dir():
         return None
     if not path.is_file():

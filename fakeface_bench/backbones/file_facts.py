@@ -18,7 +18,9 @@ from fakeface_bench.backbones.network_graph import (
     blocks_of,
     keras_operations,
     normalised_convolution,
+    onnx_inputs,
     onnx_operations,
+    opset_of,
 )
 from fakeface_bench.backbones.unsafe_files import CONFIG, what_runs_code
 from fakeface_bench.support.errors import UsageError, shortened
@@ -70,12 +72,9 @@ class FileFacts:
         return bool(self.outputs) or {each.kind for each in self.operations} <= _IN_ONNX
 
     @property
-    def blocks(self) -> tuple[str, ...]:
-        return blocks_of(self.operations)[0]
-
-    @property
-    def last(self) -> str:
-        return blocks_of(self.operations)[1]
+    def blocks_and_last(self) -> tuple[tuple[str, ...], str]:
+        """Names of what ends its blocks, and of its last map."""
+        return blocks_of(self.operations)
 
     @property
     def scaling(self) -> str:
@@ -176,16 +175,27 @@ def _keras_side(config: Mapping[str, Any]) -> int:
     shape = (inputs[0]["config"] if inputs else {}).get("batch_shape")
     if not shape:
         shape = (config.get("build_config") or {}).get("input_shape")
-    return _side(shape or ())
+    return pictures_of(shape or ())[0]
 
 
-def _side(shape: Any) -> int:
+def pictures_of(shape: Sequence[int | None]) -> tuple[int, bool]:
+    """Return the side of the pictures of an input, 0 for any, and whether channels come first.
+
+    Args:
+        shape: Of the input, None for what it leaves open.
+
+    Raises:
+        UsageError: If they are not square, or not of three channels.
+    """
+    channels_first = len(shape) == 4 and shape[1] == 3 != shape[3]
+    if channels_first:
+        shape = [shape[0], *shape[2:], shape[1]]
     if len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2]:
         raise UsageError(
             f"its input is {tuple(shape) or 'not stated'}: a network that takes square pictures "
             "of three channels, (images, side, side, 3), is needed"
         )
-    return int(shape[1] or 0)
+    return int(shape[1] or 0), channels_first
 
 
 # ONNX
@@ -200,8 +210,7 @@ def _of_onnx(path: Path) -> FileFacts:
     except Exception as error:  # whatever protobuf and onnx raise
         raise UsageError(f"it cannot be read as an ONNX model: {shortened(error)}") from error
     _check_runs(model)
-    constants = {each.name for each in model.graph.initializer}
-    inputs = [each for each in model.graph.input if each.name not in constants]
+    inputs = onnx_inputs(model)
     if len(inputs) != 1:
         names = ", ".join(each.name for each in inputs) or "none"
         raise UsageError(f"it has {len(inputs)} inputs ({names}); a network of pictures has one")
@@ -227,9 +236,8 @@ def _check_runs(model: "onnx.ModelProto") -> None:
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # ONNX Runtime's have no common class
-        newest = max(each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))
         raise UsageError(
-            f"ONNX Runtime {onnxruntime.__version__} cannot run it (opset {newest}): "
+            f"ONNX Runtime {onnxruntime.__version__} cannot run it (opset {opset_of(model)}): "
             f"{shortened(error)}; export it with another opset, such as 18, or without that "
             "operator"
         ) from error
@@ -243,9 +251,7 @@ def _onnx_side(entry: "onnx.ValueInfoProto") -> tuple[int, bool]:
             f"its input takes {shape[:1][0] if shape else 'nothing known'} images at once; export "
             "it with a dynamic number of images, or one"
         )
-    if len(shape) == 4 and shape[1] == 3:
-        return _side([shape[0], shape[2], shape[3], 3]), True
-    return _side(shape), False
+    return pictures_of(shape)
 
 
 def _onnx_digest(model: "onnx.ModelProto") -> str:

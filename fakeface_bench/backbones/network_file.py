@@ -27,6 +27,11 @@ def network_named(name: str) -> Architecture:
         UsageError: If there is neither, or the file cannot be used: with what to do.
     """
     path = file_named(name)
+    if path is None and "/" in name:
+        raise UsageError(
+            f"model {name!r} is no network that can be read: a file that Keras's "
+            f"model.save('NAME{KERAS_SUFFIX}') wrote, or NAME{ONNX_SUFFIX}."
+        )
     if path is None:
         return architecture_named(name)
     try:
@@ -42,7 +47,7 @@ def network_named(name: str) -> Architecture:
 
 
 def file_named(name: str) -> Path | None:
-    """Return the file that a name means; None for that of a row."""
+    """Return the Keras or ONNX file that a name means, be it there or not; None for any other."""
     text = name.removeprefix(ONNX_PREFIX)
     path = existing_path(text) or Path(text)
     suffix = path.suffix.lower()
@@ -50,11 +55,6 @@ def file_named(name: str) -> Path | None:
         if text != name and suffix != ONNX_SUFFIX:
             raise UsageError(f"model {name!r} names no ONNX file: {ONNX_PREFIX}NAME{ONNX_SUFFIX}.")
         return path
-    if "/" in text:
-        raise UsageError(
-            f"model {name!r} is no network that can be read: a file that Keras's "
-            f"model.save('NAME{KERAS_SUFFIX}') wrote, or NAME{ONNX_SUFFIX}."
-        )
     return None
 
 
@@ -63,7 +63,7 @@ def _read(path: Path, _changed: int, _size: int, _described: int) -> Architectur
     """Read a file; again where it, or the description beside it, has changed."""
     found = read_file(path)
     stated = read_description(path.with_suffix(".yaml"), found)
-    blocks, last = found.blocks, found.last
+    blocks, last = found.blocks_and_last
     if "blocks" in stated or "last" in stated:
         last = stated.get("last", last)
         names = [operation.name for operation in found.operations]

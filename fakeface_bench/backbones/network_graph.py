@@ -286,6 +286,18 @@ def _tensors(node: Any) -> Iterator[tuple[Any, Any]]:
 # ONNX
 
 
+def onnx_inputs(model: "onnx.ModelProto") -> list["onnx.ValueInfoProto"]:
+    """Return what a model is given; older files list its constants too."""
+    constants = {each.name for each in model.graph.initializer}
+    return [each for each in model.graph.input if each.name not in constants]
+
+
+def opset_of(model: "onnx.ModelProto") -> int:
+    """Return the version of ONNX's own operators in a model."""
+    own = (each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))
+    return int(max(own))
+
+
 def onnx_operations(model: "onnx.ModelProto", channels_first: bool) -> list[Operation]:
     """Return the nodes of an ONNX model with shapes, in their order, the input first.
 
@@ -293,12 +305,11 @@ def onnx_operations(model: "onnx.ModelProto", channels_first: bool) -> list[Oper
         channels_first: Whether the input is (n, channels, height, width).
     """
     graph = model.graph
-    constants = {each.name for each in graph.initializer}
     ranks = {
         each.name: len(each.type.tensor_type.shape.dim)
         for each in (*graph.value_info, *graph.input, *graph.output)
     }
-    (entry,) = (each.name for each in graph.input if each.name not in constants)
+    (entry,) = (each.name for each in onnx_inputs(model))
     operations = [Operation(entry, "Input", (), ranks[entry], channels_first=channels_first)]
     made = {entry: 0}
     for node in graph.node:

@@ -1,12 +1,11 @@
 """A network of an ONNX file as a layer of Keras, which ONNX Runtime computes."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from math import prod
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import keras
 import numpy as np
@@ -50,44 +49,6 @@ class OnnxNetwork(keras.layers.Layer):  # type: ignore[misc]  # Keras has no typ
         self.shapes, self.parameters, self.macs = list(shapes), parameters, macs
         self._content = content
 
-    @classmethod
-    def cut_out(
-        cls,
-        path: Path,
-        outputs: Mapping[str, bool],
-        image_size: int,
-        channels_first: bool,
-        name: str,
-    ) -> Self:
-        """Return a layer of that part of a file's network which gives some outputs.
-
-        Args:
-            outputs: By name, whether each gives channels before positions.
-            channels_first: Whether it takes them so.
-        """
-        import onnx  # here, for what serves a model has no need of it
-
-        model = onnx.shape_inference.infer_shapes(onnx.load(str(path)))
-        constants = {each.name for each in model.graph.initializer}
-        (entry,) = (each for each in model.graph.input if each.name not in constants)
-        part = onnx.utils.Extractor(model).extract_model([entry.name], list(outputs))
-        held = (onnx.numpy_helper.to_array(each) for each in part.graph.initializer)
-        parameters = sum(array.size for array in held if array.dtype.kind == "f" and array.ndim)
-        sides = (3, image_size, image_size) if channels_first else (image_size, image_size, 3)
-        macs = _macs(part, (1, *sides))
-        layer = cls(
-            channels_first,
-            list(outputs.values()),
-            [],
-            int(parameters),
-            macs,
-            part.SerializeToString(),
-            name=name,
-        )
-        black = np.zeros((1, image_size, image_size, 3), np.float32)
-        layer.shapes = [list(output.shape[1:]) for output in layer.run(black)]
-        return layer
-
     def call(self, pixels: Any) -> list[Any]:
         """Return the maps of some pictures."""
         types = [tf.float32] * len(self.shapes)
@@ -122,11 +83,7 @@ class OnnxNetwork(keras.layers.Layer):  # type: ignore[misc]  # Keras has no typ
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        return onnxruntime.InferenceSession(
-            self.content, options, providers=["CPUExecutionProvider"]
-        )
+        return one_thread_session(self.content)
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
@@ -147,34 +104,12 @@ class OnnxNetwork(keras.layers.Layer):  # type: ignore[misc]  # Keras has no typ
         return [_channels_last(output, first).astype(np.float32) for output, first in pairs]
 
 
+def one_thread_session(content: bytes) -> onnxruntime.InferenceSession:
+    """Open an ONNX model, of which a call takes one thread: each core has an image of its own."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
 def _channels_last(output: npt.NDArray[Any], channels_first: bool) -> npt.NDArray[Any]:
     return output.transpose(0, 2, 3, 1) if channels_first and output.ndim == 4 else output
-
-
-def _macs(model: Any, shape: tuple[int, ...]) -> int:
-    """Return the multiply-accumulates of convolutions and matrix products at a shape of input."""
-    import onnx
-
-    sized = onnx.ModelProto()
-    sized.CopyFrom(model)
-    dims = sized.graph.input[0].type.tensor_type.shape.dim
-    for dim, side in zip(dims, shape, strict=True):
-        dim.dim_value = side
-    del sized.graph.value_info[:]
-    for output in sized.graph.output:
-        output.type.tensor_type.ClearField("shape")
-    graph = onnx.shape_inference.infer_shapes(sized, data_prop=True).graph
-    shapes = {
-        each.name: [dim.dim_value for dim in each.type.tensor_type.shape.dim]
-        for each in (*graph.value_info, *graph.input, *graph.output)
-    } | {each.name: list(each.dims) for each in graph.initializer}
-    total = 0
-    for node in graph.node:
-        made = prod(shapes.get(node.output[0], [0]))
-        if node.op_type == "Conv":
-            total += made * prod(shapes[node.input[1]][1:])
-        elif node.op_type in ("MatMul", "Gemm"):
-            transposed = any(each.name == "transA" and each.i for each in node.attribute)
-            if len(read := shapes.get(node.input[0], [])) > 1:
-                total += made * read[-2 if transposed else -1]
-    return int(total)

@@ -17,21 +17,23 @@ from fakeface_bench.backbones.catalogue import (
     Preprocessing,
     scaled,
 )
+from fakeface_bench.backbones.cut import replayed
+from fakeface_bench.backbones.description import how_to_state_pixels
 from fakeface_bench.backbones.file_facts import INSIDE
-from fakeface_bench.backbones.onnx_network import OnnxNetwork
+from fakeface_bench.backbones.onnx_part import onnx_part
 from fakeface_bench.backbones.weights import Weights
 from fakeface_bench.support.errors import UsageError, WeightsError, shortened
 
 Ends = tuple[tuple[float, ...], tuple[float, ...]]
 #: What networks are trained on, as black and white of each channel.
 _USUAL: Mapping[str, Ends] = {
-    "0 to 255": INSIDE,
-    "0 to 1": ((0.0,) * 3, (1.0,) * 3),
-    "-1 to 1": ((-1.0,) * 3, (1.0,) * 3),
-    "ImageNet's mean and deviation": (
-        PREPROCESSINGS["torch"].black,
-        PREPROCESSINGS["torch"].white,
-    ),
+    words: (PREPROCESSINGS[key].black, PREPROCESSINGS[key].white)
+    for words, key in (
+        ("0 to 255", "inside"),
+        ("0 to 1", "unit"),
+        ("-1 to 1", "symmetric"),
+        ("ImageNet's mean and deviation", "torch"),
+    )
 }
 #: The best range has to explain a network's statistics this many times better than the next.
 _CLEARLY = 2.0
@@ -146,10 +148,7 @@ class _Made:
             outputs.append(self._call(model, layer, *given, **options))
             return outputs[-1]
 
-        # Keras tells in no other public way what a layer makes of another input.
-        keras.models.clone_model(
-            model, input_tensors=entry, clone_function=lambda layer: layer, call_function=called
-        )
+        replayed(model, called, entry)
         return outputs[-1]
 
     def _call(self, model: keras.Model, layer: Any, *given: Any, **options: Any) -> Any:
@@ -213,9 +212,8 @@ def _told_by_statistics(architecture: Architecture, file: NetworkFile, made: _Ma
     untrained = (mean == 0).all() and (variance == 1).all()
     if untrained or not found[best] * _CLEARLY < found[second]:
         raise UsageError(
-            f"{architecture.key}: the statistics of {name} fit no usual range of pixels "
-            f"clearly: write what it was trained with into {file.path.stem}.yaml beside it, such "
-            "as 'pixels: [0, 1]'."
+            f"{architecture.key}: the statistics of {name} fit no usual range of pixels clearly: "
+            f"{how_to_state_pixels(f'{file.path.stem}.yaml beside it')}."
         )
     return best
 
@@ -260,9 +258,7 @@ def _of_onnx(
 ) -> keras.Model:
     ordered = dict(zip(names, file.maps_channels_first, strict=True))
     try:
-        layer = OnnxNetwork.cut_out(
-            file.path, ordered, image_size, file.channels_first, name=_name(file)
-        )
+        layer = onnx_part(file.path, ordered, image_size, file.channels_first, name=_name(file))
     except Exception as error:  # ONNX Runtime's have no common class
         raise UsageError(
             f"{architecture.key} cannot take {image_size} px: {shortened(error)}"

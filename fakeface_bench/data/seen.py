@@ -43,7 +43,8 @@ class SeenImages:
     @classmethod
     def none(cls) -> "SeenImages":
         """Return what a model has seen of which nobody knows it."""
-        return cls(*(np.empty((0, width), np.uint8) for width in (_DIGEST_BYTES, HASH_BYTES, 32)))
+        widths = (_DIGEST_BYTES, HASH_BYTES, _DIGEST_BYTES)
+        return cls(*(np.empty((0, width), np.uint8) for width in widths))
 
     def write(self, file: Path) -> None:
         """Write a file that `read` reads."""

@@ -66,7 +66,7 @@ def frozen_function(model: keras.Model, step: int | None, pixels: tf.DType = tf.
     return convert_variables_to_constants_v2(_traced(model, step, pixels))
 
 
-def _traced(model: keras.Model, step: int | None, pixels: tf.DType) -> Any:
+def _traced(model: keras.Model, step: int | None, pixels: tf.DType = tf.float32) -> Any:
     specs = [tf.TensorSpec((step, *each.shape[1:]), pixels) for each in model.inputs]
 
     def called(*given: Any) -> Any:
@@ -117,13 +117,11 @@ class FrozenGraph:
 
     def _compiled(self, model: keras.Model) -> Callable[[npt.NDArray[np.uint8]], Any]:
         """Return what takes a step's images to the outputs in the order of their names."""
-        if _bytes_of(model) > LARGEST_FROZEN_BYTES:
-            traced = _traced(model, self._step, tf.float32)
-            return lambda images: [
-                rows.numpy() for rows in tf.nest.flatten(traced(tf.cast(images, tf.float32)))
-            ]
-        forward = frozen_function(model, self._step)
-        return lambda images: [rows.numpy() for rows in forward(tf.cast(images, tf.float32))]
+        large = _bytes_of(model) > LARGEST_FROZEN_BYTES
+        forward = (_traced if large else frozen_function)(model, self._step)
+        return lambda images: [
+            rows.numpy() for rows in tf.nest.flatten(forward(tf.cast(images, tf.float32)))
+        ]
 
 
 #: From a batch to a model's outputs.
@@ -145,10 +143,7 @@ def graph_macs(model: keras.Model) -> int:
 
     Counted in the graph that one image passes, which takes seconds to trace.
     """
-    traced = tf.function(lambda images: model(images, training=False))
-    spec = tf.TensorSpec((1, *model.inputs[0].shape[1:]), tf.float32)
-    graph = traced.get_concrete_function(spec).graph
-    return sum(_macs_of(operation) for operation in graph.get_operations())
+    return sum(_macs_of(operation) for operation in _traced(model, 1).graph.get_operations())
 
 
 def _macs_of(operation: Any) -> int:

@@ -9,9 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 import tensorflow as tf
 
+from fakeface_bench.backbones.onnx_network import one_thread_session
 from fakeface_bench.config import BFLOAT16_ENGINE, ONNX_ENGINE, TENSORFLOW_ENGINE
 from fakeface_bench.features.engine import Engine, FrozenGraph, frozen_function, output_names
 from fakeface_bench.features.quick_residuals import statistics_of
@@ -70,12 +70,8 @@ class OnnxSession:
         # Here, for what reads a cache has no need of tf2onnx.
         from fakeface_bench.features.onnx_export import onnx_of
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
         try:
-            self._session = onnxruntime.InferenceSession(
-                onnx_of(model), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = one_thread_session(onnx_of(model))
         # Both libraries raise whatever the part that they stumble on does.
         except Exception as error:
             raise UsageError(

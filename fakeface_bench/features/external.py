@@ -12,7 +12,7 @@ from scipy.special import expit, softmax
 
 from fakeface_bench.backbones.description import LOGITS
 from fakeface_bench.backbones.file_facts import INSIDE
-from fakeface_bench.backbones.onnx_network import OnnxNetwork
+from fakeface_bench.backbones.onnx_part import onnx_part
 from fakeface_bench.features import residuals  # noqa: F401  # a layer that detectors may hold
 from fakeface_bench.features.engine import compiled_forward
 from fakeface_bench.support.errors import ModelError, shortened
@@ -106,7 +106,7 @@ def keras_forward(path: Path) -> Forward:
 
 def onnx_forward(path: Path, output: str, image_size: int, channels_first: bool) -> Forward:
     """Open an output of an ONNX file; an image a thread, as `OnnxNetwork` says."""
-    layer = OnnxNetwork.cut_out(path, {output: False}, image_size, channels_first, name="external")
+    layer = onnx_part(path, {output: False}, image_size, channels_first, name="external")
     return lambda pictures: layer.run(pictures)[0]
 
 

@@ -11,6 +11,8 @@ from onnx import TensorProto, compose, helper, version_converter
 from tf2onnx.tf_loader import tf_optimize
 from tf2onnx.tfonnx import process_tf_graph
 
+from fakeface_bench.backbones.cut import replayed
+from fakeface_bench.backbones.network_graph import onnx_inputs, opset_of
 from fakeface_bench.backbones.onnx_network import OnnxNetwork
 from fakeface_bench.features.engine import frozen_function
 
@@ -64,7 +66,7 @@ def _around_network(model: keras.Model) -> onnx.ModelProto:
     """
     before, network, after = _taken_apart(model)
     inner = onnx.load_from_string(network.content)
-    opset = max(_opset_of(inner), OLDEST_OPSET)
+    opset = max(opset_of(inner), OLDEST_OPSET)
     side = before.inputs[0].shape[1]
     parts = [
         _before(before, opset),
@@ -94,20 +96,14 @@ def _taken_apart(model: keras.Model) -> tuple[keras.Model, OnnxNetwork, keras.Mo
             ends.append((network, given[0], keras.tree.flatten(made)))
         return made
 
-    # A clone of the same layers: Keras tells what a layer made in a model in no other way.
-    clone = keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
+    clone = replayed(model, call)
     ((network, entry, maps),) = ends
     before = keras.Model(clone.inputs[0], entry, name="before")
     return before, network, keras.Model(maps, clone.output, name="after")
 
 
-def _opset_of(model: onnx.ModelProto) -> int:
-    own = (each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))
-    return int(max(own))
-
-
 def _in_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
-    if _opset_of(model) == opset:
+    if opset_of(model) == opset:
         return model
     return version_converter.convert_version(model, opset)
 
@@ -135,8 +131,7 @@ def _prepared(
         maps: Shapes of what it is to give; tokens as maps one position wide.
     """
     graph = model.graph
-    constants = {each.name for each in graph.initializer}
-    (entry,) = (each for each in graph.input if each.name not in constants)
+    (entry,) = onnx_inputs(model)
     kind = entry.type.tensor_type.elem_type
     start = helper.make_tensor_value_info("prepared", TensorProto.FLOAT, [1, side, side, 3])
     first, name = [], "prepared"
@@ -160,7 +155,7 @@ def _prepared(
         last.append(helper.make_node("Cast", [f"shaped_{number}"], [made], to=TensorProto.FLOAT))
         outputs.append(helper.make_tensor_value_info(made, TensorProto.FLOAT, shown))
     nodes = [*first, *graph.node, *last]
-    kept = [each for each in graph.input if each.name in constants]
+    kept = [each for each in graph.input if each.name != entry.name]
     for field, values in (("node", nodes), ("input", [start, *kept]), ("output", outputs)):
         graph.ClearField(field)
         getattr(graph, field).extend(values)

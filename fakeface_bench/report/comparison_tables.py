@@ -22,7 +22,6 @@ from fakeface_bench.report.format import (
     points,
     points_range,
     prose,
-    signed,
     spread_in_time,
     with_interval,
 )
@@ -71,10 +70,6 @@ _OVER_SEEDS = Format(
     with_interval,
     {**ESTIMATE.csv, "_std": attrgetter("std"), "_kept": lambda estimate: estimate.of_seeds[0]},
 )
-_AHEAD = Format(
-    lambda ahead: f"{signed(ahead.value, 3)} ({signed(ahead.low, 3)} to {signed(ahead.high, 3)})",
-    ESTIMATE.csv,
-)
 #: What a ledger measures besides time, in the order of CSV: key, heading, format.
 _SIZES = (
     ("parameters", "parameters", _WHOLE),
@@ -110,8 +105,8 @@ _DETECTORS = (
     Column("left_out", "left out", "scores.overlap.images", COUNT),
     Column("accuracy", "accuracy (95 %)", at("scores.estimates", "accuracy"), ESTIMATE),
     Column("roc_auc", "ROC AUC (95 %)", at("scores.estimates", "roc_auc"), ESTIMATE),
-    Column("accuracy_ahead", "accuracy, ahead of the best", "accuracy_ahead", _AHEAD),
-    Column("roc_auc_ahead", "ROC AUC, ahead", "roc_auc_ahead", _AHEAD),
+    Column("accuracy_ahead", "accuracy, ahead of the best", "accuracy_ahead", ESTIMATE),
+    Column("roc_auc_ahead", "ROC AUC, ahead", "roc_auc_ahead", ESTIMATE),
     Column("adjusted_p", "p, adjusted", "adjusted_p", _P),
     Column(
         "trained_on",

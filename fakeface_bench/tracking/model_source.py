@@ -10,6 +10,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
+from fakeface_bench.backbones.file_facts import pictures_of
 from fakeface_bench.backbones.unsafe_files import what_runs_code
 from fakeface_bench.support.disk import draft_folder
 from fakeface_bench.support.errors import ModelError, UsageError, shortened
@@ -120,9 +121,6 @@ def _obstacle(address: str, error: MlflowException) -> UsageError | ModelError:
     )
 
 
-_CHANNELS, _DIMENSIONS = 3, 4
-
-
 def array_facts(folder: Path) -> tuple[int, bool]:
     """Return the side of the pictures that an MLflow model takes, and whether channels come first.
 
@@ -135,17 +133,12 @@ def array_facts(folder: Path) -> tuple[int, bool]:
     if signature is None or signature.inputs is None:
         return 0, False
     inputs = signature.inputs.inputs
-    shape = tuple(getattr(inputs[0], "shape", ()))
-    if len(inputs) != 1 or len(shape) != _DIMENSIONS or _CHANNELS not in (shape[1], shape[3]):
+    if len(inputs) != 1 or not hasattr(inputs[0], "shape"):
         raise UsageError(
             f"it takes {signature.inputs}; a model is needed that takes pictures as one array, "
             "(images, side, side, 3) or (images, 3, side, side)"
         )
-    channels_first = bool(shape[3] != _CHANNELS)
-    height, width = (shape[2], shape[3]) if channels_first else (shape[1], shape[2])
-    if height != width:
-        raise UsageError(f"it takes pictures of {height}×{width}; square ones are needed")
-    return max(0, int(height)), channels_first
+    return pictures_of([None if length < 0 else int(length) for length in inputs[0].shape])
 
 
 def array_function(folder: Path) -> Callable[[Any], Any]:

@@ -18,7 +18,7 @@ from keras import ops
 
 from fakeface_bench.backbones.building import build_scratch_network
 from fakeface_bench.backbones.catalogue import Architecture
-from fakeface_bench.backbones.cut import CutBackbone
+from fakeface_bench.backbones.cut import CutBackbone, replayed
 from fakeface_bench.config import AUGMENTS, RESIDUAL, RGB, HeadConfig, logistic_regression
 from fakeface_bench.features.pooling import (
     FeatureLayout,
@@ -358,10 +358,7 @@ def detector_parts(detector: keras.Model) -> DetectorParts | None:
             arrays.update(made)
         return made
 
-    # A clone of the same layers: Keras tells what a layer made in a model in no other way.
-    clone = keras.models.clone_model(
-        detector, clone_function=lambda layer: layer, call_function=call
-    )
+    clone = replayed(detector, call)
     names = tuple(sorted(arrays))
     head = keras.Model([arrays[name] for name in names], clone.output)
     return DetectorParts(found[0], head, names)
