@@ -1,12 +1,14 @@
 """Foundation models on this machine: what a small study of each costs, and how fast they extract.
 
     python benchmarks/foundation.py --faces FOLDER --output RESULT.json [--rows KEY,KEY]
+        [--parts studies,memory,engines]
 
 FOLDER holds train/, valid/ and test/ with real/ and fake/ in each. Each row is studied in a process
 of its own: two trials on ten pictures of each split and class, random weights. Then come, in one
 process and in turn, the rates of four rows by engine: the frozen graph of TensorFlow in float32 and
 with matrix products in bfloat16, and ONNX Runtime; beside them what the cores do in float32 matrix
-products of the sizes of a transformer's block, which is what extraction can come near.
+products of the sizes of a transformer's block, which is what extraction can come near. Parts that
+are not asked for stay as the file has them.
 """
 
 import json
@@ -161,20 +163,23 @@ def engines_of(model: str, images: int, rounds: int) -> dict[str, Any]:
 @click.option("--faces", type=Path, required=True, help="Folder with train/, valid/ and test/.")
 @click.option("--rows", default="", help="Rows to study, joined by commas; empty for all.")
 @click.option("--rounds", default=5, help="Rounds of each engine.")
+@click.option("--parts", default="studies,memory,engines", help="What is measured.")
 @click.option("--output", type=Path, help="Also write the metrics as JSON.")
-def main(faces: Path, rows: str, rounds: int, output: Path | None) -> None:
+def main(faces: Path, rows: str, rounds: int, parts: str, output: Path | None) -> None:
     from fakeface_bench.backbones.catalogue import ARCHITECTURES
 
+    found: dict[str, Any] = {"studies": {}, "engines": {}}
+    if output and output.exists():
+        found |= json.loads(output.read_text())
     known = [row.key for row in ARCHITECTURES if row.preset]
-    found: dict[str, Any] = {"studies": {}}
-    for model in rows.split(",") if rows else known:
+    for model in (rows.split(",") if rows else known) if "studies" in parts else ():
         with tempfile.TemporaryDirectory() as folder:
             found["studies"][model] = studied(model, faces.resolve(), Path(folder))
         click.echo(f"{model}: {json.dumps(found['studies'][model])}")
-    found["extraction_peak_memory_gib"] = {"vit_base": memory_of("vit_base")}
-    click.echo(json.dumps(found["extraction_peak_memory_gib"]))
-    found["engines"] = {}
-    for model, images in MEASURED.items():
+    if "memory" in parts:
+        found["extraction_peak_memory_gib"] = {"vit_base": memory_of("vit_base")}
+        click.echo(json.dumps(found["extraction_peak_memory_gib"]))
+    for model, images in MEASURED.items() if "engines" in parts else ():
         before = matrix_rate()
         measured = engines_of(model, images, rounds)
         of_matrices = statistics.mean((before, matrix_rate()))
@@ -183,7 +188,7 @@ def main(faces: Path, rows: str, rounds: int, output: Path | None) -> None:
         found["engines"][model] = measured
         click.echo(f"{model}: {json.dumps(measured)}")
     # After the studies, whose peak of memory would begin at that of a process with TensorFlow.
-    keep({"machine": machine("keras-hub", "onnxruntime"), **found}, output)
+    keep({**found, "machine": machine("keras-hub", "onnxruntime")}, output)
 
 
 if __name__ == "__main__":

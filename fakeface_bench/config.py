@@ -23,7 +23,7 @@ INPUTS = (RGB, "residual", "npr")
 UNTOUCHED = "none"
 #: What weighs the same in training, however many images it has: see `features.samples`.
 UNBALANCED = "none"
-BALANCES = (UNBALANCED, "classes", "sources")
+BALANCES = (UNBALANCED, "classes", "sources", "generators")
 #: Leaves a choice to the trials.
 SEARCHED = "search"
 #: Quality of the JPEG that a strongly augmented picture may pass through once more.
@@ -352,7 +352,8 @@ class StudyConfig(Request):
         "dataset; jpeg75: of 75), and the ROC AUC that this costs is told.",
     )
     leave_out: str = option(
-        "", "Tiers or sources of the dataset whose images are not used, joined by commas."
+        "",
+        "Generators, tiers or sources of the dataset whose images are not used, joined by commas.",
     )
     balance: str = option(
         UNBALANCED,
@@ -625,7 +626,9 @@ class RobustnessConfig(Request):
 
 
 #: What is left out of training in turn.
-HOLD_OUTS = (NOTHING, "source", "tier")
+HOLD_OUTS = (NOTHING, "source", "tier", "generator")
+#: What puts generators into an order, up to each of which models are trained.
+ORDERS = (NOTHING, "released")
 #: What a matrix asks of a study itself: its rows and columns say it.
 _OF_ONE_CELL = (*_OF_ONE_STUDY, "data", "leave_out", "equalise")
 
@@ -642,8 +645,13 @@ class GeneraliseConfig(Request):
     test: str = option("", "Test sets, joined by commas; empty for every dataset named in TRAIN.")
     hold_out: str = option(
         NOTHING,
-        "Also leave each source or tier of a training set out in turn, and test on it.",
+        "Also leave each source, tier or generator of a training set out in turn, and test on it.",
         choices=HOLD_OUTS,
+    )
+    order: str = option(
+        NOTHING,
+        "Also train on what was released up to each date in turn, and test on what came after.",
+        choices=ORDERS,
     )
     output: str = option("generalisation", _REPORT)
     study: StudyConfig = field(default_factory=StudyConfig, metadata={EXCEPT: _OF_ONE_CELL})

@@ -218,8 +218,8 @@ def _check_engine(engine: str, architecture: Architecture) -> None:
         )
     if engine == ONNX_ENGINE and not architecture.onnx:
         raise UsageError(
-            f"engine {engine!r} cannot run {architecture.key}, which ONNX cannot express: take "
-            f"{TENSORFLOW_ENGINE!r}, or leave engine out."
+            f"engine {engine!r} is not offered for {architecture.key}, which ONNX cannot express, "
+            f"or which it hardly speeds up: take {TENSORFLOW_ENGINE!r}, or leave engine out."
         )
     if engine == BFLOAT16_ENGINE and not may_have_bfloat16():
         raise UsageError(
@@ -381,6 +381,11 @@ class Plan:
             "balance": self.config.balance,
             **({"jpeg_quality": self.jpeg_quality} if self.jpeg_quality else {}),
             **({"sources": index.source_digests} if self.config.balance == "sources" else {}),
+            **(
+                {"generators": index.generators_digest}
+                if self.config.balance == "generators"
+                else {}
+            ),
             **(tuning if self.unfrozen.anything else {}),
             **(engine if self.architecture.pretrained else {}),
             **search_definition(self.config.search),

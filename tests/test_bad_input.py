@@ -91,7 +91,7 @@ def command(tmp_path: Path) -> Command:
         (["--engine", "tpu"], "Invalid value for '--engine': 'tpu' is not one of 'auto',"),
         (
             ["--model", "convnext_tiny", "--engine", "onnxruntime"],
-            "engine 'onnxruntime' cannot run convnext_tiny, which ONNX cannot express: take",
+            "engine 'onnxruntime' is not offered for convnext_tiny, which ONNX cannot express, ",
         ),
         (
             ["--model", "simple_cnn", "--engine", "tensorflow"],

@@ -76,8 +76,11 @@ def test_fetch_prints_the_folders_of_what_is_there_and_how_to_study_it(
     ("data", "says"),
     [
         ("cipla", "no dataset 'cipla'; did you mean 'ciplab'?"),
-        ("ciplab+hardfake", "no dataset 'hardfake'; did you mean 'hardfakevsreal'?"),
-        ("ciplab+", "no dataset ''; there is 140k, ciplab, hardfakevsreal, synthetic."),
+        (
+            "ciplab+hardfake",
+            "no dataset 'hardfake'; did you mean 'hardfakevsreal' or 'human_faces'?",
+        ),
+        ("ciplab+", "no dataset ''; there is 140k, ciplab, hardfakevsreal, human_faces, "),
         (".", "no dataset '.'; there is 140k,"),
     ],
 )

@@ -6,20 +6,27 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from fakeface_bench.config import FAKE
+from fakeface_bench.config import FAKE, REAL
 from fakeface_bench.evaluation.intervals import roc_auc_estimate, share_estimate
 from fakeface_bench.evaluation.paired import paired_effect
 from fakeface_bench.records.estimate import Estimate
-from fakeface_bench.records.study import ScoredSplit, SeedScores, StudyRecord, part_members
+from fakeface_bench.records.study import (
+    ScoredSplit,
+    SeedScores,
+    StudyRecord,
+    is_of_fakes,
+    part_members,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class PartResults:
-    """One source of the test split among several, or one tier of its fakes.
+    """One source of the test split among several, or one generator or tier of its fakes.
 
     Attributes:
-        roc_auc: None where it holds one class only.
-        accuracy: None for a tier, which is of fakes alone.
+        images: Of a generator or tier its fakes alone.
+        roc_auc: Of a generator or tier against all real images; None where one class is missing.
+        accuracy: None for a generator or tier, which is of fakes alone.
         recall_fake: None where it holds no fake.
     """
 
@@ -90,7 +97,7 @@ class Results:
 def results_of(record: StudyRecord) -> Results:
     """Return the metrics of a study with their intervals: seconds for tens of thousands."""
     test = record.test
-    members = part_members(test.y_true, test.sources, test.tiers)
+    members = part_members(test.y_true, test.described)
     return Results(
         valid={**record.valid.metrics, "threshold": record.valid.threshold},
         test={**test.metrics, "threshold": test.threshold},
@@ -136,10 +143,11 @@ def _correct(split: ScoredSplit) -> npt.NDArray[np.bool_]:
 def _part(split: ScoredSplit, part: str, of: npt.NDArray[np.bool_]) -> PartResults:
     metrics, fake = split.parts[part], split.y_true[of] == FAKE
     correct = _correct(split)[of]
+    against = of | (split.y_true == REAL) if is_of_fakes(part) else of
     whole = "roc_auc" in metrics
     return PartResults(
         images=len(correct),
-        roc_auc=roc_auc_estimate(split.y_true[of], split.y_score[of]) if whole else None,
+        roc_auc=roc_auc_estimate(split.y_true[against], split.y_score[against]) if whole else None,
         accuracy=share_estimate(correct) if "accuracy" in metrics else None,
         recall_fake=share_estimate(correct[fake]) if fake.any() else None,
     )

@@ -1,6 +1,6 @@
 """What a model does on other datasets, by rules that a reader can check."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from fakeface_bench.analysis.curves import roc_curve
 from fakeface_bench.evaluation.paired import paired_effect
@@ -15,6 +15,7 @@ _RATES = ("recall_fake", "false_alarm_rate")
 REVERSED = "reversed"
 AT_CHANCE = "at chance"
 THRESHOLD_OFF = "threshold off"
+WITHIN_METADATA = "within metadata"
 
 
 def ordered_cells(record: Generalisation) -> list[SetScores]:
@@ -48,13 +49,20 @@ def is_above_chance(cell: SetScores) -> bool:
 
 def is_reversed(cell: SetScores) -> bool:
     """Whether the interval of ROC AUC lies below 0.5: real images rank above fakes."""
-    auc = cell.estimates.get("roc_auc")
-    return auc is not None and auc.high < CHANCE
+    return ranking_remark(cell.estimates) == REVERSED
 
 
-def _reaches_chance(cell: SetScores) -> bool:
-    auc = cell.estimates.get("roc_auc")
-    return auc is not None and auc.low <= CHANCE <= auc.high
+def ranking_remark(estimates: Mapping[str, Estimate]) -> str:
+    """Return whether images are ranked the wrong way round, or not shown above chance; or empty."""
+    auc = estimates.get("roc_auc")
+    if auc is None or auc.low > CHANCE:
+        return ""
+    return REVERSED if auc.high < CHANCE else AT_CHANCE
+
+
+def reversed_parts(cell: SetScores) -> list[str]:
+    """Return the sources, generators and tiers of a set that are ranked the wrong way round."""
+    return [part for part, found in cell.parts.items() if ranking_remark(found) == REVERSED]
 
 
 def is_shown_lower_than_home(cell: SetScores, home: SetScores | None) -> bool:
@@ -109,9 +117,9 @@ def _is_far(cell: SetScores, home: SetScores | None) -> bool:
 _REMARKS: dict[str, Callable[[SetScores, SetScores | None], bool]] = {
     "one class only": lambda cell, home: len(cell.classes) == 1,
     REVERSED: lambda cell, home: is_reversed(cell),
-    AT_CHANCE: lambda cell, home: _reaches_chance(cell),
+    AT_CHANCE: lambda cell, home: ranking_remark(cell.estimates) == AT_CHANCE,
     THRESHOLD_OFF: threshold_fails,
-    "within metadata": lambda cell, home: is_within_floor(cell),
+    WITHIN_METADATA: lambda cell, home: is_within_floor(cell),
     "below home": is_shown_lower_than_home,
     "above home": lambda cell, home: home is not None and is_shown_lower_than_home(home, cell),
 }
@@ -154,13 +162,30 @@ def effect_verdict(estimate: Estimate) -> str:
 def hold_out_effect(out: HoldOut) -> Estimate | None:
     """Return ROC AUC (of one class its rate) left out of training less that in it, paired.
 
-    None where the two were not scored on the same images, or the metric is not defined.
+    On the images that both were scored on; None where there are none, or the metric is not defined.
     """
-    first, second = out.without, out.seen
-    if first.digests != second.digests:
+    if out.seen is None:
         return None
-    one, other = (SeedScores(0, c.scored.y_score, c.scored.threshold) for c in (first, second))
-    return paired_effect(first.scored.y_true, one, other).get(_main_metric(first))
+    _, effect = effect_on_shared(out.without, out.seen)
+    return effect.get(_main_metric(out.without))
+
+
+def effect_on_shared(first: SetScores, second: SetScores) -> tuple[int, dict[str, Estimate]]:
+    """Compare two models on the images that both were scored on.
+
+    Returns:
+        How many these are, and what `paired_effect` finds on them: nothing where there are none.
+    """
+    places = {digest: place for place, digest in enumerate(second.digests)}
+    ours = [place for place, digest in enumerate(first.digests) if digest in places]
+    if not ours:
+        return 0, {}
+    theirs = [places[first.digests[place]] for place in ours]
+    one, other = (
+        SeedScores(0, cell.scored.y_score[rows], cell.scored.threshold)
+        for cell, rows in ((first, ours), (second, theirs))
+    )
+    return len(ours), paired_effect(first.scored.y_true[ours], one, other)
 
 
 def worst_hold_outs(hold_outs: Sequence[HoldOut]) -> list[HoldOut]:

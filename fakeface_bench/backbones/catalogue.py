@@ -250,7 +250,7 @@ class Architecture:
         max_pooling: Whether such blocks shrink by MaxPooling2D; by a stride of 2 otherwise.
         imagenet_file: Name of Keras's own weights file in its cache.
         cpu_batch: Images a step at which the frozen graph runs fastest on a CPU.
-        onnx: Whether ONNX can express it.
+        onnx: Whether ONNX Runtime runs it, and notably faster.
         licence: Under which its weights are published; empty where there are none.
     """
 

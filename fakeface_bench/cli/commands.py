@@ -323,7 +323,7 @@ def datasets() -> None:
         "data", right("images"), "kind of fake", right("size"), "licence and terms", show_lines=True
     )
     for row in DATASETS:
-        size = f"{row.image_size_px} px"
+        size = f"{row.image_size_px} px" if row.image_size_px else "not known"
         table.add_row(f"[bold]{row.key}[/]", f"{row.images:,}", row.kind, size, row.licence)
     console.print(table)
     for row in DATASETS:
@@ -335,6 +335,7 @@ def datasets() -> None:
             ("source", row.source),
             ("layout", row.layout),
             ("cite", row.citation),
+            ("unchecked", row.unchecked),
         ):
             if text:
                 facts.add_row(f"  {name}", escape(text))

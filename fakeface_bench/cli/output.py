@@ -264,11 +264,14 @@ def _print_metrics(
 def print_evaluation(outcome: "JobOutcome[tuple[SetScores, ...]]", console: Console) -> None:
     """Print the metrics on each set and the verdict."""
     from fakeface_bench.report.transfer_page import transfer_verdict, transfer_warnings
-    from fakeface_bench.report.transfer_tables import table_of
+    from fakeface_bench.report.transfer_tables import parts, table_of
 
     model = outcome.result[0].model
     title = f"{model.label}, trained on {model.data} (95 % intervals)"
     print_table(title, table_of("evaluation, short", outcome.result), console)
+    if (by_part := parts(outcome.result)).records:
+        shown = by_part.pick("tested_on", "part_name", "images", "roc_auc", "part_remark")
+        print_table("by source, generator and tier", shown, console)
     _print_warnings(transfer_warnings(outcome.result), console)
     verdict = transfer_verdict(outcome.result)
     print_end([f"{verdict.headline}.", verdict.paragraph], outcome, console)
@@ -277,6 +280,7 @@ def print_evaluation(outcome: "JobOutcome[tuple[SetScores, ...]]", console: Cons
 def print_generalisation(outcome: "JobOutcome[Generalisation]", console: Console) -> None:
     """Print the matrix, the effects of mixtures and hold-outs, and the verdict."""
     from fakeface_bench.analysis.transfer import ordered_cells
+    from fakeface_bench.report.protocols import protocol_tables
     from fakeface_bench.report.transfer_page import (
         matrix_verdict,
         matrix_warnings,
@@ -286,8 +290,8 @@ def print_generalisation(outcome: "JobOutcome[Generalisation]", console: Console
 
     record = outcome.result
     title = f"{', '.join(record.models)} (95 % intervals)"
-    print_table(title, table_of("matrix, short", ordered_cells(record)), console)
-    for title, table in tables_beside_matrix(record).items():
+    tables = {title: table_of("matrix, short", ordered_cells(record))}
+    for title, table in (tables | protocol_tables(record) | tables_beside_matrix(record)).items():
         if table.records:
             print_table(title, table, console)
     _print_warnings(matrix_warnings(record), console)

@@ -12,6 +12,10 @@ def _balanced(**sizes: int) -> dict[tuple[str | None, str], int]:
     return {(split, name): size for split, size in sizes.items() for name in CLASS_NAMES}
 
 
+_AS_PUBLIC_CODE_HAS_IT = (
+    "the archive could not be fetched where this was built: numbers, sizes and folders are as "
+    "public code has them"
+)
 DATASETS: tuple[Dataset, ...] = (
     Dataset(
         key="synthetic",
@@ -39,6 +43,7 @@ DATASETS: tuple[Dataset, ...] = (
         citation="Karras, Laine & Aila 2019, arXiv:1812.04948 (FFHQ and StyleGAN); "
         "brought together by xhlulu on Kaggle",
         prepare=fetch_kaggle,
+        generators={"": "stylegan"},
     ),
     Dataset(
         key="ciplab",
@@ -67,6 +72,60 @@ DATASETS: tuple[Dataset, ...] = (
         citation="Hamza Boulahia: Fake-Vs-Real-Faces (Hard), Kaggle; "
         "StyleGAN2: Karras et al. 2020, arXiv:1912.04958",
         prepare=fetch_kaggle,
+        generators={"": "stylegan2"},
+    ),
+    Dataset(
+        key="stylegan3",
+        title="Kaggle: portraits against StyleGAN3 faces",
+        source="troykueh/real-vs-fake-faces-stylegan3",
+        url="https://www.kaggle.com/datasets/troykueh/real-vs-fake-faces-stylegan3",
+        layout="{Real faces,Fake faces}, no official split; metadata.csv",
+        counts={(None, "real"): 10_000, (None, "fake"): 10_000},
+        image_size_px=1_024,
+        kind="GAN (StyleGAN3)",
+        licence="see the dataset's page",
+        citation="troykueh: Real vs Fake Faces (StyleGAN3), Kaggle; "
+        "StyleGAN3: Karras et al. 2021, arXiv:2106.12423",
+        prepare=fetch_kaggle,
+        generators={"": "stylegan3"},
+        unchecked=_AS_PUBLIC_CODE_HAS_IT,
+    ),
+    Dataset(
+        key="openforensics",
+        title="Kaggle: faces in photographs against faces swapped into them, official splits",
+        source="manjilkarki/deepfake-and-real-images",
+        url="https://www.kaggle.com/datasets/manjilkarki/deepfake-and-real-images",
+        layout="Dataset/{Train,Validation,Test}/{Fake,Real}",
+        counts={
+            ("train", "real"): 70_001,
+            ("train", "fake"): 70_001,
+            ("valid", "real"): 19_787,
+            ("valid", "fake"): 19_641,
+            ("test", "real"): 5_413,
+            ("test", "fake"): 5_492,
+        },
+        image_size_px=256,
+        kind="swap (OpenForensics)",
+        licence="see the dataset's page; OpenForensics: CC BY 4.0",
+        citation="Le et al. 2021, OpenForensics, arXiv:2107.14480; "
+        "brought into this form by manjilkarki on Kaggle",
+        prepare=fetch_kaggle,
+        generators={"": "openforensics"},
+        unchecked=_AS_PUBLIC_CODE_HAS_IT,
+    ),
+    Dataset(
+        key="human_faces",
+        title="Kaggle: portraits against faces of generators that nobody states, a test set",
+        source="kaustubhdhote/human-faces-dataset",
+        url="https://www.kaggle.com/datasets/kaustubhdhote/human-faces-dataset",
+        layout="Human Faces Dataset/{Real Images,AI-Generated Images}, no official split",
+        counts={(None, "real"): 5_000, (None, "fake"): 4_630},
+        image_size_px=0,
+        kind="not stated",
+        licence="see the dataset's page",
+        citation="Kaustubh Dhote: Human Faces Dataset, Kaggle",
+        prepare=fetch_kaggle,
+        unchecked=_AS_PUBLIC_CODE_HAS_IT,
     ),
 )
 

@@ -1,7 +1,7 @@
 """One row of the catalogue of datasets: apart from the table, for what reads and checks a row."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fakeface_bench.support.progress import Progress
@@ -15,6 +15,9 @@ class Dataset:
         source: Where the images come from; a Kaggle handle, `owner/dataset`, where they are
             fetched.
         counts: Number of images by split (None without official splits) and class name.
+        image_size_px: Side of its pictures; 0 where it is not known, or differs.
+        unchecked: What could not be held against the real archive; empty where all was.
+        generators: Of fakes, by a regular expression that their paths match; the first counts.
         prepare: Makes or fetches the images where they are absent and returns their folder.
     """
 
@@ -29,6 +32,8 @@ class Dataset:
     licence: str
     citation: str
     prepare: Callable[["Dataset", Progress], Path]
+    generators: Mapping[str, str] = field(default_factory=dict)
+    unchecked: str = ""
 
     @property
     def images(self) -> int:

@@ -33,8 +33,8 @@ class ImageIndex:
 
     Attributes:
         frame: Columns `source`, `path` (relative to the source's folder), `label` (fake = 1),
-            `split`, `group`, `kin`, `digest`, `category`, `tier`, `eyes`, `nose`, `mouth`; sorted
-            by split and digest.
+            `split`, `group`, `kin`, `digest`, `category`, `generator`, `released`, `tier`, `eyes`,
+            `nose`, `mouth`; sorted by split and digest.
     """
 
     name: str
@@ -51,6 +51,13 @@ class ImageIndex:
         """The same of each source alone, in no order: which images come together."""
         frame = self.frame
         return sorted(content_digest(rows) for _, rows in frame.groupby("source"))
+
+    @cached_property
+    def generators_digest(self) -> str:
+        """The same over which images one generator or one source of real images made."""
+        made = self.frame.groupby(["source", "generator", "category"])
+        digests = sorted(content_digest(rows) for _, rows in made)
+        return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
     def split_digest(self, split: str) -> str:
         """SHA-256 over the contents and labels of one split."""
@@ -88,8 +95,8 @@ def build_index(
 
     Args:
         limit: At most this many images per split and class; 0 for all.
-        left_out: Names of sources and tiers whose images are not used; the others keep the splits
-            that they have beside them.
+        left_out: Names of sources, generators and tiers whose images are not used; the others keep
+            the splits that they have beside them.
     """
     report_skipped(survey, progress)
     report_unreadable(files, progress)
@@ -112,14 +119,15 @@ def indexed(survey: Survey, name: str, rows: pd.DataFrame) -> ImageIndex:
 
 
 def _without(files: pd.DataFrame, left_out: Sequence[str]) -> pd.DataFrame:
-    known = sorted({*files["source"], *files["tier"]} - {""})
+    columns = ("source", "generator", "tier")
+    known = sorted({name for column in columns for name in files[column]} - {""})
     for name in left_out:
         if name not in known:
             raise UsageError(
-                f"leave_out {name!r} is no source or tier of this dataset; there is "
+                f"leave_out {name!r} is no source, generator or tier of this dataset; there is "
                 f"{', '.join(known)}."
             )
-    return files[~files["source"].isin(left_out) & ~files["tier"].isin(left_out)]
+    return files[~files[list(columns)].isin(left_out).any(axis="columns")]
 
 
 def _require_splits(frame: pd.DataFrame) -> None:
@@ -153,6 +161,14 @@ def content_digest(rows: pd.DataFrame) -> str:
     """SHA-256 over the columns `digest` and `label`, in no order."""
     lines = sorted(f"{row.digest} {row.label}" for row in rows.itertuples())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def generators_seen(index: ImageIndex) -> dict[str, int]:
+    """Return how many fakes of train and valid each generator made; those of others are missing."""
+    frame = index.frame
+    fakes = frame[(frame["split"] != "test") & (frame["generator"] != "")]
+    counts = fakes["generator"].value_counts().sort_index()
+    return {str(name): int(images) for name, images in counts.items()}
 
 
 #: What names such as `mid_161_0110` are made for: parts of a face replaced by hand.

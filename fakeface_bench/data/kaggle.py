@@ -217,6 +217,8 @@ def _count_differences(row: Dataset, found: Counter[tuple[str | None, str]]) -> 
 def _size_differences(row: Dataset, key: tuple[str | None, str], paths: list[Path]) -> list[str]:
     sample = paths[:: max(1, -(-len(paths) // SAMPLE))]  # rounded up: never more than SAMPLE
     side = row.image_size_px
+    if not side:
+        return []
     other = {path: size for path in sample if (size := _size(path)) != f"{side}×{side}"}
     if not other:
         return []

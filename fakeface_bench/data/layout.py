@@ -1,23 +1,14 @@
-"""Finds which images are real and which fake, and their split: by folders, or by a CSV file.
-
-Its columns are found by their names. Which of 0 and 1 is fake differs from dataset to dataset, so
-numbers are taken only where the column's name says what they mean, or the user does.
-"""
+"""Finds which images are real and which fake, and their split, by the names of folders."""
 
 import itertools
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-import pandas as pd
-
-from fakeface_bench.config import CLASS_NAMES, FAKE, REAL
+from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.class_words import SPLITS, and_joined, class_of, is_wrapper, split_of
 from fakeface_bench.data.listing import (
     VIDEO_SUFFIXES,
-    Placed,
-    PlacedImage,
     holds_pictures,
     list_images,
     may_hold_images,
@@ -27,17 +18,15 @@ from fakeface_bench.data.listing import (
     subfolders,
     visible_in,
 )
-from fakeface_bench.support.errors import DataError, shortened
+from fakeface_bench.support.errors import DataError
 
 #: Which of them is fake differs from dataset to dataset.
 _NUMBERS = ["0", "1"]
 _MOST_NAMES = 8
-
-
 MAX_DEPTH = 4
 
 
-def _levels(root: Path) -> Iterator[list[Path]]:
+def levels(root: Path) -> Iterator[list[Path]]:
     """Yield a folder, then the folders in it, and so on, `MAX_DEPTH` times."""
     level = [root]
     for _ in range(MAX_DEPTH):
@@ -47,7 +36,7 @@ def _levels(root: Path) -> Iterator[list[Path]]:
 
 def nothing_found(root: Path) -> str:
     """Say why no class folder was found, and what to do."""
-    for folder in itertools.chain.from_iterable(_levels(root)):
+    for folder in itertools.chain.from_iterable(levels(root)):
         if sorted(path.name for path in subfolders(folder)) == _NUMBERS:
             return (
                 f"{folder} holds the folders '0' and '1', which do not say which is fake: name it "
@@ -86,7 +75,7 @@ def one_class_only(folder: Path, seen: Sequence[Path], missing: str) -> str:
 
 def _suggested_classes(root: Path) -> str:
     """Suggest the first two folders with pictures that lie beside one another as the classes."""
-    for folder in itertools.chain.from_iterable(_levels(root)):
+    for folder in itertools.chain.from_iterable(levels(root)):
         with_images = [path for path in subfolders(folder) if holds_pictures(path)]
         names = [path.name for path in with_images if _may_be_class(path.name)]
         if len(names) > 1:
@@ -147,7 +136,7 @@ def find_class_folders(
     reading = _Reading(one_class, classes or {})
     require_listable(root)
     top = newest_version(root)
-    for level in _levels(top):
+    for level in levels(top):
         found = {f: folders for f in level if (folders := _read_place(f, reading))}
         if len(found) > 1:
             places = ", ".join(sorted(str(folder.relative_to(root)) for folder in found))
@@ -265,172 +254,3 @@ def _require_classes(folder: Path, labelled: Sequence[tuple[int, Path]], reading
     for label, name in enumerate(CLASS_NAMES):
         if label not in labels and not reading.one_class:
             raise DataError(one_class_only(folder, [path for _, path in labelled], name))
-
-
-_PATHS = ("path", "file", "filename", "image", "filepath", "imagepath", "imagename", "img", "name")
-#: What 1 and "yes" mean in a column that is a question.
-_QUESTIONS: Mapping[str, int] = {"isfake": FAKE, "fake": FAKE, "isreal": REAL, "real": REAL}
-_LABELS = (*_QUESTIONS, "label", "class", "target", "labelstr")
-_SPLIT_COLUMNS = ("split", "subset", "partition", "set")
-_CATEGORIES = ("generator", "category", "method")
-_ANSWERS: Mapping[str, bool] = {
-    **dict.fromkeys(("1", "1.0", "true", "yes"), True),
-    **dict.fromkeys(("0", "0.0", "false", "no"), False),
-}
-_MOST_SHOWN = 3
-
-
-@dataclass(frozen=True)
-class _Table:
-    """One file of labels, its columns by what they hold."""
-
-    file: Path
-    rows: pd.DataFrame
-    columns: Mapping[str, str]
-
-    def values(self, what: str) -> list[str]:
-        """Return a column's texts; empty ones where there is no such column."""
-        column = self.columns.get(what)
-        return [""] * len(self.rows) if column is None else list(self.rows[column].str.strip())
-
-
-def placed_by_table(root: Path, classes: Mapping[str, int]) -> Placed | None:
-    """Return the pictures that the shallowest CSV file of a dataset labels.
-
-    Returns:
-        None where no CSV file has a column of file names and one of labels.
-    """
-    for folder in itertools.chain.from_iterable(_levels(root)):
-        if tables := list(_tables_in(folder)):
-            return _placed(folder, tables, classes)
-    return None
-
-
-def _tables_in(folder: Path) -> Iterator[_Table]:
-    """Yield the files of a folder that have both columns."""
-    for file in sorted(folder.glob("*")):
-        if file.suffix.lower() in (".csv", ".tsv") and not file.name.startswith("."):
-            rows = _read(file)
-            known = {re.sub(r"[\W_]+", "", name).lower(): name for name in map(str, rows.columns)}
-            columns = {}
-            for what, names in (
-                ("path", _PATHS),
-                ("label", _LABELS),
-                ("split", _SPLIT_COLUMNS),
-                ("category", _CATEGORIES),
-            ):
-                if there := [name for name in names if name in known]:
-                    columns[what] = known[there[0]]
-            if {"path", "label"} <= columns.keys():
-                yield _Table(file, rows, columns)
-
-
-def _read(file: Path) -> pd.DataFrame:
-    try:
-        with open(file, encoding="utf-8-sig") as opened:
-            head = opened.readline()
-        mark = max((",", ";", "\t"), key=head.count)
-        return pd.read_csv(
-            file, sep=mark, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False
-        )
-    except (OSError, ValueError) as error:  # both of pandas's own are ValueErrors
-        raise DataError(f"{file} cannot be read as a table: {shortened(error)}.") from error
-
-
-def _placed(folder: Path, tables: Sequence[_Table], classes: Mapping[str, int]) -> Placed:
-    splits = {table.file: split_of(table.file.stem) for table in tables}
-    if len(tables) > 1 and (None in splits.values() or len(set(splits.values())) < len(tables)):
-        names = and_joined([repr(table.file.name) for table in tables])
-        raise DataError(f"{folder} holds several tables of labels ({names}); keep one of them.")
-    listing = list_images(folder)
-    files = _Files(folder, listing.images)
-    images: dict[Path, PlacedImage] = {}
-    skipped = list(listing.skipped)
-    for table in tables:
-        absent = []
-        for image, name in _rows(table, files, splits[table.file], classes):
-            if image is None:
-                absent.append(name)
-            elif images.setdefault(image.path, image) != image:
-                raise DataError(
-                    f"{table.file.name} has several rows for {name!r} that differ; keep one."
-                )
-        if absent:
-            some = and_joined([repr(name) for name in absent[:_MOST_SHOWN]])
-            why = f"names {len(absent):,} pictures that are not there, such as {some}"
-            skipped.append((printable(table.file), why))
-    names = and_joined([table.file.name for table in tables])
-    if not images:
-        raise DataError(f"none of the pictures that {names} names lies in {folder}.")
-    if unnamed := len(set(listing.images) - images.keys()):
-        skipped.append(
-            (printable(folder), f"holds {unnamed:,} pictures that {names} does not label")
-        )
-    ordered = sorted(images.values(), key=lambda image: image.path)
-    return Placed(tuple(ordered), tuple(skipped), f"labels are those of {names}")
-
-
-def _rows(
-    table: _Table, files: "_Files", split: str | None, classes: Mapping[str, int]
-) -> Iterator[tuple[PlacedImage | None, str]]:
-    """Yield the picture of each row that has a label, None where it is not there; and its name."""
-    labels = {text: _label(table, text, classes) for text in set(table.values("label")) if text}
-    places = {text: split_of(text) for text in set(table.values("split")) if text}
-    if strange := sorted(text for text, place in places.items() if place is None):
-        raise DataError(
-            f"{table.file.name} has the split {strange[0]!r}; there is train, valid and test."
-        )
-    columns = (table.values(what) for what in ("path", "label", "split", "category"))
-    for name, label, place, category in zip(*columns, strict=True):
-        if name and label:
-            where = places.get(place) or split
-            path = files.named(name, where, table.file.name)
-            image = path and PlacedImage(path, where, labels[label], category)
-            yield image or None, name
-
-
-def _label(table: _Table, text: str, classes: Mapping[str, int]) -> int:
-    """Return the label that a value states."""
-    column = table.columns["label"]
-    question = _QUESTIONS.get(re.sub(r"[\W_]+", "", column).lower())
-    answer = _ANSWERS.get(text.lower())
-    if question is not None and answer is not None:
-        return question if answer else 1 - question
-    label = class_of(text, classes)
-    if label is not None:
-        return label
-    values = sorted(set(table.values("label")) - {""})
-    other = next((value for value in values if value != text), "…")
-    first, second = sorted((text, other))
-    raise DataError(
-        f"the column {column!r} of {table.file.name} holds {text!r}, which does not say whether it "
-        f"is real or fake: name it with classes=real:{first},fake:{second}, or the other way round."
-    )
-
-
-class _Files:
-    """The pictures below a folder, found by what a table calls them."""
-
-    def __init__(self, folder: Path, images: Sequence[Path]) -> None:
-        self.by_path = {path.relative_to(folder).as_posix(): path for path in images}
-        self.by_name: dict[str, list[Path]] = {}
-        for path in images:
-            for name in {path.name, path.stem}:
-                self.by_name.setdefault(name, []).append(path)
-
-    def named(self, name: str, split: str | None, table: str) -> Path | None:
-        """Return the picture that a table names, by as much of its path as fits; None for none."""
-        parts = PurePosixPath(name.replace("\\", "/")).parts
-        for start in range(len(parts)):
-            if path := self.by_path.get("/".join(parts[start:])):
-                return path
-        found = self.by_name.get(parts[-1], []) if parts else []
-        of_split = [path for path in found if split in map(split_of, path.parts)]
-        if split and of_split:
-            found = of_split
-        if len(found) > 1:
-            raise DataError(
-                f"{table} names {name!r}, which {len(found):,} pictures could be, such as "
-                f"{found[0]} and {found[1]}; write their folders too."
-            )
-        return found[0] if found else None

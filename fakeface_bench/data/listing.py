@@ -45,6 +45,7 @@ class PlacedImage:
     split: str | None
     label: int
     category: str  # its generator, or what it shows; mostly empty
+    released: str = ""  # when its generator was, where a table says so
 
 
 @dataclass(frozen=True, slots=True)

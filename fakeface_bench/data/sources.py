@@ -21,11 +21,17 @@ _NO_NAME = re.compile(r"[^\w.-]+")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One dataset among those studied together."""
+    """One dataset among those studied together.
+
+    Attributes:
+        classes: Labels that the user gives to names.
+        generators: As in `Dataset`; empty for a folder.
+    """
 
     name: str
     folder: Path
     classes: Mapping[str, int] = field(default_factory=dict)
+    generators: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_data(data: str, classes: str = "") -> None:
@@ -76,7 +82,11 @@ def prepare_sources(data: str, progress: Progress, classes: str = "") -> Iterato
     check_data(data, classes)
     named = named_classes(classes)
     for name, part in zip(source_names(data), split_data(data), strict=True):
-        yield Source(name, _folder(part) or _prepared(part, progress), named)
+        if folder := _folder(part):
+            yield Source(name, folder, named)
+        else:
+            row = dataset_named(part)
+            yield Source(name, row.prepare(row, progress), named, row.generators)
 
 
 def local_sources(data: str, classes: str = "") -> list[Source]:
@@ -84,11 +94,6 @@ def local_sources(data: str, classes: str = "") -> list[Source]:
     named = named_classes(classes)
     parts = zip(source_names(data), map(_folder, split_data(data)), strict=True)
     return [Source(name, folder, named) for name, folder in parts if folder]
-
-
-def _prepared(key: str, progress: Progress) -> Path:
-    row = dataset_named(key)
-    return row.prepare(row, progress)
 
 
 def _numbered(name: str) -> Iterator[str]:

@@ -16,7 +16,9 @@ from fakeface_bench.config import FAKE
 from fakeface_bench.data.class_words import is_wrapper
 from fakeface_bench.data.duplicates import cached_pairs
 from fakeface_bench.data.facts import SIGNATURE_BYTES, inspect_files
-from fakeface_bench.data.layout import ClassFolder, find_class_folders, placed_by_table
+from fakeface_bench.data.generators import what_made
+from fakeface_bench.data.label_table import placed_by_table
+from fakeface_bench.data.layout import ClassFolder, find_class_folders
 from fakeface_bench.data.listing import Placed, PlacedImage, list_images, pictures_outside
 from fakeface_bench.data.sources import Source, local_sources
 from fakeface_bench.data.twins import detail_correlation
@@ -32,8 +34,8 @@ _SEQUENCES = ("original_sequences", _MANIPULATED)
 _VIDEO = re.compile(r"(\d{3}|\d{2}(?=_))(?:_(\d{3}|\d{2}(?=__)))?(?![0-9A-Za-z])")
 #: Columns that a file's name may state.
 NAMED_PARTS = ("tier", "eyes", "nose", "mouth")
-#: Columns beside a file's facts; `category` comes from folders or a table.
-DESCRIBED = ("category", *NAMED_PARTS)
+#: Columns beside a file's facts: from folders, tables and names.
+DESCRIBED = ("category", "generator", "released", *NAMED_PARTS)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,9 @@ class Survey:
     Attributes:
         files: One row an image file, numbered from 0: `source`; `path`, relative to the source's
             folder; `label` (fake = 1); `split`, missing where the source has no official one;
-            `category` (a generator, or what the picture shows; mostly empty); `tier` (`easy`,
+            `category` (a generator, a source, or what the picture shows; mostly empty);
+            `generator` of a fake and when it was `released`, empty where that is not known, and of
+            real images; `tier` (`easy`,
             `mid`, `hard`, else empty), `eyes` (0 to 2 replaced), `nose` and `mouth` (0 or 1),
             missing where the name does not state them; `videos` (as `videos_of` returns them);
             `size` in bytes, `mtime_ns`; and the facts
@@ -93,7 +97,8 @@ def _survey_one(
     if placed.description:
         progress.say(f"{source.name}: {placed.description}")
     images = placed.images
-    skipped = [(source.name, path, why) for path, why in placed.skipped]
+    made = what_made(source.folder, images, source.generators, source.classes)
+    skipped = [(source.name, path, why) for path, why in (*placed.skipped, *made.skipped)]
     if not images:
         raise DataError(
             f"the class folders of {source.folder} hold no JPEG, PNG or WebP image"
@@ -105,7 +110,9 @@ def _survey_one(
     files = files.assign(
         label=[image.label for image in images],
         split=pd.Series([image.split for image in images], dtype="str"),
-        category=pd.Series([image.category for image in images], dtype="str"),
+        category=pd.Series(made.categories, dtype="str"),
+        generator=pd.Series(made.generators, dtype="str"),
+        released=pd.Series(made.released, dtype="str"),
     )
     return files.assign(**_named_parts(files), videos=files["path"].map(videos_of)), skipped
 

@@ -28,6 +28,7 @@ from fakeface_bench.records.study import (
     LabelArray,
     ScoredSplit,
     UnsureBand,
+    described_images,
 )
 from fakeface_bench.training.batches import Batches, forward_of, predict_batch, predict_logits
 from fakeface_bench.training.fit import as_served, fit
@@ -255,10 +256,7 @@ class Detector:
         return ScoredSplit(
             y_true=y_true,
             y_score=y_score,
-            paths=tuple(rows["path"]),
-            sources=tuple(rows["source"]),
-            tiers=tuple(rows["tier"]),
-            categories=tuple(rows["category"]),
+            **described_images(rows),
             threshold=self.threshold,
             metrics=metrics,
             parts=part_metrics(y_true, y_score, self.threshold, rows),

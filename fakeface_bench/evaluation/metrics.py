@@ -3,12 +3,11 @@
 Intervals cover the draw of images alone: neither another training run nor another dataset.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from sklearn import metrics as sk
 
 from fakeface_bench.config import FAKE, REAL
@@ -25,7 +24,14 @@ from fakeface_bench.evaluation.intervals import (
     share_estimate,
 )
 from fakeface_bench.records.estimate import Estimate
-from fakeface_bench.records.study import ECE_BINS, TIER_PART, FloatArray, LabelArray, part_members
+from fakeface_bench.records.study import (
+    ECE_BINS,
+    Columns,
+    FloatArray,
+    LabelArray,
+    is_of_fakes,
+    part_members,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,28 +182,35 @@ def roc_auc(y_true: LabelArray, y_score: FloatArray) -> float:
 
 
 def part_metrics(
-    y_true: LabelArray, y_score: FloatArray, threshold: float, rows: pd.DataFrame
+    y_true: LabelArray, y_score: FloatArray, threshold: float, rows: Columns
 ) -> dict[str, Mapping[str, float]]:
     """Return figures by part, the parts named as in MLflow's metrics.
 
     A source (where there are several) gets `images` and every row of `METRICS`, or, where the
-    split holds one class of it only, its accuracy. A tier, `tier/` and its name, holds fakes
-    alone, and gets `images` and `recall_fake`.
+    split holds one class of it only, its accuracy. A generator or tier, which is fakes alone, gets
+    `images`, `recall_fake` and, against all real images, `roc_auc`.
 
     Args:
         y_true: 1 for fake, shape (n,).
         y_score: Probability of fake, shape (n,).
         threshold: Score from which an image is predicted fake.
-        rows: Columns `source` and `tier`, n rows.
+        rows: Columns `source`, `generator` and `tier`, n rows.
     """
     right = (y_score >= threshold) == y_true
     parts: dict[str, Mapping[str, float]] = {}
-    for part, of in part_members(y_true, rows["source"], rows["tier"]).items():
+    for part, of in part_members(y_true, rows).items():
+        found = {"images": float(of.sum())}
         share = float(right[of].mean())
-        whole = len(set(y_true[of])) > 1
-        metrics = score_metrics(y_true[of], y_score[of], threshold) if whole else {}
-        name = "recall_fake" if part.startswith(TIER_PART) else "accuracy"
-        parts[part] = {"images": float(of.sum()), name: share, **metrics}
+        if is_of_fakes(part):
+            against = of | (y_true == REAL)
+            found["recall_fake"] = share
+            if against.sum() > of.sum():
+                found["roc_auc"] = roc_auc(y_true[against], y_score[against])
+        else:
+            found["accuracy"] = share
+            if len(set(y_true[of])) > 1:
+                found |= score_metrics(y_true[of], y_score[of], threshold)
+        parts[part] = found
     return parts
 
 
@@ -235,23 +248,21 @@ def part_estimates(
     y_true: LabelArray,
     y_score: FloatArray,
     threshold: float,
-    sources: Iterable[str],
-    tiers: Iterable[str],
+    rows: Columns,
 ) -> dict[str, dict[str, Estimate]]:
-    """Return `estimates` of each source (where there are several) and of each tier of fakes.
+    """Return `estimates` of each source and generator (where there are several) and each tier.
 
-    A tier, `tier/` and its name, is its fakes against all real images.
+    A generator or tier is its fakes against all real images.
 
     Args:
         y_true: 1 for fake, shape (n,).
         y_score: Probability of fake, within 0 and 1, shape (n,).
         threshold: Score from which an image is predicted fake.
-        sources: Name of the dataset that each image comes from, length n.
-        tiers: Tier that each image's name states, else empty, length n.
+        rows: Columns `source`, `generator` and `tier`, n rows.
     """
     found = {}
-    for part, members in part_members(y_true, sources, tiers).items():
-        of = members | (y_true == REAL) if part.startswith(TIER_PART) else members
+    for part, members in part_members(y_true, rows).items():
+        of = members | (y_true == REAL) if is_of_fakes(part) else members
         found[part] = estimates(y_true[of], y_score[of], threshold)
     return found
 

@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import onnx
 import tensorflow as tf
 from onnx import TensorProto, compose, helper, version_converter
+from tf2onnx.handler import tf_op
 from tf2onnx.tf_loader import tf_optimize
 from tf2onnx.tfonnx import process_tf_graph
+from tf2onnx.utils import map_onnx_to_numpy_type
 
 from fakeface_bench.backbones.cut import replayed
 from fakeface_bench.backbones.network_graph import onnx_inputs, opset_of
@@ -19,6 +22,22 @@ from fakeface_bench.features.engine import frozen_function
 #: Newest operators that tf2onnx knows, and the oldest that what stands around a network needs.
 NEWEST_OPSET, OLDEST_OPSET = 18, 13
 _MAP_RANK = 4
+
+
+@tf_op("Erfc")
+class _Erfc:
+    """1 - erf: TensorFlow's optimiser writes GELU with it, and ONNX has no such operator."""
+
+    @classmethod
+    def version_9(cls, graph: Any, node: Any, **_: Any) -> None:
+        """Put two operators in its place."""
+        kind, shape = graph.get_dtype(node.output[0]), graph.get_shape(node.output[0])
+        given, outputs, name = node.input[0], list(node.output), node.name
+        graph.remove_node(name)
+        erf = graph.make_node("Erf", [given], dtypes=[kind], shapes=[shape])
+        one = graph.make_const(f"{name}_one", np.array(1, map_onnx_to_numpy_type(kind)))
+        ends = [one.output[0], erf.output[0]]
+        graph.make_node("Sub", ends, outputs=outputs, name=name, dtypes=[kind], shapes=[shape])
 
 
 def onnx_of(model: keras.Model) -> bytes:

@@ -10,31 +10,44 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fakeface_bench.config import FAKE, REAL
 from fakeface_bench.data.array_store import CachedArrays
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.records.ledger import StageCost
 from fakeface_bench.records.study import LabelArray
-
-#: What each choice of `config.BALANCES` makes weigh the same.
-_CELLS = {"classes": ["label"], "sources": ["source", "label"]}
 
 
 def sample_weights(rows: pd.DataFrame, balance: str) -> npt.NDArray[np.float32] | None:
     """Return the weight of each row in the training loss, 1 on average.
 
     Args:
-        rows: Columns `source` and `label`.
+        rows: Columns `source` and `label`, for `generators` also `generator` and `category`.
         balance: `classes`: real and fake weigh the same; `sources`: each class of each dataset
-            (one with a single class has half the weight of the others); `none`: every image.
+            (one with a single class has half the weight of the others); `generators`: both classes,
+            each generator among the fakes (those of unknown ones are one a dataset) and each source
+            among the real images, by dataset and category; `none`: every image.
 
     Returns:
         Shape (n,): n over (number of cells × images in the row's cell), as scikit-learn's
-        `class_weight="balanced"`; None where every image weighs the same.
+        `class_weight="balanced"`, of `generators` within each class; None where every image weighs
+        the same.
     """
     if balance == "none":
         return None
-    cells = rows.groupby(_CELLS[balance])["label"]
+    if balance == "generators":
+        return _weights_by_generator(rows)
+    cells = rows.groupby(["label"] if balance == "classes" else ["source", "label"])["label"]
     weights = len(rows) / (cells.ngroups * cells.transform("size"))
+    return weights.to_numpy(np.float32)
+
+
+def _weights_by_generator(rows: pd.DataFrame) -> npt.NDArray[np.float32]:
+    unknown = rows["source"] + "/" + rows["category"].where(rows["label"] == REAL, "")
+    known = (rows["label"] == FAKE) & (rows["generator"] != "")
+    made_by = rows["generator"].where(known, unknown)
+    sizes = made_by.groupby([rows["label"], made_by]).transform("size")
+    cells = made_by.groupby(rows["label"]).transform("nunique")
+    weights = len(rows) / (rows["label"].nunique() * cells * sizes)
     return weights.to_numpy(np.float32)
 
 

@@ -1,6 +1,7 @@
 """One evaluation: a finished model on datasets that nothing of it was selected on."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -13,7 +14,7 @@ from fakeface_bench.jobs import JobOutcome
 from fakeface_bench.jobs.test_sets import TestSet, whole_set
 from fakeface_bench.jobs.trained_model import Trained, open_trained
 from fakeface_bench.records.estimate import Estimate
-from fakeface_bench.records.study import ScoredSplit
+from fakeface_bench.records.study import ScoredSplit, described_images
 from fakeface_bench.records.transfer import SetScores
 from fakeface_bench.report.model_card import with_elsewhere
 from fakeface_bench.report.saved_study import write_set_predictions
@@ -35,6 +36,7 @@ from fakeface_bench.tracking.store import open_store
 def score_set(trained: Trained, test_set: TestSet, progress: Progress) -> SetScores:
     """Score a model on a test set, without the images that it saw or copies of them."""
     rows, overlap = trained.unseen(test_set, progress)
+    overlap = replace(overlap, related=test_set.related)
     if rows.empty:
         raise DataError(
             f"{trained.model.label}, trained on {trained.model.data}, saw every image of "
@@ -58,18 +60,17 @@ def score_set(trained: Trained, test_set: TestSet, progress: Progress) -> SetSco
         scored=ScoredSplit(
             y_true=labels,
             y_score=scores,
-            paths=tuple(rows["path"]),
-            sources=tuple(rows["source"]),
-            tiers=tuple(rows["tier"]),
-            categories=tuple(rows["category"]),
+            **described_images(rows),
             threshold=threshold,
             metrics={key: estimate.value for key, estimate in estimates.items()},
+            unsure=trained.unsure,
         ),
         estimates=estimates,
-        parts=part_estimates(labels, scores, threshold, rows["source"], rows["tier"]),
+        parts=part_estimates(labels, scores, threshold, rows),
         overlap=overlap,
         floor=test_set.floor,
         source_floors=test_set.source_floors,
+        residual=test_set.residual,
         seconds=seconds if trained.model.external else None,
     )
 

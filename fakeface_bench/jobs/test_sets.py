@@ -1,7 +1,7 @@
 """Test sets that finished models are scored on: nothing is selected, searched or fitted on them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -10,8 +10,9 @@ from fakeface_bench.data.index import ImageIndex, fake_kinds, indexed
 from fakeface_bench.data.selection import report_skipped, report_unreadable, select_files
 from fakeface_bench.data.sources import prepare_sources
 from fakeface_bench.data.survey import survey_sources
-from fakeface_bench.evaluation.shortcut import shortcut_floors
-from fakeface_bench.records.study import ShortcutFloor
+from fakeface_bench.evaluation.residual_shortcut import residual_shortcut
+from fakeface_bench.evaluation.shortcut import shortcut_floor, shortcut_floors
+from fakeface_bench.records.study import ResidualShortcut, ShortcutFloor
 from fakeface_bench.study.preparation import PreparedDataset, prepare_dataset
 from fakeface_bench.support.errors import DataError, UsageError
 from fakeface_bench.support.progress import Progress
@@ -31,6 +32,8 @@ class TestSet:
         kinds: How the fakes of each source were made; empty where that is not known.
         floor: What the metadata of all the dataset's files would score, where it was measurable.
         source_floors: The same of each of several sources, by its name.
+        residual: What residual statistics alone tell of its classes, where that was asked.
+        related: Images that are none of it: models were trained on their originals.
     """
 
     name: str
@@ -40,6 +43,8 @@ class TestSet:
     kinds: Mapping[str, str]
     floor: ShortcutFloor | None = None
     source_floors: Mapping[str, ShortcutFloor] = field(default_factory=dict)
+    residual: ResidualShortcut | None = None
+    related: int = 0
 
     # Its name begins as those of test classes do.
     __test__ = False
@@ -82,19 +87,59 @@ def held_out(
 ) -> TestSet:
     """Return the test split that a study of a dataset is scored on.
 
-    Of a `part`, which names tiers or sources, it has only these fakes, and the real images of these
-    sources, or all real images where they are tiers.
+    Of a `part`, which names generators, tiers or sources, it has only these fakes, and the real
+    images of these sources, or all real images where they are generators or tiers.
     """
     rows, name = index.split(TEST), index.name
     if part:
-        of_tiers = rows["tier"].isin(part) | (rows["label"] == REAL)
-        tiered = bool(rows["tier"].isin(part).any())
-        rows = rows[rows["source"].isin(part) | (of_tiers & tiered)]
+        of_fakes = rows[["generator", "tier"]].isin(part).any(axis="columns")
+        against = of_fakes | (rows["label"] == REAL)
+        rows = rows[rows["source"].isin(part) | (against & bool(of_fakes.any()))]
         name = f"{name}: {' and '.join(part)}"
     chosen = ImageIndex(name, index.folders, rows.reset_index(drop=True))
     floors = {"": dataset.audit.floor, **dataset.audit.source_floors}
     known = {key: floor for key, floor in floors.items() if floor is not None}
     return _test_set(data, chosen, "its held-out test split", dataset.survey.files, known)
+
+
+def unseen_fakes(
+    data: str,
+    dataset: PreparedDataset,
+    index: ImageIndex,
+    generators: Sequence[str],
+    title: str,
+    progress: Progress,
+) -> TestSet:
+    """Return the fakes of generators that a study left out, with the held-out real images.
+
+    Fakes of every split are among them, but not those that manipulate a picture which the study was
+    trained on, or are twins of one. The floors are those of these generators alone, against all
+    real images.
+
+    Args:
+        index: Of all images, those that are left out of training too.
+        title: Of the generators together.
+    """
+    frame = index.frame
+    is_theirs = frame["generator"].isin(generators)
+    trained = frame[~is_theirs & (frame["split"] != TEST)]
+    related = is_theirs & frame["kin"].isin(set(trained["kin"]))
+    reals = (frame["label"] == REAL) & (frame["split"] == TEST)
+    rows = frame[(is_theirs & ~related) | reals].assign(split=TEST)
+    rows = rows.sort_values(["digest", "source", "path"]).reset_index(drop=True)
+    chosen = ImageIndex(f"{index.name}: {title}", index.folders, rows)
+    files = dataset.files
+    files = files[files["generator"].isin(generators) | (files["label"] == REAL)]
+    floor = shortcut_floor(files)
+    test_set = _test_set(
+        data,
+        chosen,
+        "its fakes of every split, held-out real images",
+        dataset.survey.files,
+        {"": floor} if floor else {},
+    )
+    residual = residual_shortcut(files, index.folders, progress)
+    return replace(test_set, residual=residual, related=int(related.sum()))
 
 
 def study_test_set(run_id: str, progress: Progress) -> TestSet:

@@ -18,7 +18,7 @@ from fakeface_bench.jobs.external_detector import (
 )
 from fakeface_bench.jobs.predict import load_classifier
 from fakeface_bench.jobs.test_sets import TestSet
-from fakeface_bench.records.study import FloatArray
+from fakeface_bench.records.study import FloatArray, UnsureBand
 from fakeface_bench.records.transfer import Overlap, TrainedModel
 from fakeface_bench.serving.classifier import BATCH, FaceClassifier
 from fakeface_bench.study.register import best_study
@@ -64,6 +64,12 @@ class Trained:
                 f"them and copies of {overlap.similar:,}"
             )
         return rows[~identical & ~similar], overlap
+
+    @property
+    def unsure(self) -> UnsureBand | None:
+        """The scores at which it is unsure; None where it never is."""
+        low, high = self.classifier.facts.unsure_low, self.classifier.facts.unsure_high
+        return UnsureBand(low, high) if low < high else None
 
     def scores(self, test_set: TestSet, progress: Progress) -> FloatArray:
         """Return the probability of fake of every image of a test set, in the order of its rows.
@@ -138,6 +144,7 @@ def open_trained(
         kinds={str(source): str(kind) for source, kind in noted["kinds"].items()},
         threshold=classifier.facts.threshold,
         images_seen=len(seen),
+        generators={str(name): int(n) for name, n in noted.get("generators", {}).items()},
     )
     return Trained(facts, classifier, seen, detector_parts(classifier.network))
 

@@ -6,18 +6,23 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-import numpy as np
-
+from fakeface_bench.analysis.transfer import effect_on_shared
 from fakeface_bench.config import NOTHING, GeneraliseConfig, StudyConfig, listed
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.sources import source_identities, source_names
-from fakeface_bench.evaluation.paired import paired_effect
 from fakeface_bench.jobs import JobOutcome
 from fakeface_bench.jobs.evaluate import estimate_metrics, score_set
+from fakeface_bench.jobs.protocols import RELEASED, Step, protocol_steps
 from fakeface_bench.jobs.test_sets import TestSet, held_out, whole_set
 from fakeface_bench.jobs.trained_model import open_trained
-from fakeface_bench.records.study import LeftOut, SeedScores
-from fakeface_bench.records.transfer import Generalisation, HoldOut, MixtureEffect, SetScores
+from fakeface_bench.records.study import LeftOut
+from fakeface_bench.records.transfer import (
+    Generalisation,
+    HoldOut,
+    MixtureEffect,
+    SetScores,
+    TimeStep,
+)
 from fakeface_bench.report.saved_study import write_set_predictions
 from fakeface_bench.report.transfer_page import generalisation_markdown, write_generalisation_report
 from fakeface_bench.resolve import RequestLike, checked, row_studies, test_sets
@@ -38,13 +43,13 @@ _BOTH_CLASSES = 2
 class Row:
     """One study, and the sets that its model is scored on.
 
-    `held_out` is a source or tier that is left out of its training; empty for a row of the matrix.
+    `step` says what is left out of its training; None for a row of the matrix.
     """
 
     study: StudyConfig
     index: ImageIndex
     tests: tuple[TestSet, ...]
-    held_out: str = ""
+    step: Step | None = None
 
     @property
     def name(self) -> str:
@@ -72,6 +77,10 @@ def plan_matrix(config: GeneraliseConfig, progress: Progress) -> tuple[list[Row]
     def index_of(data: str, *left_out: str) -> ImageIndex:
         return dataset(data).index(shared.limit, progress, left_out)
 
+    @cache
+    def steps_of(data: str) -> list[Step]:
+        return protocol_steps(config, data, dataset(data), index_of(data), progress)
+
     trained = {part for data in listed(config.train) for part in source_identities(data)}
     columns = []
     for data in test_sets(config):
@@ -82,13 +91,13 @@ def plan_matrix(config: GeneraliseConfig, progress: Progress) -> tuple[list[Row]
     rows = []
     for study in row_studies(config):
         index = index_of(study.data)
-        parts = _parts(study.data, index, config.hold_out, progress)
-        sets = [held_out(study.data, dataset(study.data), index, [part]) for part in parts]
-        rows.append(Row(study, index, (*columns, *sets)))
-        for part, test_set in zip(parts, sets, strict=True):
-            without = index_of(study.data, part)
-            rows.append(Row(replace(study, leave_out=part), without, (test_set,), part))
-    if config.hold_out != NOTHING and not any(row.held_out for row in rows):
+        steps = steps_of(study.data)
+        seen = (step.seen for step in steps)
+        rows.append(Row(study, index, (*columns, *filter(None, seen))))
+        for step in steps:
+            without = replace(study, leave_out=",".join(step.left_out))
+            rows.append(Row(without, index_of(study.data, *step.left_out), step.tests, step))
+    if config.hold_out != NOTHING and not any(row.step for row in rows):
         raise UsageError(
             f"hold_out {config.hold_out!r} finds nothing to hold out: it needs several datasets "
             "joined by '+' in train (source), or one whose file names state tiers, as those of "
@@ -107,42 +116,16 @@ def mixture_effects(
             continue
         for cell, other in product(mixed, others):
             if cell.data == other.data and len(cell.classes) == _BOTH_CLASSES:
-                yield from _effect(cell, other)
-
-
-def _effect(mixed: SetScores, alone: SetScores) -> Iterator[MixtureEffect]:
-    """Compare two models on the images that both were scored on."""
-    places = {digest: place for place, digest in enumerate(alone.digests)}
-    ours = [place for place, digest in enumerate(mixed.digests) if digest in places]
-    theirs = [places[mixed.digests[place]] for place in ours]
-    y_true = mixed.scored.y_true[ours]
-    if len(np.unique(y_true)) < _BOTH_CLASSES:
-        return
-    effect = paired_effect(
-        y_true,
-        SeedScores(0, mixed.scored.y_score[ours], mixed.scored.threshold),
-        SeedScores(0, alone.scored.y_score[theirs], alone.scored.threshold),
-    )
-    yield MixtureEffect(
-        model=mixed.model.label,
-        mixture=mixed.model.data,
-        alone=alone.model.data,
-        data=mixed.data,
-        images=len(ours),
-        **effect,
-    )
-
-
-def _parts(data: str, index: ImageIndex, column: str, progress: Progress) -> list[str]:
-    """Return what is held out of a training set in turn: nothing where it has one part alone."""
-    if column == NOTHING:
-        return []
-    parts = sorted(set(index.frame[column]) - {""})
-    if len(parts) > 1:
-        return parts
-    has = f"one {column} alone, {parts[0]!r}" if parts else f"no {column}s"
-    progress.say(f"nothing is held out of {data}: it has {has}")
-    return []
+                images, effect = effect_on_shared(cell, other)
+                if "roc_auc" in effect:
+                    yield MixtureEffect(
+                        model=cell.model.label,
+                        mixture=cell.model.data,
+                        alone=other.model.data,
+                        data=cell.data,
+                        images=images,
+                        **effect,
+                    )
 
 
 def run_generalisation(
@@ -195,16 +178,17 @@ def _fill_matrix(
         else:
             scored[row], obstacles = _score_row(run, row, study, progress)
             unscored += obstacles
-    whole = [row for row in scored if not row.held_out]
+    whole = [row for row in scored if row.step is None]
     tested = tuple(column.name for column in columns)
     cells = [[cell for cell in scored[row] if cell.data in tested] for row in whole]
     record = Generalisation(
         models=tuple(dict.fromkeys(cell.model.label for of_row in cells for cell in of_row)),
-        trained=tuple(dict.fromkeys(row.index.name for row in rows if not row.held_out)),
+        trained=tuple(dict.fromkeys(row.index.name for row in rows if row.step is None)),
         tested=tested,
         cells=tuple(cell for of_row in cells for cell in of_row),
         mixtures=tuple(mixture_effects(whole, cells)),
         hold_outs=tuple(pair_hold_outs(scored)),
+        time_steps=tuple(time_steps(scored)),
         left_out=tuple(failed),
         unscored=tuple(unscored),
     )
@@ -217,7 +201,9 @@ def _score_row(
     """Score a row's model on all its sets; what cannot be scored leaves its reason."""
     opened = open_trained(study.run_id, run.experiment_id, progress)
     # A study that was found may have known its dataset by another name.
-    trained = replace(opened, model=replace(opened.model, data=row.index.name))
+    seconds = study.metrics.get("cost/total_cold_seconds")
+    model = replace(opened.model, data=row.index.name, cold_seconds=seconds)
+    trained = replace(opened, model=model)
     cells, obstacles = [], []
     for test_set in row.tests:
         try:
@@ -232,20 +218,38 @@ def _score_row(
 def pair_hold_outs(scored: Mapping[Row, Sequence[SetScores]]) -> Iterator[HoldOut]:
     """Pair each model that had something left out of its training with one that saw all."""
     for row, cells in scored.items():
-        is_source = row.held_out in source_names(row.study.data)
-        for without in cells if row.held_out else ():
-            for whole, others in scored.items():
-                same = replace(row.study, leave_out="") == whole.study
-                for seen in others if same else ():
-                    if seen.data == without.data:
-                        yield HoldOut(
-                            model=seen.model.label,
-                            data=whole.index.name,
-                            column="source" if is_source else "tier",
-                            value=row.held_out,
-                            without=without,
-                            seen=seen,
-                        )
+        if row.step is None or row.step.column == RELEASED:
+            continue
+        for without in cells:
+            whole = [one for one in scored if replace(row.study, leave_out="") == one.study]
+            seen = [c for one in whole for c in scored[one] if c.data == without.data]
+            if seen or row.step.column == "generator":
+                yield HoldOut(
+                    model=without.model.label,
+                    data="+".join(source_names(row.study.data)),
+                    column=row.step.column,
+                    value=row.step.value,
+                    without=without,
+                    seen=seen[0] if seen else None,
+                )
+
+
+def time_steps(scored: Mapping[Row, Sequence[SetScores]]) -> Iterator[TimeStep]:
+    """Yield each model that was trained up to a date, on each later one."""
+    for row, cells in scored.items():
+        if row.step is None or row.step.column != RELEASED:
+            continue
+        tested = {test_set.name: test_set for test_set in row.tests}
+        for cell in cells:
+            fakes = tested[cell.data].rows.query("label == 1")
+            yield TimeStep(
+                model=cell.model.label,
+                data="+".join(source_names(row.study.data)),
+                until=row.step.value,
+                released=str(fakes["released"].iloc[0]),
+                generators=tuple(sorted(set(fakes["generator"]))),
+                cell=cell,
+            )
 
 
 def _cell_metrics(record: Generalisation) -> Iterator[tuple[str, float]]:
@@ -257,6 +261,7 @@ def _cell_metrics(record: Generalisation) -> Iterator[tuple[str, float]]:
 
 
 def _write(record: Generalisation, folder: Path) -> None:
-    held = [cell for pair in record.hold_outs for cell in (pair.without, pair.seen)]
+    held = [cell for pair in record.hold_outs for cell in (pair.without, pair.seen) if cell]
+    held += [step.cell for step in record.time_steps]
     write_generalisation_report(record, folder)
     write_set_predictions([*record.cells, *held], folder)

@@ -1,9 +1,10 @@
 """What a study found: its trials, fits, scores and what they came from."""
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import mean, stdev
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -186,8 +187,18 @@ LabelArray = npt.NDArray[np.uint8]
 ECE_BINS = 15
 #: Begins the names of test metrics without the images that have a twin in training.
 WITHOUT_TWINS = "test_without_twins"
-#: Begins the name of a part that is a tier; no source's name holds a slash.
-TIER_PART = "tier/"
+#: Columns of images that make parts of fakes; the column's name and a slash begin such a part's
+#: name, and no source's name holds a slash.
+FAKE_PARTS = ("generator", "tier")
+#: Attributes of `ScoredSplit` that describe its images, by the column of an index.
+IMAGE_COLUMNS: Mapping[str, str] = {
+    "source": "sources",
+    "path": "paths",
+    "category": "categories",
+    "generator": "generators",
+    "released": "released",
+    "tier": "tiers",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,10 +228,12 @@ class ScoredSplit:
         tiers: Tier that each image's name states, else empty, length n.
         threshold: Score from which an image is predicted fake.
         metrics: Rows of `METRICS` by key.
-        parts: Figures of one source (its name) or tier (`tier/` and its name) alone, by key;
-            empty where there is one source and no tier.
+        parts: Figures of one source (its name), generator (`generator/` and its name) or tier
+            (likewise) alone, by key; empty where there are none, or one alone.
         seconds: Spent on predicting, from what was read of the pictures; 0 where not measured.
-        categories: Generator, or what each image shows, length n; none where that is not known.
+        categories: Generator, source or what each image shows, length n; none where not known.
+        generators: Of each fake, else empty, length n; none where not known.
+        released: When that was, likewise.
         unsure: Scores at which the model is unsure, chosen on validation; None where it never is.
     """
 
@@ -235,25 +248,54 @@ class ScoredSplit:
     seconds: float = 0.0
     categories: tuple[str, ...] = ()
     unsure: UnsureBand | None = None
+    generators: tuple[str, ...] = ()
+    released: tuple[str, ...] = ()
+
+    @property
+    def described(self) -> Mapping[str, Sequence[str]]:
+        """What is known of each image, by the columns of an index; what is not is empty."""
+        nothing = ("",) * len(self.y_true)
+        return {key: getattr(self, name) or nothing for key, name in IMAGE_COLUMNS.items()}
 
     def is_unsure(self, position: int) -> bool:
         """Whether the model is unsure of an image."""
         return bool(self.unsure and self.unsure.holds(self.y_score[position]))
 
 
-def part_members(
-    y_true: LabelArray, sources: Iterable[str], tiers: Iterable[str]
-) -> dict[str, npt.NDArray[np.bool_]]:
+class Columns(Protocol):
+    """Rows of an index, or what a split tells of its images."""
+
+    def __getitem__(self, key: str, /) -> Any:
+        """Return a column."""
+
+
+def described_images(rows: Columns) -> dict[str, Any]:
+    """Return those attributes of `ScoredSplit` that rows of an index state."""
+    return {name: tuple(rows[column]) for column, name in IMAGE_COLUMNS.items()}
+
+
+def is_of_fakes(part: str) -> bool:
+    """Whether a part, by its name, is a generator or tier: fakes, held against all real images."""
+    return part.partition("/")[0] in FAKE_PARTS and "/" in part
+
+
+def part_members(y_true: LabelArray, rows: Columns) -> dict[str, npt.NDArray[np.bool_]]:
     """Return which of n images are in each part, the parts named as in MLflow's metrics.
 
-    Parts are the sources, where there are several, and the tiers of fakes, each `tier/` and its
-    name.
+    Parts are the sources and the generators, where there are several, and the tiers of fakes.
+
+    Args:
+        rows: Columns `source`, `generator` and `tier`, length n.
     """
-    source = np.array(list(sources), dtype=object)
-    tier = np.where(y_true == FAKE, np.array(list(tiers), dtype=object), "")
+    source = np.array(list(rows["source"]), dtype=object)
     names = sorted(set(source)) if len(set(source)) > 1 else []
-    of_tiers = {f"{TIER_PART}{name}": tier == name for name in sorted(set(tier) - {""})}
-    return {name: source == name for name in names} | of_tiers
+    found = {name: source == name for name in names}
+    for column in FAKE_PARTS:
+        values = np.where(y_true == FAKE, np.array(list(rows[column]), dtype=object), "")
+        parts = sorted(set(values) - {""})
+        whole = column == "generator" and len(set(values[y_true == FAKE])) == 1
+        found |= {f"{column}/{name}": values == name for name in parts if not whole}
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +306,7 @@ class ModelOrigin:
         digest: Of the dataset: SHA-256 over contents and labels.
         test_digest: Likewise of its test split.
         kinds: How the fakes of each source were made, by its name; absent where not known.
+        generators: Fakes of train and valid by their generator; absent where not known.
         fit: How a picture meets it, one of `config.FITS`.
         calibrated: Whether probabilities went through a map; else they are the network's own.
         versions: Of Python and the libraries, by name.
@@ -273,6 +316,7 @@ class ModelOrigin:
     digest: str
     test_digest: str
     kinds: Mapping[str, str]
+    generators: Mapping[str, int]
     image_size_px: int
     fit: str
     calibrated: bool

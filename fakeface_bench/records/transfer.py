@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fakeface_bench.records.estimate import Estimate
-from fakeface_bench.records.study import LeftOut, ScoredSplit, ShortcutFloor
+from fakeface_bench.records.study import LeftOut, ResidualShortcut, ScoredSplit, ShortcutFloor
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +21,12 @@ class TrainedModel:
         data: Name of the dataset it was trained on.
         kinds: How the fakes of each training source were made, by its name; empty text where that
             is not known.
+        generators: Fakes of its training and validation by generator; empty where not known.
         threshold: Score from which it calls an image fake, chosen on its own validation.
         images_seen: Number of training and validation images, which no test may hold; None where
             it is not known which they are.
         external: Whether it is a detector of others, tested as it is.
+        cold_seconds: What its study took from a cold start; None where it was not asked.
     """
 
     label: str
@@ -35,6 +37,8 @@ class TrainedModel:
     threshold: float
     images_seen: int | None
     external: bool = False
+    generators: Mapping[str, int] = field(default_factory=dict)
+    cold_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +50,18 @@ class Overlap:
         similar: Other bytes of a picture that looks the same: re-encoded, scaled, mirrored, or a
             twin, which a generator drew again. Without the files of training none knows which.
         similar_shares: The same as a share of the images of each class, by its name.
+        related: Fakes that manipulate a picture seen in training, or are twins of one.
     """
 
     identical: int = 0
     similar: int = 0
     similar_shares: Mapping[str, float] = field(default_factory=dict)
+    related: int = 0
 
     @property
     def images(self) -> int:
-        """Both kinds."""
-        return self.identical + self.similar
+        """All of them."""
+        return self.identical + self.similar + self.related
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,7 @@ class SetScores:
             its fakes against all real images of the set).
         floor: What the set's metadata alone would score; None where that was not measurable.
         source_floors: The same of each of several sources, by its name.
+        residual: What residual statistics alone tell of its classes, where that was asked.
         is_part: Whether they are a part of that split: of one of several sources, or fewer.
         seconds: From the files to the scores; None where features came from a cache.
     """
@@ -93,6 +100,7 @@ class SetScores:
     source_floors: Mapping[str, ShortcutFloor] = field(default_factory=dict)
     is_part: bool = False
     seconds: float | None = None
+    residual: ResidualShortcut | None = None
 
     @property
     def seconds_per_1000(self) -> float | None:
@@ -144,14 +152,15 @@ class MixtureEffect:
 
 @dataclass(frozen=True, slots=True)
 class HoldOut:
-    """A source or tier left out of training, and how the model does on it.
+    """A source, tier or generator left out of training, and how the model does on it.
 
     Attributes:
-        column: `source` or `tier`.
-        value: Which source or tier was left out.
-        without: Trained without it, scored on it: its fakes of the test split against its real
-            images (a source) or all real ones (a tier).
-        seen: The model trained on everything, scored on the same images.
+        column: `source`, `tier` or `generator`.
+        value: Which of them was left out.
+        without: Trained without it, scored on it: its fakes of the test split (of a generator those
+            of every split) against its real images of it (a source) or all real ones.
+        seen: The model trained on everything, scored on the same images, or those of a generator
+            that are in the test split; None where there are none.
     """
 
     model: str
@@ -159,7 +168,26 @@ class HoldOut:
     column: str
     value: str
     without: SetScores
-    seen: SetScores
+    seen: SetScores | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeStep:
+    """A model trained on all generators up to a date, on those of a later date.
+
+    Attributes:
+        until: The date, as `released` writes it.
+        released: When the generators that it is tested on were released.
+        generators: Their names.
+        cell: Its scores on their fakes and the held-out real images.
+    """
+
+    model: str
+    data: str
+    until: str
+    released: str
+    generators: tuple[str, ...]
+    cell: SetScores
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +208,7 @@ class Generalisation:
     cells: tuple[SetScores, ...]
     mixtures: tuple[MixtureEffect, ...] = ()
     hold_outs: tuple[HoldOut, ...] = ()
+    time_steps: tuple[TimeStep, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     unscored: tuple[LeftOut, ...] = ()
 

@@ -12,19 +12,21 @@ from fakeface_bench.report.format import counted
 from fakeface_bench.support.text import visible
 
 QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
+#: Columns that say what a picture is of, or what made it.
+_MADE_BY = ("category", "generator", "released", "tier")
 _CLASSES = dict(enumerate(CLASS_NAMES))
 
 
 def balance(audit: Audit) -> pd.DataFrame:
-    """Count images per source, split, class, category and tier: those used, and those left out."""
+    """Count images by source, split, class, what made them: those used, and those left out."""
     files = audit.files
-    keys = ["source", "split", "class", "category", "tier"]
+    keys = ["source", "split", "class", *_MADE_BY]
     table = files.assign(**{"class": _classes(files["label"]), "used": files["left_out"] == ""})
     sizes = table.groupby(keys)["used"].agg(images="sum", left_out="size").reset_index()
     sizes["left_out"] -= sizes["images"]
     order = sizes["split"].map({split: number for number, split in enumerate(SPLITS)}).fillna(9)
     sizes = sizes.assign(order=order).sort_values(["source", "order", *keys[2:]])
-    return _shown(sizes.drop(columns="order"), "source", "category", "tier")
+    return _shown(sizes.drop(columns="order"), "source", *_MADE_BY)
 
 
 def formats(facts: tuple[Fact, ...]) -> pd.DataFrame:

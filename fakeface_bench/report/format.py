@@ -1,17 +1,17 @@
 """How every page words names, numbers, costs and shares: one line, nothing invisible."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isnan
 
 from fakeface_bench.config import FAKE, NO_WEIGHTS, REAL, USUAL_THRESHOLD
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import (
-    TIER_PART,
     SearchRecord,
     ShortcutFloor,
     UnsureBand,
+    is_of_fakes,
     part_members,
 )
 from fakeface_bench.records.transfer import ModelRobustness, Robustness, SetScores
@@ -214,6 +214,12 @@ def floor_with_interval(floor: ShortcutFloor | None) -> str:
     return UNKNOWN if floor is None else with_interval(floor.estimate)
 
 
+def generators_seen(generators: Mapping[str, int]) -> str:
+    """Write how many fakes of training and validation each generator made."""
+    shown = (f"{visible(name)} ({images:,})" for name, images in generators.items())
+    return ", ".join(shown)
+
+
 def class_counts(cell: SetScores) -> tuple[int, int]:
     """Return the numbers of real and of fake images."""
     fakes = int((cell.scored.y_true == FAKE).sum())
@@ -221,10 +227,13 @@ def class_counts(cell: SetScores) -> tuple[int, int]:
 
 
 def part_counts(cell: SetScores, part: str) -> tuple[int, int]:
-    """Return the numbers of real and of fake images of a part; a tier's reals are the set's."""
+    """Return the numbers of real and of fake images of a part.
+
+    The real images of a generator or tier are those of the set.
+    """
     labels = cell.scored.y_true
-    of = part_members(labels, cell.scored.sources, cell.scored.tiers)[part]
-    reals = of | part.startswith(TIER_PART)
+    of = part_members(labels, cell.scored.described)[part]
+    reals = of | is_of_fakes(part)
     return int((reals & (labels == REAL)).sum()), int((of & (labels == FAKE)).sum())
 
 

@@ -19,6 +19,7 @@ from fakeface_bench.report.format import (
     floor_with_interval,
     format_band,
     format_weights,
+    generators_seen,
     held_out,
     search_effort,
     threshold_reason,
@@ -111,8 +112,15 @@ def _data(record: StudyRecord, origin: ModelOrigin) -> str:
     return (
         f"Dataset {escaped(record.data)}, digest `{origin.digest[:DIGEST_DIGITS]}` (test split "
         f"`{origin.test_digest[:DIGEST_DIGITS]}`). Images: {counts}. How its fakes were made: "
-        f"{kinds}.{folds}"
+        f"{kinds}.{_generators(origin)}{folds}"
     )
+
+
+def _generators(origin: ModelOrigin) -> str:
+    if not origin.generators:
+        return ""
+    seen = escaped(generators_seen(origin.generators))
+    return f" Generators that it has seen, with their fakes in train and valid: {seen}."
 
 
 def _kind(source: str, kinds: Mapping[str, str]) -> str:

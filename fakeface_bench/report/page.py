@@ -13,6 +13,7 @@ import numpy.typing as npt
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
+from fakeface_bench.report.format import named
 from fakeface_bench.support.text import elided
 
 _THUMBNAIL_QUALITY = 88
@@ -30,6 +31,7 @@ def page_environment() -> Environment:
     environment.filters["thumbnail"] = _thumbnail_uri
     environment.filters["elided"] = elided
     environment.filters["tied"] = _tied
+    environment.filters["shown"] = named
     return environment
 
 

@@ -3,7 +3,7 @@
 MLflow shows an artifact about 700 px wide, so texts are large for the figure's width.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from matplotlib.artist import Artist
@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import StudyRecord
 from fakeface_bench.report.drawing import DPI
+from fakeface_bench.support.text import elided
 
 Place = Literal["best", "lower left", "lower right", "upper left", "upper center"]
 
@@ -129,3 +130,38 @@ def _shortened(name: str) -> str:
     name = " ".join(name.split())
     half = _LONGEST_NAME // 2
     return name if len(name) <= _LONGEST_NAME else f"{name[:half]}...{name[-half:]}"
+
+
+def broken(name: str, letters: int, most: int) -> str:
+    """Break a name into at most so many lines, where it has a joint, keeping both of its ends."""
+    rest = elided(name, letters * most - most)
+    lines: list[str] = []
+    while len(rest) > letters and len(lines) < most - 1:
+        start = rest[:letters]
+        joint = max(start.rfind(mark) for mark in "+-_ /.")
+        end = joint + 1 if joint > letters // 3 else letters
+        lines.append(rest[:end].rstrip())
+        rest = rest[end:]
+    return "\n".join([*lines, rest if len(rest) <= letters else elided(rest, letters)])
+
+
+def draw_estimates(
+    axes: Axes, estimates: Mapping[float, Estimate | None], look: tuple[str, str, str]
+) -> None:
+    """Draw estimates by their height; `look` is marker, colour and label."""
+    shown = {y: estimate for y, estimate in estimates.items() if estimate is not None}
+    if not shown:
+        return
+    marker, colour, label = look
+    of = shown.values()
+    axes.errorbar(
+        [e.value for e in of],
+        list(shown),
+        xerr=error_ends(of),
+        fmt=marker,
+        color=colour,
+        markersize=7,
+        capsize=3,
+        elinewidth=1.6,
+        label=label,
+    )

@@ -41,10 +41,7 @@ def write_set_predictions(scores: Sequence[SetScores], folder: Path) -> None:
                 "trained_on": cell.model.data,
                 "run_id": cell.model.run_id,
                 "data": cell.data,
-                "source": list(cell.scored.sources),
-                "path": list(cell.scored.paths),
-                "category": list(cell.scored.categories) or "",
-                "tier": list(cell.scored.tiers),
+                **cell.scored.described,
                 "digest": list(cell.digests),
                 "y_true": cell.scored.y_true,
                 "y_score": cell.scored.y_score,
@@ -110,10 +107,7 @@ def write_predictions(record: StudyRecord, folder: Path) -> None:
     """Write every test image with its label and score; a further seed's in a column of its own."""
     split = record.test
     columns: dict[str, Any] = {
-        "source": list(split.sources),
-        "path": list(split.paths),
-        "category": list(split.categories) or "",
-        "tier": list(split.tiers),
+        **split.described,
         "y_true": split.y_true,
     }
     for seed, scored in _fits(record).items():

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fakeface_bench.analysis.protocols import in_order_of_time, unseen_generators
 from fakeface_bench.analysis.transfer import (
     elsewhere,
     home_of,
@@ -11,20 +12,54 @@ from fakeface_bench.analysis.transfer import (
     is_shown_lower_than_home,
     is_within_floor,
     ordered_cells,
+    reversed_parts,
 )
 from fakeface_bench.data.selection import MAX_LOSS
 from fakeface_bench.records.transfer import Generalisation, SetScores, TrainedModel
-from fakeface_bench.report.format import UNKNOWN, counted, escaped, format_images, listed, named
-from fakeface_bench.report.page import Verdict, page_environment, page_picture
+from fakeface_bench.report.format import (
+    UNKNOWN,
+    counted,
+    escaped,
+    format_images,
+    generators_seen,
+    listed,
+    named,
+)
+from fakeface_bench.report.page import PagePicture, Verdict, page_environment, page_picture
+from fakeface_bench.report.protocols import (
+    FRONT_FILE,
+    TIME_FILE,
+    UNSEEN_FILE,
+    draw_front,
+    draw_in_time,
+    draw_unseen,
+    explained,
+    networks_table,
+    protocol_key_metrics,
+    protocol_tables,
+    protocol_verdict,
+    time_lines,
+    time_table,
+    unseen_lines,
+    unseen_table,
+)
 from fakeface_bench.report.saved_study import few_images_warning
 from fakeface_bench.report.table import Table, fitting, left_out_table, write_csv
 from fakeface_bench.report.transfer_plots import (
     HEAT_MAPS,
+    UNSEEN_MAP,
     draw_heat_map,
     draw_reliability,
     draw_sets,
 )
-from fakeface_bench.report.transfer_tables import hold_outs, mixtures, parts, sets_table, table_of
+from fakeface_bench.report.transfer_tables import (
+    hold_outs,
+    mixtures,
+    part_name,
+    parts,
+    sets_table,
+    table_of,
+)
 from fakeface_bench.support.text import visible
 
 _TERMS = (
@@ -51,6 +86,18 @@ _TERMS = (
     ("Metadata alone", "The shortcut floor: cross-validated ROC AUC of a small classifier that "
      "sees file sizes, dimensions and formats of the test set and not one pixel. A model “within "
      "metadata”, not shown to be above it, may owe its score to such traces."),
+    ("Never seen", "No fake of the generator was in training or validation; the test has its fakes "
+     "of every split but those made from a picture that was trained on, and the held-out real "
+     "images. Trained with it: the model that saw all generators, on those of its fakes in "
+     "the test split. The difference is on the images that both were scored on, paired."),
+    ("Mean over generators", "Each counts the same; its interval covers the draw of images (real "
+     "ones are shared, which counts), not that of generators: the next one may be another case."),
+    ("Residual statistics alone", "Cross-validated ROC AUC of logistic regression on differences "
+     "between neighbouring pixels and the spectrum, trained on this very generator. They read what "
+     "a generator leaves and as well how files were scaled and saved: near 1 it says that such "
+     "traces are there, not which of the two they are."),
+    ("Unsure", "Share of images whose score lies in the band that the model brought along, chosen "
+     "on its own held-out images."),
     ("Kind", "How fakes were made, as the catalogue of datasets states. Another kind is context: "
      "it does not prove why a metric is low, for a set's real images differ too."),
 )  # fmt: skip
@@ -110,7 +157,13 @@ def transfer_warnings(cells: Sequence[SetScores]) -> list[str]:
         if cell.model.images_seen is None
     ]
     left_outs = [left_out] if seen else []
-    return [*dict.fromkeys(unknown), *left_outs, *dict.fromkeys(uneven), *lines]
+    turned = [
+        f"{named(cell.model.label)} ranks the wrong way round, in {named(cell.data)}: "
+        f"{listed([part_name(part) for part in parts])}. Real images score higher than its fakes."
+        for cell in cells
+        if (parts := reversed_parts(cell))
+    ]
+    return [*dict.fromkeys(unknown), *turned, *left_outs, *dict.fromkeys(uneven), *lines]
 
 
 #: How many rows each table may have, tried in turn until the text is short enough.
@@ -239,6 +292,7 @@ def _about(scores: Sequence[SetScores]) -> list[tuple[str, str]]:
         ("Model", visible(model.address) or UNKNOWN),
         ("Trained on", named(model.data) or UNKNOWN),
         ("Its fakes", listed(kinds) if kinds else UNKNOWN),
+        ("Has seen", generators_seen(model.generators) or UNKNOWN),
         ("Threshold", f"{model.threshold:.4f}, {_threshold_from(model)}"),
         ("Images seen", _images_seen(model)),
         ("Training cost", _training_cost(scores)),
@@ -276,24 +330,54 @@ def write_generalisation_report(record: Generalisation, folder: Path) -> None:
         tables["mixtures.csv"] = mixtures(record.mixtures)
     if record.hold_outs:
         tables["hold_outs.csv"] = hold_outs(record.hold_outs)
+    if unseen_generators(record):
+        tables[f"{UNSEEN_FILE}.csv"] = unseen_table(record)
+    if networks_table(record).records:
+        tables[f"{FRONT_FILE}.csv"] = networks_table(record)
+    if in_order_of_time(record):
+        tables[f"{TIME_FILE}.csv"] = time_table(record)
     for name, table in tables.items():
         write_csv(table, folder / name)
-    for heat_map in HEAT_MAPS:
-        draw_heat_map(heat_map, record, folder / heat_map.file)
+    pictures = _draw_matrix(record, folder)
     text = generalisation_markdown(record)
     (folder / "generalisation.md").write_text(text, encoding="utf-8")
-    files = sorted([*tables, *(heat_map.file for heat_map in HEAT_MAPS), "generalisation.md"])
-    (folder / "report.html").write_text(_generalisation_page(record, files), encoding="utf-8")
+    files = sorted([*tables, *pictures, "generalisation.md"])
+    page = _generalisation_page(record, folder, files)
+    (folder / "report.html").write_text(page, encoding="utf-8")
+
+
+def _draw_matrix(record: Generalisation, folder: Path) -> list[str]:
+    """Draw all pictures of a matrix; return their names."""
+    maps = [*HEAT_MAPS, *([UNSEEN_MAP] if unseen_generators(record) else [])]
+    for heat_map in maps:
+        draw_heat_map(heat_map, record, folder / heat_map.file)
+    drawn = [heat_map.file for heat_map in maps]
+    if unseen_generators(record):
+        drawn.append(f"{UNSEEN_FILE}.png")
+        draw_unseen(record, folder / drawn[-1])
+    if networks_table(record).records:
+        drawn.append(f"{FRONT_FILE}.png")
+        draw_front(record, folder / drawn[-1])
+    if in_order_of_time(record):
+        drawn.append(f"{TIME_FILE}.png")
+        draw_in_time(record, folder / drawn[-1])
+    return drawn
 
 
 def matrix_verdict(record: Generalisation) -> Verdict:
-    """Say whether the models of a matrix carry over to sets they were not trained on."""
+    """Say whether models carry over to generators, else to sets, they were not trained on."""
+    if found := protocol_verdict(record):
+        return found
     return transfer_verdict(ordered_cells(record), len(record.left_out))
 
 
 def matrix_warnings(record: Generalisation) -> list[str]:
     """Return what a reader of a matrix must not miss, a line each."""
     warnings = transfer_warnings(ordered_cells(record))
+    if low := explained(record):
+        warnings.append(
+            f"No higher than metadata alone score: {listed([named(name) for name in low])}."
+        )
     blank = [named(out.name) for out in (*record.left_out, *record.unscored)]
     return [*warnings, f"Failed or not scored: {listed(blank)}."] if blank else warnings
 
@@ -301,20 +385,47 @@ def matrix_warnings(record: Generalisation) -> list[str]:
 def tables_beside_matrix(record: Generalisation) -> dict[str, Table]:
     """Return effects, hold-outs and what is missing, by their titles; some may be empty."""
     blank, title = [*record.left_out, *record.unscored], "Failed or not scored"
+    others = [out for out in record.hold_outs if out.column != "generator"]
     return {
         "What joined training sets change": mixtures(record.mixtures),
-        "Left out of training in turn": hold_outs(record.hold_outs),
+        "Left out of training in turn": hold_outs(others),
         title: left_out_table(blank, title, written=named),
     }
 
 
 def generalisation_markdown(record: Generalisation) -> str:
     """Return the verdict, the matrix and its effects, under 5,000 characters, names escaped."""
-    tables = {"Matrix": table_of("matrix", ordered_cells(record))} | tables_beside_matrix(record)
+    tables = {
+        **protocol_tables(record),
+        "Matrix": table_of("matrix", ordered_cells(record)),
+        **tables_beside_matrix(record),
+    }
     return _description(matrix_verdict(record), matrix_warnings(record), tables, "matrix.csv")
 
 
-def _generalisation_page(record: Generalisation, files: list[str]) -> str:
+def _protocols(record: Generalisation, folder: Path, files: Sequence[str]) -> dict[str, Any]:
+    """Return what the page shows of generators left out, and of the order of time."""
+
+    def picture(name: str, alt: str) -> PagePicture | None:
+        file = f"{name}.png"
+        return page_picture(folder / file, alt) if file in files else None
+
+    return {
+        "unseen": unseen_table(record, "ranking"),
+        "unseen_at_threshold": unseen_table(record, "at threshold"),
+        "unseen_lines": unseen_lines(record),
+        "networks": networks_table(record),
+        "front_picture": picture(FRONT_FILE, "ROC AUC of the worst generator against cost"),
+        "unseen_map": UNSEEN_MAP,
+        "unseen_panels": UNSEEN_MAP.panels(record),
+        "unseen_picture": picture(UNSEEN_FILE, "ROC AUC of each generator with its interval"),
+        "in_time": time_table(record, "page"),
+        "time_lines": time_lines(record),
+        "time_picture": picture(TIME_FILE, "ROC AUC on what was released next, by date"),
+    }
+
+
+def _generalisation_page(record: Generalisation, folder: Path, files: list[str]) -> str:
     cells = ordered_cells(record)
     effects, held_out, not_scored = tables_beside_matrix(record).values()
     return _render(
@@ -322,10 +433,9 @@ def _generalisation_page(record: Generalisation, files: list[str]) -> str:
         title=listed([named(name) for name in record.models]),
         verdict=matrix_verdict(record),
         warnings=matrix_warnings(record),
-        key_metrics=_generalisation_key_metrics(record, cells),
+        key_metrics=protocol_key_metrics(record) or _generalisation_key_metrics(record, cells),
         maps=[(heat_map, heat_map.panels(record)) for heat_map in HEAT_MAPS],
-        trained=[named(name) for name in record.trained],
-        tested=[named(name) for name in record.tested],
+        **_protocols(record, folder, files),
         matrix=table_of("matrix", cells),
         mixtures=effects,
         hold_outs=held_out,

@@ -1,7 +1,7 @@
 """Matrices as heat maps, and one model on several sets: ROC AUC beside its floor, calibration."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,22 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch, Rectangle
 
-from fakeface_bench.analysis.transfer import AT_CHANCE, REVERSED, THRESHOLD_OFF, home_of, remarks
+from fakeface_bench.analysis.protocols import unseen_generators
+from fakeface_bench.analysis.transfer import (
+    AT_CHANCE,
+    REVERSED,
+    THRESHOLD_OFF,
+    WITHIN_METADATA,
+    home_of,
+    is_within_floor,
+    remarks,
+)
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.transfer import Generalisation, SetScores
 from fakeface_bench.report import drawing, plotting
 from fakeface_bench.report.explanation import draw_shares, reliability_bins
 from fakeface_bench.report.format import format_images, named
 from fakeface_bench.report.transfer_tables import set_name
-from fakeface_bench.support.text import elided
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,8 @@ class Square:
         return bool(self.mark) and self.value is not None
 
 
-def _roc_auc_square(cell: SetScores, home: SetScores | None) -> Square:
+def roc_auc_square(cell: SetScores, home: SetScores | None) -> Square:
+    """Show how a cell ranks; of one class alone its rate."""
     names = {"roc_auc": "", "recall_fake": "recall only", "false_alarm_rate": "f. alarms only"}
     key = next(key for key in names if key in cell.estimates)
     estimate = cell.estimates[key]
@@ -52,7 +61,8 @@ def _roc_auc_square(cell: SetScores, home: SetScores | None) -> Square:
     return Square(_short(estimate), small, names[key] or "".join(marks), value, _frame(cell))
 
 
-def _recall_square(cell: SetScores, home: SetScores | None) -> Square:
+def recall_square(cell: SetScores, home: SetScores | None) -> Square:
+    """Show what share of its fakes is found, and what of its real images is taken for fake."""
     recall, rate = (cell.estimates.get(key) for key in ("recall_fake", "false_alarm_rate"))
     alarms = "no real image" if rate is None else f"f. alarms {_short(rate)}"
     if recall is None:
@@ -74,11 +84,32 @@ def _range(estimate: Estimate) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class MapPanel:
+    """One table of squares.
+
+    Attributes:
+        corner: What rows and columns are: `trained on ↓, tested on →`.
+    """
+
+    title: str
+    corner: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    squares: tuple[tuple[Square, ...], ...]
+
+    @property
+    def axes(self) -> tuple[str, str]:
+        """What rows are, and what columns are."""
+        rows, columns = self.corner.split(", ")
+        return rows.removesuffix(" ↓"), columns.removesuffix(" →")
+
+
+@dataclass(frozen=True, slots=True)
 class HeatMap:
     """What the squares of a matrix show, in a picture and on a page.
 
     Attributes:
-        square: Makes a square of a cell and the same model on its own test split.
+        panels: Makes them of a record.
         look: How a page colours it, `ranking` or `found`; `colours` are the picture's.
     """
 
@@ -86,45 +117,97 @@ class HeatMap:
     title: str
     words: str
     hatched: str
-    square: Callable[[SetScores, SetScores | None], Square]
+    panels: Callable[[Generalisation], Sequence[MapPanel]]
     look: str
     colours: Colormap
 
-    def panels(self, record: Generalisation) -> dict[str, list[list[Square]]]:
-        """Return by architecture the squares: rows trained on, columns tested on."""
-        return {
-            model: [
-                [self._square(record, model, trained, tested) for tested in record.tested]
-                for trained in record.trained
-            ]
-            for model in record.models
-        }
 
-    def _square(self, record: Generalisation, model: str, trained: str, tested: str) -> Square:
+_Squared = Callable[[SetScores, SetScores | None], Square]
+
+
+def _matrix(square: _Squared) -> Callable[[Generalisation], list[MapPanel]]:
+    """Return what makes a panel of each architecture: rows trained on, columns tested on.
+
+    Args:
+        square: Makes a square of a cell and the same model on its own test split.
+    """
+
+    def of_pair(record: Generalisation, model: str, trained: str, tested: str) -> Square:
         cell = record.cell(model, trained, tested)
         if cell is not None:
-            return self.square(cell, home_of(cell, record.cells))
+            return square(cell, home_of(cell, record.cells))
         finished = {(other.model.label, other.model.data) for other in record.cells}
         return Square("not scored" if (model, trained) in finished else "failed")
 
+    def panels(record: Generalisation) -> list[MapPanel]:
+        return [
+            MapPanel(
+                model,
+                "trained on ↓, tested on →",
+                record.trained,
+                record.tested,
+                tuple(
+                    tuple(of_pair(record, model, trained, tested) for tested in record.tested)
+                    for trained in record.trained
+                ),
+            )
+            for model in record.models
+        ]
 
+    return panels
+
+
+def unseen_panels(record: Generalisation) -> list[MapPanel]:
+    """Return one panel: a row a network, a column each generator that it never saw."""
+    found = unseen_generators(record)
+    cells = {(of.model, of.data, out.value): out.without for of in found for out in of.outs}
+    dates = {out.value: max(out.without.scored.released) for of in found for out in of.outs}
+    names = sorted(dates, key=lambda name: (dates[name], name))
+    several = len({of.data for of in found}) > 1
+    rows = tuple(
+        tuple(_unseen_square(cells.get((of.model, of.data, name))) for name in names)
+        for of in found
+    )
+    titles = tuple(f"{of.model}, {of.data}" if several else of.model for of in found)
+    return [MapPanel("", "network ↓, never seen →", titles, tuple(names), rows)] if found else []
+
+
+def _unseen_square(cell: SetScores | None) -> Square:
+    if cell is None:
+        return Square("failed")
+    square = roc_auc_square(cell, None)
+    if is_within_floor(cell):
+        return replace(square, mark=WITHIN_METADATA, value=None)
+    return square
+
+
+#: Orange below 0.5, white at it, blue above: apart for colour-blind readers too.
+_RANKING_COLOURS = LinearSegmentedColormap.from_list("ranking", ["#D55E00", "#FFFFFF", "#0072B2"])
+UNSEEN_MAP = HeatMap(
+    "unseen_map.png",
+    "ROC AUC on generators that were left out of training",
+    "95 % interval and number of images below each; generators in order of release",
+    f"grey: “{WITHIN_METADATA}”, no higher than file sizes and formats alone score",
+    unseen_panels,
+    "ranking",
+    _RANKING_COLOURS,
+)
 HEAT_MAPS = (
     HeatMap(
         "heat_map.png",
         "ROC AUC",
         "95 % interval and number of images below each; 0.5 is chance and white",
         f"hatched: “{AT_CHANCE}”, the interval reaches 0.5; “{REVERSED}”, it lies below 0.5",
-        _roc_auc_square,
+        _matrix(roc_auc_square),
         "ranking",
-        # Orange below 0.5, white at it, blue above: apart for colour-blind readers too.
-        LinearSegmentedColormap.from_list("ranking", ["#D55E00", "#FFFFFF", "#0072B2"]),
+        _RANKING_COLOURS,
     ),
     HeatMap(
         "recall_map.png",
         "Fakes found at the model's own threshold",
         "95 % interval and false alarms (share of real images predicted fake) below each",
         f"hatched: “{THRESHOLD_OFF}”, ranks better than its predictions show",
-        _recall_square,
+        _matrix(recall_square),
         "found",
         LinearSegmentedColormap.from_list("found", ["#FFFFFF", "#4B2E83"]),
     ),
@@ -147,23 +230,24 @@ _FRAMES = {
 
 
 def draw_heat_map(heat_map: HeatMap, record: Generalisation, path: Path) -> None:
-    """Draw a panel for each architecture, below each other."""
+    """Draw its panels below each other."""
     width, height = _CELL_INCHES
     panels = heat_map.panels(record)
-    total = len(panels) * (len(record.trained) * height + 1.25) + 0.75
+    total = sum(len(panel.rows) * height + 1.25 for panel in panels) + 0.75
     figure = plotting.new_figure(heat_map.title, heat_map.words, total)
-    across = max(plotting.WIDTH_INCHES, _LABEL_INCHES + len(record.tested) * width)
+    widest = max(len(panel.columns) for panel in panels)
+    across = max(plotting.WIDTH_INCHES, _LABEL_INCHES + widest * width)
     figure.set_size_inches(across, figure.get_size_inches()[1])
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(h_pad=0.1)
-    for place, (model, rows) in enumerate(panels.items(), start=1):
+    for place, panel in enumerate(panels, start=1):
         axes = figure.add_subplot(len(panels), 1, place)
-        for y, row in enumerate(rows):
+        for y, row in enumerate(panel.squares):
             for x, square in enumerate(row):
                 _draw_square(axes, square, (x, y), heat_map.colours)
-        _name_rows_and_columns(axes, model, record)
-    squares = [square for rows in panels.values() for row in rows for square in row]
+        _name_rows_and_columns(axes, panel)
+    squares = [square for panel in panels for row in panel.squares for square in row]
     handles = [
         Patch(fc="white", ec=plotting.INK, lw=line, ls=style, label=label)
         for frame, (style, line, label) in _FRAMES.items()
@@ -176,20 +260,22 @@ def draw_heat_map(heat_map: HeatMap, record: Generalisation, path: Path) -> None
     drawing.save(figure, path)
 
 
-def _name_rows_and_columns(axes: Axes, model: str, record: Generalisation) -> None:
-    axes.set_xlim(-0.02, len(record.tested) + 0.02)
-    axes.set_ylim(len(record.trained) + 0.02, -0.02)
-    inches = max(plotting.WIDTH_INCHES - _LABEL_INCHES, len(record.tested) * _CELL_INCHES[0])
-    letters = int(_LETTERS_PER_INCH * inches / len(record.tested))
-    names = [plotting.plain(broken(name, letters, 3)) for name in record.tested]
+def _name_rows_and_columns(axes: Axes, panel: MapPanel) -> None:
+    axes.set_xlim(-0.02, len(panel.columns) + 0.02)
+    axes.set_ylim(len(panel.rows) + 0.02, -0.02)
+    inches = max(plotting.WIDTH_INCHES - _LABEL_INCHES, len(panel.columns) * _CELL_INCHES[0])
+    letters = int(_LETTERS_PER_INCH * inches / len(panel.columns))
+    names = [plotting.plain(plotting.broken(name, letters, 3)) for name in panel.columns]
     axes.set_xticks([x + 0.5 for x in range(len(names))], names, parse_math=False)
-    names = [plotting.plain(broken(name, _ROW_LETTERS, 3)) for name in record.trained]
+    names = [plotting.plain(plotting.broken(name, _ROW_LETTERS, 3)) for name in panel.rows]
     axes.set_yticks([y + 0.5 for y in range(len(names))], names, parse_math=False)
     axes.xaxis.tick_top()
     axes.tick_params(labelsize=9, colors=plotting.INK, length=0, labelfontfamily=plotting.FONT)
     pale: dict[str, Any] = {"fontsize": plotting.SMALL_POINTS, "color": plotting.PALE_INK}
-    axes.set_ylabel("trained on", **pale)
-    title = plotting.plain(f"{named(model)}, tested on")
+    of_rows, of_columns = panel.axes
+    axes.set_ylabel(of_rows, **pale)
+    title = f"{named(panel.title)}, {of_columns}" if panel.title else of_columns
+    title = plotting.plain(title)
     axes.set_title(title, loc="left", parse_math=False, **pale)
     axes.spines[:].set_visible(False)
 
@@ -227,19 +313,6 @@ def _is_dark(colour: str | tuple[float, ...]) -> bool:
     return 0.299 * red + 0.587 * green + 0.114 * blue < _DARK_BELOW
 
 
-def broken(name: str, letters: int, most: int) -> str:
-    """Break a name into at most so many lines, where it has a joint, keeping both of its ends."""
-    rest = elided(name, letters * most - most)
-    lines: list[str] = []
-    while len(rest) > letters and len(lines) < most - 1:
-        start = rest[:letters]
-        joint = max(start.rfind(mark) for mark in "+-_ /.")
-        end = joint + 1 if joint > letters // 3 else letters
-        lines.append(rest[:end].rstrip())
-        rest = rest[end:]
-    return "\n".join([*lines, rest if len(rest) <= letters else elided(rest, letters)])
-
-
 _COLUMNS = 2
 _LETTERS = 24
 
@@ -252,14 +325,16 @@ def draw_sets(scores: Sequence[SetScores], path: Path) -> None:
     axes.axvline(0.5, linestyle="--", color=plotting.PALE_INK, linewidth=1.2, label="chance")
     models = {y - 0.13: cell.estimates.get("roc_auc") for y, cell in enumerate(scores)}
     floors = {y + 0.17: c.floor.estimate if c.floor else None for y, c in enumerate(scores)}
-    _draw_estimates(axes, models, ("o", plotting.TEST_COLOUR, "model, 95 % interval"))
+    plotting.draw_estimates(axes, models, ("o", plotting.TEST_COLOUR, "model, 95 % interval"))
     floor_look = ("D", plotting.CLASS_COLOURS[1], "metadata alone, 95 % interval")
-    _draw_estimates(axes, floors, floor_look)
+    plotting.draw_estimates(axes, floors, floor_look)
     for y, cell in enumerate(scores):
         if "roc_auc" not in cell.estimates and cell.floor is None:
             words = "one class only: no ranking"
             axes.text(0.51, y, words, va="center", fontsize=small, color=plotting.PALE_INK)
-    names = [f"{broken(set_name(cell), _LETTERS, 2)}\n{format_images(cell)}" for cell in scores]
+    names = [
+        f"{plotting.broken(set_name(cell), _LETTERS, 2)}\n{format_images(cell)}" for cell in scores
+    ]
     plotting.dress(axes, "ROC AUC", "")
     axes.set_yticks(range(len(scores)), [plotting.plain(name) for name in names], parse_math=False)
     axes.set_ylim(len(scores) - 0.5, -0.5)
@@ -280,7 +355,7 @@ def draw_reliability(scores: Sequence[SetScores], path: Path) -> None:
         _draw_calibration(axes, cell)
         error = cell.estimates.get("ece")
         shown = "one class only" if error is None else f"calibration error {error.value:.3f}"
-        name = broken(set_name(cell), 2 * _LETTERS, 1)
+        name = plotting.broken(set_name(cell), 2 * _LETTERS, 1)
         title = plotting.plain(f"{name}\n{shown}, n = {cell.images:,}")
         axes.set_title(title, fontsize=9.5, color=plotting.INK, parse_math=False)
     drawing.save(figure, path)
@@ -296,28 +371,6 @@ def _draw_calibration(axes: Axes, cell: SetScores) -> None:
     axes.set_xlim(-0.02, 1.02)
     axes.xaxis.label.set_fontsize(plotting.SMALL_POINTS)
     axes.yaxis.label.set_fontsize(plotting.SMALL_POINTS)
-
-
-def _draw_estimates(
-    axes: Axes, estimates: Mapping[float, Estimate | None], look: tuple[str, str, str]
-) -> None:
-    """Draw estimates by their height; `look` is marker, colour and label."""
-    shown = {y: estimate for y, estimate in estimates.items() if estimate is not None}
-    if not shown:
-        return
-    marker, colour, label = look
-    of = shown.values()
-    axes.errorbar(
-        [e.value for e in of],
-        list(shown),
-        xerr=plotting.error_ends(of),
-        fmt=marker,
-        color=colour,
-        markersize=7,
-        capsize=3,
-        elinewidth=1.6,
-        label=label,
-    )
 
 
 def _subtitle(scores: Sequence[SetScores]) -> str:

@@ -10,13 +10,14 @@ from fakeface_bench.analysis.transfer import (
     hold_out_effect,
     home_of,
     kind_relation,
+    ranking_remark,
     remarks,
     threshold_fails,
     worst_hold_outs,
 )
 from fakeface_bench.evaluation.metrics import ESTIMATED
 from fakeface_bench.records.estimate import Estimate
-from fakeface_bench.records.study import TIER_PART
+from fakeface_bench.records.study import is_of_fakes
 from fakeface_bench.records.transfer import HoldOut, MixtureEffect, SetScores
 from fakeface_bench.report.format import (
     UNKNOWN,
@@ -43,7 +44,7 @@ from fakeface_bench.support.text import elided, visible
 
 @dataclass(frozen=True, slots=True)
 class ScoredPart:
-    """What a model scores on a set, or on one of its sources or tiers (`part`, else empty)."""
+    """What a model scores on a set, or on one of its parts (`part`, else empty)."""
 
     cell: SetScores
     part: str = ""
@@ -108,10 +109,10 @@ def _images(row: ScoredPart) -> str:
     return f"{reals:,} real, {fakes:,} fake"
 
 
-def _part_name(row: ScoredPart) -> str:
-    is_tier = row.part.startswith(TIER_PART)
-    name = named(row.part.removeprefix(TIER_PART))
-    return f"tier {name}" if is_tier else name
+def part_name(part: str) -> str:
+    """Return a source's name, or `generator` or `tier` and its name."""
+    column, _, name = part.partition("/")
+    return f"{column} {named(name)}" if is_of_fakes(part) else named(part)
 
 
 def _kinds(kinds: Mapping[str, str]) -> str:
@@ -126,7 +127,7 @@ _OF_SETS = (
     Column("tested_on", "tested on", "cell.data", NAME),
     only_text("tested_on_own", "tested on", lambda row: set_name(row.cell), WORDS),
     only_csv("part", "part", NAME),
-    only_text("part_name", "part", _part_name, WORDS),
+    only_text("part_name", "part", lambda row: part_name(row.part), WORDS),
     Column("chosen", "which images", "cell.chosen", NAME),
     only_csv("is_own", "cell.is_own"),
     only_csv("threshold", "cell.scored.threshold"),
@@ -146,6 +147,7 @@ _OF_SETS = (
     only_text("fakes", "its fakes", lambda row: elided(_kinds(row.cell.kinds), 120), WORDS),
     only_text("kind", "kind", lambda row: kind_relation(row.cell) or UNKNOWN, WORDS),
     only_text("remark", "remark", lambda row: "; ".join(remarks(row.cell, row.home)), WORDS),
+    only_text("part_remark", "remark", lambda row: ranking_remark(row.estimates), WORDS),
 )
 _RANKING = ("tested_on_own", "images", "roc_auc", "shortcut_floor")
 _RATES = ("recall_fake", "false_alarm_rate")
@@ -179,7 +181,7 @@ def table_of(view: str, cells: Sequence[SetScores]) -> Table:
 
 
 def sets_table(cells: Sequence[SetScores]) -> Table:
-    """Return a row a set, and below it one for each of its sources and tiers (`part`)."""
+    """Return a row a set, and below it one for each of its parts (`part`)."""
     rows = [
         row
         for cell in cells
@@ -192,9 +194,12 @@ def sets_table(cells: Sequence[SetScores]) -> Table:
 
 
 def parts(cells: Sequence[SetScores]) -> Table:
-    """Return the metrics of each source and tier of each set."""
+    """Return the metrics of each source, generator and tier of each set."""
     rows = [ScoredPart(cell, part) for cell in cells for part in cell.parts]
-    columns = ("tested_on", "part_name", "images", "roc_auc", "shortcut_floor", *_RATES)
+    columns = (
+        *("tested_on", "part_name", "images", "roc_auc", "shortcut_floor", *_RATES),
+        "part_remark",
+    )
     return Table(_OF_SETS, rows, name="Metrics of parts").pick(*columns)
 
 
@@ -233,7 +238,7 @@ def _compared(key: str, without: str = "", seen: str = "") -> tuple[Column, Colu
     """Return the columns of a metric without a part of the training images, and with it."""
     return (
         Column(f"{key}_without", without, at("without.estimates", key), ESTIMATE),
-        Column(f"{key}_seen", seen, at("seen.estimates", key), ESTIMATE),
+        Column(f"{key}_seen", seen, lambda out: out.seen and out.seen.estimates.get(key), ESTIMATE),
     )
 
 

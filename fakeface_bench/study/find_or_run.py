@@ -34,6 +34,7 @@ from fakeface_bench.tracking.runs import TrackedRun
 from fakeface_bench.tracking.store import current_experiment, open_store, store_errors_named
 from fakeface_bench.tracking.studies import (
     FINISHED,
+    GENERATORS_DIGEST,
     NETWORK_DIGEST,
     StudyRun,
     download_study,
@@ -274,7 +275,10 @@ def finished_studies(study: StudyConfig, experiment_id: str) -> Iterator[StudyRu
 
 
 def uses_images(study: StudyRun, index: ImageIndex) -> bool:
-    """Whether a study used exactly these images, and tested on the same of them."""
+    """Whether a study used exactly these images, made by the same, and tested on the same."""
+    made = study.params.get(GENERATORS_DIGEST)
+    if made not in (None, index.generators_digest):
+        return False
     return (study.digest, study.test_digest) == (index.digest, index.split_digest("test"))
 
 

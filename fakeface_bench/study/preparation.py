@@ -83,7 +83,7 @@ class PreparedDataset:
     cost: StageCost
 
     def index(self, limit: int, progress: Progress, left_out: Sequence[str] = ()) -> ImageIndex:
-        """Return the images that a study uses, without those of sources and tiers left out."""
+        """Return the images that a study uses, without those of what is left out."""
         return build_index(self.survey, self.files, limit, progress, left_out)
 
 

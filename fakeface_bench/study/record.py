@@ -10,7 +10,7 @@ import pandas as pd
 from fakeface_bench.analysis.results import Results
 from fakeface_bench.backbones.catalogue import Architecture
 from fakeface_bench.config import CLASS_NAMES, StudyConfig
-from fakeface_bench.data.index import fake_kinds
+from fakeface_bench.data.index import fake_kinds, generators_seen
 from fakeface_bench.data.pictures import Pictures
 from fakeface_bench.data.seen import seen_images
 from fakeface_bench.data.selection import twins_in_training
@@ -128,6 +128,7 @@ def origin_of(run_id: str, plan: Plan, setup: Setup, detector: Detector) -> Mode
         digest=setup.index.digest,
         test_digest=setup.index.split_digest("test"),
         kinds={source: kind for source, kind in kinds.items() if kind},
+        generators=generators_seen(setup.index),
         image_size_px=plan.image_size,
         fit=plan.config.fit,
         calibrated=detector.calibration != Calibration(),
@@ -159,6 +160,7 @@ def log_winner(
     metadata = {
         "label": identity_of(run.run_id, record).label,
         "kinds": fake_kinds(plan.config.data, setup.index),
+        "generators": generators_seen(setup.index),
         "study": record.study,
         "architecture": record.model,
         "dataset": record.data,

@@ -40,7 +40,7 @@ from fakeface_bench.support.progress import Progress
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.runs import TrackedRun
 from fakeface_bench.tracking.store import storage_beside_store
-from fakeface_bench.tracking.studies import NETWORK_DIGEST
+from fakeface_bench.tracking.studies import GENERATORS_DIGEST, NETWORK_DIGEST
 from fakeface_bench.training.fit import choose_precision
 from fakeface_bench.training.head_fit import HeadRows
 from fakeface_bench.training.networks import FitTask, Network
@@ -153,6 +153,8 @@ def open_setup(
         inputs["extracted_on"] = engine_label(setup.inputs.engine)
     if plan.architecture.file:
         inputs |= {"network": setup.inputs.found, NETWORK_DIGEST: plan.architecture.file.digest}
+    if plan.config.balance == "generators":
+        inputs[GENERATORS_DIGEST] = index.generators_digest
     if plan.equalises:
         inputs["jpeg_quality"] = setup.plan.jpeg_quality
     if setup.plan.config.balance != plan.config.balance:

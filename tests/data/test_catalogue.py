@@ -21,6 +21,19 @@ def test_the_datasets_and_their_facts() -> None:
         "140k": (140_000, 256, "GAN (StyleGAN)", "xhlulu/140k-real-and-fake-faces"),
         "ciplab": (2_041, 600, "composite (Photoshop)", "ciplab/real-and-fake-face-detection"),
         "hardfakevsreal": (1_289, 300, "GAN (StyleGAN2)", "hamzaboulahia/hardfakevsrealfaces"),
+        "stylegan3": (20_000, 1_024, "GAN (StyleGAN3)", "troykueh/real-vs-fake-faces-stylegan3"),
+        "openforensics": (
+            190_335,
+            256,
+            "swap (OpenForensics)",
+            "manjilkarki/deepfake-and-real-images",
+        ),
+        "human_faces": (
+            9_630,
+            0,
+            "not stated",
+            "kaustubhdhote/human-faces-dataset",
+        ),
     }
 
 

@@ -106,7 +106,6 @@ def test_the_columns_of_a_survey(tiny_faces: Path) -> None:
         "split",
         "size",
         "mtime_ns",
-        "category",
         "videos",
         *DESCRIBED,
     ]

@@ -19,8 +19,10 @@ from fakeface_bench.config import (
     StudyConfig,
     SuiteConfig,
 )
+from fakeface_bench.data.catalogue import dataset_named
 from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.index import ImageIndex, build_index
+from fakeface_bench.data.kaggle import differences
 from fakeface_bench.data.selection import select_files
 from fakeface_bench.data.sources import prepare_sources
 from fakeface_bench.data.survey import survey_sources
@@ -131,6 +133,41 @@ def test_folders_within_the_classes_are_categories_and_no_classes(tree: Tree, re
     assert sum(map(sum, sizes(index).values())) == 38
     assert categories(index) == {"stylegan2", "sd 2.1", ""}
     assert categories(index, REAL) == {"ffhq", ""}
+
+
+@pytest.mark.parametrize(
+    ("key", "folders"),
+    [
+        ("stylegan3", {"real": "Real faces", "fake": "Fake faces"}),
+        (
+            "openforensics",
+            {
+                f"{split}/{name}": f"Dataset/{folder}/{name.title()}"
+                for split, folder in zip(SPLITS, ("Train", "Validation", "Test"), strict=True)
+                for name in ("real", "fake")
+            },
+        ),
+        (
+            "human_faces",
+            {
+                "real": "Human Faces Dataset/Real Images",
+                "fake": "Human Faces Dataset/AI-Generated Images",
+            },
+        ),
+    ],
+)
+def test_rows_that_were_never_fetched_are_read_as_public_code_reads_them(
+    tree: Tree, read: Read, key: str, folders: dict[str, str]
+) -> None:
+    row = dataset_named(key)
+    assert row.unchecked
+    for folder in folders.values():
+        tree.put(folder, 9, ".jpg")
+    (tree.root / "metadata.csv").write_text("image_id,image_type\n0,real\n")
+    index = read()
+    assert sum(map(sum, sizes(index).values())) == 9 * len(folders)
+    found = {line.partition(" ")[0] for line in differences(row, tree.root)}
+    assert found == set(folders)
 
 
 def test_a_category_moves_no_digest(tree: Tree, read: Read, tmp_path: Path) -> None:

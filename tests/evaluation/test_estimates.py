@@ -1,6 +1,9 @@
 """Figures with intervals: of both classes, one class, parts; differences of two models."""
 
+from collections.abc import Sequence
+
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from sklearn import metrics as sk
@@ -28,6 +31,13 @@ def scored(images: int, seed: int, sharpness: float = 1.0) -> tuple[np.ndarray, 
     y_true = (np.arange(images) % 2).astype(np.uint8)
     logit = 1.5 * (rng.normal(size=images) + 1.5 * y_true) - 1.125
     return y_true, 1 / (1 + np.exp(-sharpness * logit))
+
+
+def rows(sources: Sequence[str], tier: Sequence[str] = ()) -> pd.DataFrame:
+    nothing = [""] * len(sources)
+    return pd.DataFrame(
+        {"source": list(sources), "generator": nothing, "tier": list(tier) or nothing}
+    )
 
 
 def inside(estimate: Estimate) -> bool:
@@ -125,7 +135,7 @@ def test_figures_depend_on_the_seed_alone() -> None:
 def test_a_tier_is_its_fakes_against_all_real_images() -> None:
     y_true, y_score = scored(120, 5)
     tiers = np.where(np.arange(120) % 4 == 1, "hard", "easy")
-    parts = part_estimates(y_true, y_score, 0.5, ["a"] * 120, tiers)
+    parts = part_estimates(y_true, y_score, 0.5, rows("a" * 120, tier=tiers))
     assert list(parts) == ["tier/easy", "tier/hard"]
     of = (y_true == 0) | (tiers == "hard")
     assert parts["tier/hard"] == estimates(y_true[of], y_score[of], 0.5)
@@ -134,7 +144,7 @@ def test_a_tier_is_its_fakes_against_all_real_images() -> None:
 def test_a_source_is_its_own_images_and_may_hold_one_class() -> None:
     y_true, y_score = scored(90, 6)
     sources = np.where(y_true == 0, "a", np.where(np.arange(90) < 45, "a", "b"))
-    parts = part_estimates(y_true, y_score, 0.5, sources, [""] * 90)
+    parts = part_estimates(y_true, y_score, 0.5, rows(sources))
     assert list(parts) == ["a", "b"]
     assert set(parts["b"]) == {"recall_fake"}
     of = sources == "a"
@@ -143,7 +153,7 @@ def test_a_source_is_its_own_images_and_may_hold_one_class() -> None:
 
 def test_one_source_without_tiers_has_no_parts() -> None:
     y_true, y_score = scored(20, 7)
-    assert part_estimates(y_true, y_score, 0.5, ["a"] * 20, [""] * 20) == {}
+    assert part_estimates(y_true, y_score, 0.5, rows("a" * 20)) == {}
 
 
 # Two models

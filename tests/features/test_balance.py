@@ -15,7 +15,7 @@ def rows(*cells: tuple[str, int, int]) -> pd.DataFrame:
         [(source, label) for source, label, images in cells for _ in range(images)],
         columns=["source", "label"],
     )
-    return table.sample(frac=1, random_state=0)
+    return table.assign(generator="", category="").sample(frac=1, random_state=0)
 
 
 def weight_of(table: pd.DataFrame, balance: str) -> dict[tuple[str, int], float]:
@@ -69,7 +69,7 @@ def test_of_one_source_balancing_sources_is_balancing_classes() -> None:
     )
 
 
-@pytest.mark.parametrize("balance", ["classes", "sources"])
+@pytest.mark.parametrize("balance", ["classes", "sources", "generators"])
 def test_what_is_balanced_already_weighs_one(balance: str) -> None:
     table = rows(*((source, label, 5) for source in ("a", "b") for label in (REAL, FAKE)))
     np.testing.assert_array_equal(sample_weights(table, balance), np.ones(20, np.float32))
@@ -108,3 +108,30 @@ def test_each_weight_stands_in_the_row_of_its_image() -> None:
 def test_every_balance_that_can_be_asked_for_is_known(balance: str) -> None:
     weights = sample_weights(rows(("a", REAL, 3), ("a", FAKE, 1)), balance)
     assert (weights is None) == (balance == "none")
+
+
+def test_each_generator_and_each_real_source_weighs_the_same_within_its_class() -> None:
+    cells = [
+        (REAL, "a", "ffhq", "", 6),
+        (REAL, "a", "unsplash", "", 2),
+        (FAKE, "a", "gan", "stylegan2", 9),
+        (FAKE, "a", "sd", "stable_diffusion_3", 1),
+        (FAKE, "b", "sd", "stable_diffusion_3", 1),
+        (FAKE, "a", "other", "", 3),
+        (FAKE, "b", "other", "", 2),
+    ]
+    table = pd.DataFrame(
+        [cell[:4] for cell in cells for _ in range(cell[4])],
+        columns=["label", "source", "category", "generator"],
+    )
+    weights = sample_weights(table, "generators")
+    assert weights is not None
+    assert weights.mean() == pytest.approx(1)
+    by = table.assign(weight=weights).groupby(["label", "generator", "source", "category"])
+    totals = by["weight"].sum()
+    assert totals[REAL].tolist() == pytest.approx([6, 6])
+    fakes = totals[FAKE]
+    # Of four: unknown ones of two datasets, and two generators, one of which both datasets have.
+    assert fakes[""].tolist() == pytest.approx([3, 3])
+    assert fakes["stylegan2"].sum() == pytest.approx(3)
+    assert fakes["stable_diffusion_3"].tolist() == pytest.approx([1.5, 1.5])

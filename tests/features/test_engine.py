@@ -142,6 +142,18 @@ def test_an_engine_refuses_what_it_cannot_run() -> None:
         open_engine(config.ONNX_ENGINE, keras.Model(pixels, compiled), 8)
 
 
+def test_onnx_runtime_runs_the_exact_gelu_of_transformers() -> None:
+    """TensorFlow writes it with 1 - erf as one operator, which ONNX lacks."""
+    pixels = keras.Input((4, 4, 3))
+    hidden = keras.layers.Rescaling(1 / 32, -4)(pixels)
+    model = keras.Model(pixels, keras.layers.Activation("gelu", name="gelu")(hidden))
+    images = np.arange(192, dtype=np.uint8).reshape(4, 4, 4, 3)
+    (found,) = open_engine(config.ONNX_ENGINE, model, 8)(images).values()
+    (expected,) = FrozenGraph(model, 8)(images).values()
+    np.testing.assert_allclose(found, expected, atol=2e-6)
+    assert expected.min() < -0.1
+
+
 @NEEDS_BFLOAT16
 def test_bfloat16_leaves_the_rest_of_the_process_as_it_was(
     model: keras.Model, images: npt.NDArray[np.uint8]

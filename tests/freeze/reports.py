@@ -265,9 +265,9 @@ def _of_parts(record: StudyRecord) -> StudyRecord:
     test = record.test
     sources = tuple("140k_subset" if n % 3 else "own" for n in range(len(test.y_true)))
     tiers = tuple("hard" if fake and n % 2 else "" for n, fake in enumerate(test.y_true))
-    rows = pd.DataFrame({"source": sources, "tier": tiers})
-    parts = part_metrics(test.y_true, test.y_score, test.threshold, rows)
-    test = replace(test, sources=sources, tiers=tiers, parts=parts)
+    test = replace(test, sources=sources, tiers=tiers)
+    parts = part_metrics(test.y_true, test.y_score, test.threshold, test.described)
+    test = replace(test, parts=parts)
     folders = {"140k_subset": str(PICTURES), "own": str(PICTURES)}
     return replace(record, test=test, data_folders=folders)
 

@@ -20,6 +20,7 @@ from fakeface_bench.data.synthetic.dataset import write_synthetic
 from fakeface_bench.features import store
 from fakeface_bench.jobs import JobOutcome
 from fakeface_bench.jobs.evaluate import run_evaluation
+from fakeface_bench.jobs.protocols import Step
 from fakeface_bench.jobs.test_sets import study_test_set
 from fakeface_bench.jobs.transfer import Row, pair_hold_outs, plan_matrix, run_generalisation
 from fakeface_bench.records.study import LeftOut
@@ -253,7 +254,12 @@ def made_up(trained: str, tested: str) -> SetScores:
 def row_of(model: str, data: str, leave_out: str = "") -> Row:
     index = ImageIndex(data, {}, pd.DataFrame())
     study = StudyConfig(model=model, data=data, leave_out=leave_out)
-    return Row(study, index, (), held_out=leave_out)
+    step = Step("source", leave_out, (leave_out,), ()) if leave_out else None
+    return Row(study, index, (), step)
+
+
+def left_out(row: Row) -> str:
+    return row.step.value if row.step else ""
 
 
 def test_every_source_and_tier_is_held_out_in_turn(
@@ -269,8 +275,8 @@ def test_every_source_and_tier_is_held_out_in_turn(
             plan_matrix(replace(config, hold_out="tier"), progress)
         assert progress.lines[-1].endswith("it has no tiers")
         plain = plan_matrix(replace(config, train=f"{first},{first}+{second}"), progress)[0]
-        assert [row.held_out for row in plain[:4]] == ["", "", "first", "second"]
-    asked = [(row.study.model, row.held_out, len(row.tests)) for row in rows]
+        assert [left_out(row) for row in plain[:4]] == ["", "", "first", "second"]
+    asked = [(row.study.model, left_out(row), len(row.tests)) for row in rows]
     assert asked == [
         (model, held, tests)
         for model in ("mobilenetv3_small", "vgg16")

@@ -30,6 +30,8 @@ def image_files(splits: dict[str, int] | None = None) -> pd.DataFrame:
             "group": [f"{n:064x}" for n in number],
             "kin": [f"{n:064x}" for n in number],
             "category": "",
+            "generator": "",
+            "released": "",
             "tier": "",
             "size": 20_000 + 100 * (number % 7),
             "error": "",

@@ -30,6 +30,7 @@ ORIGIN = ModelOrigin(
     digest="a" * 64,
     test_digest="b" * 64,
     kinds={"140k": "GAN (StyleGAN)"},
+    generators={"stylegan": 1_200},
     image_size_px=224,
     fit="crop",
     calibrated=False,

@@ -761,9 +761,9 @@ def test_tables_count_what_a_study_would_use(tmp_path: Path) -> None:
     write_audit_report(an_audit(files=files), tmp_path)
     read = {name: pd.read_csv(tmp_path / name) for name in TABLES}
     balance = pd.read_csv(tmp_path / "balance.csv", keep_default_na=False)
-    keys = ["source", "split", "class", "category", "tier"]
+    keys = ["source", "split", "class", "category", "generator", "released", "tier"]
     assert balance.columns.tolist() == [*keys, "images", "left_out"]
-    assert balance.iloc[0].tolist() == ["faces", "train", "fake", "", "", 6, 0]
+    assert balance.iloc[0].tolist() == ["faces", "train", "fake", "", "", "", "", 6, 0]
     assert balance["images"].sum() == 30
     assert balance["left_out"].sum() == 2
     formats = read["formats.csv"]

@@ -58,7 +58,7 @@ def test_the_page_tells_each_set(written: Path) -> None:
             "Whatever the threshold",
             "Brier score",
         ),
-        *("By source and tier", "tier hard", "threshold off", "one class only"),
+        *("By source, generator and tier", "tier hard", "threshold off", "one class only"),
         *("Shown above chance in 2 of 3 transfers", "models:/small@champion"),
     ):
         assert words in page

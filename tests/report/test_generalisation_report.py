@@ -20,6 +20,7 @@ from fakeface_bench.analysis.transfer import (
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import LeftOut
 from fakeface_bench.records.transfer import Generalisation, Overlap, SetScores
+from fakeface_bench.report import plotting
 from fakeface_bench.report.saved_study import few_images_warning
 from fakeface_bench.report.transfer_page import (
     generalisation_markdown,
@@ -28,7 +29,7 @@ from fakeface_bench.report.transfer_page import (
     transfer_warnings,
     write_generalisation_report,
 )
-from fakeface_bench.report.transfer_plots import HEAT_MAPS, broken
+from fakeface_bench.report.transfer_plots import HEAT_MAPS, recall_square, roc_auc_square
 from fakeface_bench.report.transfer_tables import hold_outs, mixtures, set_name, table_of
 from tests.report.transferred_models import (
     cell,
@@ -249,26 +250,26 @@ def test_squares_say_what_colour_alone_would_not() -> None:
     cells = [c for c in record.cells if (c.model.data, c.data) != ("140k+ciplab", "holiday")]
     cells[2] = cell(model(), "holiday", only=1)
     record = replace(record, cells=tuple(cells))
-    (first, second) = ROC_AUC.panels(record)["small"]
+    (first, second) = ROC_AUC.panels(record)[0].squares
     assert first[0].frame == "own"
     assert (first[1].mark, first[1].is_hatched) == ("at chance", True)
     assert (first[2].mark, first[2].value) == ("recall only", None)
     assert second[0].frame == "part"
     assert second[2].big == "not scored"
     alone = replace(record, cells=record.cells[:2])
-    assert ROC_AUC.panels(alone)["small"][1][0].big == "failed"
-    assert RECALL.panels(record)["small"][0][2].small[1] == "no real image"
-    reals = RECALL.square(cell(model(), "ciplab", only=0), None)
+    assert ROC_AUC.panels(alone)[0].squares[1][0].big == "failed"
+    assert RECALL.panels(record)[0].squares[0][2].small[1] == "no real image"
+    reals = recall_square(cell(model(), "ciplab", only=0), None)
     assert (reals.big, reals.value) == ("–", None)
-    assert ROC_AUC.square(with_auc(0.3, 0.2, 0.4), None).mark == "reversed"
-    assert RECALL.square(cell(model(), "ciplab", 2.6, shift=-4.0), HOME).mark == "threshold off"
+    assert roc_auc_square(with_auc(0.3, 0.2, 0.4), None).mark == "reversed"
+    assert recall_square(cell(model(), "ciplab", 2.6, shift=-4.0), HOME).mark == "threshold off"
 
 
 @pytest.mark.parametrize(
     "name", ["140k", "140k+ciplab+hardfakevsreal", "a" * 90, "a b c d e f g h i"]
 )
 def test_a_long_name_is_broken_into_lines(name: str) -> None:
-    lines = broken(name, 13, 3).split("\n")
+    lines = plotting.broken(name, 13, 3).split("\n")
     assert len(lines) <= 3
     assert all(len(line) <= 13 for line in lines)
 

@@ -15,7 +15,7 @@ from sklearn import metrics
 
 from fakeface_bench.analysis.results import results_of
 from fakeface_bench.records.ledger import Ledger
-from fakeface_bench.records.study import FitRecord, StudyRecord
+from fakeface_bench.records.study import IMAGE_COLUMNS, FitRecord, StudyRecord
 from fakeface_bench.report.saved_study import read_results
 from fakeface_bench.report.study_plots import (
     classification_report,
@@ -132,7 +132,7 @@ def test_confusion_matrix_says_what_it_counts(record: StudyRecord, written: Path
 
 def test_predictions_come_back_unchanged(record: StudyRecord, written: Path) -> None:
     table = pd.read_parquet(written / "test/predictions.parquet")
-    assert table.columns.tolist() == ["source", "path", "category", "tier", "y_true", "y_score"]
+    assert table.columns.tolist() == [*IMAGE_COLUMNS, "y_true", "y_score"]
     assert table["path"].tolist() == list(record.test.paths)
     np.testing.assert_array_equal(table["y_true"], record.test.y_true)
     np.testing.assert_array_equal(table["y_score"], record.test.y_score)

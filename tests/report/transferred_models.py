@@ -78,9 +78,12 @@ def cell(
         y_true, y_score = y_true[y_true == only], y_score[y_true == only]
     sources = given.pop("sources", (data,) * len(y_true))
     tiers = given.pop("tiers", ("",) * len(y_true))
+    generators = given.pop("generators", ())
     estimates = _cached(y_true.tobytes(), y_score.tobytes(), of.threshold)
     paths = tuple(f"{n}.jpg" for n in range(len(y_true)))
-    scored = ScoredSplit(y_true, y_score, paths, sources, tiers, of.threshold, {})
+    scored = ScoredSplit(
+        y_true, y_score, paths, sources, tiers, of.threshold, {}, generators=generators
+    )
     is_own = data == of.data
     fields: dict[str, Any] = {
         "model": of,
@@ -92,7 +95,7 @@ def cell(
         "digests": tuple(f"{data}-{n:04}" for n in range(len(y_true))),
         "scored": scored,
         "estimates": estimates,
-        "parts": part_estimates(y_true, y_score, of.threshold, sources, tiers),
+        "parts": part_estimates(y_true, y_score, of.threshold, scored.described),
         "floor": floor(),
     }
     return SetScores(**(fields | given))

@@ -1,0 +1,106 @@
+"""What leaving generators out of training shows, by rules that a reader can check."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from fakeface_bench.analysis.transfer import is_within_floor
+from fakeface_bench.evaluation.intervals import share_estimate
+from fakeface_bench.evaluation.macro import mean_roc_auc
+from fakeface_bench.records.estimate import Estimate
+from fakeface_bench.records.transfer import Generalisation, HoldOut, SetScores, TimeStep
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """How one network does on generators that it was not trained on.
+
+    Attributes:
+        outs: Each generator left out in turn, the lowest ROC AUC first.
+        mean: Of their ROC AUCs, each counting the same.
+        cold_seconds: What the study that saw all generators took from a cold start; None where it
+            failed.
+    """
+
+    model: str
+    data: str
+    outs: tuple[HoldOut, ...]
+    mean: Estimate
+    cold_seconds: float | None
+
+    @property
+    def worst(self) -> HoldOut:
+        """The generator with the lowest ROC AUC."""
+        return self.outs[0]
+
+
+@dataclass(frozen=True, slots=True)
+class InTime:
+    """How one network does on what was released next.
+
+    Attributes:
+        steps: Each date up to which it was trained, on the generators of the date after it.
+        later: The same on the dates after that.
+        mean: Of the ROC AUCs of `steps`, each counting the same.
+    """
+
+    model: str
+    data: str
+    steps: tuple[TimeStep, ...]
+    later: tuple[TimeStep, ...]
+    mean: Estimate
+
+
+def unseen_generators(record: Generalisation) -> list[Unseen]:
+    """Return each network and training set of which generators were left out in turn."""
+    found: dict[tuple[str, str], list[HoldOut]] = {}
+    models = [cell.model for cell in record.cells]
+    costs = {(of.label, of.data): of.cold_seconds for of in models}
+    for out in record.hold_outs:
+        if out.column == "generator" and "roc_auc" in out.without.estimates:
+            found.setdefault((out.model, out.data), []).append(out)
+    return [
+        Unseen(
+            model,
+            data,
+            tuple(sorted(outs, key=lambda out: out.without.estimates["roc_auc"].value)),
+            mean_of([out.without for out in outs]),
+            costs.get((model, data)),
+        )
+        for (model, data), outs in found.items()
+    ]
+
+
+def in_order_of_time(record: Generalisation) -> list[InTime]:
+    """Return each network and training set that was tried on what was released next."""
+    found: dict[tuple[str, str], list[TimeStep]] = {}
+    for step in record.time_steps:
+        if "roc_auc" in step.cell.estimates:
+            found.setdefault((step.model, step.data), []).append(step)
+    return [_in_time(model, data, steps) for (model, data), steps in found.items()]
+
+
+def _in_time(model: str, data: str, steps: Sequence[TimeStep]) -> InTime:
+    following: dict[str, str] = {}
+    for step in steps:
+        known = following.get(step.until, step.released)
+        following[step.until] = min(known, step.released)
+    ordered = sorted(steps, key=lambda step: (step.until, step.released))
+    first = tuple(step for step in ordered if step.released == following[step.until])
+    later = tuple(step for step in ordered if step.released != following[step.until])
+    return InTime(model, data, first, later, mean_of([step.cell for step in first]))
+
+
+def mean_of(cells: Iterable[SetScores]) -> Estimate:
+    """Return the mean of ROC AUC over cells of both classes, with its interval over images."""
+    return mean_roc_auc([(c.scored.y_true, c.scored.y_score, c.digests) for c in cells])
+
+
+def unsure_share(cell: SetScores) -> Estimate | None:
+    """Return the share of images that the model is unsure of; None where it never is."""
+    band = cell.scored.unsure
+    return None if band is None else share_estimate(band.holds(cell.scored.y_score))
+
+
+def is_explained(cell: SetScores) -> bool:
+    """Whether ROC AUC is not shown to be above what metadata alone tell of these generators."""
+    return is_within_floor(cell)
