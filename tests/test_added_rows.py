@@ -33,6 +33,10 @@ ROWS = {
         '"{real,fake}", {(None, "real"): 5, (None, "fake"): 5}, 64, "GAN", "free", "a friend", '
         "fetch_kaggle),\n",
     ),
+    "data/generators.py": (
+        '    Generator("stylegan3",',
+        '    Generator("added_gan", "Added GAN 2", "2021-06", "arXiv:0000.00000", ("agan2",)),\n',
+    ),
     "config.py": (
         '    "strong": Augmentation(',
         '    "added": Augmentation("mirroring alone", flip=True),\n',
@@ -82,6 +86,20 @@ def test_what_is_added_passes_the_contracts_of_its_table(copy: Path) -> None:
     arguments = ("pytest", "-q", "-p", "no:cacheprovider", "tests/test_contracts.py", "-k", "added")
     printed = run(copy, *arguments)
     assert "20 passed" in printed, printed
+
+
+def test_fakes_of_an_added_generator_are_known_and_dated(copy: Path) -> None:
+    code = copy / "made.py"
+    code.write_text(
+        "from pathlib import Path\n"
+        "from fakeface_bench.data.generators import generator_named, what_made\n"
+        "from fakeface_bench.data.listing import PlacedImage\n"
+        "images = [PlacedImage(Path(f'{n}.png'), None, 1, n) for n in ('AGAN-2', 'added_gan')]\n"
+        "found = what_made(Path('.'), images, {}, {})\n"
+        "print(found.generators, generator_named(found.generators[0]).released)\n"
+    )
+    printed = "['added_gan', 'added_gan'] 2021-06\n"
+    assert run(copy, "made") == printed
 
 
 def test_pictures_pass_an_added_corruption(copy: Path) -> None:

@@ -78,9 +78,9 @@ def test_fetch_prints_the_folders_of_what_is_there_and_how_to_study_it(
         ("cipla", "no dataset 'cipla'; did you mean 'ciplab'?"),
         (
             "ciplab+hardfake",
-            "no dataset 'hardfake'; did you mean 'hardfakevsreal' or 'human_faces'?",
+            "no dataset 'hardfake'; did you mean 'hardfakevsreal' or",
         ),
-        ("ciplab+", "no dataset ''; there is 140k, ciplab, hardfakevsreal, human_faces, "),
+        ("ciplab+", "no dataset ''; there is 140k, ciplab, deepfakeface, hardfakevsreal, "),
         (".", "no dataset '.'; there is 140k,"),
     ],
 )

@@ -79,6 +79,7 @@ HEAVY = {
     "tf2onnx": {"features.onnx_export"},
     "codecarbon": {"support.machine"},
     "h5py": {"backbones.weights", "backbones.file_facts"},
+    "huggingface_hub": {"data.hugging_face"},
     "kagglehub": {"data.kaggle"},
     "requests": {"data.kaggle", "tracking.outbox"},
     "click": {"cli", "__main__"},
@@ -104,6 +105,7 @@ LAZY = {
     "backbones.foundation",
     "backbones.presets",
     "serving.classifier",
+    "data.hugging_face",
     "data.kaggle",
     "jobs.compare",
 }

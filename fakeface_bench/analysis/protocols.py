@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from fakeface_bench.analysis.transfer import is_within_floor
 from fakeface_bench.evaluation.intervals import share_estimate
 from fakeface_bench.evaluation.macro import mean_roc_auc
 from fakeface_bench.records.estimate import Estimate
@@ -74,19 +73,22 @@ def in_order_of_time(record: Generalisation) -> list[InTime]:
     """Return each network and training set that was tried on what was released next."""
     found: dict[tuple[str, str], list[TimeStep]] = {}
     for step in record.time_steps:
-        if "roc_auc" in step.cell.estimates:
-            found.setdefault((step.model, step.data), []).append(step)
-    return [_in_time(model, data, steps) for (model, data), steps in found.items()]
+        found.setdefault((step.model, step.data), []).append(step)
+    made = [_in_time(model, data, steps) for (model, data), steps in found.items()]
+    return [of for of in made if of is not None]
 
 
-def _in_time(model: str, data: str, steps: Sequence[TimeStep]) -> InTime:
+def _in_time(model: str, data: str, steps: Sequence[TimeStep]) -> InTime | None:
     following: dict[str, str] = {}
     for step in steps:
         known = following.get(step.until, step.released)
         following[step.until] = min(known, step.released)
-    ordered = sorted(steps, key=lambda step: (step.until, step.released))
+    ranked = [step for step in steps if "roc_auc" in step.cell.estimates]
+    ordered = sorted(ranked, key=lambda step: (step.until, step.released))
     first = tuple(step for step in ordered if step.released == following[step.until])
     later = tuple(step for step in ordered if step.released != following[step.until])
+    if not first:
+        return None
     return InTime(model, data, first, later, mean_of([step.cell for step in first]))
 
 
@@ -99,8 +101,3 @@ def unsure_share(cell: SetScores) -> Estimate | None:
     """Return the share of images that the model is unsure of; None where it never is."""
     band = cell.scored.unsure
     return None if band is None else share_estimate(band.holds(cell.scored.y_score))
-
-
-def is_explained(cell: SetScores) -> bool:
-    """Whether ROC AUC is not shown to be above what metadata alone tell of these generators."""
-    return is_within_floor(cell)

@@ -2,6 +2,7 @@
 
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.dataset import Dataset
+from fakeface_bench.data.hugging_face import fetch_hugging_face
 from fakeface_bench.data.kaggle import fetch_kaggle
 from fakeface_bench.data.synthetic.dataset import prepare_synthetic
 from fakeface_bench.support.errors import unknown_name
@@ -111,6 +112,31 @@ DATASETS: tuple[Dataset, ...] = (
         "brought into this form by manjilkarki on Kaggle",
         prepare=fetch_kaggle,
         generators={"": "openforensics"},
+        unchecked=_AS_PUBLIC_CODE_HAS_IT,
+    ),
+    Dataset(
+        key="deepfakeface",
+        title="Hugging Face: IMDB-WIKI against Stable Diffusion 1.5, inpainting and InsightFace",
+        source="OpenRL/DeepFakeFace",
+        url="https://huggingface.co/datasets/OpenRL/DeepFakeFace",
+        layout="{wiki,text2img,inpainting,insight}.zip, no official split; here real/ and fake/",
+        counts={(None, "real"): 30_000, (None, "fake"): 90_000},
+        image_size_px=0,
+        kind="diffusion and swap",
+        licence="see the dataset's page",
+        citation="Song et al. 2023, DeepFakeFace, arXiv:2309.02218",
+        prepare=fetch_hugging_face,
+        archives={
+            "wiki.zip": "real",
+            "text2img.zip": "fake/text2img",
+            "inpainting.zip": "fake/inpainting",
+            "insight.zip": "fake/insight",
+        },
+        generators={
+            "^fake/text2img/": "stable_diffusion_1_5",
+            "^fake/inpainting/": "stable_diffusion_inpainting",
+            "^fake/insight/": "inswapper",
+        },
         unchecked=_AS_PUBLIC_CODE_HAS_IT,
     ),
     Dataset(

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from fakeface_bench.config import CLASS_NAMES, FAKE, REAL
 from fakeface_bench.support.errors import UsageError
 
+_NO_NAME = re.compile(r"[^\w.-]+")
 SPLITS = ("train", "valid", "test")
 
 _CLASS_WORDS: Mapping[str, int] = dict.fromkeys(
@@ -80,6 +81,11 @@ def named_classes(text: str) -> dict[str, int]:
         if found.setdefault(_word(name), label) != label:
             raise UsageError(f"classes {text!r} gives {name!r} to both classes; keep one of them.")
     return found
+
+
+def stored_name(name: str) -> str:
+    """Return a name as every store takes it within that of a metric."""
+    return _NO_NAME.sub("_", name)
 
 
 def and_joined(names: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ What a file `generators.csv` says comes first, then a dataset's row of the catal
 of folders. A generator that is known here has its date from `GENERATORS` where nothing states one.
 """
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,20 +13,17 @@ from pathlib import Path
 import pandas as pd
 
 from fakeface_bench.config import CLASS_NAMES, FAKE
+from fakeface_bench.data.class_words import stored_name
 from fakeface_bench.data.label_table import (
+    GENERATORS_FILE,
     FilesByName,
     LabelTable,
     absent_words,
     read_table,
     some,
 )
-from fakeface_bench.data.layout import newest_version
 from fakeface_bench.data.listing import PlacedImage, printable
 from fakeface_bench.support.errors import DataError
-
-#: The file that names generators: columns `file` and `generator`, and `label` and `released`
-#: where these are known.
-TABLE_FILE = "generators.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +61,7 @@ GENERATORS: tuple[Generator, ...] = (
     Generator("vqdm", "VQ-Diffusion", "2021-11", "arXiv:2111.14822", ("vqdiffusion",)),
     Generator("glide", "GLIDE", "2021-12", "arXiv:2112.10741"),
     Generator("stable_diffusion_1_4", "Stable Diffusion 1.4", "2022-08", "weights", ("sd14",)),
+    Generator("stable_diffusion_inpainting", "Stable Diffusion Inpainting", "2022-10", "weights"),
     Generator(
         "stable_diffusion_1_5", "Stable Diffusion 1.5", "2022-10", "weights", ("sd15", "sd5")
     ),
@@ -78,6 +77,7 @@ GENERATORS: tuple[Generator, ...] = (
     ),
 )
 _KNOWN = {name: row for row in GENERATORS for name in (row.key.replace("_", ""), *row.also)}
+_LONGEST_NAME = 80
 _DATE = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
 
 
@@ -95,7 +95,7 @@ class Made:
         categories: What holds or shows each: `PlacedImage.category`, or of real ones what
             `generators.csv` calls their source.
         generators: Of fakes.
-        released: When that was released: a year, month or day as ISO 8601 writes it.
+        released: When that was released, as a table states it.
         skipped: What of `generators.csv` could not be used: its path and the reason.
     """
 
@@ -126,21 +126,42 @@ def what_made(
             "released": [image.released for image in images],
         }
     )
-    table = newest_version(folder) / TABLE_FILE
+    table = _table_file(folder, images)
     skipped: list[tuple[str, str]] = []
-    if table.is_file():
+    if table is not None:
         found, skipped = _by_table(found, read_table(table), images, classes)
     elif rules:
         found["generator"] = _by_rules(folder, images, rules)
     else:
         found["generator"] = _by_category(found)
     is_fake = found["label"] == FAKE
-    found["generator"] = found["generator"].where(is_fake, "")
-    found["released"] = _dates(found[is_fake]).reindex(found.index, fill_value="")
+    found["generator"] = _named_safely(found["generator"].where(is_fake, ""))
+    found["released"] = found["released"].where(is_fake, "")
     category, generator, released = (
         found[name].tolist() for name in ("category", "generator", "released")
     )
     return Made(category, generator, released, skipped)
+
+
+def _table_file(folder: Path, images: Sequence[PlacedImage]) -> Path | None:
+    """Return the shallowest table above all pictures, at most in the folder itself."""
+    above = Path(os.path.commonpath([image.path.parent for image in images] or [folder]))
+    places = [place for place in (above, *above.parents) if place.is_relative_to(folder)]
+    files = (place / GENERATORS_FILE for place in reversed(places))
+    return next((file for file in files if file.is_file()), None)
+
+
+def _named_safely(generators: pd.Series) -> pd.Series:
+    """Let names hold what every store takes within a metric's; refuse two that become one."""
+    safe = {name: stored_name(name).strip("_.")[:_LONGEST_NAME] for name in generators.unique()}
+    first: dict[str, str] = {}
+    for name, short in safe.items():
+        if first.setdefault(short, name) != name:
+            raise DataError(
+                f"the generators {first[short]!r} and {name!r} would both be named {short!r}; "
+                "rename one of them."
+            )
+    return generators.map(safe)
 
 
 def _by_category(found: pd.DataFrame) -> pd.Series:
@@ -182,10 +203,10 @@ def _by_table(
     numbers = {image.path: number for number, image in enumerate(images)}
     labels = table.labels(classes) if "label" in table.columns else {}
     absent: list[str] = []
-    made, dates = dict.fromkeys(found.index, ""), dict.fromkeys(found.index, "")
+    told: dict[int, tuple[str, str]] = {}
     columns = map(table.values, ("path", "label", "generator", "released"))
     for name, label, generator, released in zip(*columns, strict=True):
-        path = files.named(name, None, table.file.name)
+        path = files.named(name, None, table.file.name, exactly=True)
         if path is None:
             absent.append(name)
             continue
@@ -197,9 +218,18 @@ def _by_table(
                 f"{placed}; mend one of them."
             )
         row = generator_named(generator)
-        made[number], dates[number] = row.key if row else generator, released
+        said = (row.key if row else generator, released)
+        if number in told and told[number] != said:
+            raise DataError(
+                f"{table.file.name} has several rows for {name!r} that differ; keep one."
+            )
+        told[number] = said
+    made, dates = (
+        pd.Series({n: told.get(n, ("", ""))[place] for n in found.index}, dtype="str")
+        for place in (0, 1)
+    )
     skipped = [(printable(table.file), absent_words(absent))] if absent else []
-    found = found.assign(generator=pd.Series(made), released=pd.Series(dates))
+    found = found.assign(generator=made, released=dates)
     is_fake = found["label"] == FAKE
     unnamed = found.index[is_fake & (found["generator"] == "")]
     if len(unnamed):
@@ -214,8 +244,14 @@ def _within(table: LabelTable, path: Path) -> str:
     return printable(path.relative_to(table.file.parent))
 
 
-def _dates(fakes: pd.DataFrame) -> pd.Series:
-    """Return when the generator of each fake was released: as stated, else as it is known."""
+def release_dates(fakes: pd.DataFrame) -> pd.Series:
+    """Return when the generator of each fake was released: as stated of any, else as it is known.
+
+    A year, month or day as ISO 8601 writes it; empty where nobody knows.
+
+    Args:
+        fakes: Columns `generator` and `released`, of all datasets that are used together.
+    """
     dates: dict[str, str] = {}
     stated = fakes[["generator", "released"]].drop_duplicates()
     for generator, released in stated.itertuples(index=False):

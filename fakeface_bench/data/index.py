@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fakeface_bench.config import CLASS_NAMES
+from fakeface_bench.config import CLASS_NAMES, FAKE
 from fakeface_bench.data.catalogue import DATASETS
 from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.selection import (
@@ -54,8 +54,8 @@ class ImageIndex:
 
     @cached_property
     def generators_digest(self) -> str:
-        """The same over which images one generator or one source of real images made."""
-        made = self.frame.groupby(["source", "generator", "category"])
+        """The same over which images of a class one generator, or one source of them, made."""
+        made = self.frame.groupby([self.frame["label"], made_by(self.frame)])
         digests = sorted(content_digest(rows) for _, rows in made)
         return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
@@ -79,9 +79,21 @@ class ImageIndex:
         ]
 
 
+#: Of what `leave_out` names, a column may stand before the name: `generator/stylegan3`.
+PART_SEPARATOR = "/"
+#: The columns whose values it may name, in this order where no column stands before.
+_PARTS = ("source", "tier", "generator")
+_MOST_NAMED = 4
+
+
 def index_name(data: str, left_out: Sequence[str]) -> str:
-    """Return what a dataset is called of which some tiers or sources are left out."""
-    return f"{data} without {' and '.join(left_out)}" if left_out else data
+    """Return what a dataset is called of which some parts are left out; many are counted."""
+    if not left_out:
+        return data
+    names = [name.rpartition(PART_SEPARATOR)[2] or "unknown generators" for name in left_out]
+    more = len(names) - _MOST_NAMED
+    shown = [*names[:_MOST_NAMED], f"{more:,} more"] if more > 1 else names
+    return f"{data} without {' and '.join(shown)}"
 
 
 def build_index(
@@ -95,8 +107,9 @@ def build_index(
 
     Args:
         limit: At most this many images per split and class; 0 for all.
-        left_out: Names of sources, generators and tiers whose images are not used; the others keep
-            the splits that they have beside them.
+        left_out: Names of sources, tiers and generators whose images are not used, with or without
+            their column (`generator/stylegan3`); the others keep the splits that they have beside
+            them.
     """
     report_skipped(survey, progress)
     report_unreadable(files, progress)
@@ -119,15 +132,26 @@ def indexed(survey: Survey, name: str, rows: pd.DataFrame) -> ImageIndex:
 
 
 def _without(files: pd.DataFrame, left_out: Sequence[str]) -> pd.DataFrame:
-    columns = ("source", "generator", "tier")
-    known = sorted({name for column in columns for name in files[column]} - {""})
+    gone = pd.Series(False, index=files.index)
     for name in left_out:
-        if name not in known:
-            raise UsageError(
-                f"leave_out {name!r} is no source, generator or tier of this dataset; there is "
-                f"{', '.join(known)}."
-            )
-    return files[~files[list(columns)].isin(left_out).any(axis="columns")]
+        gone |= _part(files, name)
+    return files[~gone]
+
+
+def _part(files: pd.DataFrame, name: str) -> pd.Series:
+    """Return which files a name of `leave_out` means; an empty generator is of unknown ones."""
+    stated, separator, value = name.partition(PART_SEPARATOR)
+    columns = (stated,) if separator and stated in _PARTS else _PARTS
+    value = value if len(columns) == 1 else name
+    for column in columns:
+        of = (files[column] == value) & ((column == "source") | (files["label"] == FAKE))
+        if of.any() or (columns, value) == (("generator",), ""):
+            return of
+    known = sorted({part for column in _PARTS for part in files[column]} - {""})
+    raise UsageError(
+        f"leave_out {name!r} is no source, tier or generator of this dataset; there is "
+        f"{', '.join(known)}."
+    )
 
 
 def _require_splits(frame: pd.DataFrame) -> None:
@@ -161,6 +185,17 @@ def content_digest(rows: pd.DataFrame) -> str:
     """SHA-256 over the columns `digest` and `label`, in no order."""
     lines = sorted(f"{row.digest} {row.label}" for row in rows.itertuples())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def made_by(rows: pd.DataFrame) -> pd.Series:
+    """Return what made each image: a fake's generator, else its dataset; of real ones the category.
+
+    Args:
+        rows: Columns `source`, `label`, `category` and `generator`.
+    """
+    is_fake = rows["label"] == FAKE
+    unknown = rows["source"] + PART_SEPARATOR + rows["category"].mask(is_fake, "")
+    return rows["generator"].where(is_fake & (rows["generator"] != ""), unknown)
 
 
 def generators_seen(index: ImageIndex) -> dict[str, int]:

@@ -11,124 +11,24 @@ traceback alone.
 """
 
 import errno
-import gzip
 import logging
 import shutil
-import stat
 import sys
-import tarfile
 import threading
 import time
-import zipfile
-import zlib
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from filelock import FileLock
 
-from fakeface_bench.config import CLASS_NAMES
+from fakeface_bench.data.archive import DAMAGE, check_archive, check_room
 from fakeface_bench.data.dataset import Dataset
-from fakeface_bench.data.decode import opened
-from fakeface_bench.data.layout import find_class_folders
-from fakeface_bench.data.listing import list_images
+from fakeface_bench.data.expected import by_hand, differences
 from fakeface_bench.support.errors import DataError
 from fakeface_bench.support.progress import Advance, Progress
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveContents:
-    """How much an archive unpacks to."""
-
-    files: int
-    unpacked_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    name: str
-    kind: str
-    unpacked_bytes: int
-
-
-def check_archive(path: Path) -> ArchiveContents:
-    """Read the table of a zip or tar archive and refuse what could write outside its folder.
-
-    Nothing is unpacked. Plain files and folders with relative names are all that may be in it.
-
-    Raises:
-        zipfile.BadZipFile, tarfile.TarError: If its table is damaged, or it is neither.
-    """
-    files = unpacked_bytes = 0
-    for entry in _entries(path):
-        wrong = _why_unsafe(entry)
-        if wrong:
-            raise DataError(
-                f"the archive {path.name} holds {entry.name!r}, {wrong}; only plain files and "
-                "folders below its own folder are unpacked, and nothing of it was."
-            )
-        files += entry.kind == "file"
-        unpacked_bytes += entry.unpacked_bytes
-    return ArchiveContents(files, unpacked_bytes)
-
-
-def check_room(needed_bytes: int, folder: Path) -> None:
-    """Refuse to write more than the disk of a folder has room for."""
-    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    free_bytes = shutil.disk_usage(existing).free
-    if needed_bytes > free_bytes:
-        raise DataError(
-            f"{folder} needs {needed_bytes:,} bytes and its disk has {free_bytes:,} free; make "
-            "room there and try again."
-        )
-
-
-def _entries(path: Path) -> Iterator[_Entry]:
-    if tarfile.is_tarfile(path):
-        with tarfile.open(path) as archive:
-            for member in archive:
-                yield _Entry(member.name, _tar_kind(member), member.size)
-    elif zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
-                # `orig_filename`: `filename` has lost whatever follows a null byte.
-                yield _Entry(info.orig_filename, _zip_kind(info), info.file_size)
-    else:
-        raise zipfile.BadZipFile("it is neither a zip nor a tar archive")
-
-
-def _tar_kind(member: tarfile.TarInfo) -> str:
-    if member.isdir():
-        return "folder"
-    if member.issym() or member.islnk():
-        return "link"
-    return "file" if member.isreg() else "device"
-
-
-def _zip_kind(info: zipfile.ZipInfo) -> str:
-    mode = info.external_attr >> 16  # 0 where the archive was made on Windows
-    if stat.S_ISLNK(mode):
-        return "link"
-    if info.is_dir():
-        return "folder"
-    return "file" if stat.S_IFMT(mode) in (0, stat.S_IFREG) else "device"
-
-
-def _why_unsafe(entry: _Entry) -> str:
-    """Return what is wrong with an entry, read as any system would read it, or an empty text."""
-    windows = PureWindowsPath(entry.name)
-    if PurePosixPath(entry.name).is_absolute() or windows.root or windows.drive:
-        return "an absolute path"
-    if ".." in windows.parts:  # splits at both slashes
-        return "a path out of its folder"
-    if "\0" in entry.name:
-        return "a name with a null byte"
-    return {"link": "a link", "device": "a device"}.get(entry.kind, "")
-
 
 _REFUSALS = {
     401: "Kaggle wants to know who asks (401): set KAGGLE_API_TOKEN or put kaggle.json in place",
@@ -172,73 +72,6 @@ def damaged(row: Dataset, why: str) -> DataError:
         f"the archive of {row.key} arrived damaged ({' '.join(why.split())}) and was removed; "
         f"the same command fetches it again. {by_hand(row)}"
     )
-
-
-def by_hand(row: Dataset) -> str:
-    """Say how to do without the download."""
-    return (
-        f"By hand: download it from {row.url}, unpack it and pass the folder: "
-        "-P data=path/to/folder"
-    )
-
-
-#: Images of one class and split whose headers are read for their size.
-SAMPLE = 100
-
-
-def differences(row: Dataset, folder: Path) -> list[str]:
-    """Compare a folder with what its row says: classes, splits, number and size of images.
-
-    Returns:
-        One plain line for each difference; none where all agrees.
-    """
-    files: dict[tuple[str | None, str], list[Path]] = {}
-    try:
-        for place in find_class_folders(folder):
-            key = (place.split, CLASS_NAMES[place.label])
-            files.setdefault(key, []).extend(list_images(place.path).images)
-    except DataError as error:
-        return [str(error)]
-    return [
-        *_count_differences(row, Counter({key: len(paths) for key, paths in files.items()})),
-        *(line for key, paths in files.items() for line in _size_differences(row, key, paths)),
-    ]
-
-
-def _count_differences(row: Dataset, found: Counter[tuple[str | None, str]]) -> list[str]:
-    keys = dict.fromkeys((*row.counts, *found))
-    return [
-        f"{_place(key)} holds {found[key]:,} images, {row.counts.get(key, 0):,} expected"
-        for key in keys
-        if found[key] != row.counts.get(key, 0)
-    ]
-
-
-def _size_differences(row: Dataset, key: tuple[str | None, str], paths: list[Path]) -> list[str]:
-    sample = paths[:: max(1, -(-len(paths) // SAMPLE))]  # rounded up: never more than SAMPLE
-    side = row.image_size_px
-    if not side:
-        return []
-    other = {path: size for path in sample if (size := _size(path)) != f"{side}×{side}"}
-    if not other:
-        return []
-    first, size = next(iter(other.items()))
-    return [
-        f"{_place(key)} has {len(other)} of {len(sample)} sampled images that are not "
-        f"{side}×{side} px, such as {first.name} ({size})"
-    ]
-
-
-def _size(path: Path) -> str:
-    try:
-        with opened(path) as image:
-            return f"{image.width}×{image.height}"
-    except DataError:
-        return "not a readable image"
-
-
-def _place(key: tuple[str | None, str]) -> str:
-    return "/".join(part for part in key if part)
 
 
 #: Seconds to connect, and of a server's silence, until a download counts as cut.
@@ -375,16 +208,6 @@ def _patient(client: Any, stack: ExitStack) -> Any:
 
 #: Seconds to wait after each cut but the last.
 PAUSES = (1.0, 3.0, 9.0)
-#: What a broken archive makes zipfile, tarfile and kagglehub raise.
-_DAMAGE = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    gzip.BadGzipFile,
-    EOFError,
-    ValueError,
-    RuntimeError,
-)
 
 
 def fetch_kaggle(row: Dataset, progress: Progress) -> Path:
@@ -475,7 +298,7 @@ def _unpacker(row: Dataset, progress: Progress) -> Unpack:
         except DataError as error:
             archive.unlink()
             raise DataError(f"{row.key} is refused: {error}") from error
-        except _DAMAGE as error:
+        except DAMAGE as error:
             archive.unlink()
             raise damaged(row, str(error)) from error
         check_room(contents.unpacked_bytes, folder)
@@ -483,7 +306,7 @@ def _unpacker(row: Dataset, progress: Progress) -> Unpack:
         progress.say(f"{row.key}: unpacking {contents.files:,} files ({size:,} MB) to {folder}")
         try:
             extract(str(archive), str(folder))
-        except _DAMAGE as error:
+        except DAMAGE as error:
             archive.unlink()
             shutil.rmtree(folder, ignore_errors=True)
             raise damaged(row, str(error)) from error

@@ -36,6 +36,9 @@ _ANSWERS: Mapping[str, bool] = {
     **dict.fromkeys(("0", "0.0", "false", "no"), False),
 }
 _MOST_SHOWN = 3
+#: The file that names generators: columns `file` and `generator`, and `label` and `released`
+#: where these are known.
+GENERATORS_FILE = "generators.csv"
 
 
 @dataclass(frozen=True)
@@ -104,18 +107,21 @@ def placed_by_table(root: Path, classes: Mapping[str, int]) -> Placed | None:
         None where no CSV file has a column of file names and one of labels.
     """
     for folder in itertools.chain.from_iterable(levels(root)):
-        if tables := list(_tables_in(folder)):
+        if tables := _tables_in(folder):
             return _placed(folder, tables, classes)
     return None
 
 
-def _tables_in(folder: Path) -> Iterator[LabelTable]:
-    """Yield the files of a folder that have both columns."""
+def _tables_in(folder: Path) -> list[LabelTable]:
+    """Return the files of a folder that have both columns; that of generators where it is alone."""
+    found = []
     for file in sorted(folder.glob("*")):
         if file.suffix.lower() in (".csv", ".tsv") and not file.name.startswith("."):
             table = read_table(file)
             if {"path", "label"} <= table.columns.keys():
-                yield table
+                found.append(table)
+    others = [table for table in found if table.file.name != GENERATORS_FILE]
+    return others or found
 
 
 def _placed(folder: Path, tables: Sequence[LabelTable], classes: Mapping[str, int]) -> Placed:
@@ -190,12 +196,18 @@ class FilesByName:
             for name in {path.name, path.stem}:
                 self.by_name.setdefault(name, []).append(path)
 
-    def named(self, name: str, split: str | None, table: str) -> Path | None:
-        """Return the picture that a table names, by as much of its path as fits; None for none."""
+    def named(self, name: str, split: str | None, table: str, exactly: bool = False) -> Path | None:
+        """Return the picture that a table names, by as much of its path as fits; None for none.
+
+        Args:
+            exactly: Whether folders that the table states must be the picture's.
+        """
         parts = PurePosixPath(name.replace("\\", "/")).parts
-        for start in range(len(parts)):
+        for start in range(1 if exactly else len(parts)):
             if path := self.by_path.get("/".join(parts[start:])):
                 return path
+        if exactly and len(parts) > 1:
+            return None
         found = self.by_name.get(parts[-1], []) if parts else []
         of_split = [path for path in found if split in map(split_of, path.parts)]
         if split and of_split:

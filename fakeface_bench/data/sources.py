@@ -1,13 +1,12 @@
 """What a user names as data: rows of the catalogue and folders, one or several joined by `+`."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count, permutations
 from pathlib import Path
 
 from fakeface_bench.data.catalogue import DATASETS, dataset_named
-from fakeface_bench.data.class_words import named_classes
+from fakeface_bench.data.class_words import named_classes, stored_name
 from fakeface_bench.data.listing import printable
 from fakeface_bench.support.disk import existing_path
 from fakeface_bench.support.errors import UsageError, unknown_name
@@ -15,8 +14,6 @@ from fakeface_bench.support.progress import Progress
 
 JOINT = "+"
 _KEYS = [row.key for row in DATASETS]
-#: What every store takes within the name of a metric.
-_NO_NAME = re.compile(r"[^\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,7 @@ def source_names(data: str) -> list[str]:
     names: list[str] = []
     for part in split_data(data):
         folder = _folder(part)
-        name = part if folder is None else _NO_NAME.sub("_", folder.name) or "root"
+        name = part if folder is None else stored_name(folder.name) or "root"
         names.append(next(free for free in _numbered(name) if free not in names))
     return names
 

@@ -16,7 +16,7 @@ from fakeface_bench.config import FAKE
 from fakeface_bench.data.class_words import is_wrapper
 from fakeface_bench.data.duplicates import cached_pairs
 from fakeface_bench.data.facts import SIGNATURE_BYTES, inspect_files
-from fakeface_bench.data.generators import what_made
+from fakeface_bench.data.generators import release_dates, what_made
 from fakeface_bench.data.label_table import placed_by_table
 from fakeface_bench.data.layout import ClassFolder, find_class_folders
 from fakeface_bench.data.listing import Placed, PlacedImage, list_images, pictures_outside
@@ -79,6 +79,8 @@ def survey_sources(
     read: list[int] = []
     found = [_survey_one(source, progress, one_class, read) for source in sources]
     files = pd.concat([files for files, _ in found], ignore_index=True)
+    dates = release_dates(files[files["label"] == FAKE])
+    files["released"] = dates.reindex(files.index, fill_value="")
     skipped = [row for _, rows in found for row in rows]
     return Survey(
         sources=sources,

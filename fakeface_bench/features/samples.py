@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fakeface_bench.config import FAKE, REAL
 from fakeface_bench.data.array_store import CachedArrays
-from fakeface_bench.data.index import ImageIndex
+from fakeface_bench.data.index import ImageIndex, made_by
 from fakeface_bench.records.ledger import StageCost
 from fakeface_bench.records.study import LabelArray
 
@@ -42,11 +41,9 @@ def sample_weights(rows: pd.DataFrame, balance: str) -> npt.NDArray[np.float32] 
 
 
 def _weights_by_generator(rows: pd.DataFrame) -> npt.NDArray[np.float32]:
-    unknown = rows["source"] + "/" + rows["category"].where(rows["label"] == REAL, "")
-    known = (rows["label"] == FAKE) & (rows["generator"] != "")
-    made_by = rows["generator"].where(known, unknown)
-    sizes = made_by.groupby([rows["label"], made_by]).transform("size")
-    cells = made_by.groupby(rows["label"]).transform("nunique")
+    made = made_by(rows)
+    sizes = made.groupby([rows["label"], made]).transform("size")
+    cells = made.groupby(rows["label"]).transform("nunique")
     weights = len(rows) / (rows["label"].nunique() * cells * sizes)
     return weights.to_numpy(np.float32)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from fakeface_bench.config import REAL, listed
+from fakeface_bench.config import FAKE, REAL, listed
 from fakeface_bench.data.index import ImageIndex, fake_kinds, indexed
 from fakeface_bench.data.selection import report_skipped, report_unreadable, select_files
 from fakeface_bench.data.sources import prepare_sources
@@ -34,6 +34,7 @@ class TestSet:
         source_floors: The same of each of several sources, by its name.
         residual: What residual statistics alone tell of its classes, where that was asked.
         related: Images that are none of it: models were trained on their originals.
+        part: Name of the generator, or the date, whose fakes it has alone; empty for others.
     """
 
     name: str
@@ -45,6 +46,7 @@ class TestSet:
     source_floors: Mapping[str, ShortcutFloor] = field(default_factory=dict)
     residual: ResidualShortcut | None = None
     related: int = 0
+    part: str = ""
 
     # Its name begins as those of test classes do.
     __test__ = False
@@ -83,19 +85,19 @@ def whole_set(data: str, limit: int, progress: Progress, classes: str = "") -> T
 
 
 def held_out(
-    data: str, dataset: PreparedDataset, index: ImageIndex, part: Sequence[str] = ()
+    data: str, dataset: PreparedDataset, index: ImageIndex, part: tuple[str, str] | None = None
 ) -> TestSet:
     """Return the test split that a study of a dataset is scored on.
 
-    Of a `part`, which names generators, tiers or sources, it has only these fakes, and the real
-    images of these sources, or all real images where they are generators or tiers.
+    Of a `part`, a column and its value, it has a source's images alone, or the fakes of a tier or
+    generator and all real images.
     """
     rows, name = index.split(TEST), index.name
     if part:
-        of_fakes = rows[["generator", "tier"]].isin(part).any(axis="columns")
-        against = of_fakes | (rows["label"] == REAL)
-        rows = rows[rows["source"].isin(part) | (against & bool(of_fakes.any()))]
-        name = f"{name}: {' and '.join(part)}"
+        column, value = part
+        against = (rows["label"] == REAL) & (column != "source")
+        rows = rows[(rows[column] == value) | against]
+        name = f"{name}: {value}"
     chosen = ImageIndex(name, index.folders, rows.reset_index(drop=True))
     floors = {"": dataset.audit.floor, **dataset.audit.source_floors}
     known = {key: floor for key, floor in floors.items() if floor is not None}
@@ -106,6 +108,7 @@ def unseen_fakes(
     data: str,
     dataset: PreparedDataset,
     index: ImageIndex,
+    trained: ImageIndex,
     generators: Sequence[str],
     title: str,
     progress: Progress,
@@ -118,12 +121,12 @@ def unseen_fakes(
 
     Args:
         index: Of all images, those that are left out of training too.
+        trained: Of those that are trained on.
         title: Of the generators together.
     """
-    frame = index.frame
-    is_theirs = frame["generator"].isin(generators)
-    trained = frame[~is_theirs & (frame["split"] != TEST)]
-    related = is_theirs & frame["kin"].isin(set(trained["kin"]))
+    frame, shown = index.frame, trained.frame
+    is_theirs = (frame["label"] == FAKE) & frame["generator"].isin(generators)
+    related = is_theirs & frame["kin"].isin(set(shown.loc[shown["split"] != TEST, "kin"]))
     reals = (frame["label"] == REAL) & (frame["split"] == TEST)
     rows = frame[(is_theirs & ~related) | reals].assign(split=TEST)
     rows = rows.sort_values(["digest", "source", "path"]).reset_index(drop=True)
@@ -139,7 +142,7 @@ def unseen_fakes(
         {"": floor} if floor else {},
     )
     residual = residual_shortcut(files, index.folders, progress)
-    return replace(test_set, residual=residual, related=int(related.sum()))
+    return replace(test_set, residual=residual, related=int(related.sum()), part=title)
 
 
 def study_test_set(run_id: str, progress: Progress) -> TestSet:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 
@@ -12,7 +12,13 @@ from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.sources import source_identities, source_names
 from fakeface_bench.jobs import JobOutcome
 from fakeface_bench.jobs.evaluate import estimate_metrics, score_set
-from fakeface_bench.jobs.protocols import RELEASED, Step, protocol_steps
+from fakeface_bench.jobs.protocols import (
+    GENERATOR,
+    RELEASED,
+    Step,
+    TrainingSet,
+    protocol_steps,
+)
 from fakeface_bench.jobs.test_sets import TestSet, held_out, whole_set
 from fakeface_bench.jobs.trained_model import open_trained
 from fakeface_bench.records.study import LeftOut
@@ -62,11 +68,23 @@ class Row:
         return frozenset(source_identities(self.study.data))
 
 
-def plan_matrix(config: GeneraliseConfig, progress: Progress) -> tuple[list[Row], list[TestSet]]:
-    """Prepare every dataset once; return the matrix's rows and columns.
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """What is to be done.
 
-    A row that leaves something out follows the row that does not.
+    Attributes:
+        rows: One that leaves something out follows the one that does not.
+        columns: What every row of the matrix is scored on.
+        impossible: Steps of a protocol that no model can be trained for.
     """
+
+    rows: list[Row]
+    columns: list[TestSet]
+    impossible: list[LeftOut]
+
+
+def plan_matrix(config: GeneraliseConfig, progress: Progress) -> Matrix:
+    """Prepare every dataset once."""
     shared = config.study
 
     @cache
@@ -78,8 +96,15 @@ def plan_matrix(config: GeneraliseConfig, progress: Progress) -> tuple[list[Row]
         return dataset(data).index(shared.limit, progress, left_out)
 
     @cache
-    def steps_of(data: str) -> list[Step]:
-        return protocol_steps(config, data, dataset(data), index_of(data), progress)
+    def steps_of(data: str) -> list[Step | LeftOut]:
+        of = TrainingSet(data, dataset(data), partial(index_of, data), progress)
+        try:
+            return list(protocol_steps(config, of))
+        except DataError as error:
+            if len(listed(config.train)) == 1:
+                raise
+            progress.warn(str(error))
+            return [LeftOut(index_of(data).name, "", str(error))]
 
     trained = {part for data in listed(config.train) for part in source_identities(data)}
     columns = []
@@ -88,22 +113,23 @@ def plan_matrix(config: GeneraliseConfig, progress: Progress) -> tuple[list[Row]
             columns.append(whole_set(data, shared.limit, progress, shared.classes))
         else:  # what rows train on is tested on what they do not
             columns.append(held_out(data, dataset(data), index_of(data)))
-    rows = []
+    rows, impossible = [], []
     for study in row_studies(config):
         index = index_of(study.data)
-        steps = steps_of(study.data)
+        steps = [step for step in steps_of(study.data) if isinstance(step, Step)]
+        impossible += [out for out in steps_of(study.data) if isinstance(out, LeftOut)]
         seen = (step.seen for step in steps)
         rows.append(Row(study, index, (*columns, *filter(None, seen))))
         for step in steps:
             without = replace(study, leave_out=",".join(step.left_out))
-            rows.append(Row(without, index_of(study.data, *step.left_out), step.tests, step))
+            rows.append(Row(without, step.index, step.tests, step))
     if config.hold_out != NOTHING and not any(row.step for row in rows):
         raise UsageError(
             f"hold_out {config.hold_out!r} finds nothing to hold out: it needs several datasets "
             "joined by '+' in train (source), or one whose file names state tiers, as those of "
-            "ciplab do (tier)."
+            "ciplab do (tier); or fakes of two generators that can be told (generator)."
         )
-    return rows, columns
+    return Matrix(rows, columns, list(dict.fromkeys(impossible)))
 
 
 def mixture_effects(
@@ -140,12 +166,12 @@ def run_generalisation(
     open_store()
     title = f"does it generalise? {config.models}"
     with tracked_run("generalisation", title, config.shown_params()) as run:
-        rows, columns = plan_matrix(config, progress)
-        for column in columns:
+        matrix = plan_matrix(config, progress)
+        for column in matrix.columns:
             index = column.index
             run.log_dataset(index.name, index.digest, index.frame, index.folders, "test")
-        record, failure = _fill_matrix(run, rows, columns, progress)
-        if not record.cells:
+        record, failure = _fill_matrix(run, matrix, progress)
+        if not (record.cells or record.hold_outs or record.time_steps):
             raise StudyError(failure or record.unscored[0].reason)
         run.tag(
             {
@@ -161,16 +187,15 @@ def run_generalisation(
     return JobOutcome(record, run.run_id, run.experiment_id, folder, failure)
 
 
-def _fill_matrix(
-    run: TrackedRun, rows: Sequence[Row], columns: Sequence[TestSet], progress: Progress
-) -> tuple[Generalisation, str]:
+def _fill_matrix(run: TrackedRun, matrix: Matrix, progress: Progress) -> tuple[Generalisation, str]:
     """Find or run one study after another, and score each before the next.
 
     Returns:
         The matrix, and which studies failed; empty where none did.
     """
+    rows = matrix.rows
     scored: dict[Row, list[SetScores]] = {}
-    failed, unscored = [], []
+    failed, unscored = [], [*matrix.impossible]
     wanted = [NeededStudy(row.study, row.index, row.name) for row in rows]
     for row, study in zip(rows, find_or_run_studies(run, wanted, progress), strict=True):
         if isinstance(study, LeftOut):
@@ -179,10 +204,10 @@ def _fill_matrix(
             scored[row], obstacles = _score_row(run, row, study, progress)
             unscored += obstacles
     whole = [row for row in scored if row.step is None]
-    tested = tuple(column.name for column in columns)
+    tested = tuple(column.name for column in matrix.columns)
     cells = [[cell for cell in scored[row] if cell.data in tested] for row in whole]
     record = Generalisation(
-        models=tuple(dict.fromkeys(cell.model.label for of_row in cells for cell in of_row)),
+        models=tuple(dict.fromkeys(c.model.label for row in scored for c in scored[row])),
         trained=tuple(dict.fromkeys(row.index.name for row in rows if row.step is None)),
         tested=tested,
         cells=tuple(cell for of_row in cells for cell in of_row),
@@ -223,7 +248,7 @@ def pair_hold_outs(scored: Mapping[Row, Sequence[SetScores]]) -> Iterator[HoldOu
         for without in cells:
             whole = [one for one in scored if replace(row.study, leave_out="") == one.study]
             seen = [c for one in whole for c in scored[one] if c.data == without.data]
-            if seen or row.step.column == "generator":
+            if seen or row.step.column == GENERATOR:
                 yield HoldOut(
                     model=without.model.label,
                     data="+".join(source_names(row.study.data)),
@@ -241,13 +266,13 @@ def time_steps(scored: Mapping[Row, Sequence[SetScores]]) -> Iterator[TimeStep]:
             continue
         tested = {test_set.name: test_set for test_set in row.tests}
         for cell in cells:
-            fakes = tested[cell.data].rows.query("label == 1")
+            test_set = tested[cell.data]
             yield TimeStep(
                 model=cell.model.label,
                 data="+".join(source_names(row.study.data)),
                 until=row.step.value,
-                released=str(fakes["released"].iloc[0]),
-                generators=tuple(sorted(set(fakes["generator"]))),
+                released=test_set.part,
+                generators=tuple(sorted(set(test_set.rows["generator"]) - {""})),
                 cell=cell,
             )
 

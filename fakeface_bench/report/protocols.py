@@ -413,8 +413,10 @@ def draw_in_time(record: Generalisation, path: Path) -> None:
         [dates.index(date) for date in floors],
         [floor.value for floor in floors.values() if floor],
         linestyle="",
-        marker="D",
-        color=plotting.CLASS_COLOURS[1],
+        marker="_",
+        markersize=26,
+        markeredgewidth=2.4,
+        color=plotting.PALE_INK,
         label="metadata alone",
     )
     steps = {step.released: step for of in found for step in of.steps}

@@ -92,6 +92,8 @@ _TERMS = (
      "the test split. The difference is on the images that both were scored on, paired."),
     ("Mean over generators", "Each counts the same; its interval covers the draw of images (real "
      "ones are shared, which counts), not that of generators: the next one may be another case."),
+    ("Average precision", "Chance is the share of fakes among the images, which differs from "
+     "generator to generator: it compares networks on one, not generators."),
     ("Residual statistics alone", "Cross-validated ROC AUC of logistic regression on differences "
      "between neighbouring pixels and the spectrum, trained on this very generator. They read what "
      "a generator leaves and as well how files were scaled and saved: near 1 it says that such "

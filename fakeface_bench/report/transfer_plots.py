@@ -111,6 +111,7 @@ class HeatMap:
     Attributes:
         panels: Makes them of a record.
         look: How a page colours it, `ranking` or `found`; `colours` are the picture's.
+        grey: What a square of no colour that bears a mark means; empty where that needs no word.
     """
 
     file: str
@@ -120,6 +121,7 @@ class HeatMap:
     panels: Callable[[Generalisation], Sequence[MapPanel]]
     look: str
     colours: Colormap
+    grey: str = ""
 
 
 _Squared = Callable[[SetScores, SetScores | None], Square]
@@ -174,7 +176,7 @@ def unseen_panels(record: Generalisation) -> list[MapPanel]:
 
 def _unseen_square(cell: SetScores | None) -> Square:
     if cell is None:
-        return Square("failed")
+        return Square("not tested")
     square = roc_auc_square(cell, None)
     if is_within_floor(cell):
         return replace(square, mark=WITHIN_METADATA, value=None)
@@ -183,21 +185,25 @@ def _unseen_square(cell: SetScores | None) -> Square:
 
 #: Orange below 0.5, white at it, blue above: apart for colour-blind readers too.
 _RANKING_COLOURS = LinearSegmentedColormap.from_list("ranking", ["#D55E00", "#FFFFFF", "#0072B2"])
+_HATCHED_RANKING = (
+    f"hatched: “{AT_CHANCE}”, the interval reaches 0.5; “{REVERSED}”, it lies below 0.5"
+)
 UNSEEN_MAP = HeatMap(
     "unseen_map.png",
     "ROC AUC on generators that were left out of training",
     "95 % interval and number of images below each; generators in order of release",
-    f"grey: “{WITHIN_METADATA}”, no higher than file sizes and formats alone score",
+    _HATCHED_RANKING,
     unseen_panels,
     "ranking",
     _RANKING_COLOURS,
+    f"grey: “{WITHIN_METADATA}”, no higher than file sizes and formats alone score",
 )
 HEAT_MAPS = (
     HeatMap(
         "heat_map.png",
         "ROC AUC",
         "95 % interval and number of images below each; 0.5 is chance and white",
-        f"hatched: “{AT_CHANCE}”, the interval reaches 0.5; “{REVERSED}”, it lies below 0.5",
+        _HATCHED_RANKING,
         _matrix(roc_auc_square),
         "ranking",
         _RANKING_COLOURS,
@@ -255,6 +261,8 @@ def draw_heat_map(heat_map: HeatMap, record: Generalisation, path: Path) -> None
     ]
     if any(square.is_hatched for square in squares):
         handles.append(Patch(fc="white", ec=_HATCH, hatch="////", lw=0, label=heat_map.hatched))
+    if heat_map.grey and any(square.mark and square.value is None for square in squares):
+        handles.append(Patch(fc=_GREY, lw=0, label=heat_map.grey))
     small = plotting.SMALL_POINTS - 1
     figure.legend(handles=handles, loc="outside lower left", fontsize=small, frameon=False)
     drawing.save(figure, path)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fakeface_bench.data.kaggle import ArchiveContents, check_archive, check_room
+from fakeface_bench.data.archive import ArchiveContents, check_archive, check_room
 from fakeface_bench.support.errors import DataError
 
 CONTENT = b"pixels"

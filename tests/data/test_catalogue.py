@@ -7,11 +7,12 @@ import pytest
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.catalogue import DATASETS, dataset_named
 from fakeface_bench.data.dataset import Dataset
+from fakeface_bench.data.kaggle import fetch_kaggle
 from fakeface_bench.data.sources import check_data
 from fakeface_bench.data.synthetic.dataset import split_sizes
 from fakeface_bench.support.errors import UsageError
 
-KAGGLE = [row for row in DATASETS if row.url]
+KAGGLE = [row for row in DATASETS if row.prepare is fetch_kaggle]
 
 
 def test_the_datasets_and_their_facts() -> None:
@@ -28,6 +29,7 @@ def test_the_datasets_and_their_facts() -> None:
             "swap (OpenForensics)",
             "manjilkarki/deepfake-and-real-images",
         ),
+        "deepfakeface": (120_000, 0, "diffusion and swap", "OpenRL/DeepFakeFace"),
         "human_faces": (
             9_630,
             0,

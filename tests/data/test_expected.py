@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from fakeface_bench.data.catalogue import dataset_named
-from fakeface_bench.data.kaggle import SAMPLE, differences
+from fakeface_bench.data.expected import SAMPLE, differences
 
 ROW = replace(
     dataset_named("140k"),

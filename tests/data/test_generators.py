@@ -11,8 +11,9 @@ from PIL import Image
 
 from fakeface_bench.config import FAKE, REAL
 from fakeface_bench.data.catalogue import DATASETS
-from fakeface_bench.data.generators import GENERATORS, TABLE_FILE, generator_named, what_made
+from fakeface_bench.data.generators import GENERATORS, generator_named, release_dates, what_made
 from fakeface_bench.data.index import build_index
+from fakeface_bench.data.label_table import GENERATORS_FILE
 from fakeface_bench.data.listing import PlacedImage
 from fakeface_bench.data.selection import select_files
 from fakeface_bench.data.sources import Source
@@ -46,7 +47,7 @@ def faces(tmp_path: Path) -> Path:
 def read(faces: Path, progress: RecordedProgress) -> Callable[..., Survey]:
     def surveyed(*lines: str) -> Survey:
         if lines:
-            (faces / TABLE_FILE).write_text("\n".join(lines), encoding="utf-8")
+            (faces / GENERATORS_FILE).write_text("\n".join(lines), encoding="utf-8")
         return survey_sources([Source("faces", faces)], progress)
 
     return surveyed
@@ -99,7 +100,7 @@ def test_what_a_table_names_and_misses_is_told(read: Read, faces: Path) -> None:
         "names no generator of 3 of 4 fakes, such as 'fake/mine/1.png', "
         "'fake/stylegan2/0.png' and 'fake/stylegan2/1.png'",
     ]
-    assert set(survey.skipped["path"]) == {str(faces / TABLE_FILE)}
+    assert set(survey.skipped["path"]) == {str(faces / GENERATORS_FILE)}
     files = survey.files.set_index("path")
     assert files.loc["fake/mine/0.png", "generator"] == "mine"
     assert files.loc["fake/stylegan2/0.png", "generator"] == ""
@@ -123,11 +124,77 @@ def test_what_a_table_names_and_misses_is_told(read: Read, faces: Path) -> None:
         ),
         (["file,label", "fake/mine/0.png,fake"], "has no column of generators; its columns are"),
         (["label,generator", "fake,mine"], "has no column of file names"),
+        (
+            [HEADER, "fake/mine/0.png,fake,mine,", "fake/mine/0.png,fake,sd15,"],
+            "has several rows for 'fake/mine/0.png' that differ; keep one",
+        ),
+        (
+            [HEADER, "fake/mine/0.png,fake,sd+lora,", "fake/mine/1.png,fake,sd lora,"],
+            "the generators 'sd+lora' and 'sd lora' would both be named 'sd_lora'",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_right_is_refused(read: Read, lines: list[str], words: str) -> None:
     with pytest.raises(DataError, match=re.escape(words)):
         read(*lines)
+
+
+def test_names_hold_what_every_store_takes(read: Read, faces: Path) -> None:
+    (faces / "fake/mine").rename(faces / "fake/SD 1.5 (LoRA), psi=0.7")
+    assert set(read().files["generator"]) == {"", "stylegan2", "SD_1.5_LoRA_psi_0.7"}
+
+
+def test_a_row_for_a_picture_elsewhere_names_no_other_of_that_name(read: Read) -> None:
+    survey = read(HEADER, "fake/gone/1.png,fake,mine,", "fake\\mine\\0.png,fake,mine,")
+    files = survey.files.set_index("path")["generator"]
+    assert files[files != ""].to_dict() == {"fake/mine/0.png": "mine"}
+
+
+def test_a_table_beside_the_class_folders_is_found_further_down(
+    faces: Path, progress: RecordedProgress
+) -> None:
+    rows = "mine/0.png,fake,sd3,\nfake/mine/0.png,fake,sd3,"
+    (faces / GENERATORS_FILE).write_text(f"{HEADER}\n{rows}")
+    survey = survey_sources([Source("above", faces.parent)], progress)
+    assert set(survey.files["generator"]) == {"", "stable_diffusion_3"}
+
+
+def test_a_flat_folder_may_have_a_table_of_labels_beside_that_of_generators(
+    tmp_path: Path, progress: RecordedProgress
+) -> None:
+    root = tmp_path / "flat"
+    names = [f"{number}.png" for number in range(4)]
+    for name in names:
+        draw(root / name)
+    labels = "\n".join(f"{name},{'real' if name < '2' else 'fake'}" for name in names)
+    (root / "labels.csv").write_text(f"file,label\n{labels}")
+    (root / GENERATORS_FILE).write_text(f"{HEADER}\n2.png,fake,sd3,\n3.png,fake,sd3,")
+    survey = survey_sources([Source("flat", root)], progress)
+    assert survey.files["generator"].tolist() == ["", "", *["stable_diffusion_3"] * 2]
+
+
+def test_a_date_that_one_dataset_states_holds_in_all(
+    faces: Path, tmp_path: Path, progress: RecordedProgress
+) -> None:
+    other = tmp_path / "other"
+    for name in ("real/0.png", "fake/0.png"):
+        draw(other / name)
+    table = other / GENERATORS_FILE
+    table.write_text(f"{HEADER}\nfake/0.png,fake,mine,2024-05")
+    sources = [Source("faces", faces), Source("other", other)]
+    files = survey_sources(sources, progress).files
+    assert set(files.loc[files["generator"] == "mine", "released"]) == {"2024-05"}
+    (faces / GENERATORS_FILE).write_text(f"{HEADER}\nfake/mine/0.png,fake,mine,2023")
+    with pytest.raises(DataError, match="released 2023 and 2024-05; keep one date"):
+        survey_sources(sources, progress)
+
+
+def test_dates_are_those_that_are_stated_else_known() -> None:
+    fakes = pd.DataFrame(
+        [("stylegan2", ""), ("mine", "2024"), ("mine", ""), ("new", ""), ("", "2022-03")],
+        columns=["generator", "released"],
+    )
+    assert release_dates(fakes).tolist() == ["2019-12", "2024", "2024", "", "2022-03"]
 
 
 def test_what_real_images_bear_too_is_no_generator(tmp_path: Path) -> None:
@@ -143,7 +210,6 @@ def test_what_real_images_bear_too_is_no_generator(tmp_path: Path) -> None:
     ]
     found = what_made(tmp_path, images, {}, {})
     assert found.generators == ["", "", "", "", "stable_diffusion_1_5", "progan", ""]
-    assert found.released == ["", "", "", "", "2022-10", "2017-10", ""]
 
 
 def test_the_row_of_a_dataset_tells_by_paths(tmp_path: Path) -> None:
@@ -156,7 +222,7 @@ def test_the_row_of_a_dataset_tells_by_paths(tmp_path: Path) -> None:
     rules = {"text2img/": "stable_diffusion_1_5", "^a/": "inswapper"}
     found = what_made(tmp_path, images, rules, {})
     assert found.generators == ["stable_diffusion_1_5", "inswapper", "", ""]
-    assert what_made(tmp_path, images, {"": "stylegan"}, {}).released[:3] == ["2018-12"] * 3
+    assert what_made(tmp_path, images, {"": "stylegan"}, {}).generators == ["stylegan"] * 3 + [""]
 
 
 @pytest.mark.parametrize(
@@ -203,7 +269,8 @@ def test_generators_travel_into_the_index_and_can_be_left_out(
     files = select_files(survey, 0)
     index = build_index(survey, files, 0, progress)
     assert set(index.frame["generator"]) == {"", "stylegan2", "mine"}
-    without = build_index(survey, files, 0, progress, ["mine"])
+    without = build_index(survey, files, 0, progress, ["generator/mine"])
+    assert without.name == "faces without mine"
     assert set(without.frame["generator"]) == {"", "stylegan2"}
     rest = index.frame[index.frame["generator"] != "mine"].reset_index(drop=True)
     pd.testing.assert_frame_equal(without.frame, rest)

@@ -21,8 +21,8 @@ from fakeface_bench.config import (
 )
 from fakeface_bench.data.catalogue import dataset_named
 from fakeface_bench.data.class_words import SPLITS
+from fakeface_bench.data.expected import differences
 from fakeface_bench.data.index import ImageIndex, build_index
-from fakeface_bench.data.kaggle import differences
 from fakeface_bench.data.selection import select_files
 from fakeface_bench.data.sources import prepare_sources
 from fakeface_bench.data.survey import survey_sources

@@ -113,7 +113,7 @@ def test_what_is_left_out_keeps_the_splits_of_the_rest(
     assert set(without.frame["tier"]) == {"", "easy", "mid"}
     kept = whole.frame[whole.frame["tier"] != "hard"].reset_index(drop=True)
     assert kept.equals(without.frame)
-    with pytest.raises(UsageError, match=r"leave_out 'harder' is no source, generator or tier"):
+    with pytest.raises(UsageError, match=r"leave_out 'harder' is no source, tier or generator"):
         dataset.index(0, progress, ["harder"])
     with pytest.raises(DataError, match="no usable fake image in 'train'"):
         dataset.index(0, progress, ["easy", "mid", "hard"])
@@ -125,7 +125,7 @@ def test_a_part_that_is_held_out_is_tested_against_all_real_images(
     dataset = prepare_dataset(str(unsplit), 0, progress)
     index = dataset.index(0, progress)
     test = index.split("test")
-    part = held_out(str(unsplit), dataset, index, ["hard"])
+    part = held_out(str(unsplit), dataset, index, ("tier", "hard"))
     assert part.name == "faces: hard"
     assert set(part.rows.loc[part.rows["label"] == 1, "tier"]) == {"hard"}
     assert (part.rows["label"] == 0).sum() == (test["label"] == 0).sum()
@@ -142,6 +142,6 @@ def test_one_of_several_sources_is_tested_alone(
     data = f"{tmp_path / 'official'}+{more}"
     dataset = prepare_dataset(data, 0, progress)
     index = dataset.index(0, progress)
-    part = held_out(data, dataset, index, ["more"])
+    part = held_out(data, dataset, index, ("source", "more"))
     assert set(part.rows["source"]) == {"more"}
     assert set(part.rows["label"]) == {0, 1}

@@ -254,7 +254,7 @@ def made_up(trained: str, tested: str) -> SetScores:
 def row_of(model: str, data: str, leave_out: str = "") -> Row:
     index = ImageIndex(data, {}, pd.DataFrame())
     study = StudyConfig(model=model, data=data, leave_out=leave_out)
-    step = Step("source", leave_out, (leave_out,), ()) if leave_out else None
+    step = Step("source", leave_out, (leave_out,), index, ()) if leave_out else None
     return Row(study, index, (), step)
 
 
@@ -270,11 +270,11 @@ def test_every_source_and_tier_is_held_out_in_turn(
         "mobilenetv3_small,vgg16", f"{first}+{second}", hold_out="source", study=place.config
     )
     with place.here():
-        rows = plan_matrix(config, progress)[0]
+        rows = plan_matrix(config, progress).rows
         with pytest.raises(UsageError, match="hold_out 'tier' finds nothing to hold out"):
             plan_matrix(replace(config, hold_out="tier"), progress)
         assert progress.lines[-1].endswith("it has no tiers")
-        plain = plan_matrix(replace(config, train=f"{first},{first}+{second}"), progress)[0]
+        plain = plan_matrix(replace(config, train=f"{first},{first}+{second}"), progress).rows
         assert [left_out(row) for row in plain[:4]] == ["", "", "first", "second"]
     asked = [(row.study.model, left_out(row), len(row.tests)) for row in rows]
     assert asked == [
@@ -285,7 +285,7 @@ def test_every_source_and_tier_is_held_out_in_turn(
     without = rows[1]
     assert set(without.index.frame["source"]) == {"second"}
     assert set(without.tests[0].rows["source"]) == {"first"}
-    assert without.study.leave_out == "first"
+    assert without.study.leave_out == "source/first"
 
 
 def test_a_matrix_is_a_run_with_figures_and_a_page(place: Workplace, filled) -> None:
