@@ -115,6 +115,23 @@ DATASETS: tuple[Dataset, ...] = (
         unchecked=_AS_PUBLIC_CODE_HAS_IT,
     ),
     Dataset(
+        key="sfhq_t2i",
+        title="Kaggle: faces of five text-to-image models and no real ones, to join or to test on",
+        source="selfishgene/sfhq-t2i-synthetic-faces-from-text-2-image-models",
+        url="https://www.kaggle.com/datasets/selfishgene/"
+        "sfhq-t2i-synthetic-faces-from-text-2-image-models",
+        layout="images/<MODEL>_image_<NUMBER>.jpg, no official split; SFHQ_T2I_dataset.csv",
+        counts={(None, "fake"): 122_726},
+        image_size_px=1_024,
+        kind="diffusion",
+        licence="see the dataset's page",
+        citation="Beniaguev: Synthetic Faces High Quality, Text 2 Image (SFHQ-T2I), Kaggle",
+        prepare=fetch_kaggle,
+        generators={"FLUX": "flux_1", "SDXL": "stable_diffusion_xl", "(?i)dall": "dalle_3"},
+        unchecked=_AS_PUBLIC_CODE_HAS_IT,
+        only="fake",
+    ),
+    Dataset(
         key="deepfakeface",
         title="Hugging Face: IMDB-WIKI against Stable Diffusion 1.5, inpainting and InsightFace",
         source="OpenRL/DeepFakeFace",

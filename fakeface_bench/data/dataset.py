@@ -17,6 +17,7 @@ class Dataset:
         counts: Number of images by split (None without official splits) and class name.
         image_size_px: Side of its pictures; 0 where it is not known, or differs.
         unchecked: What could not be held against the real archive; empty where all was.
+        only: The class of all its pictures, where it has but one and no folder says so.
         archives: Of a dataset that comes in several: their names, and the folder for each.
         generators: Of fakes, by a regular expression that their paths match; the first counts.
         prepare: Makes or fetches the images where they are absent and returns their folder.
@@ -36,6 +37,7 @@ class Dataset:
     generators: Mapping[str, str] = field(default_factory=dict)
     unchecked: str = ""
     archives: Mapping[str, str] = field(default_factory=dict)
+    only: str = ""
 
     @property
     def images(self) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.dataset import Dataset
 from fakeface_bench.data.decode import opened
-from fakeface_bench.data.layout import find_class_folders
+from fakeface_bench.data.layout import ClassFolder, find_class_folders
 from fakeface_bench.data.listing import list_images
 from fakeface_bench.support.errors import DataError
 
@@ -31,7 +31,8 @@ def differences(row: Dataset, folder: Path) -> list[str]:
     """
     files: dict[tuple[str | None, str], list[Path]] = {}
     try:
-        for place in find_class_folders(folder):
+        whole = [ClassFolder(None, CLASS_NAMES.index(row.only), folder)] if row.only else None
+        for place in whole or find_class_folders(folder):
             key = (place.split, CLASS_NAMES[place.label])
             files.setdefault(key, []).extend(list_images(place.path).images)
     except DataError as error:

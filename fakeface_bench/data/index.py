@@ -54,7 +54,12 @@ class ImageIndex:
 
     @cached_property
     def generators_digest(self) -> str:
-        """The same over which images of a class one generator, or one source of them, made."""
+        """The same over which images of a class one generator, or one source of them, made.
+
+        Empty where no generator is known.
+        """
+        if not self.frame["generator"].any():
+            return ""
         made = self.frame.groupby([self.frame["label"], made_by(self.frame)])
         digests = sorted(content_digest(rows) for _, rows in made)
         return hashlib.sha256("\n".join(digests).encode()).hexdigest()
@@ -122,6 +127,7 @@ def build_index(
     _require_splits(frame)
     name = index_name(survey.name, left_out)
     _require_both_classes(frame, files, name)
+    _warn_of_one_class(frame, progress)
     return indexed(survey, name, frame)
 
 
@@ -152,6 +158,16 @@ def _part(files: pd.DataFrame, name: str) -> pd.Series:
         f"leave_out {name!r} is no source, tier or generator of this dataset; there is "
         f"{', '.join(known)}."
     )
+
+
+def _warn_of_one_class(frame: pd.DataFrame, progress: Progress) -> None:
+    """Tell of joined datasets whose own look is that of a class."""
+    for source, labels in frame.groupby("source")["label"]:
+        if labels.nunique() == 1:
+            progress.warn(
+                f"{source} holds {CLASS_NAMES[labels.iloc[0]]} images alone: whatever tells it "
+                "from the other datasets tells the classes apart; mind the shortcut floor"
+            )
 
 
 def _require_splits(frame: pd.DataFrame) -> None:

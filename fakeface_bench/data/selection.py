@@ -51,8 +51,9 @@ def split_by_group(index: pd.DataFrame, fractions: SplitFractions, seed: int) ->
 
     Whole groups are drawn within each label, and those that hold both labels among themselves, so
     realised fractions are close to, not equal to, the request; a group of copies larger than the
-    share of test goes to train. A split that would lack a label gets a small group from where
-    others remain. The result depends on groups, labels and seed, not on the order of rows.
+    share of test goes to train. A split that would lack a label that is there gets a small group
+    from where others remain. The result depends on groups, labels and seed, not on the order of
+    rows.
 
     Returns:
         A copy with the column `split` set.
@@ -66,7 +67,7 @@ def split_by_group(index: pd.DataFrame, fractions: SplitFractions, seed: int) ->
     result = _filled(index.assign(split=split), fractions.wanted, seed)
     counts = result.groupby("split")["label"].nunique()
     for name in fractions.wanted:
-        if counts.get(name, 0) < len(CLASS_NAMES):
+        if counts.get(name, 0) < index["label"].nunique():
             wanted = len(fractions.wanted)
             raise DataError(f"split {name!r} would lack a class: {too_few(index, wanted)}.")
     return result
@@ -111,7 +112,7 @@ def _draw_groups(
 def _filled(index: pd.DataFrame, wanted: tuple[str, ...], seed: int) -> pd.DataFrame:
     """Move groups to splits that lack a label, from splits where others have it."""
     there = index.groupby("split")["label"].nunique()
-    if all(there.get(name, 0) == len(CLASS_NAMES) for name in wanted):
+    if all(there.get(name, 0) == index["label"].nunique() for name in wanted):
         return index
     holds = pd.crosstab(index["group"], index["label"]) > 0
     sizes = index.groupby("group").size()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import count, permutations
 from pathlib import Path
 
+from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.data.catalogue import DATASETS, dataset_named
 from fakeface_bench.data.class_words import named_classes, stored_name
 from fakeface_bench.data.listing import printable
@@ -23,12 +24,14 @@ class Source:
     Attributes:
         classes: Labels that the user gives to names.
         generators: As in `Dataset`; empty for a folder.
+        only: The one label of all its pictures; None where folders or a table tell.
     """
 
     name: str
     folder: Path
     classes: Mapping[str, int] = field(default_factory=dict)
     generators: Mapping[str, str] = field(default_factory=dict)
+    only: int | None = None
 
 
 def check_data(data: str, classes: str = "") -> None:
@@ -83,7 +86,8 @@ def prepare_sources(data: str, progress: Progress, classes: str = "") -> Iterato
             yield Source(name, folder, named)
         else:
             row = dataset_named(part)
-            yield Source(name, row.prepare(row, progress), named, row.generators)
+            only = CLASS_NAMES.index(row.only) if row.only else None
+            yield Source(name, row.prepare(row, progress), named, row.generators, only)
 
 
 def local_sources(data: str, classes: str = "") -> list[Source]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fakeface_bench.config import FAKE
+from fakeface_bench.config import CLASS_NAMES, FAKE
 from fakeface_bench.data.class_words import is_wrapper
 from fakeface_bench.data.duplicates import cached_pairs
 from fakeface_bench.data.facts import SIGNATURE_BYTES, inspect_files
@@ -20,7 +20,7 @@ from fakeface_bench.data.generators import release_dates, what_made
 from fakeface_bench.data.label_table import placed_by_table
 from fakeface_bench.data.layout import ClassFolder, find_class_folders
 from fakeface_bench.data.listing import Placed, PlacedImage, list_images, pictures_outside
-from fakeface_bench.data.sources import Source, local_sources
+from fakeface_bench.data.sources import Source, local_sources, split_data
 from fakeface_bench.data.twins import detail_correlation
 from fakeface_bench.support.errors import DataError
 from fakeface_bench.support.progress import Progress
@@ -74,8 +74,13 @@ class Survey:
 def survey_sources(
     sources: Iterable[Source], progress: Progress, one_class: bool = False
 ) -> Survey:
-    """Read all files below the class folders of each source; unchanged files are not read again."""
+    """Read all files below the class folders of each source; unchanged files are not read again.
+
+    Args:
+        one_class: Whether one class of each will do, as it does of several that are joined.
+    """
     sources = tuple(sources)
+    one_class = one_class or len(sources) > 1
     read: list[int] = []
     found = [_survey_one(source, progress, one_class, read) for source in sources]
     files = pd.concat([files for files, _ in found], ignore_index=True)
@@ -125,12 +130,21 @@ def check_layouts(data: str, classes: str, one_class: bool = False) -> None:
     Args:
         data: As in `StudyConfig`; what is no folder passes.
     """
+    several = len(split_data(data)) > 1
     for source in local_sources(data, classes):
-        _labels_of(source, one_class)
+        _labels_of(source, one_class or several)
 
 
 def _labels_of(source: Source, one_class: bool) -> Placed | list[ClassFolder]:
     """Find the labels in folder names; where they tell less than both classes, in a table."""
+    if source.only is not None:
+        if one_class:
+            return [ClassFolder(None, source.only, source.folder)]
+        missing = CLASS_NAMES[1 - source.only]
+        raise DataError(
+            f"{source.name} holds {CLASS_NAMES[source.only]} images alone: join a dataset that has "
+            f"{missing} ones, such as 140k+{source.name}, or test on it."
+        )
     try:
         return find_class_folders(source.folder, False, source.classes)
     except DataError:

@@ -29,7 +29,7 @@ from fakeface_bench.report.audit_checks import (
     summary,
 )
 from fakeface_bench.report.audit_tables import strongest_first
-from fakeface_bench.report.format import counted
+from fakeface_bench.report.format import counted, percent
 from fakeface_bench.report.page import page_environment, page_picture
 from fakeface_bench.report.table import COUNT, FIGURE, LONG, WORDS, Column, Table, more, write_csv
 from fakeface_bench.report.tiles import Tile, draw_tile, thumbnail
@@ -317,11 +317,37 @@ def overview_tables(findings: Findings, tables: dict[str, pd.DataFrame]) -> list
         for key, title in (
             ("source", "Images by source"),
             ("category", "Images by category"),
+            ("generator", "Images by generator"),
             ("tier", "Images by tier"),
         )
         if balance[key].nunique() > 1
     ]
-    return [*by_key, _compared(findings, tables["file_sizes.csv"])]
+    makers = tables.get(MAKERS_FILE)
+    of_makers = [] if makers is None else [_by_maker(makers)]
+    return [*by_key, *of_makers, _compared(findings, tables["file_sizes.csv"])]
+
+
+MAKERS_FILE = "made_by.csv"
+
+
+def _by_maker(makers: pd.DataFrame) -> Table:
+    """Return the files of each generator and real source side by side."""
+    rows = [
+        (
+            elided(row["made_by"]),
+            f"{row['images']:,}",
+            kilobytes(row["median_bytes"]),
+            f"{row['format']}, {percent(row['format_share'])}",
+            f"{row['pixel_size']}, {percent(row['pixel_size_share'])}",
+            f"{row['jpeg_table']}, {percent(row['jpeg_table_share'])}"
+            if row["jpeg_table"]
+            else "none",
+        )
+        for row in makers.head(MOST_ROWS).to_dict("records")
+    ]
+    head = ("made by", "images", "median size", "most: format", "size in pixels", "JPEG table")
+    note = "".join(more(len(makers) - MOST_ROWS, MAKERS_FILE))
+    return Table.of(head, rows, title="Files by generator and real source", note=note)
 
 
 def detailed_tables(findings: Findings, tables: dict[str, pd.DataFrame]) -> list[Table]:
@@ -469,6 +495,7 @@ def write_audit_report(audit: Audit, findings: Findings, folder: Path) -> None:
 
 
 def _tables(audit: Audit, findings: Findings) -> dict[str, pd.DataFrame]:
+    makers = audit_tables.by_maker(audit)
     return {
         "balance.csv": audit_tables.balance(audit),
         "formats.csv": audit_tables.formats(findings.facts),
@@ -478,6 +505,7 @@ def _tables(audit: Audit, findings: Findings) -> dict[str, pd.DataFrame]:
         "problems.csv": audit_tables.problems(audit),
         "left_out.csv": audit_tables.left_out(audit),
         "shortcut.csv": audit_tables.shortcut(audit),
+        **({MAKERS_FILE: makers} if len(makers) else {}),
     }
 
 

@@ -378,7 +378,7 @@ def matrix_warnings(record: Generalisation) -> list[str]:
     warnings = transfer_warnings(ordered_cells(record))
     if low := explained(record):
         warnings.append(
-            f"No higher than metadata alone score: {listed([named(name) for name in low])}."
+            f"Not shown above what metadata alone score: {listed([named(name) for name in low])}."
         )
     blank = [named(out.name) for out in (*record.left_out, *record.unscored)]
     return [*warnings, f"Failed or not scored: {listed(blank)}."] if blank else warnings

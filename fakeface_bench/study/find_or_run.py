@@ -276,10 +276,8 @@ def finished_studies(study: StudyConfig, experiment_id: str) -> Iterator[StudyRu
 
 def uses_images(study: StudyRun, index: ImageIndex) -> bool:
     """Whether a study used exactly these images, made by the same, and tested on the same."""
-    made = study.params.get(GENERATORS_DIGEST)
-    if made not in (None, index.generators_digest):
-        return False
-    return (study.digest, study.test_digest) == (index.digest, index.split_digest("test"))
+    used = (study.digest, study.test_digest, study.params.get(GENERATORS_DIGEST, ""))
+    return used == (index.digest, index.split_digest("test"), index.generators_digest)
 
 
 def matches_request(study: StudyConfig, earlier: StudyRun, same_trials: bool = False) -> bool:

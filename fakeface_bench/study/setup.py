@@ -153,7 +153,7 @@ def open_setup(
         inputs["extracted_on"] = engine_label(setup.inputs.engine)
     if plan.architecture.file:
         inputs |= {"network": setup.inputs.found, NETWORK_DIGEST: plan.architecture.file.digest}
-    if plan.config.balance == "generators":
+    if index.generators_digest:
         inputs[GENERATORS_DIGEST] = index.generators_digest
     if plan.equalises:
         inputs["jpeg_quality"] = setup.plan.jpeg_quality

@@ -18,7 +18,8 @@ from fakeface_bench.tracking.succession import all_runs
 FINISHED = "FINISHED"
 #: Param of a study of a user's own network: digest of its file and of how it is read.
 NETWORK_DIGEST = "network_digest"
-#: Of a study that balances them: which images each generator or source of real images made.
+#: Param of a study that knows generators: digest of which images each, or each source of real
+#: images, made.
 GENERATORS_DIGEST = "generators_digest"
 _USUAL = StudyConfig.options()
 #: Options by which studies of one network are different experiments.

@@ -29,6 +29,12 @@ def test_the_datasets_and_their_facts() -> None:
             "swap (OpenForensics)",
             "manjilkarki/deepfake-and-real-images",
         ),
+        "sfhq_t2i": (
+            122_726,
+            1_024,
+            "diffusion",
+            "selfishgene/sfhq-t2i-synthetic-faces-from-text-2-image-models",
+        ),
         "deepfakeface": (120_000, 0, "diffusion and swap", "OpenRL/DeepFakeFace"),
         "human_faces": (
             9_630,

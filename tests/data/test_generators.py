@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from fakeface_bench.config import FAKE, REAL
-from fakeface_bench.data.catalogue import DATASETS
+from fakeface_bench.data.catalogue import DATASETS, dataset_named
 from fakeface_bench.data.generators import GENERATORS, generator_named, release_dates, what_made
 from fakeface_bench.data.index import build_index
 from fakeface_bench.data.label_table import GENERATORS_FILE
@@ -187,6 +187,45 @@ def test_a_date_that_one_dataset_states_holds_in_all(
     (faces / GENERATORS_FILE).write_text(f"{HEADER}\nfake/mine/0.png,fake,mine,2023")
     with pytest.raises(DataError, match="released 2023 and 2024-05; keep one date"):
         survey_sources(sources, progress)
+
+
+def test_fakes_alone_are_joined_to_a_set_that_has_real_ones(
+    faces: Path, tmp_path: Path, progress: RecordedProgress
+) -> None:
+    """As of `sfhq_t2i`, whose file names tell the generator and no folder the class."""
+    row = dataset_named("sfhq_t2i")
+    names = ("FLUX1_dev", "FLUX1_schnell", "SDXL", "DALLE3")
+    for name in names:
+        for number in range(8):
+            draw(tmp_path / "sfhq" / "images" / f"{name}_image_{number:07}.png")
+    for number in range(2, 9):
+        draw(faces / "real/ffhq" / f"{number}.png")
+        draw(faces / "fake/mine" / f"{number}.png")
+    fakes = Source("sfhq_t2i", tmp_path / "sfhq", {}, row.generators, FAKE)
+    with pytest.raises(DataError, match="sfhq_t2i holds fake images alone: join a dataset"):
+        survey_sources([fakes], progress)
+    alone = survey_sources([fakes], progress, one_class=True)
+    made = alone.files["generator"].value_counts().to_dict()
+    assert made == {"flux_1": 16, "stable_diffusion_xl": 8, "dalle_3": 8}
+    assert set(alone.files["released"]) == {"2023-07", "2023-10", "2024-08"}
+    survey = survey_sources([Source("faces", faces), fakes], progress)
+    index = build_index(survey, select_files(survey, 0), 0, progress)
+    assert "sfhq_t2i holds fake images alone: whatever tells it" in progress.warnings[-1]
+    of_fakes = index.frame[index.frame["source"] == "sfhq_t2i"]
+    assert set(of_fakes["label"]) == {FAKE}
+    assert set(of_fakes["split"]) == {"train", "valid", "test"}
+    assert len(of_fakes) == 32
+
+
+def test_two_sets_of_fakes_make_no_study(tmp_path: Path, progress: RecordedProgress) -> None:
+    sources = []
+    for name in ("one", "other"):
+        for number in range(8):
+            draw(tmp_path / name / "fake" / f"{number}.png")
+        sources.append(Source(name, tmp_path / name))
+    survey = survey_sources(sources, progress)
+    with pytest.raises(DataError, match="no usable real image in 'train' of one"):
+        build_index(survey, select_files(survey, 0), 0, progress)
 
 
 def test_dates_are_those_that_are_stated_else_known() -> None:

@@ -92,7 +92,6 @@ def test_the_order_of_rows_does_not_matter(seed: int) -> None:
         (1, 9, "it shows 1 different real picture;"),
         (9, 2, "it shows 2 different fake pictures;"),
         (2, 1, "it shows 2 different real pictures and 1 different fake picture;"),
-        (9, 0, "it shows 0 different fake pictures;"),
     ],
 )
 def test_too_few_pictures_of_a_class_are_refused_with_their_number(
@@ -103,6 +102,13 @@ def test_too_few_pictures_of_a_class_are_refused_with_their_number(
     )
     with pytest.raises(DataError, match=f"{description} 3 of each class are needed"):
         split(frame)
+
+
+def test_images_of_one_class_are_divided_as_those_of_a_joined_set_are() -> None:
+    frame = pd.DataFrame({"group": [str(n) for n in range(20)], "label": 1})
+    counts = split(frame)["split"].value_counts()
+    assert set(counts.index) == {"train", "valid", "test"}
+    assert counts["train"] == 14
 
 
 def test_many_copies_of_few_images_are_refused() -> None:

@@ -11,15 +11,17 @@ from pathlib import Path
 import h5py
 import mlflow
 import numpy as np
+import pandas as pd
 import pytest
 
 from fakeface_bench import __version__
 from fakeface_bench.config import METRICS_VERSION, StudyConfig, SuiteConfig
+from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.resolve import checked, named_weights, suite_studies
-from fakeface_bench.study.find_or_run import matches_request
+from fakeface_bench.study.find_or_run import matches_request, uses_images
 from fakeface_bench.support.errors import UsageError
-from fakeface_bench.tracking.studies import StudyRun
+from fakeface_bench.tracking.studies import GENERATORS_DIGEST, StudyRun
 from tests.command import Command, words
 from tests.freeze.frozen import assert_frozen
 from tests.freeze.run_names import names_of_run
@@ -216,6 +218,30 @@ def test_a_finished_study_answers_what_it_holds(changes: dict[str, object], answ
     assert not matches_request(replace(StudyConfig(), **changes), older)  # type: ignore[arg-type]
     hurried = replace(earlier, params=shown | {"timeout_minutes": "1.0"})
     assert not matches_request(replace(StudyConfig(), **changes), hurried)  # type: ignore[arg-type]
+
+
+def test_a_study_that_knew_no_generators_does_not_answer_for_what_they_made() -> None:
+    """A `generators.csv` that was added changes no image, but what is told of each generator."""
+    frame = pd.DataFrame(
+        {
+            "digest": ["a", "b", "c", "d"],
+            "label": [0, 1, 0, 1],
+            "split": ["train", "train", "test", "test"],
+            "source": "faces",
+            "category": "",
+            "generator": "",
+        }
+    )
+    plain = ImageIndex("faces", {}, frame)
+    told = ImageIndex("faces", {}, frame.assign(generator=["", "sd", "", "gan"]))
+    other = ImageIndex("faces", {}, frame.assign(generator=["", "sd", "", "sd"]))
+    named = ("x", "FINISHED", "m", "frozen", "random", "d", plain.digest)
+    for first in (plain, told, other):
+        params = {GENERATORS_DIGEST: first.generators_digest} if first is not plain else {}
+        study = StudyRun(*named, plain.split_digest("test"), 0, "", "0", params, {})
+        assert [uses_images(study, index) for index in (plain, told, other)] == [
+            index is first for index in (plain, told, other)
+        ]
 
 
 def test_a_longer_search_is_enough_but_not_the_same() -> None:

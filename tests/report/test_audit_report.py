@@ -751,6 +751,34 @@ def test_duplicates_hold_both_ends(written: Path) -> None:
     assert table.iloc[14]["opposite_labels"]
 
 
+def test_files_are_told_by_generator_and_real_source(tmp_path: Path) -> None:
+    """One generator's files were saved by another program, and are larger."""
+    fakes = [n for n, label in enumerate(image_files()["label"]) if label == 1]
+    sd, gan = fakes[:4], fakes[4:]
+    files = changed(
+        generator={**dict.fromkeys(sd, "sd3"), **dict.fromkeys(gan, "stylegan2")},
+        released={**dict.fromkeys(sd, "2024-06"), **dict.fromkeys(gan, "2019-12")},
+        quantisation=dict.fromkeys(sd, "ba9876543210"),
+        width=dict.fromkeys(sd[:3], 128),
+    )
+    write_audit_report(an_audit(files=files), tmp_path)
+    table = pd.read_csv(tmp_path / "made_by.csv").set_index("made_by")
+    assert table.index.tolist() == ["faces", "sd3", "stylegan2"]
+    assert table["class"].tolist() == ["real", "fake", "fake"]
+    assert table["images"].tolist() == [16, 4, len(gan)]
+    assert table.loc["sd3", "jpeg_table"] == "ba9876543210"
+    assert (table.loc["sd3", "pixel_size"], table.loc["sd3", "pixel_size_share"]) == (
+        "128×64",
+        0.75,
+    )
+    assert table.loc["stylegan2", "jpeg_table_share"] == 1.0
+    page = (tmp_path / "audit.html").read_text(encoding="utf-8")
+    assert "Files by generator and real source" in page
+    assert "Images by generator" in page
+    write_audit_report(an_audit(), tmp_path / "plain")
+    assert not (tmp_path / "plain" / "made_by.csv").exists()
+
+
 def test_tables_count_what_a_study_would_use(tmp_path: Path) -> None:
     files = changed(
         left_out={0: "unreadable", 1: COPY},
