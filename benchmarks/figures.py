@@ -1,6 +1,7 @@
 """What every benchmark tells of its machine, and how its figures are kept."""
 
 import json
+import os
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -18,6 +19,15 @@ def machine(*libraries: str) -> dict[str, Any]:
 
     versions = {name: version(name) for name in libraries}
     return {**machine_facts(), "python": platform.python_version(), **versions}
+
+
+def as_new(folder: Path, source: Path) -> dict[str, str]:
+    """Return the variables of a process of a checkout that finds an empty store and cache."""
+    return os.environ | {
+        "FAKEFACE_CACHE": str(folder / "cache"),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
+        "PYTHONPATH": str(source),
+    }
 
 
 def keep(figures: Mapping[str, Any], output: Path | None) -> None:

@@ -26,7 +26,7 @@ import click
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.figures import keep, machine  # noqa: E402
+from benchmarks.figures import as_new, keep, machine  # noqa: E402
 
 IMAGES = 256
 SIZE = 224
@@ -35,11 +35,7 @@ BATCH = 32
 
 def run_study(model: str, folder: Path, *more: str) -> dict[str, float]:
     """Run a study in a process of its own, with defaults but for `more`; seconds and memory."""
-    environment = os.environ | {
-        "FAKEFACE_CACHE": str(folder / "cache"),
-        "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
-        "PYTHONPATH": str(ROOT),
-    }
+    environment = as_new(folder, ROOT)
     command = [sys.executable, "-m", "fakeface_bench", "run", "--model", model, *more]
     started = time.perf_counter()
     with open(folder / "printed.txt", "w") as printed:

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.extraction import in_turn  # noqa: E402
-from benchmarks.figures import keep, machine  # noqa: E402
+from benchmarks.figures import as_new, keep, machine  # noqa: E402
 
 TRIALS, LIMIT = 2, 10
 #: Rows whose engines are measured, and images of each.
@@ -37,17 +37,12 @@ MEASURED = {"dinov2_small": 32, "dinov3_small": 32, "vit_base": 8, "siglip2_base
 
 def studied(model: str, faces: Path, folder: Path) -> dict[str, Any]:
     """Run a small study of a row in a process of its own; return its metrics, or why it failed."""
-    store = f"sqlite:///{folder / 'mlflow.db'}"
     command = [
         *(sys.executable, "-m", "fakeface_bench", "run", "--model", model, "--data", str(faces)),
         *("--weights", "random", "--trials", str(TRIALS), "--limit", str(LIMIT)),
         *("--engine", "tensorflow"),
     ]
-    environment = os.environ | {
-        "MLFLOW_TRACKING_URI": store,
-        "FAKEFACE_CACHE": str(folder / "cache"),
-        "PYTHONPATH": str(ROOT),
-    }
+    environment = as_new(folder, ROOT)
     began = time.perf_counter()
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
@@ -57,7 +52,7 @@ def studied(model: str, faces: Path, folder: Path) -> dict[str, Any]:
         return {"failed": done.stderr.strip().splitlines()[-1], "command_seconds": seconds}
     import mlflow
 
-    client = mlflow.MlflowClient(store)
+    client = mlflow.MlflowClient(environment["MLFLOW_TRACKING_URI"])
     (run,) = client.search_runs(["0"], "tags.`fakeface.kind` = 'study'")
     metrics = run.data.metrics
     wanted = {

@@ -24,7 +24,7 @@ import click
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.figures import keep, machine  # noqa: E402
+from benchmarks.figures import as_new, keep, machine  # noqa: E402
 
 Figures = dict[str, float]
 LIBRARIES = ("tensorflow", "keras", "onnxruntime", "mlflow", "optuna", "scikit-learn", "numpy")
@@ -32,11 +32,7 @@ LIBRARIES = ("tensorflow", "keras", "onnxruntime", "mlflow", "optuna", "scikit-l
 
 def run_study(source: Path, arguments: Sequence[str], folder: Path) -> Figures:
     """Run a study by one checkout in a process of its own; seconds, memory and its ROC AUC."""
-    environment = os.environ | {
-        "FAKEFACE_CACHE": str(folder / "cache"),
-        "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
-        "PYTHONPATH": str(source),
-    }
+    environment = as_new(folder, source)
     started = time.perf_counter()
     with open(folder / "printed.txt", "w") as printed:
         process = subprocess.Popen(

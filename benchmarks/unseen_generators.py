@@ -9,7 +9,6 @@ are its tables in full precision, how long it took, and how many pictures each s
 its network.
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -24,7 +23,7 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.figures import keep, machine  # noqa: E402
+from benchmarks.figures import as_new, keep, machine  # noqa: E402
 
 TABLES = ("unseen_generators", "unseen_front", "in_time", "matrix")
 
@@ -66,7 +65,6 @@ def main(
 ) -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        store = f"sqlite:///{folder / 'mlflow.db'}"
         command = [
             *(sys.executable, "-m", "fakeface_bench", "generalise", "--models", models),
             *("--train", str(faces.resolve()), "--hold-out", "generator"),
@@ -74,11 +72,7 @@ def main(
             *("--trials", str(trials), "--output", str(folder / "report")),
             *("--weights", f"mobilenetv3_small={weights.resolve()}"),
         ]
-        environment = os.environ | {
-            "MLFLOW_TRACKING_URI": store,
-            "FAKEFACE_CACHE": str(folder / "cache"),
-            "PYTHONPATH": str(ROOT),
-        }
+        environment = as_new(folder, ROOT)
         began = time.perf_counter()
         subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
         seconds = time.perf_counter() - began
@@ -87,7 +81,7 @@ def main(
             "command_seconds": seconds,
             "trials": trials,
             "seed": 0,
-            "extracted_images": extracted(store),
+            "extracted_images": extracted(environment["MLFLOW_TRACKING_URI"]),
             **{name: told(file) for name, file in files.items() if file.exists()},
         }
         if report:

@@ -8,19 +8,24 @@ import logging
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from fakeface_bench.data.archive import DAMAGE, check_archive, check_room
 from fakeface_bench.data.dataset import Dataset
-from fakeface_bench.data.expected import by_hand, differences
+from fakeface_bench.data.download import (
+    MegabyteBar,
+    announce,
+    damaged,
+    megabytes,
+    quiet,
+    warn_of_differences,
+)
+from fakeface_bench.data.expected import by_hand
 from fakeface_bench.support.disk import cache_folder, locked
 from fakeface_bench.support.errors import DataError
-from fakeface_bench.support.progress import Advance, Progress
+from fakeface_bench.support.progress import Progress
 
-MEGABYTE = 1_000_000
 _REFUSALS = {
     401: "Hugging Face wants to know who asks (401): set HF_TOKEN",
     403: "Hugging Face refuses it (403): accept the terms on the dataset's page, and set HF_TOKEN",
@@ -37,13 +42,9 @@ def fetch_hugging_face(row: Dataset, progress: Progress) -> Path:
     folder = cache_folder("datasets") / row.key
     with locked(folder.with_suffix(".lock")):
         if not folder.exists():
-            progress.say(
-                f"{row.key}: {row.images:,} images from Hugging Face ({row.source}) into {folder}"
-            )
-            progress.say(f"{row.key}: licence and terms: {row.licence}; {row.url}")
+            announce(row, "Hugging Face", folder, progress)
             _make(row, folder, progress)
-    for line in differences(row, folder):
-        progress.warn(f"{row.key}: {line}")
+    warn_of_differences(row, folder, progress)
     return folder
 
 
@@ -70,14 +71,14 @@ def _download(row: Dataset, name: str, progress: Progress) -> Path:
         return hf_hub_download(row.source, name, repo_type="dataset", **options)
 
     try:
-        with _quiet():
+        with quiet("huggingface_hub", logging.CRITICAL):
             known = ask(dry_run=True)
             if not known.will_download:
                 return Path(ask())
             check_room(known.file_size, cache_folder("datasets"))
-            size = -(-known.file_size // MEGABYTE)
+            size = megabytes(known.file_size)
             with progress.stage(f"downloading {name}", size, "MB") as advance:
-                return Path(ask(tqdm_class=lambda initial=0, **_: _Bar(advance, initial)))
+                return Path(ask(tqdm_class=lambda initial=0, **_: MegabyteBar(advance, initial)))
     except (OSError, client_error) as error:  # its own are both, and a wrong size is the first
         raise DataError(f"{_obstacle(row, name, error)} {by_hand(row)}") from error
 
@@ -101,45 +102,12 @@ def _obstacle(row: Dataset, name: str, error: Exception) -> str:
     )
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep huggingface_hub's own lines and warnings back: ours say the same."""
-    logger = logging.getLogger("huggingface_hub")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
-class _Bar:
-    """Takes bytes as tqdm does, and tells whole megabytes."""
-
-    def __init__(self, advance: Advance, initial: int = 0) -> None:
-        self._advance = advance
-        self._received = 0
-        self.update(initial)
-
-    def __enter__(self) -> "_Bar":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing was drawn."""
-
-    def update(self, received: int) -> None:
-        """Count further bytes; fewer where a download starts again."""
-        before = -(-self._received // MEGABYTE)
-        self._received += received
-        self._advance(-(-self._received // MEGABYTE) - before)
-
-
 def _unpack(row: Dataset, archive: Path, folder: Path, progress: Progress) -> None:
     """Unpack what is safe and whole; of a damaged archive nothing is kept."""
     try:
         contents = check_archive(archive)
         check_room(contents.unpacked_bytes, folder)
-        size = -(-contents.unpacked_bytes // MEGABYTE)
+        size = megabytes(contents.unpacked_bytes)
         progress.say(
             f"{row.key}: unpacking {contents.files:,} files ({size:,} MB) of {archive.name}"
         )
@@ -148,8 +116,4 @@ def _unpack(row: Dataset, archive: Path, folder: Path, progress: Progress) -> No
     except DAMAGE as error:
         archive.resolve().unlink()
         archive.unlink(missing_ok=True)
-        why = " ".join(str(error).split())
-        raise DataError(
-            f"the archive {archive.name} of {row.key} arrived damaged ({why}) and was removed; the "
-            f"same command fetches it again. {by_hand(row)}"
-        ) from error
+        raise damaged(row, str(error), f"archive {archive.name}") from error

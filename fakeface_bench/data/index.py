@@ -91,6 +91,11 @@ _PARTS = ("source", "tier", "generator")
 _MOST_NAMED = 4
 
 
+def qualified(column: str, value: str) -> str:
+    """Return what `leave_out` calls the images with a value in a column, whatever else it names."""
+    return f"{column}{PART_SEPARATOR}{value}"
+
+
 def index_name(data: str, left_out: Sequence[str]) -> str:
     """Return what a dataset is called of which some parts are left out; many are counted."""
     if not left_out:

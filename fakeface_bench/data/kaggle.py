@@ -26,9 +26,17 @@ from filelock import FileLock
 
 from fakeface_bench.data.archive import DAMAGE, check_archive, check_room
 from fakeface_bench.data.dataset import Dataset
-from fakeface_bench.data.expected import by_hand, differences
+from fakeface_bench.data.download import (
+    MegabyteBar,
+    announce,
+    damaged,
+    megabytes,
+    quiet,
+    warn_of_differences,
+)
+from fakeface_bench.data.expected import by_hand
 from fakeface_bench.support.errors import DataError
-from fakeface_bench.support.progress import Advance, Progress
+from fakeface_bench.support.progress import Progress
 
 _REFUSALS = {
     401: "Kaggle wants to know who asks (401): set KAGGLE_API_TOKEN or put kaggle.json in place",
@@ -66,17 +74,8 @@ def connection_obstacle(row: Dataset, error: Exception) -> str:
     raise DataError(f"{row.key} cannot be fetched: {said}. {by_hand(row)}") from error
 
 
-def damaged(row: Dataset, why: str) -> DataError:
-    """Say that an archive was damaged and is gone, so that the next attempt is a fresh one."""
-    return DataError(
-        f"the archive of {row.key} arrived damaged ({' '.join(why.split())}) and was removed; "
-        f"the same command fetches it again. {by_hand(row)}"
-    )
-
-
 #: Seconds to connect, and of a server's silence, until a download counts as cut.
 TIMEOUTS = (10.0, 30.0)
-MEGABYTE = 1_000_000
 
 #: The replaced names are the whole process's.
 _ONE_AT_A_TIME = threading.Lock()
@@ -115,11 +114,6 @@ def held_bytes(handle: str) -> int:
     return max((path.stat().st_size for path in cache_of(handle).glob("*.archive")), default=0)
 
 
-def megabytes(size: int) -> int:
-    """Return whole megabytes, rounded up."""
-    return -(-size // MEGABYTE)
-
-
 class Download:
     """One dataset's way from Kaggle into kagglehub's cache, as often as it is tried.
 
@@ -143,48 +137,21 @@ class Download:
             self._unpack(Path(archive), Path(folder), extract)
 
         with _ONE_AT_A_TIME, ExitStack() as stack:
-            stack.enter_context(_quiet())
+            stack.enter_context(quiet("kagglehub", logging.ERROR))
+            stack.enter_context(redirect_stdout(sys.stderr))  # there its lines repeat our own
             _replace(clients, "tqdm", self._bar, stack)
             _replace(http_resolver, "_extract_archive", unpack, stack)
             _replace(http_resolver, "build_kaggle_client", lambda: _patient(client(), stack), stack)
             return Path(dataset_download(self.handle))
 
     @contextmanager
-    def _bar(self, total: int, initial: int = 0, **_looks: Any) -> Iterator["_Bar"]:
+    def _bar(self, total: int, initial: int = 0, **_looks: Any) -> Iterator[MegabyteBar]:
         """Stand in for tqdm; what is about to arrive must have room on the disk."""
         self.total_bytes = total
         check_room(total - initial, cache_of(self.handle))
         title = f"downloading {self.handle.partition('/')[2]}"
         with self._progress.stage(title, megabytes(total), "MB") as advance:
-            bar = _Bar(advance)
-            bar.update(initial)
-            yield bar
-
-
-class _Bar:
-    """Takes bytes as tqdm does, and tells whole megabytes."""
-
-    def __init__(self, advance: Advance) -> None:
-        self._advance = advance
-        self._bytes = 0
-
-    def update(self, count: int) -> None:
-        before = megabytes(self._bytes)
-        self._bytes += count
-        self._advance(megabytes(self._bytes) - before)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep standard output for results: kagglehub's lines there repeat our own."""
-    logger = logging.getLogger("kagglehub")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    finally:
-        logger.setLevel(level)
+            yield MegabyteBar(advance, initial)
 
 
 def _replace(module: ModuleType, name: str, mine: Any, stack: ExitStack) -> None:
@@ -221,13 +188,9 @@ def fetch_kaggle(row: Dataset, progress: Progress) -> Path:
     with FileLock(place.with_name(f"{place.name}.lock")):
         folder = complete_version(row.source)
         if not folder:
-            progress.say(
-                f"{row.key}: {row.images:,} images from Kaggle ({row.source}) into {place}"
-            )
-            progress.say(f"{row.key}: licence and terms: {row.licence}; {row.url}")
+            announce(row, "Kaggle", place, progress)
             folder = _fetch(row, progress)
-    for line in differences(row, folder):
-        progress.warn(f"{row.key}: {line}")
+    warn_of_differences(row, folder, progress)
     return folder
 
 

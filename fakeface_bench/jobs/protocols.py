@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from fakeface_bench.config import FAKE, NOTHING, GeneraliseConfig
-from fakeface_bench.data.index import PART_SEPARATOR, ImageIndex
+from fakeface_bench.data.index import ImageIndex, qualified
 from fakeface_bench.jobs.test_sets import TestSet, held_out, unseen_fakes
 from fakeface_bench.records.study import LeftOut
 from fakeface_bench.study.preparation import PreparedDataset
@@ -94,7 +94,7 @@ def protocol_steps(config: GeneraliseConfig, of: TrainingSet) -> Iterator[Step |
     elif config.hold_out != NOTHING:
         for part in _parts(of, config.hold_out):
             test_set = held_out(of.data, of.dataset, of.index_of(), (config.hold_out, part))
-            left_out = f"{config.hold_out}{PART_SEPARATOR}{part}"
+            left_out = qualified(config.hold_out, part)
             yield Step(
                 config.hold_out, part, (left_out,), of.index_of(left_out), (test_set,), test_set
             )
@@ -122,7 +122,7 @@ def _each_generator(of: TrainingSet) -> Iterator[Step | LeftOut]:
         )
     counts = fakes.loc[fakes["generator"] != "", "generator"].value_counts().sort_index()
     for name in _enough(of, counts, GENERATOR):
-        left_out = f"{GENERATOR}{PART_SEPARATOR}{name}"
+        left_out = qualified(GENERATOR, name)
         try:
             trained = of.index_of(left_out)
         except DataError as error:
@@ -154,7 +154,7 @@ def _by_release(of: TrainingSet) -> Iterator[Step | LeftOut]:
     undated = sorted(set(fakes["generator"]) - when.keys())  # the empty name is of unknown ones
     for until in dates[:-1]:
         later = sorted(name for name, date in when.items() if date > until)
-        left_out = tuple(f"{GENERATOR}{PART_SEPARATOR}{name}" for name in (*later, *undated))
+        left_out = tuple(qualified(GENERATOR, name) for name in (*later, *undated))
         try:
             trained = of.index_of(*left_out)
         except DataError as error:

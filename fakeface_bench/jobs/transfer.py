@@ -63,6 +63,11 @@ class Row:
         return f"{self.study.model} on {self.index.name}"
 
     @property
+    def data(self) -> str:
+        """Name of its whole dataset, whatever is left out of it."""
+        return "+".join(source_names(self.study.data))
+
+    @property
     def sources(self) -> frozenset[str]:
         """Identities of the datasets it is trained on, whatever names they go by."""
         return frozenset(source_identities(self.study.data))
@@ -251,7 +256,7 @@ def pair_hold_outs(scored: Mapping[Row, Sequence[SetScores]]) -> Iterator[HoldOu
             if seen or row.step.column == GENERATOR:
                 yield HoldOut(
                     model=without.model.label,
-                    data="+".join(source_names(row.study.data)),
+                    data=row.data,
                     column=row.step.column,
                     value=row.step.value,
                     without=without,
@@ -269,7 +274,7 @@ def time_steps(scored: Mapping[Row, Sequence[SetScores]]) -> Iterator[TimeStep]:
             test_set = tested[cell.data]
             yield TimeStep(
                 model=cell.model.label,
-                data="+".join(source_names(row.study.data)),
+                data=row.data,
                 until=row.step.value,
                 released=test_set.part,
                 generators=tuple(sorted(set(test_set.rows["generator"]) - {""})),

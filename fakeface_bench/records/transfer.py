@@ -117,6 +117,11 @@ class SetScores:
         return len(self.scored.y_true)
 
     @property
+    def released(self) -> str:
+        """When the newest of its generators was; empty where that is not known."""
+        return max(self.scored.released, default="")
+
+    @property
     def classes(self) -> frozenset[int]:
         """The labels that are there; 1 for fake."""
         return frozenset(int(label) for label in np.unique(self.scored.y_true))

@@ -44,6 +44,7 @@ from fakeface_bench.report.table import (
     only_csv,
     only_text,
 )
+from fakeface_bench.report.transfer_tables import HEADINGS
 from fakeface_bench.support.text import visible
 
 UNSEEN_FILE, TIME_FILE, FRONT_FILE = "unseen_generators", "in_time", "unseen_front"
@@ -68,33 +69,20 @@ class UnseenRow:
         return self.out.without
 
     @property
-    def released(self) -> str:
-        """When the generator was released; empty where nobody knows."""
-        return released_of(self.cell)
-
-    @property
     def remark(self) -> str:
         """What a reader must not miss."""
         worst = ["worst"] if self.out is self.of.worst and len(self.of.outs) > 1 else []
         return "; ".join([*worst, *remarks(self.cell, None)])
 
 
-def released_of(cell: SetScores) -> str:
-    """Return the date of a set's fakes; empty where it is not known."""
-    return max(cell.scored.released, default="")
+_AT_THRESHOLD = ("average_precision", "recall_fake", "false_alarm_rate", "recall_at_1pct_fpr")
 
 
 def _columns_of_cell() -> tuple[Column, ...]:
     def residual(name: str) -> Callable[[UnseenRow | TimeStep], Estimate | None]:
         return lambda row: getattr(row.cell.residual, name) if row.cell.residual else None
 
-    estimates = {
-        "roc_auc": "ROC AUC",
-        "average_precision": "average precision",
-        "recall_fake": "recall",
-        "false_alarm_rate": "false alarms",
-        "recall_at_1pct_fpr": "found at 1 % false alarms",
-    }
+    headings = HEADINGS | {"recall_fake": "recall"}
     return (
         only_text("images", "images", lambda row: format_images(row.cell).removeprefix("n = ")),
         only_csv("n_real", lambda row: class_counts(row.cell)[0]),
@@ -102,8 +90,8 @@ def _columns_of_cell() -> tuple[Column, ...]:
         Column("left_out", "left out", "cell.overlap.images", COUNT),
         only_csv("threshold", "cell.scored.threshold"),
         *(
-            Column(key, heading, at("cell.estimates", key), ESTIMATE)
-            for key, heading in estimates.items()
+            Column(key, headings[key], at("cell.estimates", key), ESTIMATE)
+            for key in ("roc_auc", *_AT_THRESHOLD)
         ),
         Column("unsure", "unsure", lambda row: unsure_share(row.cell), ESTIMATE),
         Column("shortcut_floor", "metadata alone", lambda row: _floor(row.cell), ESTIMATE),
@@ -117,7 +105,7 @@ _OF_UNSEEN = (
     Column("model", "model", "out.model", NAME),
     Column("data", "dataset", "out.data", NAME),
     Column("generator", "never seen", "out.value", NAME),
-    Column("released", "released", "released", _DATE),
+    Column("released", "released", "cell.released", _DATE),
     *_columns_of_cell(),
     Column("roc_auc_seen", "trained with it", lambda row: _seen(row.out), ESTIMATE),
     Column("difference", "difference", lambda row: hold_out_effect(row.out), ESTIMATE),
@@ -141,12 +129,9 @@ _OF_NETWORKS = (
     Column("worst_roc_auc", "its ROC AUC", lambda of: _roc_auc(of.worst.without), ESTIMATE),
 )
 _RANKING = ("roc_auc", "roc_auc_seen", "difference", "shortcut_floor", "residual_floor", "remark")
-_AT_THRESHOLD = (
-    *("average_precision", "recall_fake", "false_alarm_rate", "recall_at_1pct_fpr", "unsure"),
-)
 _VIEWS = {
     "ranking": ("generator", "released", "images", *_RANKING),
-    "at threshold": ("generator", *_AT_THRESHOLD),
+    "at threshold": ("generator", *_AT_THRESHOLD, "unsure"),
     "short": ("generator", "roc_auc", "recall_fake", "false_alarm_rate", "remark"),
 }
 _STEP_VIEWS = {

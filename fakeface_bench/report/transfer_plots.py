@@ -88,20 +88,21 @@ class MapPanel:
     """One table of squares.
 
     Attributes:
-        corner: What rows and columns are: `trained on ↓, tested on →`.
+        of_rows: What rows are: `trained on`.
+        of_columns: What columns are: `tested on`.
     """
 
     title: str
-    corner: str
+    of_rows: str
+    of_columns: str
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     squares: tuple[tuple[Square, ...], ...]
 
     @property
-    def axes(self) -> tuple[str, str]:
-        """What rows are, and what columns are."""
-        rows, columns = self.corner.split(", ")
-        return rows.removesuffix(" ↓"), columns.removesuffix(" →")
+    def corner(self) -> str:
+        """Both, for the corner of a table."""
+        return f"{self.of_rows} ↓, {self.of_columns} →"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,8 @@ def _matrix(square: _Squared) -> Callable[[Generalisation], list[MapPanel]]:
         return [
             MapPanel(
                 model,
-                "trained on ↓, tested on →",
+                "trained on",
+                "tested on",
                 record.trained,
                 record.tested,
                 tuple(
@@ -163,7 +165,7 @@ def unseen_panels(record: Generalisation) -> list[MapPanel]:
     """Return one panel: a row a network, a column each generator that it never saw."""
     found = unseen_generators(record)
     cells = {(of.model, of.data, out.value): out.without for of in found for out in of.outs}
-    dates = {out.value: max(out.without.scored.released) for of in found for out in of.outs}
+    dates = {out.value: out.without.released for of in found for out in of.outs}
     names = sorted(dates, key=lambda name: (dates[name], name))
     several = len({of.data for of in found}) > 1
     rows = tuple(
@@ -171,7 +173,9 @@ def unseen_panels(record: Generalisation) -> list[MapPanel]:
         for of in found
     )
     titles = tuple(f"{of.model}, {of.data}" if several else of.model for of in found)
-    return [MapPanel("", "network ↓, never seen →", titles, tuple(names), rows)] if found else []
+    if not found:
+        return []
+    return [MapPanel("", "network", "never seen", titles, tuple(names), rows)]
 
 
 def _unseen_square(cell: SetScores | None) -> Square:
@@ -280,10 +284,9 @@ def _name_rows_and_columns(axes: Axes, panel: MapPanel) -> None:
     axes.xaxis.tick_top()
     axes.tick_params(labelsize=9, colors=plotting.INK, length=0, labelfontfamily=plotting.FONT)
     pale: dict[str, Any] = {"fontsize": plotting.SMALL_POINTS, "color": plotting.PALE_INK}
-    of_rows, of_columns = panel.axes
-    axes.set_ylabel(of_rows, **pale)
-    title = f"{named(panel.title)}, {of_columns}" if panel.title else of_columns
-    title = plotting.plain(title)
+    axes.set_ylabel(panel.of_rows, **pale)
+    of_columns = panel.of_columns
+    title = plotting.plain(f"{named(panel.title)}, {of_columns}" if panel.title else of_columns)
     axes.set_title(title, loc="left", parse_math=False, **pale)
     axes.spines[:].set_visible(False)
 

@@ -73,7 +73,7 @@ class ScoredPart:
 
 
 #: Headings of the metrics that text shows.
-_HEADINGS = {
+HEADINGS = {
     "roc_auc": "ROC AUC",
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
@@ -141,7 +141,7 @@ _OF_SETS = (
     only_csv("n_fake", lambda row: row.counts[1]),
     only_csv("threshold_fails", "fails"),
     only_csv("seconds_per_1000", "cell.seconds_per_1000"),
-    *(Column(key, _HEADINGS.get(key, ""), at("estimates", key), ESTIMATE) for key in ESTIMATED),
+    *(Column(key, HEADINGS.get(key, ""), at("estimates", key), ESTIMATE) for key in ESTIMATED),
     Column("shortcut_floor", "metadata alone", "floor", ESTIMATE),
     only_text("left_out", "left out", "cell.overlap.images", COUNT),
     only_text("fakes", "its fakes", lambda row: elided(_kinds(row.cell.kinds), 120), WORDS),
@@ -223,7 +223,7 @@ _OF_MIXTURES = (
     Column("tested_on", "tested on", "data", NAME),
     Column("images", "images", "images", COUNT),
     *(
-        Column(key, _HEADINGS[key], attrgetter(key), _CHANGE)
+        Column(key, HEADINGS[key], attrgetter(key), _CHANGE)
         for key in ("roc_auc", "recall_fake", "accuracy")
     ),
 )
