@@ -1,17 +1,19 @@
-"""Whether one JPEG hides how pictures were compressed before, and of which quality it must be.
+"""Whether one JPEG hides how pictures were compressed before, and one size how they were scaled.
 
     python benchmarks/equalising.py --faces FOLDER --weights FILE --output RESULT.json
 
 All pictures of a folder, whatever their class, are scaled to 192 px, which wipes out how they were
-kept, and given one of two histories at random. A logistic regression on frozen features of
-mobilenetv3_small then tells the histories apart, cross-validated: 0.5 is what a hidden history
-gives. Both histories pass JPEGs of several qualities first, among them the one that `equalise=jpeg`
-chooses.
+kept, and given one of two histories at random: another JPEG, or a scaling down and back up. A
+logistic regression then tells the histories apart, cross-validated: 0.5 is what a hidden history
+gives. It reads frozen features of mobilenetv3_small, of scalings residual statistics too. Both
+histories pass JPEGs of several qualities first, among them the one that `equalise=jpeg` chooses,
+or canvases of several sides, alone and with a JPEG.
 """
 
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,11 @@ HISTORIES = {
 }
 #: Qualities that are tried besides the chosen one; 0 for untouched pictures.
 TRIED = (0, 90, 75, 60, 50, 30)
+#: Of 192 px: what one history is scaled to, and back; no picture was ever compressed.
+SCALINGS = (176, 160, 128)
+#: Canvases that are tried, 0 for none, and JPEGs after them; 90 is what `equalise=jpeg` chooses
+#: where no file is a JPEG.
+CANVASES, QUALITIES = (0, 160, 128, 96, 64), (0, 90)
 
 
 def kept(image: Image.Image, quality: int, subsampling: str) -> tuple[Image.Image, dict[str, Any]]:
@@ -65,33 +72,86 @@ def measured(files: list[Path], weights: str, seed: int) -> Iterator[tuple[str, 
     """Yield what each pair of histories comes to."""
     import pandas as pd
 
-    from fakeface_bench.backbones.building import build_backbone
-    from fakeface_bench.backbones.catalogue import architecture_named
-    from fakeface_bench.backbones.weights import resolve_weights
-    from fakeface_bench.data.compression import common_quality
-    from fakeface_bench.data.decode import decode_bytes, fit_image, reencoded
-    from fakeface_bench.features.engine import FrozenGraph
-    from fakeface_bench.features.pooling import feature_model
+    from fakeface_bench.data.decode import Equalisation, seen_pixels
+    from fakeface_bench.data.equalising import common_quality
 
-    row = architecture_named(MODEL)
-    backbone = build_backbone(row, SIZE, resolve_weights(weights, row, seed))
-    extract = FrozenGraph(feature_model(backbone), 32)
-    labels = np.random.default_rng(seed).permutation(np.arange(len(files)) % 2)
-    clean = [decode_bytes(file).resize((SIDE, SIDE), Image.Resampling.LANCZOS) for file in files]
+    features = frozen_features(weights, seed)
+    labels, clean = drawn(files, seed)
     for name, histories in HISTORIES.items():
         given = [kept(image, *histories[k]) for image, k in zip(clean, labels, strict=True)]
         facts = pd.DataFrame([fact for _, fact in given]).assign(label=labels)
         chosen = common_quality(facts)
         folds = {}
         for quality in sorted({*TRIED, chosen}):
-            seen = [fit_image(reencoded(image, quality), SIZE, "crop") for image, _ in given]
-            pixels = np.stack([np.asarray(image) for image in seen])
-            batches = [pixels[start : start + 32] for start in range(0, len(pixels), 32)]
-            pooled = [extract(batch)["pooled"] for batch in batches]
-            features = np.concatenate(pooled).astype(np.float64)
-            folds[quality] = told_apart(features, labels)
+            passed = Equalisation(0, quality)
+            seen = [seen_pixels(image, SIZE, "crop", passed) for image, _ in given]
+            folds[quality] = told_apart(features(seen), labels)
         means = {quality: round(float(np.mean(scores)), 4) for quality, scores in folds.items()}
         yield name, {"chosen": chosen, "roc_auc_by_quality": means, "folds": folds}
+
+
+Pixels = list[Any]
+
+
+def frozen_features(weights: str, seed: int) -> Callable[[Pixels], Any]:
+    """Return what makes features of pictures, shape (n, features)."""
+    from fakeface_bench.backbones.building import build_backbone
+    from fakeface_bench.backbones.catalogue import architecture_named
+    from fakeface_bench.backbones.weights import resolve_weights
+    from fakeface_bench.features.engine import FrozenGraph
+    from fakeface_bench.features.pooling import feature_model
+
+    row = architecture_named(MODEL)
+    backbone = build_backbone(row, SIZE, resolve_weights(weights, row, seed))
+    extract = FrozenGraph(feature_model(backbone), 32)
+
+    def features(seen: Pixels) -> Any:
+        pixels = np.stack(seen)
+        batches = [pixels[start : start + 32] for start in range(0, len(pixels), 32)]
+        return np.concatenate([extract(batch)["pooled"] for batch in batches]).astype(np.float64)
+
+    return features
+
+
+def drawn(files: list[Path], seed: int) -> tuple[Any, list[Image.Image]]:
+    """Return which history each picture gets, and the pictures without one."""
+    from fakeface_bench.data.decode import decode_bytes
+
+    labels = np.random.default_rng(seed).permutation(np.arange(len(files)) % 2)
+    scaled = [decode_bytes(file).resize((SIDE, SIDE), Image.Resampling.LANCZOS) for file in files]
+    return labels, scaled
+
+
+def scalings(files: list[Path], weights: str, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what each canvas leaves of each scaling, by what reads it."""
+    from fakeface_bench.data.decode import Equalisation, seen_pixels
+    from fakeface_bench.features.quick_residuals import statistics_of
+    from fakeface_bench.features.residual_statistics import BLOCK
+
+    features = frozen_features(weights, seed)
+    labels, clean = drawn(files, seed)
+    for side in SCALINGS:
+        there = (side, side), Image.Resampling.BICUBIC
+        back = (SIDE, SIDE), Image.Resampling.BICUBIC
+        given = [
+            image.resize(*there).resize(*back) if label else image
+            for image, label in zip(clean, labels, strict=True)
+        ]
+        found: dict[str, Any] = {"frozen features": {}, "residual statistics": {}}
+        for canvas, quality in product(CANVASES, QUALITIES):
+            passed = Equalisation(canvas, quality)
+            words = f"canvas {canvas}, JPEG {quality}"
+            seen = [seen_pixels(image, SIZE, "crop", passed) for image in given]
+            found["frozen features"][words] = told_apart(features(seen), labels)
+            read = min(canvas or SIZE, SIZE) // BLOCK * BLOCK
+            centres = [seen_pixels(image, read, "crop", passed) for image in given]
+            statistics = np.stack([statistics_of(pixels) for pixels in centres])
+            found["residual statistics"][words] = told_apart(statistics, labels)
+        means = {
+            reader: {words: round(float(np.mean(scores)), 4) for words, scores in of.items()}
+            for reader, of in found.items()
+        }
+        yield f"scaled to {side} and back", {"roc_auc": means, "folds": found}
 
 
 @click.command()
@@ -111,8 +171,12 @@ def main(faces: str, weights: str, images: int, seed: int, output: Path | None) 
         "images": len(chosen),
         "seed": seed,
     }
-    for name, found in measured([files[number] for number in chosen], weights, seed):
+    given = [files[number] for number in chosen]
+    for name, found in measured(given, weights, seed):
         click.echo(f"{name}: chosen {found['chosen']}, {found['roc_auc_by_quality']}")
+        figures[name] = found
+    for name, found in scalings(given, weights, seed):
+        click.echo(f"{name}: {found['roc_auc']}")
         figures[name] = found
     keep(figures, output)
 

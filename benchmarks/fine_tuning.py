@@ -91,13 +91,13 @@ def measure_pipeline(faces: str, augment: str) -> dict[str, float]:
     The second of two epochs counts; the files are in the system's cache by then.
     """
     from fakeface_bench.config import StudyConfig
-    from fakeface_bench.data.pictures import Pictures, canvas_side, on_demand
+    from fakeface_bench.data.pictures import Pictures, on_demand, side_with_room
     from fakeface_bench.features.epochs import EpochPlan, Epochs
     from fakeface_bench.features.samples import EVERYTHING, Samples
 
     index = faces_index(StudyConfig(data=faces))
     rows = index.split("train")
-    side = canvas_side(224) if augment != "none" else 224
+    side = side_with_room(224) if augment != "none" else 224
     samples = Samples(
         on_demand(Pictures(index.files(rows), 224, "crop", side)), rows["label"].to_numpy("uint8")
     )

@@ -19,6 +19,8 @@ FITS = ("crop", "resize")
 #: What a network that starts from scratch reads: see `backbones.catalogue.INPUTS`.
 RGB = "rgb"
 INPUTS = (RGB, "residual", "npr")
+#: Side of the largest square that pictures are scaled to before they are fitted to the input.
+MAX_CANVAS = 2048
 #: What every picture passes first, real and fake alike: see `config.equalising_quality`.
 UNTOUCHED = "none"
 #: What weighs the same in training, however many images it has: see `features.samples`.
@@ -255,6 +257,12 @@ def equalising_quality(equalise: str) -> int | None:
     return quality if 1 <= quality <= 100 else None
 
 
+def equalising_words(canvas: int, equalise: str) -> str:
+    """Return what every picture passes first: `canvas 256, jpeg75`; `none` for nothing."""
+    passed = [f"canvas {canvas}"] * bool(canvas) + [equalise] * (equalise != UNTOUCHED)
+    return ", ".join(passed) or UNTOUCHED
+
+
 _MAX_SEED = 2**31 - 1
 _CLASSES = "What folders' names mean that are not understood by themselves: real:nature,fake:ai."
 _MODELS = "Architectures, joined by commas; see 'fakeface-bench list'."
@@ -351,6 +359,13 @@ class StudyConfig(Request):
         "none; or jpeg: every picture passes one JPEG first (of the lowest quality common in the "
         "dataset; jpeg75: of 75), and the ROC AUC that this costs is told.",
     )
+    canvas: int = option(
+        0,
+        "Side in pixels that the centre square of every picture is scaled to first, before any "
+        "JPEG of equalise, and what this costs is told likewise; 0 for none.",
+        0,
+        MAX_CANVAS,
+    )
     leave_out: str = option(
         "",
         "Generators, tiers or sources of the dataset whose images are not used, joined by commas.",
@@ -431,6 +446,11 @@ class StudyConfig(Request):
     again: bool = option(
         False, "Refit, score and record a study that is finished once more; its trials are kept."
     )
+
+    @property
+    def equalised(self) -> str:
+        """What every picture passes first, in words; `none` for nothing."""
+        return equalising_words(self.canvas, self.equalise)
 
 
 #: How names of studies show an option, in the order in which they hold them; what its default is
@@ -630,7 +650,7 @@ HOLD_OUTS = (NOTHING, "source", "tier", "generator")
 #: What puts generators into an order, up to each of which models are trained.
 ORDERS = (NOTHING, "released")
 #: What a matrix asks of a study itself: its rows and columns say it.
-_OF_ONE_CELL = (*_OF_ONE_STUDY, "data", "leave_out", "equalise")
+_OF_ONE_CELL = (*_OF_ONE_STUDY, "data", "leave_out")
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ from fakeface_bench.config import (
 )
 from fakeface_bench.data.array_store import content_key
 from fakeface_bench.data.class_words import SPLITS, named_classes
+from fakeface_bench.data.decode import AS_THEY_ARE, Equalisation
 from fakeface_bench.data.index import ImageIndex, index_name
 from fakeface_bench.data.sources import (
     JOINT,
@@ -131,6 +132,10 @@ def _check_study_options(config: StudyConfig) -> None:
         raise UsageError(
             f"equalise {config.equalise!r} is neither {UNTOUCHED!r}, nor 'jpeg', nor a quality "
             "from 'jpeg1' to 'jpeg100'."
+        )
+    if 0 < config.canvas < MIN_IMAGE_SIZE:
+        raise UsageError(
+            f"canvas {config.canvas} is too small: at least {MIN_IMAGE_SIZE} pixels, or 0 for none."
         )
     if config.image_size and config.image_size < MIN_IMAGE_SIZE:
         raise UsageError(
@@ -304,8 +309,8 @@ def _check_output(name: str) -> None:
 class Plan:
     """A `StudyConfig` resolved on this machine.
 
-    `jpeg_quality` is that of the JPEG that every picture passes first, 0 for none; where the
-    dataset decides it, it is set once the dataset is prepared.
+    `equalisation` is what every picture passes first; where the dataset decides the quality of
+    its JPEG, that is set once the dataset is prepared.
     """
 
     config: StudyConfig
@@ -313,12 +318,12 @@ class Plan:
     image_size: int
     weights: Weights
     unfrozen: Unfrozen
-    jpeg_quality: int = 0
+    equalisation: Equalisation = AS_THEY_ARE
 
     @property
     def equalises(self) -> bool:
-        """Whether every picture passes a JPEG first."""
-        return self.config.equalise != UNTOUCHED
+        """Whether every picture passes something first."""
+        return self.config.equalised != UNTOUCHED
 
     @property
     def engine(self) -> str:
@@ -336,7 +341,7 @@ class Plan:
         """Name of the parent run: model, dataset, and what is not as usual."""
         trained = self.architecture.pretrained and self.unfrozen.anything
         how = f" ({self.unfrozen.label})" if trained else ""
-        passed = f", {self.config.equalise}" if self.equalises else ""
+        passed = f", {self.config.equalised}" if self.equalises else ""
         apart = "".join(f", {option}" for option in self._unusual())
         return f"{self.architecture.key}{how} on {self.data_name}{passed}{apart}"
 
@@ -379,7 +384,7 @@ class Plan:
             "fit": self.config.fit,
             **({} if self.config.input == RGB else {"input": self.config.input}),
             "balance": self.config.balance,
-            **({"jpeg_quality": self.jpeg_quality} if self.jpeg_quality else {}),
+            **self.equalisation.definition,
             **({"sources": index.source_digests} if self.config.balance == "sources" else {}),
             **(
                 {"generators": index.generators_digest}
@@ -559,13 +564,24 @@ def _check_generalise(config: GeneraliseConfig) -> None:
 
 
 def row_studies(config: GeneraliseConfig) -> list[StudyConfig]:
-    """Return the studies of a matrix's rows, model by model."""
+    """Return the studies of a matrix's rows, model by model.
+
+    Where pictures are to be equalised, each is done on pictures as they are too, and before: an
+    equalised study is compared with it.
+    """
     shared = config.study
+    variants = dict.fromkeys((as_they_are(shared), shared))
     return [
-        study_of(replace(shared, data=data), model)
+        study_of(replace(variant, data=data), model)
         for model in listed(config.models)
         for data in listed(config.train)
+        for variant in variants
     ]
+
+
+def as_they_are(study: StudyConfig) -> StudyConfig:
+    """Return the same study on pictures that pass nothing first."""
+    return replace(study, canvas=0, equalise=UNTOUCHED)
 
 
 def test_sets(config: GeneraliseConfig) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from fakeface_bench.data.decode import decode_bytes, seen_pixels
+from fakeface_bench.data.decode import AS_THEY_ARE, Equalisation, decode_bytes, seen_pixels
 from fakeface_bench.data.synthetic.dataset import write_synthetic
 from fakeface_bench.support import machine
 from fakeface_bench.support.machine import may_have_bfloat16, start_tensorflow
@@ -50,9 +50,11 @@ class RecordedProgress:
         self.warnings.append(line)
 
 
-def load_image(path: Path, size: int, fit: str, jpeg_quality: int = 0) -> npt.NDArray[np.uint8]:
+def load_image(
+    path: Path, size: int, fit: str, equalisation: Equalisation = AS_THEY_ARE
+) -> npt.NDArray[np.uint8]:
     """Read one file as the network sees it, without anything that readers of many do."""
-    return seen_pixels(decode_bytes(path), size, fit, jpeg_quality)
+    return seen_pixels(decode_bytes(path), size, fit, equalisation)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from fakeface_bench.evaluation.intervals import share_estimate
 from fakeface_bench.evaluation.macro import mean_roc_auc
@@ -27,6 +28,11 @@ class Unseen:
     cold_seconds: float | None
 
     @property
+    def equalised(self) -> bool:
+        """Whether it sees equalised pictures."""
+        return self.worst.without.model.equalised
+
+    @property
     def worst(self) -> HoldOut:
         """The generator with the lowest ROC AUC."""
         return self.outs[0]
@@ -48,6 +54,14 @@ class InTime:
     later: tuple[TimeStep, ...]
     mean: Estimate
 
+    @property
+    def equalised(self) -> bool:
+        """Whether it sees equalised pictures."""
+        return self.steps[0].cell.model.equalised
+
+
+T = TypeVar("T", Unseen, InTime)
+
 
 def unseen_generators(record: Generalisation) -> list[Unseen]:
     """Return each network and training set of which generators were left out in turn."""
@@ -67,6 +81,11 @@ def unseen_generators(record: Generalisation) -> list[Unseen]:
         )
         for (model, data), outs in found.items()
     ]
+
+
+def untouched(found: Sequence[T]) -> list[T]:
+    """Return those that see pictures as they are; all where none does."""
+    return [of for of in found if not of.equalised] or list(found)
 
 
 def in_order_of_time(record: Generalisation) -> list[InTime]:

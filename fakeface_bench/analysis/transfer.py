@@ -6,7 +6,13 @@ from fakeface_bench.analysis.curves import roc_curve
 from fakeface_bench.evaluation.paired import paired_effect
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import SeedScores
-from fakeface_bench.records.transfer import CHANCE, Generalisation, HoldOut, SetScores
+from fakeface_bench.records.transfer import (
+    CHANCE,
+    EqualisedCell,
+    Generalisation,
+    HoldOut,
+    SetScores,
+)
 
 #: A metric is far from that on the model's own test split from this difference on.
 _FAR = 0.1
@@ -157,6 +163,20 @@ def effect_verdict(estimate: Estimate) -> str:
     if estimate.low > 0:
         return "gained"
     return "lost" if estimate.high < 0 else "not shown to change"
+
+
+def residual_floor(cell: SetScores, equalised: bool) -> Estimate | None:
+    """Return what residual statistics alone score, of pictures as they are or equalised."""
+    if cell.residual is None:
+        return None
+    return cell.residual.equalised if equalised else cell.residual.untouched
+
+
+def history_verdict(pair: EqualisedCell) -> str:
+    """Return what equalising shows of a model: that it read how files were processed, or not."""
+    if pair.delta_auc.low > 0:
+        return "read processing history"
+    return "better equalised" if pair.delta_auc.high < 0 else "not shown to read it"
 
 
 def hold_out_effect(out: HoldOut) -> Estimate | None:

@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -234,14 +235,44 @@ def _fitted(image: Image.Image, size: int, fit: str) -> Image.Image:
     return image if wanted == image.size else image.resize(wanted, Image.Resampling.BICUBIC)
 
 
+@dataclass(frozen=True, slots=True)
+class Equalisation:
+    """What every picture passes first, real and fake alike, so that none shows how it was kept.
+
+    Attributes:
+        side: In pixels, of the square that the centre of each picture is scaled to; 0 for none. A
+            picture whose short side is that already is not scaled.
+        jpeg_quality: Pillow's, 1 to 100, of the JPEG that it passes then; 0 for none.
+    """
+
+    side: int = 0
+    jpeg_quality: int = 0
+
+    @property
+    def definition(self) -> dict[str, int]:
+        """What is done, as the keys of what is made from such pictures hold it; empty: nothing."""
+        done = {"canvas": self.side, "jpeg_quality": self.jpeg_quality}
+        return {key: value for key, value in done.items() if value}
+
+    def apply(self, image: Image.Image) -> Image.Image:
+        """Return an RGB image as it comes out."""
+        if self.side:
+            image = centre(image, min(image.size), min(image.size))
+            if image.width != self.side:
+                image = image.resize((self.side, self.side), Image.Resampling.BICUBIC)
+        return reencoded(image, self.jpeg_quality) if self.jpeg_quality else image
+
+
+#: Pictures as they are.
+AS_THEY_ARE = Equalisation()
+
+
 def reencoded(image: Image.Image, quality: int) -> Image.Image:
     """Return an RGB image as it comes back from a JPEG, chroma halved both ways (4:2:0).
 
     Args:
-        quality: Pillow's, 1 to 100; 0 leaves the image as it is.
+        quality: Pillow's, 1 to 100.
     """
-    if not quality:
-        return image
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=quality, subsampling="4:2:0")
     with Image.open(stream, formats=["JPEG"]) as encoded:
@@ -249,42 +280,42 @@ def reencoded(image: Image.Image, quality: int) -> Image.Image:
 
 
 def seen_pixels(
-    image: Image.Image, size: int, fit: str, jpeg_quality: int = 0
+    image: Image.Image, size: int, fit: str, equalisation: Equalisation = AS_THEY_ARE
 ) -> npt.NDArray[np.uint8]:
-    """Return a picture as the network sees it: uint8 RGB of shape (size, size, 3).
-
-    Args:
-        jpeg_quality: Of the JPEG that the whole picture passes first; 0 for none.
-    """
-    return np.asarray(fit_image(reencoded(image, jpeg_quality), size, fit), dtype=np.uint8)
+    """Return a picture as the network sees it: uint8 RGB of shape (size, size, 3)."""
+    return np.asarray(fit_image(equalisation.apply(image), size, fit), dtype=np.uint8)
 
 
-def canvas_pixels(
-    image: Image.Image, size: int, fit: str, side: int, jpeg_quality: int = 0
+def pixels_with_room(
+    image: Image.Image, size: int, fit: str, side: int, equalisation: Equalisation = AS_THEY_ARE
 ) -> npt.NDArray[np.uint8]:
     """Return uint8 RGB (side, side, 3): the centre and some of what surrounds it, for crops.
 
-    The picture, cut to at most `side` × `side` around its centre, lies on a black canvas so that
-    the middle `size` × `size` pixels of the canvas are those of `seen_pixels`.
+    The picture, cut to at most `side` × `side` around its centre, lies on black so that the middle
+    `size` × `size` pixels are those of `seen_pixels`.
 
     Args:
-        side: Of the canvas in pixels; `side` - `size` is even.
+        side: In pixels; `side` - `size` is even.
     """
-    image = _fitted(reencoded(image, jpeg_quality), size, fit)
+    image = _fitted(equalisation.apply(image), size, fit)
     seen = np.asarray(centre(image, min(image.width, side), min(image.height, side)))
-    canvas = np.zeros((side, side, 3), dtype=np.uint8)
+    pixels = np.zeros((side, side, 3), dtype=np.uint8)
     top, left = (-(-(side - length) // 2) for length in seen.shape[:2])
-    canvas[top : top + seen.shape[0], left : left + seen.shape[1]] = seen
-    return canvas
+    pixels[top : top + seen.shape[0], left : left + seen.shape[1]] = seen
+    return pixels
 
 
-def spare_pixels(source: IO[bytes], size: int, fit: str, side: int) -> tuple[int, int]:
-    """Return by how much the picture on a canvas is higher and wider than the network's input.
+def spare_pixels(
+    source: IO[bytes], size: int, fit: str, side: int, equalisation: Equalisation = AS_THEY_ARE
+) -> tuple[int, int]:
+    """Return by how much what `pixels_with_room` shows is higher and wider than the input.
 
-    Only the file's header is decoded.
+    At most the file's header is decoded.
     """
-    with opened(source) as image:
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= _TURNED_FROM
-        width, height = reversed(image.size) if turned else image.size
+    width = height = equalisation.side
+    if not equalisation.side:
+        with opened(source) as image:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= _TURNED_FROM
+            width, height = reversed(image.size) if turned else image.size
     width, height = fitted_size(width, height, size, fit)
     return min(height, side) - size, min(width, side) - size

@@ -29,9 +29,11 @@ from fakeface_bench.data.array_store import (
     content_key,
 )
 from fakeface_bench.data.decode import (
+    AS_THEY_ARE,
     DECODER,
-    canvas_pixels,
+    Equalisation,
     decode_bytes,
+    pixels_with_room,
     seen_pixels,
     spare_pixels,
 )
@@ -66,8 +68,8 @@ def indexed_bytes(path: Path, digest: str) -> bytes:
 CROP_ROOM = 1 / 7
 
 
-def canvas_side(size: int) -> int:
-    """Return the side of the canvas around an input of `size` pixels; their difference is even."""
+def side_with_room(size: int) -> int:
+    """Return the side of an input of `size` pixels with that room; their difference is even."""
     return size + 2 * round(size * CROP_ROOM / 2)
 
 
@@ -83,8 +85,8 @@ class Pictures:
     paths: Sequence[Path]
     size: int
     fit: str
-    side: int  # of the canvas; `size` where no crop beside the centre is wanted
-    jpeg_quality: int = 0  # of the JPEG that every picture passes first; 0 for none
+    side: int  # with room for crops; `size` where none beside the centre is wanted
+    equalisation: Equalisation = AS_THEY_ARE
     digests: Sequence[str] = ()
 
     @property
@@ -103,11 +105,11 @@ class Pictures:
         with self._errors_named(number), self._file(number) as file:
             image = decode_bytes(file)
         if self.side == self.size:
-            return seen_pixels(image, self.size, self.fit, self.jpeg_quality)
-        return canvas_pixels(image, self.size, self.fit, self.side, self.jpeg_quality)
+            return seen_pixels(image, self.size, self.fit, self.equalisation)
+        return pixels_with_room(image, self.size, self.fit, self.side, self.equalisation)
 
     def spare(self) -> npt.NDArray[np.int32]:
-        """Return how far a crop may move down and right in each canvas, shape (n, 2)."""
+        """Return how far a crop may move down and right in each picture, shape (n, 2)."""
         count = len(self.paths)
         if self.side == self.size:
             return np.zeros((count, 2), np.int32)
@@ -116,7 +118,7 @@ class Pictures:
 
     def _spare(self, number: int) -> tuple[int, int]:
         with self._errors_named(number), self._file(number) as file:
-            return spare_pixels(file, self.size, self.fit, self.side)
+            return spare_pixels(file, self.size, self.fit, self.side, self.equalisation)
 
     def _file(self, number: int) -> io.BytesIO:
         digest = self.digests[number] if self.digests else ""
@@ -263,7 +265,7 @@ def pixels_folder(pictures: Pictures) -> Path:
             "version": PIXELS_VERSION,
             "decoder": DECODER,
             **({"side": pictures.side} if pictures.side != pictures.size else {}),
-            **({"jpeg_quality": pictures.jpeg_quality} if pictures.jpeg_quality else {}),
+            **pictures.equalisation.definition,
         }
     )
     return cache_folder("pixels") / key

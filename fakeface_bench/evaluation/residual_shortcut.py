@@ -1,8 +1,8 @@
-"""What residual statistics alone score on a dataset, and what is left of that after one JPEG.
+"""What residual statistics alone score on a dataset, and what is left of that once it is equalised.
 
 Without any network they tell generated faces from real ones, and as well pictures that were saved,
 scaled or filtered in different ways: a detector and a reader of processing history alike. What one
-JPEG of all pictures takes away was compression history, or as fine as it.
+JPEG of all pictures takes away was compression history, or as fine as it; so with one size.
 """
 
 import os
@@ -22,8 +22,14 @@ from sklearn.preprocessing import StandardScaler
 
 from fakeface_bench.config import logistic_regression
 from fakeface_bench.data.array_store import cached_arrays, content_key
-from fakeface_bench.data.compression import common_quality
-from fakeface_bench.data.decode import DECODER, decode_bytes, seen_pixels
+from fakeface_bench.data.decode import (
+    AS_THEY_ARE,
+    DECODER,
+    Equalisation,
+    decode_bytes,
+    seen_pixels,
+)
+from fakeface_bench.data.equalising import common_quality
 from fakeface_bench.evaluation.shortcut import (
     one_of_each_group,
     roc_auc_by_fold,
@@ -48,7 +54,10 @@ _VERSION = 1
 
 
 def residual_shortcut(
-    files: pd.DataFrame, folders: Mapping[str, Path], progress: Progress
+    files: pd.DataFrame,
+    folders: Mapping[str, Path],
+    progress: Progress,
+    equalisation: Equalisation = AS_THEY_ARE,
 ) -> ResidualShortcut | None:
     """Return what residual statistics alone score; None where a class has under 20 pictures.
 
@@ -58,6 +67,7 @@ def residual_shortcut(
     Args:
         files: As `data.selection.select_files` returns them.
         folders: Of each source.
+        equalisation: What is tried; by default a JPEG of the files' common quality.
 
     Raises:
         DataError: If a picture cannot be decoded any more.
@@ -65,10 +75,12 @@ def residual_shortcut(
     rows = one_of_each_group(files, MOST_IMAGES)
     if rows is None:
         return None
-    quality = common_quality(files[files["left_out"] == ""])
+    if equalisation == AS_THEY_ARE:
+        equalisation = Equalisation(0, common_quality(files[files["left_out"] == ""]))
     key = {
         "images": rows[["digest", "label"]].astype(str).to_numpy().tolist(),
-        "quality": quality,
+        "quality": equalisation.jpeg_quality,
+        **({"canvas": equalisation.side} if equalisation.side else {}),
         "statistics": RESIDUALS_VERSION,
         "decoder": DECODER,
         "sklearn": sklearn.__version__,
@@ -82,26 +94,28 @@ def residual_shortcut(
         ]
         scores = []
         with progress.stage("residual statistics", 2 * len(paths), "images") as advance:
-            for of_quality in (0, quality):
-                statistics = _statistics(paths, _side(rows), of_quality)
+            for passed in (AS_THEY_ARE, equalisation):
+                statistics = _statistics(paths, _side(rows, passed), passed)
                 scores.append(_score(statistics, rows["label"].to_numpy()))
                 advance(len(paths))
         return {"scores": [asdict(score) for score in scores]}
 
     kept = cached_arrays(cache_folder("shortcut") / content_key(key), measure).facts["scores"]
     untouched, equalised = (Estimate(**score) for score in kept)
-    return ResidualShortcut(untouched, equalised, quality, len(rows))
+    return ResidualShortcut(
+        untouched, equalised, equalisation.jpeg_quality, len(rows), equalisation.side
+    )
 
 
-def _side(rows: pd.DataFrame) -> int:
+def _side(rows: pd.DataFrame, passed: Equalisation) -> int:
     """Return what nineteen pictures of twenty have without being scaled up, in whole blocks."""
-    smallest = float(rows[["width", "height"]].min(axis=1).quantile(0.05))
+    smallest = passed.side or float(rows[["width", "height"]].min(axis=1).quantile(0.05))
     return int(np.clip(smallest, LEAST_SIDE, SIDE)) // BLOCK * BLOCK
 
 
-def _statistics(paths: Sequence[Path], side: int, quality: int) -> npt.NDArray[np.float32]:
+def _statistics(paths: Sequence[Path], side: int, passed: Equalisation) -> npt.NDArray[np.float32]:
     def of_one(path: Path) -> npt.NDArray[np.float32]:
-        pixels = seen_pixels(decode_bytes(path), side, "crop", quality)
+        pixels = seen_pixels(decode_bytes(path), side, "crop", passed)
         return statistics_of(pixels)
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:

@@ -23,7 +23,7 @@ from fakeface_bench.backbones.building import Backbone
 from fakeface_bench.backbones.cut import CutBackbone
 from fakeface_bench.config import TENSORFLOW_ENGINE
 from fakeface_bench.data.array_store import cached_arrays, content_key, kept_facts
-from fakeface_bench.data.decode import DECODER
+from fakeface_bench.data.decode import AS_THEY_ARE, DECODER, Equalisation
 from fakeface_bench.data.pictures import STREAM_BATCH, Pictures, stream_images
 from fakeface_bench.features.engine import Engine
 from fakeface_bench.features.engines import engine_identity, open_engine, scoring_engine
@@ -41,7 +41,7 @@ class FeatureSource(ABC):
     """A frozen network whose outputs are kept.
 
     Attributes:
-        jpeg_quality: Of the JPEG that every picture passes first; 0 for none.
+        equalisation: What every picture passes first.
         mirrored: Whether each picture is mirrored left to right.
         engine_name: What pictures pass, one of `config.ENGINES`.
     """
@@ -49,7 +49,7 @@ class FeatureSource(ABC):
     title: str
     fit: str
     batch_size: int
-    jpeg_quality: int = 0
+    equalisation: Equalisation = AS_THEY_ARE
     mirrored: bool = False
     engine_name: str = TENSORFLOW_ENGINE
 
@@ -142,7 +142,7 @@ class BackboneSource(FeatureSource):
                 ),
                 **({"mirrored": True} if self.mirrored else {}),
                 **({"residuals": RESIDUALS_VERSION} if self.residuals else {}),
-                **({"jpeg_quality": self.jpeg_quality} if self.jpeg_quality else {}),
+                **self.equalisation.definition,
                 **self.backbone.identity,
                 "fit": self.fit,
             }
@@ -212,14 +212,14 @@ def extraction_speed(
         return Speed(float(known["seconds_per_image"]))
     what = {"features": source.network, "images": digest, "batch_size": source.batch_size}
     size = source.image_size
-    pictures = Pictures(files, size, source.fit, size, source.jpeg_quality, digests)
+    pictures = Pictures(files, size, source.fit, size, source.equalisation, digests)
     return _measured(what, pictures, source.batch_size, source.engine)
 
 
 def decoding_speed(pictures: Pictures, digest: str) -> Speed:
     """Measure how fast pictures are decoded."""
     how = {"images": digest, "side": pictures.side, "size": pictures.size, "fit": pictures.fit}
-    how |= {"jpeg_quality": pictures.jpeg_quality}
+    how |= {"jpeg_quality": 0} | pictures.equalisation.definition
     return _measured(how, pictures, STREAM_BATCH, lambda batch: None)
 
 

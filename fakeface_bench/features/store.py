@@ -144,7 +144,7 @@ def extract_to(
         for name, output in source.model.output.items()
     }
     size = source.image_size
-    pictures = Pictures(paths, size, source.fit, size, source.jpeg_quality, digests)
+    pictures = Pictures(paths, size, source.fit, size, source.equalisation, digests)
     with RowArrays(folder, len(paths), layout, source.batch_size) as arrays:
         network = source.folder(digests).parent
         known, missing = known_elsewhere(network, digests, arrays.missing, progress.warn)

@@ -6,13 +6,15 @@ model that leaves it out has seen them. The real images are those of the held-ou
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from fakeface_bench.config import FAKE, NOTHING, GeneraliseConfig
+from fakeface_bench.data.decode import AS_THEY_ARE, Equalisation
 from fakeface_bench.data.index import ImageIndex, qualified
-from fakeface_bench.jobs.test_sets import TestSet, held_out, unseen_fakes
+from fakeface_bench.evaluation.residual_shortcut import residual_shortcut
+from fakeface_bench.jobs.test_sets import TestSet, files_of, held_out, unseen_fakes
 from fakeface_bench.records.study import LeftOut
 from fakeface_bench.study.preparation import PreparedDataset
 from fakeface_bench.support.errors import DataError
@@ -54,12 +56,14 @@ class TrainingSet:
     Attributes:
         data: As it was asked for.
         index_of: Its images without what is named, as `leave_out` names it; all without a name.
+        equalisation: What every picture passes first where that is asked for.
     """
 
     data: str
     dataset: PreparedDataset
     index_of: Callable[..., ImageIndex]
     progress: Progress
+    equalisation: Equalisation = AS_THEY_ARE
 
     @property
     def fakes(self) -> pd.DataFrame:
@@ -69,12 +73,13 @@ class TrainingSet:
 
     def unseen(self, trained: ImageIndex, generators: Sequence[str], title: str) -> TestSet | None:
         """Return the fakes of generators that a model does not see; None, and why, for few."""
-        found = unseen_fakes(
-            self.data, self.dataset, self.index_of(), trained, generators, title, self.progress
-        )
+        whole = self.index_of()
+        found = unseen_fakes(self.data, self.dataset, whole, trained, generators, title)
         fakes = int((found.rows["label"] == FAKE).sum())
         if fakes >= FEWEST_FAKES:
-            return found
+            files = files_of(self.dataset, generators)
+            residual = residual_shortcut(files, whole.folders, self.progress, self.equalisation)
+            return replace(found, residual=residual)
         made = f", {found.related:,} made from pictures in training" if found.related else ""
         self.progress.warn(
             f"{title} is not tested on: {fakes:,} fakes of it are left{made}, and {FEWEST_FAKES} "

@@ -10,7 +10,6 @@ from fakeface_bench.data.index import ImageIndex, fake_kinds, indexed
 from fakeface_bench.data.selection import report_skipped, report_unreadable, select_files
 from fakeface_bench.data.sources import prepare_sources
 from fakeface_bench.data.survey import survey_sources
-from fakeface_bench.evaluation.residual_shortcut import residual_shortcut
 from fakeface_bench.evaluation.shortcut import shortcut_floor, shortcut_floors
 from fakeface_bench.records.study import ResidualShortcut, ShortcutFloor
 from fakeface_bench.study.preparation import PreparedDataset, prepare_dataset
@@ -111,7 +110,6 @@ def unseen_fakes(
     trained: ImageIndex,
     generators: Sequence[str],
     title: str,
-    progress: Progress,
 ) -> TestSet:
     """Return the fakes of generators that a study left out, with the held-out real images.
 
@@ -131,9 +129,7 @@ def unseen_fakes(
     rows = frame[(is_theirs & ~related) | reals].assign(split=TEST)
     rows = rows.sort_values(["digest", "source", "path"]).reset_index(drop=True)
     chosen = ImageIndex(f"{index.name}: {title}", index.folders, rows)
-    files = dataset.files
-    files = files[files["generator"].isin(generators) | (files["label"] == REAL)]
-    floor = shortcut_floor(files)
+    floor = shortcut_floor(files_of(dataset, generators))
     test_set = _test_set(
         data,
         chosen,
@@ -141,8 +137,13 @@ def unseen_fakes(
         dataset.survey.files,
         {"": floor} if floor else {},
     )
-    residual = residual_shortcut(files, index.folders, progress)
-    return replace(test_set, residual=residual, related=int(related.sum()), part=title)
+    return replace(test_set, related=int(related.sum()), part=title)
+
+
+def files_of(dataset: PreparedDataset, generators: Sequence[str]) -> pd.DataFrame:
+    """Return the files of some generators and all real ones, whatever is used of them."""
+    files = dataset.files
+    return files[files["generator"].isin(generators) | (files["label"] == REAL)]
 
 
 def study_test_set(run_id: str, progress: Progress) -> TestSet:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from fakeface_bench.backbones.detector_file import detector_file
 from fakeface_bench.config import BEST, CLASS_NAMES, FAKE, REAL, TENSORFLOW_ENGINE
+from fakeface_bench.data.decode import AS_THEY_ARE
 from fakeface_bench.data.pictures import Pictures, stream_images
 from fakeface_bench.data.seen import SEEN_FILE, SeenImages
 from fakeface_bench.features.source import LoggedSource
@@ -81,7 +82,7 @@ class Trained:
         facts = self.classifier.facts
         if self.parts is None or not facts.features:
             size = facts.image_size_px
-            pictures = Pictures(files, size, facts.fit, size, facts.jpeg_quality, digests)
+            pictures = Pictures(files, size, facts.fit, size, facts.equalisation, digests)
             scored = []
             with progress.stage(f"scoring {test_set.name}", len(files), "images") as advance:
                 for images in stream_images(pictures, BATCH):
@@ -92,7 +93,7 @@ class Trained:
             title=self.model.label,
             fit=facts.fit,
             batch_size=BATCH,
-            jpeg_quality=facts.jpeg_quality,
+            equalisation=facts.equalisation,
             logged_model=self.parts.features,
             logged_identity=facts.features,
             engine_name=facts.engine or TENSORFLOW_ENGINE,  # empty: there is no network
@@ -145,6 +146,7 @@ def open_trained(
         threshold=classifier.facts.threshold,
         images_seen=len(seen),
         generators={str(name): int(n) for name, n in noted.get("generators", {}).items()},
+        equalised=classifier.facts.equalisation != AS_THEY_ARE,
     )
     return Trained(facts, classifier, seen, detector_parts(classifier.network))
 

@@ -7,7 +7,8 @@ from itertools import product
 from pathlib import Path
 
 from fakeface_bench.analysis.transfer import effect_on_shared
-from fakeface_bench.config import NOTHING, GeneraliseConfig, StudyConfig, listed
+from fakeface_bench.config import NOTHING, UNTOUCHED, GeneraliseConfig, StudyConfig, listed
+from fakeface_bench.data.equalising import equalisation_for
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.sources import source_identities, source_names
 from fakeface_bench.jobs import JobOutcome
@@ -23,6 +24,7 @@ from fakeface_bench.jobs.test_sets import TestSet, held_out, whole_set
 from fakeface_bench.jobs.trained_model import open_trained
 from fakeface_bench.records.study import LeftOut
 from fakeface_bench.records.transfer import (
+    EqualisedCell,
     Generalisation,
     HoldOut,
     MixtureEffect,
@@ -31,7 +33,7 @@ from fakeface_bench.records.transfer import (
 )
 from fakeface_bench.report.saved_study import write_set_predictions
 from fakeface_bench.report.transfer_page import generalisation_markdown, write_generalisation_report
-from fakeface_bench.resolve import RequestLike, checked, row_studies, test_sets
+from fakeface_bench.resolve import RequestLike, as_they_are, checked, row_studies, test_sets
 from fakeface_bench.study.find_or_run import NeededStudy, find_or_run_studies, format_failures
 from fakeface_bench.study.preparation import PreparedDataset, prepare_dataset
 from fakeface_bench.support.errors import DataError, StudyError, UsageError
@@ -60,7 +62,8 @@ class Row:
     @property
     def name(self) -> str:
         """As messages name it."""
-        return f"{self.study.model} on {self.index.name}"
+        passed = "" if self.study.equalised == UNTOUCHED else f", {self.study.equalised}"
+        return f"{self.study.model} on {self.index.name}{passed}"
 
     @property
     def data(self) -> str:
@@ -102,7 +105,9 @@ def plan_matrix(config: GeneraliseConfig, progress: Progress) -> Matrix:
 
     @cache
     def steps_of(data: str) -> list[Step | LeftOut]:
-        of = TrainingSet(data, dataset(data), partial(index_of, data), progress)
+        used = dataset(data).audit.used
+        passed = equalisation_for(shared.canvas, shared.equalise, used)
+        of = TrainingSet(data, dataset(data), partial(index_of, data), progress, passed)
         try:
             return list(protocol_steps(config, of))
         except DataError as error:
@@ -143,7 +148,8 @@ def mixture_effects(
     """Compare each row of several datasets with each row of some of them, column by column."""
     of_rows = list(zip(rows, cells, strict=True))
     for (mixture, mixed), (alone, others) in product(of_rows, of_rows):
-        if mixture.study.model != alone.study.model or not alone.sources < mixture.sources:
+        same = replace(mixture.study, data=alone.study.data) == alone.study
+        if not same or not alone.sources < mixture.sources:
             continue
         for cell, other in product(mixed, others):
             if cell.data == other.data and len(cell.classes) == _BOTH_CLASSES:
@@ -219,6 +225,7 @@ def _fill_matrix(run: TrackedRun, matrix: Matrix, progress: Progress) -> tuple[G
         mixtures=tuple(mixture_effects(whole, cells)),
         hold_outs=tuple(pair_hold_outs(scored)),
         time_steps=tuple(time_steps(scored)),
+        equalised=tuple(equalised_cells(scored)),
         left_out=tuple(failed),
         unscored=tuple(unscored),
     )
@@ -282,12 +289,36 @@ def time_steps(scored: Mapping[Row, Sequence[SetScores]]) -> Iterator[TimeStep]:
             )
 
 
+def equalised_cells(scored: Mapping[Row, Sequence[SetScores]]) -> Iterator[EqualisedCell]:
+    """Pair each model of equalised pictures with the same of pictures as they are."""
+    untouched = {
+        (row.study, cell.data): cell
+        for row, cells in scored.items()
+        for cell in cells
+        if row.study.equalised == UNTOUCHED
+    }
+    for row, cells in scored.items():
+        if row.study.equalised == UNTOUCHED:
+            continue
+        for cell in cells:
+            other = untouched.get((as_they_are(row.study), cell.data))
+            if other is not None:
+                images, effect = effect_on_shared(other, cell)
+                if "roc_auc" in effect:
+                    yield EqualisedCell(other, cell, images, effect["roc_auc"])
+
+
 def _cell_metrics(record: Generalisation) -> Iterator[tuple[str, float]]:
     for cell in record.cells:
-        named = (cell.model.label, cell.model.data, cell.data)
-        place = "/".join(["generalise", *map(names.metric_part, named)])
-        yield f"{place}/images", float(cell.images)
-        yield from estimate_metrics(place, cell.estimates)
+        yield f"{_place(cell)}/images", float(cell.images)
+        yield from estimate_metrics(_place(cell), cell.estimates)
+    for pair in record.equalised:
+        yield from estimate_metrics(_place(pair.equalised), {"delta_auc": pair.delta_auc})
+
+
+def _place(cell: SetScores) -> str:
+    named = (cell.model.label, cell.model.data, cell.data)
+    return "/".join(["generalise", *map(names.metric_part, named)])
 
 
 def _write(record: Generalisation, folder: Path) -> None:

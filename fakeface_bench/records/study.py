@@ -48,7 +48,8 @@ class ResidualShortcut:
     """What residual statistics alone score on a dataset: cross-validated ROC AUC.
 
     Attributes:
-        equalised: The same after every picture has passed one JPEG of `jpeg_quality`.
+        equalised: The same after every picture was scaled to a square of `canvas` pixels (0: not),
+            and has passed one JPEG of `jpeg_quality` (0: none).
         images: Number of pictures it was measured on, copies counted once.
     """
 
@@ -56,6 +57,7 @@ class ResidualShortcut:
     equalised: Estimate
     jpeg_quality: int
     images: int
+    canvas: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,7 +401,7 @@ class StudyRecord:
         facts: Further metrics, by MLflow metric name.
         fine_tune: Which layers under the head were trained: `frozen` for none, else `last_block`,
             `last_2_blocks` and so on, `all`, or a number of last layers.
-        equalise: As in `StudyConfig`.
+        equalise: What every picture passed first, as `StudyConfig.equalised`.
         baseline: None in records that do not tell.
         folds: Parts of train and validation that were held out in turn; 0 where validation was.
             `valid` then holds the rows of both, each scored by the fit that left it out.
@@ -581,7 +583,7 @@ class StudyIdentity:
         fine_tune: As in `StudyRecord`.
         weights: Label of the weights that it started from.
         trained: Which layers were trained, in words; empty where the head alone was.
-        equalise: As in `StudyConfig`.
+        equalise: As in `StudyRecord`.
     """
 
     run_id: str

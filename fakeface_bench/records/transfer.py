@@ -27,6 +27,7 @@ class TrainedModel:
             it is not known which they are.
         external: Whether it is a detector of others, tested as it is.
         cold_seconds: What its study took from a cold start; None where it was not asked.
+        equalised: Whether every picture passes something first: one size, or a JPEG.
     """
 
     label: str
@@ -39,6 +40,7 @@ class TrainedModel:
     external: bool = False
     generators: Mapping[str, int] = field(default_factory=dict)
     cold_seconds: float | None = None
+    equalised: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +198,27 @@ class TimeStep:
 
 
 @dataclass(frozen=True, slots=True)
+class EqualisedCell:
+    """A model of equalised pictures beside the same of pictures as they are, on the same images.
+
+    Attributes:
+        images: That both were scored on.
+        delta_auc: ROC AUC of the untouched model less that of the equalised one, paired: what it
+            read from what equalising wipes out.
+    """
+
+    untouched: SetScores
+    equalised: SetScores
+    images: int
+    delta_auc: Estimate
+
+
+@dataclass(frozen=True, slots=True)
 class Generalisation:
     """A matrix: rows trained on, columns tested on, for each of one or several architectures.
+
+    Where pictures are equalised, `models` and all cells hold each network twice: as they are, and
+    equalised.
 
     Attributes:
         models: Labels of the architectures, in the order asked for.
@@ -214,6 +235,7 @@ class Generalisation:
     mixtures: tuple[MixtureEffect, ...] = ()
     hold_outs: tuple[HoldOut, ...] = ()
     time_steps: tuple[TimeStep, ...] = ()
+    equalised: tuple[EqualisedCell, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     unscored: tuple[LeftOut, ...] = ()
 
@@ -230,12 +252,14 @@ class EqualisationEffect:
     """A study of equalised pictures against the same study of untouched ones.
 
     Attributes:
-        jpeg_quality: Of the JPEG that every picture passed.
+        canvas: Side in pixels that every picture was scaled to; 0 for none.
+        jpeg_quality: Of the JPEG that every picture passed; 0 for none.
         untouched_auc: Test ROC AUC of the untouched study.
         delta_auc: The first less the second, paired.
         outlasting: Files of the dataset that were compressed more strongly, whose traces remain.
     """
 
+    canvas: int
     jpeg_quality: int
     images: int
     untouched_auc: float
@@ -257,18 +281,20 @@ class EqualisationEffect:
     def description(self) -> str:
         """In a sentence, by the interval: what is shown, and what is not."""
         delta = self.delta_auc
+        scaled = [f"scaling to {self.canvas} px"] * bool(self.canvas)
+        encoded = [f"one JPEG of quality {self.jpeg_quality}"] * bool(self.jpeg_quality)
         estimates = (
-            f"test ROC AUC {self.untouched_auc:.3f} untouched, {self.equalised_auc:.3f} after one "
-            f"JPEG of quality {self.jpeg_quality} for all, a difference of {delta.value:.3f} (95 % "
+            f"test ROC AUC {self.untouched_auc:.3f} untouched, {self.equalised_auc:.3f} after "
+            f"{' and '.join(scaled + encoded)} for all, a difference of {delta.value:.3f} (95 % "
             f"{delta.low:.3f} to {delta.high:.3f}; n = {self.images:,})"
         )
+        history = " and ".join(["scaling"] * bool(scaled) + ["compression"] * bool(encoded))
         if delta.low > 0:
-            begin = "That much was read from what one JPEG wipes out, compression history or fine "
-            begin += "detail"
+            begin = f"That much was read from what this wipes out, {history} history or fine detail"
         elif delta.high < 0:
-            begin = "It does better equalised, so it read no compression history"
+            begin = f"It does better equalised, so it read no {history} history"
         else:
-            begin = "Not shown to read compression history"
+            begin = f"Not shown to read {history} history"
         remain = f" Of {self.outlasting:,} files, compressed more strongly, traces remain."
         return f"{begin}: {estimates}.{remain * bool(self.outlasting)}"
 

@@ -10,6 +10,7 @@ from fakeface_bench.analysis.protocols import (
     in_order_of_time,
     unseen_generators,
     unsure_share,
+    untouched,
 )
 from fakeface_bench.analysis.transfer import (
     hold_out_effect,
@@ -17,6 +18,7 @@ from fakeface_bench.analysis.transfer import (
     is_reversed,
     is_within_floor,
     remarks,
+    residual_floor,
 )
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.transfer import Generalisation, HoldOut, SetScores, TimeStep
@@ -79,8 +81,11 @@ _AT_THRESHOLD = ("average_precision", "recall_fake", "false_alarm_rate", "recall
 
 
 def _columns_of_cell() -> tuple[Column, ...]:
-    def residual(name: str) -> Callable[[UnseenRow | TimeStep], Estimate | None]:
-        return lambda row: getattr(row.cell.residual, name) if row.cell.residual else None
+    def residual(equalised: bool) -> Callable[[UnseenRow | TimeStep], Estimate | None]:
+        return lambda row: residual_floor(row.cell, equalised)
+
+    def as_seen(row: UnseenRow | TimeStep) -> Estimate | None:
+        return residual_floor(row.cell, row.cell.model.equalised)
 
     headings = HEADINGS | {"recall_fake": "recall"}
     return (
@@ -95,8 +100,9 @@ def _columns_of_cell() -> tuple[Column, ...]:
         ),
         Column("unsure", "unsure", lambda row: unsure_share(row.cell), ESTIMATE),
         Column("shortcut_floor", "metadata alone", lambda row: _floor(row.cell), ESTIMATE),
-        Column("residual_floor", "residual statistics alone", residual("untouched"), ESTIMATE),
-        only_csv("residual_floor_equalised", residual("equalised"), ESTIMATE),
+        Column("residual_floor", "residual statistics alone", as_seen, ESTIMATE),
+        only_csv("residual_floor_untouched", residual(False), ESTIMATE),
+        only_csv("residual_floor_equalised", residual(True), ESTIMATE),
         only_csv("run_id", "cell.model.run_id", NAME),
     )
 
@@ -210,16 +216,17 @@ def time_lines(record: Generalisation) -> list[str]:
 
 def protocol_verdict(record: Generalisation) -> Verdict | None:
     """Say how models do on generators that they never saw; None where none was left out."""
-    unseen = [out.without for of in unseen_generators(record) for out in of.outs]
-    following = [step.cell for of in in_order_of_time(record) for step in of.steps]
+    networks, of_dates = untouched(unseen_generators(record)), untouched(in_order_of_time(record))
+    unseen = [out.without for of in networks for out in of.outs]
+    following = [step.cell for of in of_dates for step in of.steps]
     cells = unseen or following
     if not cells:
         return None
     above = sum(map(is_above_chance, cells))
     turned = sum(map(is_reversed, cells))
     kind = "generators never seen" if unseen else "dates of what was released next"
-    networks = len(unseen_generators(record) if unseen else in_order_of_time(record))
-    several = f", over {networks} networks" if networks > 1 else ""
+    number = len(networks if unseen else of_dates)
+    several = f", over {number} networks" if number > 1 else ""
     headline = f"Shown above chance on {above} of {len(cells)} {kind}{several}"
     lines = unseen_lines(record) if unseen else time_lines(record)
     weight = "good" if above == len(cells) else "care" if above else "bad"
@@ -232,7 +239,7 @@ def protocol_verdict(record: Generalisation) -> Verdict | None:
 
 def protocol_key_metrics(record: Generalisation) -> list[tuple[str, str, str]]:
     """Return (metric, what it is, what to add) of the metrics to look at first; none without."""
-    found, in_time = unseen_generators(record), in_order_of_time(record)
+    found, in_time = untouched(unseen_generators(record)), untouched(in_order_of_time(record))
     shown = []
     if found:
         best = max(found, key=lambda of: of.mean.value)

@@ -10,7 +10,7 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch, Rectangle
 
-from fakeface_bench.analysis.protocols import unseen_generators
+from fakeface_bench.analysis.protocols import Unseen, unseen_generators
 from fakeface_bench.analysis.transfer import (
     AT_CHANCE,
     REVERSED,
@@ -162,8 +162,19 @@ def _matrix(square: _Squared) -> Callable[[Generalisation], list[MapPanel]]:
 
 
 def unseen_panels(record: Generalisation) -> list[MapPanel]:
-    """Return one panel: a row a network, a column each generator that it never saw."""
+    """Return a panel: a row a network, a column each generator that it never saw.
+
+    Networks that saw equalised pictures have a second panel.
+    """
     found = unseen_generators(record)
+    apart = {
+        "": [of for of in found if not of.equalised],
+        "equalised": [of for of in found if of.equalised],
+    }
+    return [_unseen_panel(title, networks) for title, networks in apart.items() if networks]
+
+
+def _unseen_panel(title: str, found: Sequence[Unseen]) -> MapPanel:
     cells = {(of.model, of.data, out.value): out.without for of in found for out in of.outs}
     dates = {out.value: out.without.released for of in found for out in of.outs}
     names = sorted(dates, key=lambda name: (dates[name], name))
@@ -173,9 +184,7 @@ def unseen_panels(record: Generalisation) -> list[MapPanel]:
         for of in found
     )
     titles = tuple(f"{of.model}, {of.data}" if several else of.model for of in found)
-    if not found:
-        return []
-    return [MapPanel("", "network", "never seen", titles, tuple(names), rows)]
+    return MapPanel(title, "network", "never seen", titles, tuple(names), rows)
 
 
 def _unseen_square(cell: SetScores | None) -> Square:

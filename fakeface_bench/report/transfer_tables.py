@@ -7,18 +7,20 @@ from operator import attrgetter
 
 from fakeface_bench.analysis.transfer import (
     effect_verdict,
+    history_verdict,
     hold_out_effect,
     home_of,
     kind_relation,
     ranking_remark,
     remarks,
+    residual_floor,
     threshold_fails,
     worst_hold_outs,
 )
 from fakeface_bench.evaluation.metrics import ESTIMATED
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import is_of_fakes
-from fakeface_bench.records.transfer import HoldOut, MixtureEffect, SetScores
+from fakeface_bench.records.transfer import EqualisedCell, HoldOut, MixtureEffect, SetScores
 from fakeface_bench.report.format import (
     UNKNOWN,
     class_counts,
@@ -240,6 +242,41 @@ def _compared(key: str, without: str = "", seen: str = "") -> tuple[Column, Colu
         Column(f"{key}_without", without, at("without.estimates", key), ESTIMATE),
         Column(f"{key}_seen", seen, lambda out: out.seen and out.seen.estimates.get(key), ESTIMATE),
     )
+
+
+_OF_EQUALISED = (
+    Column("model", "model", "equalised.model.label", NAME),
+    Column("trained_on", "trained on", "equalised.model.data", NAME),
+    Column("tested_on", "tested on", "equalised.data", NAME),
+    Column("images", "images", "images", COUNT),
+    Column(
+        "roc_auc_untouched", "ROC AUC as they are", at("untouched.estimates", "roc_auc"), ESTIMATE
+    ),
+    Column("roc_auc_equalised", "equalised", at("equalised.estimates", "roc_auc"), ESTIMATE),
+    Column("delta_auc", "difference", "delta_auc", ESTIMATE),
+    Column(
+        "residual_floor_untouched",
+        "residual statistics alone, as they are",
+        lambda pair: residual_floor(pair.untouched, False),
+        ESTIMATE,
+    ),
+    Column(
+        "residual_floor_equalised",
+        "equalised",
+        lambda pair: residual_floor(pair.equalised, True),
+        ESTIMATE,
+    ),
+    Column("remark", "remark", history_verdict, WORDS),
+)
+
+
+def equalised_table(found: Sequence[EqualisedCell], short: bool = False) -> Table:
+    """Return a row a model and test set: as pictures are, and equalised, paired."""
+    table = Table(_OF_EQUALISED, found, name="As they are and equalised")
+    if not short:
+        return table
+    shown = ("model", "tested_on", "roc_auc_untouched", "roc_auc_equalised", "delta_auc", "remark")
+    return table.pick(*shown)
 
 
 _OF_HOLD_OUTS = (

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from fakeface_bench.config import CLASS_NAMES, TENSORFLOW_ENGINE
-from fakeface_bench.data.decode import DECODING_VERSION, fit_image, reencoded
+from fakeface_bench.data.decode import DECODING_VERSION, Equalisation, seen_pixels
 from fakeface_bench.features import residuals  # noqa: F401  # a layer that networks may hold
 from fakeface_bench.features.engine import Engine, FrozenGraph
 from fakeface_bench.support.errors import DataError, ModelError, shortened
@@ -48,7 +48,8 @@ class DetectorFacts:
         fit: How a picture meets it, one of `config.FITS`.
         threshold: Probability from which a picture is predicted fake.
         decoding_version: `DECODING_VERSION` of the code that trained it.
-        jpeg_quality: Of the JPEG that every picture passes first; 0 for none.
+        canvas_px: As `Equalisation.side`.
+        jpeg_quality: As there.
         features: Identity of the frozen features that the head reads; empty where more than the
             head was trained.
         engine: What they were extracted with, one of `config.ENGINES`.
@@ -68,6 +69,12 @@ class DetectorFacts:
     unsure_low: float = 0.0
     unsure_high: float = 0.0
     library: str = ""
+    canvas_px: int = 0
+
+    @property
+    def equalisation(self) -> Equalisation:
+        """What every picture passes first."""
+        return Equalisation(self.canvas_px, self.jpeg_quality)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +178,8 @@ class FaceClassifier:
 
     def pixels(self, picture: Image.Image) -> npt.NDArray[np.uint8]:
         """Return an RGB picture as the network sees it, shape (side, side, 3)."""
-        picture = reencoded(picture, self.facts.jpeg_quality)
-        fitted = fit_image(picture, self.facts.image_size_px, self.facts.fit)
-        return np.asarray(fitted, dtype=np.uint8)
+        facts = self.facts
+        return seen_pixels(picture, facts.image_size_px, facts.fit, facts.equalisation)
 
     def _pixels(self, given: Any, read: Read) -> npt.NDArray[np.uint8]:
         return self.pixels(read(given))

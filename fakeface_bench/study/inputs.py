@@ -27,9 +27,9 @@ from fakeface_bench.data.pictures import (
     PARALLEL_CALLS,
     Pictures,
     cached_pixels,
-    canvas_side,
     on_demand,
     pixels_folder,
+    side_with_room,
 )
 from fakeface_bench.features.samples import LoadArrays, SplitArrays
 from fakeface_bench.features.source import (
@@ -143,7 +143,7 @@ def feature_source(plan: Plan) -> BackboneSource:
         title=plan.architecture.key,
         backbone=open_backbone(plan.architecture, plan.image_size, plan.weights),
         fit=plan.config.fit,
-        jpeg_quality=plan.jpeg_quality,
+        equalisation=plan.equalisation,
         batch_size=plan.config.batch_size or batch,
         engine_name=engine,
         residuals=not plan.unfrozen.anything,
@@ -220,8 +220,8 @@ def pixel_inputs(
     crops = network.crops and plan.config.fit == "crop" and _augments(plan, network, "crop")
 
     def pictures(read_as: str, rows: pd.DataFrame) -> Pictures:
-        side = canvas_side(plan.image_size) if crops and read_as == "train" else plan.image_size
-        how = (plan.image_size, plan.config.fit, side, plan.jpeg_quality)
+        side = side_with_room(plan.image_size) if crops and read_as == "train" else plan.image_size
+        how = (plan.image_size, plan.config.fit, side, plan.equalisation)
         return Pictures(index.files(rows), *how, list(rows["digest"]))
 
     readings = [(split, split) for split in SPLITS]

@@ -78,7 +78,7 @@ def record_of(
         },
         fine_tune=plan.unfrozen.label,
         machine=machine_name(),
-        equalise=plan.config.equalise,
+        equalise=plan.config.equalised,
         baseline=conclusion.baseline,
         folds=plan.config.folds,
     )
@@ -150,7 +150,8 @@ def log_winner(
         plan.image_size,
         plan.config.fit,
         detector.threshold,
-        jpeg_quality=plan.jpeg_quality,
+        canvas_px=plan.equalisation.side,
+        jpeg_quality=plan.equalisation.jpeg_quality,
         features=setup.inputs.features,
         engine=scoring_engine(setup.inputs.engine),
         unsure_low=band.low,
@@ -202,7 +203,7 @@ def explain_winner(
     """
     rows, size = setup.index.split("test"), plan.image_size
     files, digests = setup.index.files(rows), list(rows["digest"])
-    pictures = Pictures(files, size, plan.config.fit, size, plan.jpeg_quality, digests)
+    pictures = Pictures(files, size, plan.config.fit, size, plan.equalisation, digests)
     unread: dict[int, str] = {}
 
     def load(position: int) -> npt.NDArray[np.uint8]:

@@ -4,15 +4,15 @@ import shlex
 from dataclasses import dataclass, replace
 
 from fakeface_bench.analysis.results import Results, results_of
-from fakeface_bench.config import UNTOUCHED, StudyConfig
-from fakeface_bench.data.compression import more_compressed
+from fakeface_bench.config import StudyConfig
+from fakeface_bench.data.equalising import more_compressed
 from fakeface_bench.evaluation.paired import paired_effect
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import LeftOut, Registration, SeedScores, StudyRecord
 from fakeface_bench.records.transfer import EqualisationEffect
 from fakeface_bench.report.drawing import drawn_apart
 from fakeface_bench.report.study_report import write_study_report
-from fakeface_bench.resolve import Plan, RequestLike, make_plan
+from fakeface_bench.resolve import Plan, RequestLike, as_they_are, make_plan
 from fakeface_bench.study.cost import Expenses, close_ledger
 from fakeface_bench.study.final_fit import conclude
 from fakeface_bench.study.find_or_run import NeededStudy, find_or_run_studies
@@ -153,7 +153,7 @@ def _measure_equalisation(
     run: TrackedRun, plan: Plan, setup: Setup, record: StudyRecord, progress: Progress
 ) -> EqualisationEffect:
     """Compare an equalised study with one on untouched pictures, which is found or run."""
-    untouched = replace(plan.config, equalise=UNTOUCHED, study="", register="")
+    untouched = replace(as_they_are(plan.config), study="", register="")
     progress.say("the same study on untouched pictures, to compare with")
     needed = NeededStudy(untouched, setup.index, same_trials=True)
     (study,) = find_or_run_studies(run, [needed], progress)
@@ -164,17 +164,21 @@ def _measure_equalisation(
         )
     (other,) = read_studies([study], progress)
     test = record.test
+    passed = plan.equalisation
     effect = paired_effect(
         test.y_true, other.kept, SeedScores(record.seed, test.y_score, test.threshold)
     )
     equalised_auc = test.metrics["roc_auc"]
     delta = effect["roc_auc"]
+    used = setup.dataset.audit.used
+    outlasting = int(more_compressed(used, passed.jpeg_quality).sum()) if passed.jpeg_quality else 0
     return EqualisationEffect(
-        jpeg_quality=plan.jpeg_quality,
+        canvas=passed.side,
+        jpeg_quality=passed.jpeg_quality,
         images=len(test.y_true),
         untouched_auc=equalised_auc + delta.value,
         equalised_auc=equalised_auc,
         delta_auc=delta,
         untouched_run=study.run_id,
-        outlasting=int(more_compressed(setup.dataset.audit.used, plan.jpeg_quality).sum()),
+        outlasting=outlasting,
     )

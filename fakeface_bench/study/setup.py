@@ -11,10 +11,11 @@ from fakeface_bench.config import (
     CLASS_NAMES,
     METRICS_VERSION,
     UNBALANCED,
-    equalising_quality,
+    StudyConfig,
     listed,
 )
-from fakeface_bench.data.compression import common_quality, more_compressed
+from fakeface_bench.data.decode import Equalisation
+from fakeface_bench.data.equalising import equalisation_for, more_compressed, unevenly_scaled
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.pictures import Pictures
 from fakeface_bench.data.selection import MAX_LOSS, loses_unevenly
@@ -98,7 +99,7 @@ def prepare_setup(plan: Plan, progress: Progress, dataset: PreparedDataset | Non
         dataset = prepare_dataset(config.data, config.seed, progress, config.classes)
     index = dataset.index(config.limit, progress, listed(config.leave_out))
     if plan.equalises:
-        plan = replace(plan, jpeg_quality=_jpeg_quality(plan, dataset, progress))
+        plan = replace(plan, equalisation=_equalisation(plan.config, dataset, progress))
     if plan.config.balance == UNBALANCED and loses_unevenly(dataset.files):
         plan = replace(plan, config=replace(plan.config, balance="classes"))
         progress.warn(
@@ -110,10 +111,19 @@ def prepare_setup(plan: Plan, progress: Progress, dataset: PreparedDataset | Non
     return Setup(plan, dataset, index, inputs, reader)
 
 
-def _jpeg_quality(plan: Plan, dataset: PreparedDataset, progress: Progress) -> int:
-    """Return the quality of the JPEG that every picture passes; warn of traces that outlast it."""
-    used = dataset.audit.used
-    quality = equalising_quality(plan.config.equalise) or common_quality(used)
+def _equalisation(
+    config: StudyConfig, dataset: PreparedDataset, progress: Progress
+) -> Equalisation:
+    """Return what every picture passes first; warn of traces that outlast it, and that it makes."""
+    used, side = dataset.audit.used, config.canvas
+    equalisation = equalisation_for(side, config.equalise, used)
+    if side:
+        progress.say(f"the centre of every picture is scaled to {side} × {side} px first")
+        if warning := unevenly_scaled(used, side):
+            progress.warn(warning)
+    quality = equalisation.jpeg_quality
+    if not quality:
+        return equalisation
     progress.say(f"every picture passes a JPEG of quality {quality} first")
     outlast = used[more_compressed(used, quality)]
     if len(outlast):
@@ -122,7 +132,7 @@ def _jpeg_quality(plan: Plan, dataset: PreparedDataset, progress: Progress) -> i
             for label, name in enumerate(CLASS_NAMES)
         )
         progress.warn(f"{counts} pictures are JPEGs of a lower quality, whose traces remain")
-    return quality
+    return equalisation
 
 
 def open_setup(
@@ -155,8 +165,8 @@ def open_setup(
         inputs |= {"network": setup.inputs.found, NETWORK_DIGEST: plan.architecture.file.digest}
     if index.generators_digest:
         inputs[GENERATORS_DIGEST] = index.generators_digest
-    if plan.equalises:
-        inputs["jpeg_quality"] = setup.plan.jpeg_quality
+    if quality := setup.plan.equalisation.jpeg_quality:
+        inputs["jpeg_quality"] = quality
     if setup.plan.config.balance != plan.config.balance:
         inputs["balanced"] = setup.plan.config.balance
     run.log_params(inputs | setup.images_by_source())

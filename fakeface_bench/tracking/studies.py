@@ -8,7 +8,14 @@ import mlflow
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from fakeface_bench.config import NAMED_OPTIONS, UNTOUCHED, SearchConfig, StudyConfig, format_option
+from fakeface_bench.config import (
+    NAMED_OPTIONS,
+    UNTOUCHED,
+    SearchConfig,
+    StudyConfig,
+    equalising_words,
+    format_option,
+)
 from fakeface_bench.support.errors import UsageError
 from fakeface_bench.support.processes import RUN_VARIABLE
 from fakeface_bench.tracking import names
@@ -48,8 +55,9 @@ class StudyRun:
 
     @property
     def equalise(self) -> str:
-        """As in `StudyConfig`; studies of earlier versions know nothing of it."""
-        return self.params.get("equalise", UNTOUCHED)
+        """As in `StudyRecord`; studies of earlier versions know nothing of it."""
+        canvas = int(float(self.params.get("canvas", 0)))
+        return equalising_words(canvas, self.params.get("equalise", UNTOUCHED))
 
     @property
     def limit(self) -> int:

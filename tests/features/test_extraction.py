@@ -17,6 +17,7 @@ from fakeface_bench.backbones.catalogue import architecture_named
 from fakeface_bench.backbones.weights import Weights, resolve_weights
 from fakeface_bench.config import ENGINES
 from fakeface_bench.data.array_store import CachedArrays
+from fakeface_bench.data.decode import Equalisation
 from fakeface_bench.data.index import ImageIndex, build_index
 from fakeface_bench.data.selection import select_files
 from fakeface_bench.data.sources import Source
@@ -155,7 +156,8 @@ def test_a_logged_model_finds_what_its_study_extracted(
     [
         {"weights": Weights("random", seed=1)},
         {"fit": "resize"},
-        {"jpeg_quality": 75},
+        {"equalisation": Equalisation(0, 75)},
+        {"equalisation": Equalisation(96)},
         {"mirrored": True},
         {"engine_name": "onnxruntime"},
         {"engine_name": "tensorflow_bf16"},

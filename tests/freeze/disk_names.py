@@ -22,10 +22,11 @@ from fakeface_bench.backbones.fine_tuning import unfrozen_part
 from fakeface_bench.backbones.weights import Weights
 from fakeface_bench.config import HeadConfig, StudyConfig, TrialConfig, TuningConfig
 from fakeface_bench.data.catalogue import DATASETS
+from fakeface_bench.data.decode import Equalisation
 from fakeface_bench.data.duplicates import cached_pairs
 from fakeface_bench.data.facts import SIGNATURE_BYTES, inspect_files
 from fakeface_bench.data.index import ImageIndex
-from fakeface_bench.data.pictures import Pictures, canvas_side, pixels_folder
+from fakeface_bench.data.pictures import Pictures, pixels_folder, side_with_room
 from fakeface_bench.data.synthetic.dataset import prepare_synthetic
 from fakeface_bench.evaluation.metrics import roc_auc
 from fakeface_bench.features import source as speed
@@ -63,7 +64,8 @@ def plans(data: str) -> Mapping[str, Plan]:
         "last two blocks": plan(fine_tune="last_2_blocks", augment="light", precision="float32"),
         "all layers": plan(fine_tune="all"),
         "from scratch": make_plan(StudyConfig(model="simple_cnn", data=data, weights="auto")),
-        "equalised": replace(plan(equalise="jpeg75"), jpeg_quality=75),
+        "equalised": replace(plan(equalise="jpeg75"), equalisation=Equalisation(0, 75)),
+        "one size": replace(plan(canvas=96, equalise="jpeg75"), equalisation=Equalisation(96, 75)),
         "limited": plan(limit=10),
         "named": plan(study="mine"),
     }
@@ -122,7 +124,7 @@ def small_caches(cache: Path, patch: pytest.MonkeyPatch) -> dict[str, Any]:
     patch.setattr(speed, "machine_facts", lambda: {"hardware_cpu": "a CPU"})
     Image.new("RGB", (SIZE, SIZE)).save("face.png")
     decoding_speed(Pictures([Path("face.png")], 8, "crop", 8), DIGESTS[0])
-    return {"kept of a few pictures": tree(cache), "canvas of 224 pixels": canvas_side(224)}
+    return {"kept of a few pictures": tree(cache), "room around 224 pixels": side_with_room(224)}
 
 
 def facts_file(cache: Path) -> str:
@@ -168,7 +170,8 @@ class Network:
         sources = {
             "frozen": source,
             "resized": replace(source, fit="resize"),
-            "equalised": replace(source, jpeg_quality=75),
+            "equalised": replace(source, equalisation=Equalisation(0, 75)),
+            "one size": replace(source, equalisation=Equalisation(96)),
             "cut": replace(source, cut=self.cut),
             "cut and mirrored": replace(source, cut=self.cut, mirrored=True),
         }
@@ -210,7 +213,8 @@ def cached_of_pictures(cache: Path) -> Iterator[tuple[str, str]]:
     for special, pictures in {
         "pixels": usual,
         "pixels with room": replace(usual, side=256),
-        "pixels, equalised": replace(usual, jpeg_quality=75),
+        "pixels, equalised": replace(usual, equalisation=Equalisation(0, 75)),
+        "pixels, one size": replace(usual, equalisation=Equalisation(96)),
         "pixels, resized": replace(usual, fit="resize"),
     }.items():
         yield special, pixels_folder(pictures).relative_to(cache).as_posix()

@@ -119,7 +119,7 @@ def write_tuned_study(folder: Path) -> None:
             final_fit=FitRecord(epochs(1), best_epoch=0),
         ),
         folder,
-        EqualisationEffect(75, 60, 0.95, 0.9, Estimate(0.05, 0.01, 0.09), RUN, outlasting=3),
+        EqualisationEffect(0, 75, 60, 0.95, 0.9, Estimate(0.05, 0.01, 0.09), RUN, outlasting=3),
     )
 
 

@@ -16,7 +16,7 @@ from fakeface_bench.backbones.weights import Weights
 from fakeface_bench.data import array_store
 from fakeface_bench.data import pictures as pipeline
 from fakeface_bench.data.index import ImageIndex, build_index
-from fakeface_bench.data.pictures import Pictures, cached_pixels, canvas_side
+from fakeface_bench.data.pictures import Pictures, cached_pixels, side_with_room
 from fakeface_bench.data.selection import select_files
 from fakeface_bench.data.sources import Source
 from fakeface_bench.data.survey import survey_sources
@@ -146,7 +146,7 @@ def scores_from_scratch(faces: ImageIndex, progress: RecordedProgress) -> bytes:
 
     def samples(split: str) -> Samples:
         rows = faces.split(split)
-        side = canvas_side(SIZE) if split == "train" else SIZE
+        side = side_with_room(SIZE) if split == "train" else SIZE
         pictures = Pictures(faces.files(rows), SIZE, "crop", side, digests=list(rows["digest"]))
         arrays = cached_pixels(pictures, progress).arrays
         return Samples(arrays, rows["label"].to_numpy(np.uint8))

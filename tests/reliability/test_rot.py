@@ -24,7 +24,7 @@ from fakeface_bench.data.array_store import (
     part_of,
 )
 from fakeface_bench.data.facts import inspect_files
-from fakeface_bench.data.pictures import Pictures, cached_pixels, canvas_side, on_demand
+from fakeface_bench.data.pictures import Pictures, cached_pixels, on_demand, side_with_room
 from fakeface_bench.features.source import BackboneSource
 from fakeface_bench.features.store import cached_features
 from fakeface_bench.jobs.robustness import corrupted_scores
@@ -200,7 +200,7 @@ READERS: dict[str, Callable[[BackboneSource, pd.DataFrame, RecordedProgress], ob
         np.arange(len(faces))
     ],
     "room for crops": lambda source, faces, progress: on_demand(
-        pictures_of(faces, canvas_side(SIZE))
+        pictures_of(faces, side_with_room(SIZE))
     ),
     "explanation": lambda source, faces, progress: pictures_of(faces).load(5),
     "corrupted scores": lambda source, faces, progress: scores(faces, progress),

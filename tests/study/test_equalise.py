@@ -10,12 +10,20 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fakeface_bench.data.compression import common_quality, more_compressed, quality_of
-from fakeface_bench.data.decode import reencoded
+from fakeface_bench.data.decode import Equalisation, reencoded
+from fakeface_bench.data.equalising import (
+    common_quality,
+    more_compressed,
+    quality_of,
+    unevenly_scaled,
+)
+from fakeface_bench.data.pictures import Pictures
 from fakeface_bench.evaluation.metrics import roc_auc
+from fakeface_bench.jobs.trained_model import open_trained
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.transfer import EqualisationEffect
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
+from fakeface_bench.tracking.studies import study_named
 from tests.conftest import load_image
 from tests.freeze.frozen import assert_frozen
 from tests.freeze.run_names import names_of_run
@@ -140,8 +148,63 @@ def test_training_and_serving_see_the_same_pixels(planted: pd.DataFrame) -> None
     classifier = FaceClassifier(block_detector(), facts, "1")
     file: Path = planted["file"][0]
     served: npt.NDArray[np.uint8] = classifier.pixels(Image.open(file).convert("RGB"))
-    np.testing.assert_array_equal(served, load_image(file, SIDE, "crop", 60))
+    np.testing.assert_array_equal(served, load_image(file, SIDE, "crop", Equalisation(0, 60)))
     assert (served != load_image(file, SIDE, "crop")).any()
+
+
+@pytest.mark.parametrize(
+    ("size", "side"), [((96, 96), 64), ((64, 64), 64), ((50, 40), 64), ((64, 90), 48)]
+)
+def test_a_canvas_scales_the_centre_square_once(size: tuple[int, int], side: int) -> None:
+    rng = np.random.default_rng(3)
+    image = Image.fromarray(rng.integers(0, 256, (*reversed(size), 3), dtype=np.uint8))
+    short = min(size)
+    left, top = (size[0] - short) // 2, (size[1] - short) // 2
+    square = image.crop((left, top, left + short, top + short))
+    expected = square if short == side else square.resize((side, side), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(Equalisation(side).apply(image), expected)
+    np.testing.assert_array_equal(
+        Equalisation(side, 70).apply(image), reencoded(expected, 70)
+    )  # the JPEG comes last, so that all pictures have its blocks
+
+
+def test_a_canvas_leaves_crops_their_room(tmp_path: Path) -> None:
+    file = tmp_path / "a.png"
+    scene(1).resize((200, 120)).save(file)
+    pictures = Pictures([file], 28, "crop", 32, Equalisation(31))
+    assert pictures.spare().tolist() == [[3, 3]]
+    middle = pictures.load(0)[2:30, 2:30]
+    np.testing.assert_array_equal(middle, load_image(file, 28, "crop", Equalisation(31)))
+
+
+def a_frame(*pictures: tuple[int, int, int, str]) -> pd.DataFrame:
+    return pd.DataFrame(pictures, columns=["width", "height", "label", "generator"])
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ([(300, 400, 0, ""), (512, 512, 1, "a")], ""),
+        ([(256, 256, 0, ""), (300, 256, 1, "a")], "of every picture is 256 px already"),
+        (
+            [(300, 400, 0, ""), (256, 256, 1, "stylegan2"), (256, 256, 1, "stylegan2")],
+            "2 of stylegan2 have 256 px already and are not scaled; the others are not: a network "
+            "may tell them apart by that. A canvas under 256 px scales all of them down",
+        ),
+        (
+            [(300, 400, 0, ""), (128, 256, 1, ""), (100, 256, 0, "")],
+            "1 of fake and 1 of real are smaller than 256 px and are scaled up; the others are "
+            "not: a network may tell them apart by that. A canvas under 100 px",
+        ),
+        ([(100, 100, 0, ""), (128, 128, 1, "a")], ""),
+    ],
+)
+def test_a_canvas_that_treats_pictures_unlike_is_told(
+    files: list[tuple[int, int, int, str]], words: str
+) -> None:
+    found = unevenly_scaled(a_frame(*files), 256)
+    assert words in found
+    assert bool(found) == bool(words)
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +219,7 @@ def test_a_study_tells_what_equalising_takes_off_its_score(place: Workplace) -> 
     equalisation = outcome.equalisation
     assert equalisation is not None
     assert (equalisation.untouched_run, equalisation.jpeg_quality) == (untouched.run_id, 70)
+    assert equalisation.canvas == 0
     expected = untouched.record.test.metrics["roc_auc"] - outcome.record.test.metrics["roc_auc"]
     assert equalisation.delta_auc.value == pytest.approx(expected)
     assert equalisation.delta_auc.low <= expected <= equalisation.delta_auc.high
@@ -171,19 +235,50 @@ def test_a_study_tells_what_equalising_takes_off_its_score(place: Workplace) -> 
     assert_frozen("runs/equalised_study", names_of_run(place.client, outcome.run_id))
 
 
+def test_a_study_of_one_size_is_told_apart_and_serves_what_it_was_trained_on(
+    place: Workplace,
+) -> None:
+    outcome, progress = place.run(trials=1, canvas=72, equalise="jpeg70")
+    assert "the centre of every picture is scaled to 72 × 72 px first" in progress.lines
+    equalisation = outcome.equalisation
+    assert equalisation is not None
+    assert "scaling to 72 px and one JPEG of quality 70 for all" in equalisation.description
+    run = place.client.get_run(outcome.run_id)
+    assert ", canvas 72, jpeg70, " in run.info.run_name
+    with place.here():
+        study = study_named(outcome.run_id)
+        trained = open_trained(outcome.run_id, run.info.experiment_id, progress)
+    assert study.name.endswith("canvas 72, jpeg70")
+    facts = trained.classifier.facts
+    assert facts.equalisation == Equalisation(72, 70)
+    assert trained.model.label.endswith("(canvas 72, jpeg70)")
+    assert trained.model.equalised
+    test = outcome.record.test
+    files = [
+        Path(outcome.record.data_folders[s]) / p
+        for s, p in zip(test.sources, test.paths, strict=True)
+    ]
+    pixels = [trained.classifier.pixels(Image.open(file).convert("RGB")) for file in files[:8]]
+    scores = trained.classifier.probabilities(np.stack(pixels))
+    np.testing.assert_allclose(scores, test.y_score[:8], atol=2e-3)
+
+
 @pytest.mark.parametrize(
     ("delta", "says"),
     [
-        (Estimate(0.1, 0.02, 0.2), "That much was read from what one JPEG wipes out"),
+        (
+            Estimate(0.1, 0.02, 0.2),
+            "That much was read from what this wipes out, compression",
+        ),
         (Estimate(-0.1, -0.2, -0.02), "It does better equalised"),
         (Estimate(0.0, -0.1, 0.1), "Not shown to read compression history"),
     ],
 )
 def test_the_sentence_claims_no_more_than_the_interval(delta: Estimate, says: str) -> None:
-    equalisation = EqualisationEffect(75, 100, 0.8, 0.8 - delta.value, delta, "run")
+    equalisation = EqualisationEffect(0, 75, 100, 0.8, 0.8 - delta.value, delta, "run")
     assert equalisation.description.startswith(says)
     assert "traces remain" not in equalisation.description
     assert (
         "Of 12 files, compressed more strongly, traces remain."
-        in EqualisationEffect(75, 100, 0.8, 0.8, delta, "run", 12).description
+        in EqualisationEffect(0, 75, 100, 0.8, 0.8, delta, "run", 12).description
     )

@@ -7,12 +7,12 @@ import pytest
 from PIL import Image
 
 from fakeface_bench.data.decode import fit_image, fitted_size
-from fakeface_bench.data.pictures import DecodedOnDemand, Pictures, canvas_side
+from fakeface_bench.data.pictures import DecodedOnDemand, Pictures, side_with_room
 from fakeface_bench.support.errors import DataError
 from tests.conftest import load_image
 
 SIZE = 28
-SIDE = canvas_side(SIZE)
+SIDE = side_with_room(SIZE)
 
 
 def picture(path: Path, width: int, height: int, orientation: int = 1) -> Path:
@@ -26,7 +26,7 @@ def picture(path: Path, width: int, height: int, orientation: int = 1) -> Path:
 
 @pytest.mark.parametrize(("size", "side"), [(224, 256), (176, 202), (299, 341), (28, 32), (32, 36)])
 def test_a_canvas_leaves_an_even_room(size: int, side: int) -> None:
-    assert canvas_side(size) == side
+    assert side_with_room(size) == side
     assert (side - size) % 2 == 0
 
 
