@@ -46,10 +46,10 @@ def search(folder: Path, trials: int, epochs: int) -> dict[str, float]:
     from fakeface_bench.support.machine import start_tensorflow
 
     start_tensorflow()
+    from fakeface_bench.api.progress import ConsoleProgress
     from fakeface_bench.backbones.building import build_backbone
     from fakeface_bench.backbones.catalogue import architecture_named
     from fakeface_bench.backbones.weights import Weights
-    from fakeface_bench.cli.console import ConsoleProgress
     from fakeface_bench.evaluation.metrics import roc_auc
     from fakeface_bench.features.samples import Samples
     from fakeface_bench.search.optimise import SearchTask, TrialListener, optimise

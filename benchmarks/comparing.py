@@ -157,7 +157,7 @@ def watch_study(account: Account) -> None:
 
 def measure_default_study() -> dict[str, float]:
     """Run the default study in this process, in an empty cache; return its shares."""
-    from fakeface_bench.cli.console import ConsoleProgress
+    from fakeface_bench.api.progress import ConsoleProgress
     from fakeface_bench.config import StudyConfig
     from fakeface_bench.support.machine import Clock, start_tensorflow
 

@@ -124,7 +124,7 @@ def faces_index(config: Any) -> Any:
 
 
 def progress_on_stderr() -> Any:
-    from fakeface_bench.cli.console import ConsoleProgress
+    from fakeface_bench.api.progress import ConsoleProgress
 
     return ConsoleProgress()
 

@@ -70,7 +70,7 @@ def cached_images() -> int:
 
 def nearest(folders: Iterable[str]) -> dict[str, Any]:
     """Return how near the hashes of different pictures come to one another."""
-    from fakeface_bench.cli.console import ConsoleProgress
+    from fakeface_bench.api.progress import ConsoleProgress
     from fakeface_bench.data.facts import HASH_BYTES
     from fakeface_bench.data.seen import SIMILAR_BITS
     from fakeface_bench.data.sources import prepare_sources
@@ -100,7 +100,7 @@ def nearest(folders: Iterable[str]) -> dict[str, Any]:
 
 def matrix(base: Mapping[str, Any], first: str, second: str, report: str) -> dict[str, Any]:
     """Fill the matrix; return its cells, what it cost, and how many pictures were extracted."""
-    from fakeface_bench.cli.console import ConsoleProgress
+    from fakeface_bench.api.progress import ConsoleProgress
     from fakeface_bench.jobs.transfer import run_generalisation
 
     sets = f"{first},{second},{first}+{second}"
@@ -128,7 +128,7 @@ def matrix(base: Mapping[str, Any], first: str, second: str, report: str) -> dic
 
 def tiers(base: Mapping[str, Any], second: str) -> list[dict[str, Any]]:
     """Hold out each tier of a dataset in turn."""
-    from fakeface_bench.cli.console import ConsoleProgress
+    from fakeface_bench.api.progress import ConsoleProgress
     from fakeface_bench.jobs.transfer import run_generalisation
 
     study = StudyConfig(**base)
@@ -149,7 +149,7 @@ def elsewhere(first: str, second: str) -> dict[str, Any]:
     """Score the model of the first set on every picture of the second."""
     import mlflow
 
-    from fakeface_bench.cli.console import ConsoleProgress
+    from fakeface_bench.api.progress import ConsoleProgress
     from fakeface_bench.jobs.evaluate import run_evaluation
 
     runs = mlflow.MlflowClient().search_runs(["0"], "tags.`fakeface.kind` = 'study'")
@@ -162,7 +162,7 @@ def elsewhere(first: str, second: str) -> dict[str, Any]:
 
 def equalised(base: Mapping[str, Any], first: str) -> dict[str, Any]:
     """Run the equalised study beside the untouched one."""
-    from fakeface_bench.cli.console import ConsoleProgress
+    from fakeface_bench.api.progress import ConsoleProgress
     from fakeface_bench.study.run import run_study
 
     config = StudyConfig(**{**base, "model": MODEL, "data": first, "equalise": "jpeg"})

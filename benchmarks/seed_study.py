@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.figures import keep, machine  # noqa: E402
 from fakeface_bench.analysis.comparison import LeaderboardEntry  # noqa: E402
-from fakeface_bench.cli.console import ConsoleProgress  # noqa: E402
+from fakeface_bench.api.progress import ConsoleProgress  # noqa: E402
 from fakeface_bench.config import CompareConfig  # noqa: E402
 from fakeface_bench.jobs.compare import run_comparison  # noqa: E402
 from fakeface_bench.records.study import ComparedStudy  # noqa: E402

@@ -195,10 +195,10 @@ def over_http(server: Server, bodies: Sequence[bytes], clients: int) -> int:
 
 def offline_ways(files: Sequence[Path], weights: str, store: str) -> dict[str, Callable[[], Any]]:
     """Return extraction as a study does it, and the job behind `fakeface-bench predict`."""
+    from fakeface_bench.api.progress import ConsoleProgress
     from fakeface_bench.backbones.building import open_backbone
     from fakeface_bench.backbones.catalogue import architecture_named
     from fakeface_bench.backbones.weights import resolve_weights
-    from fakeface_bench.cli.console import ConsoleProgress
     from fakeface_bench.cli.output import row_writer
     from fakeface_bench.features.source import BackboneSource
     from fakeface_bench.features.store import extract_to

@@ -1,7 +1,9 @@
 """Which network should spot generated faces, and what does it cost to train?"""
 
 import time
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 #: By `time.perf_counter`; the interpreter's own start, some 0.05 s, lies before.
 PROCESS_BEGAN = time.perf_counter()
@@ -10,3 +12,44 @@ try:
     __version__ = version("fakeface_bench")
 except PackageNotFoundError:  # `mlflow run` starts the project from its folder, not installed
     __version__ = "0.1.0"
+
+#: What `fakeface_bench.api` holds, which is imported when the first of them is asked for.
+__all__ = [
+    "Callback",
+    "DataError",
+    "Detector",
+    "DiskError",
+    "FakefaceError",
+    "ModelError",
+    "StopSearch",
+    "StopTrial",
+    "StudyError",
+    "UsageError",
+    "WeightsError",
+    "architectures",
+    "audit",
+    "compare",
+    "datasets",
+    "evaluate",
+    "explain",
+    "generalise",
+    "load_detector",
+    "load_index",
+    "load_study",
+    "metrics",
+    "predict",
+    "register",
+    "robustness",
+    "run_study",
+    "run_suite",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(import_module(f"{__name__}.api"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from fakeface_bench.support.request import EXCEPT, Request, option
+from fakeface_bench.support.request import EXCEPT, Request, needed, option
 
 #: Positive class, whatever the alphabetical order of the folders.
 FAKE = 1
@@ -585,8 +585,8 @@ PREDICTION_FORMS = ("table", "csv", "jsonl")
 class PredictConfig(Request):
     """One prediction: the model's address, run or folder; files, folders, and patterns of them."""
 
-    model: str
-    paths: tuple[str, ...]
+    model: str = needed("models:/NAME@champion, the id of a study's run, or a folder.")
+    paths: tuple[str, ...] = needed("Files, folders, and quoted patterns of them.")
     format: str = option(
         "table", "Aligned columns for the eye, or rows for programs.", choices=PREDICTION_FORMS
     )
@@ -598,8 +598,8 @@ class PredictConfig(Request):
 class ExplainConfig(Request):
     """One explanation; model and files as in `PredictConfig`."""
 
-    model: str
-    paths: tuple[str, ...]
+    model: str = needed("models:/NAME@champion, the id of a study's run, or a folder.")
+    paths: tuple[str, ...] = needed("Files, folders, and quoted patterns of them.")
     output: str = option("explanation", "Folder to write the pictures to.")
     allow_unsafe_model: bool = option(False, _UNSAFE)
 

@@ -17,6 +17,7 @@ NAME = PACKAGE.name
 #: Highest first; a module imports its own room and those below it.
 LAYERS = (
     ("cli", "__main__"),
+    ("api",),
     ("jobs",),
     ("study",),
     ("resolve",),
@@ -54,9 +55,10 @@ HEAVY = {
     },
     "imagehash": {"data.facts"},
     "jinja2": {"report.page"},
-    "matplotlib": {"report"},
+    "matplotlib": {"api.results", "report"},
     "plotly": {"report.comparison_plots"},
     "keras": {
+        "api.inputs",
         "serving",
         "explanation",
         "evaluation",
@@ -83,14 +85,36 @@ HEAVY = {
     "kagglehub": {"data.kaggle"},
     "requests": {"data.kaggle", "tracking.outbox"},
     "click": {"cli", "__main__"},
-    "rich": {"cli"},
-    "PIL": {"data", "features.quick_residuals", "report", "serving", "tracking.model"},
-    "pandas": {"jobs", "study", "tracking", "report", "analysis", "evaluation", "features", "data"},
+    "rich": {"cli", "api.progress"},
+    "PIL": {
+        "api.detector",
+        "data",
+        "features.quick_residuals",
+        "report",
+        "serving",
+        "tracking.model",
+    },
+    "pandas": {
+        "api",
+        "jobs",
+        "study",
+        "tracking",
+        "report",
+        "analysis",
+        "evaluation",
+        "features",
+        "data",
+    },
 }
 #: Where TensorFlow, what imports it, and kagglehub may be imported inside a function, to keep
 #: starting quick.
 LAZY = {
     "__main__",
+    "api.callbacks",
+    "api.detector",
+    "api.functions",
+    "api.inputs",
+    "api.requests",
     "cli",
     "support.machine",
     "support.backend",

@@ -19,9 +19,9 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from benchmarks.coverage import CLAIMS, table
+from fakeface_bench.api.progress import ConsoleProgress
 from fakeface_bench.backbones.catalogue import ARCHITECTURES
 from fakeface_bench.cli import cli
-from fakeface_bench.cli.console import ConsoleProgress
 from fakeface_bench.cli.options import command
 from fakeface_bench.config import (
     AuditConfig,

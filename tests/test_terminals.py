@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fakeface_bench.cli.console import rate
+from fakeface_bench.api.progress import rate
 from tests.command import ROOT
 
 SIZES = [(80, 24), (120, 40)]
@@ -79,7 +79,7 @@ def test_a_speed_has_its_unit_in_whatever_room_a_bar_leaves(
 
 BARS = """
 import time
-from fakeface_bench.cli.console import ConsoleProgress
+from fakeface_bench.api.progress import ConsoleProgress
 from fakeface_bench.support.progress import show_detail
 for title, total, unit in (
     ("reading files", 2200, "images"),
@@ -110,7 +110,8 @@ def test_a_bar_takes_one_line_and_cuts_no_figure(size: tuple[int, int], tmp_path
 
 
 TABLE = """
-from fakeface_bench.cli.console import print_table, result_console
+from fakeface_bench.api.progress import result_console
+from fakeface_bench.cli.output import print_table
 from fakeface_bench.report.table import Table
 rows = [
     (name, *(f"0.{n}82 (0.{n}39 to 0.{n}95)" for n in range(1, count + 1)))

@@ -45,8 +45,7 @@ class Workplace:
         progress = RecordedProgress()
         with self.here() as patch:
             if not explained:
-                patch.setattr(study, "explain_winner", lambda *arguments: None)
-                patch.setattr(study, "drawn_apart", nullcontext)
+                quicken(patch)
             return run_study(replace(self.config, **changes), progress), progress
 
     @contextmanager
@@ -64,6 +63,12 @@ class Workplace:
         query = f"tags.`mlflow.parentRunId` = '{run_id}' and tags.`fakeface.kind` = 'trial'"
         runs = self.client.search_runs(["0"], query)
         return sorted(runs, key=lambda run: int(run.data.tags["fakeface.trial"]))
+
+
+def quicken(patch: pytest.MonkeyPatch) -> None:
+    """Let studies do without pictures that explain them, and without a process that draws."""
+    patch.setattr(study, "explain_winner", lambda *arguments: None)
+    patch.setattr(study, "drawn_apart", nullcontext)
 
 
 def workplace(folder: Path, faces: Path, cache: Path | None = None) -> Workplace:

@@ -173,10 +173,10 @@ def residual_floor(cell: SetScores, equalised: bool) -> Estimate | None:
 
 
 def history_verdict(pair: EqualisedCell) -> str:
-    """Return what equalising shows of a model: that it read how files were processed, or not."""
+    """Return whether a model is shown to have read what equalising wipes out."""
     if pair.delta_auc.low > 0:
-        return "read processing history"
-    return "better equalised" if pair.delta_auc.high < 0 else "not shown to read it"
+        return "falls when equalised"
+    return "better equalised" if pair.delta_auc.high < 0 else "not shown to fall"
 
 
 def hold_out_effect(out: HoldOut) -> Estimate | None:

@@ -29,7 +29,7 @@ from fakeface_bench.config import (
 from fakeface_bench.support.errors import SOME_UNREADABLE, StudyError, UnsentError
 
 if TYPE_CHECKING:
-    from fakeface_bench.cli.console import ConsoleProgress
+    from fakeface_bench.api.progress import ConsoleProgress
     from fakeface_bench.resolve import Checked
 
 
@@ -40,23 +40,12 @@ def run(asked: "Checked[StudyConfig]", progress: "ConsoleProgress") -> None:
     A study that is finished is told with its figures, and nothing is run; with more trials it is
     topped up.
     """
-    from fakeface_bench.support.machine import Clock, start_tensorflow
+    from fakeface_bench.api.functions import find_or_run
+    from fakeface_bench.cli.output import print_study
+    from fakeface_bench.support.machine import Clock
 
-    clock = Clock(PROCESS_BEGAN)
-    with clock.timing("imports"):
-        from fakeface_bench.cli.output import print_finished, print_outcome
-        from fakeface_bench.study.find_or_run import find_finished
-
-    finished, dataset = find_finished(asked, progress, clock)
-    if finished:
-        print_finished(finished, progress.console)
-        return
-    with clock.timing("imports"):
-        start_tensorflow()
-        from fakeface_bench.study.run import run_study
-
-    outcome = run_study(asked, progress, clock, dataset)
-    print_outcome(outcome, progress.console)
+    outcome = find_or_run(asked, progress, Clock(PROCESS_BEGAN))
+    print_study(outcome, progress.console)
     if outcome.unsent:
         raise UnsentError(outcome.unsent)
 
@@ -68,7 +57,7 @@ def suite(asked: "Checked[SuiteConfig]", progress: "ConsoleProgress") -> None:
     One that fails does not stop the others. Interrupted and started again, it skips what is
     finished. WEIGHTS may name a file for each model: mobilenetv3_small=FILE,vgg19=FILE.
     """
-    from fakeface_bench.cli.console import print_comparison
+    from fakeface_bench.cli.output import print_comparison
     from fakeface_bench.jobs.compare import run_suite
 
     outcome = run_suite(asked, progress)
@@ -84,7 +73,7 @@ def compare(asked: "Checked[CompareConfig]", progress: "ConsoleProgress") -> Non
     Accuracy with intervals, cost cold and warm, which steps up in accuracy are real and what they
     cost: as one page, tables and pictures.
     """
-    from fakeface_bench.cli.console import print_comparison
+    from fakeface_bench.cli.output import print_comparison
     from fakeface_bench.jobs.compare import run_comparison
 
     print_comparison(run_comparison(asked, progress), progress.console)
@@ -98,7 +87,7 @@ def register(asked: "Checked[RegisterConfig]", progress: "ConsoleProgress") -> N
     test images it is shown to be more accurate than the champion, or to be within a point of it
     and was at least a tenth cheaper.
     """
-    from fakeface_bench.cli.console import print_registration
+    from fakeface_bench.cli.output import print_registration
     from fakeface_bench.study.register import run_registration
 
     print_registration(run_registration(asked, progress), progress.console)
@@ -172,7 +161,7 @@ def explain(asked: "Checked[ExplainConfig]", progress: "ConsoleProgress") -> Non
 
         target = Path(config.output).expanduser()
         classifier = load_classifier(folder, safe=not config.allow_unsafe_model)
-        unreadable = explain_files(classifier, config.model, files, target, progress)
+        _, unreadable = explain_files(classifier, config.model, files, target, progress)
     click.get_current_context().exit(SOME_UNREADABLE if unreadable else 0)
 
 
@@ -233,7 +222,7 @@ def robustness(asked: "Checked[RobustnessConfig]", progress: "ConsoleProgress") 
 )
 def sync(folder: str) -> None:
     """Send MLflow's server what it did not take while it was away."""
-    from fakeface_bench.cli.console import ConsoleProgress
+    from fakeface_bench.api.progress import ConsoleProgress
     from fakeface_bench.support.machine import start_tensorflow
 
     start_tensorflow()
@@ -254,7 +243,7 @@ def audit(asked: "Checked[AuditConfig]", progress: "ConsoleProgress") -> None:
     DATA is a dataset by name or a folder of faces; several are joined by '+'. Found are broken
     files, copies within and across splits and labels, and what the files' metadata alone give away.
     """
-    from fakeface_bench.cli.console import print_audit
+    from fakeface_bench.cli.output import print_audit
     from fakeface_bench.jobs.audit import run_audit
 
     print_audit(run_audit(asked, progress), progress.console)
@@ -314,7 +303,7 @@ def datasets() -> None:
     from rich.markup import escape
     from rich.table import Column, Table
 
-    from fakeface_bench.cli.console import result_console
+    from fakeface_bench.api.progress import result_console
     from fakeface_bench.data.catalogue import DATASETS
 
     console = result_console()
@@ -351,7 +340,7 @@ def fetch(data: str) -> None:
 
     What is already there is not fetched again.
     """
-    from fakeface_bench.cli.console import ConsoleProgress
+    from fakeface_bench.api.progress import ConsoleProgress
     from fakeface_bench.data.catalogue import dataset_named
     from fakeface_bench.data.sources import split_data
 

@@ -15,7 +15,7 @@ from fakeface_bench.support.request import Option, Request
 from fakeface_bench.support.text import holds_password
 
 if TYPE_CHECKING:
-    from fakeface_bench.cli.console import ConsoleProgress
+    from fakeface_bench.api.progress import ConsoleProgress
     from fakeface_bench.resolve import Checked
 
 R = TypeVar("R", bound=Request)
@@ -33,7 +33,7 @@ def command(
     def made(job: Callable[["Checked[R]", "ConsoleProgress"], None]) -> click.Command:
         @wraps(job)
         def called(**given: object) -> None:
-            from fakeface_bench.cli.console import ConsoleProgress
+            from fakeface_bench.api.progress import ConsoleProgress
             from fakeface_bench.resolve import checked
 
             job(checked(request.from_params(given)), ConsoleProgress())
@@ -89,7 +89,7 @@ def _kind(option: Option) -> click.ParamType[Any]:
 def _warned(context: click.Context, _: click.Parameter, allowed: bool) -> bool:
     """Warn whoever allows an unsafe model of what that means, before anything is fetched."""
     if allowed and not context.resilient_parsing:
-        from fakeface_bench.cli.console import ConsoleProgress
+        from fakeface_bench.api.progress import ConsoleProgress
         from fakeface_bench.tracking.model_source import WARNING
 
         ConsoleProgress().warn(WARNING)

@@ -3,35 +3,35 @@
 import csv
 import json
 import os
+import shlex
 import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, fields
 from datetime import datetime
 from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 from uuid import uuid4
 
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod
+from rich.table import Table
 
-from fakeface_bench.cli.console import (
-    ConsoleProgress,
-    plain,
-    print_end,
-    print_registration,
-    print_table,
-    print_ui_command,
-)
+from fakeface_bench.api.progress import ConsoleProgress, plain
 from fakeface_bench.records.explanation import Prediction
 from fakeface_bench.support.errors import UsageError
 from fakeface_bench.support.progress import Advance
 from fakeface_bench.support.text import visible
 
 if TYPE_CHECKING:
+    from fakeface_bench.analysis.comparison import Comparison
     from fakeface_bench.jobs import JobOutcome
+    from fakeface_bench.jobs.audit import JudgedAudit
+    from fakeface_bench.records.registration import Registration
     from fakeface_bench.records.transfer import Generalisation, Robustness, SetScores
+    from fakeface_bench.report.table import Table as TextTable
     from fakeface_bench.study.find_or_run import FinishedStudy
     from fakeface_bench.study.run import StudyOutcome
 
@@ -171,6 +171,16 @@ def _narrow_rows(stream: IO[str], path_width: int) -> WriteRow:
             )
 
     return write_row
+
+
+def print_study(found: "FinishedStudy | StudyOutcome", console: Console) -> None:
+    """Print a study that was run now, or was finished before."""
+    from fakeface_bench.study.find_or_run import FinishedStudy
+
+    if isinstance(found, FinishedStudy):
+        print_finished(found, console)
+    else:
+        print_outcome(found, console)
 
 
 def print_outcome(outcome: "StudyOutcome", console: Console) -> None:
@@ -319,3 +329,106 @@ def print_robustness(outcome: "JobOutcome[Robustness]", console: Console) -> Non
 def _print_warnings(lines: Sequence[str], console: Console) -> None:
     for line in lines:
         console.print(f"[yellow]Warning:[/] {plain(line)}", highlight=False)
+
+
+#: Below this a table's first column, which names the rows, is not folded.
+_LEAST_NAMES = 12
+
+
+def print_comparison(outcome: "JobOutcome[Comparison]", console: Console) -> None:
+    """Print the leaderboard, what follows from it, and where the whole report is."""
+    from fakeface_bench.report.comparison_page import verdict_of, warnings_of
+    from fakeface_bench.report.comparison_tables import detectors_table, leaderboard
+
+    comparison = outcome.result
+    title = f"what accuracy costs (n = {comparison.images:,} test images, 95 % intervals)"
+    print_table(title, leaderboard(comparison), console)
+    if comparison.detectors:
+        shown = detectors_table(comparison).pick("label", "accuracy", "roc_auc", "accuracy_ahead")
+        print_table("detectors of others, ahead of the most accurate study", shown, console)
+    left_out = (f"Left out: {study.name}: {study.reason}" for study in comparison.left_out)
+    verdict = verdict_of(comparison)
+    said = [f"{verdict.headline}.", verdict.paragraph, *warnings_of(comparison), *left_out]
+    print_end(said, outcome, console)
+
+
+def print_end(sentences: Iterable[str], outcome: "JobOutcome[Any]", console: Console) -> None:
+    """Print what follows from a table, where the page is, and how to open the run."""
+    for sentence in sentences:
+        console.print(plain(sentence), highlight=False)
+    if outcome.folder:
+        page = outcome.folder / "report.html"
+        console.print(f"Report: {plain(str(page))}", soft_wrap=True, highlight=False)
+    print_ui_command(outcome.experiment_id, outcome.run_id, console)
+
+
+def print_table(title: str, shown: "TextTable", console: Console) -> None:
+    """Print a table whose first column names the rows, and whose metrics are never cut.
+
+    Where there is no room, intervals stand below their metrics; where there still is none, each
+    row is printed as a list.
+    """
+    header, rows = shown.header, shown.rows
+    named = _widest([header[0], *(row[0] for row in rows)])
+    for broken in (False, True):
+        cells = [
+            [cell.replace(" (", "\n(").replace("; ", ";\n") if broken else cell for cell in row]
+            for row in rows
+        ]
+        widths = [
+            max(_widest(column), max(map(len, heading.split())))
+            for heading, *column in list(zip(header, *cells, strict=True))[1:]
+        ]
+        frame = 3 * len(header) + (-3 if broken else 1)  # without its edge where room is short
+        room = console.width - sum(widths) - frame
+        if room >= min(named, _LEAST_NAMES):
+            table = Table(title=plain(title), show_edge=not broken, pad_edge=not broken)
+            for heading, width in zip(header, [min(named, room), *widths], strict=True):
+                justify: JustifyMethod = "right" if table.columns else "left"
+                table.add_column(plain(heading), justify=justify, width=width, overflow="fold")
+            for row in cells:
+                table.add_row(*("\n".join(map(plain, cell.split("\n"))) for cell in row))
+            console.print(table)
+            return
+    console.print(f"[italic]{plain(title)}[/]", highlight=False)
+    for name, *values in rows:
+        console.print(plain(name), highlight=False)
+        for heading, value in zip(header[1:], values, strict=True):
+            if value:
+                console.print(f"  {plain(heading)}: {plain(value)}", highlight=False)
+
+
+def _widest(cells: Iterable[str]) -> int:
+    return max(cell_len(visible(line)) for cell in cells for line in cell.split("\n"))
+
+
+def print_registration(registration: "Registration", console: Console) -> None:
+    """Print what the gate found, and how the champion is served."""
+    for line in (*registration.choice, *registration.lines):
+        console.print(plain(line), soft_wrap="'fakeface-bench " in line, highlight=False)
+    if registration.is_champion:
+        champion = f"models:/{registration.name}@champion"
+        command = f"mlflow models serve -m {shlex.quote(champion)} --env-manager local"
+        console.print(f"Serve it: {plain(command)}", soft_wrap=True, highlight=False)
+
+
+def print_audit(outcome: "JobOutcome[JudgedAudit]", console: Console) -> None:
+    """Print the findings and how to open the run in MLflow's UI."""
+    from fakeface_bench.report.audit_checks import audit_rows
+
+    result = outcome.result
+    table = Table(title=plain(f"audit of {result.audit.name}"), show_header=False)
+    for finding, value in audit_rows(result.findings):
+        table.add_row(plain(finding), plain(value))
+    console.print(table)
+    print_ui_command(outcome.experiment_id, outcome.run_id, console)
+
+
+def print_ui_command(experiment_id: str, run_id: str, console: Console) -> None:
+    """Print how a run is opened in MLflow's UI."""
+    from fakeface_bench.tracking.store import ui_command
+
+    command, address = ui_command(experiment_id, run_id)
+    if command:
+        console.print(f"See it: {plain(command)}", soft_wrap=True, highlight=False)
+    console.print(f"  then open {plain(address)}", soft_wrap=True, highlight=False)

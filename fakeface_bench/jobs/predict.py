@@ -73,12 +73,15 @@ def explain_files(
     files: Sequence[Path],
     output: Path,
     progress: Progress,
-) -> int:
-    """Draw each file beside the evidence in it; return how many could not be read.
+) -> tuple[Path, int]:
+    """Draw each file beside the evidence in it.
 
     The folder gets a picture a file, named by its number and name, and `evidence.csv`, with the
     verdicts and why a file could not be read. It is filled when all is done; one that holds files
     stays as it is, and another is made beside it.
+
+    Returns:
+        The folder, and how many files could not be read.
     """
     with draft_folder() as draft:
         rows = []
@@ -93,7 +96,7 @@ def explain_files(
         folder = copied_beside(draft, output, progress)
     unreadable = sum(row.get("error") is not None for row in rows)
     progress.say(f"{len(files) - unreadable:,} pictures and {TABLE} are in {folder}")
-    return unreadable
+    return folder, unreadable
 
 
 def _draw_evidence(

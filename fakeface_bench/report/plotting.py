@@ -4,7 +4,7 @@ MLflow shows an artifact about 700 px wide, so texts are large for the figure's 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -13,7 +13,6 @@ from matplotlib.font_manager import findfont, get_font
 from matplotlib.ticker import MaxNLocator
 
 from fakeface_bench.records.estimate import Estimate
-from fakeface_bench.records.study import StudyRecord
 from fakeface_bench.report.drawing import DPI
 from fakeface_bench.support.text import elided
 
@@ -58,7 +57,26 @@ def new_figure(title: str, subtitle: str, height: float = 4.8) -> Figure:
     return figure
 
 
-def subtitle(record: StudyRecord, counted: str) -> str:
+class Named(Protocol):
+    """What pictures tell a study by: a `StudyRecord`, or the identity of a saved one."""
+
+    @property
+    def model(self) -> str:
+        """Name of the network."""
+        ...
+
+    @property
+    def trained(self) -> str:
+        """Which of its layers were trained, in words; empty where the head alone was."""
+        ...
+
+    @property
+    def data(self) -> str:
+        """Name of the dataset."""
+        ...
+
+
+def subtitle(record: Named, counted: str) -> str:
     """Say which model on which dataset, and `counted`, such as `n = 60 test images`.
 
     What would not fit beside long names goes on a second line.

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from fakeface_bench.analysis.protocols import (
     InTime,
     Unseen,
@@ -190,21 +192,21 @@ def _several(found: Sequence[Unseen | InTime]) -> tuple[str, ...]:
     return (*model, *data)
 
 
-def unseen_lines(record: Generalisation) -> list[str]:
+def unseen_lines(found: Sequence[Unseen]) -> list[str]:
     """Return a sentence for each network: its mean over unseen generators, and its worst."""
     return [
         f"{_who(of.model, of.data)}: mean ROC AUC {with_interval(of.mean)} over "
         f"{counted(len(of.outs), 'generator')} that it never saw, each counting the same; worst: "
         f"{named(of.worst.value)}, {with_interval(_roc_auc(of.worst.without))}"
         f"{', the classes reversed' if is_reversed(of.worst.without) else ''}."
-        for of in unseen_generators(record)
+        for of in found
     ]
 
 
-def time_lines(record: Generalisation) -> list[str]:
+def time_lines(found: Sequence[InTime]) -> list[str]:
     """Return a sentence for each network: its mean over what was released next, and its worst."""
     lines = []
-    for of in in_order_of_time(record):
+    for of in found:
         worst = min(of.steps, key=lambda step: _roc_auc(step.cell).value)
         lines.append(
             f"{_who(of.model, of.data)}: mean ROC AUC {with_interval(of.mean)} on what was "
@@ -228,7 +230,7 @@ def protocol_verdict(record: Generalisation) -> Verdict | None:
     number = len(networks if unseen else of_dates)
     several = f", over {number} networks" if number > 1 else ""
     headline = f"Shown above chance on {above} of {len(cells)} {kind}{several}"
-    lines = unseen_lines(record) if unseen else time_lines(record)
+    lines = unseen_lines(networks) if unseen else time_lines(of_dates)
     weight = "good" if above == len(cells) else "care" if above else "bad"
     if weight == "good" and explained(record):
         weight = "care"
@@ -273,8 +275,9 @@ def _key_metric(estimate: Estimate, words: str, of: Unseen | InTime) -> tuple[st
 
 
 def _protocol_cells(record: Generalisation) -> list[SetScores]:
-    cells = [out.without for of in unseen_generators(record) for out in of.outs]
-    return cells + [step.cell for of in in_order_of_time(record) for step in of.steps]
+    """Return the cells of both protocols, of pictures as they are where there are such."""
+    cells = [out.without for of in untouched(unseen_generators(record)) for out in of.outs]
+    return cells + [step.cell for of in untouched(in_order_of_time(record)) for step in of.steps]
 
 
 def explained(record: Generalisation) -> list[str]:
@@ -340,6 +343,16 @@ def draw_unseen(record: Generalisation, path: Path) -> None:
     drawing.save(figure, path)
 
 
+#: Of two labels beside one another.
+_LONGEST_LABEL = 40
+
+
+def _legend(figure: Figure, labels: Sequence[str]) -> None:
+    """Explain the lines below the axes, two beside one another where they are short."""
+    columns = 1 if max(map(len, labels)) > _LONGEST_LABEL else 2
+    figure.legend(loc="outside lower center", ncols=columns, fontsize=9.5, frameon=False)
+
+
 def draw_front(record: Generalisation, path: Path) -> None:
     """Draw the ROC AUC of each network's worst generator, and its mean, against what it cost."""
     found = [of for of in unseen_generators(record) if of.cold_seconds]
@@ -370,7 +383,7 @@ def draw_front(record: Generalisation, path: Path) -> None:
     axes.set_xlim(axis.low, axis.high)
     axes.set_xticks(axis.ticks, axis.texts)
     axes.set_xticks([], minor=True)
-    figure.legend(loc="outside lower center", ncols=2, fontsize=9.5, frameon=False)
+    _legend(figure, [_who(of.model, of.data) for of in found])
     drawing.save(figure, path)
 
 
@@ -420,5 +433,5 @@ def draw_in_time(record: Generalisation, path: Path) -> None:
     axes.set_xticks(range(len(dates)), [plotting.plain(name) for name in names])
     axes.tick_params(axis="x", labelsize=9)
     axes.set_xlim(-0.5, len(dates) - 0.5)
-    figure.legend(loc="outside lower center", ncols=2, fontsize=9.5, frameon=False)
+    _legend(figure, [_who(of.model, of.data) for of in found])
     drawing.save(figure, path)

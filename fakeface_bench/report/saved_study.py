@@ -60,7 +60,7 @@ LEDGER_FILE = "cost_ledger.json"
 SAVED_FILES = (STUDY_FILE, PREDICTIONS_FILE, LEDGER_FILE)
 _SCORES = "y_score"
 #: What a study's file tells of its identity, in the order of `StudyIdentity`.
-_IDENTITY = tuple(StudyIdentity.__slots__)[1:]
+IDENTITY = tuple(StudyIdentity.__slots__)[1:]
 
 
 def identity_of(run_id: str, record: StudyRecord) -> StudyIdentity:
@@ -84,7 +84,7 @@ def write_study_json(record: StudyRecord, results: Results, folder: Path) -> Non
         roc_auc = record.baseline.test.metrics["roc_auc"]
         baseline = {"roc_auc": roc_auc, "search_gain": [gain.value, gain.low, gain.high]}
     content = {
-        **{name: getattr(identity_of("", record), name) for name in _IDENTITY},
+        **{name: getattr(identity_of("", record), name) for name in IDENTITY},
         "weights_warning": record.weights.warning,
         "data_folders": dict(record.data_folders),
         "options": record.config.as_params(),
@@ -125,7 +125,7 @@ def read_saved_study(run_id: str, folder: Path) -> ComparedStudy:
     rows = pd.read_parquet(folder / PREDICTIONS_FILE)
     ledger = json.loads((folder / LEDGER_FILE).read_text(encoding="utf-8"))
     return ComparedStudy(
-        identity=StudyIdentity(run_id, *(content[name] for name in _IDENTITY)),
+        identity=StudyIdentity(run_id, *(content[name] for name in IDENTITY)),
         warning=content["weights_warning"],
         y_true=rows["y_true"].to_numpy(np.uint8),
         paths=tuple(rows["path"]),

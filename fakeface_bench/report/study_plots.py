@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from fakeface_bench.analysis.curves import (
@@ -63,14 +65,19 @@ _PANELS = (
 
 def write_learning_curves(record: StudyRecord, folder: Path) -> None:
     """Draw loss, accuracy and ROC AUC of the final fit below one another."""
-    fit = record.final_fit
-    count = len(fit.epochs)
     images = f"{len(record.valid.y_true):,}"
     counted = f"n = {images} validation images, {OPTIMISTIC}"
     if record.folds:
         counted = f"validation: mean of {record.folds} folds, n = {images}, {OPTIMISTIC}"
+    figure = learning_curves_figure(record.final_fit, plotting.subtitle(record, counted))
+    drawing.save(figure, folder / "learning_curves.png")
+
+
+def learning_curves_figure(fit: FitRecord, words: str) -> Figure:
+    """Return loss, accuracy and ROC AUC of a fit below one another, `words` under the title."""
+    count = len(fit.epochs)
     title = f"Learning curves of the final fit, {count} epoch{'s' * (count != 1)}"
-    figure = plotting.new_figure(title, plotting.subtitle(record, counted), height=8.0)
+    figure = plotting.new_figure(title, words, height=8.0)
     panels = figure.subplots(len(_PANELS), 1, sharex=True)
     for axes, (name, lines) in zip(panels, _PANELS, strict=True):
         _draw_panel(axes, fit.epochs, lines)
@@ -97,7 +104,7 @@ def write_learning_curves(record: StudyRecord, folder: Path) -> None:
     panels[-1].set_xlabel(x_label, fontsize=plotting.LABEL_POINTS)
     for axes in panels:
         plotting.legend(axes)
-    drawing.save(figure, folder / "learning_curves.png")
+    return figure
 
 
 def _mark_stages(axes: Axes, fit: FitRecord) -> None:
@@ -124,53 +131,83 @@ def _draw_panel(
         axes.plot(numbers, values, "o-", color=colour, linewidth=2, markersize=4.5, label=name)
 
 
+@dataclass(frozen=True, slots=True)
+class ShownScores:
+    """Scores that pictures show.
+
+    Attributes:
+        of: The study that they are of.
+        valid: Of validation, which is drawn pale; None where it is not known.
+        folds: As in `StudyRecord`.
+    """
+
+    of: plotting.Named
+    test: ScoredSplit
+    valid: ScoredSplit | None = None
+    folds: int = 0
+
+    @property
+    def subtitle(self) -> str:
+        """Which study on which images."""
+        return plotting.subtitle(self.of, f"n = {len(self.test.y_true):,} test images")
+
+
+def scores_of(record: StudyRecord) -> ShownScores:
+    """Return the scores of a study that was just run."""
+    return ShownScores(record, record.test, record.valid, record.folds)
+
+
 def write_score_pictures(record: StudyRecord, folder: Path) -> None:
     """Draw the three pictures of the test scores."""
-    _draw_roc(record, folder / "roc_curve.png")
-    _draw_precision_recall(record, folder / "precision_recall_curve.png")
-    _draw_histogram(record, folder / "score_histogram.png")
+    shown = scores_of(record)
+    drawing.save(roc_figure(shown), folder / "roc_curve.png")
+    drawing.save(precision_recall_figure(shown), folder / "precision_recall_curve.png")
+    drawing.save(histogram_figure(shown), folder / "score_histogram.png")
 
 
-def _draw_roc(record: StudyRecord, path: Path) -> None:
-    figure = plotting.new_figure("ROC curve", _subtitle(record), height=5.6)
+def roc_figure(shown: ShownScores) -> Figure:
+    """Return the ROC curve, with the study's threshold on it."""
+    figure = plotting.new_figure("ROC curve", shown.subtitle, height=5.6)
     axes = figure.add_subplot()
-    _draw_splits(axes, record, roc_curve, "AUC")
+    _draw_splits(axes, shown, roc_curve, "AUC")
     axes.plot(
         [0, 1], [0, 1], "--", color=plotting.PALE_INK, linewidth=1.2, label="chance, AUC 0.500"
     )
-    (right_real, wrong_real), (_, right_fake) = confusion_counts(record.test)
-    fakes = record.test.y_true.sum()
-    _mark_threshold(axes, record, wrong_real / (right_real + wrong_real), right_fake / fakes)
+    (right_real, wrong_real), (_, right_fake) = confusion_counts(shown.test)
+    fakes = shown.test.y_true.sum()
+    _mark_threshold(axes, shown, wrong_real / (right_real + wrong_real), right_fake / fakes)
     plotting.dress(
         axes,
         "False positive rate (share of real predicted fake)",
         "True positive rate (fakes found)",
     )
     _finish_square(axes, "lower right")
-    drawing.save(figure, path)
+    return figure
 
 
-def _draw_precision_recall(record: StudyRecord, path: Path) -> None:
-    figure = plotting.new_figure("Precision-recall curve", _subtitle(record), height=5.6)
+def precision_recall_figure(shown: ShownScores) -> Figure:
+    """Return the precision-recall curve, with the study's threshold on it."""
+    figure = plotting.new_figure("Precision-recall curve", shown.subtitle, height=5.6)
     axes = figure.add_subplot()
-    _draw_splits(axes, record, precision_recall_curve, "AP")
-    chance = float(record.test.y_true.mean())
+    _draw_splits(axes, shown, precision_recall_curve, "AP")
+    chance = float(shown.test.y_true.mean())
     label = f"chance, AP {chance:.3f}"
     axes.axhline(chance, linestyle="--", color=plotting.PALE_INK, linewidth=1.2, label=label)
-    (_, wrong_real), (_, right_fake) = confusion_counts(record.test)
+    (_, wrong_real), (_, right_fake) = confusion_counts(shown.test)
     called = wrong_real + right_fake
     if called:
-        _mark_threshold(axes, record, right_fake / record.test.y_true.sum(), right_fake / called)
+        _mark_threshold(axes, shown, right_fake / shown.test.y_true.sum(), right_fake / called)
     plotting.dress(
         axes, "Recall (fakes found)", "Precision (share of predicted fakes that are fake)"
     )
     _finish_square(axes, "lower left")
-    drawing.save(figure, path)
+    return figure
 
 
-def _draw_histogram(record: StudyRecord, path: Path) -> None:
-    test = record.test
-    figure = plotting.new_figure("Scores by true class", _subtitle(record))
+def histogram_figure(shown: ShownScores) -> Figure:
+    """Return how the scores of each class are distributed."""
+    test = shown.test
+    figure = plotting.new_figure("Scores by true class", shown.subtitle)
     axes = figure.add_subplot()
     bins = np.linspace(0, 1, int(np.clip(np.sqrt(len(test.y_true)), 10, 40)) + 1)
     for label in (REAL, FAKE):
@@ -191,16 +228,12 @@ def _draw_histogram(record: StudyRecord, path: Path) -> None:
     axes.set_ylim(0, 1.18 * top)
     axes.set_xlim(-0.01, 1.01)
     plotting.legend(axes, "upper center", columns=3)
-    drawing.save(figure, path)
-
-
-def _subtitle(record: StudyRecord) -> str:
-    return plotting.subtitle(record, f"n = {len(record.test.y_true):,} test images")
+    return figure
 
 
 def _draw_splits(
     axes: Axes,
-    record: StudyRecord,
+    shown: ShownScores,
     curve_of: Callable[[LabelArray, FloatArray], Curve],
     area_name: str,
 ) -> None:
@@ -212,12 +245,13 @@ def _draw_splits(
         label = f"{name}, {area_name} {curve.area:.3f}"
         axes.plot(curve.x, curve.y, color=colour, linewidth=width, label=label, drawstyle=steps)
 
-    draw(record.valid, optimistic(record.folds), "#BDB5D5", 1.6)
-    draw(record.test, "test", plotting.TEST_COLOUR, 2.4)
+    if shown.valid is not None:
+        draw(shown.valid, optimistic(shown.folds), "#BDB5D5", 1.6)
+    draw(shown.test, "test", plotting.TEST_COLOUR, 2.4)
 
 
-def _mark_threshold(axes: Axes, record: StudyRecord, x: float, y: float) -> None:
-    label = f"threshold {record.test.threshold:.3f}"
+def _mark_threshold(axes: Axes, shown: ShownScores, x: float, y: float) -> None:
+    label = f"threshold {shown.test.threshold:.3f}"
     axes.plot(
         [x],
         [y],
@@ -279,7 +313,7 @@ def write_classification(record: StudyRecord, folder: Path) -> None:
     """Write confusion matrix and classification report, each as data and where apt drawn."""
     matrix = confusion_matrix(record.test)
     _write_json(matrix, folder / "confusion_matrix.json")
-    _draw_confusion(record, folder / "confusion_matrix.png")
+    drawing.save(confusion_figure(scores_of(record)), folder / "confusion_matrix.png")
     report = classification_report(record.test)
     report.to_csv(folder / "classification_report.csv")
     rows: dict[Hashable, Any] = dict(report.to_dict(orient="index"))
@@ -296,13 +330,14 @@ def _write_json(content: Mapping[Any, Any], path: Path) -> None:
     path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _draw_confusion(record: StudyRecord, path: Path) -> None:
-    counts = confusion_counts(record.test)
+def confusion_figure(shown: ShownScores) -> Figure:
+    """Return the confusion matrix at the study's threshold."""
+    counts = confusion_counts(shown.test)
     shares = _row_shares(counts)
-    counted = f"n = {counts.sum():,} test images, threshold {record.test.threshold:.3f}"
-    figure = plotting.new_figure("Confusion matrix", plotting.subtitle(record, counted))
+    counted = f"n = {counts.sum():,} test images, threshold {shown.test.threshold:.3f}"
+    figure = plotting.new_figure("Confusion matrix", plotting.subtitle(shown.of, counted))
     axes = figure.add_subplot()
-    shown = axes.imshow(shares, cmap=_SHADES, vmin=0, vmax=1)
+    image = axes.imshow(shares, cmap=_SHADES, vmin=0, vmax=1)
     plotting.dress(axes, "Predicted class", "True class")
     axes.grid(visible=False)
     axes.set_xticks(range(2), CLASS_NAMES, fontsize=plotting.LABEL_POINTS)
@@ -312,10 +347,10 @@ def _draw_confusion(record: StudyRecord, path: Path) -> None:
         words = f"{count:,}\n{share:.1%} of {CLASS_NAMES[row]}"
         ink = "white" if share > 0.5 else plotting.INK
         axes.text(column, row, words, ha="center", va="center", color=ink, fontsize=13)
-    bar = figure.colorbar(shown, ax=axes, format="{x:.0%}")
+    bar = figure.colorbar(image, ax=axes, format="{x:.0%}")
     bar.set_label("Share of the true class (%)", fontsize=plotting.LABEL_POINTS)
     bar.ax.tick_params(labelsize=plotting.SMALL_POINTS)
-    drawing.save(figure, path)
+    return figure
 
 
 MOST_IMAGES = 12

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from fakeface_bench.analysis.results import Results
@@ -329,7 +331,8 @@ def trials_table(trials: Sequence[TrialRecord]) -> pd.DataFrame:
 def write_search(record: StudyRecord, folder: Path) -> None:
     """Write the table of trials and draw history and importances."""
     trials_table(record.search.trials).to_csv(folder / "trials.csv", index=False)
-    _draw_history(record, folder / "history.png")
+    figure = history_figure(record.search.trials, record.search.best, _subtitle(record))
+    drawing.save(figure, folder / "history.png")
     _draw_importances(record, folder / "importances.png")
 
 
@@ -344,14 +347,32 @@ def _subtitle(record: StudyRecord) -> str:
     return plotting.subtitle(record, f"trials: {', '.join(counts)}")
 
 
-def _draw_history(record: StudyRecord, path: Path) -> None:
-    trials = record.search.trials
-    figure = plotting.new_figure("Search history", _subtitle(record))
+class ShownTrial(Protocol):
+    """A trial, or a row of the table of trials."""
+
+    @property
+    def number(self) -> int:
+        """In the order in which they were begun, from 0."""
+        ...
+
+    @property
+    def state(self) -> str:
+        """One of `_STATES`."""
+        ...
+
+    @property
+    def value(self) -> float | None:
+        """Validation ROC AUC; None where it was never measured."""
+        ...
+
+
+def history_figure(trials: Sequence[ShownTrial], best: ShownTrial, words: str) -> Figure:
+    """Return what each trial of a search came to, `words` under the title."""
+    figure = plotting.new_figure("Search history", words)
     axes = figure.add_subplot()
     _draw_best_so_far(axes, trials)
     for state in _STATES:
         _draw_trials(axes, [trial for trial in trials if trial.state == state], state)
-    best = record.search.best
     unmeasured = any(trial.value is None for trial in trials)
     x_label = "Trial number" + " (bottom edge: no value)" * unmeasured
     plotting.dress(axes, x_label, f"Validation ROC AUC ({OPTIMISTIC})")
@@ -363,10 +384,10 @@ def _draw_history(record: StudyRecord, path: Path) -> None:
     figure.legend(
         loc="outside lower center", ncols=4, fontsize=plotting.SMALL_POINTS, frameon=False
     )
-    drawing.save(figure, path)
+    return figure
 
 
-def _draw_best_so_far(axes: Axes, trials: Sequence[TrialRecord]) -> None:
+def _draw_best_so_far(axes: Axes, trials: Sequence[ShownTrial]) -> None:
     complete = [
         (t.number, t.value) for t in trials if t.state == "complete" and t.value is not None
     ]
@@ -382,7 +403,7 @@ def _draw_best_so_far(axes: Axes, trials: Sequence[TrialRecord]) -> None:
     )
 
 
-def _draw_trials(axes: Axes, trials: Sequence[TrialRecord], state: str) -> None:
+def _draw_trials(axes: Axes, trials: Sequence[ShownTrial], state: str) -> None:
     """Mark the trials of one state; those without a value stand on the bottom edge."""
     marker, colour, label = _MARKS[state]
     measured = [(trial.number, trial.value) for trial in trials if trial.value is not None]

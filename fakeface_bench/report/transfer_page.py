@@ -40,7 +40,6 @@ from fakeface_bench.report.protocols import (
     protocol_verdict,
     time_lines,
     time_table,
-    unseen_lines,
     unseen_table,
 )
 from fakeface_bench.report.saved_study import few_images_warning
@@ -398,7 +397,7 @@ def tables_beside_matrix(record: Generalisation) -> dict[str, Table]:
     blank, title = [*record.left_out, *record.unscored], "Failed or not scored"
     others = [out for out in record.hold_outs if out.column != "generator"]
     return {
-        "What was processing history": equalised_table(record.equalised, short=True),
+        "What was processing history": equalised_table(record.equalised, "short"),
         "What joined training sets change": mixtures(record.mixtures),
         "Left out of training in turn": hold_outs(others),
         title: left_out_table(blank, title, written=named),
@@ -425,14 +424,13 @@ def _protocols(record: Generalisation, folder: Path, files: Sequence[str]) -> di
     return {
         "unseen": unseen_table(record, "ranking"),
         "unseen_at_threshold": unseen_table(record, "at threshold"),
-        "unseen_lines": unseen_lines(record),
         "networks": networks_table(record),
         "front_picture": picture(FRONT_FILE, "ROC AUC of the worst generator against cost"),
         "unseen_map": UNSEEN_MAP,
         "unseen_panels": UNSEEN_MAP.panels(record),
         "unseen_picture": picture(UNSEEN_FILE, "ROC AUC of each generator with its interval"),
         "in_time": time_table(record, "page"),
-        "time_lines": time_lines(record),
+        "time_lines": time_lines(in_order_of_time(record)),
         "time_picture": picture(TIME_FILE, "ROC AUC on what was released next, by date"),
     }
 
@@ -449,7 +447,7 @@ def _generalisation_page(record: Generalisation, folder: Path, files: list[str])
         maps=[(heat_map, heat_map.panels(record)) for heat_map in HEAT_MAPS],
         **_protocols(record, folder, files),
         matrix=table_of("matrix", cells),
-        equalised=equalised_table(record.equalised),
+        equalised=equalised_table(record.equalised, "page"),
         mixtures=effects,
         hold_outs=held_out,
         parts=parts(cells),

@@ -256,13 +256,13 @@ _OF_EQUALISED = (
     Column("delta_auc", "difference", "delta_auc", ESTIMATE),
     Column(
         "residual_floor_untouched",
-        "residual statistics alone, as they are",
+        "residual statistics",
         lambda pair: residual_floor(pair.untouched, False),
         ESTIMATE,
     ),
     Column(
         "residual_floor_equalised",
-        "equalised",
+        "the same, equalised",
         lambda pair: residual_floor(pair.equalised, True),
         ESTIMATE,
     ),
@@ -270,13 +270,23 @@ _OF_EQUALISED = (
 )
 
 
-def equalised_table(found: Sequence[EqualisedCell], short: bool = False) -> Table:
-    """Return a row a model and test set: as pictures are, and equalised, paired."""
+_VIEWS_OF_EQUALISED = {
+    "page": (
+        *("trained_on", "tested_on", "roc_auc_untouched", "roc_auc_equalised", "delta_auc"),
+        *("remark", "residual_floor_untouched", "residual_floor_equalised"),
+    ),
+    "short": ("tested_on", "roc_auc_untouched", "roc_auc_equalised", "delta_auc", "remark"),
+}
+
+
+def equalised_table(found: Sequence[EqualisedCell], view: str = "") -> Table:
+    """Return a row a model and test set: as pictures are, and equalised, paired.
+
+    All columns without a view.
+    """
     table = Table(_OF_EQUALISED, found, name="As they are and equalised")
-    if not short:
-        return table
-    shown = ("model", "tested_on", "roc_auc_untouched", "roc_auc_equalised", "delta_auc", "remark")
-    return table.pick(*shown)
+    model = ("model",) if len({pair.equalised.model.label for pair in found}) > 1 else ()
+    return table.pick(*model, *_VIEWS_OF_EQUALISED[view]) if view else table
 
 
 _OF_HOLD_OUTS = (

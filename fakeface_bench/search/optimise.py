@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,7 +35,10 @@ from fakeface_bench.search.storage import (
 from fakeface_bench.support.errors import (
     DataError,
     DiskError,
+    ListenerError,
     OutageError,
+    StopSearch,
+    StopTrial,
     StorageError,
     StudyError,
 )
@@ -86,7 +90,7 @@ EPOCHS_SECONDS = 1.0
 #: States of the trials that a study is asked for.
 _USEFUL = (TrialState.COMPLETE, TrialState.PRUNED)
 #: What ends a study, since no other options would do better.
-_NOT_OF_THE_OPTIONS = (DataError, DiskError, OutageError)
+_NOT_OF_THE_OPTIONS = (DataError, DiskError, OutageError, ListenerError)
 
 
 class TrialListener:
@@ -95,11 +99,37 @@ class TrialListener:
     def started(self, uid: str, number: int, config: TrialConfig) -> None:
         """A trial begins."""
 
+    def epoch(self, uid: str, record: EpochRecord) -> None:
+        """One more epoch of it has ended; may raise `StopTrial` or `StopSearch`, as all may."""
+
     def epochs(self, uid: str, records: Sequence[EpochRecord]) -> None:
-        """Some more epochs of it have ended."""
+        """Some more epochs of it have ended, told seldom."""
 
     def ended(self, trial: TrialRecord) -> None:
         """It was completed, pruned or failed."""
+
+
+class Listeners(TrialListener):
+    """Tells several what it is told, one after another; the first is told all the same."""
+
+    def __init__(self, listeners: Sequence[TrialListener]) -> None:
+        self._listeners = listeners
+
+    def started(self, uid: str, number: int, config: TrialConfig) -> None:
+        for each in self._listeners:
+            each.started(uid, number, config)
+
+    def epoch(self, uid: str, record: EpochRecord) -> None:
+        for each in self._listeners:
+            each.epoch(uid, record)
+
+    def epochs(self, uid: str, records: Sequence[EpochRecord]) -> None:
+        for each in self._listeners:
+            each.epochs(uid, records)
+
+    def ended(self, trial: TrialRecord) -> None:
+        for each in self._listeners:
+            each.ended(trial)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +175,13 @@ def optimise(
             if begun is None:  # other processes run what is missing
                 time.sleep(OTHERS_SECONDS)
             else:
-                with models_let_go():
-                    ended = _run_trial(study, *begun, task, listener)
+                try:
+                    with models_let_go():
+                        ended = _run_trial(study, *begun, task, listener)
+                except StopSearch:
+                    progress.say("the search was stopped by who watches it")
+                    useful = _count(study.get_trials(deepcopy=False), *_USEFUL)
+                    return replace(search_record(study), stopped=useful < task.trials)
                 failures = failures + 1 if ended.state == "failed" else 0
             if failures == MAX_FAILURES_IN_A_ROW:
                 raise StudyError(f"{failures} trials in a row failed, the last: {ended.reason}")
@@ -241,6 +276,7 @@ class _Course:
     def epoch(self, record: EpochRecord) -> None:
         """Note an epoch that ended; the pruner is told of those of the last stage."""
         self._epochs.append(record)
+        self._listener.epoch(self._uid, record)
         if time.monotonic() - self._written >= EPOCHS_SECONDS:
             self._write_down()
         if record.stage == self._last_stage:
@@ -280,11 +316,12 @@ def _run_trial(
 ) -> TrialRecord:
     config = suggest(trial, task.space)
     keep_config(trial, config)
-    listener.started(uid, trial.number, config)
     course = _Course(trial, uid, task.fit, listener)
     value: float | None = None
     state = TrialState.COMPLETE
+    stop: StopSearch | None = None
     try:
+        listener.started(uid, trial.number, config)
         with heartbeat(study, trial), as_interruption():
             try:
                 if task.fit.folds:
@@ -294,23 +331,37 @@ def _run_trial(
             finally:
                 course.end()
         value = fitted.best.val_roc_auc
-    except optuna.TrialPruned:
+    except (optuna.TrialPruned, StopTrial):
         state = TrialState.PRUNED
+    except StopSearch as asked:
+        state, stop = TrialState.PRUNED, asked
     except StorageError:  # found dead by the next run, which repeats the trial
         raise
     except Exception as error:  # a trial may fail by its options alone; the study goes on
         if isinstance(error, _NOT_OF_THE_OPTIONS):
-            listener.ended(trial_record(study.tell(trial, state=TrialState.FAIL)))
+            _tell_cut_off(study, trial, listener)
             raise
         state = TrialState.FAIL
         keep_reason(trial, f"{type(error).__name__}: {error}")
     except BaseException:  # interrupted: counts as killed, so that the next run repeats it
-        listener.ended(trial_record(study.tell(trial, state=TrialState.FAIL)))
+        _tell_cut_off(study, trial, listener)
         raise
     ended = trial_record(study.tell(trial, value, state))
-    listener.ended(ended)
+    try:
+        listener.ended(ended)
+    except StopSearch as asked:
+        stop = asked
     _forget_all_but_the_best(study, task.fit)
+    if stop is not None:
+        raise stop
     return ended
+
+
+def _tell_cut_off(study: Study, trial: optuna.Trial, listener: TrialListener) -> None:
+    """Mark a trial failed whose end is nothing of its own; whoever watches cannot change it."""
+    ended = trial_record(study.tell(trial, state=TrialState.FAIL))
+    with suppress(StopSearch, ListenerError):
+        listener.ended(ended)
 
 
 def _forget_all_but_the_best(study: Study, task: FitTask) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from fakeface_bench import __version__
 from fakeface_bench.analysis.results import Results
@@ -16,7 +17,8 @@ from fakeface_bench.backbones.network_file import network_named
 from fakeface_bench.backbones.weights import file_label, weights_may_be_had
 from fakeface_bench.config import AUTO, METRICS_VERSION, STORAGE_VARIABLE, StudyConfig, listed
 from fakeface_bench.data.index import ImageIndex
-from fakeface_bench.records.study import ComparedStudy, LeftOut, Registration
+from fakeface_bench.records.registration import Registration
+from fakeface_bench.records.study import ComparedStudy, LeftOut
 from fakeface_bench.report.saved_study import RESULTS_FILE, SAVED_FILES, read_results
 from fakeface_bench.resolve import RequestLike, checked
 from fakeface_bench.study.finished import read_studies
@@ -36,6 +38,7 @@ from fakeface_bench.tracking.studies import (
     FINISHED,
     GENERATORS_DIGEST,
     NETWORK_DIGEST,
+    STOPPED,
     StudyRun,
     download_study,
     environment_of,
@@ -55,6 +58,13 @@ class FinishedStudy:
     saved: ComparedStudy
     results: Results
     registration: Registration | None = None
+    #: Nothing of it is kept back from MLflow's server.
+    unsent: ClassVar[str] = ""
+
+    @property
+    def run_id(self) -> str:
+        """Of its MLflow run."""
+        return self.run.run_id
 
 
 def find_finished(
@@ -118,7 +128,10 @@ def _is_same(config: StudyConfig, earlier: StudyRun) -> bool:
         architecture = network_named(config.model)
         if architecture.pretrained and weights_may_be_had(architecture):
             return False
-    hurried = float(earlier.params.get("timeout_minutes", 0)) > 0
+    stopped = STOPPED in earlier.params
+    if stopped and config.seeds > 1:  # its other searches were never begun
+        return False
+    hurried = stopped or float(earlier.params.get("timeout_minutes", 0)) > 0
     return not hurried or useful_trials(earlier.experiment_id, earlier.run_id) >= config.trials
 
 
@@ -143,6 +156,10 @@ _MAY_DIFFER = (
     *("model", "data", "classes", "leave_out", "limit", "trials", "seeds", "refits", "study"),
     *("cache_gb", "storage", "timeout_minutes", "dollars_per_hour", "register", "again"),
 )
+
+
+#: What options meant that finished studies may be older than.
+_NEWER = {"canvas": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +267,7 @@ def _find_readable(run: TrackedRun, needed: NeededStudy, progress: Progress) -> 
     """Return the newest finished study that a job can use, if there is one."""
     for earlier in finished_studies(needed.study, run.experiment_id):
         same = matches_request(needed.study, earlier, needed.same_trials)
+        same = same and STOPPED not in earlier.params
         if not same or not uses_images(earlier, needed.index):
             continue
         try:
@@ -308,7 +326,7 @@ def matches_request(study: StudyConfig, earlier: StudyRun, same_trials: bool = F
         return False
     if float(params.get("timeout_minutes", 0)) not in (0.0, study.timeout_minutes):
         return False
-    return all(params.get(key) == value for key, value in asked.items())
+    return all(params.get(key, _NEWER.get(key)) == value for key, value in asked.items())
 
 
 def format_failures(failed: Sequence[LeftOut], studies: int) -> str:

@@ -17,7 +17,8 @@ from fakeface_bench.config import BEST, DIGEST_DIGITS, MARGIN, RegisterConfig
 from fakeface_bench.evaluation.intervals import percentile, roc_auc_estimate
 from fakeface_bench.evaluation.paired import mcnemar, resampled_metrics
 from fakeface_bench.records.estimate import Estimate
-from fakeface_bench.records.study import ComparedStudy, Finding, LeftOut, Registration
+from fakeface_bench.records.registration import Finding, Registration
+from fakeface_bench.records.study import ComparedStudy, LeftOut
 from fakeface_bench.report.comparison_tables import format_metrics
 from fakeface_bench.report.model_card import with_elsewhere
 from fakeface_bench.resolve import RequestLike, checked

@@ -1,6 +1,7 @@
 """One study: search one architecture's head on one dataset, score test once, record it all."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from fakeface_bench.analysis.results import Results, results_of
@@ -8,11 +9,13 @@ from fakeface_bench.config import StudyConfig
 from fakeface_bench.data.equalising import more_compressed
 from fakeface_bench.evaluation.paired import paired_effect
 from fakeface_bench.records.ledger import Ledger
-from fakeface_bench.records.study import LeftOut, Registration, SeedScores, StudyRecord
+from fakeface_bench.records.registration import Registration
+from fakeface_bench.records.study import LeftOut, SeedScores, StudyRecord
 from fakeface_bench.records.transfer import EqualisationEffect
 from fakeface_bench.report.drawing import drawn_apart
 from fakeface_bench.report.study_report import write_study_report
 from fakeface_bench.resolve import Plan, RequestLike, as_they_are, make_plan
+from fakeface_bench.search.optimise import TrialListener
 from fakeface_bench.study.cost import Expenses, close_ledger
 from fakeface_bench.study.final_fit import conclude
 from fakeface_bench.study.find_or_run import NeededStudy, find_or_run_studies
@@ -59,11 +62,20 @@ class StudyOutcome:
     unsent: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """What measures a study while it runs."""
+
+    clock: Clock
+    meter: EnergyMeter
+
+
 def run_study(
     asked: RequestLike[StudyConfig],
     progress: Progress,
     clock: Clock | None = None,
     dataset: PreparedDataset | None = None,
+    listeners: Sequence[TrialListener] = (),
 ) -> StudyOutcome:
     """Run a study, or add trials to an earlier one, and record it in MLflow.
 
@@ -72,6 +84,7 @@ def run_study(
     Args:
         clock: Of all time that the study is charged; it begins now where none is given.
         dataset: Where the caller has prepared it already, within that time.
+        listeners: Who hears of its trials, beside MLflow.
     """
     clock = clock or Clock()
     plan = make_plan(asked)
@@ -86,7 +99,8 @@ def run_study(
             tracked_run("study", plan.title, config.shown_params()) as run,
             energy_meter() as meter,
         ):
-            outcome = _search_fit_and_record(plan, run, meter, clock, progress, dataset)
+            charged = Charged(clock, meter)
+            outcome = _search_fit_and_record(plan, run, charged, progress, dataset, listeners)
     except UnsentError as error:
         if outcome is None:
             raise
@@ -100,16 +114,16 @@ def run_study(
 def _search_fit_and_record(
     plan: Plan,
     run: TrackedRun,
-    meter: EnergyMeter,
-    clock: Clock,
+    charged: Charged,
     progress: Progress,
     dataset: PreparedDataset | None,
+    listeners: Sequence[TrialListener],
 ) -> StudyOutcome:
     """Set up, search, fit, score and record a study in an open run."""
-    config = plan.config
+    config, clock = plan.config, charged.clock
     setup, tags = open_setup(plan, run, progress, dataset)
     plan = setup.plan
-    searches = list(search_all(plan, setup, run, tags, progress))
+    searches = list(search_all(plan, setup, run, tags, progress, listeners))
     conclusion = conclude(setup, searches, progress)
     progress.say("recording results, model and pictures in MLflow")
     record = record_of(plan, setup, searches[0].record, conclusion)
@@ -125,7 +139,7 @@ def _search_fit_and_record(
                 log_results(run, record, results, model)
         run.log_folder(folder)
     expenses = Expenses(setup, searches[0], conclusion)
-    ledger = close_ledger(expenses, config.dollars_per_hour, clock, meter)
+    ledger = close_ledger(expenses, config.dollars_per_hour, clock, charged.meter)
     origin = origin_of(run.run_id, plan, setup, conclusion.detector)
     log_costs(run, record, results, ledger, origin)
     run.study = same_study(tags)

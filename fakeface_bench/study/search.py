@@ -1,18 +1,19 @@
 """A study's searches: one for each seed, each with trials of its own in the study's storage."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fakeface_bench.records.study import SearchRecord
 from fakeface_bench.resolve import Plan
-from fakeface_bench.search.optimise import SearchTask, optimise
+from fakeface_bench.search.optimise import Listeners, SearchTask, TrialListener, optimise
 from fakeface_bench.search.storage import Study, finished_trials, study_uid, trial_record
 from fakeface_bench.study.setup import Setup, fit_task, open_study_of, space_of
 from fakeface_bench.support.disk import cache_folder
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.runs import TrackedRun
+from fakeface_bench.tracking.studies import STOPPED
 from fakeface_bench.tracking.trials import TrialRuns
 from fakeface_bench.training.networks import FitTask
 
@@ -48,6 +49,7 @@ def search_all(
     run: TrackedRun,
     tags: dict[str, str],
     progress: Progress,
+    listeners: Sequence[TrialListener] = (),
 ) -> Iterator[SeedSearch]:
     """Search once for each seed that is asked for, on the same images and their folds.
 
@@ -56,7 +58,12 @@ def search_all(
     """
     study = open_study_of(plan, setup, run.experiment_id)
     task = fit_task(plan, setup, study, run, progress)
-    yield _search(plan, study, task, TrialRuns(run, tags), progress)
+    search = _search(plan, study, task, TrialRuns(run, tags), progress, listeners)
+    if search.record.stopped:
+        run.log_params({STOPPED: "true"})
+    yield search
+    if search.record.stopped:
+        return
     for number in range(2, plan.config.seeds + 1):
         seed = task.seed + number - 1
         progress.say(f"seed {number} of {plan.config.seeds}: a search of its own")
@@ -74,6 +81,7 @@ def _search(
     task: FitTask,
     runs: TrialRuns,
     progress: Progress,
+    listeners: Sequence[TrialListener] = (),
 ) -> SeedSearch:
     """Adopt the trials of earlier processes, and run what is missing."""
     config = plan.config
@@ -89,6 +97,6 @@ def _search(
         sampler=config.search.sampler,
         pruner=config.search.pruner,
     )
-    record = optimise(study, asked, runs, progress)
+    record = optimise(study, asked, Listeners([runs, *listeners]), progress)
     uids = frozenset(trial.uid for trial in earlier)
     return SeedSearch(task, record, uids, time.perf_counter() - began)

@@ -70,6 +70,26 @@ class DiskError(FakefaceError):
     """A folder that cannot be written to: its disk is full, or it may only be read."""
 
 
+class StopTrial(Exception):
+    """Raised by who watches a trial: it ends as pruned."""
+
+
+class StopSearch(Exception):
+    """Raised by who watches a trial: it ends as pruned, if it still runs, and none begins after."""
+
+
+class ListenerError(Exception):
+    """Who watches a trial has failed, which says nothing of the trial.
+
+    Attributes:
+        error: What it raised.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(f"{type(error).__name__}: {error}")
+        self.error = error
+
+
 def shortened(reason: object, most: int = _LONGEST_REASON) -> str:
     """Return what somebody says on one line, and no more of it: some quote a page.
 

@@ -3,7 +3,7 @@
 The command line's options, the params of runs and every refusal of a single value are made of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from math import inf
 from numbers import Integral, Real
@@ -13,6 +13,13 @@ from fakeface_bench.support.text import without_credentials
 
 T = TypeVar("T")
 
+#: From a param of a run, which is text, to a value of each kind.
+_READ: Mapping[Any, Callable[[str], Any]] = {
+    str: str,
+    int: lambda text: int(float(text)),
+    float: float,
+    bool: lambda text: text.lower() == "true",
+}
 #: What a value of each kind is called where it is refused, and what counts as one.
 _KINDS: Mapping[Any, tuple[str, type]] = {
     str: ("text", str),
@@ -81,6 +88,11 @@ def option(
     return field(default=default, metadata={**facts, "argument": argument})
 
 
+def needed(help: str) -> Any:
+    """Return a request's field that must be given."""
+    return field(metadata={"help": help})
+
+
 #: Marks a field that holds another request; its value names the options of that to leave out.
 EXCEPT = "except"
 
@@ -118,6 +130,15 @@ class Request:
                 shared = {name: value for name, value in params.items() if name not in names}
                 own[each.name] = each.type.from_params(shared)  # type: ignore[union-attr]  # there
         return cls(**own)
+
+    @classmethod
+    def from_texts(cls, params: Mapping[str, str]) -> Self:
+        """Return the request that the params of a run tell; what they lack is at its default."""
+        values = {
+            name: _READ[option.kind](params[name]) if name in params else option.default
+            for name, option in cls.options().items()
+        }
+        return cls.from_params(values)
 
     def as_params(self) -> dict[str, Any]:
         """Return the request as flat params, keyed as on the command line."""

@@ -76,6 +76,8 @@ def current_experiment() -> str:
     MLflow itself would create one that is named and does not exist.
     """
     client = mlflow.MlflowClient()
+    if outer := mlflow.active_run():
+        return str(outer.info.experiment_id)
     if run_id := os.environ.get(RUN_VARIABLE):
         return str(client.get_run(run_id).info.experiment_id)
     if name := os.environ.get("MLFLOW_EXPERIMENT_NAME"):

@@ -35,6 +35,10 @@ _OF_VARIANTS = ("input", "folds", *SearchConfig.options())
 StudyKey = tuple[str, str, str, str, str]
 
 
+#: Param of a study whose search was stopped before its number of trials.
+STOPPED = "stopped"
+
+
 @dataclass(frozen=True, slots=True)
 class StudyRun:
     """The parent run of a study."""

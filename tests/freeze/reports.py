@@ -14,11 +14,13 @@ from rich.console import Console
 
 from fakeface_bench.analysis.comparison import compare_studies
 from fakeface_bench.analysis.results import results_of
-from fakeface_bench.cli.console import print_audit, print_comparison, print_registration
 from fakeface_bench.cli.output import (
+    print_audit,
+    print_comparison,
     print_evaluation,
     print_generalisation,
     print_outcome,
+    print_registration,
     print_robustness,
     row_writer,
 )
@@ -29,11 +31,10 @@ from fakeface_bench.jobs import JobOutcome
 from fakeface_bench.jobs.audit import JudgedAudit
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.explanation import Prediction, PredictionCounts
+from fakeface_bench.records.registration import Finding, Registration
 from fakeface_bench.records.study import (
-    Finding,
     FitRecord,
     LeftOut,
-    Registration,
     RepeatRecord,
     ShortcutFloor,
     StudyRecord,

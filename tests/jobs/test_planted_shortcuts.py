@@ -105,7 +105,7 @@ def test_the_second_matrix_says_what_was_processing_history(faces: Path, tmp_pat
         rows = list(csv.DictReader(file))
     assert len(rows) == len(pairs)
     told = {row["tested_on"]: row["remark"] for row in rows if row["trained_on"] == "faces"}
-    assert told["faces: scaled_twice"] == "read processing history"
+    assert told["faces: scaled_twice"] == "falls when equalised"
     metrics = place.client.get_run(outcome.run_id).data.metrics
     assert any(key.endswith("/delta_auc_low") for key in metrics)
     page = (Path(outcome.folder) / "report.html").read_text()

@@ -20,7 +20,7 @@ import mlflow.pyfunc  # noqa: F401
 import fakeface_bench.study.run  # imported before the fork
 import fakeface_bench.tracking.store  # noqa: F401
 from fakeface_bench.__main__ import main
-from fakeface_bench.cli.console import ConsoleProgress
+from fakeface_bench.api.progress import ConsoleProgress
 from fakeface_bench.search import storage
 from fakeface_bench.support.progress import Advance
 

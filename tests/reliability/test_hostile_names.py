@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from fakeface_bench.cli.console import ConsoleProgress
+from fakeface_bench.api.progress import ConsoleProgress
 from tests.command import ROOT, only_run, run_mlflow
 from tests.reliability.commands import Launcher, Place
 from tests.reliability.conftest import STUDY

@@ -12,7 +12,13 @@ from PIL import Image
 from fakeface_bench.analysis.protocols import in_order_of_time, unseen_generators, unsure_share
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import ResidualShortcut, UnsureBand
-from fakeface_bench.records.transfer import Generalisation, HoldOut, SetScores, TimeStep
+from fakeface_bench.records.transfer import (
+    EqualisedCell,
+    Generalisation,
+    HoldOut,
+    SetScores,
+    TimeStep,
+)
 from fakeface_bench.report.protocols import (
     FRONT_FILE,
     TIME_FILE,
@@ -86,9 +92,9 @@ def test_the_worst_generator_comes_first_and_is_named(record: Generalisation) ->
     table = unseen_table(record, "ranking")
     assert [row[1] for row in table.rows][:4] == [out.value for out in small.outs]
     assert table.rows[0][-1] == "worst; reversed"
-    assert unseen_lines(record)[0].startswith("small on faces: mean ROC AUC 0.")
-    assert "worst: sd21" in unseen_lines(record)[0]
-    assert "the classes reversed" in unseen_lines(record)[0]
+    assert unseen_lines(unseen_generators(record))[0].startswith("small on faces: mean ROC AUC 0.")
+    assert "worst: sd21" in unseen_lines(unseen_generators(record))[0]
+    assert "the classes reversed" in unseen_lines(unseen_generators(record))[0]
 
 
 def test_only_the_next_date_counts_and_later_ones_stand_in_the_file(
@@ -103,7 +109,7 @@ def test_only_the_next_date_counts_and_later_ones_stand_in_the_file(
     assert len(small.later) == 3
     expected = np.mean([step.cell.estimates["roc_auc"].value for step in small.steps])
     assert small.mean.value == pytest.approx(expected)
-    assert "over 3 dates; worst: 2022-12 (sd21)" in time_lines(record)[0]
+    assert "over 3 dates; worst: 2022-12 (sd21)" in time_lines(in_order_of_time(record))[0]
 
 
 def test_the_verdict_counts_what_is_above_chance_and_what_is_reversed(
@@ -197,6 +203,59 @@ def test_the_report_holds_tables_pictures_and_both_sections(
     text = generalisation_markdown(record)
     assert len(text) < 5_000
     assert "### Generators left out of training" in text
+
+
+@pytest.fixture
+def equalised(record: Generalisation) -> Generalisation:
+    """The first network's hold-outs done again on equalised pictures."""
+
+    def again(cell: SetScores) -> SetScores:
+        model = replace(cell.model, label=f"{cell.model.label} (jpeg)", equalised=True)
+        return replace(cell, model=model)
+
+    label = record.models[0]
+    outs = [out for out in record.hold_outs if out.model == label]
+    twins = [replace(o, model=f"{label} (jpeg)", without=again(o.without)) for o in outs]
+    effects = [Estimate(0.2, 0.1, 0.3), Estimate(0.0, -0.1, 0.1), Estimate(-0.2, -0.3, -0.1)]
+    pairs = [
+        EqualisedCell(out.without, twin.without, 120, effects[number % 3])
+        for number, (out, twin) in enumerate(zip(outs, twins, strict=True))
+    ]
+    return replace(
+        record,
+        models=(label, f"{label} (jpeg)"),
+        cells=(*record.cells, *(again(c) for c in record.cells if c.model.label == label)),
+        hold_outs=(*outs, *twins),
+        equalised=tuple(pairs),
+    )
+
+
+def test_a_second_matrix_stands_beside_the_first_and_says_what_was_history(
+    equalised: Generalisation, tmp_path: Path
+) -> None:
+    verdict = protocol_verdict(equalised)
+    assert verdict is not None
+    assert "over 2 networks" not in verdict.headline, "it is one network"
+    assert "(jpeg)" not in verdict.paragraph
+    panels = UNSEEN_MAP.panels(equalised)
+    assert [panel.title for panel in panels] == ["", "equalised"]
+    assert panels[1].rows == (equalised.models[1],)
+    write_generalisation_report(equalised, tmp_path)
+    rows = pd.read_csv(tmp_path / "equalised.csv")
+    assert len(rows) == len(equalised.equalised)
+    assert list(rows["remark"][:3]) == [
+        "falls when equalised",
+        "not shown to fall",
+        "better equalised",
+    ]
+    assert list(rows["residual_floor_untouched"].dropna().unique()) == [0.9]
+    assert list(rows["residual_floor_equalised"].dropna().unique()) == [0.8]
+    unseen = pd.read_csv(tmp_path / f"{UNSEEN_FILE}.csv").set_index("model")
+    assert set(unseen.loc[equalised.models[0], "residual_floor"]) == {0.9}
+    assert set(unseen.loc[equalised.models[1], "residual_floor"]) == {0.8}
+    page = (tmp_path / "report.html").read_text()
+    assert "What was processing history" in page
+    assert "falls when equalised" in generalisation_markdown(equalised)
 
 
 def test_a_record_without_protocols_shows_nothing_of_them(

@@ -22,7 +22,7 @@ def test_each_file_gets_its_picture_and_a_row(
     files[1].write_bytes(b"no picture")
     files[2].write_bytes(encoded(drawn(2), "PNG"))
     output = tmp_path / "explanation"
-    assert explain_files(classifier, "models:/x/7", files, output, progress) == 1
+    assert explain_files(classifier, "models:/x/7", files, output, progress) == (output, 1)
     pictures = sorted(path.name for path in output.glob("*.png"))
     assert pictures == ["1_a_b.png", "3_c.png"]
     assert all((output / name).stat().st_size > 10_000 for name in pictures)

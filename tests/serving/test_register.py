@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from fakeface_bench.analysis.results import results_of
 from fakeface_bench.config import RegisterConfig
-from fakeface_bench.records.study import Finding, Registration
+from fakeface_bench.records.registration import Finding, Registration
 from fakeface_bench.report.saved_study import write_predictions, write_study_json
 from fakeface_bench.report.study_report import write_costs
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fakeface_bench.evaluation.paired import mcnemar
-from fakeface_bench.records.study import ComparedStudy, Finding
+from fakeface_bench.records.registration import Finding
+from fakeface_bench.records.study import ComparedStudy
 from fakeface_bench.study import register
 from fakeface_bench.study.register import check_reload, compare_with_champion, level_of
 from fakeface_bench.support.errors import DataError, ModelError

@@ -1,13 +1,11 @@
-"""What a person sees: bars on a terminal, plain lines elsewhere."""
+"""How far a job is, as a person sees it: bars on a terminal, in a notebook; lines elsewhere."""
 
-import shlex
 import time
-from collections.abc import Callable, Iterable, Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
 
-from rich.cells import cell_len
-from rich.console import Console, JustifyMethod
+from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -19,18 +17,12 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Column, Table
+from rich.table import Column
 from rich.text import Text
 
 from fakeface_bench.support.progress import Advance
+from fakeface_bench.support.progress import Progress as Told
 from fakeface_bench.support.text import hide_credentials, visible
-
-if TYPE_CHECKING:
-    from fakeface_bench.analysis.comparison import Comparison
-    from fakeface_bench.jobs import JobOutcome
-    from fakeface_bench.jobs.audit import JudgedAudit
-    from fakeface_bench.records.study import Registration
-    from fakeface_bench.report.table import Table as TextTable
 
 #: Between two plain lines of one stage.
 SECONDS_BETWEEN_LINES = 10.0
@@ -124,8 +116,6 @@ def bar_columns(width: int, total: int) -> list[ProgressColumn]:
     ]
 
 
-#: Below this a table's first column, which names the rows, is not folded.
-_LEAST_NAMES = 12
 #: Lines of a width that logs keep whole where no terminal tells one.
 PLAIN_WIDTH = 120
 
@@ -171,100 +161,24 @@ class ConsoleProgress:
         self._messages.print(f"[yellow]Warning:[/] {plain(line)}", highlight=False)
 
 
-def print_comparison(outcome: "JobOutcome[Comparison]", console: Console) -> None:
-    """Print the leaderboard, what follows from it, and where the whole report is."""
-    from fakeface_bench.report.comparison_page import verdict_of, warnings_of
-    from fakeface_bench.report.comparison_tables import detectors_table, leaderboard
+class Silent:
+    """Shows nothing; what a reader must not miss is a warning of Python's."""
 
-    comparison = outcome.result
-    title = f"what accuracy costs (n = {comparison.images:,} test images, 95 % intervals)"
-    print_table(title, leaderboard(comparison), console)
-    if comparison.detectors:
-        shown = detectors_table(comparison).pick("label", "accuracy", "roc_auc", "accuracy_ahead")
-        print_table("detectors of others, ahead of the most accurate study", shown, console)
-    left_out = (f"Left out: {study.name}: {study.reason}" for study in comparison.left_out)
-    verdict = verdict_of(comparison)
-    said = [f"{verdict.headline}.", verdict.paragraph, *warnings_of(comparison), *left_out]
-    print_end(said, outcome, console)
+    @contextmanager
+    def stage(self, title: str, total: int, unit: str) -> Iterator[Advance]:
+        """Show nothing."""
+        yield lambda units: None
 
+    def say(self, line: str) -> None:
+        """Show nothing."""
 
-def print_end(sentences: Iterable[str], outcome: "JobOutcome[Any]", console: Console) -> None:
-    """Print what follows from a table, where the page is, and how to open the run."""
-    for sentence in sentences:
-        console.print(plain(sentence), highlight=False)
-    if outcome.folder:
-        page = outcome.folder / "report.html"
-        console.print(f"Report: {plain(str(page))}", soft_wrap=True, highlight=False)
-    print_ui_command(outcome.experiment_id, outcome.run_id, console)
+    def warn(self, line: str) -> None:
+        """Warn as Python does."""
+        warnings.warn(visible(hide_credentials(line)), UserWarning, stacklevel=2)
 
 
-def print_table(title: str, shown: "TextTable", console: Console) -> None:
-    """Print a table whose first column names the rows, and whose metrics are never cut.
-
-    Where there is no room, intervals stand below their metrics; where there still is none, each
-    row is printed as a list.
-    """
-    header, rows = shown.header, shown.rows
-    named = _widest([header[0], *(row[0] for row in rows)])
-    for broken in (False, True):
-        cells = [
-            [cell.replace(" (", "\n(").replace("; ", ";\n") if broken else cell for cell in row]
-            for row in rows
-        ]
-        widths = [
-            max(_widest(column), max(map(len, heading.split())))
-            for heading, *column in list(zip(header, *cells, strict=True))[1:]
-        ]
-        frame = 3 * len(header) + (-3 if broken else 1)  # without its edge where room is short
-        room = console.width - sum(widths) - frame
-        if room >= min(named, _LEAST_NAMES):
-            table = Table(title=plain(title), show_edge=not broken, pad_edge=not broken)
-            for heading, width in zip(header, [min(named, room), *widths], strict=True):
-                justify: JustifyMethod = "right" if table.columns else "left"
-                table.add_column(plain(heading), justify=justify, width=width, overflow="fold")
-            for row in cells:
-                table.add_row(*("\n".join(map(plain, cell.split("\n"))) for cell in row))
-            console.print(table)
-            return
-    console.print(f"[italic]{plain(title)}[/]", highlight=False)
-    for name, *values in rows:
-        console.print(plain(name), highlight=False)
-        for heading, value in zip(header[1:], values, strict=True):
-            if value:
-                console.print(f"  {plain(heading)}: {plain(value)}", highlight=False)
-
-
-def _widest(cells: Iterable[str]) -> int:
-    return max(cell_len(visible(line)) for cell in cells for line in cell.split("\n"))
-
-
-def print_registration(registration: "Registration", console: Console) -> None:
-    """Print what the gate found, and how the champion is served."""
-    for line in (*registration.choice, *registration.lines):
-        console.print(plain(line), soft_wrap="'fakeface-bench " in line, highlight=False)
-    if registration.is_champion:
-        champion = f"models:/{registration.name}@champion"
-        command = f"mlflow models serve -m {shlex.quote(champion)} --env-manager local"
-        console.print(f"Serve it: {plain(command)}", soft_wrap=True, highlight=False)
-
-
-def print_audit(outcome: "JobOutcome[JudgedAudit]", console: Console) -> None:
-    """Print the findings and how to open the run in MLflow's UI."""
-    from fakeface_bench.report.audit_checks import audit_rows
-
-    result = outcome.result
-    table = Table(title=plain(f"audit of {result.audit.name}"), show_header=False)
-    for finding, value in audit_rows(result.findings):
-        table.add_row(plain(finding), plain(value))
-    console.print(table)
-    print_ui_command(outcome.experiment_id, outcome.run_id, console)
-
-
-def print_ui_command(experiment_id: str, run_id: str, console: Console) -> None:
-    """Print how a run is opened in MLflow's UI."""
-    from fakeface_bench.tracking.store import ui_command
-
-    command, address = ui_command(experiment_id, run_id)
-    if command:
-        console.print(f"See it: {plain(command)}", soft_wrap=True, highlight=False)
-    console.print(f"  then open {plain(address)}", soft_wrap=True, highlight=False)
+def progress_of(asked: bool | Told) -> Told:
+    """Return who is told how far a job is: bars or lines, nobody, or an object of the caller's."""
+    if isinstance(asked, bool):
+        return ConsoleProgress() if asked else Silent()
+    return asked

@@ -1,0 +1,62 @@
+"""What `import fakeface_bench` offers: functions, what they return, and what they raise."""
+
+from fakeface_bench.api.callbacks import Callback
+from fakeface_bench.api.detector import Detector, load_detector
+from fakeface_bench.api.functions import (
+    architectures,
+    audit,
+    compare,
+    datasets,
+    evaluate,
+    explain,
+    generalise,
+    load_index,
+    load_study,
+    metrics,
+    predict,
+    register,
+    robustness,
+    run_study,
+    run_suite,
+)
+from fakeface_bench.support.errors import (
+    DataError,
+    DiskError,
+    FakefaceError,
+    ModelError,
+    StopSearch,
+    StopTrial,
+    StudyError,
+    UsageError,
+    WeightsError,
+)
+
+__all__ = [
+    "Callback",
+    "DataError",
+    "Detector",
+    "DiskError",
+    "FakefaceError",
+    "ModelError",
+    "StopSearch",
+    "StopTrial",
+    "StudyError",
+    "UsageError",
+    "WeightsError",
+    "architectures",
+    "audit",
+    "compare",
+    "datasets",
+    "evaluate",
+    "explain",
+    "generalise",
+    "load_detector",
+    "load_index",
+    "load_study",
+    "metrics",
+    "predict",
+    "register",
+    "robustness",
+    "run_study",
+    "run_suite",
+]
