@@ -186,18 +186,19 @@ def imported(node: ast.AST) -> Iterator[str]:
         yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def all_imports(module: str) -> Iterator[str]:
-    for node in ast.walk(tree(module)):
-        yield from imported(node)
+@cache
+def all_imports(module: str) -> tuple[str, ...]:
+    return tuple(name for node in ast.walk(tree(module)) for name in imported(node))
 
 
-def own_imports(module: str) -> set[str]:
+@cache
+def own_imports(module: str) -> frozenset[str]:
     """Return what a module imports of the package, without the package's name."""
-    return {
+    return frozenset(
         name.removeprefix(f"{NAME}.")
         for name in all_imports(module)
         if name.startswith(f"{NAME}.") and name not in ITS_OWN
-    }
+    )
 
 
 def functions(module: str) -> Iterator[Function]:

@@ -167,7 +167,10 @@ def _measure_equalisation(
     run: TrackedRun, plan: Plan, setup: Setup, record: StudyRecord, progress: Progress
 ) -> EqualisationEffect:
     """Compare an equalised study with one on untouched pictures, which is found or run."""
-    untouched = replace(as_they_are(plan.config), study="", register="")
+    trials = plan.config.trials
+    if record.search.stopped:  # as many, so that the difference is none of effort
+        trials = sum(trial.state != "failed" for trial in record.search.trials)
+    untouched = replace(as_they_are(plan.config), study="", register="", trials=trials)
     progress.say("the same study on untouched pictures, to compare with")
     needed = NeededStudy(untouched, setup.index, same_trials=True)
     (study,) = find_or_run_studies(run, [needed], progress)
