@@ -1,18 +1,18 @@
 """A trained model in a session: what it says of pictures, as a table."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fakeface_bench.api.guest import as_guest
+from fakeface_bench.records.explanation import Prediction
 from fakeface_bench.support.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
     from PIL import Image
 
-    from fakeface_bench.records.explanation import Prediction
     from fakeface_bench.serving.classifier import FaceClassifier, Verdict
 
 
@@ -75,16 +75,10 @@ class Detector:
         return f"<Detector {self.name}, threshold {self.threshold:.3f}>"
 
 
-COLUMNS = (
-    *("path", "label", "probability_fake", "threshold", "unsure", "model_version"),
-    "error",
-)
-
-
 def _table(rows: Iterable[dict[str, Any]]) -> "pd.DataFrame":
     import pandas as pd
 
-    return pd.DataFrame(list(rows), columns=list(COLUMNS))
+    return pd.DataFrame(list(rows), columns=[field.name for field in fields(Prediction)])
 
 
 def _is_one(pictures: object) -> bool:
@@ -142,12 +136,18 @@ def load_detector(model: str, *, allow_unsafe_model: bool = False) -> Detector:
         >>> detector = load_detector(study.run_id)  # doctest: +SKIP
         >>> detector.predict("photos/*.jpg")  # doctest: +SKIP
     """
+    with as_guest():
+        return Detector(model, classifier_named(model, allow_unsafe_model))
+
+
+def classifier_named(model: str, allow_unsafe: bool) -> "FaceClassifier":
+    """Fetch a model by its address, run or folder, and load it."""
     from fakeface_bench.tracking.model_source import fetched_model
 
-    with as_guest(), fetched_model(model, allow_unsafe_model) as folder:
+    with fetched_model(model, allow_unsafe) as folder:
         from fakeface_bench.support.machine import start_tensorflow
 
         start_tensorflow()
         from fakeface_bench.jobs.predict import load_classifier
 
-        return Detector(model, load_classifier(folder, safe=not allow_unsafe_model))
+        return load_classifier(folder, safe=not allow_unsafe)

@@ -5,9 +5,11 @@ each imports what it calls.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fakeface_bench.api.callbacks import Callback, as_listener
+from fakeface_bench.api.detector import classifier_named
 from fakeface_bench.api.guest import as_guest
 from fakeface_bench.api.requests import asked_of, with_options
 from fakeface_bench.config import (
@@ -370,27 +372,24 @@ def explain(*, progress: bool | Progress = True, **options: Any) -> "pd.DataFram
     Example:
         >>> explain(model=study.run_id, paths=["a.jpg"], output="evidence")  # doctest: +SKIP
     """
-    from pathlib import Path
-
     with as_guest():
-        asked = asked_of(ExplainConfig, options).request
+        folder, _ = draw_evidence(asked_of(ExplainConfig, options), _shown(progress))
         import pandas as pd
 
-        from fakeface_bench.data.listing import named_files
-        from fakeface_bench.tracking.model_source import fetched_model
+        return pd.read_csv(folder / "evidence.csv")
 
-        files = named_files(asked.paths)
-        with fetched_model(asked.model, asked.allow_unsafe_model) as folder:
-            from fakeface_bench.support.machine import start_tensorflow
 
-            start_tensorflow()
-            from fakeface_bench.jobs.predict import explain_files, load_classifier
+def draw_evidence(asked: "Checked[ExplainConfig]", progress: Progress) -> tuple[Path, int]:
+    """Explain files; return the folder of the pictures, and how many files could not be read."""
+    from fakeface_bench.data.listing import named_files
 
-            target = Path(asked.output).expanduser()
-            classifier = load_classifier(folder, safe=not asked.allow_unsafe_model)
-            told = _shown(progress)
-            written, _ = explain_files(classifier, asked.model, files, target, told)
-        return pd.read_csv(written / "evidence.csv")
+    config = asked.request
+    files = named_files(config.paths)
+    classifier = classifier_named(config.model, config.allow_unsafe_model)
+    from fakeface_bench.jobs.predict import explain_files
+
+    target = Path(config.output).expanduser()
+    return explain_files(classifier, config.model, files, target, progress)
 
 
 def load_index(

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from fakeface_bench.config import CLASS_NAMES, FAKE, REAL
-from fakeface_bench.data.array_store import content_key
+from fakeface_bench.data.array_store import content_key, publish_folder
 from fakeface_bench.data.class_words import SPLITS, class_of, split_of
 from fakeface_bench.data.label_table import GENERATORS_FILE
 from fakeface_bench.support.disk import cache_folder, locked
@@ -227,11 +226,8 @@ def _kept(folder: Path, make: Callable[[Path], object]) -> Path:
     """Return a folder of the cache that holds what is made, whole or not at all."""
     with locked(folder.with_name(f"{folder.name}.lock")):
         if not folder.exists():
-            draft = folder.with_name(f".draft-{folder.name}")
-            shutil.rmtree(draft, ignore_errors=True)  # of a process that was killed
-            draft.mkdir()
-            make(draft)
-            draft.rename(folder)
+            with publish_folder(folder) as draft:
+                make(draft)
     return folder
 
 

@@ -5,7 +5,6 @@ request has been told.
 """
 
 from functools import partial
-from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
@@ -116,21 +115,17 @@ def predict(asked: "Checked[PredictConfig]", progress: "ConsoleProgress") -> Non
     files = named_files(config.paths)
     try:
         with rows_stream(config.output) as stream:
-            from fakeface_bench.tracking.model_source import fetched_model
+            from fakeface_bench.api.detector import classifier_named
 
-            with fetched_model(config.model, config.allow_unsafe_model) as folder:
-                from fakeface_bench.support.machine import start_tensorflow
+            classifier = classifier_named(config.model, config.allow_unsafe_model)
+            from fakeface_bench.jobs.predict import predict_files
 
-                start_tensorflow()
-                from fakeface_bench.jobs.predict import load_classifier, predict_files
-
-                classifier = load_classifier(folder, safe=not config.allow_unsafe_model)
-                longest = max(len(printable(path)) for path in files)
-                width = get_terminal_size().columns if stream.isatty() else 0
-                write = row_writer(config.format, stream, longest, width)
-                shown = RowsAsProgress() if stream.isatty() else progress
-                counts = predict_files(classifier, files, write, shown)
-                stream.flush()
+            longest = max(len(printable(path)) for path in files)
+            width = get_terminal_size().columns if stream.isatty() else 0
+            write = row_writer(config.format, stream, longest, width)
+            shown = RowsAsProgress() if stream.isatty() else progress
+            counts = predict_files(classifier, files, write, shown)
+            stream.flush()
     except BrokenPipeError:  # `| head` has read enough
         if config.output:
             raise
@@ -147,21 +142,9 @@ def explain(asked: "Checked[ExplainConfig]", progress: "ConsoleProgress") -> Non
     MODEL and PATHS are as in 'predict'. The folder gets a picture a file, and evidence.csv. The
     exit code is 3 where files could not be read.
     """
-    from fakeface_bench.data.listing import named_files
+    from fakeface_bench.api.functions import draw_evidence
 
-    config = asked.request
-    files = named_files(config.paths)
-    from fakeface_bench.tracking.model_source import fetched_model
-
-    with fetched_model(config.model, config.allow_unsafe_model) as folder:
-        from fakeface_bench.support.machine import start_tensorflow
-
-        start_tensorflow()
-        from fakeface_bench.jobs.predict import explain_files, load_classifier
-
-        target = Path(config.output).expanduser()
-        classifier = load_classifier(folder, safe=not config.allow_unsafe_model)
-        _, unreadable = explain_files(classifier, config.model, files, target, progress)
+    _, unreadable = draw_evidence(asked, progress)
     click.get_current_context().exit(SOME_UNREADABLE if unreadable else 0)
 
 

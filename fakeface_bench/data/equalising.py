@@ -53,7 +53,12 @@ def common_quality(files: pd.DataFrame) -> int:
 
 
 def more_compressed(files: pd.DataFrame, quality: int) -> pd.Series:
-    """Return which files are JPEGs of a lower quality than this: their traces outlast it."""
+    """Return which files are JPEGs of a lower quality than this: their traces outlast it.
+
+    Of quality 0, which stands for no JPEG, there is none.
+    """
+    if not quality:
+        return pd.Series(False, index=files.index)
     return files["quality"] > _means()[quality] + 0.5
 
 

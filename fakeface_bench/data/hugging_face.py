@@ -5,13 +5,12 @@ unpacked into the suite's, whole or not at all.
 """
 
 import logging
-import os
-import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
 
 from fakeface_bench.data.archive import DAMAGE, check_archive, check_room
+from fakeface_bench.data.array_store import publish_folder
 from fakeface_bench.data.dataset import Dataset
 from fakeface_bench.data.download import (
     MegabyteBar,
@@ -51,14 +50,9 @@ def fetch_hugging_face(row: Dataset, progress: Progress) -> Path:
 def _make(row: Dataset, folder: Path, progress: Progress) -> None:
     """Fetch every archive, then unpack all: the folder appears whole."""
     archives = {place: _download(row, name, progress) for name, place in row.archives.items()}
-    draft = folder.with_name(f"{folder.name}.{os.getpid()}")
-    try:
+    with publish_folder(folder) as draft:  # half of a dataset looks like a small one
         for place, archive in archives.items():
             _unpack(row, archive, draft / place, progress)
-        draft.rename(folder)
-    except BaseException:  # half of a dataset looks like a small one
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
 
 
 def _download(row: Dataset, name: str, progress: Progress) -> Path:

@@ -187,8 +187,7 @@ def _measure_equalisation(
     )
     equalised_auc = test.metrics["roc_auc"]
     delta = effect["roc_auc"]
-    used = setup.dataset.audit.used
-    outlasting = int(more_compressed(used, passed.jpeg_quality).sum()) if passed.jpeg_quality else 0
+    outlasting = more_compressed(setup.dataset.audit.used, passed.jpeg_quality)
     return EqualisationEffect(
         canvas=passed.side,
         jpeg_quality=passed.jpeg_quality,
@@ -197,5 +196,5 @@ def _measure_equalisation(
         equalised_auc=equalised_auc,
         delta_auc=delta,
         untouched_run=study.run_id,
-        outlasting=outlasting,
+        outlasting=int(outlasting.sum()),
     )

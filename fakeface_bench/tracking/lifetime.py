@@ -101,20 +101,15 @@ def _open(kind: str, name: str, request: str) -> TrackedRun:
     process = json.dumps(this_process())
     tags = {names.KIND: kind, names.PROCESS: process, names.REQUEST: request}
     try:
-        active = _start(name, tags)
+        outer = mlflow.active_run()  # of the caller, whose child this run is
+        experiment = outer.info.experiment_id if outer else None
+        active = mlflow.start_run(
+            run_name=name, tags=tags, nested=outer is not None, experiment_id=experiment
+        )
         _OPEN_RUNS.append(active.info.run_id)
         return TrackedRun(active.info.run_id, active.info.experiment_id, active.data.params)
     except MlflowException as error:
         raise failure_of_store(error) from error
-
-
-def _start(name: str, tags: dict[str, str]) -> mlflow.ActiveRun:
-    """Start a run; within one that the process has active, as its child."""
-    outer = mlflow.active_run()
-    if outer is None:
-        return mlflow.start_run(run_name=name, tags=tags)
-    experiment = outer.info.experiment_id
-    return mlflow.start_run(run_name=name, tags=tags, nested=True, experiment_id=experiment)
 
 
 def _cut_short(run: TrackedRun, machine: MachineMetrics, status: str, reason: str) -> None:

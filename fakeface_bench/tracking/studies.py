@@ -28,15 +28,13 @@ NETWORK_DIGEST = "network_digest"
 #: Param of a study that knows generators: digest of which images each, or each source of real
 #: images, made.
 GENERATORS_DIGEST = "generators_digest"
+#: Param of a study whose search was stopped before its number of trials.
+STOPPED = "stopped"
 _USUAL = StudyConfig.options()
 #: Options by which studies of one network are different experiments.
 _OF_VARIANTS = ("input", "folds", *SearchConfig.options())
 #: See `StudyRun.key`.
 StudyKey = tuple[str, str, str, str, str]
-
-
-#: Param of a study whose search was stopped before its number of trials.
-STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True)
