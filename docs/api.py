@@ -24,7 +24,9 @@ A function leaves the process as it was: environment, random numbers of Python a
 of loggers, filters of warnings, Keras's and Optuna's settings. TensorFlow's own cannot be put \
 back: its operations stay deterministic, its seed is 0, Keras stays on TensorFlow. In an active \
 `mlflow.start_run()` a study is that run's child. Calls in several threads take turns. An \
-interrupted study goes on when it is called again.
+interrupted study goes on when it is called again. In a notebook a cell shows one bar and what is \
+done, in a script a line every ten seconds; `progress=False` shows nothing, and what a reader must \
+not miss is a warning of Python's.
 
 This page is made from the docstrings by `python docs/api.py`; examples that need neither a study \
 nor files are run as tests. Names and signatures are public: what is to go is deprecated for one \

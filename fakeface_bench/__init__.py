@@ -1,6 +1,7 @@
 """Which network should spot generated faces, and what does it cost to train?"""
 
 import time
+import warnings
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -45,7 +46,16 @@ __all__ = [
 ]
 
 
+#: Names of the version before, each with today's: they warn, and go with the next.
+FORMER_NAMES: dict[str, str] = {}
+
+
 def __getattr__(name: str) -> Any:
+    if name in FORMER_NAMES:
+        today = FORMER_NAMES[name]
+        told = f"{__name__}.{name} is {today} now; the next version no longer knows {name}."
+        warnings.warn(told, FutureWarning, stacklevel=2)
+        name = today
     if name in __all__:
         return getattr(import_module(f"{__name__}.api"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

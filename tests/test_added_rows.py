@@ -82,6 +82,7 @@ def test_what_is_added_is_listed_and_can_be_asked_for(copy: Path) -> None:
     assert "added" in run(copy, "fakeface_bench", "run", "--help").split("--augment")[1][:60]
 
 
+@pytest.mark.slow
 def test_what_is_added_passes_the_contracts_of_its_table(copy: Path) -> None:
     arguments = ("pytest", "-q", "-p", "no:cacheprovider", "tests/test_contracts.py", "-k", "added")
     printed = run(copy, *arguments)

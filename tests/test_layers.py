@@ -106,13 +106,14 @@ HEAVY = {
         "data",
     },
 }
-#: Where TensorFlow, what imports it, and kagglehub may be imported inside a function, to keep
+#: Where TensorFlow, what imports it, kagglehub and rich may be imported inside a function, to keep
 #: starting quick.
 LAZY = {
     "__main__",
     "api.callbacks",
     "api.detector",
     "api.functions",
+    "api.guest",
     "api.inputs",
     "api.requests",
     "cli",
@@ -148,6 +149,8 @@ PRIVATE = {
     ("features.engine", "_registry"),
     ("features.engine", "tensorflow.python.framework.convert_to_constants"),
     ("features.engine", "tensorflow.python.framework.ops"),
+    # What IPython's documentation tells objects to offer.
+    ("api.results", "_repr_png_"),
     # Ends the process at once, as Python's documentation says.
     ("support.processes", "_exit"),
 }

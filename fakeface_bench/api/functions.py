@@ -76,12 +76,6 @@ def find_or_run(
     return run_study(asked, progress, clock, dataset, listeners)
 
 
-def _shown(progress: bool | Progress) -> Progress:
-    from fakeface_bench.api.progress import progress_of
-
-    return progress_of(progress)
-
-
 @with_options(StudyConfig, model=Any, data=Any)
 def run_study(
     *, callbacks: Sequence[Callback] = (), progress: bool | Progress = True, **options: Any
@@ -110,11 +104,11 @@ def run_study(
         >>> study.metrics.loc["roc_auc", "test"]  # doctest: +SKIP
     """
     clock = Clock()
-    with as_guest():
+    with as_guest(progress) as shown:
         asked = asked_of(StudyConfig, _with_data(options, "model", "data"))
         heard = [as_listener(each) for each in callbacks]
         try:
-            found = find_or_run(asked, _shown(progress), clock, heard)
+            found = find_or_run(asked, shown, clock, heard)
         except ListenerError as broken:
             raise broken.error from None
         if found.unsent:
@@ -141,14 +135,23 @@ def load_study(run_id: str) -> "Study":
 
 
 def _with_data(given: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Return options with tables of pictures and networks in memory as files."""
+    """Return options with tables of pictures and networks in memory as files.
+
+    Several within several are a mixture, as names that are joined by '+'.
+    """
     from fakeface_bench.api.inputs import data_of, model_of
 
     for name in names:
-        if name in given:
-            several = isinstance(given[name], (list, tuple))
-            of = model_of if name in ("model", "models") else data_of
-            given[name] = [of(each) for each in given[name]] if several else of(given[name])
+        if name not in given:
+            continue
+        of = model_of if name in ("model", "models") else data_of
+        if not isinstance(given[name], (list, tuple)):
+            given[name] = of(given[name])
+            continue
+        given[name] = [
+            "+".join(map(of, each)) if isinstance(each, (list, tuple)) else of(each)
+            for each in given[name]
+        ]
     return given
 
 
@@ -169,12 +172,12 @@ def run_suite(*, progress: bool | Progress = True, **options: Any) -> "Compariso
     Example:
         >>> run_suite(models=["residual", "mobilenetv3_small"]).leaderboard  # doctest: +SKIP
     """
-    with as_guest():
+    with as_guest(progress) as shown:
         asked = asked_of(SuiteConfig, _with_data(options, "models", "data"))
         from fakeface_bench.api.results import Comparison
         from fakeface_bench.jobs.compare import run_suite as run
 
-        return Comparison(_whole(run(asked, _shown(progress))))
+        return Comparison(_whole(run(asked, shown)))
 
 
 @with_options(CompareConfig)
@@ -194,17 +197,19 @@ def compare(*, progress: bool | Progress = True, **options: Any) -> "Comparison"
     Example:
         >>> compare(runs=[first.run_id, second.run_id]).steps  # doctest: +SKIP
     """
-    with as_guest():
+    with as_guest(progress) as shown:
         asked = asked_of(CompareConfig, options)
         from fakeface_bench.api.results import Comparison
         from fakeface_bench.jobs.compare import run_comparison
 
-        return Comparison(run_comparison(asked, _shown(progress)))
+        return Comparison(run_comparison(asked, shown))
 
 
 @with_options(GeneraliseConfig, models=Any, train=Any, test=Any)
 def generalise(*, progress: bool | Progress = True, **options: Any) -> "Matrix":
     """Fill a matrix: a study of each training set, scored on each test set.
+
+    Of `train=[a, b, [a, b]]` the last is a mixture of the first two.
 
     Args:
         progress: As in `run_study`.
@@ -219,7 +224,7 @@ def generalise(*, progress: bool | Progress = True, **options: Any) -> "Matrix":
     Example:
         >>> generalise(train="faces", hold_out="generator").unseen  # doctest: +SKIP
     """
-    with as_guest():
+    with as_guest(progress) as shown:
         asked = asked_of(GeneraliseConfig, _with_data(options, "models", "train", "test"))
         from fakeface_bench.support.machine import start_tensorflow
 
@@ -227,7 +232,7 @@ def generalise(*, progress: bool | Progress = True, **options: Any) -> "Matrix":
         from fakeface_bench.api.results import Matrix
         from fakeface_bench.jobs.transfer import run_generalisation
 
-        return Matrix(_whole(run_generalisation(asked, _shown(progress))))
+        return Matrix(_whole(run_generalisation(asked, shown)))
 
 
 @with_options(EvaluateConfig, data=Any)
@@ -247,7 +252,7 @@ def evaluate(*, progress: bool | Progress = True, **options: Any) -> "Evaluation
     Example:
         >>> evaluate(model=study.run_id, data="other/faces").table  # doctest: +SKIP
     """
-    with as_guest():
+    with as_guest(progress) as shown:
         asked = asked_of(EvaluateConfig, _with_data(options, "data"))
         from fakeface_bench.support.machine import start_tensorflow
 
@@ -255,7 +260,7 @@ def evaluate(*, progress: bool | Progress = True, **options: Any) -> "Evaluation
         from fakeface_bench.api.results import Evaluation
         from fakeface_bench.jobs.evaluate import run_evaluation
 
-        return Evaluation(run_evaluation(asked, _shown(progress)))
+        return Evaluation(run_evaluation(asked, shown))
 
 
 @with_options(RobustnessConfig, data=Any)
@@ -275,7 +280,7 @@ def robustness(*, progress: bool | Progress = True, **options: Any) -> "Robustne
     Example:
         >>> robustness(models=study.run_id).table  # doctest: +SKIP
     """
-    with as_guest():
+    with as_guest(progress) as shown:
         asked = asked_of(RobustnessConfig, _with_data(options, "data"))
         from fakeface_bench.support.machine import start_tensorflow
 
@@ -283,7 +288,7 @@ def robustness(*, progress: bool | Progress = True, **options: Any) -> "Robustne
         from fakeface_bench.api.results import Robustness
         from fakeface_bench.jobs.robustness import run_robustness
 
-        return Robustness(run_robustness(asked, _shown(progress)))
+        return Robustness(run_robustness(asked, shown))
 
 
 @with_options(AuditConfig, data=Any)
@@ -303,12 +308,12 @@ def audit(*, progress: bool | Progress = True, **options: Any) -> "Audit":
     Example:
         >>> audit(data="path/to/faces").findings  # doctest: +SKIP
     """
-    with as_guest():
+    with as_guest(progress) as shown:
         asked = asked_of(AuditConfig, _with_data(options, "data"))
         from fakeface_bench.api.results import Audit
         from fakeface_bench.jobs.audit import run_audit
 
-        return Audit(run_audit(asked, _shown(progress)))
+        return Audit(run_audit(asked, shown))
 
 
 @with_options(RegisterConfig)
@@ -328,11 +333,11 @@ def register(*, progress: bool | Progress = True, **options: Any) -> "Registrati
     Example:
         >>> register(run=study.run_id, name="fakeface").address  # doctest: +SKIP
     """
-    with as_guest():
+    with as_guest(progress) as shown:
         asked = asked_of(RegisterConfig, options)
         from fakeface_bench.study.register import run_registration
 
-        return run_registration(asked, _shown(progress))
+        return run_registration(asked, shown)
 
 
 def predict(model: str, pictures: Any, *, allow_unsafe_model: bool = False) -> "pd.DataFrame":
@@ -372,8 +377,8 @@ def explain(*, progress: bool | Progress = True, **options: Any) -> "pd.DataFram
     Example:
         >>> explain(model=study.run_id, paths=["a.jpg"], output="evidence")  # doctest: +SKIP
     """
-    with as_guest():
-        folder, _ = draw_evidence(asked_of(ExplainConfig, options), _shown(progress))
+    with as_guest(progress) as shown:
+        folder, _ = draw_evidence(asked_of(ExplainConfig, options), shown)
         import pandas as pd
 
         return pd.read_csv(folder / "evidence.csv")
@@ -424,13 +429,12 @@ def load_index(
     """
     from fakeface_bench.api.inputs import data_of
 
-    with as_guest():
+    with as_guest(progress) as shown:
         given = {"seed": seed, "limit": limit, "leave_out": leave_out, "classes": classes}
         asked = asked_of(StudyConfig, {"data": data_of(data), **given}).request
         from fakeface_bench.config import listed
         from fakeface_bench.study.preparation import prepare_dataset
 
-        shown = _shown(progress)
         dataset = prepare_dataset(asked.data, asked.seed, shown, asked.classes)
         index = dataset.index(asked.limit, shown, listed(asked.leave_out))
         return index.frame.assign(file=[str(file) for file in index.files(index.frame)])

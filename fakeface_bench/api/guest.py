@@ -12,8 +12,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import numpy as np
+
+from fakeface_bench.support.processes import commands_told_to
+from fakeface_bench.support.progress import Progress
 
 #: Random numbers, Keras's settings and MLflow's runs are the process's: jobs in several threads
 #: take turns.
@@ -21,16 +25,24 @@ _TURN = threading.RLock()
 
 
 @contextmanager
-def as_guest() -> Iterator[None]:
+def as_guest(progress: bool | Progress = False) -> Iterator[Progress]:
     """Put back, when the block ends, what it has changed of the process.
+
+    The value is told how far the job is, by the studies too that run in processes of their own;
+    on a terminal these show it themselves.
 
     That is the environment variables that this project sets, random numbers of Python and NumPy,
     levels of loggers, Keras's defaults, and the verbosity of Optuna. Jobs in other threads wait.
     """
+    from fakeface_bench.api.progress import ConsoleProgress, progress_of, tell_line
+
     with _TURN, ExitStack() as kept:
         for put_back in (_environment, _random_numbers, _loggers, _keras, _optuna):
             kept.callback(put_back())
-        yield
+        shown = progress_of(progress)
+        if not isinstance(shown, ConsoleProgress):
+            kept.enter_context(commands_told_to(partial(tell_line, shown)))
+        yield shown
 
 
 #: Environment variables that this project sets.

@@ -1,9 +1,12 @@
 """How far a job is, as a person sees it: bars on a terminal, in a notebook; lines elsewhere."""
 
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from html import escape as escaped
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -72,30 +75,45 @@ def rate(per_second: float, unit: str) -> str:
 
 
 class Lines:
-    """Prints every few seconds how far a stage is, in a line of its own."""
+    """Tells every few seconds how far a stage is, in a line of its own.
 
-    def __init__(self, say: Callable[[str], None], title: str, total: int, unit: str) -> None:
+    Args:
+        say: Takes a line.
+        seconds: Between two lines.
+    """
+
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        title: str,
+        total: int,
+        unit: str,
+        seconds: float = SECONDS_BETWEEN_LINES,
+    ) -> None:
         self._say, self._title, self._total, self._unit = say, title, total, unit
+        self._seconds = seconds
         self._started = self._last_line = time.monotonic()
-        self._done, self._words = 0, ""
+        self._words = ""
+        self.done = 0
 
     def __call__(self, units: int) -> None:
-        self._done += units
+        self.done += units
         now = time.monotonic()
-        if now - self._last_line >= SECONDS_BETWEEN_LINES and self._done < self._total:
+        if now - self._last_line >= self._seconds and self.done < self._total:
             self._last_line = now
-            left = (self._total - self._done) * (now - self._started) / max(self._done, 1)
-            done = f"{self._done} of {self._total} {self._unit}{self._words}"
+            left = (self._total - self.done) * (now - self._started) / max(self.done, 1)
+            done = f"{self.done} of {self._total} {self._unit}{self._words}"
             self._say(f"{self._title}: {done}, about {left:.0f} s left")
 
     def detail(self, words: str) -> None:
         self._words = f", {words}"
 
-    def end(self) -> None:
+    def end(self) -> str:
+        """Return what was done, and how fast."""
         seconds = time.monotonic() - self._started
-        speed = rate(self._done / max(seconds, 1e-9), self._unit)
-        done = f"{self._done} {self._unit} in {seconds:.1f} s ({speed})"
-        self._say(f"{self._title}: {done}{self._words}")
+        speed = rate(self.done / max(seconds, 1e-9), self._unit)
+        done = f"{self.done} {self._unit} in {seconds:.1f} s ({speed})"
+        return f"{self._title}: {done}{self._words}"
 
 
 def bar_columns(width: int, total: int) -> list[ProgressColumn]:
@@ -116,6 +134,7 @@ def bar_columns(width: int, total: int) -> list[ProgressColumn]:
     ]
 
 
+_WARNING = "Warning: "
 #: Lines of a width that logs keep whole where no terminal tells one.
 PLAIN_WIDTH = 120
 
@@ -150,7 +169,7 @@ class ConsoleProgress:
         else:
             lines = Lines(self.say, title, total, unit)
             yield lines
-            lines.end()
+            self.say(lines.end())
 
     def say(self, line: str) -> None:
         """Print one plain line."""
@@ -158,7 +177,75 @@ class ConsoleProgress:
 
     def warn(self, line: str) -> None:
         """Print one line in a warning's colour."""
-        self._messages.print(f"[yellow]Warning:[/] {plain(line)}", highlight=False)
+        self._messages.print(f"[yellow]{_WARNING}[/]{plain(line)}", highlight=False)
+
+
+#: Between two changes of what a notebook shows.
+_SECONDS_BETWEEN_CHANGES = 0.25
+_FOLDED = (
+    "<details><summary>{last}</summary>"
+    '<pre style="white-space:pre-wrap;margin:0 0 0 1em">{earlier}</pre></details>'
+)
+
+
+class NotebookProgress:
+    """Shows progress below a notebook's cell: a bar, and what is done folded under its last line.
+
+    One output that changes takes no widgets, so Jupyter, VS Code and Colab show it, and a notebook
+    that is saved keeps it.
+
+    Args:
+        display: `IPython.display.display`.
+    """
+
+    def __init__(self, display: Callable[..., Any]) -> None:
+        self._display = display
+        self._shown: Any = None
+        self._stages: list[str] = []
+        self._lines: list[str] = []
+        self._warnings: list[str] = []
+
+    @contextmanager
+    def stage(self, title: str, total: int, unit: str) -> Iterator[Advance]:
+        """Open a stage of `total` units; the value advances it."""
+
+        def show(line: str) -> None:
+            share = f'value="{told.done}" max="{max(total, 1)}"'
+            self._stages[place] = f"<div><progress {share}></progress> {escaped(line)}</div>"
+            self._show()
+
+        told = Lines(show, title, total, unit, _SECONDS_BETWEEN_CHANGES)
+        place = len(self._stages)
+        self._stages.append("")
+        show(title)
+        try:
+            yield told
+        finally:
+            del self._stages[place:]
+            self.say(told.end())
+
+    def say(self, line: str) -> None:
+        """Keep one plain line."""
+        self._lines.append(visible(hide_credentials(line)))
+        self._show()
+
+    def warn(self, line: str) -> None:
+        """Let one line stand before all others."""
+        self._warnings.append(visible(hide_credentials(line)))
+        self._show()
+
+    def _show(self) -> None:
+        told = [f"{_WARNING}{line}" for line in self._warnings]
+        parts = [f"<div><b>{escaped(line)}</b></div>" for line in told] + self._stages
+        if self._lines:
+            *earlier, last = map(escaped, self._lines)
+            parts.append(_FOLDED.format(last=last, earlier="\n".join(earlier)))
+        html = f"<div>{''.join(parts)}</div>"
+        shown = {"text/html": html, "text/plain": "\n".join([*told, *self._lines])}
+        if self._shown is None:
+            self._shown = self._display(shown, raw=True, display_id=True)
+        else:
+            self._shown.update(shown, raw=True)
 
 
 class Silent:
@@ -177,8 +264,22 @@ class Silent:
         warnings.warn(visible(hide_credentials(line)), UserWarning, stacklevel=2)
 
 
+def tell_line(progress: Told, line: str) -> None:
+    """Hand on a line that `ConsoleProgress` printed in another process."""
+    if line.startswith(_WARNING):
+        progress.warn(line.removeprefix(_WARNING))
+    else:
+        progress.say(line)
+
+
 def progress_of(asked: bool | Told) -> Told:
     """Return who is told how far a job is: bars or lines, nobody, or an object of the caller's."""
-    if isinstance(asked, bool):
-        return ConsoleProgress() if asked else Silent()
-    return asked
+    if not isinstance(asked, bool):
+        return asked
+    if not asked:
+        return Silent()
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if hasattr(shell, "kernel"):  # what shows pictures, not a terminal
+        return NotebookProgress(sys.modules["IPython.display"].display)
+    return ConsoleProgress()

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import wraps
@@ -20,6 +21,28 @@ P = ParamSpec("P")
 Result = TypeVar("Result")
 
 
+#: Options by their names of the version before, each with today's: they warn, and go with the next.
+FORMER_OPTIONS: Mapping[str, str] = {}
+
+
+def _by_their_names(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options by today's names; who asks by a former one is warned."""
+    named = dict(given)
+    for former, name in FORMER_OPTIONS.items():
+        if former not in named:
+            continue
+        if name in named:
+            raise UsageError(f"{former} is the former name of {name}, which is given too.")
+        warnings.warn(
+            f"the option {former!r} is {name!r} now; the next version no longer knows it as "
+            f"{former!r}.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        named[name] = named.pop(former)
+    return named
+
+
 def asked_of(kind: type[R], given: Mapping[str, Any]) -> "Checked[R]":
     """Return the request that keyword arguments make, refused as on the command line.
 
@@ -28,7 +51,7 @@ def asked_of(kind: type[R], given: Mapping[str, Any]) -> "Checked[R]":
     """
     from fakeface_bench.resolve import checked
 
-    options = kind.options()
+    options, given = kind.options(), _by_their_names(given)
     for name in given:
         if name not in options:
             near = get_close_matches(name, options, n=1)
@@ -104,6 +127,7 @@ def with_options(
             for option in options
         ]
         parameters = [*further, *named]
+        called.__options__ = kind  # type: ignore[attr-defined]
         called.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         told = "\n".join(_told(option) for option in options)
         called.__doc__ = (function.__doc__ or "").replace("        **options:", told, 1)

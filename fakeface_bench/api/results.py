@@ -142,7 +142,7 @@ class Study:
         """
         if name not in _PLOTS:
             raise UsageError(f"there is no plot {name!r}; there is {', '.join(_PLOTS)}.")
-        return _PLOTS[name](self)
+        return _shown_in_notebooks(_PLOTS[name](self))
 
     def _repr_html_(self) -> str:
         shown = ("roc_auc", "accuracy", "f1_fake", "average_precision")
@@ -179,6 +179,18 @@ class Study:
             threshold=_number(self.metrics, "threshold", "test"),
             metrics={},
         )
+
+
+def _shown_in_notebooks(figure: "Figure") -> "Figure":
+    """Let a figure be what a cell shows, also where pyplot was not imported."""
+
+    def png() -> bytes:
+        written = io.BytesIO()
+        figure.savefig(written, format="png")
+        return written.getvalue()
+
+    figure._repr_png_ = png  # type: ignore[attr-defined]
+    return figure
 
 
 def _learning_curves(study: Study) -> "Figure":
@@ -241,7 +253,8 @@ class _Job:
 
     def _card(self, title: str, verdict: "Verdict", table: pd.DataFrame) -> str:
         shown = {"": f"{verdict.headline}."} if verdict.headline else {}
-        return card(title, shown, self.run_id) + table.to_html(max_rows=20, border=0)
+        rows = table.to_html(max_rows=20, border=0, float_format="{:.3f}".format)
+        return card(title, shown, self.run_id) + rows
 
 
 class Comparison(_Job):
@@ -356,7 +369,8 @@ class Audit(_Job):
 
     def _repr_html_(self) -> str:
         title = f"Audit of {self.result.audit.name}"
-        return card(title, {}, self.run_id) + self.findings.to_html(index=False, border=0)
+        with pd.option_context("display.max_colwidth", None):  # whole sentences
+            return card(title, {}, self.run_id) + self.findings.to_html(index=False, border=0)
 
 
 def _with_interval(table: pd.DataFrame, key: str) -> str:

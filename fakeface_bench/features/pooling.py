@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import keras
 import numpy as np
@@ -196,9 +197,15 @@ def flat_boundary(cut: CutBackbone, entry: Any) -> Any:
     return to_float16(keras.layers.Flatten()(entry) * boundary_scale(cut))
 
 
+#: By what lies below a cut: a forward pass finds a scale, frozen weights keep it.
+_BOUNDARY_SCALES: WeakKeyDictionary[keras.Model, float] = WeakKeyDictionary()
+
+
 def boundary_scale(cut: CutBackbone) -> float:
     """Return the power of two by which the map at a cut is kept larger."""
     if cut.below is None:
         return 1.0
-    (scale,) = block_scales(keras.Model(cut.below.inputs[0], cut.below.outputs[-1]))
-    return scale
+    if cut.below not in _BOUNDARY_SCALES:
+        (scale,) = block_scales(keras.Model(cut.below.inputs[0], cut.below.outputs[-1]))
+        _BOUNDARY_SCALES[cut.below] = scale
+    return _BOUNDARY_SCALES[cut.below]

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -150,11 +151,31 @@ Handler = Callable[[int, FrameType | None], object] | signal.Handlers
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+#: Who is told what commands print that are waited for.
+_TOLD: ContextVar[Callable[[str], None] | None] = ContextVar("told", default=None)
+#: Let a command take what it prints to for a terminal; a notebook sets the first.
+_LIKE_A_TERMINAL = ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+
+
+@contextmanager
+def commands_told_to(tell: Callable[[str], None]) -> Iterator[None]:
+    """Within the block, hand on how far commands are, line by line; their results are not shown.
+
+    Args:
+        tell: Takes a line of a command's standard error.
+    """
+    before = _TOLD.set(tell)
+    try:
+        yield
+    finally:
+        _TOLD.reset(before)
+
+
 def wait_for(command: Sequence[str], variables: Mapping[str, str]) -> int:
     """Run a command to its end and return its exit code.
 
-    An interruption (Ctrl-C, or SIGTERM) is passed on to it once; what does not end in half a
-    minute then is killed.
+    It prints where this process does, unless `commands_told_to` says otherwise. An interruption
+    (Ctrl-C, or SIGTERM) is passed on to it once; what does not end in half a minute then is killed.
 
     Args:
         variables: Of its environment, beside those of this process.
@@ -164,9 +185,22 @@ def wait_for(command: Sequence[str], variables: Mapping[str, str]) -> int:
         OSError: If the command cannot be started.
     """
     # In a session of its own it gets no second Ctrl-C from the terminal.
-    process = subprocess.Popen(command, env=os.environ | variables, start_new_session=True)
-    with _signals(_interrupt):
+    tell = _TOLD.get()
+    environment = os.environ | variables
+    out = err = None
+    if tell is not None:
+        environment = {k: text for k, text in environment.items() if k not in _LIKE_A_TERMINAL}
+        out, err = subprocess.DEVNULL, subprocess.PIPE
+    with (
+        subprocess.Popen(
+            command, env=environment, stdout=out, stderr=err, start_new_session=True
+        ) as process,
+        _signals(_interrupt),
+    ):
         try:
+            for line in process.stderr or ():
+                if tell and (words := line.decode(errors="replace").rstrip()):
+                    tell(words)
             return process.wait()
         except BaseException:
             with _signals(signal.SIG_IGN):

@@ -34,8 +34,10 @@ class Watcher(Callback):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, tiny_faces: Path) -> Workplace:
-    return workplace(tmp_path_factory.mktemp("callbacks"), tiny_faces)
+def place(
+    tmp_path_factory: pytest.TempPathFactory, tiny_faces: Path, session_cache: Path
+) -> Workplace:
+    return workplace(tmp_path_factory.mktemp("callbacks"), tiny_faces, session_cache)
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,6 @@
 """From Python: the command line's studies, as objects that one can go on with."""
 
 import doctest
-import importlib.util
 import inspect
 import subprocess
 import sys
@@ -49,8 +48,10 @@ ASKED = {
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, tiny_faces: Path) -> Workplace:
-    return workplace(tmp_path_factory.mktemp("api"), tiny_faces)
+def place(
+    tmp_path_factory: pytest.TempPathFactory, tiny_faces: Path, session_cache: Path
+) -> Workplace:
+    return workplace(tmp_path_factory.mktemp("api"), tiny_faces, session_cache)
 
 
 @pytest.fixture(scope="module")
@@ -260,22 +261,28 @@ def test_values_are_written_as_options_write_them(value: object, text: str) -> N
     assert as_text(value) == text
 
 
+def test_studies_in_processes_of_their_own_are_told_of_and_print_nothing(
+    place: Workplace, tiny_faces: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    progress = RecordedProgress()
+    with place.here():
+        comparison = fakeface_bench.run_suite(
+            models="residual", data=tiny_faces, trials=1, epochs=1, output="", progress=progress
+        )
+    assert len(comparison.leaderboard) == 1
+    assert "recording results, model and pictures in MLflow" in progress.lines
+    assert not any(line.startswith("Warning: ") for line in progress.lines)
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert printed.err == ""
+
+
 @pytest.mark.parametrize("name", [n for n in api.__all__ if inspect.isfunction(getattr(api, n))])
 def test_every_function_is_documented_with_an_example(name: str) -> None:
     function = getattr(api, name)
     assert "Example:\n        >>> " in (function.__doc__ or "")
     assert "**options" not in (function.__doc__ or "")
     assert max(map(len, (function.__doc__ or "").splitlines())) <= 100
-
-
-def test_the_reference_page_is_made_of_the_docstrings() -> None:
-    """`python docs/api.py` writes it."""
-    spec = importlib.util.spec_from_file_location("docs_api", ROOT / "docs" / "api.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert module.page() == (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 
 
 def test_examples_give_what_they_say() -> None:

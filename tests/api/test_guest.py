@@ -23,8 +23,10 @@ OPTIONS = {"model": "residual", "trials": 1, "epochs": 1, "image_size": 96, "pro
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, tiny_faces: Path) -> Workplace:
-    return workplace(tmp_path_factory.mktemp("guest"), tiny_faces)
+def place(
+    tmp_path_factory: pytest.TempPathFactory, tiny_faces: Path, session_cache: Path
+) -> Workplace:
+    return workplace(tmp_path_factory.mktemp("guest"), tiny_faces, session_cache)
 
 
 @pytest.fixture

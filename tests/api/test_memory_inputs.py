@@ -9,8 +9,9 @@ import pytest
 
 import fakeface_bench
 from fakeface_bench.api.inputs import data_of, model_of
-from fakeface_bench.config import FAKE
-from fakeface_bench.support.errors import UsageError
+from fakeface_bench.config import FAKE, GeneraliseConfig
+from fakeface_bench.resolve import Checked
+from fakeface_bench.support.errors import StudyError, UsageError
 from tests.conftest import RecordedProgress
 from tests.workplace import quicken
 
@@ -42,6 +43,25 @@ def test_the_same_table_is_the_same_place(table: pd.DataFrame) -> None:
     assert data_of(numbers) == data_of(table)
     flags = table.assign(label=table["label"] == "fake")
     assert data_of(flags) == data_of(table)
+
+
+def test_tables_in_a_list_of_lists_are_a_mixture(
+    table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[GeneraliseConfig] = []
+
+    def run(found: Checked[GeneraliseConfig], progress: object) -> None:
+        asked.append(found.request)
+        raise StudyError("that will do")
+
+    monkeypatch.setattr("fakeface_bench.jobs.transfer.run_generalisation", run)
+    one, other = table[::2].assign(source="one"), table[1::2].assign(source="other")
+    sets = [one, other]
+    with pytest.raises(StudyError, match="that will do"):
+        fakeface_bench.generalise(models="residual", train=[*sets, sets], test=sets, progress=False)
+    places = [data_of(each) for each in sets]
+    assert asked[0].train == ",".join([*places, "+".join(places)])
+    assert asked[0].test == ",".join(places)
 
 
 def test_a_place_is_whole_or_not_there(table: pd.DataFrame, fresh_cache: Path) -> None:

@@ -36,8 +36,8 @@ LINES = ("pixels: [0, 1]", "fake: 2", "scores: logits", "threshold: 0.3")
 
 
 @pytest.fixture
-def place(tmp_path: Path, tiny_faces: Path) -> Workplace:
-    return workplace(tmp_path, tiny_faces)
+def place(tmp_path: Path, tiny_faces: Path, session_cache: Path) -> Workplace:
+    return workplace(tmp_path, tiny_faces, session_cache)
 
 
 @pytest.fixture

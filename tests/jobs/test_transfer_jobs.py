@@ -72,8 +72,10 @@ def sets(tmp_path_factory: pytest.TempPathFactory, tiny_faces: Path) -> dict[str
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, sets: dict[str, Path]) -> Workplace:
-    found = workplace(tmp_path_factory.mktemp("transfer"), sets["first"])
+def place(
+    tmp_path_factory: pytest.TempPathFactory, sets: dict[str, Path], session_cache: Path
+) -> Workplace:
+    found = workplace(tmp_path_factory.mktemp("transfer"), sets["first"], session_cache)
     found.config = replace(found.config, trials=1, epochs=2)
     return found
 

@@ -181,9 +181,8 @@ def scores_of(
     return bytes(model(rows.astype(np.float32), training=False).numpy().tobytes())
 
 
-@pytest.mark.parametrize(
-    "scores", [pytest.param(scores_from_scratch, marks=pytest.mark.slow), scores_of_head]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("scores", [scores_from_scratch, scores_of_head])
 def test_threads_and_caches_change_no_bit_of_a_prediction(
     scores: Callable[[ImageIndex, RecordedProgress], bytes],
     tiny_faces: Path,

@@ -37,7 +37,8 @@ def kill_in_each_phase(
     return hit
 
 
-@pytest.mark.parametrize("seed", [5, *(pytest.param(s, marks=pytest.mark.slow) for s in range(4))])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
 def test_a_killed_study_ends_as_if_it_had_not_been(
     launcher: Launcher,
     study: list[str],

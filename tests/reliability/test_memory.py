@@ -42,6 +42,7 @@ def graphs() -> int:
     return sum(issubclass(type(held), FuncGraph) for held in gc.get_objects())
 
 
+@pytest.mark.slow
 def test_trials_of_a_head_leave_nothing_behind(tmp_path: Path) -> None:
     network = FrozenNetwork(
         build_backbone(architecture_named("mobilenetv3_small"), SIZE, Weights("random"))

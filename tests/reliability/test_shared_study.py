@@ -103,6 +103,7 @@ def test_a_dataset_that_several_log_at_once_is_an_input_of_each(
         assert {i.dataset.name for i in inputs} == {f"faces {n}" for n in range(datasets)}
 
 
+@pytest.mark.slow
 def test_a_dead_process_of_another_machine_is_missed_and_its_trial_repeated_once(
     launcher: Launcher,
     study: list[str],

@@ -208,8 +208,10 @@ def test_a_canvas_that_treats_pictures_unlike_is_told(
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, tiny_faces: Path) -> Workplace:
-    return workplace(tmp_path_factory.mktemp("equalised"), tiny_faces)
+def place(
+    tmp_path_factory: pytest.TempPathFactory, tiny_faces: Path, session_cache: Path
+) -> Workplace:
+    return workplace(tmp_path_factory.mktemp("equalised"), tiny_faces, session_cache)
 
 
 def test_a_study_tells_what_equalising_takes_off_its_score(place: Workplace) -> None:

@@ -17,22 +17,30 @@ from fakeface_bench.study import inputs as module
 from fakeface_bench.study.inputs import GB, Inputs, cache_budget, prepare_inputs
 from fakeface_bench.study.setup import prepare_setup
 from fakeface_bench.training.networks import FrozenNetwork, TunedNetwork
+from tests.backbones.own_files import branched, saved
 from tests.conftest import RecordedProgress, load_image
 
 SIZE = 64
-CONFIG = StudyConfig(
-    model="mobilenetv3_small", weights="random", image_size=SIZE, fine_tune="last_block", limit=5
-)
+CONFIG = StudyConfig(weights="random", image_size=SIZE, fine_tune="last_block", limit=5)
 #: Below what a single picture needs.
 NOTHING = 1e-9
 
 Prepare = Callable[..., tuple[Inputs, ImageIndex]]
 
 
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A small network: its graph is made in a moment."""
+    return str(saved(branched(side=SIZE), tmp_path_factory.mktemp("network") / "branched.keras"))
+
+
 @pytest.fixture
-def prepare(tiny_faces: Path, fresh_cache: Path, progress: RecordedProgress) -> Prepare:
+def prepare(
+    tiny_faces: Path, network: str, fresh_cache: Path, progress: RecordedProgress
+) -> Prepare:
     def of(**changes: object) -> tuple[Inputs, ImageIndex]:
-        plan = make_plan(replace(CONFIG, data=str(tiny_faces), **changes))
+        asked = {"data": str(tiny_faces), "model": network} | changes
+        plan = make_plan(replace(CONFIG, **asked))
         index = prepare_setup(plan, RecordedProgress()).index
         return prepare_inputs(plan, index, progress), index
 
@@ -76,9 +84,9 @@ def test_the_map_at_the_cut_is_kept_mirrored_too_for_training(
     prepare: Prepare, progress: RecordedProgress
 ) -> None:
     inputs, index = prepare()
-    assert inputs.description == "the map after expanded_conv_9_add (2×2×96), 0.00 GB, cached"
+    assert inputs.description == "the map after added (16×16×16), 0.00 GB, cached"
     train, valid = read(inputs, index, "train"), read(inputs, index, "valid")
-    assert train.arrays["boundary"].shape == (10, 2 * 2 * 96)
+    assert train.arrays["boundary"].shape == (10, 16 * 16 * 16)
     assert train.arrays["boundary"].dtype == np.float16
     assert train.mirrored.keys() == train.arrays.keys()
     assert (train.mirrored["boundary"] != train.arrays["boundary"]).any()
@@ -144,7 +152,7 @@ def test_what_a_killed_study_has_made_is_not_asked_for_again(prepare: Prepare) -
     inputs, index = prepare()
     for split in ("train", "valid"):
         read(inputs, index, split)
-    of_test = 10 * 2 * 2 * 96 * 2 / GB
+    of_test = 10 * 16 * 16 * 16 * 2 / GB
     assert prepare(cache_gb=1.01 * of_test)[0].description.endswith("cached")
     assert "again" in prepare(cache_gb=0.99 * of_test)[0].description
 

@@ -51,6 +51,32 @@ def test_an_interruption_is_passed_on_once(tmp_path: Path, number: signal.Signal
     assert said.read_text().splitlines() == ["ready", f"got {int(signal.SIGINT)}"]
 
 
+TOLD = """
+import sys
+from fakeface_bench.support.processes import commands_told_to, wait_for
+told = []
+with commands_told_to(told.append):
+    code = wait_for([sys.executable, '-c', sys.argv[1]], {})
+print(code, told)
+"""
+#: Prints a result, what a terminal alone would be shown, and two lines of how far it is.
+PRINTS = """
+import os, sys
+print('a table of results')
+print(os.environ.get('FORCE_COLOR', 'plain'), file=sys.stderr)
+sys.stderr.buffer.write(b'half \\xff way\\n\\n')
+sys.exit(3)
+"""
+
+
+def test_what_it_prints_is_told_line_by_line_and_its_results_are_not() -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "FORCE_COLOR": "1"}
+    command = [sys.executable, "-c", TOLD, PRINTS]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "3 ['plain', 'half \ufffd way']\n"
+    assert done.stderr == ""
+
+
 def test_the_exit_code_is_passed_back() -> None:
     script = "import os, sys; sys.exit(7 if os.environ['SAID'] == 'yes' else 1)"
     command = [sys.executable, "-c", PARENT, script, ""]

@@ -1,6 +1,7 @@
 """Layers under the head: what a fit trains, what it leaves alone, and how it survives trouble."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -38,8 +39,23 @@ def task(workbench: Workbench) -> FitTask:
 
 
 @pytest.fixture(scope="module")
-def fitted(task: FitTask) -> Fitted:
-    return fit(task, CONFIG)
+def fitted(task: FitTask, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
+    return fit(replace(task, checkpoints=kept_in(tmp_path_factory)), CONFIG)
+
+
+@pytest.fixture
+def kept(
+    task: FitTask, fitted: Fitted, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> FitTask:
+    """The same fit, with what it left behind."""
+    shutil.copytree(kept_in(tmp_path_factory), tmp_path / "kept")
+    return replace(task, checkpoints=tmp_path / "kept")
+
+
+def kept_in(factory: pytest.TempPathFactory) -> Path:
+    folder = factory.getbasetemp() / "fitted"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -192,18 +208,15 @@ def test_an_interrupted_fit_goes_on_and_ends_the_same(
 
 
 def test_a_finished_fit_is_loaded_and_not_run_again(
-    task: FitTask, fitted: Fitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kept: FitTask, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = replace(task, checkpoints=tmp_path)
-    _, record = fit(kept, CONFIG)
-
     def trained(*arguments: object) -> object:
         raise AssertionError("a finished fit was trained again")
 
     monkeypatch.setattr(layers, "fit_head", trained)
     monkeypatch.setattr(layers, "_train_layers_epoch", lambda *_: trained)
     model, again = fit(kept, CONFIG)
-    assert again == record
+    assert again == fitted[1]
     assert_same_weights(model, fitted[0])
 
 
@@ -224,12 +237,12 @@ def test_other_options_are_another_fit_and_a_forgotten_one_is_gone(
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "emptied"])
 def test_a_broken_checkpoint_is_told_and_the_fit_starts_anew(
-    task: FitTask, fitted: Fitted, tmp_path: Path, damage: str
+    kept: FitTask, fitted: Fitted, damage: str
 ) -> None:
     description: list[str] = []
-    kept = replace(task, checkpoints=tmp_path, warn=description.append)
-    fit(kept, CONFIG)
-    (file,) = tmp_path.iterdir()
+    kept = replace(kept, warn=description.append)
+    assert kept.checkpoints is not None
+    (file,) = kept.checkpoints.iterdir()
     content = bytearray(file.read_bytes())
     if damage == "flipped":
         content[len(content) // 2] ^= 0xFF
@@ -240,7 +253,9 @@ def test_a_broken_checkpoint_is_told_and_the_fit_starts_anew(
     assert f"the checkpoint {file} is broken" in description[0]
 
 
-@pytest.mark.parametrize("when", ["before it is written", "while it is written"])
+@pytest.mark.parametrize(
+    "when", [pytest.param("before it is written", marks=pytest.mark.slow), "while it is written"]
+)
 def test_a_checkpoint_without_room_is_told_and_the_one_before_is_gone_on_with(
     task: FitTask, fitted: Fitted, tmp_path: Path, when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -290,6 +305,7 @@ class Greedy(TunedNetwork):
         return keras.Model(entry, model(Hoard()(entry)), name=model.name)
 
 
+@pytest.mark.slow
 def test_a_batch_that_does_not_fit_into_memory_is_halved_and_said_so(
     workbench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -342,6 +358,7 @@ def test_mixed_precision_trains_and_is_scored_in_float32(task: FitTask) -> None:
     assert task.objective(task.valid.labels, full[:, 0]) == pytest.approx(best, abs=0.1)
 
 
+@pytest.mark.slow
 def test_float16_goes_on_from_where_it_was_with_its_loss_scale(
     task: FitTask, tmp_path: Path
 ) -> None:
