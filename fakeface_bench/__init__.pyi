@@ -257,6 +257,7 @@ def generalise(
     sampler: Literal["tpe", "random", "grid", "cmaes"] = "tpe",
     pruner: Literal["median", "hyperband", "none"] = "median",
     patience: int = 5,
+    parallel: int = 1,
     folds: int = 0,
     limit: int = 0,
     seed: int = 0,
@@ -321,6 +322,8 @@ def generalise(
         sampler: How options are drawn.
         pruner: What ends trials early.
         patience: Epochs without a better validation ROC AUC that end a fit; 0: none do.
+        parallel: Trials that are drawn together, from what all earlier ones found, so that several
+            processes of one study may run them at once; results depend on it.
         folds: Parts of train and validation together that are held out in turn, by which options
             are chosen; the winner is then fitted on all of them. 0: validation is held out.
         limit: At most this many images per split and class; 0 for all.
@@ -541,6 +544,7 @@ def run_study(
     sampler: Literal["tpe", "random", "grid", "cmaes"] = "tpe",
     pruner: Literal["median", "hyperband", "none"] = "median",
     patience: int = 5,
+    parallel: int = 1,
     folds: int = 0,
     limit: int = 0,
     seed: int = 0,
@@ -610,6 +614,8 @@ def run_study(
         sampler: How options are drawn.
         pruner: What ends trials early.
         patience: Epochs without a better validation ROC AUC that end a fit; 0: none do.
+        parallel: Trials that are drawn together, from what all earlier ones found, so that several
+            processes of one study may run them at once; results depend on it.
         folds: Parts of train and validation together that are held out in turn, by which options
             are chosen; the winner is then fitted on all of them. 0: validation is held out.
         limit: At most this many images per split and class; 0 for all.
@@ -679,6 +685,7 @@ def run_suite(
     sampler: Literal["tpe", "random", "grid", "cmaes"] = "tpe",
     pruner: Literal["median", "hyperband", "none"] = "median",
     patience: int = 5,
+    parallel: int = 1,
     folds: int = 0,
     limit: int = 0,
     seed: int = 0,
@@ -741,6 +748,8 @@ def run_suite(
         sampler: How options are drawn.
         pruner: What ends trials early.
         patience: Epochs without a better validation ROC AUC that end a fit; 0: none do.
+        parallel: Trials that are drawn together, from what all earlier ones found, so that several
+            processes of one study may run them at once; results depend on it.
         folds: Parts of train and validation together that are held out in turn, by which options
             are chosen; the winner is then fitted on all of them. 0: validation is held out.
         limit: At most this many images per split and class; 0 for all.

@@ -312,6 +312,13 @@ class SearchConfig(Request):
     patience: int = option(
         5, "Epochs without a better validation ROC AUC that end a fit; 0: none do.", 0, 1000
     )
+    parallel: int = option(
+        1,
+        "Trials that are drawn together, from what all earlier ones found, so that several "
+        "processes of one study may run them at once; results depend on it.",
+        1,
+        1000,
+    )
 
 
 @dataclass(frozen=True, slots=True)

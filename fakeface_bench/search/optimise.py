@@ -15,6 +15,7 @@ from fakeface_bench.config import TrialConfig
 from fakeface_bench.evaluation.cross_validation import cross_validate
 from fakeface_bench.features.engine import models_let_go
 from fakeface_bench.records.study import EpochRecord, FitRecord, SearchRecord, TrialRecord
+from fakeface_bench.search.rounds import USEFUL, Draw, draw_of, next_draw, put_up, waiting
 from fakeface_bench.search.space import Space, suggest
 from fakeface_bench.search.storage import (
     Study,
@@ -87,8 +88,6 @@ PRUNER_WARMUP_EPOCHS = 1
 OTHERS_SECONDS = 1.0
 #: Epochs are written down this often at most, for many a trial ends sooner; and at its end.
 EPOCHS_SECONDS = 1.0
-#: States of the trials that a study is asked for.
-_USEFUL = (TrialState.COMPLETE, TrialState.PRUNED)
 #: What ends a study, since no other options would do better.
 _NOT_OF_THE_OPTIONS = (DataError, DiskError, OutageError, ListenerError)
 
@@ -143,6 +142,7 @@ class SearchTask:
     timeout_seconds: float  # after this time no new trial starts; 0 for never
     sampler: str = "tpe"  # one of `config.SAMPLERS`
     pruner: str = "median"  # one of `config.PRUNERS`
+    parallel: int = 1  # trials that are drawn together
 
 
 def optimise(
@@ -151,8 +151,9 @@ def optimise(
     """Run trials until the study holds as many as asked for.
 
     The sampler is seeded again for each trial from the seed and the trials before it that count, so
-    a study that was interrupted goes on as if it had not been. A space of no more points than
-    trials is tried out, each point once.
+    a study that was interrupted goes on as if it had not been. Of trials that are drawn together
+    it is so whatever becomes of them, and in whatever processes they run (`search.rounds`). A space
+    of no more points than trials is tried out, each point once.
     """
     study.pruner = _pruner(task)
     first = _first_trials(task)
@@ -162,7 +163,7 @@ def optimise(
         task = replace(task, trials=points)
     deadline = time.monotonic() + task.timeout_seconds if task.timeout_seconds else None
     failures = 0
-    useful = _count(study.get_trials(deepcopy=False), *_USEFUL)
+    useful = _count(study.get_trials(deepcopy=False), *USEFUL)
     if useful >= task.trials:
         progress.say(f"all {task.trials} trials were run before")
         return search_record(study)
@@ -180,12 +181,12 @@ def optimise(
                         ended = _run_trial(study, *begun, task, listener)
                 except StopSearch:
                     progress.say("the search was stopped by who watches it")
-                    useful = _count(study.get_trials(deepcopy=False), *_USEFUL)
+                    useful = _count(study.get_trials(deepcopy=False), *USEFUL)
                     return replace(search_record(study), stopped=useful < task.trials)
                 failures = failures + 1 if ended.state == "failed" else 0
             if failures == MAX_FAILURES_IN_A_ROW:
                 raise StudyError(f"{failures} trials in a row failed, the last: {ended.reason}")
-            before, useful = useful, _count(study.get_trials(deepcopy=False), *_USEFUL)
+            before, useful = useful, _count(study.get_trials(deepcopy=False), *USEFUL)
             if best := best_trial([trial_record(trial) for trial in finished_trials(study)]):
                 show_detail(advance, f"best validation ROC AUC {best.value:.3f}, optimistic")
             advance(useful - before)
@@ -217,8 +218,11 @@ def _begin_trial(
     """Start a trial and return it with its uid; None where those that run now may suffice."""
     with turn(study):
         fail_dead(study, again=False)
+        if task.parallel > 1:
+            trial = _begin_together(study, task, first)
+            return None if trial is None else (trial, claim(trial))
         trials = study.get_trials(deepcopy=False)  # at one moment: others end theirs meanwhile
-        if _count(trials, *_USEFUL, TrialState.RUNNING) >= task.trials:
+        if _count(trials, *USEFUL, TrialState.RUNNING) >= task.trials:
             return None
         counted = _counted(trials, given_up(study))
         begun = counted + _count(trials, TrialState.WAITING, TrialState.RUNNING)
@@ -229,6 +233,34 @@ def _begin_trial(
         return trial, claim(trial)
 
 
+def _begin_together(
+    study: Study, task: SearchTask, first: Sequence[Mapping[str, Any]]
+) -> optuna.Trial | None:
+    """Start a trial of the round that runs; None where those that run have to end first.
+
+    Its options are known at once, for those that are drawn beside it depend on them.
+    """
+    if waiting(study):
+        trial = ask(study)
+    else:
+        draw = next_draw(study, task.parallel, task.trials)
+        if draw is None:
+            return None
+        params = first[draw.position] if draw.position < len(first) else None
+        if params is None:
+            drawn = _view(study, task, draw).ask()
+            suggest(drawn, task.space)
+            params = drawn.params
+        trial = put_up(study, draw, params)
+    keep_config(trial, suggest(trial, task.space))
+    return trial
+
+
+def _view(study: Study, task: SearchTask, draw: Draw) -> optuna.Study:
+    """Return what one of several trials that are drawn together may know of the study."""
+    return draw.view(study.study_name, _sampler(task, draw.position), _pruner(task))
+
+
 def _sampler(task: SearchTask, trials_before: int) -> optuna.samplers.BaseSampler:
     """Return what draws the next trial; points of a grid are put up before and not drawn."""
     (state,) = np.random.SeedSequence([task.seed, trials_before]).generate_state(1)
@@ -236,7 +268,9 @@ def _sampler(task: SearchTask, trials_before: int) -> optuna.samplers.BaseSample
     if task.sampler == "cmaes":
         return optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
     if task.sampler == "tpe":
-        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=SAMPLER_STARTUP_TRIALS)
+        return optuna.samplers.TPESampler(
+            seed=seed, n_startup_trials=SAMPLER_STARTUP_TRIALS, constant_liar=task.parallel > 1
+        )
     return optuna.samplers.RandomSampler(seed=seed)
 
 
@@ -257,16 +291,26 @@ def _counted(trials: Sequence[FrozenTrial], left: Sequence[int]) -> int:
     """Return how many trials ran to an end of their own: a killed one is simply run again."""
     failed = [trial for trial in trials if trial.state == TrialState.FAIL]
     ended = [trial for trial in failed if failed_by_itself(trial) or trial.number in left]
-    return _count(trials, *_USEFUL) + len(ended)
+    return _count(trials, *USEFUL) + len(ended)
 
 
 class _Course:
-    """The epochs of a trial as it runs: written down, told, and judged by the pruner."""
+    """The epochs of a trial as it runs: written down, told, and judged by the pruner.
+
+    Args:
+        judged: The same trial in a study that knows what the pruner may know.
+    """
 
     def __init__(
-        self, trial: optuna.Trial, uid: str, fit: FitTask, listener: TrialListener
+        self,
+        trial: optuna.Trial,
+        judged: optuna.Trial,
+        uid: str,
+        fit: FitTask,
+        listener: TrialListener,
     ) -> None:
-        self._trial, self._uid, self._listener = trial, uid, listener
+        self._trial, self._judged = trial, judged
+        self._uid, self._listener = uid, listener
         self._last_stage = fit.network.stages[-1]
         self._all_folds = len(fit.folds)
         self._epochs: list[EpochRecord] = []
@@ -301,7 +345,9 @@ class _Course:
 
     def _judge(self, value: float, step: int) -> None:
         self._trial.report(value, step)
-        if self._trial.should_prune():
+        if self._judged is not self._trial:
+            self._judged.report(value, step)
+        if self._judged.should_prune():
             raise optuna.TrialPruned
 
     def _write_down(self) -> None:
@@ -316,7 +362,10 @@ def _run_trial(
 ) -> TrialRecord:
     config = suggest(trial, task.space)
     keep_config(trial, config)
-    course = _Course(trial, uid, task.fit, listener)
+    judged = trial
+    if task.parallel > 1:
+        judged = _view(study, task, draw_of(study, trial, task.parallel)).ask()
+    course = _Course(trial, judged, uid, task.fit, listener)
     value: float | None = None
     state = TrialState.COMPLETE
     stop: StopSearch | None = None

@@ -41,6 +41,8 @@ HEARTBEAT_SECONDS = 30
 GRACE_SECONDS = 120
 #: Trials that are run again by themselves where a process has died over them, each.
 REPEATS = 1
+#: Which draw a trial is of, where several are drawn together.
+POSITION = "position"
 _PROCESS = "process"
 _REPEATED = "repeated"
 _GIVEN_UP = "given_up"
@@ -183,7 +185,10 @@ def _repeat(study: optuna.Study, trial: FrozenTrial, again: bool) -> None:
     if repeated >= REPEATS and not again:
         study.set_user_attr(_GIVEN_UP, [*given_up(study), trial.number])
     elif options:  # else the sampler draws them again
-        study.enqueue_trial(dict(options), user_attrs={_REPEATED: repeated + 1})
+        facts = {_REPEATED: repeated + 1}
+        if POSITION in trial.user_attrs:
+            facts[POSITION] = trial.user_attrs[POSITION]
+        study.enqueue_trial(dict(options), user_attrs=facts)
 
 
 def given_up(study: optuna.Study) -> list[int]:

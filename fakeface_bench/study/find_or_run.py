@@ -159,7 +159,7 @@ _MAY_DIFFER = (
 
 
 #: What options meant that finished studies may be older than.
-_NEWER = {"canvas": "0"}
+_NEWER = {"canvas": "0", "parallel": "1"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,7 @@ def _search(
         timeout_seconds=60 * config.timeout_minutes,
         sampler=config.search.sampler,
         pruner=config.search.pruner,
+        parallel=config.search.parallel,
     )
     record = optimise(study, asked, Listeners([runs, *listeners]), progress)
     uids = frozenset(trial.uid for trial in earlier)

@@ -1,0 +1,116 @@
+"""Trials drawn together: some at once, each from what all earlier rounds found.
+
+So what a study tries depends on how many are drawn together, and neither on how many processes or
+machines run them, nor on which is done first. A trial's position says which draw it is: position p
+is drawn in round p // K, from the trials of the rounds before, and the options, not the results, of
+the trials before it in its own. A killed trial is repeated at its position, from the same draw.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from fakeface_bench.search.storage import (
+    POSITION,
+    Study,
+    ask,
+    failed_by_itself,
+    given_up,
+    has_options,
+)
+
+#: States of the trials that a study is asked for.
+USEFUL = (TrialState.COMPLETE, TrialState.PRUNED)
+_UNDER_WAY = (TrialState.RUNNING, TrialState.WAITING)
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One trial's place among those that are drawn together.
+
+    Attributes:
+        position: Among all draws of the study, from 0.
+        earlier: Trials of the rounds before, in order of their positions.
+        beside: Those of its own round that were drawn before it.
+    """
+
+    position: int
+    earlier: Sequence[FrozenTrial]
+    beside: Sequence[FrozenTrial]
+
+    def view(
+        self, name: str, sampler: optuna.samplers.BaseSampler, pruner: optuna.pruners.BasePruner
+    ) -> optuna.Study:
+        """Return a study in memory that knows what this draw may know, and nothing else.
+
+        The trials beside it count as under way, whatever has become of them meanwhile: samplers
+        take such for bad ones, so that those of a round differ.
+        """
+        study = optuna.create_study(
+            study_name=name, direction="maximize", sampler=sampler, pruner=pruner
+        )
+        study.add_trials(self.earlier)
+        study.add_trials([_under_way(trial) for trial in self.beside])
+        return study
+
+
+def next_draw(study: Study, together: int, wanted: int) -> Draw | None:
+    """Return the next trial to draw; None where those that run now have to end first.
+
+    Args:
+        together: Trials a round.
+        wanted: Useful trials that the study shall hold in the end.
+    """
+    trials = study.get_trials(deepcopy=False)  # at one moment: others end theirs meanwhile
+    placed = _by_position(trials, given_up(study))
+    position = next(p for p in range(len(placed) + 1) if p not in placed)
+    begin = position - position % together
+    earlier = [placed[p] for p in range(begin)]
+    beside = [placed[p] for p in range(begin, position)]
+    if any(trial.state in _UNDER_WAY for trial in earlier):
+        return None
+    missing = wanted - sum(trial.state in USEFUL for trial in earlier)
+    if sum(trial.state != TrialState.FAIL for trial in beside) >= missing:
+        return None
+    return Draw(position, earlier, beside)
+
+
+def put_up(study: Study, draw: Draw, params: Mapping[str, Any]) -> optuna.Trial:
+    """Start a trial of drawn options at its position."""
+    study.enqueue_trial(dict(params), user_attrs={POSITION: draw.position})
+    return ask(study)
+
+
+def waiting(study: Study) -> bool:
+    """Whether a trial of a dead process waits to be repeated."""
+    return bool(study.get_trials(deepcopy=False, states=[TrialState.WAITING]))
+
+
+def draw_of(study: Study, trial: optuna.Trial, together: int) -> Draw:
+    """Return the draw that a started trial is of."""
+    placed = _by_position(study.get_trials(deepcopy=False), given_up(study))
+    position = int(trial.user_attrs[POSITION])
+    begin = position - position % together
+    earlier = [placed[p] for p in range(begin)]
+    return Draw(position, earlier, [placed[p] for p in range(begin, position)])
+
+
+def _by_position(trials: Sequence[FrozenTrial], left: Sequence[int]) -> dict[int, FrozenTrial]:
+    """Return the trials by position: of one that was killed, the one that repeats it, if any."""
+    placed = {}
+    for trial in trials:
+        position = trial.user_attrs.get(POSITION)
+        ended = trial.state in USEFUL or failed_by_itself(trial) or trial.number in left
+        if position is not None and (ended or trial.state in _UNDER_WAY):
+            placed[int(position)] = trial
+    return placed
+
+
+def _under_way(trial: FrozenTrial) -> FrozenTrial:
+    known: dict[str, BaseDistribution] = trial.distributions if has_options(trial) else {}
+    params = trial.params if has_options(trial) else {}
+    return create_trial(state=TrialState.RUNNING, params=params, distributions=known)

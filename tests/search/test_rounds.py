@@ -1,0 +1,243 @@
+"""Trials that are drawn together: what they are depends on how many, and on nothing else."""
+
+import platform
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from fakeface_bench.config import TrialConfig
+from fakeface_bench.records.study import FitRecord
+from fakeface_bench.search import optimise as module
+from fakeface_bench.search.optimise import SearchTask, search_record
+from fakeface_bench.search.storage import POSITION, Study, ask, finished_trials
+from fakeface_bench.training.networks import FitTask
+from tests.command import Command
+from tests.search.test_optimise import Search, planted_fit, usual
+
+TRIALS = 14
+
+
+def learning(task: FitTask, config: TrialConfig, on_epoch: object = None) -> FitRecord:
+    """A fit of three epochs, each better than the one before, which the pruner may end."""
+    (end,) = planted_fit(task, config, lambda record: None).epochs
+    epochs = [
+        replace(end, epoch=number, val_roc_auc=end.val_roc_auc - 0.1 / (number + 1))
+        for number in range(3)
+    ]
+    assert callable(on_epoch)
+    for epoch in epochs:
+        on_epoch(epoch)
+    return FitRecord(tuple(epochs), 2)
+
+
+def failing(task: FitTask, config: TrialConfig, on_epoch: object = None) -> FitRecord:
+    if 0.2 < config.head.dropout < 0.32:
+        raise ValueError("too wide")
+    return learning(task, config, on_epoch)
+
+
+Found = list[tuple[int, str, TrialConfig, float | None]]
+
+
+def found(study: Study) -> Found:
+    """Return position, state, options and value of each trial that ended by itself."""
+    rows = []
+    ended = finished_trials(study)
+    for trial, record in zip(ended, search_record(study).trials, strict=True):
+        if trial.state != TrialState.FAIL or record.reason == "ValueError: too wide":
+            place = trial.user_attrs[POSITION]
+            rows.append((place, record.state, record.config, record.value))
+    return sorted(rows, key=lambda row: row[0])
+
+
+class Together(Search):
+    """A study whose trials are drawn so many at once."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, parallel: int) -> None:
+        folder.mkdir()
+        super().__init__(folder, patch)
+        self.epochs = 3
+        self.parallel = parallel
+
+    def task(self, trials: int, timeout: float = 0.0) -> SearchTask:
+        return replace(super().task(trials, timeout), parallel=self.parallel)
+
+    def shuffled(self, trials: int, fit: object, seed: int) -> Found:
+        """Begin all that may run at once, end them in some other order, and so on."""
+        self._patch.setattr(module, "fit_record", fit)
+        study, task, chance = self.opened(), self.task(trials), random.Random(seed)
+        study.pruner = module._pruner(task)
+        first = module._first_trials(task).params
+        running: list[tuple[optuna.Trial, str]] = []
+        most = 0
+        while True:
+            while begun := module._begin_trial(study, task, first):
+                running.append(begun)
+            most = max(most, len(running))
+            if not running:
+                break
+            ended = running.pop(chance.randrange(len(running)))
+            module._run_trial(study, *ended, task, self.listener)
+        assert most == self.parallel
+        return found(study)
+
+
+@pytest.fixture(scope="module", params=[2, 4])
+def parallel(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+@pytest.fixture(scope="module")
+def one_by_one(tmp_path_factory: pytest.TempPathFactory, parallel: int) -> Found:
+    with pytest.MonkeyPatch.context() as patch:
+        search = Together(tmp_path_factory.mktemp("rounds") / "one", patch, parallel)
+        search.run(TRIALS, failing)
+        return found(search.opened())
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_in_whatever_order_they_end_they_are_the_same(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    parallel: int,
+    one_by_one: Found,
+    seed: int,
+) -> None:
+    states = {state for _, state, _, _ in one_by_one}
+    assert states == {"complete", "pruned", "failed"}
+    search = Together(tmp_path / "other", monkeypatch, parallel)
+    assert search.shuffled(TRIALS, failing, seed) == one_by_one
+
+
+def test_topping_up_draws_what_one_go_would(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parallel: int, one_by_one: Found
+) -> None:
+    search = Together(tmp_path / "other", monkeypatch, parallel)
+    for trials in (3, 7, TRIALS):
+        search.run(trials, failing)
+    assert found(search.opened()) == one_by_one
+
+
+@pytest.mark.parametrize("knew", ["its options", "nothing"])
+def test_what_a_dead_process_ran_is_repeated_at_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parallel: int, one_by_one: Found, knew: str
+) -> None:
+    search = Together(tmp_path / "other", monkeypatch, parallel)
+    search.run(5, failing)
+    study, task = search.opened(), search.task(TRIALS)
+    if knew == "its options":
+        begun = module._begin_trial(study, task, module._first_trials(task).params)
+        assert begun is not None
+        trial, _ = begun
+    else:  # it was killed while it drew them
+        study.enqueue_trial({}, user_attrs={POSITION: 5})
+        trial = ask(study)
+    dead = {"host": platform.node(), "pid": 2**22 + 1, "started": 0.0}
+    trial.set_user_attr("process", dead)
+    search.run(TRIALS, failing)
+    assert found(search.opened()) == one_by_one
+    killed = [t for t in search.opened().get_trials() if t.number == trial.number]
+    assert [t.state for t in killed] == [TrialState.FAIL]
+
+
+def spoiling(number: int) -> Callable[..., FitRecord]:
+    """Fits of which one is better than any."""
+    calls = iter(range(100))
+
+    def fit(task: FitTask, config: TrialConfig, on_epoch: object = None) -> FitRecord:
+        record = planted_fit(task, config, lambda record: None)
+        (epoch,) = record.epochs
+        best = replace(epoch, val_roc_auc=0.999)
+        return FitRecord((best if next(calls) == number else epoch,), 0)
+
+    return fit
+
+
+def test_a_round_is_drawn_from_the_rounds_before_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its own trials find changes nothing of it, and something of the next."""
+    drawn = {}
+    for name, spoiled in (("one", -1), ("other", 9)):
+        search = Together(tmp_path / name, monkeypatch, 4)
+        search.run(24, spoiling(spoiled))
+        drawn[name] = [config for _, _, config, _ in found(search.opened())]
+    assert drawn["one"][:12] == drawn["other"][:12]
+    assert drawn["one"][12:] != drawn["other"][12:]
+
+
+def test_those_of_a_round_differ_and_the_usual_ones_come_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = Together(tmp_path / "a", monkeypatch, 8)
+    record = search.run(24)
+    assert usual(record)
+    assert len({trial.config for trial in record.trials}) == 24
+
+
+@pytest.mark.parametrize("pruner", ["hyperband", "none"])
+def test_pruned_by_brackets_or_not_at_all_they_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pruner: str
+) -> None:
+    told = []
+    for name in ("one", "other"):
+        search = Together(tmp_path / name, monkeypatch, 4)
+        search.how = {"pruner": pruner}
+        if name == "one":
+            search.run(12, learning)
+            told.append(found(search.opened()))
+        else:
+            told.append(search.shuffled(12, learning, 0))
+    assert told[0] == told[1]
+
+
+def test_how_many_are_drawn_together_is_what_they_depend_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+    for parallel in (1, 2, 4):
+        search = Together(tmp_path / str(parallel), monkeypatch, parallel)
+        tried.append([trial.config for trial in search.run(14).trials])
+    assert tried[0] != tried[1] != tried[2]
+    assert tried[0][:2] == tried[1][:2] == tried[2][:2]
+
+
+def test_a_grid_is_tried_out_whatever_is_drawn_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = Together(tmp_path / "grid", monkeypatch, 3)
+    search.asked = {"classifier": ("logistic_regression",), "C": (0.1, 1.0, 10.0)}
+    record = search.run(20)
+    assert len(record.trials) == len({trial.config for trial in record.trials})
+
+
+@pytest.mark.slow
+def test_several_processes_find_what_one_does(tmp_path: Path, tiny_faces: Path) -> None:
+    options = ("--model", "mobilenetv3_small", "--data", str(tiny_faces), "--weights", "random")
+    small = ("--image-size", "64", "--trials", "8", "--epochs", "3", "--parallel", "2")
+    told = []
+    for processes in (1, 2):
+        (tmp_path / str(processes)).mkdir()
+        command = Command(tmp_path / str(processes))
+        with ThreadPoolExecutor(processes) as pool:
+            ended = [
+                pool.submit(command, "run", *options, *small, tensorflow=True)
+                for _ in range(processes)
+            ]
+        assert [each.result().returncode for each in ended] == [0] * processes
+        (name,) = optuna.get_all_study_names(storage_of(command))
+        trials = optuna.load_study(study_name=name, storage=storage_of(command)).trials
+        assert len({str(trial.user_attrs["process"]) for trial in trials}) == processes
+        rows = [(t.user_attrs[POSITION], t.state, t.params, t.value) for t in trials]
+        told.append(sorted(rows, key=lambda row: row[0]))
+    assert told[0] == told[1]
+
+
+def storage_of(command: Command) -> str:
+    return f"sqlite:///{command.folder.parent / 'fakeface_studies.db'}"
