@@ -21,8 +21,11 @@ FOLDER = ROOT / "docs" / "notebooks"
 #: What the folder of a run is called where an output names it.
 _SHOWN_AS = "~/fakeface"
 _MOST_SECONDS_A_CELL = 600
-#: How lines of TensorFlow's C++ code begin.
-_LOGGED = re.compile(r"^(WARNING: All log messages before absl|[IWEF]\d{4} )", re.MULTILINE)
+#: Lines of TensorFlow's C++ code.
+_LOGGED = re.compile(
+    r"^(WARNING: All log messages before absl|[IWEF]\d{4} |To enable the following).*\n?",
+    re.MULTILINE,
+)
 
 
 def scripts() -> dict[str, Path]:
@@ -62,13 +65,16 @@ def run(script: Path, folder: Path) -> nbformat.NotebookNode:
     notebook.metadata.pop("language_info", None)
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [each for each in cell.outputs if not _tells_of_the_machine(each)]
+            cell.outputs = [each for each in map(_without_logs, cell.outputs) if each]
     return notebook
 
 
-def _tells_of_the_machine(output: nbformat.NotebookNode) -> bool:
-    """Whether an output is what importing Keras has TensorFlow's C++ code print."""
-    return output.get("name") == "stderr" and bool(_LOGGED.search(output.text))
+def _without_logs(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
+    """Return an output without what TensorFlow's C++ code logs when Keras is imported, if any."""
+    if output.get("name") != "stderr":
+        return output
+    output.text = _LOGGED.sub("", output.text)
+    return output if output.text.strip() else None
 
 
 def main(names: list[str]) -> None:

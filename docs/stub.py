@@ -50,7 +50,7 @@ PROCESS_BEGAN: float
 __version__: str
 '''
 #: Options in which pictures or networks in memory are taken too.
-_DATA = "_Text | pd.DataFrame | Sequence[str | pd.DataFrame]"
+_DATA = "_Text | pd.DataFrame | Sequence[Any]"
 _KINDS: dict[Any, str] = {int: "int", float: "float", bool: "bool"}
 
 

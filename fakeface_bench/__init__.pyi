@@ -77,7 +77,7 @@ def architectures() -> pd.DataFrame:
 
 def audit(
     *,
-    data: _Text | pd.DataFrame | Sequence[str | pd.DataFrame] = "synthetic",
+    data: _Text | pd.DataFrame | Sequence[Any] = "synthetic",
     classes: _Text = "",
     seed: int = 0,
     output: _Text = "",
@@ -153,7 +153,7 @@ def datasets() -> pd.DataFrame:
 def evaluate(
     *,
     model: _Text = "best",
-    data: _Text | pd.DataFrame | Sequence[str | pd.DataFrame] = "synthetic",
+    data: _Text | pd.DataFrame | Sequence[Any] = "synthetic",
     classes: _Text = "",
     limit: int = 0,
     description: _Text = "",
@@ -220,8 +220,8 @@ def explain(
 def generalise(
     *,
     models: Any = "mobilenetv3",
-    train: _Text | pd.DataFrame | Sequence[str | pd.DataFrame] = "synthetic",
-    test: _Text | pd.DataFrame | Sequence[str | pd.DataFrame] = "",
+    train: _Text | pd.DataFrame | Sequence[Any] = "synthetic",
+    test: _Text | pd.DataFrame | Sequence[Any] = "",
     hold_out: Literal["none", "source", "tier", "generator"] = "none",
     order: Literal["none", "released"] = "none",
     output: _Text = "generalisation",
@@ -471,7 +471,7 @@ def register(
 def robustness(
     *,
     models: _Text = "best",
-    data: _Text | pd.DataFrame | Sequence[str | pd.DataFrame] = "",
+    data: _Text | pd.DataFrame | Sequence[Any] = "",
     classes: _Text = "",
     limit: int = 0,
     seed: int = 0,
@@ -510,7 +510,7 @@ def robustness(
 def run_study(
     *,
     model: Any = "mobilenetv3",
-    data: _Text | pd.DataFrame | Sequence[str | pd.DataFrame] = "synthetic",
+    data: _Text | pd.DataFrame | Sequence[Any] = "synthetic",
     classes: _Text = "",
     trials: int = 20,
     epochs: int = 10,
@@ -651,7 +651,7 @@ def run_suite(
     models: Any = "simple_cnn,simple_cnn_pool,mobilenetv3,vgg19",
     output: _Text = "comparison",
     margin: float = 0.01,
-    data: _Text | pd.DataFrame | Sequence[str | pd.DataFrame] = "synthetic",
+    data: _Text | pd.DataFrame | Sequence[Any] = "synthetic",
     classes: _Text = "",
     trials: int = 20,
     epochs: int = 10,

@@ -25,11 +25,11 @@ Result = TypeVar("Result")
 FORMER_OPTIONS: Mapping[str, str] = {}
 
 
-def _by_their_names(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options by today's names; who asks by a former one is warned."""
-    named = dict(given)
+def _by_their_names(kind: type[Request], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options by today's names; who asks a public function by a former one is warned."""
+    options, named = kind.options(), dict(given)
     for former, name in FORMER_OPTIONS.items():
-        if former not in named:
+        if former not in named or former in options or name not in options:
             continue
         if name in named:
             raise UsageError(f"{former} is the former name of {name}, which is given too.")
@@ -37,7 +37,7 @@ def _by_their_names(given: Mapping[str, Any]) -> dict[str, Any]:
             f"the option {former!r} is {name!r} now; the next version no longer knows it as "
             f"{former!r}.",
             FutureWarning,
-            stacklevel=2,
+            stacklevel=3,  # whoever called that function
         )
         named[name] = named.pop(former)
     return named
@@ -51,7 +51,7 @@ def asked_of(kind: type[R], given: Mapping[str, Any]) -> "Checked[R]":
     """
     from fakeface_bench.resolve import checked
 
-    options, given = kind.options(), _by_their_names(given)
+    options = kind.options()
     for name in given:
         if name not in options:
             near = get_close_matches(name, options, n=1)
@@ -111,7 +111,8 @@ def with_options(
     def give(function: Callable[P, Result]) -> Callable[P, Result]:
         @wraps(function)
         def called(*arguments: P.args, **keywords: P.kwargs) -> Result:
-            return function(*arguments, **keywords)
+            named = _by_their_names(kind, keywords)
+            return function(*arguments, **named)
 
         signature = inspect.signature(function)
         named = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from html import escape
 from typing import TYPE_CHECKING, Any, Self
 
@@ -184,13 +184,14 @@ class Study:
 def _shown_in_notebooks(figure: "Figure") -> "Figure":
     """Let a figure be what a cell shows, also where pyplot was not imported."""
 
-    def png() -> bytes:
-        written = io.BytesIO()
-        figure.savefig(written, format="png")
-        return written.getvalue()
-
-    figure._repr_png_ = png  # type: ignore[attr-defined]
+    figure._repr_png_ = partial(_png, figure)  # type: ignore[attr-defined]
     return figure
+
+
+def _png(figure: "Figure") -> bytes:
+    written = io.BytesIO()
+    figure.savefig(written, format="png")
+    return written.getvalue()
 
 
 def _learning_curves(study: Study) -> "Figure":

@@ -141,6 +141,8 @@ class TrialRecord:
         finished_at: Unix time of its end, in seconds.
         reason: Why it failed; empty otherwise.
         folds: How many fits its epochs are the mean over.
+        position: Which draw of the search it is, from 0: its number, unless several are drawn
+            together and one was repeated.
     """
 
     uid: str
@@ -153,6 +155,7 @@ class TrialRecord:
     finished_at: float
     reason: str = ""
     folds: int = 1
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,7 @@ class SearchRecord:
     """All trials of a study, and which options mattered.
 
     Attributes:
-        trials: In order of their numbers.
+        trials: In the order in which they were drawn.
         best: The complete trial with the highest validation ROC AUC.
         importances: Share of the variation in validation ROC AUC per option, adding up to 1;
             empty where too few trials tell.

@@ -21,9 +21,10 @@ from fakeface_bench.search.storage import (
     Study,
     ask,
     claim,
+    configs_under_way,
+    ended_trials,
     fail_dead,
     failed_by_itself,
-    finished_trials,
     given_up,
     heartbeat,
     keep_config,
@@ -31,7 +32,6 @@ from fakeface_bench.search.storage import (
     keep_reason,
     trial_record,
     turn,
-    was_killed,
 )
 from fakeface_bench.support.errors import (
     DataError,
@@ -43,7 +43,7 @@ from fakeface_bench.support.errors import (
     StorageError,
     StudyError,
 )
-from fakeface_bench.support.processes import as_interruption
+from fakeface_bench.support.processes import CUT_OFF, as_interruption
 from fakeface_bench.support.progress import Progress, show_detail
 from fakeface_bench.training.checkpoint import forget_fit
 from fakeface_bench.training.fit import fit_record
@@ -52,7 +52,7 @@ from fakeface_bench.training.networks import FitTask
 
 def search_record(study: Study) -> SearchRecord:
     """Return what a study holds."""
-    trials = tuple(trial_record(trial) for trial in finished_trials(study))
+    trials = tuple(ended_trials(study))
     best = best_trial(trials)
     if best is None:
         raise StudyError("no trial completed; ask for more trials.")
@@ -62,7 +62,11 @@ def search_record(study: Study) -> SearchRecord:
 def best_trial(trials: Sequence[TrialRecord]) -> TrialRecord | None:
     """Return the best of some trials, the earliest of equals; None where none is complete."""
     complete = [trial for trial in trials if trial.state == "complete"]
-    return max(complete, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)
+    return max(
+        complete,
+        key=lambda trial: (trial.value or 0.0, -trial.position, -trial.number),
+        default=None,
+    )
 
 
 def _importances(study: Study, trials: Sequence[TrialRecord]) -> Mapping[str, float]:
@@ -178,7 +182,7 @@ def optimise(
             else:
                 try:
                     with models_let_go():
-                        ended = _run_trial(study, *begun, task, listener)
+                        ended = _run_trial(study, begun, task, listener)
                 except StopSearch:
                     progress.say("the search was stopped by who watches it")
                     useful = _count(study.get_trials(deepcopy=False), *USEFUL)
@@ -187,7 +191,7 @@ def optimise(
             if failures == MAX_FAILURES_IN_A_ROW:
                 raise StudyError(f"{failures} trials in a row failed, the last: {ended.reason}")
             before, useful = useful, _count(study.get_trials(deepcopy=False), *USEFUL)
-            if best := best_trial([trial_record(trial) for trial in finished_trials(study)]):
+            if best := best_trial(ended_trials(study)):
                 show_detail(advance, f"best validation ROC AUC {best.value:.3f}, optimistic")
             advance(useful - before)
     return search_record(study)
@@ -212,15 +216,27 @@ def _first_trials(task: SearchTask) -> _FirstTrials:
     return _FirstTrials([*first, *(others[place] for place in order)], everything=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A trial that was started.
+
+    Attributes:
+        judged: The same trial in a study that knows what the pruner may know.
+    """
+
+    trial: optuna.Trial
+    uid: str
+    judged: optuna.Trial
+
+
 def _begin_trial(
     study: Study, task: SearchTask, first: Sequence[Mapping[str, Any]]
-) -> tuple[optuna.Trial, str] | None:
-    """Start a trial and return it with its uid; None where those that run now may suffice."""
+) -> _Begun | None:
+    """Start a trial; None where those that run now may suffice."""
     with turn(study):
         fail_dead(study, again=False)
         if task.parallel > 1:
-            trial = _begin_together(study, task, first)
-            return None if trial is None else (trial, claim(trial))
+            return _begin_together(study, task, first)
         trials = study.get_trials(deepcopy=False)  # at one moment: others end theirs meanwhile
         if _count(trials, *USEFUL, TrialState.RUNNING) >= task.trials:
             return None
@@ -230,30 +246,33 @@ def _begin_trial(
             study.enqueue_trial(dict(params))
         study.sampler = _sampler(task, counted)
         trial = ask(study)
-        return trial, claim(trial)
+        return _Begun(trial, claim(trial), trial)
 
 
 def _begin_together(
     study: Study, task: SearchTask, first: Sequence[Mapping[str, Any]]
-) -> optuna.Trial | None:
+) -> _Begun | None:
     """Start a trial of the round that runs; None where those that run have to end first.
 
     Its options are known at once, for those that are drawn beside it depend on them.
     """
     if waiting(study):
         trial = ask(study)
+        draw = draw_of(study, trial, task.parallel)
     else:
-        draw = next_draw(study, task.parallel, task.trials)
-        if draw is None:
+        found = next_draw(study, task.parallel, task.trials)
+        if found is None:
             return None
+        draw = found
         params = first[draw.position] if draw.position < len(first) else None
         if params is None:
             drawn = _view(study, task, draw).ask()
             suggest(drawn, task.space)
             params = drawn.params
         trial = put_up(study, draw, params)
+    uid = claim(trial)
     keep_config(trial, suggest(trial, task.space))
-    return trial
+    return _Begun(trial, uid, _view(study, task, draw).ask())
 
 
 def _view(study: Study, task: SearchTask, draw: Draw) -> optuna.Study:
@@ -268,9 +287,7 @@ def _sampler(task: SearchTask, trials_before: int) -> optuna.samplers.BaseSample
     if task.sampler == "cmaes":
         return optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
     if task.sampler == "tpe":
-        return optuna.samplers.TPESampler(
-            seed=seed, n_startup_trials=SAMPLER_STARTUP_TRIALS, constant_liar=task.parallel > 1
-        )
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=SAMPLER_STARTUP_TRIALS)
     return optuna.samplers.RandomSampler(seed=seed)
 
 
@@ -295,22 +312,11 @@ def _counted(trials: Sequence[FrozenTrial], left: Sequence[int]) -> int:
 
 
 class _Course:
-    """The epochs of a trial as it runs: written down, told, and judged by the pruner.
+    """The epochs of a trial as it runs: written down, told, and judged by the pruner."""
 
-    Args:
-        judged: The same trial in a study that knows what the pruner may know.
-    """
-
-    def __init__(
-        self,
-        trial: optuna.Trial,
-        judged: optuna.Trial,
-        uid: str,
-        fit: FitTask,
-        listener: TrialListener,
-    ) -> None:
-        self._trial, self._judged = trial, judged
-        self._uid, self._listener = uid, listener
+    def __init__(self, begun: _Begun, fit: FitTask, listener: TrialListener) -> None:
+        self._trial, self._judged, self._uid = begun.trial, begun.judged, begun.uid
+        self._listener = listener
         self._last_stage = fit.network.stages[-1]
         self._all_folds = len(fit.folds)
         self._epochs: list[EpochRecord] = []
@@ -358,14 +364,12 @@ class _Course:
 
 
 def _run_trial(
-    study: Study, trial: optuna.Trial, uid: str, task: SearchTask, listener: TrialListener
+    study: Study, begun: _Begun, task: SearchTask, listener: TrialListener
 ) -> TrialRecord:
+    trial, uid = begun.trial, begun.uid
     config = suggest(trial, task.space)
     keep_config(trial, config)
-    judged = trial
-    if task.parallel > 1:
-        judged = _view(study, task, draw_of(study, trial, task.parallel)).ask()
-    course = _Course(trial, judged, uid, task.fit, listener)
+    course = _Course(begun, task.fit, listener)
     value: float | None = None
     state = TrialState.COMPLETE
     stop: StopSearch | None = None
@@ -420,12 +424,11 @@ def _forget_all_but_the_best(study: Study, task: FitTask) -> None:
     """
     if task.checkpoints is None:
         return
-    frozen = [t for t in finished_trials(study) if not was_killed(t)]
-    ended = [trial_record(trial) for trial in frozen]
-    kept: list[TrialConfig] = []
+    ended = [trial for trial in ended_trials(study) if trial.reason != CUT_OFF]
+    kept = configs_under_way(study)
     if not task.folds:  # folds are refitted for as long as is best
         complete = [trial for trial in ended if trial.state == "complete"]
-        kept = [trial.config for trial in (*complete[:1], best_trial(ended)) if trial]
+        kept += [trial.config for trial in (*complete[:1], best_trial(ended)) if trial]
     for trial in ended:
         if trial.config not in kept:
             forget_fit(task, trial.config)

@@ -266,11 +266,12 @@ def check_search(config: SearchConfig, trained: Trained, network: str) -> None:
         if (offered := trained.offers(name)) and OPTIONS[name].classifier in ("", *classifiers)
     }
     _check_sampler(config.sampler, len(classifiers), in_play)
-    if config.sampler == "cmaes" and config.parallel > 1:
-        raise UsageError(
-            f"sampler 'cmaes' draws each trial from the one before, and parallel is "
-            f"{config.parallel}: leave parallel out, or take 'tpe'."
-        )
+    for option, usual in (("sampler", "tpe"), ("pruner", "median")):
+        if config.parallel > 1 and getattr(config, option) in ("cmaes", "hyperband"):
+            raise UsageError(
+                f"{option} {getattr(config, option)!r} needs one trial after another, and parallel "
+                f"is {config.parallel}: leave parallel out, or take {usual!r}."
+            )
 
 
 def _check_classifier(asked: Mapping[str, Candidates], classifiers: Sequence[str]) -> None:

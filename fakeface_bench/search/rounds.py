@@ -91,12 +91,18 @@ def waiting(study: Study) -> bool:
 
 
 def draw_of(study: Study, trial: optuna.Trial, together: int) -> Draw:
-    """Return the draw that a started trial is of."""
+    """Return the draw that a started trial repeats.
+
+    What is missing beside it was cut off and is drawn again later; its place is kept.
+    """
     placed = _by_position(study.get_trials(deepcopy=False), given_up(study))
     position = int(trial.user_attrs[POSITION])
     begin = position - position % together
-    earlier = [placed[p] for p in range(begin)]
-    return Draw(position, earlier, [placed[p] for p in range(begin, position)])
+    beside = [placed.get(p, _BLANK) for p in range(begin, position)]
+    return Draw(position, [placed[p] for p in range(begin)], beside)
+
+
+_BLANK = create_trial(state=TrialState.RUNNING)
 
 
 def _by_position(trials: Sequence[FrozenTrial], left: Sequence[int]) -> dict[int, FrozenTrial]:

@@ -172,7 +172,7 @@ def fail_dead(study: Study, again: bool) -> None:
     study.fail_stale_trials()
     numbers = {trial.number for trial in running}
     for trial in study.get_trials(states=[TrialState.FAIL]):
-        if trial.number in numbers:
+        if trial.number in numbers and not failed_by_itself(trial):  # as it may have meanwhile
             _repeat(study, trial, again)
 
 
@@ -355,7 +355,20 @@ def trial_record(trial: FrozenTrial) -> TrialRecord:
         finished_at=began + seconds,
         reason=facts.get(_REASON, CUT_OFF if state == "failed" else ""),
         folds=int(facts.get(_FOLDS, 1)),
+        position=int(facts.get(POSITION, trial.number)),
     )
+
+
+def ended_trials(study: Study) -> list[TrialRecord]:
+    """Return the trials that ended as records, in the order in which they were drawn."""
+    records = [trial_record(trial) for trial in finished_trials(study)]
+    return sorted(records, key=lambda trial: (trial.position, trial.number))
+
+
+def configs_under_way(study: Study) -> list[TrialConfig]:
+    """Return the options of the trials that run."""
+    running = study.get_trials(states=[TrialState.RUNNING])
+    return [TrialConfig.from_params(t.user_attrs[_CONFIG]) for t in running if has_options(t)]
 
 
 def finished_trials(study: Study) -> list[FrozenTrial]:

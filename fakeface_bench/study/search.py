@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fakeface_bench.records.study import SearchRecord
 from fakeface_bench.resolve import Plan
 from fakeface_bench.search.optimise import Listeners, SearchTask, TrialListener, optimise
-from fakeface_bench.search.storage import Study, finished_trials, study_uid, trial_record
+from fakeface_bench.search.storage import Study, ended_trials, study_uid
 from fakeface_bench.study.setup import Setup, fit_task, open_study_of, space_of
 from fakeface_bench.support.disk import cache_folder
 from fakeface_bench.support.progress import Progress
@@ -85,7 +85,7 @@ def _search(
 ) -> SeedSearch:
     """Adopt the trials of earlier processes, and run what is missing."""
     config = plan.config
-    earlier = [trial_record(trial) for trial in finished_trials(study)]
+    earlier = ended_trials(study)
     began = time.perf_counter()
     runs.adopt_earlier(earlier)
     asked = SearchTask(

@@ -211,7 +211,7 @@ def wait_for(command: Sequence[str], variables: Mapping[str, str]) -> int:
 def _end_child(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGINT)
     try:
-        process.wait(GRACE_SECONDS)
+        process.communicate(timeout=GRACE_SECONDS)  # what it prints now must not hold it up
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

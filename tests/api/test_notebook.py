@@ -104,7 +104,7 @@ FITS = STUDY.format(model="simple_cnn", options="trials=1, limit=100, image_size
     [
         (HEADS, "drawing faces"),
         (HEADS, '<progress value="64"'),
-        (HEADS, "trials</"),
+        (HEADS, "</progress> searching"),
         (FITS, "<progress"),
     ],
 )

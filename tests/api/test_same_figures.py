@@ -28,7 +28,7 @@ COMMAND = (
     *("-P", "data=synthetic", "-P", "weights=random", "-P", "trials=3", "-P", "limit=60"),
 )
 #: What a machine or a moment decides.
-MEASURED = ("cost/", "seconds", "epoch", "peak", "predict_", "energy")
+MEASURED = ("system/", "cost/", "seconds", "epoch", "peak", "predict_", "energy")
 
 
 def ran(command: tuple[str, ...], folder: Path, cache: Path) -> mlflow.entities.Run:

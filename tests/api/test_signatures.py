@@ -13,8 +13,6 @@ import pytest
 import fakeface_bench
 from fakeface_bench import api
 from fakeface_bench.api import requests
-from fakeface_bench.api.requests import asked_of
-from fakeface_bench.config import StudyConfig
 from fakeface_bench.support.errors import UsageError
 from tests.command import ROOT
 
@@ -46,6 +44,8 @@ import fakeface_bench as fb
 
 study = fb.run_study(model="residual", dropout=[0.1, 0.3], engine="auto")
 table: pd.DataFrame = fb.evaluate(model=study.run_id, data=["a", pd.DataFrame()]).table
+sets = [table, pd.DataFrame()]
+fb.generalise(train=[*sets, sets], test=[*sets, "140k"])
 label: str = fb.load_detector("m").predict("a.jpg")["label"][0]
 """
 #: A mistake a line, from the third on.
@@ -85,8 +85,13 @@ def test_names_of_the_version_before_warn(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.warns(FutureWarning, match=r"run_search is run_study now; the next version"):
         assert fakeface_bench.run_search is api.run_study
     monkeypatch.setattr(requests, "FORMER_OPTIONS", {"network": "model"})
-    with pytest.warns(FutureWarning, match="the option 'network' is 'model' now"):
-        asked = asked_of(StudyConfig, {"network": "residual"})
-    assert asked.request.model == "residual"
+    with (
+        pytest.warns(FutureWarning, match="the option 'network' is 'model' now") as told,
+        pytest.raises(UsageError, match="no architecture 'nobody'; there is"),
+    ):
+        api.run_study(network="nobody", progress=False)
+    assert told[0].filename == __file__
     with pytest.raises(UsageError, match="network is the former name of model, which is given too"):
-        asked_of(StudyConfig, {"network": "residual", "model": "residual"})
+        api.run_study(network="residual", model="residual")
+    with pytest.raises(UsageError, match="there is no option 'network'"):
+        api.compare(network="residual")

@@ -11,11 +11,13 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from fakeface_bench.config import TrialConfig
+from fakeface_bench.config import SearchConfig, StudyConfig, TrialConfig
 from fakeface_bench.records.study import FitRecord
+from fakeface_bench.resolve import checked
 from fakeface_bench.search import optimise as module
 from fakeface_bench.search.optimise import SearchTask, search_record
-from fakeface_bench.search.storage import POSITION, Study, ask, finished_trials
+from fakeface_bench.search.storage import POSITION, Study, ask
+from fakeface_bench.support.errors import UsageError
 from fakeface_bench.training.networks import FitTask
 from tests.command import Command
 from tests.search.test_optimise import Search, planted_fit, usual
@@ -47,13 +49,11 @@ Found = list[tuple[int, str, TrialConfig, float | None]]
 
 def found(study: Study) -> Found:
     """Return position, state, options and value of each trial that ended by itself."""
-    rows = []
-    ended = finished_trials(study)
-    for trial, record in zip(ended, search_record(study).trials, strict=True):
-        if trial.state != TrialState.FAIL or record.reason == "ValueError: too wide":
-            place = trial.user_attrs[POSITION]
-            rows.append((place, record.state, record.config, record.value))
-    return sorted(rows, key=lambda row: row[0])
+    return [
+        (trial.position, trial.state, trial.config, trial.value)
+        for trial in search_record(study).trials
+        if trial.state != "failed" or trial.reason == "ValueError: too wide"
+    ]
 
 
 class Together(Search):
@@ -74,7 +74,7 @@ class Together(Search):
         study, task, chance = self.opened(), self.task(trials), random.Random(seed)
         study.pruner = module._pruner(task)
         first = module._first_trials(task).params
-        running: list[tuple[optuna.Trial, str]] = []
+        running: list[module._Begun] = []
         most = 0
         while True:
             while begun := module._begin_trial(study, task, first):
@@ -83,7 +83,7 @@ class Together(Search):
             if not running:
                 break
             ended = running.pop(chance.randrange(len(running)))
-            module._run_trial(study, *ended, task, self.listener)
+            module._run_trial(study, ended, task, self.listener)
         assert most == self.parallel
         return found(study)
 
@@ -134,7 +134,7 @@ def test_what_a_dead_process_ran_is_repeated_at_its_place(
     if knew == "its options":
         begun = module._begin_trial(study, task, module._first_trials(task).params)
         assert begun is not None
-        trial, _ = begun
+        trial = begun.trial
     else:  # it was killed while it drew them
         study.enqueue_trial({}, user_attrs={POSITION: 5})
         trial = ask(study)
@@ -181,20 +181,49 @@ def test_those_of_a_round_differ_and_the_usual_ones_come_first(
     assert len({trial.config for trial in record.trials}) == 24
 
 
-@pytest.mark.parametrize("pruner", ["hyperband", "none"])
-def test_pruned_by_brackets_or_not_at_all_they_are_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pruner: str
+@pytest.mark.parametrize(("option", "value"), [("sampler", "cmaes"), ("pruner", "hyperband")])
+def test_what_needs_one_trial_after_another_is_refused(option: str, value: str) -> None:
+    numbers = {"classifier": "head", "loss": "hinge"}
+    asked = StudyConfig(search=SearchConfig(**numbers, parallel=2, **{option: value}))
+    with pytest.raises(UsageError, match=f"{option} '{value}' needs one trial after another"):
+        checked(asked)
+
+
+def test_what_was_cut_off_and_what_died_leave_no_hole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parallel: int, one_by_one: Found
 ) -> None:
-    told = []
-    for name in ("one", "other"):
-        search = Together(tmp_path / name, monkeypatch, 4)
-        search.how = {"pruner": pruner}
-        if name == "one":
-            search.run(12, learning)
-            told.append(found(search.opened()))
-        else:
-            told.append(search.shuffled(12, learning, 0))
-    assert told[0] == told[1]
+    """One process was interrupted, the other killed: what waits comes after what is missing."""
+    search = Together(tmp_path / "other", monkeypatch, parallel)
+    search.run(4, failing)
+    study, task = search.opened(), search.task(TRIALS)
+    first = module._first_trials(task).params
+    interrupted, killed = (module._begin_trial(study, task, first) for _ in range(2))
+    assert interrupted is not None
+    assert killed is not None
+    module._tell_cut_off(study, interrupted.trial, search.listener)
+    dead = {"host": platform.node(), "pid": 2**22 + 1, "started": 0.0}
+    killed.trial.set_user_attr("process", dead)
+    search.run(TRIALS, failing)
+    assert found(search.opened()) == one_by_one
+
+
+def test_of_equally_good_ones_the_first_drawn_is_taken_whoever_died(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def alike(task: FitTask, config: TrialConfig, on_epoch: object = None) -> FitRecord:
+        (epoch,) = planted_fit(task, config, lambda record: None).epochs
+        return FitRecord((replace(epoch, val_roc_auc=1.0),), 0)
+
+    search = Together(tmp_path / "ties", monkeypatch, 2)
+    study, task = search.opened(), search.task(4)
+    begun = module._begin_trial(study, task, module._first_trials(task).params)
+    assert begun is not None
+    dead = {"host": platform.node(), "pid": 2**22 + 1, "started": 0.0}
+    begun.trial.set_user_attr("process", dead)
+    record = search.run(4, alike)
+    assert record.best.position == 0
+    assert record.best.number > 0
+    assert [trial.position for trial in record.trials] == [0, 0, 1, 2, 3]
 
 
 def test_how_many_are_drawn_together_is_what_they_depend_on(
@@ -214,7 +243,9 @@ def test_a_grid_is_tried_out_whatever_is_drawn_together(
     search = Together(tmp_path / "grid", monkeypatch, 3)
     search.asked = {"classifier": ("logistic_regression",), "C": (0.1, 1.0, 10.0)}
     record = search.run(20)
-    assert len(record.trials) == len({trial.config for trial in record.trials})
+    points = search.task(20).space.points()
+    assert points is not None
+    assert len(record.trials) == len({t.config for t in record.trials}) == len(points) > 3
 
 
 @pytest.mark.slow
