@@ -96,9 +96,6 @@ comparison = fb.compare(runs=[study.run_id for study in studies], output="")
 comparison
 
 # %%
-comparison.steps
-
-# %%
 best = max(studies, key=lambda study: study.metrics.loc["roc_auc", "test"])
 best.plot("confusion_matrix")
 
@@ -157,6 +154,6 @@ matrix = fb.generalise(
 matrix.heat_map.round(3)
 
 # %% [markdown]
-# ROC AUC, 0.5 for guessing: read along a row what a model is worth elsewhere, and in the last row
-# what the mixture is worth on each. Behind every figure are few test pictures; `matrix.table` has
+# ROC AUC, 0.5 for guessing: along a row stands what a model is worth at home and elsewhere, in the
+# row of both what mixing is worth. Behind every figure are few test pictures; `matrix.table` has
 # their intervals.
