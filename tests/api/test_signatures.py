@@ -54,7 +54,6 @@ import fakeface_bench as fb
 fb.run_study(model="residual", trials="many")
 fb.run_study(model="residual", engine="onnx")
 fb.run_study(modle="residual")
-fb.register(run="best")
 """
 
 
@@ -76,7 +75,6 @@ def test_type_checkers_find_what_is_wrong(tmp_path: Path) -> None:
         ("3", "arg-type"),
         ("4", "arg-type"),
         ("5", "call-arg"),
-        ("6", "call-arg"),
     ]
 
 
