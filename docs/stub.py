@@ -73,28 +73,20 @@ def stub() -> str:
 
 
 def _function(name: str, function: Any) -> str:
-    options = _options(function)
+    kind = getattr(function, "__options__", None)
+    options = kind.options() if kind else {}
     lines, starred = [], False
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and not starred:
             lines.append("*")
             starred = True
-        kind = _kind(parameter, options.get(parameter.name))
         default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
-        lines.append(f"{parameter.name}: {kind}{default}")
+        lines.append(f"{parameter.name}: {_kind(parameter, options.get(parameter.name))}{default}")
     listed = "".join(f"    {line},\n" for line in lines)
     returned = _named(inspect.signature(function).return_annotation)
     takes = f"(\n{listed})" if lines else "()"
     told = indent(f'"""{inspect.getdoc(function)}\n"""', "    ")
     return f"def {name}{takes} -> {returned}:\n{told}\n"
-
-
-def _options(function: Any) -> dict[str, Any]:
-    """Return the options of the command that a function takes, by name; none of some."""
-    from fakeface_bench.support.request import Request
-
-    kind = getattr(function, "__options__", None)
-    return kind.options() if kind and issubclass(kind, Request) else {}
 
 
 def _kind(parameter: inspect.Parameter, option: Any) -> str:

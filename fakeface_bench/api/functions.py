@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fakeface_bench.api.callbacks import Callback, as_listener
-from fakeface_bench.api.detector import classifier_named
+from fakeface_bench.api.detector import classifier_named, load_detector
 from fakeface_bench.api.guest import as_guest
 from fakeface_bench.api.requests import asked_of, with_options
 from fakeface_bench.config import (
@@ -354,8 +354,6 @@ def predict(model: str, pictures: Any, *, allow_unsafe_model: bool = False) -> "
     Example:
         >>> predict("models:/fakeface@champion", "photos/*.jpg")  # doctest: +SKIP
     """
-    from fakeface_bench.api.detector import load_detector
-
     return load_detector(model, allow_unsafe_model=allow_unsafe_model).predict(pictures)
 
 
@@ -381,7 +379,9 @@ def explain(*, progress: bool | Progress = True, **options: Any) -> "pd.DataFram
         folder, _ = draw_evidence(asked_of(ExplainConfig, options), shown)
         import pandas as pd
 
-        return pd.read_csv(folder / "evidence.csv")
+        from fakeface_bench.jobs.predict import TABLE
+
+        return pd.read_csv(folder / TABLE)
 
 
 def draw_evidence(asked: "Checked[ExplainConfig]", progress: Progress) -> tuple[Path, int]:

@@ -28,11 +28,11 @@ _TURN = threading.RLock()
 def as_guest(progress: bool | Progress = False) -> Iterator[Progress]:
     """Put back, when the block ends, what it has changed of the process.
 
-    The value is told how far the job is, by the studies too that run in processes of their own;
-    on a terminal these show it themselves.
-
     That is the environment variables that this project sets, random numbers of Python and NumPy,
     levels of loggers, Keras's defaults, and the verbosity of Optuna. Jobs in other threads wait.
+
+    The value is told how far the job is, by the studies too that run in processes of their own;
+    on a terminal these show it themselves.
     """
     from fakeface_bench.api.progress import ConsoleProgress, progress_of, tell_line
 

@@ -141,7 +141,11 @@ PLAIN_WIDTH = 120
 
 def plain(text: str) -> str:
     """Return text without markup, control characters and passwords, as rich prints it."""
-    return escape(visible(hide_credentials(text)))
+    return escape(_safe(text))
+
+
+def _safe(text: str) -> str:
+    return visible(hide_credentials(text))
 
 
 def result_console() -> Console:
@@ -226,12 +230,12 @@ class NotebookProgress:
 
     def say(self, line: str) -> None:
         """Keep one plain line."""
-        self._lines.append(visible(hide_credentials(line)))
+        self._lines.append(_safe(line))
         self._show()
 
     def warn(self, line: str) -> None:
         """Let one line stand before all others."""
-        self._warnings.append(visible(hide_credentials(line)))
+        self._warnings.append(_safe(line))
         self._show()
 
     def _show(self) -> None:
@@ -261,7 +265,7 @@ class Silent:
 
     def warn(self, line: str) -> None:
         """Warn as Python does."""
-        warnings.warn(visible(hide_credentials(line)), UserWarning, stacklevel=2)
+        warnings.warn(_safe(line), UserWarning, stacklevel=2)
 
 
 def tell_line(progress: Told, line: str) -> None:

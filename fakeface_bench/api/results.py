@@ -183,7 +183,6 @@ class Study:
 
 def _shown_in_notebooks(figure: "Figure") -> "Figure":
     """Let a figure be what a cell shows, also where pyplot was not imported."""
-
     figure._repr_png_ = partial(_png, figure)  # type: ignore[attr-defined]
     return figure
 

@@ -15,16 +15,17 @@ from fakeface_bench.config import TrialConfig
 from fakeface_bench.evaluation.cross_validation import cross_validate
 from fakeface_bench.features.engine import models_let_go
 from fakeface_bench.records.study import EpochRecord, FitRecord, SearchRecord, TrialRecord
-from fakeface_bench.search.rounds import USEFUL, Draw, draw_of, next_draw, put_up, waiting
+from fakeface_bench.search.rounds import Draw, draw_of, next_draw, put_up, waiting
 from fakeface_bench.search.space import Space, suggest
 from fakeface_bench.search.storage import (
+    USEFUL,
     Study,
     ask,
     claim,
     configs_under_way,
+    ended_by_itself,
     ended_trials,
     fail_dead,
-    failed_by_itself,
     given_up,
     heartbeat,
     keep_config,
@@ -218,7 +219,7 @@ def _first_trials(task: SearchTask) -> _FirstTrials:
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """A trial that was started.
+    """A trial that was started, and the options that it tries.
 
     Attributes:
         judged: The same trial in a study that knows what the pruner may know.
@@ -226,6 +227,7 @@ class _Begun:
 
     trial: optuna.Trial
     uid: str
+    config: TrialConfig
     judged: optuna.Trial
 
 
@@ -240,13 +242,15 @@ def _begin_trial(
         trials = study.get_trials(deepcopy=False)  # at one moment: others end theirs meanwhile
         if _count(trials, *USEFUL, TrialState.RUNNING) >= task.trials:
             return None
-        counted = _counted(trials, given_up(study))
+        left = given_up(study)
+        counted = sum(ended_by_itself(trial, left) for trial in trials)
         begun = counted + _count(trials, TrialState.WAITING, TrialState.RUNNING)
         for params in first[begun : begun + 1]:
             study.enqueue_trial(dict(params))
         study.sampler = _sampler(task, counted)
         trial = ask(study)
-        return _Begun(trial, claim(trial), trial)
+        uid = claim(trial)
+    return _Begun(trial, uid, _configured(trial, task), trial)
 
 
 def _begin_together(
@@ -258,21 +262,27 @@ def _begin_together(
     """
     if waiting(study):
         trial = ask(study)
-        draw = draw_of(study, trial, task.parallel)
+        judged = _view(study, task, draw_of(study, trial, task.parallel)).ask()
     else:
-        found = next_draw(study, task.parallel, task.trials)
-        if found is None:
+        draw = next_draw(study, task.parallel, task.trials)
+        if draw is None:
             return None
-        draw = found
-        params = first[draw.position] if draw.position < len(first) else None
-        if params is None:
-            drawn = _view(study, task, draw).ask()
-            suggest(drawn, task.space)
-            params = drawn.params
+        judged = _view(study, task, draw).ask()
+        if draw.position < len(first):
+            params = first[draw.position]
+        else:
+            suggest(judged, task.space)
+            params = judged.params
         trial = put_up(study, draw, params)
     uid = claim(trial)
-    keep_config(trial, suggest(trial, task.space))
-    return _Begun(trial, uid, _view(study, task, draw).ask())
+    return _Begun(trial, uid, _configured(trial, task), judged)
+
+
+def _configured(trial: optuna.Trial, task: SearchTask) -> TrialConfig:
+    """Draw what a started trial leaves open, and write its options down."""
+    config = suggest(trial, task.space)
+    keep_config(trial, config)
+    return config
 
 
 def _view(study: Study, task: SearchTask, draw: Draw) -> optuna.Study:
@@ -302,13 +312,6 @@ def _pruner(task: SearchTask) -> optuna.pruners.BasePruner:
 
 def _count(trials: Sequence[FrozenTrial], *states: TrialState) -> int:
     return sum(trial.state in states for trial in trials)
-
-
-def _counted(trials: Sequence[FrozenTrial], left: Sequence[int]) -> int:
-    """Return how many trials ran to an end of their own: a killed one is simply run again."""
-    failed = [trial for trial in trials if trial.state == TrialState.FAIL]
-    ended = [trial for trial in failed if failed_by_itself(trial) or trial.number in left]
-    return _count(trials, *USEFUL) + len(ended)
 
 
 class _Course:
@@ -366,9 +369,7 @@ class _Course:
 def _run_trial(
     study: Study, begun: _Begun, task: SearchTask, listener: TrialListener
 ) -> TrialRecord:
-    trial, uid = begun.trial, begun.uid
-    config = suggest(trial, task.space)
-    keep_config(trial, config)
+    trial, uid, config = begun.trial, begun.uid, begun.config
     course = _Course(begun, task.fit, listener)
     value: float | None = None
     state = TrialState.COMPLETE

@@ -11,20 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from fakeface_bench.search.storage import (
     POSITION,
+    USEFUL,
     Study,
     ask,
-    failed_by_itself,
+    ended_by_itself,
     given_up,
     has_options,
 )
 
-#: States of the trials that a study is asked for.
-USEFUL = (TrialState.COMPLETE, TrialState.PRUNED)
 _UNDER_WAY = (TrialState.RUNNING, TrialState.WAITING)
 
 
@@ -68,15 +66,13 @@ def next_draw(study: Study, together: int, wanted: int) -> Draw | None:
     trials = study.get_trials(deepcopy=False)  # at one moment: others end theirs meanwhile
     placed = _by_position(trials, given_up(study))
     position = next(p for p in range(len(placed) + 1) if p not in placed)
-    begin = position - position % together
-    earlier = [placed[p] for p in range(begin)]
-    beside = [placed[p] for p in range(begin, position)]
-    if any(trial.state in _UNDER_WAY for trial in earlier):
+    draw = _draw_at(position, placed, together)
+    if any(trial.state in _UNDER_WAY for trial in draw.earlier):
         return None
-    missing = wanted - sum(trial.state in USEFUL for trial in earlier)
-    if sum(trial.state != TrialState.FAIL for trial in beside) >= missing:
+    missing = wanted - sum(trial.state in USEFUL for trial in draw.earlier)
+    if sum(trial.state != TrialState.FAIL for trial in draw.beside) >= missing:
         return None
-    return Draw(position, earlier, beside)
+    return draw
 
 
 def put_up(study: Study, draw: Draw, params: Mapping[str, Any]) -> optuna.Trial:
@@ -96,27 +92,33 @@ def draw_of(study: Study, trial: optuna.Trial, together: int) -> Draw:
     What is missing beside it was cut off and is drawn again later; its place is kept.
     """
     placed = _by_position(study.get_trials(deepcopy=False), given_up(study))
-    position = int(trial.user_attrs[POSITION])
+    return _draw_at(int(trial.user_attrs[POSITION]), placed, together)
+
+
+def _draw_at(position: int, placed: Mapping[int, FrozenTrial], together: int) -> Draw:
     begin = position - position % together
     beside = [placed.get(p, _BLANK) for p in range(begin, position)]
     return Draw(position, [placed[p] for p in range(begin)], beside)
 
 
+def _by_position(trials: Sequence[FrozenTrial], left: Sequence[int]) -> dict[int, FrozenTrial]:
+    """Return the trials by position: of one that was killed, the one that repeats it, if any."""
+    return {
+        int(trial.user_attrs[POSITION]): trial
+        for trial in trials
+        if POSITION in trial.user_attrs
+        and (trial.state in _UNDER_WAY or ended_by_itself(trial, left))
+    }
+
+
+#: A trial under way of which nothing is known.
 _BLANK = create_trial(state=TrialState.RUNNING)
 
 
-def _by_position(trials: Sequence[FrozenTrial], left: Sequence[int]) -> dict[int, FrozenTrial]:
-    """Return the trials by position: of one that was killed, the one that repeats it, if any."""
-    placed = {}
-    for trial in trials:
-        position = trial.user_attrs.get(POSITION)
-        ended = trial.state in USEFUL or failed_by_itself(trial) or trial.number in left
-        if position is not None and (ended or trial.state in _UNDER_WAY):
-            placed[int(position)] = trial
-    return placed
-
-
 def _under_way(trial: FrozenTrial) -> FrozenTrial:
-    known: dict[str, BaseDistribution] = trial.distributions if has_options(trial) else {}
-    params = trial.params if has_options(trial) else {}
-    return create_trial(state=TrialState.RUNNING, params=params, distributions=known)
+    """Return a trial as it was while it ran."""
+    if not has_options(trial):
+        return _BLANK
+    return create_trial(
+        state=TrialState.RUNNING, params=trial.params, distributions=trial.distributions
+    )

@@ -41,6 +41,8 @@ HEARTBEAT_SECONDS = 30
 GRACE_SECONDS = 120
 #: Trials that are run again by themselves where a process has died over them, each.
 REPEATS = 1
+#: States of the trials that a study is asked for.
+USEFUL = (TrialState.COMPLETE, TrialState.PRUNED)
 #: Which draw a trial is of, where several are drawn together.
 POSITION = "position"
 _PROCESS = "process"
@@ -324,6 +326,17 @@ def keep_reason(trial: optuna.Trial, reason: str) -> None:
 def failed_by_itself(trial: FrozenTrial) -> bool:
     """Tell a trial that failed by its options from one that its process cut off."""
     return _REASON in trial.user_attrs
+
+
+def ended_by_itself(trial: FrozenTrial, left: Sequence[int]) -> bool:
+    """Tell a trial that counts from one that runs, or was killed and is simply run again.
+
+    Args:
+        left: What `given_up` returns.
+    """
+    if trial.state in USEFUL:
+        return True
+    return trial.state == TrialState.FAIL and (failed_by_itself(trial) or trial.number in left)
 
 
 def was_killed(trial: FrozenTrial) -> bool:

@@ -1,6 +1,6 @@
 """Whoever watches a study hears of its trials and epochs, and may stop them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,8 @@ import pytest
 import fakeface_bench
 from fakeface_bench import Callback, StopSearch, StopTrial
 from fakeface_bench.support.errors import UsageError
-from tests.workplace import Workplace, quicken, workplace
 
+pytestmark = pytest.mark.usefixtures("here")
 OPTIONS: dict[str, Any] = {"model": "residual", "image_size": 96, "progress": False, "epochs": 3}
 
 
@@ -31,20 +31,6 @@ class Watcher(Callback):
     def on_trial_end(self, number: int, trial: Mapping[str, Any]) -> None:
         self.heard.append(("end", number))
         self.ended.append(trial)
-
-
-@pytest.fixture(scope="module")
-def place(
-    tmp_path_factory: pytest.TempPathFactory, tiny_faces: Path, session_cache: Path
-) -> Workplace:
-    return workplace(tmp_path_factory.mktemp("callbacks"), tiny_faces, session_cache)
-
-
-@pytest.fixture(autouse=True)
-def here(place: Workplace) -> Iterator[None]:
-    with place.here() as patch:
-        quicken(patch)
-        yield
 
 
 def test_every_trial_and_epoch_is_heard_of(tiny_faces: Path) -> None:

@@ -30,7 +30,7 @@ from fakeface_bench.config import (
 )
 from fakeface_bench.support.errors import DataError, UsageError
 from tests.conftest import RecordedProgress
-from tests.workplace import Workplace, quicken, workplace
+from tests.workplace import Workplace, quicken
 
 ROOT = Path(fakeface_bench.__file__).parents[1]
 OPTIONS = {"model": "residual", "trials": 2, "epochs": 1, "image_size": 96}
@@ -45,13 +45,6 @@ ASKED = {
     "run_study": StudyConfig,
     "run_suite": SuiteConfig,
 }
-
-
-@pytest.fixture(scope="module")
-def place(
-    tmp_path_factory: pytest.TempPathFactory, tiny_faces: Path, session_cache: Path
-) -> Workplace:
-    return workplace(tmp_path_factory.mktemp("api"), tiny_faces, session_cache)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import random
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -17,23 +16,9 @@ import pytest
 
 import fakeface_bench
 from fakeface_bench.api.guest import as_guest
-from tests.workplace import Workplace, quicken, workplace
+from tests.workplace import Workplace
 
 OPTIONS = {"model": "residual", "trials": 1, "epochs": 1, "image_size": 96, "progress": False}
-
-
-@pytest.fixture(scope="module")
-def place(
-    tmp_path_factory: pytest.TempPathFactory, tiny_faces: Path, session_cache: Path
-) -> Workplace:
-    return workplace(tmp_path_factory.mktemp("guest"), tiny_faces, session_cache)
-
-
-@pytest.fixture
-def here(place: Workplace) -> Iterator[None]:
-    with place.here() as patch:
-        quicken(patch)
-        yield
 
 
 @pytest.mark.usefixtures("here")
