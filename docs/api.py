@@ -1,4 +1,6 @@
-"""Writes docs/api.md, the reference of the Python interface, from signatures and docstrings.
+"""Writes the reference of the Python interface from signatures and docstrings.
+
+docs/api.md has the functions, docs/api_results.md what they return.
 
 python docs/api.py
 """
@@ -13,7 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 #: Of an example that needs a study, or files.
 SKIPPED = "  # doctest: +SKIP"
-PAGE = ROOT / "docs" / "api.md"
+FOLDER = ROOT / "docs"
 HEAD = """# Python interface
 
 `import fakeface_bench` offers what the command line does, as functions that return tables and \
@@ -30,26 +32,37 @@ not miss is a warning of Python's.
 
 This page is made from the docstrings by `python docs/api.py`; examples that need neither a study \
 nor files are run as tests. Names and signatures are public: what is to go is deprecated for one \
-version first.
+version first. [What functions return](api_results.md) has a page of its own.
+"""
+RESULTS_HEAD = """# What the functions return
+
+Of the [Python interface](api.md). In a notebook each shows a card.
 """
 
 
-def page() -> str:
-    """Return the page as Markdown."""
+def functions_page() -> str:
+    """Return the page of the functions as Markdown."""
+    from fakeface_bench import api
+
+    functions = [name for name in api.__all__ if inspect.isfunction(getattr(api, name))]
+    described = [_function(name, getattr(api, name)) for name in functions]
+    return "\n".join([HEAD, "## Functions\n", *described])
+
+
+def results_page() -> str:
+    """Return the page of what they return as Markdown."""
     from fakeface_bench import api
     from fakeface_bench.api import results
 
-    functions = [name for name in api.__all__ if inspect.isfunction(getattr(api, name))]
     classes: list[tuple[str, Any]] = [
         (name, getattr(results, name))
         for name in (
-            *("Study", "Comparison", "Matrix", "Evaluation", "Robustness", "Audit"),
+            *("Study", "Comparison", "Matrix", "Evaluation", "Robustness", "Audit", "Verification"),
             "Detector",
         )
     ]
-    parts = [HEAD, "## Functions\n", *(_function(name, getattr(api, name)) for name in functions)]
-    parts += ["## What they return\n", *(_class(name, kind) for name, kind in classes)]
-    parts += ["## What hears of trials\n", _class("Callback", api.Callback)]
+    parts = [RESULTS_HEAD, *(_class(name, kind) for name, kind in classes)]
+    parts.append(_class("Callback", api.Callback))
     return "\n".join(parts)
 
 
@@ -60,10 +73,12 @@ COMMANDS = {
     "evaluate": "evaluate",
     "explain": "explain",
     "generalise": "generalise",
+    "publish": "publish",
     "register": "register",
     "robustness": "robustness",
     "run_study": "run",
     "run_suite": "suite",
+    "verify": "verify",
 }
 
 
@@ -135,7 +150,7 @@ def _named(body: str) -> list[tuple[str, str]]:
 
 
 def _class(name: str, kind: Any) -> str:
-    parts = [f"### `{name}`\n\n{_docs(kind)}\n"]
+    parts = [f"## `{name}`\n\n{_docs(kind)}\n"]
     for key in dir(kind):
         if key.startswith("_") or key == "read":
             continue
@@ -151,5 +166,8 @@ def _first_line(of: Any) -> str:
     return (inspect.getdoc(of) or "").partition("\n\n")[0].replace("\n", " ")
 
 
+PAGES = {"api.md": functions_page, "api_results.md": results_page}
+
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    for name, page in PAGES.items():
+        (FOLDER / name).write_text(page(), encoding="utf-8")

@@ -21,6 +21,7 @@ FILE = ROOT / "fakeface_bench" / "__init__.pyi"
 HEAD = '''"""Made by `python docs/stub.py`."""
 
 import os
+import pathlib
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -35,6 +36,7 @@ from fakeface_bench.api.results import (
     Matrix,
     Robustness,
     Study,
+    Verification,
 )
 from fakeface_bench.records.registration import Registration
 {errors}

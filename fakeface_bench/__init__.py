@@ -12,7 +12,7 @@ PROCESS_BEGAN = time.perf_counter()
 try:
     __version__ = version("fakeface_bench")
 except PackageNotFoundError:  # `mlflow run` starts the project from its folder, not installed
-    __version__ = "0.1.0"
+    __version__ = "0.2.0"
 
 #: What `fakeface_bench.api` holds, which is imported when the first of them is asked for.
 __all__ = [
@@ -39,10 +39,12 @@ __all__ = [
     "load_study",
     "metrics",
     "predict",
+    "publish",
     "register",
     "robustness",
     "run_study",
     "run_suite",
+    "verify",
 ]
 
 

@@ -1,6 +1,7 @@
 """Made by `python docs/stub.py`."""
 
 import os
+import pathlib
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from fakeface_bench.api.results import (
     Matrix,
     Robustness,
     Study,
+    Verification,
 )
 from fakeface_bench.records.registration import Registration
 from fakeface_bench.support.errors import (
@@ -54,10 +56,12 @@ __all__ = [
     "load_study",
     "metrics",
     "predict",
+    "publish",
     "register",
     "robustness",
     "run_study",
     "run_suite",
+    "verify",
 ]
 
 #: An option that is text; several values are a list, numbers are numbers.
@@ -113,6 +117,7 @@ def compare(
     output: _Text = "comparison",
     dollars_per_hour: float = 0.0,
     margin: float = 0.01,
+    published: _Text = "",
     progress: bool | Progress = True,
 ) -> Comparison:
     """Compare the newest finished study of each network on one dataset.
@@ -131,6 +136,8 @@ def compare(
         dollars_per_hour: What the machine costs; 0 for what each study was told.
         margin: Share of images that a cheaper study is to be shown to be behind the best by, at
             most.
+        published: Published folders to compare too, joined by commas; alone, or with runs. One that
+            does not follow from its own scores is refused.
 
     Returns:
         The comparison.
@@ -437,6 +444,34 @@ def predict(
 
     Example:
         >>> predict("models:/fakeface@champion", "photos/*.jpg")  # doctest: +SKIP
+    """
+
+def publish(
+    *,
+    run: _Text,
+    folder: _Text | pd.DataFrame | Sequence[Any],
+    with_model: bool = False,
+    progress: bool | Progress = True,
+) -> pathlib.Path:
+    """Publish a finished study or comparison as a folder that others can check.
+
+    It holds metrics, the score of each image by its digest, costs, options, versions and a page; no
+    picture, path or password.
+
+    Args:
+        progress: As in `run_study`.
+        run: MLflow run of a study or comparison; or newest, the newest study's.
+        folder: Folder to write to.
+        with_model: Publish the model of each study too.
+
+    Returns:
+        The folder; where the one asked for holds files already, another beside it.
+
+    Raises:
+        UsageError: If MLflow knows no such run, or no longer holds what is published of it.
+
+    Example:
+        >>> publish(run=study.run_id, folder="published")  # doctest: +SKIP
     """
 
 def register(
@@ -772,4 +807,39 @@ def run_suite(
 
     Example:
         >>> run_suite(models=["residual", "mobilenetv3_small"]).leaderboard  # doctest: +SKIP
+    """
+
+def verify(
+    *,
+    folder: _Text | pd.DataFrame | Sequence[Any],
+    data: _Text | pd.DataFrame | Sequence[Any] = "",
+    retrain: bool = False,
+    weights: _Text = "",
+    model: Any = "",
+    output: _Text = "",
+    progress: bool | Progress = True,
+) -> Verification:
+    """Check a published folder: does everything in it follow from its scores?
+
+    With `data`, also whether that is the same dataset and, if the model was published, whether it
+    gives the same scores; with `retrain`, whether the study comes out so once more.
+
+    Args:
+        progress: As in `run_study`.
+        folder: What 'fakeface-bench publish' wrote.
+        data: The dataset, by name or folder, to hold against the published digests and to score
+            with the published model; empty: neither.
+        retrain: Also run the whole study again, on data.
+        weights: Weights file for retrain, where the study started from a file.
+        model: Network file for retrain, where the network is its author's own.
+        output: CSV file to write every check to; empty for none.
+
+    Returns:
+        Every check, and whether all passed.
+
+    Raises:
+        UsageError: If there is no such folder.
+
+    Example:
+        >>> verify(folder="published").passed  # doctest: +SKIP
     """

@@ -460,50 +460,6 @@ class StudyConfig(Request):
         return equalising_words(self.canvas, self.equalise)
 
 
-#: How names of studies show an option, in the order in which they hold them; what its default is
-#: called: nothing where it goes without saying, None where it is shown like any value.
-_OPTION_WORDS = {
-    "limit": ("limit {}", "all images"),
-    "folds": ("{} folds", ""),
-    "image_size": ("{} px", "usual size"),
-    "weights": ("{} weights", None),
-    "fit": ("{}d", "cropped"),
-    "input": ("{} input", ""),
-    "balance": ("balanced {}", "not balanced"),
-    "batch_size": ("batches of {}", ""),
-    "augment": ("augment {}", "augment searched"),
-    "precision": ("{}", "precision measured"),
-    "engine": ("{}", "engine by network"),
-    **{each.name: (f"{each.name} {{}}", "") for each in fields(SearchConfig)},
-    "trials": ("{} trials", None),
-    "epochs": ("{} epochs", None),
-    "timeout_minutes": ("{} minutes", "no time limit"),
-    "seed": ("seed {}", None),
-    "seeds": ("{} seeds", "1 seed"),
-    "refits": ("{} refits", ""),
-}
-NAMED_OPTIONS = tuple(_OPTION_WORDS)
-
-
-def format_option(key: str, value: object) -> str:
-    """Format an option of a study as names hold it: `limit 150`, `96 px`, `seed 3`.
-
-    Empty where it is as usual and that goes without saying.
-
-    Args:
-        key: One of `NAMED_OPTIONS`.
-        value: As a request or, in text, a run holds it.
-    """
-    words, usual = _OPTION_WORDS[key]
-    default = StudyConfig.options()[key].default
-    if isinstance(default, str):
-        shown, is_default = str(value), value == default
-    else:
-        number = float(str(value))
-        shown, is_default = f"{number:g}", number == default
-    return usual if usual is not None and is_default else words.format(shown)
-
-
 @dataclass(frozen=True, slots=True)
 class AuditConfig(Request):
     """One audit."""
@@ -544,6 +500,36 @@ class CompareConfig(Request):
         0.0, "What the machine costs; 0 for what each study was told.", 0
     )
     margin: float = option(MARGIN, _MARGIN, 0)
+    published: str = option(
+        "",
+        "Published folders to compare too, joined by commas; alone, or with runs. One that does "
+        "not follow from its own scores is refused.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PublishConfig(Request):
+    """One publication: a finished study or comparison as a folder that others can check."""
+
+    run: str = needed("MLflow run of a study or comparison; or newest, the newest study's.")
+    folder: str = needed("Folder to write to.")
+    with_model: bool = option(False, "Publish the model of each study too.")
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyConfig(Request):
+    """One check of a published folder."""
+
+    folder: str = needed("What 'fakeface-bench publish' wrote.")
+    data: str = option(
+        "",
+        "The dataset, by name or folder, to hold against the published digests and to score with "
+        "the published model; empty: neither.",
+    )
+    retrain: bool = option(False, "Also run the whole study again, on data.")
+    weights: str = option("", "Weights file for retrain, where the study started from a file.")
+    model: str = option("", "Network file for retrain, where the network is its author's own.")
+    output: str = option("", "CSV file to write every check to; empty for none.")
 
 
 @dataclass(frozen=True, slots=True)

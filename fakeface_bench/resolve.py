@@ -17,7 +17,6 @@ from fakeface_bench.config import (
     BEST,
     BFLOAT16_ENGINE,
     FROZEN,
-    NAMED_OPTIONS,
     ONNX_ENGINE,
     RGB,
     SEARCHED,
@@ -37,7 +36,6 @@ from fakeface_bench.config import (
     StudyConfig,
     SuiteConfig,
     equalising_quality,
-    format_option,
     listed,
 )
 from fakeface_bench.data.array_store import content_key
@@ -52,6 +50,7 @@ from fakeface_bench.data.sources import (
     split_data,
 )
 from fakeface_bench.data.survey import check_layouts
+from fakeface_bench.records.settings import NAMED_OPTIONS, format_option
 from fakeface_bench.search.options import Trained, check_search, search_definition, usable
 from fakeface_bench.search.storage_address import check_storage
 from fakeface_bench.support.disk import existing_path

@@ -133,6 +133,7 @@ LAZY = {
     "data.hugging_face",
     "data.kaggle",
     "jobs.compare",
+    "jobs.verify",
 }
 #: Modules at the package's root: what is asked, what it comes to, and what needs no room.
 ROOT = {"__init__", "__main__", "config", "resolve"}

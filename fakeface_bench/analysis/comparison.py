@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fakeface_bench.analysis.curves import confusions
 from fakeface_bench.analysis.external import ComparedDetector
-from fakeface_bench.config import MARGIN, NAMED_OPTIONS, NO_WEIGHTS
+from fakeface_bench.config import MARGIN, NO_WEIGHTS
 from fakeface_bench.evaluation.bootstrap import RESAMPLES
 from fakeface_bench.evaluation.intervals import percentile, roc_auc_estimate, share_estimate
 from fakeface_bench.evaluation.over_seeds import (
@@ -29,6 +29,7 @@ from fakeface_bench.evaluation.paired import (
     resampled_metrics,
 )
 from fakeface_bench.records.estimate import Estimate
+from fakeface_bench.records.settings import NAMED_OPTIONS
 from fakeface_bench.records.study import FROM_SCRATCH, ComparedStudy, FloatArray, LeftOut
 from fakeface_bench.support.text import elided
 

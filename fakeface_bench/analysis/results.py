@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from fakeface_bench.config import FAKE, REAL
+from fakeface_bench.config import CLASS_NAMES, FAKE, REAL
 from fakeface_bench.evaluation.intervals import roc_auc_estimate, share_estimate
-from fakeface_bench.evaluation.paired import paired_effect
+from fakeface_bench.evaluation.metrics import score_metrics
+from fakeface_bench.evaluation.paired import paired_roc_auc
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import (
+    WITHOUT_TWINS,
+    BaselineRecord,
     ScoredSplit,
-    SeedScores,
-    StudyRecord,
     is_of_fakes,
     part_members,
 )
@@ -94,7 +96,23 @@ class Results:
         return list(dict(self.valid) | dict(self.test))
 
 
-def results_of(record: StudyRecord) -> Results:
+class Scored(Protocol):
+    """A study, or its scores alone."""
+
+    @property
+    def valid(self) -> ScoredSplit:
+        """Its validation split."""
+
+    @property
+    def test(self) -> ScoredSplit:
+        """Its test split."""
+
+    @property
+    def baseline(self) -> BaselineRecord | None:
+        """What its search is held against."""
+
+
+def results_of(record: Scored) -> Results:
     """Return the metrics of a study with their intervals: seconds for tens of thousands."""
     test = record.test
     members = part_members(test.y_true, test.described)
@@ -117,14 +135,31 @@ def _unsure(split: ScoredSplit) -> UnsureResults | None:
     return UnsureResults(share_estimate(unsure), share_estimate(wrong) if len(wrong) else None)
 
 
-def _search_gain(record: StudyRecord) -> Estimate | None:
+def twin_metrics(test: ScoredSplit) -> dict[str, float]:
+    """Return the test metrics of images without a twin in training, and what they differ by.
+
+    Nothing where no test image has one; the number of images alone where without them a class is
+    missing. A difference is the metric of all less that without.
+    """
+    twins = np.array(test.has_twin, dtype=bool)
+    if not twins.any():
+        return {}
+    found = {f"{WITHOUT_TWINS}/images": float((~twins).sum())}
+    y_true, y_score = test.y_true[~twins], test.y_score[~twins]
+    if len(set(y_true.tolist())) < len(CLASS_NAMES):
+        return found
+    for key, value in score_metrics(y_true, y_score, test.threshold).items():
+        found[f"{WITHOUT_TWINS}/{key}"] = value
+        if key in test.metrics:
+            found[f"{WITHOUT_TWINS}/{key}_difference"] = test.metrics[key] - value
+    return found
+
+
+def _search_gain(record: Scored) -> Estimate | None:
     if record.baseline is None:
         return None
-    winner, baseline = (
-        SeedScores(record.seed, split.y_score, split.threshold)
-        for split in (record.test, record.baseline.test)
-    )
-    return paired_effect(record.test.y_true, winner, baseline)["roc_auc"]
+    test = record.test
+    return paired_roc_auc(test.y_true, test.y_score, record.baseline.test.y_score)
 
 
 def _estimates(split: ScoredSplit) -> dict[str, Estimate]:

@@ -14,10 +14,12 @@ from fakeface_bench.api.functions import (
     load_study,
     metrics,
     predict,
+    publish,
     register,
     robustness,
     run_study,
     run_suite,
+    verify,
 )
 from fakeface_bench.support.errors import (
     DataError,
@@ -55,8 +57,10 @@ __all__ = [
     "load_study",
     "metrics",
     "predict",
+    "publish",
     "register",
     "robustness",
     "run_study",
     "run_suite",
+    "verify",
 ]

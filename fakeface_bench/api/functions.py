@@ -18,10 +18,12 @@ from fakeface_bench.config import (
     EvaluateConfig,
     ExplainConfig,
     GeneraliseConfig,
+    PublishConfig,
     RegisterConfig,
     RobustnessConfig,
     StudyConfig,
     SuiteConfig,
+    VerifyConfig,
 )
 from fakeface_bench.support.errors import ListenerError, StudyError, UnsentError
 from fakeface_bench.support.machine import Clock
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
         Matrix,
         Robustness,
         Study,
+        Verification,
     )
     from fakeface_bench.jobs import JobOutcome
     from fakeface_bench.records.registration import Registration
@@ -314,6 +317,65 @@ def audit(*, progress: bool | Progress = True, **options: Any) -> "Audit":
         from fakeface_bench.jobs.audit import run_audit
 
         return Audit(run_audit(asked, shown))
+
+
+@with_options(PublishConfig, folder=Any)
+def publish(*, progress: bool | Progress = True, **options: Any) -> Path:
+    """Publish a finished study or comparison as a folder that others can check.
+
+    It holds metrics, the score of each image by its digest, costs, options, versions and a page; no
+    picture, path or password.
+
+    Args:
+        progress: As in `run_study`.
+        **options:
+
+    Returns:
+        The folder; where the one asked for holds files already, another beside it.
+
+    Raises:
+        UsageError: If MLflow knows no such run, or no longer holds what is published of it.
+
+    Example:
+        >>> publish(run=study.run_id, folder="published")  # doctest: +SKIP
+    """
+    with as_guest(progress) as shown:
+        asked = asked_of(PublishConfig, options)
+        from fakeface_bench.jobs.publish import publish as publish_run
+
+        return publish_run(asked, shown)
+
+
+@with_options(VerifyConfig, folder=Any, data=Any, model=Any)
+def verify(*, progress: bool | Progress = True, **options: Any) -> "Verification":
+    """Check a published folder: does everything in it follow from its scores?
+
+    With `data`, also whether that is the same dataset and, if the model was published, whether it
+    gives the same scores; with `retrain`, whether the study comes out so once more.
+
+    Args:
+        progress: As in `run_study`.
+        **options:
+
+    Returns:
+        Every check, and whether all passed.
+
+    Raises:
+        UsageError: If there is no such folder.
+
+    Example:
+        >>> verify(folder="published").passed  # doctest: +SKIP
+    """
+    with as_guest(progress) as shown:
+        asked = asked_of(VerifyConfig, _with_data(options, "data", "model"))
+        if asked.request.data or asked.request.retrain:
+            from fakeface_bench.support.machine import start_tensorflow
+
+            start_tensorflow()
+        from fakeface_bench.api.results import Verification
+        from fakeface_bench.jobs.verify import verify as verify_folder
+
+        return Verification(verify_folder(asked, shown))
 
 
 @with_options(RegisterConfig)

@@ -67,7 +67,8 @@ def rate(per_second: float, unit: str) -> str:
     if not per_second:
         return ""
     if per_second < 1:
-        return f"{1 / per_second:.1f} s/{unit.removesuffix('s')}"
+        one = f"{unit.removesuffix('ies')}y" if unit.endswith("ies") else unit.removesuffix("s")
+        return f"{1 / per_second:.1f} s/{one}"
     for scale, sign in ((1e6, "M"), (1e3, "k")):
         if per_second >= 10 * scale:
             return f"{per_second / scale:.0f}{sign} {unit}/s"

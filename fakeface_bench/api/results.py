@@ -25,6 +25,7 @@ from fakeface_bench.report.comparison_page import verdict_of
 from fakeface_bench.report.comparison_tables import all_pairs, leaderboard_table
 from fakeface_bench.report.plotting import subtitle
 from fakeface_bench.report.protocols import time_table, unseen_table
+from fakeface_bench.report.publication import check_table
 from fakeface_bench.report.robustness_page import means_table, points_table, robustness_verdict
 from fakeface_bench.report.saved_study import (
     IDENTITY,
@@ -32,6 +33,7 @@ from fakeface_bench.report.saved_study import (
     PREDICTIONS_FILE,
     RESULTS_FILE,
     STUDY_FILE,
+    TRIALS_FILE,
 )
 from fakeface_bench.report.study_plots import learning_curves_figure
 from fakeface_bench.report.study_report import history_figure
@@ -45,10 +47,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from fakeface_bench.jobs import JobOutcome
+    from fakeface_bench.records.publication import Verification as Found
     from fakeface_bench.report.page import Verdict
 
-_TRIALS_FILE = "search/trials.csv"
-_FILES = (STUDY_FILE, RESULTS_FILE, PREDICTIONS_FILE, LEDGER_FILE, _TRIALS_FILE)
+_FILES = (STUDY_FILE, RESULTS_FILE, PREDICTIONS_FILE, LEDGER_FILE, TRIALS_FILE)
 
 
 class Study:
@@ -100,7 +102,7 @@ class Study:
     @cached_property
     def trials(self) -> pd.DataFrame:
         """A row a trial, the best first: state, validation ROC AUC (`value`), seconds, options."""
-        return pd.read_csv(self._file(_TRIALS_FILE))
+        return pd.read_csv(self._file(TRIALS_FILE))
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -373,6 +375,35 @@ class Audit(_Job):
             return card(title, {}, self.run_id) + self.findings.to_html(index=False, border=0)
 
 
+class Verification:
+    """What checking a published folder found.
+
+    Attributes:
+        passed: Whether nothing differs.
+        notes: What a reader must know of the checks, a sentence each.
+    """
+
+    def __init__(self, found: "Found") -> None:
+        self._found = found
+        self.passed, self.notes = found.passed, found.notes
+
+    @cached_property
+    def checks(self) -> pd.DataFrame:
+        """A row a check: `of` and `name`, what was `published` and `found`, and the `outcome`."""
+        return check_table(self._found)
+
+    def __repr__(self) -> str:
+        return f"<Verification of {self._found.title}, {'passed' if self.passed else 'failed'}>"
+
+    def _repr_html_(self) -> str:
+        counts = self.checks.groupby(["of", "outcome"], sort=False).size().unstack(fill_value=0)
+        shown = {"": "nothing differs" if self.passed else "something differs"}
+        title = f"Check of {self._found.title}"
+        apart = self.checks[~self.checks["outcome"].isin(["equal", "stated"])]
+        tables = [counts.to_html(border=0), apart.to_html(max_rows=20, border=0, index=False)]
+        return card(title, shown) + tables[0] + tables[1] * (len(apart) > 0)
+
+
 def _with_interval(table: pd.DataFrame, key: str) -> str:
     value, low, high = (_number(table, key, column) for column in _TEST)
     return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} ({low:.3f} to {high:.3f})"
@@ -389,15 +420,16 @@ def _number(table: pd.DataFrame, row: str, column: str) -> float:
 _CARD = (
     '<div style="border:1px solid currentColor;border-radius:6px;padding:0.6em 1em;'
     'display:inline-block;margin-bottom:0.5em"><b>{title}</b><table style="margin:0.4em 0">'
-    '{rows}</table><span style="opacity:0.65">MLflow run {run_id}</span></div>'
+    '{rows}</table><span style="opacity:0.65">{run}</span></div>'
 )
 
 
-def card(title: str, rows: Mapping[str, str], run_id: str) -> str:
+def card(title: str, rows: Mapping[str, str], run_id: str = "") -> str:
     """Return a small card of names and values for a notebook, in its own colours."""
+    run = f"MLflow run {run_id}" if run_id else ""
     shown = "".join(
         f'<tr><td style="text-align:left">{escape(name)}</td>'
         f'<td style="text-align:left">{escape(value)}</td></tr>'
         for name, value in rows.items()
     )
-    return _CARD.format(title=escape(title), rows=shown, run_id=escape(run_id))
+    return _CARD.format(title=escape(title), rows=shown, run=escape(run))

@@ -4,6 +4,7 @@ TensorFlow and MLflow take seconds to import, so each command imports what it ca
 request has been told.
 """
 
+import shlex
 from functools import partial
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
@@ -20,12 +21,15 @@ from fakeface_bench.config import (
     ExplainConfig,
     GeneraliseConfig,
     PredictConfig,
+    PublishConfig,
     RegisterConfig,
     RobustnessConfig,
     StudyConfig,
     SuiteConfig,
+    VerifyConfig,
 )
-from fakeface_bench.support.errors import SOME_UNREADABLE, StudyError, UnsentError
+from fakeface_bench.support.errors import DIFFERENT, SOME_UNREADABLE, StudyError, UnsentError
+from fakeface_bench.support.text import visible
 
 if TYPE_CHECKING:
     from fakeface_bench.api.progress import ConsoleProgress
@@ -76,6 +80,41 @@ def compare(asked: "Checked[CompareConfig]", progress: "ConsoleProgress") -> Non
     from fakeface_bench.jobs.compare import run_comparison
 
     print_comparison(run_comparison(asked, progress), progress.console)
+
+
+@command(PublishConfig)
+def publish(asked: "Checked[PublishConfig]", progress: "ConsoleProgress") -> None:
+    """Publish the study or comparison of RUN as a FOLDER that others can check.
+
+    It holds metrics, the score of each image by its digest, costs, options, versions and a page,
+    and the model if with_model is given; no picture, path or password.
+    """
+    from fakeface_bench.jobs.publish import publish as publish_run
+
+    folder = publish_run(asked, progress)
+    click.echo(folder)
+    progress.say(f"Check it: fakeface-bench verify {shlex.quote(str(folder))}")
+
+
+@command(VerifyConfig)
+def verify(asked: "Checked[VerifyConfig]", progress: "ConsoleProgress") -> None:
+    """Check a published FOLDER: does everything in it follow from its scores?
+
+    With DATA, also whether that is the same dataset and, if the model was published, whether it
+    gives the same scores; with retrain, whether the study comes out so once more. The exit code is
+    5 where something differs.
+    """
+    config = asked.request
+    if config.data or config.retrain:
+        from fakeface_bench.support.machine import start_tensorflow
+
+        start_tensorflow()
+    from fakeface_bench.cli.output import print_verification
+    from fakeface_bench.jobs.verify import verify as verify_folder
+
+    found = verify_folder(asked, progress)
+    print_verification(found, progress.console)
+    click.get_current_context().exit(0 if found.passed else DIFFERENT)
 
 
 @command(RegisterConfig)
@@ -230,6 +269,20 @@ def audit(asked: "Checked[AuditConfig]", progress: "ConsoleProgress") -> None:
     from fakeface_bench.jobs.audit import run_audit
 
     print_audit(run_audit(asked, progress), progress.console)
+
+
+@click.command()
+def doctor() -> None:
+    """Print what a report of a problem needs: versions, hardware, stores, caches, weights.
+
+    It holds no password; the home folder stands as ~.
+    """
+    from fakeface_bench.jobs.doctor import examine
+
+    shown = ""
+    for name, line in examine():
+        click.echo(f"{'' if name == shown else name:<18} {visible(line)}")
+        shown = name
 
 
 @click.command("list")

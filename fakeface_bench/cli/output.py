@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fakeface_bench.analysis.comparison import Comparison
     from fakeface_bench.jobs import JobOutcome
     from fakeface_bench.jobs.audit import JudgedAudit
+    from fakeface_bench.records.publication import Verification
     from fakeface_bench.records.registration import Registration
     from fakeface_bench.records.transfer import Generalisation, Robustness, SetScores
     from fakeface_bench.report.table import Table as TextTable
@@ -422,6 +423,51 @@ def print_audit(outcome: "JobOutcome[JudgedAudit]", console: Console) -> None:
         table.add_row(plain(finding), plain(value))
     console.print(table)
     print_ui_command(outcome.experiment_id, outcome.run_id, console)
+
+
+#: Most checks that a terminal shows one by one.
+_MOST_CHECKS = 20
+
+
+def print_verification(found: "Verification", console: Console) -> None:
+    """Print how many checks of each study ended how, and those that did not end equal."""
+    from fakeface_bench.records.publication import DIFFERS, EQUAL, STATED, WITHIN
+    from fakeface_bench.report.table import Table as TextTable
+
+    outcomes = (EQUAL, WITHIN, DIFFERS, STATED)
+    counts = {each.of: dict.fromkeys(outcomes, 0) for each in found.checks}
+    for each in found.checks:
+        counts[each.of][each.outcome] += 1
+    rows = [(of, *(f"{count:,}" for count in by.values())) for of, by in counts.items()]
+    print_table(f"check of {found.title}", TextTable.of(("what", *outcomes), rows), console)
+    apart = [*found.with_outcome(DIFFERS), *found.with_outcome(WITHIN)]
+    if apart:
+        shown = [
+            (f"{each.of}: {each.name}", *_values(each.published, each.found), each.outcome)
+            for each in apart[:_MOST_CHECKS]
+        ]
+        header = ("not equal", "published", "found", "outcome")
+        print_table("what is not equal", TextTable.of(header, shown), console)
+    if len(apart) > _MOST_CHECKS:
+        more = len(apart) - _MOST_CHECKS
+        console.print(f"{more:,} more; --output FILE.csv writes all.", highlight=False)
+    for note in found.notes:
+        console.print(f"[yellow]Note:[/] {plain(note)}", highlight=False)
+    verdict = "nothing differs" if found.passed else f"{found.count(DIFFERS):,} differ"
+    console.print(
+        f"{found.count(EQUAL):,} equal, {found.count(WITHIN):,} within tolerance, "
+        f"{found.count(STATED):,} stated (what scores cannot tell): {verdict}.",
+        highlight=False,
+    )
+
+
+def _values(*values: float | str | None) -> tuple[str, ...]:
+    """Return values as text, numbers with so many digits that they are seen to differ."""
+    for digits in (6, 12):
+        shown = tuple(f"{v:.{digits}g}" if isinstance(v, float) else str(v) for v in values)
+        if len(set(shown)) > 1:
+            break
+    return shown
 
 
 def print_ui_command(experiment_id: str, run_id: str, console: Console) -> None:

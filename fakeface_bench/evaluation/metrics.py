@@ -47,6 +47,7 @@ class Metric:
         of_labels: From y_true and y_pred, both 0 or 1; or None.
         of_scores: From y_true and the probability of fake; or None.
         estimate: From the same to its value and interval; or None.
+        formula: For the reference: *s* is the probability of fake, TP a fake predicted fake.
         least_real: Of fewer real images it is not told: its interval would hold too little.
     """
 
@@ -56,6 +57,7 @@ class Metric:
     of_scores: Callable[[LabelArray, FloatArray], float] | None = None
     least_real: int = 1
     estimate: Callable[[LabelArray, FloatArray], Estimate] | None = None
+    formula: str = ""
 
     def of(self, y_true: LabelArray, y_score: FloatArray, threshold: float) -> float:
         """Return its value; see `score_metrics`."""
@@ -93,42 +95,61 @@ def recall_at_false_alarms(y_true: LabelArray, y_score: FloatArray, most: float)
 
 
 METRICS: Mapping[str, Metric] = {
-    "accuracy": Metric("share of images predicted correctly", True, of_labels=sk.accuracy_score),
+    "accuracy": Metric(
+        "share of images predicted correctly",
+        True,
+        of_labels=sk.accuracy_score,
+        formula="(TP + TN) / n",
+    ),
     "balanced_accuracy": Metric(
-        "mean of the two classes' recalls", True, of_labels=sk.balanced_accuracy_score
+        "mean of the two classes' recalls",
+        True,
+        of_labels=sk.balanced_accuracy_score,
+        formula="(TP / (TP + FN) + TN / (TN + FP)) / 2",
     ),
     "precision_fake": Metric(
         "share of fakes among images predicted fake",
         True,
         of_labels=lambda y, p: sk.precision_score(y, p, pos_label=FAKE, zero_division=0.0),
+        formula="TP / (TP + FP); 0 where nothing is predicted fake",
     ),
     "recall_fake": Metric(
         "share of fakes predicted fake",
         True,
         of_labels=lambda y, p: sk.recall_score(y, p, pos_label=FAKE, zero_division=0.0),
+        formula="TP / (TP + FN)",
     ),
     "f1_fake": Metric(
         "F1 of fake",
         True,
         of_labels=lambda y, p: sk.f1_score(y, p, pos_label=FAKE, zero_division=0.0),
+        formula="2 TP / (2 TP + FP + FN)",
     ),
     "f1_real": Metric(
         "F1 of real",
         True,
         of_labels=lambda y, p: sk.f1_score(y, p, pos_label=REAL, zero_division=0.0),
+        formula="2 TN / (2 TN + FN + FP)",
     ),
     "f1_macro": Metric(
         "mean of both F1",
         True,
         of_labels=lambda y, p: sk.f1_score(y, p, average="macro", zero_division=0.0),
+        formula="(f1_fake + f1_real) / 2",
     ),
     "roc_auc": Metric(
-        "area under the ROC curve", True, of_scores=sk.roc_auc_score, estimate=roc_auc_estimate
+        "area under the ROC curve",
+        True,
+        of_scores=sk.roc_auc_score,
+        estimate=roc_auc_estimate,
+        formula="share of pairs of a fake and a real image in which the fake "
+        "scores higher, ties half",
     ),
     "average_precision": Metric(
         "area under the precision-recall curve of fake",
         True,
         of_scores=sk.average_precision_score,
+        formula="sum over thresholds of (recall gained × precision), without interpolation",
     ),
     "recall_at_1pct_fpr": Metric(
         "share of fakes found with at most 1 % of real images predicted fake",
@@ -136,6 +157,7 @@ METRICS: Mapping[str, Metric] = {
         of_scores=lambda y, s: recall_at_false_alarms(y, s, 0.01),
         least_real=200,  # two of which are 1 %
         estimate=lambda y, s: recall_at_estimate(y, s, 0.01),
+        formula="highest TP / (TP + FN) of the thresholds with FP / (FP + TN) ≤ 0.01",
     ),
     "recall_at_5pct_fpr": Metric(
         "share of fakes found with at most 5 % of real images predicted fake",
@@ -143,15 +165,25 @@ METRICS: Mapping[str, Metric] = {
         of_scores=lambda y, s: recall_at_false_alarms(y, s, 0.05),
         least_real=40,
         estimate=lambda y, s: recall_at_estimate(y, s, 0.05),
+        formula="highest TP / (TP + FN) of the thresholds with FP / (FP + TN) ≤ 0.05",
     ),
     "log_loss": Metric(
         "mean negative log-likelihood, in nats",
         False,
         of_scores=lambda y, s: sk.log_loss(y, s, labels=[REAL, FAKE]),
+        formula="mean of −ln(s) of fakes and −ln(1 − s) of real images",
     ),
-    "brier": Metric("mean squared error of the probability", False, of_scores=sk.brier_score_loss),
+    "brier": Metric(
+        "mean squared error of the probability",
+        False,
+        of_scores=sk.brier_score_loss,
+        formula="mean of (s − y)², y 1 for fake",
+    ),
     "ece": Metric(
-        f"expected calibration error, {ECE_BINS} bins", False, of_scores=expected_calibration_error
+        f"expected calibration error, {ECE_BINS} bins",
+        False,
+        of_scores=expected_calibration_error,
+        formula="sum over 15 bins of s of (images in the bin / n) × |mean of s − share of fakes|",
     ),
 }
 

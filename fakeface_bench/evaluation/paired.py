@@ -145,6 +145,26 @@ def paired_effect(
     return {key: percentile(float(value[0]), resampled[key]) for key, value in as_is.items()}
 
 
+def paired_roc_auc(
+    y_true: LabelArray, first: FloatArray, second: FloatArray, seed: int = 0
+) -> Estimate:
+    """Return ROC AUC of some scores less that of others, as `paired_effect` does, at half the time.
+
+    Args:
+        y_true: 1 for fake, both classes present, shape (n,).
+        first: Any monotone scores of one model, shape (n,).
+        second: Of the other.
+    """
+    ranks = Ranks(y_true, first), Ranks(y_true, second)
+
+    def less(counts: FloatArray) -> FloatArray:
+        ours, theirs = (each.roc_auc(counts) for each in ranks)
+        return np.asarray(ours - theirs)
+
+    drawn = [less(resamples.counts) for resamples in stratified_resamples(y_true, seed)]
+    return percentile(float(less(np.ones((len(y_true), 1)))[0]), np.concatenate(drawn))
+
+
 class _Compared:
     """What two models are compared by, of those figures that these classes define."""
 

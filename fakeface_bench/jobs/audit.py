@@ -14,7 +14,7 @@ from fakeface_bench.study.preparation import prepare_dataset
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.lifetime import tracked_run
-from fakeface_bench.tracking.runs import publish
+from fakeface_bench.tracking.runs import log_report
 from fakeface_bench.tracking.store import open_store
 
 
@@ -41,7 +41,7 @@ def run_audit(asked: RequestLike[AuditConfig], progress: Progress) -> JobOutcome
         run.log_metrics(audit_metrics(audit))
         findings = find(audit)
         run.tag({names.NOTE: audit_markdown(audit, findings)})
-        folder = publish(
+        folder = log_report(
             run, config.output, lambda draft: write_audit_report(audit, findings, draft), progress
         )
     return JobOutcome(JudgedAudit(audit, findings), run.run_id, run.experiment_id, folder)

@@ -1,21 +1,30 @@
 """One comparison of finished studies, and a suite: a study each of several networks before it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
+from types import MappingProxyType
+
+import numpy as np
 
 from fakeface_bench.analysis.comparison import Comparison, compare_studies
 from fakeface_bench.analysis.external import compare_detectors
 from fakeface_bench.config import CompareConfig, SuiteConfig, listed
 from fakeface_bench.jobs import JobOutcome
 from fakeface_bench.jobs.test_sets import study_test_set
+from fakeface_bench.jobs.verify import first_difference
+from fakeface_bench.records.publication import PublishedStudy
 from fakeface_bench.records.study import LeftOut
 from fakeface_bench.report.comparison_page import comparison_markdown, write_comparison_report
 from fakeface_bench.resolve import RequestLike, checked, suite_studies
 from fakeface_bench.study.find_or_run import NeededStudy, find_or_run_studies, format_failures
 from fakeface_bench.study.finished import (
     Chosen,
+    compared_of,
     newest_studies,
     of_one_dataset,
     read_studies,
+    run_of,
     with_same_paths,
 )
 from fakeface_bench.study.preparation import prepare_dataset
@@ -23,7 +32,7 @@ from fakeface_bench.support.errors import StudyError, UsageError
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.lifetime import tracked_run
-from fakeface_bench.tracking.runs import TrackedRun, publish
+from fakeface_bench.tracking.runs import TrackedRun, log_report
 from fakeface_bench.tracking.store import open_store
 from fakeface_bench.tracking.studies import StudyRun, find_studies, study_named
 
@@ -33,25 +42,71 @@ def run_comparison(asked: RequestLike[CompareConfig], progress: Progress) -> Job
     config = checked(asked).request
     open_store()
     with tracked_run("comparison", "comparison", config.as_params()) as run:
-        if config.runs:
-            chosen = of_one_dataset([study_named(run_id) for run_id in listed(config.runs)])
+        published = _published_studies(listed(config.published), progress)
+        if config.runs or published:
+            named = [study_named(run_id) for run_id in listed(config.runs)]
+            chosen = of_one_dataset([*named, *map(run_of, published.values())])
         else:
             chosen = newest_studies(find_studies(run.experiment_id), config.data)
-        return _record_comparison(run, chosen, config, progress)
+        return _record_comparison(run, chosen, config, progress, published)
+
+
+def _published_studies(folders: Sequence[str], progress: Progress) -> Mapping[str, PublishedStudy]:
+    """Read studies that others published, by their runs; one is read once, wherever it lies.
+
+    Raises:
+        UsageError: If a folder does not follow from its own scores.
+    """
+    found: dict[str, PublishedStudy] = {}
+    with progress.stage("checking what was published", len(folders), "folders") as advance:
+        for folder in folders:
+            published, difference = first_difference(folder)
+            if difference:
+                raise UsageError(
+                    f"{folder!r} is not compared, since it does not follow from its own scores: "
+                    f"{difference.of}, {difference.name}: published {difference.published}, found "
+                    f"{difference.found}. 'fakeface-bench verify' shows all."
+                )
+            found |= {study.facts.run_id: study for study in published.studies}
+            advance(1)
+    _check_images(list(found.values()))
+    return found
+
+
+def _check_images(studies: Sequence[PublishedStudy]) -> None:
+    """Refuse studies that say they were tested on the same images, and were not."""
+    for one, other in pairwise(studies):
+        if one.facts.test_digest == other.facts.test_digest and (
+            one.scores.test.digests != other.scores.test.digests
+            or not np.array_equal(one.scores.test.y_true, other.scores.test.y_true)
+        ):
+            raise UsageError(
+                f"{one.name} ({one.facts.run_id}) and {other.name} ({other.facts.run_id}) tell the "
+                "same test digest, and other test images: one of them is not to be trusted."
+            )
 
 
 def _record_comparison(
-    run: TrackedRun, chosen: Chosen, config: CompareConfig, progress: Progress
+    run: TrackedRun,
+    chosen: Chosen,
+    config: CompareConfig,
+    progress: Progress,
+    published: Mapping[str, PublishedStudy] = MappingProxyType({}),
 ) -> JobOutcome[Comparison]:
     """Read the chosen studies, compare them, and record the comparison in a run and a folder."""
-    studies = with_same_paths(list(read_studies(chosen.studies, progress)))
+    ours = [study for study in chosen.studies if study.run_id not in published]
+    read = [*read_studies(ours, progress), *map(compared_of, published.values())]
+    studies = with_same_paths(read)
     if config.dollars_per_hour:  # instead of the price that each study was given
         price = config.dollars_per_hour
         studies = [
             replace(study, ledger=replace(study.ledger, dollars_per_hour=price))
             for study in studies
         ]
-    comparison = compare_studies(studies, chosen.left_out, config.margin)
+    try:
+        comparison = compare_studies(studies, chosen.left_out, config.margin)
+    except ValueError as error:  # a published folder that tells another study's test digest
+        raise UsageError(f"{error}: one of them is not to be trusted.") from error
     comparison = _with_detectors(comparison, run, config, progress)
     first = chosen.studies[0]
     run.tag(
@@ -66,7 +121,7 @@ def _record_comparison(
             names.NOTE: comparison_markdown(comparison),
         }
     )
-    folder = publish(
+    folder = log_report(
         run, config.output, lambda draft: write_comparison_report(comparison, draft), progress
     )
     return JobOutcome(comparison, run.run_id, run.experiment_id, folder)

@@ -29,7 +29,7 @@ from fakeface_bench.support.progress import Progress
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.lifetime import tracked_run
 from fakeface_bench.tracking.registry import MAX_DESCRIPTION, describe_version, descriptions_of
-from fakeface_bench.tracking.runs import publish
+from fakeface_bench.tracking.runs import log_report
 from fakeface_bench.tracking.store import open_store
 
 
@@ -56,7 +56,6 @@ def score_set(trained: Trained, test_set: TestSet, progress: Progress) -> SetSco
         is_own=is_own,
         is_part=is_part,
         kinds=test_set.kinds,
-        digests=tuple(rows["digest"]),
         scored=ScoredSplit(
             y_true=labels,
             y_score=scores,
@@ -119,7 +118,7 @@ def run_evaluation(
         run.log_metrics(dict(_set_metrics(scores)))
         if model.run_id:
             _describe_in_registry(model.run_id, elsewhere, progress)
-        folder = publish(run, config.output, lambda draft: _write(scores, draft), progress)
+        folder = log_report(run, config.output, lambda draft: _write(scores, draft), progress)
     return JobOutcome(scores, run.run_id, run.experiment_id, folder)
 
 

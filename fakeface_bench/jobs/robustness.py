@@ -44,7 +44,7 @@ from fakeface_bench.support.errors import DataError, ModelError, UsageError
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.lifetime import tracked_run
-from fakeface_bench.tracking.runs import TrackedRun, publish
+from fakeface_bench.tracking.runs import TrackedRun, log_report
 from fakeface_bench.tracking.store import open_store
 
 
@@ -226,7 +226,7 @@ def run_robustness(
         run.log_dataset(index.name, content_digest(rows), rows, index.folders)
         robustness = _robustness(models, overlaps, test_set, rows, config.seed, progress)
         _record(run, robustness)
-        folder = publish(
+        folder = log_report(
             run, config.output, lambda draft: write_robustness_report(robustness, draft), progress
         )
     return JobOutcome(robustness, run.run_id, run.experiment_id, folder)

@@ -40,7 +40,7 @@ from fakeface_bench.support.errors import DataError, StudyError, UsageError
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.lifetime import tracked_run
-from fakeface_bench.tracking.runs import TrackedRun, publish
+from fakeface_bench.tracking.runs import TrackedRun, log_report
 from fakeface_bench.tracking.store import open_store
 from fakeface_bench.tracking.studies import StudyRun
 
@@ -192,7 +192,7 @@ def run_generalisation(
             }
         )
         run.log_metrics(dict(_cell_metrics(record)))
-        folder = publish(run, config.output, lambda draft: _write(record, draft), progress)
+        folder = log_report(run, config.output, lambda draft: _write(record, draft), progress)
         if failure:
             run.fail(failure)
     return JobOutcome(record, run.run_id, run.experiment_id, folder, failure)

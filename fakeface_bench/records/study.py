@@ -200,6 +200,7 @@ FAKE_PARTS = ("generator", "tier")
 IMAGE_COLUMNS: Mapping[str, str] = {
     "source": "sources",
     "path": "paths",
+    "digest": "digests",
     "category": "categories",
     "generator": "generators",
     "released": "released",
@@ -241,6 +242,8 @@ class ScoredSplit:
         generators: Of each fake, else empty, length n; none where not known.
         released: When that was, likewise.
         unsure: Scores at which the model is unsure, chosen on validation; None where it never is.
+        digests: SHA-256 of each image's contents, length n; none where not known.
+        has_twin: Whether training holds a twin of an image, length n; none where not known.
     """
 
     y_true: LabelArray
@@ -256,6 +259,8 @@ class ScoredSplit:
     unsure: UnsureBand | None = None
     generators: tuple[str, ...] = ()
     released: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    has_twin: tuple[bool, ...] = ()
 
     @property
     def described(self) -> Mapping[str, Sequence[str]]:
@@ -393,6 +398,45 @@ class BaselineRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class StudyScores:
+    """What all metrics of a study are computed from.
+
+    Attributes:
+        valid: Validation split, on which the threshold was chosen.
+        test: Test split, by the model that was kept.
+        further: The same by the models of further seeds.
+        baseline: None in records that do not tell.
+    """
+
+    valid: ScoredSplit
+    test: ScoredSplit
+    further: tuple[ScoredSplit, ...] = ()
+    baseline: BaselineRecord | None = None
+
+    def metrics(self) -> dict[str, float]:
+        """Return every metric that follows from the scores, under its MLflow name."""
+        metrics: dict[str, float] = {}
+        for split, scored in (("val", self.valid), ("test", self.test)):
+            metrics |= {f"{split}/{key}": value for key, value in scored.metrics.items()}
+            metrics[f"{split}/threshold"] = scored.threshold
+            for part, of_part in scored.parts.items():
+                metrics |= {f"{split}/{part}/{key}": value for key, value in of_part.items()}
+        baseline = self.baseline.metrics() if self.baseline else {}
+        return metrics | self.over_seeds() | baseline
+
+    def over_seeds(self) -> dict[str, float]:
+        """Return mean and sample standard deviation of each test metric over several seeds."""
+        fits = [self.test, *self.further]
+        if len(fits) == 1:
+            return {}
+        metrics: dict[str, float] = {}
+        for key in self.test.metrics:
+            values = [scored.metrics[key] for scored in fits]
+            metrics |= {f"test/{key}_mean": mean(values), f"test/{key}_std": stdev(values)}
+        return metrics
+
+
+@dataclass(frozen=True, slots=True)
 class StudyRecord:
     """Everything a finished study reports; `report` and `tracking` read nothing else.
 
@@ -409,6 +453,7 @@ class StudyRecord:
         baseline: None in records that do not tell.
         folds: Parts of train and validation that were held out in turn; 0 where validation was.
             `valid` then holds the rows of both, each scored by the fit that left it out.
+        split_digests: SHA-256 over contents and labels of each split, by its name.
     """
 
     model: str
@@ -431,6 +476,7 @@ class StudyRecord:
     equalise: str = UNTOUCHED
     baseline: BaselineRecord | None = None
     folds: int = 0
+    split_digests: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def config(self) -> TrialConfig:
@@ -460,27 +506,15 @@ class StudyRecord:
         words = self.fine_tune.replace("_", " ")
         return f"last {words} layers trained" if words.isdecimal() else f"{words} trained"
 
+    @property
+    def scores(self) -> StudyScores:
+        """What its metrics are computed from."""
+        further = tuple(repeat.test for repeat in self.repeats)
+        return StudyScores(self.valid, self.test, further, self.baseline)
+
     def metrics(self) -> dict[str, float]:
         """Return every metric of the study under its MLflow name."""
-        figures: dict[str, float] = {}
-        for split, scored in (("val", self.valid), ("test", self.test)):
-            figures |= {f"{split}/{key}": value for key, value in scored.metrics.items()}
-            figures[f"{split}/threshold"] = scored.threshold
-            for part, of_part in scored.parts.items():
-                figures |= {f"{split}/{part}/{key}": value for key, value in of_part.items()}
-        baseline = self.baseline.metrics() if self.baseline else {}
-        return figures | self.over_seeds() | baseline | dict(self.facts)
-
-    def over_seeds(self) -> dict[str, float]:
-        """Return mean and sample standard deviation of each test metric over several seeds."""
-        fits = [self.test, *(repeat.test for repeat in self.repeats)]
-        if len(fits) == 1:
-            return {}
-        figures: dict[str, float] = {}
-        for key in self.test.metrics:
-            values = [scored.metrics[key] for scored in fits]
-            figures |= {f"test/{key}_mean": mean(values), f"test/{key}_std": stdev(values)}
-        return figures
+        return self.scores.metrics() | dict(self.facts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,6 @@ class SetScores:
         chosen: Which of its images, in words: `its test split`, `all images`.
         is_own: Whether the images are the test split of the model's own study, by their contents.
         kinds: How the fakes of each source of the set were made; empty text where not known.
-        digests: SHA-256 of each scored image, in the order of `scored`; pairs models.
         scored: Labels and scores at the model's own threshold; its `metrics` hold what is defined
             where only one class is there.
         figures: By key of `METRICS`, and `false_alarm_rate`: the share of real images called
@@ -93,7 +92,6 @@ class SetScores:
     chosen: str
     is_own: bool
     kinds: Mapping[str, str]
-    digests: tuple[str, ...]
     scored: ScoredSplit
     estimates: Mapping[str, Estimate]
     parts: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
@@ -112,6 +110,11 @@ class SetScores:
             if self.seconds is None
             else 1000 * self.seconds / (self.images + self.overlap.images)
         )
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """SHA-256 of each scored image, in the order of `scored`; pairs models."""
+        return self.scored.digests
 
     @property
     def images(self) -> int:

@@ -13,7 +13,8 @@ from fakeface_bench.analysis.comparison import (
     PairwiseComparison,
     accuracy_curve,
 )
-from fakeface_bench.config import CLASS_NAMES, StudyConfig, format_option
+from fakeface_bench.config import CLASS_NAMES, StudyConfig
+from fakeface_bench.records.settings import format_option
 from fakeface_bench.report import comparison_plots, comparison_tables
 from fakeface_bench.report.comparison_tables import (
     costs,
@@ -359,11 +360,15 @@ def _content(comparison: Comparison) -> dict[str, Any]:
 def _wrong(comparison: Comparison) -> dict[str, Any]:
     positions = comparison.agreement.wrong_by_all
     many = len(comparison.entries) > 1
+    pictures = any(study.data_folders for study in comparison.studies)
+    shown = f"The most surely wrong stand first, at most {MOST_IMAGES}; " if pictures else ""
     return {
         "wrong_title": "Images that all predict wrongly" if many else "Images predicted wrongly",
-        "wrong_words": f"{counted(len(positions), 'image')} of {comparison.images:,}. The most "
-        f"surely wrong stand first, at most {MOST_IMAGES}; wrong_by_all.csv has all.",
-        "wrong": [_tile(comparison, int(position)) for position in positions[:MOST_IMAGES]],
+        "wrong_words": f"{counted(len(positions), 'image')} of {comparison.images:,}. {shown}"
+        "wrong_by_all.csv has all.",
+        "wrong": [
+            _tile(comparison, int(position)) for position in positions[: MOST_IMAGES * pictures]
+        ],
     }
 
 

@@ -15,6 +15,7 @@ from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import (
     ComparedStudy,
     EpochRecord,
+    ScoredSplit,
     SeedScores,
     StudyIdentity,
     StudyRecord,
@@ -42,7 +43,6 @@ def write_set_predictions(scores: Sequence[SetScores], folder: Path) -> None:
                 "run_id": cell.model.run_id,
                 "data": cell.data,
                 **cell.scored.described,
-                "digest": list(cell.digests),
                 "y_true": cell.scored.y_true,
                 "y_score": cell.scored.y_score,
                 "threshold": cell.scored.threshold,
@@ -55,10 +55,17 @@ def write_set_predictions(scores: Sequence[SetScores], folder: Path) -> None:
 
 STUDY_FILE = "study.json"
 PREDICTIONS_FILE = "test/predictions.parquet"
+VALID_PREDICTIONS_FILE = "valid/predictions.parquet"
 LEDGER_FILE = "cost_ledger.json"
 #: All that `read_saved_study` needs.
 SAVED_FILES = (STUDY_FILE, PREDICTIONS_FILE, LEDGER_FILE)
-_SCORES = "y_score"
+#: Names, as `pip` reads them, every package that was installed where a study ran.
+ENVIRONMENT_FILE = "environment.txt"
+TRIALS_FILE = "search/trials.csv"
+#: Columns of both tables of predictions: the kept model's scores, the baseline's.
+SCORES = "y_score"
+BASELINE_SCORES = f"{SCORES}_baseline"
+HAS_TWIN = "has_twin"
 #: What a study's file tells of its identity, in the order of `StudyIdentity`.
 IDENTITY = tuple(StudyIdentity.__slots__)[1:]
 
@@ -82,13 +89,21 @@ def write_study_json(record: StudyRecord, results: Results, folder: Path) -> Non
     baseline = None
     if record.baseline and (gain := results.search_gain):
         roc_auc = record.baseline.test.metrics["roc_auc"]
-        baseline = {"roc_auc": roc_auc, "search_gain": [gain.value, gain.low, gain.high]}
+        baseline = {
+            "title": record.baseline.title,
+            "threshold": record.baseline.test.threshold,
+            "roc_auc": roc_auc,
+            "search_gain": [gain.value, gain.low, gain.high],
+        }
+    unsure = record.test.unsure
     content = {
         **{name: getattr(identity_of("", record), name) for name in IDENTITY},
         "weights_warning": record.weights.warning,
         "data_folders": dict(record.data_folders),
         "options": record.config.as_params(),
         "thresholds": {str(seed): split.threshold for seed, split in _fits(record).items()},
+        "unsure": [unsure.low, unsure.high] if unsure else None,
+        "split_digests": dict(record.split_digests),
         "repeats_study": record.repeats_study,
         "trial_seconds": [trial.seconds for search in record.searches for trial in search.trials],
         "refit_seconds": [repeat.fit_seconds for repeat in record.repeats if repeat.fit_seconds],
@@ -104,15 +119,24 @@ def write_study_json(record: StudyRecord, results: Results, folder: Path) -> Non
 
 
 def write_predictions(record: StudyRecord, folder: Path) -> None:
-    """Write every test image with its label and score; a further seed's in a column of its own."""
-    split = record.test
-    columns: dict[str, Any] = {
-        **split.described,
-        "y_true": split.y_true,
-    }
-    for seed, scored in _fits(record).items():
-        columns[_column(seed, record.seed)] = scored.y_score
-    pd.DataFrame(columns).to_parquet(folder / PREDICTIONS_FILE, index=False)
+    """Write every image of test and of validation with its label and scores.
+
+    A further seed's and the baseline's are in columns of their own.
+    """
+    for file, split, fits in (
+        (PREDICTIONS_FILE, "test", _fits(record)),
+        (VALID_PREDICTIONS_FILE, "valid", {record.seed: record.valid}),
+    ):
+        scored: ScoredSplit = getattr(record, split)
+        columns: dict[str, Any] = {**scored.described, "y_true": scored.y_true}
+        columns |= {_column(seed, record.seed): one.y_score for seed, one in fits.items()}
+        if record.baseline:
+            columns[BASELINE_SCORES] = getattr(record.baseline, split).y_score
+        if scored.has_twin:
+            columns[HAS_TWIN] = scored.has_twin
+        path = folder / file
+        path.parent.mkdir(exist_ok=True)
+        pd.DataFrame(columns).to_parquet(path, index=False)
 
 
 def read_saved_study(run_id: str, folder: Path) -> ComparedStudy:
@@ -124,6 +148,18 @@ def read_saved_study(run_id: str, folder: Path) -> ComparedStudy:
     content = json.loads((folder / STUDY_FILE).read_text(encoding="utf-8"))
     rows = pd.read_parquet(folder / PREDICTIONS_FILE)
     ledger = json.loads((folder / LEDGER_FILE).read_text(encoding="utf-8"))
+    return saved_study(run_id, content, rows, Ledger.from_json(ledger))
+
+
+def saved_study(
+    run_id: str, content: Mapping[str, Any], rows: pd.DataFrame, ledger: Ledger
+) -> ComparedStudy:
+    """Return a study from what its files hold.
+
+    Args:
+        content: Of `STUDY_FILE`.
+        rows: Of `PREDICTIONS_FILE`.
+    """
     return ComparedStudy(
         identity=StudyIdentity(run_id, *(content[name] for name in IDENTITY)),
         warning=content["weights_warning"],
@@ -134,7 +170,7 @@ def read_saved_study(run_id: str, folder: Path) -> ComparedStudy:
         seeds=tuple(_seed_scores(rows, content["thresholds"])),
         epochs=tuple(EpochRecord(**epoch) for epoch in content["epochs"]),
         epochs_began_seconds=content["epochs_began_seconds"],
-        ledger=Ledger.from_json(ledger),
+        ledger=ledger,
         machine=content["machine"],
         trials=content["trials"],
         repeats_study=content.get("repeats_study", False),
@@ -161,7 +197,7 @@ def _fits(record: StudyRecord) -> dict[int, Any]:
 
 
 def _column(seed: int, kept: int) -> str:
-    return _SCORES if seed == kept else f"{_SCORES}_seed_{seed}"
+    return SCORES if seed == kept else f"{SCORES}_seed_{seed}"
 
 
 def _seed_scores(rows: pd.DataFrame, thresholds: Mapping[str, float]) -> list[SeedScores]:

@@ -32,6 +32,7 @@ from fakeface_bench.report.model_card import CARD_FILE, model_card
 from fakeface_bench.report.saved_study import (
     LEDGER_FILE,
     RESULTS_FILE,
+    TRIALS_FILE,
     few_images_warning,
     format_threshold,
     parts_table,
@@ -114,7 +115,7 @@ def _markdown(
         *_parts(record, results),
         *_seeds(record),
         "### Cost",
-        _cost_table(ledger).markdown(),
+        cost_table(ledger).markdown(),
         *_processors(ledger),
         *_prices(ledger),
         "### Winning options",
@@ -210,7 +211,7 @@ def _seed_rows(record: StudyRecord) -> list[tuple[str, str, str]]:
     """Return how the study, or its winner refitted, does with several seeds."""
     fits = 1 + len(record.repeats)
     what = "seeds" if record.repeats_study else "fits of the winner"
-    figures = record.over_seeds()
+    figures = record.scores.over_seeds()
     return [
         (
             f"{key}, mean of {fits} {what} ± their deviation",
@@ -266,7 +267,7 @@ def _figure(value: float | None) -> str:
     return "-" if value is None or value != value else f"{value:.3f}"
 
 
-def _cost_table(ledger: Ledger) -> Table:
+def cost_table(ledger: Ledger) -> Table:
     costs = [(_STAGES[c.stage], c.seconds, c.spent_seconds) for c in ledger.stages]
     costs.append(("total", ledger.total_cold_seconds, ledger.total_warm_seconds))
     rows = [(name, f"{cold:,.1f}", f"{warm:,.1f}") for name, cold, warm in costs]
@@ -330,7 +331,7 @@ def trials_table(trials: Sequence[TrialRecord]) -> pd.DataFrame:
 
 def write_search(record: StudyRecord, folder: Path) -> None:
     """Write the table of trials and draw history and importances."""
-    trials_table(record.search.trials).to_csv(folder / "trials.csv", index=False)
+    trials_table(record.search.trials).to_csv(folder / Path(TRIALS_FILE).name, index=False)
     figure = history_figure(record.search.trials, record.search.best, _subtitle(record))
     drawing.save(figure, folder / "history.png")
     _draw_importances(record, folder / "importances.png")

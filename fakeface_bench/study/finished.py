@@ -2,10 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
-from fakeface_bench.config import DIGEST_DIGITS, NAMED_OPTIONS
+from fakeface_bench.config import DIGEST_DIGITS
 from fakeface_bench.data.sources import source_names
+from fakeface_bench.records.publication import PublishedStudy
+from fakeface_bench.records.settings import NAMED_OPTIONS
 from fakeface_bench.records.study import ComparedStudy, LeftOut
 from fakeface_bench.report.model_card import CARD_FILE
 from fakeface_bench.report.saved_study import SAVED_FILES, read_saved_study
@@ -32,12 +35,24 @@ def read_studies(studies: Sequence[StudyRun], progress: Progress) -> Iterator[Co
             advance(1)
 
 
+def run_of(study: PublishedStudy) -> StudyRun:
+    """Return a published study as MLflow would hold it."""
+    facts = study.facts
+    told: dict[str, Any] = {each.name: getattr(facts, each.name) for each in fields(facts)}
+    return StudyRun(**told, status=FINISHED, failure="", experiment_id="", metrics=study.metrics)
+
+
+def compared_of(study: PublishedStudy) -> ComparedStudy:
+    """Return what a comparison reads of a published study."""
+    return replace(study.compared, settings=run_of(study).settings)
+
+
 def with_same_paths(studies: Sequence[ComparedStudy]) -> list[ComparedStudy]:
-    """Give all studies the paths of test images that the first one has.
+    """Give all studies the paths of test images of the first one whose pictures are here.
 
     Studies of one test digest have the same images in the same order, whatever folders hold them.
     """
-    first = studies[0]
+    first = next((study for study in studies if study.data_folders), studies[0])
     paths = {"paths": first.paths, "sources": first.sources, "data_folders": first.data_folders}
     return [replace(study, **paths) for study in studies]  # type: ignore[arg-type]
 

@@ -1,28 +1,26 @@
 """What a finished study leaves in MLflow and in a folder: model, metrics, pictures, costs."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from fakeface_bench.analysis.results import Results
+from fakeface_bench.analysis.results import Results, twin_metrics
 from fakeface_bench.backbones.catalogue import Architecture
-from fakeface_bench.config import CLASS_NAMES, StudyConfig
+from fakeface_bench.config import StudyConfig
+from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.index import fake_kinds, generators_seen
 from fakeface_bench.data.pictures import Pictures
 from fakeface_bench.data.seen import seen_images
 from fakeface_bench.data.selection import twins_in_training
 from fakeface_bench.evaluation.detector import Detector
-from fakeface_bench.evaluation.metrics import score_metrics
 from fakeface_bench.explanation.explain import explain_study
 from fakeface_bench.features.engines import scoring_engine
 from fakeface_bench.records.ledger import Ledger
 from fakeface_bench.records.study import (
-    WITHOUT_TWINS,
     ModelOrigin,
-    ScoredSplit,
     SearchRecord,
     StudyRecord,
     UnsureBand,
@@ -54,6 +52,9 @@ def record_of(
     plan: Plan, setup: Setup, search: SearchRecord, conclusion: Conclusion
 ) -> StudyRecord:
     """Gather all that a study reports."""
+    frame = setup.index.frame
+    twins = twins_in_training(frame)[frame["split"] == "test"]
+    test = replace(conclusion.test, has_twin=tuple(map(bool, twins)))
     return StudyRecord(
         model=plan.architecture.key,
         study=plan.study_name(setup.index),
@@ -63,7 +64,7 @@ def record_of(
         search=search,
         final_fit=conclusion.final_fit,
         valid=conclusion.valid,
-        test=conclusion.test,
+        test=test,
         epochs_began_seconds=before_epochs(setup),
         seed=plan.config.seed,
         repeats=conclusion.repeats,
@@ -74,13 +75,14 @@ def record_of(
             **setup.images_used(),
             **calibration_metrics(conclusion.detector),
             **unsure_metrics(conclusion.detector),
-            **twin_metrics(setup.index.frame, conclusion.test),
+            **twin_metrics(test),
         },
         fine_tune=plan.unfrozen.label,
         machine=machine_name(),
         equalise=plan.config.equalised,
         baseline=conclusion.baseline,
         folds=plan.config.folds,
+        split_digests={split: setup.index.split_digest(split) for split in SPLITS},
     )
 
 
@@ -95,29 +97,6 @@ def unsure_metrics(detector: Detector) -> dict[str, float]:
     if detector.unsure is None:
         return {}
     return {"unsure/low": detector.unsure.low, "unsure/high": detector.unsure.high}
-
-
-def twin_metrics(frame: pd.DataFrame, test: ScoredSplit) -> dict[str, float]:
-    """Return the test metrics of images without a twin in training, and what they differ by.
-
-    Nothing where no test image has one; the number of images alone where without them a class is
-    missing. A difference is the metric of all less that without.
-
-    Args:
-        frame: Rows of an index, those of test in the order of `test`.
-    """
-    twins = twins_in_training(frame)[frame["split"] == "test"].to_numpy()
-    if not twins.any():
-        return {}
-    found = {f"{WITHOUT_TWINS}/images": float((~twins).sum())}
-    y_true, y_score = test.y_true[~twins], test.y_score[~twins]
-    if len(set(y_true.tolist())) < len(CLASS_NAMES):
-        return found
-    for key, value in score_metrics(y_true, y_score, test.threshold).items():
-        found[f"{WITHOUT_TWINS}/{key}"] = value
-        if key in test.metrics:
-            found[f"{WITHOUT_TWINS}/{key}_difference"] = test.metrics[key] - value
-    return found
 
 
 def origin_of(run_id: str, plan: Plan, setup: Setup, detector: Detector) -> ModelOrigin:

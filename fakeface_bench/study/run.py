@@ -13,6 +13,7 @@ from fakeface_bench.records.registration import Registration
 from fakeface_bench.records.study import LeftOut, SeedScores, StudyRecord
 from fakeface_bench.records.transfer import EqualisationEffect
 from fakeface_bench.report.drawing import drawn_apart
+from fakeface_bench.report.saved_study import ENVIRONMENT_FILE
 from fakeface_bench.report.study_report import write_study_report
 from fakeface_bench.resolve import Plan, RequestLike, as_they_are, make_plan
 from fakeface_bench.search.optimise import TrialListener
@@ -35,7 +36,7 @@ from fakeface_bench.study.search import search_all
 from fakeface_bench.study.setup import Setup, open_setup
 from fakeface_bench.support.disk import draft_folder
 from fakeface_bench.support.errors import FakefaceError, ModelError, StudyError, UnsentError
-from fakeface_bench.support.machine import Clock, EnergyMeter, energy_meter
+from fakeface_bench.support.machine import Clock, EnergyMeter, energy_meter, environment_lock
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.tracking.lifetime import tracked_run
 from fakeface_bench.tracking.registry import check_registry
@@ -132,6 +133,7 @@ def _search_fit_and_record(
             with clock.timing("report"):
                 results = results_of(record)
                 write_study_report(record, results, folder)
+                (folder / ENVIRONMENT_FILE).write_text(environment_lock(), encoding="utf-8")
             with clock.timing("explanation"):
                 explain_winner(run, plan, setup, record, conclusion, folder, progress)
             with clock.timing("model"):

@@ -10,6 +10,8 @@ INTERRUPTED = 130
 SOME_UNREADABLE = 3
 #: Exit code of a job that is finished, but for what its MLflow server is still to be sent.
 UNSENT = 4
+#: Exit code of a check of published results that found a difference.
+DIFFERENT = 5
 #: Of what a library says of a failure, within an error of ours.
 _LONGEST_REASON = 300
 _ELLIPSIS = "…"

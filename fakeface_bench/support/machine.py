@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
@@ -91,11 +91,19 @@ def replica_devices() -> list[str]:
 
 def hardware_facts() -> dict[str, Any]:
     """Return machine, threads and versions, as params of an MLflow run."""
-    facts = machine_facts() | {
-        "version_python": platform.python_version(),
-        "version_fakeface_bench": __version__,
-    }
-    return facts | {f"version_{name.replace('-', '_')}": version(name) for name in _LIBRARIES}
+    return machine_facts() | library_versions()
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions that results may depend on, by the names of params."""
+    own = {"version_python": platform.python_version(), "version_fakeface_bench": __version__}
+    return own | {f"version_{name.replace('-', '_')}": version(name) for name in _LIBRARIES}
+
+
+def environment_lock() -> str:
+    """Return every installed package with its version, a line each, as `pip install -r` reads."""
+    found = {each.name: each.version for each in distributions() if each.name}
+    return "".join(f"{name}=={found[name]}\n" for name in sorted(found, key=str.lower))
 
 
 def machine_facts() -> dict[str, Any]:

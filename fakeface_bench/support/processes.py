@@ -178,7 +178,7 @@ def wait_for(command: Sequence[str], variables: Mapping[str, str]) -> int:
     (Ctrl-C, or SIGTERM) is passed on to it once; what does not end in half a minute then is killed.
 
     Args:
-        variables: Of its environment, beside those of this process.
+        variables: Of its environment, beside those of this process; an empty one is not set there.
 
     Raises:
         KeyboardInterrupt: If this process was interrupted.
@@ -186,7 +186,7 @@ def wait_for(command: Sequence[str], variables: Mapping[str, str]) -> int:
     """
     # In a session of its own it gets no second Ctrl-C from the terminal.
     tell = _TOLD.get()
-    environment = os.environ | variables
+    environment = {name: text for name, text in (os.environ | variables).items() if text}
     out = err = None
     if tell is not None:
         environment = {k: text for k, text in environment.items() if k not in _LIKE_A_TERMINAL}

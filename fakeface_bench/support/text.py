@@ -1,6 +1,7 @@
 """Text from outside, made fit to be shown: nothing that steers a terminal, and no password."""
 
 import re
+from collections.abc import Iterable
 
 #: Of a path in a table of the page; the CSV tables hold it whole.
 LONGEST_SHOWN = 96
@@ -67,3 +68,23 @@ def hide_credentials(text: str) -> str:
     """Return a text whose URLs have lost user and password, and any `password=` its value."""
     shown = _URL.sub(lambda found: without_credentials(found[0]), text)
     return _SECRET_FIELD.sub(r"\1***", _ENCODED.sub(r"\1", shown))
+
+
+#: Stands for a place on somebody's machine.
+A_PLACE = "PLACE"
+#: A path of two folders or more from a root, a home or a drive, and any URL of a file.
+_PATH = re.compile(
+    r"""file:/\S+|(?<![\w:/\\.<])(?:~|[A-Za-z]:)?[/\\](?:[^\s"'<>|:,;()/\\]+[/\\])+"""
+    r"""[^\s"'<>|:,;()/\\]*"""
+)
+
+
+def hide_places(text: str, places: Iterable[str] = ()) -> str:
+    """Return a text without passwords and without paths that begin at a root, a home or a drive.
+
+    Args:
+        places: Paths that are known, which may hold spaces.
+    """
+    for place in sorted(filter(None, places), key=len, reverse=True):
+        text = text.replace(place, A_PLACE)
+    return _PATH.sub(A_PLACE, hide_credentials(text))

@@ -1,13 +1,16 @@
 """Where a model comes from: the registry, a run, or a folder; found, checked, downloaded."""
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import mlflow
+import yaml
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
+from mlflow.models.model import MLMODEL_FILE_NAME
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from fakeface_bench.backbones.file_facts import pictures_of
@@ -119,6 +122,25 @@ def _obstacle(address: str, error: MlflowException) -> UsageError | ModelError:
         f"the model {address!r} cannot be had from {where}: {said} MLFLOW_TRACKING_URI names "
         "another store, MLFLOW_REGISTRY_URI another registry."
     )
+
+
+#: Of a logged model: a picture to try it with.
+_EXAMPLES = ("input_example.json", "serving_input_example.json")
+
+
+def copy_without_pictures(folder: Path, target: Path) -> None:
+    """Copy an MLflow model without its example picture and without paths of this machine."""
+    ignored = shutil.ignore_patterns(*_EXAMPLES, "__pycache__")
+    shutil.copytree(folder, target, ignore=ignored)
+    written = target / MLMODEL_FILE_NAME
+    content = yaml.safe_load(written.read_text(encoding="utf-8"))
+    content.pop("saved_input_example_info", None)
+    content["artifact_path"] = ""
+    how = content["flavors"]["python_function"]
+    how["model_code_path"] = Path(how["model_code_path"]).name
+    for artifact in how["artifacts"].values():
+        artifact["uri"] = artifact["path"]
+    written.write_text(yaml.safe_dump(content), encoding="utf-8")
 
 
 def array_facts(folder: Path) -> tuple[int, bool]:

@@ -159,7 +159,7 @@ def tag_run(run_id: str, tags: Mapping[str, str]) -> None:
         raise failure_of_store(error) from error
 
 
-def publish(
+def log_report(
     run: TrackedRun, output: str, write: Callable[[Path], None], progress: Progress
 ) -> Path | None:
     """Log what is written as artifacts of a run, and copy it; nothing that is there is replaced.

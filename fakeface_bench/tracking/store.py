@@ -25,6 +25,7 @@ from fakeface_bench.tracking.addresses import (
     SQLITE,
     check_storage_apart,
     check_store_address,
+    check_store_is_there,
     database_of,
 )
 from fakeface_bench.tracking.failures import FULL, damaged, failure_of_store
@@ -171,6 +172,22 @@ def ui_command(experiment_id: str, run_id: str) -> tuple[str, str]:
     if uri.startswith("http"):
         return "", f"{uri.rstrip('/')}/{run}"
     return f"mlflow ui --backend-store-uri {shlex.quote(uri)}", f"http://127.0.0.1:5000/{run}"
+
+
+def describe_store() -> Iterator[str]:
+    """Yield what the store in use is, and what it holds; a local one is not created."""
+    yield without_credentials(mlflow.get_tracking_uri())
+    try:
+        check_store_is_there()
+    except UsageError:
+        yield "no store there yet: the first study makes it"
+        return
+    open_store()
+    with store_errors_named():
+        experiments = mlflow.MlflowClient().search_experiments()
+    yield f"experiments: {', '.join(sorted(each.name for each in experiments))}"
+    if kept := unsent_folders():
+        yield f"not sent yet, which 'fakeface-bench sync' does: {', '.join(map(str, kept))}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Studies as MLflow holds them: found again, opened for another process, read back as files."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +9,12 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from fakeface_bench.config import (
-    NAMED_OPTIONS,
     UNTOUCHED,
     SearchConfig,
     StudyConfig,
     equalising_words,
-    format_option,
 )
+from fakeface_bench.records.settings import NAMED_OPTIONS, format_option
 from fakeface_bench.support.errors import UsageError
 from fakeface_bench.support.processes import RUN_VARIABLE
 from fakeface_bench.tracking import names
@@ -112,6 +111,28 @@ def find_studies(experiment_id: str) -> list[StudyRun]:
 
 def study_named(run_id: str) -> StudyRun:
     """Return a finished study by its run."""
+    return _study_run(_finished_run(run_id, ("study",)))
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonRun:
+    """The run of a finished comparison; `studies` are the runs that it compares."""
+
+    run_id: str
+    studies: tuple[str, ...]
+    params: Mapping[str, str]
+
+
+def study_or_comparison(run_id: str) -> StudyRun | ComparisonRun:
+    """Return a finished study or comparison by its run."""
+    run = _finished_run(run_id, ("study", "comparison"))
+    if run.data.tags[names.KIND] == "study":
+        return _study_run(run)
+    compared = run.data.tags.get(names.COMPARED, "")
+    return ComparisonRun(run.info.run_id, tuple(compared.split(",")), run.data.params)
+
+
+def _finished_run(run_id: str, kinds: Sequence[str]) -> Run:
     try:
         run = mlflow.MlflowClient().get_run(run_id)
     except MlflowException as error:
@@ -124,10 +145,11 @@ def study_named(run_id: str) -> StudyRun:
             f"the run {run_id} was deleted; 'mlflow runs restore --run-id {run_id}' brings it back."
         )
     kind = run.data.tags.get(names.KIND, "")
-    if kind != "study" or run.info.status != FINISHED:
-        what = f"a {kind}" if kind and kind != "study" else f"{run.info.status.lower()}"
-        raise UsageError(f"the run {run_id} is no finished study: it is {what}.")
-    return _study_run(run)
+    if kind not in kinds or run.info.status != FINISHED:
+        what = f"a {kind}" if kind and kind not in kinds else f"{run.info.status.lower()}"
+        wanted = " or ".join(kinds)
+        raise UsageError(f"the run {run_id} is no finished {wanted}: it is {what}.")
+    return run
 
 
 def found_elsewhere(run_id: str, experiment_id: str) -> list[str]:
@@ -141,10 +163,19 @@ def found_elsewhere(run_id: str, experiment_id: str) -> list[str]:
     return list(dict.fromkeys(line for text in texts for line in text.splitlines()))
 
 
-def download_study(study: StudyRun, files: Iterable[str], folder: Path) -> None:
-    """Copy files of a study into a folder, under the same names."""
+def download_study(
+    study: StudyRun,
+    files: Iterable[str],
+    folder: Path,
+    remedy: str = "Run the study again, or compare others with runs=.",
+) -> None:
+    """Copy files of a study into a folder, under the same names.
+
+    Args:
+        remedy: What to do where one is missing.
+    """
     client = mlflow.MlflowClient()
-    again = f"Run the study again, or compare others with runs=. (run {study.run_id})"
+    again = f"{remedy} (run {study.run_id})"
     for file in files:
         try:
             # MLflow keeps a folder's name only where the whole folder is asked for.

@@ -23,10 +23,12 @@ from fakeface_bench.config import (
     EvaluateConfig,
     ExplainConfig,
     GeneraliseConfig,
+    PublishConfig,
     RegisterConfig,
     RobustnessConfig,
     StudyConfig,
     SuiteConfig,
+    VerifyConfig,
 )
 from fakeface_bench.support.errors import DataError, UsageError
 from tests.conftest import RecordedProgress
@@ -40,10 +42,12 @@ ASKED = {
     "evaluate": EvaluateConfig,
     "explain": ExplainConfig,
     "generalise": GeneraliseConfig,
+    "publish": PublishConfig,
     "register": RegisterConfig,
     "robustness": RobustnessConfig,
     "run_study": StudyConfig,
     "run_suite": SuiteConfig,
+    "verify": VerifyConfig,
 }
 
 

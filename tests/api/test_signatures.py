@@ -28,8 +28,8 @@ def script_of(name: str) -> Any:
 
 def test_the_reference_page_is_made_of_the_docstrings() -> None:
     """`python docs/api.py` writes it."""
-    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-    assert script_of("api").page() == page
+    for name, page in script_of("api").PAGES.items():
+        assert page() == (ROOT / "docs" / name).read_text(encoding="utf-8"), name
 
 
 def test_type_checkers_know_the_names_and_signatures_there_are() -> None:

@@ -129,7 +129,7 @@ def test_scores_that_were_left_out_are_scikit_learns(task: FitTask) -> None:
 def test_decisions_are_made_on_what_was_left_out(task: FitTask) -> None:
     detector, _, found = train_detector(task, SIMPLE, unsure_error=0.05)
     rows = pd.DataFrame({"path": ["x"] * 200, "source": "faces"}).assign(
-        **dict.fromkeys(("category", "generator", "released", "tier"), "")
+        **dict.fromkeys(("category", "digest", "generator", "released", "tier"), "")
     )
     judged = detector.judged(found, rows)
     assert judged.metrics["roc_auc"] == pytest.approx(roc_auc(found.y_true, found.values))

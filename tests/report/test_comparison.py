@@ -16,8 +16,9 @@ from fakeface_bench.analysis.comparison import (
     on_front,
     unique_labels,
 )
-from fakeface_bench.config import NAMED_OPTIONS, StudyConfig, format_option
+from fakeface_bench.config import StudyConfig
 from fakeface_bench.evaluation.intervals import roc_auc_estimate, wilson
+from fakeface_bench.records.settings import NAMED_OPTIONS, format_option
 from fakeface_bench.records.study import ComparedStudy, LeftOut
 from fakeface_bench.report.comparison_page import comparison_markdown, verdict_of, warnings_of
 from fakeface_bench.report.comparison_plots import mark, time_axis

@@ -204,7 +204,9 @@ def test_the_worst_hold_out_is_named() -> None:
     effects = [hold_out_effect(out) for out in outs]
     assert all(effect is not None and effect.high < 0 for effect in effects[1:])
     other = hold_out("hard", 0.4)
-    strangers = replace(other.seen, digests=("a",) * other.seen.images)
+    strangers = replace(
+        other.seen, scored=replace(other.seen.scored, digests=("a",) * other.seen.images)
+    )
     assert hold_out_effect(replace(other, seen=strangers)) is None
 
 

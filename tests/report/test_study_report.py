@@ -54,6 +54,7 @@ TABLES = (
     "test/classification_report.json",
     "test/confusion_matrix.json",
     "test/predictions.parquet",
+    "valid/predictions.parquet",
 )
 
 
@@ -131,11 +132,18 @@ def test_confusion_matrix_says_what_it_counts(record: StudyRecord, written: Path
 
 
 def test_predictions_come_back_unchanged(record: StudyRecord, written: Path) -> None:
-    table = pd.read_parquet(written / "test/predictions.parquet")
-    assert table.columns.tolist() == [*IMAGE_COLUMNS, "y_true", "y_score"]
-    assert table["path"].tolist() == list(record.test.paths)
-    np.testing.assert_array_equal(table["y_true"], record.test.y_true)
-    np.testing.assert_array_equal(table["y_score"], record.test.y_score)
+    assert record.baseline
+    for name, split, baseline in (
+        ("test", record.test, record.baseline.test),
+        ("valid", record.valid, record.baseline.valid),
+    ):
+        table = pd.read_parquet(written / name / "predictions.parquet")
+        scores = ["y_score", "y_score_baseline"]
+        assert table.columns.tolist() == [*IMAGE_COLUMNS, "y_true", *scores]
+        assert table["path"].tolist() == list(split.paths)
+        np.testing.assert_array_equal(table["y_true"], split.y_true)
+        np.testing.assert_array_equal(table["y_score"], split.y_score)
+        np.testing.assert_array_equal(table["y_score_baseline"], baseline.y_score)
 
 
 def test_results_hold_intervals_where_known(

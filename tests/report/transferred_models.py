@@ -82,7 +82,9 @@ def cell(
     estimates = _cached(y_true.tobytes(), y_score.tobytes(), of.threshold)
     paths = tuple(f"{n}.jpg" for n in range(len(y_true)))
     scored = ScoredSplit(
-        y_true, y_score, paths, sources, tiers, of.threshold, {}, generators=generators
+        *(y_true, y_score, paths, sources, tiers, of.threshold, {}),
+        generators=generators,
+        digests=given.pop("digests", tuple(f"{data}-{n:04}" for n in range(len(y_true)))),
     )
     is_own = data == of.data
     fields: dict[str, Any] = {
@@ -92,7 +94,6 @@ def cell(
         "is_own": is_own,
         "is_part": not is_own and data in of.data.split("+"),
         "kinds": kinds_of(data),
-        "digests": tuple(f"{data}-{n:04}" for n in range(len(y_true))),
         "scored": scored,
         "estimates": estimates,
         "parts": part_estimates(y_true, y_score, of.threshold, scored.described),

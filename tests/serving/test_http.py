@@ -24,7 +24,7 @@ from tests.serving.drawn import drawn, encoded, mixed, text
 from tests.serving.server import Server, served
 from tests.serving.small_model import THRESHOLD, LoggedModel
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "register.md"
 PICTURE = encoded(drawn(3), "JPEG")
 #: More than any settings but a test's own allow.
 FULL_SETTINGS = {
@@ -164,8 +164,8 @@ def test_parquet_of_file_bytes_is_taken(server: Server) -> None:
     assert broken["error"] == "not a readable image: its content is of no known format"
 
 
-def test_readmes_line_is_answered(server: Server, tmp_path: Path) -> None:
-    (line,) = (line for line in README.read_text().splitlines() if line.startswith("printf '{"))
+def test_the_line_of_the_documents_is_answered(server: Server, tmp_path: Path) -> None:
+    (line,) = (line for line in PAGE.read_text().splitlines() if line.startswith("printf '{"))
     (tmp_path / "face.jpg").write_bytes(PICTURE)
     line = line.replace("127.0.0.1:5001", f"127.0.0.1:{server.port}")
     process = subprocess.run(

@@ -1,13 +1,14 @@
 """Test metrics without images that have a twin in training: against scikit-learn, row by row."""
 
+from dataclasses import replace
+
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
 
+from fakeface_bench.analysis.results import twin_metrics
 from fakeface_bench.evaluation.metrics import score_metrics
 from fakeface_bench.records.study import ScoredSplit
-from fakeface_bench.study.record import twin_metrics
 
 TEST = 60
 
@@ -21,20 +22,18 @@ def scored(seed: int = 0) -> ScoredSplit:
     return ScoredSplit(y_true, y_score, names, ("faces",) * TEST, ("",) * TEST, 0.5, metrics)
 
 
-def index(*twins: int) -> pd.DataFrame:
-    """Rows of train and test; the named test images have a twin in train."""
-    kin = [f"test {number}" for number in range(TEST)]
-    train = [f"test {number}" for number in twins] + ["another"] * 5
-    return pd.DataFrame({"kin": kin + train, "split": ["test"] * TEST + ["train"] * len(train)})
+def with_twins(split: ScoredSplit, *twins: int) -> ScoredSplit:
+    """The named images have a twin in train."""
+    return replace(split, has_twin=tuple(number in twins for number in range(TEST)))
 
 
 def test_without_twins_nothing_is_told() -> None:
-    assert twin_metrics(index(), scored()) == {}
+    assert twin_metrics(with_twins(scored())) == {}
 
 
 def test_the_others_are_scored_alone_with_the_difference() -> None:
     test, twins = scored(), (1, 3, 5, 8)
-    found = twin_metrics(index(*twins), test)
+    found = twin_metrics(with_twins(test, *twins))
     rest = np.setdiff1d(np.arange(TEST), twins)
     assert found["test_without_twins/images"] == TEST - 4
     roc_auc = roc_auc_score(test.y_true[rest], test.y_score[rest])
@@ -46,5 +45,5 @@ def test_the_others_are_scored_alone_with_the_difference() -> None:
 
 
 def test_where_a_whole_class_has_twins_only_the_rest_is_counted() -> None:
-    found = twin_metrics(index(*range(1, TEST, 2)), scored())
+    found = twin_metrics(with_twins(scored(), *range(1, TEST, 2)))
     assert found == {"test_without_twins/images": TEST / 2}

@@ -1,0 +1,201 @@
+"""The page of a published study: what it claims, what it cost, how it was run, how to check it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fakeface_bench.analysis.comparison import Comparison
+from fakeface_bench.analysis.results import Results, results_of
+from fakeface_bench.config import CLASS_NAMES, DIGEST_DIGITS, StudyConfig
+from fakeface_bench.records.publication import PublishedStudy
+from fakeface_bench.report import comparison_page, drawing
+from fakeface_bench.report.format import (
+    cost,
+    escaped,
+    format_weights,
+    sentence_end,
+    with_interval,
+)
+from fakeface_bench.report.page import Verdict, page_environment, page_picture
+from fakeface_bench.report.publication import PAGE_FILE, SUMS_FILE
+from fakeface_bench.report.saved_study import few_images_warning, results_header
+from fakeface_bench.report.study_plots import ShownScores, roc_figure
+from fakeface_bench.report.study_report import cost_table, main_rows
+from fakeface_bench.report.table import NAME, WORDS, Table
+
+README_FILE = "README.md"
+#: What each file of a published study holds, in the order in which they are told.
+_FILES = (
+    ("metrics.json", "every metric of the study, by its name in MLflow"),
+    ("results.csv", "the main metrics with their 95 % intervals"),
+    ("test_scores.parquet", "each test image by its SHA-256 (first 32 digits): label and scores"),
+    ("valid_scores.parquet", "the same of validation, without digests"),
+    ("study.json", "options that won, thresholds, epochs, digests of the splits"),
+    ("trials.csv", "every trial of the search"),
+    ("cost_ledger.json", "every second, by stage"),
+    ("publication.json", "what was asked, versions, digests"),
+    ("environment.txt", "every installed package: pip install -r environment.txt"),
+    ("model_card.md", "what the model has seen, can do and cannot"),
+    ("model/", "the model itself, as MLflow loads it"),
+    (SUMS_FILE, "checksums: sha256sum --check SHA256SUMS"),
+)
+#: Commands that check a folder, and what each of them does.
+_CHECKS = (
+    ("fakeface-bench verify .", "computes every metric again from the published scores"),
+    (
+        "fakeface-bench verify . --data FACES",
+        "also holds your copy of the dataset against the digests, and scores it with the model, if "
+        "that is here",
+    ),
+    (
+        "fakeface-bench verify . --data FACES --retrain",
+        "also runs the whole study again and compares it metric by metric",
+    ),
+)
+_ABOUT = "No picture, path or password is among these files."
+
+
+def write_publication_page(study: PublishedStudy, folder: Path) -> None:
+    """Write `report.html` and `README.md` of a published study beside its files."""
+    results = results_of(study.scores)
+    picture = folder / ".roc.png"
+    try:
+        shown = ShownScores(study.compared.identity, study.scores.test, study.scores.valid)
+        drawing.save(roc_figure(shown), picture)
+        content = _content(study, results, _files_of(study))
+        content["roc"] = page_picture(picture, f"ROC curve of {study.compared.label}")
+    finally:
+        picture.unlink(missing_ok=True)
+    page = page_environment().get_template("publication.html").render(content)
+    (folder / PAGE_FILE).write_text(page, encoding="utf-8")
+    (folder / README_FILE).write_text(_readme(study, results), encoding="utf-8")
+
+
+def write_comparison_readme(comparison: Comparison, folder: Path) -> None:
+    """Write `README.md` of a published comparison."""
+    told = comparison_page.verdict_of(comparison)
+    rows = [
+        (PAGE_FILE, "the comparison as a page"),
+        ("leaderboard.csv, steps.csv", "its tables"),
+        ("studies/RUN/", "each study, as if published alone"),
+        (SUMS_FILE, "checksums: sha256sum --check SHA256SUMS"),
+    ]
+    files = Table.of(("file", "what it holds"), rows, NAME, WORDS)
+    text = (
+        f"# Comparison of {len(comparison.entries)} studies\n\n**{escaped(told.headline)}.** "
+        f"{escaped(told.paragraph)}\n\n{_ABOUT}\n\n{_check_words(_CHECKS)}\n\n## Files\n\n"
+        f"{files.markdown()}\n"
+    )
+    (folder / README_FILE).write_text(text, encoding="utf-8")
+
+
+def verdict_of(study: PublishedStudy, results: Results) -> Verdict:
+    """Say what the study claims, and what it cost."""
+    roc_auc, accuracy = (with_interval(results.estimates[key]) for key in ("roc_auc", "accuracy"))
+    ledger = study.compared.ledger
+    return Verdict(
+        headline=f"Test ROC AUC {roc_auc}, accuracy {accuracy}",
+        paragraph=f"{study.compared.label}, from {format_weights(study.facts.weights)}, on "
+        f"{study.facts.dataset}: {cost(ledger, ledger.total_cold_seconds)} from a cold start on "
+        f"{study.compared.machine or 'a machine that is not known'}.",
+        weight="note",
+    )
+
+
+def _content(study: PublishedStudy, results: Results, files: Mapping[str, str]) -> dict[str, Any]:
+    scores, ledger = study.scores, study.compared.ledger
+    valid, test = len(scores.valid.y_true), len(scores.test.y_true)
+    warnings = [study.compared.warning, few_images_warning(test)]
+    return {
+        "title": study.name,
+        "verdict": verdict_of(study, results),
+        "warnings": [sentence_end(warning) for warning in warnings if warning],
+        "key_metrics": _key_metrics(study, results),
+        "metrics": Table.of(results_header(valid, test, 0), main_rows(results), name="Metrics"),
+        "costs": cost_table(ledger),
+        "asked": Table.of(("option", "value"), _asked(study), NAME, NAME, title="Asked for"),
+        "won": Table.of(("option", "value"), _won(study), NAME, NAME, title="Chosen by the search"),
+        "images": _images(study),
+        "versions": Table.of(
+            ("what", "version"), _versions(study), NAME, NAME, title="Versions and machine"
+        ),
+        "checks": Table.of(("command", "what it does"), _CHECKS, NAME, WORDS, name="Checks"),
+        "holds": Table.of(("file", "what it holds"), list(files.items()), NAME, WORDS),
+        "files": sorted(files),
+    }
+
+
+def _files_of(study: PublishedStudy) -> dict[str, str]:
+    return {name: words for name, words in _FILES if name != "model/" or study.has_model}
+
+
+def _key_metrics(study: PublishedStudy, results: Results) -> list[tuple[str, str, str]]:
+    test, ledger = study.scores.test, study.compared.ledger
+    reals, fakes = (int((test.y_true == label).sum()) for label in range(len(CLASS_NAMES)))
+    roc_auc, accuracy = results.estimates["roc_auc"], results.estimates["accuracy"]
+    seeds = len(study.compared.seeds)
+    return [
+        (f"{roc_auc.value:.3f}", "test ROC AUC", f"{roc_auc.low:.3f} to {roc_auc.high:.3f}"),
+        (f"{accuracy.value:.3f}", "test accuracy", f"{accuracy.low:.3f} to {accuracy.high:.3f}"),
+        (
+            cost(ledger, ledger.total_cold_seconds, short=True),
+            "cost from a cold start",
+            f"{study.compared.trials} trials, {seeds} seed{'s' * (seeds > 1)}",
+        ),
+        (
+            f"{len(test.y_true):,}",
+            "test images",
+            f"{reals:,} {CLASS_NAMES[0]}, {fakes:,} {CLASS_NAMES[1]}",
+        ),
+    ]
+
+
+def _asked(study: PublishedStudy) -> list[tuple[str, str]]:
+    """Return the options that are not as they come, and what a reader asks for first."""
+    usual = {key: str(option.default) for key, option in StudyConfig.options().items()}
+    params = study.facts.params
+    first = ("model", "data", "trials", "epochs", "seed", "seeds")
+    changed = [key for key in usual if key in params and params[key] != usual[key]]
+    return [(key, params[key]) for key in dict.fromkeys((*first, *changed)) if key in params]
+
+
+def _won(study: PublishedStudy) -> list[tuple[str, str]]:
+    begin = "best_"
+    params = study.facts.params
+    return [(k.removeprefix(begin), v) for k, v in params.items() if k.startswith(begin)]
+
+
+def _versions(study: PublishedStudy) -> list[tuple[str, str]]:
+    begin, params = "version_", study.facts.params
+    rows = [(k.removeprefix(begin), v) for k, v in params.items() if k.startswith(begin)]
+    return [("machine", study.compared.machine or "not known"), *rows]
+
+
+def _images(study: PublishedStudy) -> Table:
+    rows = []
+    for split in ("train", "valid", "test"):
+        counts = (
+            f"{study.metrics.get(f'data/{split}_{name}_images', 0):,.0f}" for name in CLASS_NAMES
+        )
+        digest = study.split_digests.get(split, "")
+        rows.append((split, *counts, digest[:DIGEST_DIGITS] or "not known"))
+    header = ("split", *CLASS_NAMES, "SHA-256 over contents and labels")
+    note = f"The whole dataset: {study.facts.digest[:DIGEST_DIGITS]}."
+    return Table.of(header, rows, note=note, name="Images by split and class")
+
+
+def _readme(study: PublishedStudy, results: Results) -> str:
+    told = verdict_of(study, results)
+    files = Table.of(("file", "what it holds"), list(_files_of(study).items()), NAME, WORDS)
+    return (
+        f"# {escaped(study.name)}\n\n**{escaped(told.headline)}.** {escaped(told.paragraph)}\n\n"
+        f"`{PAGE_FILE}` shows it. {_ABOUT}\n\n{_check_words(_CHECKS)}\n\n## Files\n\n"
+        f"{files.markdown()}\n"
+    )
+
+
+def _check_words(checks: Sequence[tuple[str, str]]) -> str:
+    lines = "\n".join(f"- `{command}` {words}." for command, words in checks)
+    return (
+        f"## Check it\n\n{lines}\n\nExit code 0: nothing differs; 5: something does, and is named."
+    )

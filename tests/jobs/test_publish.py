@@ -1,0 +1,428 @@
+"""What is published of real studies: whole, without anything private, and found out if changed."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import fakeface_bench
+from fakeface_bench.cli import cli
+from fakeface_bench.config import CompareConfig, PublishConfig, VerifyConfig
+from fakeface_bench.jobs.compare import run_comparison
+from fakeface_bench.jobs.publish import publish
+from fakeface_bench.jobs.verify import verify
+from fakeface_bench.records.publication import DIFFERS, EQUAL, STATED, Verification
+from fakeface_bench.report.publication import write_sums
+from fakeface_bench.support.errors import UsageError
+from tests.conftest import RecordedProgress
+from tests.workplace import Workplace, quicken, workplace
+
+#: What scores cannot tell: how long, how much, how many, and what was chosen on validation.
+NOT_OF_SCORES = ("data/", "calibration/", "unsure/", "explain/")
+
+
+@pytest.fixture(scope="module")
+def place(
+    tmp_path_factory: pytest.TempPathFactory, tiny_faces: Path, session_cache: Path
+) -> Workplace:
+    """Where studies are run, one of two seeds, and compared."""
+    made = workplace(tmp_path_factory.mktemp("published"), tiny_faces, session_cache)
+    made.config = replace(made.config, model="residual", weights="auto", trials=2, epochs=1)
+    return made
+
+
+@pytest.fixture(scope="module")
+def run_id(place: Workplace) -> str:
+    return place.run(seeds=2)[0].run_id
+
+
+@pytest.fixture(scope="module")
+def compared(place: Workplace, run_id: str) -> str:
+    search = replace(place.config.search, classifier="logistic_regression")
+    place.run(search=search)
+    with place.here() as patch:
+        quicken(patch)
+        return run_comparison(CompareConfig(output=""), RecordedProgress()).run_id
+
+
+@pytest.fixture(scope="module")
+def shared(place: Workplace, run_id: str) -> Path:
+    """The first study, published with its model; nothing may change it."""
+    with place.here():
+        return published(run_id, place.folder / "shared", with_model=True)
+
+
+@pytest.fixture
+def here(place: Workplace) -> Iterator[None]:
+    with place.here() as patch:
+        quicken(patch)
+        yield
+
+
+@pytest.fixture
+def mine(shared: Path, tmp_path: Path) -> Path:
+    """A copy of it, to do harm to."""
+    return Path(shutil.copytree(shared, tmp_path / "mine"))
+
+
+def published(run: str, folder: Path, **options: bool) -> Path:
+    return publish(PublishConfig(run=run, folder=str(folder), **options), RecordedProgress())
+
+
+def check(folder: Path, **options: object) -> Verification:
+    return verify(VerifyConfig(folder=str(folder), **options), RecordedProgress())  # type: ignore[arg-type]
+
+
+def names_of(found: Verification, outcome: str) -> set[str]:
+    return {each.name for each in found.with_outcome(outcome)}
+
+
+def test_everything_follows_from_the_scores(shared: Path) -> None:
+    found = check(shared)
+    assert found.passed
+    assert found.notes == ()
+    metrics = json.loads((shared / "metrics.json").read_text())
+    told = {name for name in metrics if name.startswith(("test", "val", "baseline", "search"))}
+    assert {"test/roc_auc_mean", "test/roc_auc_std", "search/gain_roc_auc_low"} <= told
+    assert told <= names_of(found, EQUAL)
+    assert all(name.startswith(NOT_OF_SCORES) for name in names_of(found, STATED))
+
+
+def test_it_is_small_and_stands_alone(shared: Path) -> None:
+    files = {path.relative_to(shared).as_posix(): path for path in shared.rglob("*")}
+    sizes = [p.stat().st_size for n, p in files.items() if p.is_file() and "model/" not in n]
+    assert sum(sizes) < 1_000_000
+    assert {"report.html", "README.md", "SHA256SUMS", "environment.txt", "model/MLmodel"} <= set(
+        files
+    )
+    subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=shared, check=True)
+    assert "numpy==" in files["environment.txt"].read_text()
+
+
+def test_nothing_private_is_in_it(place: Workplace, shared: Path, tiny_faces: Path) -> None:
+    pictures = {path.name for path in tiny_faces.rglob("*.png")} | {
+        path.name for path in tiny_faces.rglob("*.jpg")
+    }
+    assert pictures
+    for path in shared.rglob("*"):
+        if not path.is_file():
+            continue
+        content = path.read_bytes()
+        for private in (place.folder, tiny_faces, Path.home(), "/tmp/", "mlflow.db"):
+            assert str(private).encode() not in content, (path, private)
+        assert path.suffix not in (".png", ".jpg")
+    scores = pd.read_parquet(shared / "test_scores.parquet")
+    assert not pictures & set(scores.astype(str).to_numpy().ravel())
+    assert scores["digest"].str.fullmatch("[0-9a-f]{32}").all()
+
+
+@pytest.mark.usefixtures("here")
+def test_a_flipped_score_is_found_whatever_the_sums_say(mine: Path) -> None:
+    file = mine / "test_scores.parquet"
+    rows = pd.read_parquet(file)
+    rows.loc[0, "y_score"] = 1 - rows.loc[0, "y_score"]
+    rows.to_parquet(file)
+    found = check(mine)
+    assert {"test_scores.parquet", "test/brier"} <= names_of(found, DIFFERS)
+    write_sums(mine)
+    found = check(mine)
+    assert "test_scores.parquet" not in names_of(found, DIFFERS)
+    assert {"test/brier", "test/brier_mean"} <= names_of(found, DIFFERS)
+    assert not names_of(found, DIFFERS) & {"val/brier", "baseline/brier"}
+
+
+def _metric(folder: Path) -> str:
+    file = folder / "metrics.json"
+    metrics = json.loads(file.read_text())
+    metrics["test/roc_auc"] += 0.001
+    file.write_text(json.dumps(metrics))
+    return "test/roc_auc"
+
+
+def _interval(folder: Path) -> str:
+    table = pd.read_csv(folder / "results.csv", index_col="metric")
+    table.loc["roc_auc", "test_low_95"] += 0.001
+    table.to_csv(folder / "results.csv")
+    return "results.csv: roc_auc, test_low_95"
+
+
+def _seconds(folder: Path) -> str:
+    file = folder / "cost_ledger.json"
+    ledger = json.loads(file.read_text())
+    ledger["stages"][2]["spent_seconds"] = 0.0
+    file.write_text(json.dumps(ledger))
+    return "cost/total_cold_seconds"
+
+
+def _label(folder: Path) -> str:
+    rows = pd.read_parquet(folder / "valid_scores.parquet")
+    rows.loc[1, "y_true"] = 1 - rows.loc[1, "y_true"]
+    rows.to_parquet(folder / "valid_scores.parquet")
+    return "val/log_loss"
+
+
+def _missing(folder: Path) -> str:
+    (folder / "trials.csv").unlink()
+    return "trials.csv"
+
+
+def _added(folder: Path) -> str:
+    (folder / "more.csv").write_text("a")
+    return "more.csv"
+
+
+def _linked(folder: Path) -> str:
+    (folder / "trials.csv").unlink()
+    (folder / "trials.csv").symlink_to("/etc/hostname")
+    return "trials.csv"
+
+
+@pytest.mark.parametrize("harm", [_metric, _interval, _seconds, _label, _missing, _added, _linked])
+def test_what_was_changed_is_named(harm: Callable[[Path], str], mine: Path) -> None:
+    name = harm(mine)
+    found = check(mine, output=str(mine.parent / "checks.csv"))
+    assert name in names_of(found, DIFFERS)
+    table = pd.read_csv(mine.parent / "checks.csv")
+    assert name in set(table.loc[table["outcome"] == DIFFERS, "name"])
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("test_scores.parquet", b"PAR1 not at all"),
+        ("metrics.json", b"{"),
+        ("study.json", b"[]"),
+        ("cost_ledger.json", b"{}"),
+        ("results.csv", b"\xff\xfe\x00"),
+    ],
+)
+def test_a_damaged_file_is_told_in_one_line(file: str, content: bytes, mine: Path) -> None:
+    (mine / file).write_bytes(content)
+    found = check(mine)
+    assert file in names_of(found, DIFFERS)
+    assert not found.passed
+
+
+@pytest.mark.parametrize("value", [1.5, float("nan"), -0.1])
+def test_scores_that_are_none_are_refused(value: float, mine: Path) -> None:
+    rows = pd.read_parquet(mine / "test_scores.parquet")
+    rows.loc[0, "y_score"] = value
+    rows.to_parquet(mine / "test_scores.parquet")
+    assert any("no probabilities" in str(each.found) for each in check(mine).checks)
+
+
+def test_other_versions_are_told_and_checked_all_the_same(mine: Path) -> None:
+    file = mine / "publication.json"
+    manifest = json.loads(file.read_text())
+    manifest["params"]["version_keras"] = "2.4.0"
+    file.write_text(json.dumps(manifest))
+    found = check(mine)
+    assert found.notes[0].startswith("published with keras 2.4.0, checked with 3.")
+    assert "test/roc_auc" in names_of(found, EQUAL)
+
+
+def test_a_later_format_is_refused(mine: Path) -> None:
+    file = mine / "publication.json"
+    file.write_text(file.read_text().replace('"format": 1', '"format": 2'))
+    with pytest.raises(UsageError, match="it is of format 2, and this version reads 1"):
+        check(mine)
+
+
+@pytest.mark.usefixtures("here")
+def test_its_model_scores_the_same_pictures_alike(shared: Path, tiny_faces: Path) -> None:
+    found = check(shared, data=str(tiny_faces))
+    assert found.passed, list(found.with_outcome(DIFFERS))
+    with_data = {e.name: e for e in found.checks if e.of.endswith("with the data")}
+    assert with_data["SHA-256 of test"].outcome == EQUAL
+    assert float(with_data["largest difference of a score"].found or 0) < 1e-5
+    assert "test/roc_auc" in with_data
+
+
+@pytest.mark.usefixtures("here")
+def test_the_published_model_is_served_by_mlflow(shared: Path, tiny_faces: Path) -> None:
+    loaded = mlflow.pyfunc.load_model(str(shared / "model"))
+    assert loaded.metadata.saved_input_example_info is None
+    verdicts = fakeface_bench.predict(str(shared / "model"), tiny_faces)
+    assert verdicts["probability_fake"].between(0, 1).all()
+
+
+@pytest.mark.usefixtures("here")
+def test_another_dataset_is_named_by_its_digests(
+    shared: Path, tiny_faces: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(tiny_faces, tmp_path / "faces"))
+    next(
+        path for path in sorted(other.rglob("*")) if path.is_file() and "test" in str(path)
+    ).unlink()
+    found = check(shared, data=str(other))
+    differing = names_of(found, DIFFERS)
+    assert {"SHA-256 of the dataset", "SHA-256 of test", "test images that are here"} <= differing
+    assert "SHA-256 of train" not in differing
+
+
+@pytest.mark.usefixtures("here")
+def test_a_comparison_follows_from_its_studies(compared: str, tmp_path: Path) -> None:
+    folder = published(compared, tmp_path / "comparison")
+    assert check(folder).passed
+    (first, _) = sorted((folder / "studies").iterdir())
+    assert check(first).passed
+    page = (folder / "report.html").read_text()
+    assert "no longer readable" not in page
+    table = pd.read_csv(folder / "leaderboard.csv")
+    table.loc[0, "accuracy"] += 0.01
+    table.to_csv(folder / "leaderboard.csv", index=False)
+    assert "row 1, accuracy" in names_of(check(folder), DIFFERS)
+
+
+@pytest.mark.parametrize("run", ["../../../etc", "a" * 31 + "/", 7, ""])
+def test_a_comparison_cannot_name_what_lies_elsewhere(
+    run: object, mine: Path, tmp_path: Path
+) -> None:
+    manifest = {"format": 1, "kind": "comparison", "margin": 0.01, "studies": [run]}
+    (mine / "publication.json").write_text(json.dumps(manifest))
+    found = check(mine)
+    assert any("which is no MLflow run" in str(each.found) for each in found.checks)
+
+
+@pytest.mark.usefixtures("here")
+def test_published_studies_are_compared_with_ones_own(
+    compared: str, shared: Path, place: Workplace
+) -> None:
+    runs = mlflow.MlflowClient().get_run(compared).data.tags["fakeface.compared"].split(",")
+    theirs = json.loads((shared / "publication.json").read_text())["run_id"]
+    (own,) = set(runs) - {theirs}
+    config = CompareConfig(published=str(shared), runs=own, output="")
+    both = run_comparison(config, RecordedProgress()).result
+    assert {entry.study.identity.run_id for entry in both.entries} == set(runs)
+    within = run_comparison(CompareConfig(runs=",".join(runs), output=""), RecordedProgress())
+    for one, other in zip(both.entries, within.result.entries, strict=True):
+        assert one.label == other.label
+        assert one.roc_auc == other.roc_auc
+        assert one.cost == other.cost
+    alone = run_comparison(CompareConfig(published=str(shared), output=""), RecordedProgress())
+    assert [entry.study.identity.run_id for entry in alone.result.entries] == [theirs]
+
+
+@pytest.mark.usefixtures("here")
+def test_what_does_not_follow_from_its_scores_is_not_compared(mine: Path) -> None:
+    _metric(mine)
+    write_sums(mine)
+    with pytest.raises(UsageError, match=r"is not compared.*test/roc_auc"):
+        run_comparison(CompareConfig(published=str(mine), output=""), RecordedProgress())
+
+
+@pytest.mark.usefixtures("here")
+def test_other_test_images_are_never_mixed(mine: Path, shared: Path) -> None:
+    file = mine / "publication.json"
+    manifest = json.loads(file.read_text())
+    manifest |= {"run_id": "c" * 32, "test_digest": "d" * 64}
+    file.write_text(json.dumps(manifest))
+    write_sums(mine)
+    config = CompareConfig(published=f"{shared},{mine}", output="")
+    with pytest.raises(UsageError, match=r"different test splits.*dddddddddddd"):
+        run_comparison(config, RecordedProgress())
+
+
+@pytest.mark.usefixtures("here")
+def test_the_same_digest_with_other_images_is_not_mixed(mine: Path, shared: Path) -> None:
+    rows = pd.read_parquet(mine / "test_scores.parquet")
+    rows["digest"] = rows["digest"].to_numpy()[::-1]
+    rows.to_parquet(mine / "test_scores.parquet")
+    file = mine / "publication.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"run_id": "c" * 32}))
+    write_sums(mine)
+    config = CompareConfig(published=f"{shared},{mine}", output="")
+    with pytest.raises(UsageError, match="other test images"):
+        run_comparison(config, RecordedProgress())
+
+
+@pytest.mark.usefixtures("here")
+def test_an_earlier_versions_study_says_what_to_do(
+    run_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = pd.read_parquet
+    monkeypatch.setattr(pd, "read_parquet", lambda file: read(file).drop(columns="digest"))
+    with pytest.raises(UsageError, match=r"cannot be published.*Run it again with again=true"):
+        published(run_id, tmp_path / "old")
+    assert not (tmp_path / "old").exists()
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("run", "said"), [("f" * 32, "MLflow knows no run"), ("", "MLflow knows no run")]
+)
+def test_a_run_that_is_none_is_refused(run: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=said):
+        published(run, tmp_path / "none")
+
+
+def test_commands_tell_by_their_exit_codes(place: Workplace, run_id: str, mine: Path) -> None:
+    with place.here():
+        runner = CliRunner()
+        made = runner.invoke(cli, ["publish", "newest", "made"])
+        assert made.exit_code == 0, made.output
+        folder = made.stdout.strip()
+        assert Path(folder) == place.folder / "made"
+        assert runner.invoke(cli, ["verify", folder]).exit_code == 0
+        _metric(mine)
+        changed = runner.invoke(cli, ["verify", str(mine)])
+    assert changed.exit_code == 5
+    assert "test/roc_auc" in changed.output
+    with pytest.raises(UsageError, match="no published folder"):
+        check(mine.parent)
+    with pytest.raises(UsageError, match="there is no folder"):
+        check(mine / "nowhere")
+
+
+@pytest.mark.usefixtures("here")
+def test_from_python(run_id: str, tmp_path: Path) -> None:
+    folder = fakeface_bench.publish(run=run_id, folder=tmp_path / "python", progress=False)
+    found = fakeface_bench.verify(folder=folder, progress=False)
+    assert found.passed
+    assert found.checks.columns.tolist() == ["of", "name", "published", "found", "outcome"]
+    assert "nothing differs" in found._repr_html_()
+
+
+@pytest.mark.usefixtures("here")
+def test_names_attack_neither_page_nor_path(
+    mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder of somebody who names things to do harm, compared and shown."""
+    evil = '<script>alert("x")</script>/../../\x1b[31m'
+    for name, keys in (
+        ("publication.json", ("dataset", "model")),
+        ("study.json", ("data", "model")),
+    ):
+        content = json.loads((mine / name).read_text())
+        content |= dict.fromkeys(keys, evil)
+        (mine / name).write_text(json.dumps(content))
+    write_sums(mine)
+    output = tmp_path / "page"
+    outcome = run_comparison(
+        CompareConfig(published=str(mine), output=str(output)), RecordedProgress()
+    )
+    page = (output / "report.html").read_text()
+    assert "<script>alert" not in page
+    assert outcome.folder == output
+    shown = CliRunner().invoke(cli, ["verify", str(mine)])
+    assert "\x1b[31m" not in shown.output
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("here")
+def test_run_again_it_comes_out_the_same(shared: Path, tiny_faces: Path) -> None:
+    found = check(shared, data=str(tiny_faces), retrain=True)
+    assert found.passed, list(found.with_outcome(DIFFERS))
+    again = {each.name: each for each in found.checks if each.of.endswith("run again")}
+    assert again["largest difference of a score"].outcome == EQUAL
+    assert again["test/roc_auc_mean"].outcome == EQUAL
+    assert found.notes == ()
+    assert np.isclose(float(again["test/roc_auc"].found or 0), again["test/roc_auc"].published)
