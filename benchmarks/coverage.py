@@ -282,7 +282,7 @@ def recall_of_fakes(rng: np.random.Generator, cell: tuple[Any, ...]) -> Draw:
 
 def threshold_of_a_fit(rng: np.random.Generator, cell: tuple[Any, ...]) -> Draw:
     """Return how far the threshold lies from the true best one, 0.5, of calibrated scores."""
-    from fakeface_bench.evaluation.detector import choose_threshold
+    from fakeface_bench.evaluation.decisions import choose_threshold
 
     (images,) = cell
     y_true = labels(images)

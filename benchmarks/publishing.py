@@ -158,7 +158,7 @@ def publish(
         )
         publication.write_published_study(facts, metrics, saved, folder)
     study = publication.read_published_study(folder)
-    write_publication_page(study, folder)
+    write_publication_page(study, results, folder)
     publication.write_sums(folder)
     return study
 

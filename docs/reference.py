@@ -56,11 +56,14 @@ HOLDS: Mapping[str, str] = {
     "explain/explanation.json": "what spoke for real and fake, by picture",
     "front.html": "accuracy against cost, to hover over",
     "front.png": "the same as a picture",
+    "hold_outs.csv": "a row a source or tier that was left out of training",
     "in_time.csv": "a row a date up to which models were trained",
     "leaderboard.csv": "a row a study: metrics with intervals, costs",
     "leaderboard.md": "the same to read",
     "made_by.csv": "files by generator and source",
     "model_card.md": "what the model has seen, can do and cannot",
+    "portfolio.csv": "a row a budget: what to take, what to expect, what more would buy",
+    "prices.csv": "what searching, one training and 1,000 predictions take, by study",
     "predictions.parquet": "every image with each model's score",
     "report.html": "the page",
     "results.csv": "every metric with its interval",
@@ -76,6 +79,12 @@ HOLDS: Mapping[str, str] = {
     "unseen_generators.csv": "a row a generator that training never saw",
     "valid/predictions.parquet": "the same of validation",
     "wrong_by_all.csv": "images that every model predicts wrongly",
+}
+#: Files of jobs that were asked for more than the usual.
+WHERE_ASKED: Mapping[str, Sequence[str]] = {
+    "comparison": ("detectors.csv",),
+    "generalisation": ("hold_outs.csv", "unseen_generators.csv", "in_time.csv", "equalised.csv"),
+    "audit": ("made_by.csv",),
 }
 #: What a tag says.
 TAGS: Mapping[str, str] = {
@@ -153,10 +162,11 @@ def options() -> str:
     }
     shared = set(config.StudyConfig.options())
     parts = [
-        "# Options\n\n`mlflow run . -P image_size=96` and `fakeface-bench run --image-size 96` are "
-        "the same. `mlflow run . -e NAME` runs the command of that name; without `-e` it is `run`. "
-        "In Python each is a keyword argument.\n",
-        "`fakeface-bench sync`, `list`, `datasets`, `fetch` and `doctor` have none to speak of.\n",
+        "# Options\n\n`mlflow run . --env-manager uv -P image_size=96` and `fakeface-bench run "
+        "--image-size 96` are the same. `mlflow run . --env-manager uv -e NAME` runs the command "
+        "of that name; without `-e` it is `run`. In Python each is a keyword argument.\n",
+        "`fetch DATA` takes the dataset, `sync` a `--folder` of unsent records (empty: all of this "
+        "machine); `list`, `datasets` and `doctor` take nothing.\n",
     ]
     for name, request in requests.items():
         rows = request.options().values()
@@ -164,7 +174,9 @@ def options() -> str:
         if name in ("suite", "generalise"):
             rows = [row for row in rows if row.name not in shared or row.name == "data"]
             rows = [row for row in rows if row.name != "data" or name == "suite"]
-            note = "\nAnd every option of `run` but those that it decides itself.\n"
+            own = ("model", "study", "register", "again")
+            own += ("data", "leave_out") if name == "generalise" else ()
+            note = f"\nAnd every option of `run` but {', '.join(f'`{key}`' for key in own)}.\n"
         told = table(("option", "default", "values", "meaning"), map(_option, rows))
         parts.append(f"## {name}\n\n{told}\n{note}")
     return "\n".join(parts)
@@ -269,6 +281,9 @@ def files() -> str:
         told = [(f"`{file}`", HOLDS[file]) for file in artifacts if file in HOLDS]
         pictures = [f"`{file}`" for file in artifacts if file not in HOLDS]
         parts.append(f"## {title}\n\n{table(('file', 'what it holds'), told)}\n")
+        if name in WHERE_ASKED:
+            told = ((f"`{file}`", HOLDS[file]) for file in WHERE_ASKED[name])
+            parts.append(f"Where it was asked for:\n\n{table(('file', 'what it holds'), told)}\n")
         if pictures:
             parts.append(f"Pictures: {', '.join(pictures)}.\n")
     rows = [(f"`{tag}`", words) for tag, words in TAGS.items()]

@@ -117,6 +117,7 @@ def compare(
     output: _Text = "comparison",
     dollars_per_hour: float = 0.0,
     margin: float = 0.01,
+    budget_minutes: float = 0.0,
     published: _Text = "",
     progress: bool | Progress = True,
 ) -> Comparison:
@@ -134,8 +135,9 @@ def compare(
             author, which then runs with your rights.
         output: Folder to write the report to, besides MLflow; empty for none.
         dollars_per_hour: What the machine costs; 0 for what each study was told.
-        margin: Share of images that a cheaper study is to be shown to be behind the best by, at
-            most.
+        margin: How far below the best test accuracy a cheaper study may be shown to be, at most;
+            0.01 is one percentage point.
+        budget_minutes: Minutes from a cold start that you have: what they buy is told; 0 for none.
         published: Published folders to compare too, joined by commas; alone, or with runs. One that
             does not follow from its own scores is refused.
 
@@ -307,19 +309,19 @@ def generalise(
         balance: What weighs the same in training, however many images it has.
         fine_tune: Layers trained under the head: frozen (none), norms (normalisation alone),
             last_block, last_2_blocks and so on, all, or a number of last layers.
-        augment: What is done to the pictures that train such layers.
-        precision: In what numbers such layers compute; auto measures.
+        augment: What is done to the pictures that train layers under the head.
+        precision: Numeric precision in which trained layers compute; auto measures.
         engine: What frozen layers run on; auto: onnxruntime on processors where it can, else
             tensorflow. tensorflow_bf16 has train and valid pass in bfloat16, test in float32.
-        cache_gb: Disk for what such layers read each epoch; 0: a quarter of the free disk, at most
-            20.
+        cache_gb: Disk for what trained layers read each epoch; 0: a quarter of the free disk, at
+            most 20.
         classifier: head, logistic_regression (on frozen features).
         features: What the classifier reads: last, all_blocks, last+residual, all_blocks+residual.
         pooling: avg, max, avg+max, avg+std, max2x2; cls, cls+avg of a class token.
         dropout: Rate before the head's output; 0..0.6 is searched.
         batch_norm: true, false.
         units: Width of the head's hidden layer; 0: none.
-        activation: Of that layer: relu, swish, tanh.
+        activation: Activation of the hidden layer: relu, swish, tanh.
         loss: See 'fakeface-bench list'.
         learning_rate: Of the head; 0.0001..0.01 is searched.
         weight_decay: Of the head; 0.00001..0.1 is searched.
@@ -334,9 +336,9 @@ def generalise(
         folds: Parts of train and validation together that are held out in turn, by which options
             are chosen; the winner is then fitted on all of them. 0: validation is held out.
         limit: At most this many images per split and class; 0 for all.
-        seed: Of the split, random weights, the search and every fit.
-        unsure_error: Chooses a band of scores in which the model is unsure, so that on validation
-            at most this share of the others is wrong; 0: no band.
+        seed: Seed of the split, random weights, the search and every fit.
+        unsure_error: Chooses a band of scores in which the model is unsure, so that at most this
+            share of the validation pictures outside it is wrong; 0: no band.
         seeds: Times that the whole study is done, search and fit, each with a seed of its own; the
             first's model is kept. Comparisons speak of networks from 3 on.
         refits: Fits of the winner alone, each with a seed of its own; the first is kept.
@@ -627,19 +629,19 @@ def run_study(
         balance: What weighs the same in training, however many images it has.
         fine_tune: Layers trained under the head: frozen (none), norms (normalisation alone),
             last_block, last_2_blocks and so on, all, or a number of last layers.
-        augment: What is done to the pictures that train such layers.
-        precision: In what numbers such layers compute; auto measures.
+        augment: What is done to the pictures that train layers under the head.
+        precision: Numeric precision in which trained layers compute; auto measures.
         engine: What frozen layers run on; auto: onnxruntime on processors where it can, else
             tensorflow. tensorflow_bf16 has train and valid pass in bfloat16, test in float32.
-        cache_gb: Disk for what such layers read each epoch; 0: a quarter of the free disk, at most
-            20.
+        cache_gb: Disk for what trained layers read each epoch; 0: a quarter of the free disk, at
+            most 20.
         classifier: head, logistic_regression (on frozen features).
         features: What the classifier reads: last, all_blocks, last+residual, all_blocks+residual.
         pooling: avg, max, avg+max, avg+std, max2x2; cls, cls+avg of a class token.
         dropout: Rate before the head's output; 0..0.6 is searched.
         batch_norm: true, false.
         units: Width of the head's hidden layer; 0: none.
-        activation: Of that layer: relu, swish, tanh.
+        activation: Activation of the hidden layer: relu, swish, tanh.
         loss: See 'fakeface-bench list'.
         learning_rate: Of the head; 0.0001..0.01 is searched.
         weight_decay: Of the head; 0.00001..0.1 is searched.
@@ -654,9 +656,9 @@ def run_study(
         folds: Parts of train and validation together that are held out in turn, by which options
             are chosen; the winner is then fitted on all of them. 0: validation is held out.
         limit: At most this many images per split and class; 0 for all.
-        seed: Of the split, random weights, the search and every fit.
-        unsure_error: Chooses a band of scores in which the model is unsure, so that on validation
-            at most this share of the others is wrong; 0: no band.
+        seed: Seed of the split, random weights, the search and every fit.
+        unsure_error: Chooses a band of scores in which the model is unsure, so that at most this
+            share of the validation pictures outside it is wrong; 0: no band.
         seeds: Times that the whole study is done, search and fit, each with a seed of its own; the
             first's model is kept. Comparisons speak of networks from 3 on.
         refits: Fits of the winner alone, each with a seed of its own; the first is kept.
@@ -686,6 +688,7 @@ def run_suite(
     models: Any = "simple_cnn,simple_cnn_pool,mobilenetv3,vgg19",
     output: _Text = "comparison",
     margin: float = 0.01,
+    budget_minutes: float = 0.0,
     data: _Text | pd.DataFrame | Sequence[Any] = "synthetic",
     classes: _Text = "",
     trials: int = 20,
@@ -738,8 +741,9 @@ def run_suite(
         progress: As in `run_study`.
         models: Architectures, joined by commas; see 'fakeface-bench list'.
         output: Folder to write the comparison to, besides MLflow; empty for none.
-        margin: Share of images that a cheaper study is to be shown to be behind the best by, at
-            most.
+        margin: How far below the best test accuracy a cheaper study may be shown to be, at most;
+            0.01 is one percentage point.
+        budget_minutes: Minutes from a cold start that you have: what they buy is told; 0 for none.
         data: Dataset by name, or a folder of faces; several are joined by '+'.
         classes: What folders' names mean that are not understood by themselves:
             real:nature,fake:ai.
@@ -761,19 +765,19 @@ def run_suite(
         balance: What weighs the same in training, however many images it has.
         fine_tune: Layers trained under the head: frozen (none), norms (normalisation alone),
             last_block, last_2_blocks and so on, all, or a number of last layers.
-        augment: What is done to the pictures that train such layers.
-        precision: In what numbers such layers compute; auto measures.
+        augment: What is done to the pictures that train layers under the head.
+        precision: Numeric precision in which trained layers compute; auto measures.
         engine: What frozen layers run on; auto: onnxruntime on processors where it can, else
             tensorflow. tensorflow_bf16 has train and valid pass in bfloat16, test in float32.
-        cache_gb: Disk for what such layers read each epoch; 0: a quarter of the free disk, at most
-            20.
+        cache_gb: Disk for what trained layers read each epoch; 0: a quarter of the free disk, at
+            most 20.
         classifier: head, logistic_regression (on frozen features).
         features: What the classifier reads: last, all_blocks, last+residual, all_blocks+residual.
         pooling: avg, max, avg+max, avg+std, max2x2; cls, cls+avg of a class token.
         dropout: Rate before the head's output; 0..0.6 is searched.
         batch_norm: true, false.
         units: Width of the head's hidden layer; 0: none.
-        activation: Of that layer: relu, swish, tanh.
+        activation: Activation of the hidden layer: relu, swish, tanh.
         loss: See 'fakeface-bench list'.
         learning_rate: Of the head; 0.0001..0.01 is searched.
         weight_decay: Of the head; 0.00001..0.1 is searched.
@@ -788,9 +792,9 @@ def run_suite(
         folds: Parts of train and validation together that are held out in turn, by which options
             are chosen; the winner is then fitted on all of them. 0: validation is held out.
         limit: At most this many images per split and class; 0 for all.
-        seed: Of the split, random weights, the search and every fit.
-        unsure_error: Chooses a band of scores in which the model is unsure, so that on validation
-            at most this share of the others is wrong; 0: no band.
+        seed: Seed of the split, random weights, the search and every fit.
+        unsure_error: Chooses a band of scores in which the model is unsure, so that at most this
+            share of the validation pictures outside it is wrong; 0: no band.
         seeds: Times that the whole study is done, search and fit, each with a seed of its own; the
             first's model is kept. Comparisons speak of networks from 3 on.
         refits: Fits of the winner alone, each with a seed of its own; the first is kept.

@@ -300,7 +300,7 @@ class SearchConfig(Request):
     dropout: str = option(SEARCHED, "Rate before the head's output; 0..0.6 is searched.")
     batch_norm: str = option(SEARCHED, "true, false.")
     units: str = option(SEARCHED, "Width of the head's hidden layer; 0: none.")
-    activation: str = option(SEARCHED, "Of that layer: relu, swish, tanh.")
+    activation: str = option(SEARCHED, "Activation of the hidden layer: relu, swish, tanh.")
     loss: str = option(SEARCHED, "See 'fakeface-bench list'.")
     learning_rate: str = option(SEARCHED, "Of the head; 0.0001..0.01 is searched.")
     weight_decay: str = option(SEARCHED, "Of the head; 0.00001..0.1 is searched.")
@@ -389,12 +389,12 @@ class StudyConfig(Request):
     )
     augment: str = option(
         SEARCHED,
-        "What is done to the pictures that train such layers.",
+        "What is done to the pictures that train layers under the head.",
         choices=(SEARCHED, *AUGMENTS),
     )
     precision: str = option(
         AUTO,
-        "In what numbers such layers compute; auto measures.",
+        "Numeric precision in which trained layers compute; auto measures.",
         choices=(AUTO, *PRECISIONS),
     )
     engine: str = option(
@@ -406,7 +406,7 @@ class StudyConfig(Request):
     # In 10⁹ bytes; what is larger is computed again each time.
     cache_gb: float = option(
         0.0,
-        "Disk for what such layers read each epoch; 0: a quarter of the free disk, at most 20.",
+        "Disk for what trained layers read each epoch; 0: a quarter of the free disk, at most 20.",
         0,
     )
     search: SearchConfig = field(default_factory=SearchConfig, metadata={EXCEPT: ()})
@@ -418,11 +418,13 @@ class StudyConfig(Request):
         20,
     )
     limit: int = option(0, "At most this many images per split and class; 0 for all.", 0)
-    seed: int = option(0, "Of the split, random weights, the search and every fit.", 0, _MAX_SEED)
+    seed: int = option(
+        0, "Seed of the split, random weights, the search and every fit.", 0, _MAX_SEED
+    )
     unsure_error: float = option(
         0.05,
-        "Chooses a band of scores in which the model is unsure, so that on validation at most this "
-        "share of the others is wrong; 0: no band.",
+        "Chooses a band of scores in which the model is unsure, so that at most this share of the "
+        "validation pictures outside it is wrong; 0: no band.",
         0,
         1,
     )
@@ -474,7 +476,11 @@ class AuditConfig(Request):
 
 #: Share of test images that a study may be behind by and count as accurate as another.
 MARGIN = 0.01
-_MARGIN = "Share of images that a cheaper study is to be shown to be behind the best by, at most."
+_BUDGET = "Minutes from a cold start that you have: what they buy is told; 0 for none."
+_MARGIN = (
+    "How far below the best test accuracy a cheaper study may be shown to be, at most; 0.01 is one "
+    "percentage point."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -500,6 +506,7 @@ class CompareConfig(Request):
         0.0, "What the machine costs; 0 for what each study was told.", 0
     )
     margin: float = option(MARGIN, _MARGIN, 0)
+    budget_minutes: float = option(0.0, _BUDGET, 0)
     published: str = option(
         "",
         "Published folders to compare too, joined by commas; alone, or with runs. One that does "
@@ -567,6 +574,7 @@ class SuiteConfig(Request):
         "comparison", "Folder to write the comparison to, besides MLflow; empty for none."
     )
     margin: float = option(MARGIN, _MARGIN, 0)
+    budget_minutes: float = option(0.0, _BUDGET, 0)
     study: StudyConfig = field(default_factory=StudyConfig, metadata={EXCEPT: _OF_ONE_STUDY})
 
 

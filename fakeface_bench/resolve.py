@@ -337,12 +337,12 @@ class Plan:
 
     @property
     def title(self) -> str:
-        """Name of the parent run: model, dataset, and what is not as usual."""
+        """What the parent run's name tells besides the dataset: model, and what is not as usual."""
         trained = self.architecture.pretrained and self.unfrozen.anything
         how = f" ({self.unfrozen.label})" if trained else ""
         passed = f", {self.config.equalised}" if self.equalises else ""
         apart = "".join(f", {option}" for option in self._unusual())
-        return f"{self.architecture.key}{how} on {self.data_name}{passed}{apart}"
+        return f"{self.architecture.key}{how}{passed}{apart}"
 
     def _unusual(self) -> Iterator[str]:
         """Yield the options that are not the defaults; of `auto`, the weights that it came to."""

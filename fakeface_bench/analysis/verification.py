@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from fakeface_bench.analysis.results import Results, results_of, twin_metrics
-from fakeface_bench.evaluation.metrics import part_metrics, score_metrics
+from fakeface_bench.config import StudyConfig
+from fakeface_bench.evaluation.decisions import choose_threshold, choose_unsure
+from fakeface_bench.evaluation.metrics import estimates, part_metrics, score_metrics
 from fakeface_bench.records.estimate import Estimate
-from fakeface_bench.records.publication import STATED, Check, PublishedStudy, check
+from fakeface_bench.records.publication import DIFFERS, STATED, Check, PublishedStudy, check
 from fakeface_bench.records.study import ScoredSplit, StudyScores
 
 #: Scores are published whole, so that metrics differ by rounding alone.
@@ -15,8 +17,12 @@ RECOMPUTED = 1e-6
 SCORED_AGAIN, METRICS_AGAIN = 1e-3, 5e-3
 #: Of a metric without an interval, where the whole study was run again.
 RETRAINED = 0.02
-#: Begin the names of metrics that say how a machine did, which another one will not repeat.
-_OF_MACHINE = ("cost/", "train/", "system/", "data/shortcut")
+#: Begin the names of metrics that no score tells: what lies in the data, what was measured beside.
+_NOT_OF_SCORES = ("data/", "calibration/", "explain/", "bias/")
+#: And of those that follow from scores alone.
+_OF_SCORES = ("test/", "val/", "baseline/", "search/", "test_without_twins/", "unsure/")
+#: Of a study that is run again, metrics that a machine, or another winner, moves.
+_NOT_REPEATED = ("cost/", "train/", "data/shortcut", "unsure/", *_NOT_OF_SCORES[1:])
 
 
 def with_metrics(split: ScoredSplit) -> ScoredSplit:
@@ -43,8 +49,9 @@ def scored_again(scores: StudyScores) -> StudyScores:
 
 def metrics_again(study: PublishedStudy, results: Results) -> dict[str, float]:
     """Return all metrics that follow from scores, epochs and ledger, under their MLflow names."""
-    last = study.compared.epochs[-1]
+    last, band = study.compared.epochs[-1], study.scores.valid.unsure
     return {
+        **({"unsure/low": band.low, "unsure/high": band.high} if band else {}),
         **last.as_metrics(),
         **study.scores.metrics(),
         **twin_metrics(study.scores.test),
@@ -53,34 +60,63 @@ def metrics_again(study: PublishedStudy, results: Results) -> dict[str, float]:
     }
 
 
-def checks_of_scores(study: PublishedStudy) -> Iterator[Check]:
+def checks_of_scores(study: PublishedStudy, results: Results) -> Iterator[Check]:
     """Compute every published value again from the published scores.
 
-    What the scores do not tell (how long, how much, how many) is `stated`.
+    What the scores do not tell (how long, how much, how many) is `stated`; a metric of scores that
+    they do not give, or that was left out, differs.
+
+    Args:
+        results: Of the study's scores.
     """
-    results = results_of(study.scores)
+    yield from _checks_of_decisions(study)
     found = metrics_again(study, results)
-    for name, published in sorted(study.metrics.items()):
-        if name in found:
+    for name in sorted(study.metrics.keys() | found.keys()):
+        published = study.metrics.get(name)
+        if name in found and (published is not None or name.startswith(_OF_SCORES)):
             yield check(study.name, name, published, found[name], RECOMPUTED)
-        else:
-            yield Check(study.name, name, published, None, STATED)
+        elif name not in found:
+            stated = name.startswith(_NOT_OF_SCORES)
+            yield Check(study.name, name, published, None, STATED if stated else DIFFERS)
     cells = cells_of(results)
-    for (metric, column), published in study.results.items():
+    for metric, column in sorted(study.results.keys() | cells.keys()):
+        key = (metric, column)
         name = f"results.csv: {metric}, {column}"
-        yield check(study.name, name, published, cells.get((metric, column)), RECOMPUTED)
-    baseline, gain = study.scores.baseline, results.search_gain
-    if baseline and gain:
-        told = study.compared.search_gain or gain
-        known = {
-            "roc_auc": (study.compared.baseline_roc_auc, baseline.test.metrics["roc_auc"]),
-            **{
-                f"search_gain, {end}": (getattr(told, end), getattr(gain, end))
-                for end in ("value", "low", "high")
-            },
-        }
-        for name, (published_, found_) in known.items():
-            yield check(study.name, f"study.json: baseline {name}", published_, found_, RECOMPUTED)
+        yield check(study.name, name, study.results.get(key), cells.get(key), RECOMPUTED)
+    yield from _checks_of_baseline(study, results)
+
+
+def _checks_of_decisions(study: PublishedStudy) -> Iterator[Check]:
+    """Choose threshold and band again on the validation scores, as the study did.
+
+    Of further seeds no validation scores are published, so their thresholds are stated.
+    """
+    valid, baseline = study.scores.valid, study.scores.baseline
+    threshold = choose_threshold(valid.y_true, valid.y_score)
+    of = f"{study.name}, decisions"
+    yield check(of, "threshold", valid.threshold, threshold, RECOMPUTED)
+    error = float(study.facts.params.get("unsure_error", StudyConfig().unsure_error))
+    band = choose_unsure(valid.y_true, valid.y_score, valid.threshold, error)
+    for end in ("low", "high"):
+        told = getattr(valid.unsure, end, None)
+        yield check(of, f"unsure, {end}", told, getattr(band, end, None), RECOMPUTED)
+    if baseline:
+        chosen = choose_threshold(baseline.valid.y_true, baseline.valid.y_score)
+        yield check(of, "threshold of the baseline", baseline.valid.threshold, chosen, RECOMPUTED)
+    for scores in study.compared.seeds[1:]:
+        yield Check(of, f"threshold of seed {scores.seed}", scores.threshold, None, STATED)
+
+
+def _checks_of_baseline(study: PublishedStudy, results: Results) -> Iterator[Check]:
+    """Hold what a comparison reads of the baseline against what follows from the scores."""
+    baseline, told = study.scores.baseline, study.compared.search_gain
+    roc_auc = baseline.test.metrics["roc_auc"] if baseline else None
+    name = "study.json: baseline"
+    yield check(study.name, f"{name} roc_auc", study.compared.baseline_roc_auc, roc_auc, RECOMPUTED)
+    for end in ("value", "low", "high"):
+        gain = getattr(results.search_gain, end, None)
+        published = getattr(told, end, None)
+        yield check(study.name, f"{name} search_gain, {end}", published, gain, RECOMPUTED)
 
 
 def cells_of(results: Results) -> dict[tuple[str, str], float]:
@@ -89,9 +125,9 @@ def cells_of(results: Results) -> dict[tuple[str, str], float]:
         "validation": results.valid,
         "test": results.test,
     }
-    for split, estimates in (("test", results.estimates), ("validation", results.valid_estimates)):
+    for split, known in (("test", results.estimates), ("validation", results.valid_estimates)):
         for end in ("low", "high"):
-            ends = {key: getattr(estimate, end) for key, estimate in estimates.items()}
+            ends = {key: getattr(estimate, end) for key, estimate in known.items()}
             columns[f"{split}_{end}_95"] = ends
     return {
         (metric, column): value for column, of in columns.items() for metric, value in of.items()
@@ -114,17 +150,26 @@ def checks_of_metrics(
     within = intervals or {}
     for name in sorted(published.metrics.keys() & found.keys()):
         value, other = published.metrics[name], found[name]
-        if name.startswith(_OF_MACHINE):
+        if name.startswith(_NOT_REPEATED) or name.endswith("_std"):
             yield Check(published.name, name, value, other, STATED)
             continue
         yield check(published.name, name, value, other, tolerance, within.get(name))
 
 
 def intervals_of(study: PublishedStudy) -> dict[str, Estimate]:
-    """Return the 95 % intervals of a published study's metrics, by MLflow's names."""
-    results = results_of(study.scores)
-    found = {f"test/{key}": estimate for key, estimate in results.estimates.items()}
-    found |= {f"val/{key}": estimate for key, estimate in results.valid_estimates.items()}
-    if results.search_gain:
-        found["search/gain_roc_auc"] = results.search_gain
+    """Return the 95 % intervals of a published study's metrics, by MLflow's names.
+
+    The mean over seeds has that of the kept model.
+    """
+    splits = {"test": study.scores.test, "val": study.scores.valid}
+    if study.scores.baseline:
+        splits["baseline"] = study.scores.baseline.test
+    found = {
+        f"{place}/{key}": estimate
+        for place, split in splits.items()
+        for key, estimate in estimates(split.y_true, split.y_score, split.threshold).items()
+    }
+    found |= {f"{name}_mean": of for name, of in found.items() if name.startswith("test/")}
+    if gain := results_of(study.scores).search_gain:
+        found["search/gain_roc_auc"] = gain
     return found

@@ -30,7 +30,7 @@ def run_audit(asked: RequestLike[AuditConfig], progress: Progress) -> JobOutcome
     """Audit a dataset and record the findings in MLflow."""
     config = checked(asked).request
     open_store()
-    title = f"audit of {'+'.join(source_names(config.data))}"
+    title = names.run_name("audit", "+".join(source_names(config.data)), "files and labels")
     with tracked_run("audit", title, config.as_params()) as run:
         dataset = prepare_dataset(config.data, config.seed, progress, config.classes)
         audit = dataset.audit

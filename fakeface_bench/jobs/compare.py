@@ -1,9 +1,9 @@
 """One comparison of finished studies, and a suite: a study each of several networks before it."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from types import MappingProxyType
 
 import numpy as np
 
@@ -14,8 +14,9 @@ from fakeface_bench.jobs import JobOutcome
 from fakeface_bench.jobs.test_sets import study_test_set
 from fakeface_bench.jobs.verify import first_difference
 from fakeface_bench.records.publication import PublishedStudy
-from fakeface_bench.records.study import LeftOut
+from fakeface_bench.records.study import ComparedStudy, LeftOut
 from fakeface_bench.report.comparison_page import comparison_markdown, write_comparison_report
+from fakeface_bench.report.publication import DIGEST_DIGITS
 from fakeface_bench.resolve import RequestLike, checked, suite_studies
 from fakeface_bench.study.find_or_run import NeededStudy, find_or_run_studies, format_failures
 from fakeface_bench.study.finished import (
@@ -45,44 +46,51 @@ def run_comparison(asked: RequestLike[CompareConfig], progress: Progress) -> Job
         published = _published_studies(listed(config.published), progress)
         if config.runs or published:
             named = [study_named(run_id) for run_id in listed(config.runs)]
-            chosen = of_one_dataset([*named, *map(run_of, published.values())])
+            theirs = list(map(run_of, published))
+            if theirs:
+                _check_runs([study.run_id for study in (*named, *theirs)])
+            chosen = of_one_dataset([*named, *theirs])
         else:
             chosen = newest_studies(find_studies(run.experiment_id), config.data)
         return _record_comparison(run, chosen, config, progress, published)
 
 
-def _published_studies(folders: Sequence[str], progress: Progress) -> Mapping[str, PublishedStudy]:
-    """Read studies that others published, by their runs; one is read once, wherever it lies.
+def _published_studies(folders: Sequence[str], progress: Progress) -> list[PublishedStudy]:
+    """Read studies that others published.
 
     Raises:
         UsageError: If a folder does not follow from its own scores.
     """
-    found: dict[str, PublishedStudy] = {}
-    with progress.stage("checking what was published", len(folders), "folders") as advance:
-        for folder in folders:
-            published, difference = first_difference(folder)
-            if difference:
-                raise UsageError(
-                    f"{folder!r} is not compared, since it does not follow from its own scores: "
-                    f"{difference.of}, {difference.name}: published {difference.published}, found "
-                    f"{difference.found}. 'fakeface-bench verify' shows all."
-                )
-            found |= {study.facts.run_id: study for study in published.studies}
-            advance(1)
-    _check_images(list(found.values()))
+    found: list[PublishedStudy] = []
+    for folder in folders:
+        published, difference = first_difference(folder, progress)
+        if difference:
+            raise UsageError(
+                f"{folder!r} is not compared, since it does not follow from its own scores: "
+                f"{difference.of}, {difference.name}: published {difference.published}, found "
+                f"{difference.found}. 'fakeface-bench verify' shows all."
+            )
+        found += published.studies
     return found
 
 
-def _check_images(studies: Sequence[PublishedStudy]) -> None:
-    """Refuse studies that say they were tested on the same images, and were not."""
-    for one, other in pairwise(studies):
-        if one.facts.test_digest == other.facts.test_digest and (
-            one.scores.test.digests != other.scores.test.digests
-            or not np.array_equal(one.scores.test.y_true, other.scores.test.y_true)
-        ):
+def _check_runs(runs: Sequence[str]) -> None:
+    """Refuse a run that stands among the studies twice: who published it may have changed it."""
+    for run, count in Counter(runs).items():
+        if count > 1:
+            raise UsageError(f"the run {run} is among the studies twice; name it once.")
+
+
+def _check_images(studies: Sequence[ComparedStudy]) -> None:
+    """Refuse studies that tell the same test digest, and were tested on other images."""
+    known = [study for study in studies if study.digests]
+    for one, other in pairwise(known):
+        ours, theirs = ([d[:DIGEST_DIGITS] for d in study.digests] for study in (one, other))
+        if ours != theirs or not np.array_equal(one.y_true, other.y_true):
             raise UsageError(
-                f"{one.name} ({one.facts.run_id}) and {other.name} ({other.facts.run_id}) tell the "
-                "same test digest, and other test images: one of them is not to be trusted."
+                f"{one.label} ({one.identity.run_id}) and {other.label} "
+                f"({other.identity.run_id}) tell the same test digest, and other test images or "
+                "labels: one of them is not to be trusted."
             )
 
 
@@ -91,11 +99,14 @@ def _record_comparison(
     chosen: Chosen,
     config: CompareConfig,
     progress: Progress,
-    published: Mapping[str, PublishedStudy] = MappingProxyType({}),
+    published: Sequence[PublishedStudy] = (),
 ) -> JobOutcome[Comparison]:
     """Read the chosen studies, compare them, and record the comparison in a run and a folder."""
-    ours = [study for study in chosen.studies if study.run_id not in published]
-    read = [*read_studies(ours, progress), *map(compared_of, published.values())]
+    others = {study.facts.run_id for study in published}
+    ours = [study for study in chosen.studies if study.run_id not in others]
+    read = [*read_studies(ours, progress), *map(compared_of, published)]
+    if published:
+        _check_images(read)
     studies = with_same_paths(read)
     if config.dollars_per_hour:  # instead of the price that each study was given
         price = config.dollars_per_hour
@@ -103,15 +114,13 @@ def _record_comparison(
             replace(study, ledger=replace(study.ledger, dollars_per_hour=price))
             for study in studies
         ]
-    try:
-        comparison = compare_studies(studies, chosen.left_out, config.margin)
-    except ValueError as error:  # a published folder that tells another study's test digest
-        raise UsageError(f"{error}: one of them is not to be trusted.") from error
+    comparison = compare_studies(studies, chosen.left_out, config.margin)
+    comparison = replace(comparison, budget_minutes=config.budget_minutes)
     comparison = _with_detectors(comparison, run, config, progress)
     first = chosen.studies[0]
     run.tag(
         {
-            names.RUN_NAME: f"comparison of {len(studies)} on {first.dataset}",
+            names.RUN_NAME: names.run_name("compare", first.dataset, f"{len(studies)} studies"),
             names.DATASET: first.dataset,
             names.DATASET_DIGEST: first.digest,
             names.TEST_DIGEST: first.test_digest,
@@ -170,7 +179,10 @@ def run_suite(asked: RequestLike[SuiteConfig], progress: Progress) -> JobOutcome
             raise StudyError(failure)
         chosen = of_one_dataset(finished, failed)
         compare = CompareConfig(
-            output=config.output, dollars_per_hour=shared.dollars_per_hour, margin=config.margin
+            output=config.output,
+            dollars_per_hour=shared.dollars_per_hour,
+            margin=config.margin,
+            budget_minutes=config.budget_minutes,
         )
         outcome = _record_comparison(run, chosen, compare, progress)
         if failure:

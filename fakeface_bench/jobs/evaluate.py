@@ -102,7 +102,8 @@ def run_evaluation(
             whole_set(data, config.limit, progress, config.classes) for data in listed(config.data)
         ]
         tested = ", ".join(test_set.name for test_set in sets)
-        run.tag({names.RUN_NAME: f"{model.label}, trained on {model.data}, on {tested}"})
+        trained_on = f"{model.label}, trained on {model.data}"
+        run.tag({names.RUN_NAME: names.run_name("evaluate", tested, trained_on)})
         scores = tuple(score_set(trained, test_set, progress) for test_set in sets)
         elsewhere = elsewhere_lines(scores)
         for test_set in sets:

@@ -2,11 +2,13 @@
 
 import tempfile
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 
 from fakeface_bench.analysis.comparison import Comparison, compare_studies
+from fakeface_bench.analysis.results import results_of
 from fakeface_bench.analysis.verification import checks_of_scores
-from fakeface_bench.config import MARGIN, PublishConfig
+from fakeface_bench.config import AUTO, MARGIN, PublishConfig
 from fakeface_bench.records.publication import DIFFERS, PublishedFacts, PublishedStudy
 from fakeface_bench.report.comparison_page import write_comparison_report
 from fakeface_bench.report.publication import (
@@ -16,6 +18,7 @@ from fakeface_bench.report.publication import (
     MODEL_FOLDER,
     NEEDED_FILES,
     STUDIES_FOLDER,
+    first_private,
     read_published_study,
     write_json,
     write_published_study,
@@ -31,11 +34,11 @@ from fakeface_bench.tracking.model_source import copy_without_pictures, fetched_
 from fakeface_bench.tracking.runs import copied_beside
 from fakeface_bench.tracking.store import current_experiment, open_store
 from fakeface_bench.tracking.studies import (
-    FINISHED,
+    NETWORK_DIGEST,
     ComparisonRun,
     StudyRun,
     download_study,
-    find_studies,
+    newest_study,
     study_named,
     study_or_comparison,
 )
@@ -44,6 +47,8 @@ from fakeface_bench.tracking.studies import (
 NEWEST = "newest"
 #: Params that are of the author's machine alone.
 _PRIVATE = ("storage", "register")
+#: What is shorter stands in many a text that is no path.
+_SHORTEST_PLACE = 5
 _AGAIN = "Run it again with again=true, which keeps its trials."
 
 
@@ -68,19 +73,21 @@ def publish(asked: RequestLike[PublishConfig], progress: Progress) -> Path:
 
 def _newest() -> StudyRun:
     experiment = current_experiment()
-    finished = (s for s in find_studies(experiment) if s.status == FINISHED) if experiment else ()
-    for study in finished:
-        return study
-    raise UsageError("this MLflow experiment holds no finished study; name a run.")
+    study = newest_study(experiment) if experiment else None
+    if study is None:
+        raise UsageError("this MLflow experiment holds no finished study; name a run.")
+    return study
 
 
 def _publish_study(study: StudyRun, folder: Path, with_model: bool) -> PublishedStudy:
     """Write a study, check that everything follows from its scores, and close it with sums."""
     with draft_folder() as saved:
         download_study(study, NEEDED_FILES, saved, _AGAIN)
-        metrics = {k: v for k, v in study.metrics.items() if not k.startswith("system/")}
+        told = study.metrics.items()
+        metrics = {k: v for k, v in told if isfinite(v) and not k.startswith("system/")}
+        places = _places(study)
         try:
-            write_published_study(_facts(study), metrics, saved, folder, _places(study))
+            places |= write_published_study(_facts(study), metrics, saved, folder, places)
         except DataError as error:
             raise UsageError(
                 f"the study of {study.name} cannot be published: {error}. {_AGAIN} "
@@ -90,13 +97,19 @@ def _publish_study(study: StudyRun, folder: Path, with_model: bool) -> Published
         with fetched_model(study.run_id) as model:
             copy_without_pictures(model, folder / MODEL_FOLDER)
     published = read_published_study(folder)
-    for each in checks_of_scores(published):
+    results = results_of(published.scores)
+    for each in checks_of_scores(published, results):
         if each.outcome == DIFFERS:
             raise StudyError(
                 f"the study of {study.name} is not published: its {each.name} is "
                 f"{each.published}, and {each.found} follows from its scores. (run {study.run_id})"
             )
-    write_publication_page(published, folder)
+    write_publication_page(published, results, folder)
+    if found := first_private(folder, places):
+        raise StudyError(
+            f"the study of {study.name} is not published: {found} holds a path of this machine. "
+            f"(run {study.run_id})"
+        )
     write_sums(folder)
     return published
 
@@ -106,7 +119,8 @@ def _facts(study: StudyRun) -> PublishedFacts:
     params = {key: value for key, value in study.params.items() if key not in _PRIVATE}
     params |= {"model": study.model, "data": study.dataset}
     if study.weights.startswith("file:"):
-        params["weights"] = study.weights
+        own = NETWORK_DIGEST in study.params  # then the weights are the network's
+        params["weights"] = AUTO if own else study.weights
     return PublishedFacts(
         run_id=study.run_id,
         model=study.model,
@@ -124,7 +138,8 @@ def _places(study: StudyRun) -> set[str]:
     """Return paths of this machine that the study's files may hold."""
     asked = (study.params.get(key, "") for key in ("model", "data", "weights", "storage"))
     named = {part for text in asked for part in text.split("+") if set(part) & set("/\\")}
-    return {str(Path.home()), str(Path.cwd()), tempfile.gettempdir(), *named} - {"/"}
+    usual = {str(Path.home()), str(Path.cwd()), tempfile.gettempdir()}
+    return {place for place in usual | named if len(place) >= _SHORTEST_PLACE}
 
 
 def _publish_comparison(

@@ -329,9 +329,10 @@ def _record(run: TrackedRun, robustness: Robustness) -> None:
                 curves[point.step][f"{place}/{curve.key}/accuracy"] = point.accuracy.value
     run.log_curves(curves)
     studies = [model.model.run_id for model in robustness.models if model.model.run_id]
+    labels = [model.model.label for model in robustness.models]
     run.tag(
         {
-            names.RUN_NAME: f"robustness on {robustness.data}",
+            names.RUN_NAME: names.run_name("robust", robustness.data, ", ".join(labels)),
             names.DATASET: robustness.data,
             names.DATASET_DIGEST: robustness.digest,
             names.TEST_DIGEST: robustness.digest,

@@ -112,20 +112,22 @@ def open_trained(
     progress: Progress,
     allow_unsafe: bool = False,
     description: str = "",
+    of_others: bool = True,
 ) -> Trained:
     """Open a finished model by its address, the id of its run, a folder, a file, or as `best`.
 
     Args:
+        of_others: Whether a detector that no study logged will do.
         description: Path of what describes a detector of others; empty for the one beside it.
     """
-    if file := detector_file(model, description):
+    if of_others and (file := detector_file(model, description)):
         return _as_trained(open_external_file(model, file, progress))
     if model == BEST:
         best = best_study(experiment_id, "", progress)
         for line in best.description:
             progress.say(line)
         model = best.study.run_id
-    with fetched_model(model, allow_unsafe, of_others=True) as folder:
+    with fetched_model(model, allow_unsafe, of_others) as folder:
         if not is_detector(flavours_of(folder)):
             return _as_trained(open_external_model(model, folder, description, progress))
         run_id, noted = model_facts(folder)

@@ -175,7 +175,8 @@ def run_generalisation(
     """
     config = checked(asked).request
     open_store()
-    title = f"does it generalise? {config.models}"
+    trained_on = ", ".join("+".join(source_names(data)) for data in listed(config.train))
+    title = names.run_name("matrix", trained_on, config.models)
     with tracked_run("generalisation", title, config.shown_params()) as run:
         matrix = plan_matrix(config, progress)
         for column in matrix.columns:

@@ -4,13 +4,15 @@
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fakeface_bench.analysis.results import Results, results_of
 from fakeface_bench.analysis.verification import (
     METRICS_AGAIN,
     RECOMPUTED,
@@ -21,7 +23,9 @@ from fakeface_bench.analysis.verification import (
     intervals_of,
     with_metrics,
 )
-from fakeface_bench.config import StudyConfig, VerifyConfig, listed
+from fakeface_bench.backbones.catalogue import ARCHITECTURES
+from fakeface_bench.backbones.weights import WEIGHT_WORDS
+from fakeface_bench.config import AUTO, STORAGE_VARIABLE, StudyConfig, VerifyConfig, listed
 from fakeface_bench.data.catalogue import DATASETS
 from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.jobs.publish import NEWEST, comparison_of
@@ -39,24 +43,40 @@ from fakeface_bench.report.comparison_tables import all_pairs, leaderboard_table
 from fakeface_bench.report.publication import (
     COMPARISON,
     DIGEST_DIGITS,
+    MANIFEST_FILE,
+    MISFITS,
     MODEL_FOLDER,
     changed_files,
+    check_entries,
     check_table,
     read_manifest,
     read_published_study,
     study_folders,
 )
+from fakeface_bench.report.publication_page import NO_PICTURE, texts_of, without_pictures
 from fakeface_bench.report.table import write_csv
 from fakeface_bench.resolve import RequestLike, checked
+from fakeface_bench.study.finished import run_of
 from fakeface_bench.study.preparation import prepare_dataset
 from fakeface_bench.support.disk import draft_folder, existing_path
 from fakeface_bench.support.errors import DataError, StudyError, UsageError
 from fakeface_bench.support.machine import library_versions
 from fakeface_bench.support.processes import RUN_VARIABLE, commands_told_to, wait_for
 from fakeface_bench.support.progress import Progress
+from fakeface_bench.tracking.studies import NETWORK_DIGEST
 
 _FILES = "files"
 _LARGEST = "largest difference of a score"
+#: In the name of a dataset, before what of it was left out.
+_WITHOUT = " without "
+#: Options that have to do with places and names; a published folder has no say in them.
+_NOT_OF_A_STUDY: Mapping[str, Any] = {
+    "storage": "",
+    "register": "",
+    "study": "",
+    "cache_gb": 0.0,
+    "again": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +101,29 @@ def open_published(folder: str) -> Published:
         UsageError: If there is none.
         DataError: If something in it cannot be read.
     """
-    found = existing_path(folder)
-    if found is None or not found.is_dir():
-        raise UsageError(f"there is no folder {folder!r}; name one that 'publish' wrote.")
-    try:
-        manifest = read_manifest(found)
-    except DataError as error:
-        raise UsageError(f"{folder!r} is no published folder: {error}.") from error
+    found = _folder_of(folder)
+    check_entries(found)
+    manifest = read_manifest(found)
     if manifest["kind"] != COMPARISON:
         return Published(found, (read_published_study(found),), (found,))
     folders = tuple(study_folders(found, manifest))
     studies = tuple(map(read_published_study, folders))
-    return Published(found, studies, folders, float(manifest["margin"]))
+    for study, place in zip(studies, folders, strict=True):
+        if study.facts.run_id != place.name:
+            raise DataError(f"{place.name} holds the study of run {study.facts.run_id}")
+    try:
+        return Published(found, studies, folders, float(manifest["margin"]))
+    except MISFITS as error:
+        raise DataError(f"its margin is none: {error!r}") from error
+
+
+def _folder_of(folder: str) -> Path:
+    found = existing_path(folder)
+    if found is None or not found.is_dir():
+        raise UsageError(f"there is no folder {folder!r}; name one that 'publish' wrote.")
+    if not (found / MANIFEST_FILE).exists():
+        raise UsageError(f"{folder!r} is no published folder: it holds no {MANIFEST_FILE}.")
+    return found
 
 
 def verify(asked: RequestLike[VerifyConfig], progress: Progress) -> Verification:
@@ -104,36 +135,79 @@ def verify(asked: RequestLike[VerifyConfig], progress: Progress) -> Verification
         StudyError: If the study, run again, fails.
     """
     config = checked(asked).request
+    folder = _folder_of(config.folder)
     try:
         published = open_published(config.folder)
+        checks = [*_checks_of_files(folder), *_own_checks(published, progress)]
     except DataError as error:
         damaged = Check(_FILES, config.folder, "readable", str(error), DIFFERS)
-        return Verification(config.folder, (*_checks_of_files(Path(config.folder)), damaged))
-    checks = [*_checks_of_files(published.folder)]
-    notes = list(_version_notes(published.studies))
-    with progress.stage("computing metrics again", len(published.studies), "studies") as advance:
-        for study in published.studies:
-            checks += checks_of_scores(study)
-            advance(1)
-    if published.margin is not None:
-        checks += _checks_of_comparison(published, published.margin)
-    for study, folder in zip(published.studies, published.folders, strict=True):
-        if config.data:
-            checks += _checks_of_data(study, folder, config, progress)
-            if not study.has_model:
-                notes.append(f"{study.name}: its model was not published, so nothing was scored.")
-        if config.retrain:
-            with draft_folder() as place:
-                again = _run_again(study, config, place, progress)
-            checks += _checks_of_rerun(study, again)
-            notes += _other_winner(study, again)
-    found = Verification(_title(published), tuple(checks), tuple(notes))
+        found = Verification(config.folder, (damaged,))
+    else:
+        notes = list(_version_notes(published.studies))
+        for study, place in zip(published.studies, published.folders, strict=True):
+            if config.data:
+                checks += _checks_of_data(study, place, config, progress)
+                if not study.has_model:
+                    notes.append(f"{study.name}: no model was published, so nothing was scored.")
+            if config.retrain:
+                with draft_folder() as draft:
+                    again = _run_again(study, config, draft, progress)
+                checks += _checks_of_rerun(study, again)
+                notes += _other_winner(study, again)
+        found = Verification(_title(published), tuple(checks), tuple(notes))
     if config.output:
-        write_csv(check_table(found), Path(config.output).expanduser())
+        _write_checks(found, config.output)
     return found
 
 
-def first_difference(folder: str) -> tuple[Published, Check | None]:
+def _write_checks(found: Verification, output: str) -> None:
+    try:
+        write_csv(check_table(found), Path(output).expanduser())
+    except OSError as error:
+        raise UsageError(f"output {output!r} cannot be written: {error.strerror}.") from error
+
+
+def _own_checks(published: Published, progress: Progress) -> list[Check]:
+    """Compute everything again that follows from what the folder holds.
+
+    Raises:
+        DataError: If its values are none that a study can have.
+    """
+    checks: list[Check] = []
+    try:
+        with progress.stage("computing metrics again", len(published.studies), "studies") as step:
+            for study, folder in zip(published.studies, published.folders, strict=True):
+                results = results_of(study.scores)
+                checks += checks_of_scores(study, results)
+                checks += _checks_of_texts(study, results, folder)
+                step(1)
+        if published.margin is not None:
+            checks += _checks_of_comparison(published, published.margin)
+    except MISFITS as error:
+        raise DataError(f"its values do not fit together: {error!r}") from error
+    return checks
+
+
+def _checks_of_texts(study: PublishedStudy, results: Results, folder: Path) -> Iterator[Check]:
+    """Write README and page again, and hold their words against those published.
+
+    Another version may word them otherwise: then they are stated.
+    """
+    ours = library_versions()["version_fakeface_bench"]
+    same_version = study.facts.params.get("version_fakeface_bench") == ours
+    for name, text in texts_of(study, results, NO_PICTURE).items():
+        try:
+            published = (folder / name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            yield Check(study.name, name, "readable", str(error), DIFFERS)
+            continue
+        same = without_pictures(published) == without_pictures(text)
+        outcome = EQUAL if same else DIFFERS if same_version else STATED
+        found = "as its values say" if same else "other words"
+        yield Check(study.name, name, "as its values say", found, outcome)
+
+
+def first_difference(folder: str, progress: Progress) -> tuple[Published, Check | None]:
     """Open a published folder, and return the first thing that does not follow from its scores.
 
     Raises:
@@ -141,11 +215,28 @@ def first_difference(folder: str) -> tuple[Published, Check | None]:
     """
     try:
         published = open_published(folder)
+        checks = [*_checks_of_files(published.folder), *_own_checks(published, progress)]
+        for study in published.studies:
+            _check_params(study)
     except DataError as error:
         raise UsageError(f"{folder!r} cannot be compared: {error}.") from error
-    checks = [*_checks_of_files(published.folder)]
-    checks += [each for study in published.studies for each in checks_of_scores(study)]
     return published, next((each for each in checks if each.outcome == DIFFERS), None)
+
+
+def _check_params(study: PublishedStudy) -> None:
+    """Refuse params that no study was asked with.
+
+    Raises:
+        DataError: If one is not of its option's kind.
+    """
+    try:
+        run = run_of(study)
+        StudyConfig.from_texts(run.params)
+        wrong = "" if run.settings and run.limit >= 0 else f"limit {run.limit}"
+    except MISFITS as error:
+        wrong = repr(error)
+    if wrong:
+        raise DataError(f"it was asked with params that are none: {wrong}")
 
 
 def _title(published: Published) -> str:
@@ -221,6 +312,7 @@ def _checks_of_data(
     study: PublishedStudy, folder: Path, config: VerifyConfig, progress: Progress
 ) -> Iterator[Check]:
     """Hold a dataset against the published digests, and score it with the published model."""
+    _check_params(study)
     asked = StudyConfig.from_texts(study.facts.params)
     dataset = prepare_dataset(config.data, asked.seed, progress, asked.classes)
     index = dataset.index(asked.limit, progress, listed(asked.leave_out))
@@ -229,18 +321,26 @@ def _checks_of_data(
     for split in SPLITS:
         digest = index.split_digest(split)
         yield check(of, f"SHA-256 of {split}", study.split_digests.get(split), digest)
-    published = study.scores.test
-    here = [digest[:DIGEST_DIGITS] for digest in index.split("test")["digest"]]
-    shared = len(set(here) & set(published.digests))
-    count = len(published.digests)
-    yield check(of, "test images that are here", count, shared)
-    if not study.has_model or tuple(here) != published.digests:
+    yield check(of, "SHA-256 of what was tested", study.facts.test_digest, digest)
+    published, rows = study.scores.test, index.split("test")
+    here = [digest[:DIGEST_DIGITS] for digest in rows["digest"]]
+    labels = dict(zip(here, rows["label"], strict=True))
+    told = dict(zip(published.digests, published.y_true.tolist(), strict=True))
+    shared = labels.keys() & told.keys()
+    yield check(of, "test images, of those here", len(here), len(shared))
+    agreeing = sum(labels[key] == told[key] for key in shared)
+    yield check(of, "their labels that agree", len(shared), agreeing)
+    same = tuple(here) == published.digests
+    order = "those of the data, in their order"
+    yield check(of, "test images", order, order if same else "others, or in another order")
+    if not study.has_model or not same:
         return
     # TensorFlow takes seconds to import, and digests alone have no need of it.
     from fakeface_bench.jobs.trained_model import open_trained
 
-    trained = open_trained(str(folder / MODEL_FOLDER), "", progress)
-    scores = trained.scores(held_out(config.data, dataset, index), progress)
+    trained = open_trained(str(folder / MODEL_FOLDER), "", progress, of_others=False)
+    # From the pictures: what somebody else's model calls its features goes into no cache.
+    scores = replace(trained, parts=None).scores(held_out(config.data, dataset, index), progress)
     apart = float(np.abs(scores - published.y_score).max())
     yield check(of, _LARGEST, 0.0, apart, SCORED_AGAIN)
     scored = with_metrics(replace(published, y_score=scores))
@@ -259,7 +359,9 @@ def _run_again(
         "MLFLOW_TRACKING_URI": f"sqlite:///{(place / 'mlflow.db').as_posix()}",
         "MLFLOW_EXPERIMENT_ID": "",
         "MLFLOW_EXPERIMENT_NAME": "",
+        "MLFLOW_REGISTRY_URI": "",
         RUN_VARIABLE: "",
+        STORAGE_VARIABLE: "",
     }
     options = [
         word
@@ -286,32 +388,36 @@ def _asked_again(study: PublishedStudy, config: VerifyConfig) -> StudyConfig:
     Raises:
         UsageError: If something of the author's own is missing.
     """
-    facts = study.facts
-    known = {row.key for row in DATASETS}
-    data = config.data or facts.dataset
-    if not config.data and not set(facts.dataset.split("+")) <= known:
+    _check_params(study)
+    facts, own_network = study.facts, NETWORK_DIGEST in study.facts.params
+    data = config.data or facts.dataset.partition(_WITHOUT)[0]
+    if not config.data and not set(data.split("+")) <= {row.key for row in DATASETS}:
         raise UsageError(
             f"retrain needs data: the study was of {facts.dataset!r}, which is no dataset by name."
         )
-    own_weights = facts.weights.startswith("file:")
+    if own_network and not config.model:
+        raise UsageError(
+            f"retrain needs model: the study's network is its author's own ({facts.model}; SHA-256 "
+            f"{facts.params[NETWORK_DIGEST]})."
+        )
+    if not own_network and facts.model not in {row.key for row in ARCHITECTURES}:
+        raise UsageError(f"retrain knows no architecture {facts.model!r} in this version.")
+    own_weights = not own_network and facts.weights.startswith("file:")
     if own_weights and not config.weights:
         raise UsageError(
             f"retrain needs weights: the study started from a file ({facts.weights}: the first "
             "digits of its SHA-256)."
         )
-    if "network_digest" in facts.params and not config.model:
-        raise UsageError(
-            f"retrain needs model: the study's network is its author's own ({facts.model}; SHA-256 "
-            f"{facts.params['network_digest']})."
-        )
     request = StudyConfig.from_texts(facts.params)
+    weights = AUTO if own_network else request.weights
+    if not own_weights and weights not in WEIGHT_WORDS:
+        raise UsageError(f"retrain does not take weights {weights!r} from a published folder.")
     return replace(
         request,
         data=data,
-        weights=config.weights if own_weights else request.weights,
-        model=config.model or request.model,
-        study="",
-        cache_gb=0.0,
+        weights=config.weights if own_weights else weights,
+        model=config.model or facts.model,
+        **_NOT_OF_A_STUDY,
     )
 
 
@@ -320,6 +426,8 @@ def _checks_of_rerun(study: PublishedStudy, again: PublishedStudy) -> Iterator[C
     of = f"{study.name}, run again"
     for name in ("weights", "digest", "test_digest"):
         yield check(of, name, getattr(study.facts, name), getattr(again.facts, name))
+    own, ours_own = (each.facts.params.get(NETWORK_DIGEST) for each in (study, again))
+    yield check(of, "the author's own network", own, ours_own)
     ours, theirs = again.scores.test, study.scores.test
     if ours.digests == theirs.digests:
         apart = float(np.abs(ours.y_score - theirs.y_score).max())

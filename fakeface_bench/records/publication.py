@@ -97,12 +97,13 @@ def check(
 
     Args:
         tolerance: By how much a number may differ.
-        interval: Within which it may lie instead.
+        interval: Within which it may lie; then the tolerance does not count.
     """
     outcome = DIFFERS
     if isinstance(published, (int, float)) and isinstance(found, (int, float)):
         allowed = isclose(published, found, rel_tol=0.0, abs_tol=tolerance)
-        allowed |= bool(interval and interval.low <= found <= interval.high)
+        if interval:
+            allowed = interval.low <= found <= interval.high
         if isclose(published, found, rel_tol=_ROUNDING, abs_tol=_ROUNDING) or (
             published != published and found != found
         ):

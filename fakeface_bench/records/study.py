@@ -594,6 +594,7 @@ class ComparedStudy:
         baseline_roc_auc: Of logistic regression on the same frozen features, or of the first trial
             where layers under the head are trained; None where it was not measured.
         search_gain: ROC AUC of the kept model less that, paired.
+        digests: SHA-256 of each test image, or its first digits, length n; none of older studies.
     """
 
     identity: StudyIdentity
@@ -614,6 +615,7 @@ class ComparedStudy:
     repeats_study: bool = False
     trial_seconds: tuple[float, ...] = ()
     refit_seconds: tuple[float, ...] = ()
+    digests: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:

@@ -337,6 +337,8 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "quality": comparison_tables.quality(comparison),
         "costs": comparison_tables.costs(comparison),
         "gains": comparison_tables.gains(comparison),
+        "prices": comparison_tables.prices_table(comparison),
+        "portfolio": comparison_tables.portfolio(comparison),
         "detectors": detectors_table(comparison),
         "along_front": pairs_table(comparison.along_front, "Neighbours on the front", alone),
         "to_best": pairs_table(comparison.to_best, "Every cheaper study against the most accurate"),
@@ -389,6 +391,8 @@ def _tile(comparison: Comparison, position: int) -> Tile:
 _TABLES: Mapping[str, Callable[[Comparison], Table | pd.DataFrame]] = {
     "leaderboard.csv": comparison_tables.leaderboard_table,
     "steps.csv": comparison_tables.all_pairs,
+    "prices.csv": comparison_tables.prices_table,
+    "portfolio.csv": comparison_tables.portfolio,
     "agreement.csv": comparison_tables.agreement_table,
     "wrong_by_all.csv": comparison_tables.wrong_by_all_table,
 }

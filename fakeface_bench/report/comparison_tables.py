@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from fakeface_bench.analysis.comparison import Comparison, LeaderboardEntry, PairwiseComparison
+from fakeface_bench.analysis.prices import Purchase, prices_of, purchases
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.evaluation.paired import RESAMPLED
 from fakeface_bench.records.ledger import STAGES, TARGETS, target_key
@@ -210,6 +211,53 @@ def gains(comparison: Comparison) -> Table:
         "come; where layers under the head are trained, the first trial."
     )
     return replace(table, title="ROC AUC of the baseline, and what the search gained", note=note)
+
+
+_PRICES = (
+    Column("label", "model", "entry.label"),
+    Column("of", "price of"),
+    Column("seconds", "time", "seconds", TIME),
+    only_csv("seconds_are"),
+    Column("kwh", "energy, kWh, estimated", "kwh", _NUMBER),
+    only_csv("kwh_is"),
+    Column("dollars", "dollars", "dollars", _PRICE),
+)
+
+
+def prices_table(comparison: Comparison) -> Table:
+    """Return three rows a study: what searching, one training and 1,000 predictions take."""
+    rows = [price for entry in comparison.entries for price in prices_of(entry)]
+    note = (
+        "Seconds are measured, from a cold start, extraction included. Energy is the run's by a "
+        "part's share of its seconds. What was not measured is not known, and never 0."
+    )
+    return Table(_PRICES, rows, "Three prices", note=note)
+
+
+def _bought(key: str, nothing: str | None = None) -> Callable[[Purchase], Any]:
+    """Return what tells of the study that a budget buys; `nothing` where it buys none."""
+    return lambda row: getattr(row.entry, key) if row.entry else nothing
+
+
+_PURCHASES = (
+    Column("minutes", "budget, minutes", "minutes", _NUMBER),
+    Column("label", "take", _bought("label", "nothing fits")),
+    Column("accuracy", _METRICS["accuracy"], _bought("accuracy"), ESTIMATE),
+    Column("roc_auc", _METRICS["roc_auc"], _bought("roc_auc"), ESTIMATE),
+    Column("seconds", "takes", _bought("cold_seconds"), TIME),
+    Column("better", "better", lambda row: row.better.label if row.better else UNKNOWN),
+    Column("more_minutes", "for more minutes", "more_minutes", _NUMBER),
+    Column("points_a_minute", "points a minute", "points_a_minute", _NUMBER),
+)
+
+
+def portfolio(comparison: Comparison) -> Table:
+    """Return a row a budget: what to take, what to expect, and what more would buy."""
+    note = (
+        "The most accurate study that fits, by its own seconds from a cold start; better: the "
+        "cheapest beyond the budget with a higher accuracy, which need not be shown to be higher."
+    )
+    return Table(_PURCHASES, purchases(comparison), note=note, name="What a budget buys")
 
 
 def runs(comparison: Comparison) -> Table:

@@ -8,13 +8,18 @@ follows from, image by image, and `SHA256SUMS` that nothing was changed since.
 import hashlib
 import json
 import re
+import shutil
+import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile, is_zipfile
 
 import numpy as np
 import pandas as pd
+from pyarrow.parquet import ParquetFile
 
 from fakeface_bench.analysis.verification import scored_again
 from fakeface_bench.records.ledger import Ledger
@@ -70,13 +75,21 @@ NEEDED_FILES = (
     ENVIRONMENT_FILE,
     CARD_FILE,
 )
+#: Of why a trial failed: the kind of error; the rest may name a picture.
+_KIND_OF_ERROR = r"^(\w+(?:Error|Exception|Interrupt))"
 #: What MLflow calls a run.
 _RUN = re.compile(r"[0-9a-f]{32}")
 #: Hexadecimal digits of an image's SHA-256 that are published: half of them tell images apart.
 DIGEST_DIGITS = 32
 #: Columns of images that metrics are told by.
 _COLUMNS = ("source", "generator", "tier")
-_MAX_IMAGES = 50_000_000
+#: Of a file outside the model, and of a split.
+_MOST_BYTES, _MOST_IMAGES = 500_000_000, 5_000_000
+#: What goes wrong in reading values that no study has.
+MISFITS = (
+    *(KeyError, TypeError, ValueError, AttributeError, IndexError),
+    *(ArithmeticError, RecursionError),
+)
 
 
 def write_published_study(
@@ -85,7 +98,7 @@ def write_published_study(
     saved: Path,
     folder: Path,
     places: Iterable[str] = (),
-) -> None:
+) -> set[str]:
     """Write what is published of a study, but for page, model and sums.
 
     Args:
@@ -93,11 +106,15 @@ def write_published_study(
         folder: Is made.
         places: Paths of the author's machine, beside those that the study's files name.
 
+    Returns:
+        The paths that the study's files name.
+
     Raises:
         DataError: If the study was run by a version that did not keep what is needed.
     """
     told = json.loads((saved / STUDY_FILE).read_text(encoding="utf-8"))
-    hidden = {*places, *told.pop("data_folders", {}).values()}
+    folders = set(told.pop("data_folders", {}).values())
+    hidden = {*places, *folders}
     frames = {
         TEST_SCORES_FILE: pd.read_parquet(saved / PREDICTIONS_FILE),
         VALID_SCORES_FILE: pd.read_parquet(saved / VALID_PREDICTIONS_FILE),
@@ -118,11 +135,16 @@ def write_published_study(
         (LEDGER_FILE, ledger),
     ):
         write_json(_without_places(content, hidden), folder / name)
-    for name in (RESULTS_FILE, TRIALS_FILE, ENVIRONMENT_FILE, CARD_FILE):
-        text = hide_places((saved / name).read_text(encoding="utf-8"), hidden)
-        (folder / Path(name).name).write_text(text, encoding="utf-8")
+    for name in (RESULTS_FILE, ENVIRONMENT_FILE):
+        shutil.copy(saved / name, folder)
+    card = (saved / CARD_FILE).read_text(encoding="utf-8")
+    (folder / CARD_FILE).write_text(hide_places(card, hidden), encoding="utf-8")
+    trials = pd.read_csv(saved / TRIALS_FILE)
+    trials["reason"] = trials["reason"].astype("str").str.extract(_KIND_OF_ERROR, expand=False)
+    trials.to_csv(folder / Path(TRIALS_FILE).name, index=False)
     for name, frame in frames.items():
         _write_scores(frame, folder / name, with_digests=name == TEST_SCORES_FILE)
+    return folders
 
 
 def write_json(content: Any, path: Path) -> None:
@@ -134,10 +156,7 @@ def _without_places(content: Any, places: Iterable[str]) -> Any:
     if isinstance(content, str):
         return hide_places(content, places)
     if isinstance(content, Mapping):
-        return {
-            hide_places(str(key), places): _without_places(value, places)
-            for key, value in content.items()
-        }
+        return {key: _without_places(value, places) for key, value in content.items()}
     if isinstance(content, (list, tuple)):
         return [_without_places(value, places) for value in content]
     return content
@@ -166,6 +185,36 @@ def write_sums(folder: Path) -> None:
     (folder / SUMS_FILE).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
+def first_private(folder: Path, places: Iterable[str]) -> str:
+    """Return the first file below a folder that holds one of some paths, looking into archives."""
+    known = [place.encode() for place in places]
+    for name, path in _files(folder).items():
+        contents = [path.read_bytes()]
+        if is_zipfile(path):
+            with ZipFile(path) as archive:
+                contents = [archive.read(member) for member in archive.namelist()]
+        if any(place in content for place in known for content in contents):
+            return name
+    return ""
+
+
+def check_entries(folder: Path) -> None:
+    """Refuse what is no plain file or folder, or larger than what is published, before it is read.
+
+    Raises:
+        DataError: If there is a link, a pipe or a file of more bytes than any that is published.
+    """
+    for path in (folder, *sorted(folder.rglob("*"))):
+        status = path.lstat()
+        name = path.relative_to(folder).as_posix()
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+            raise DataError(f"{name} is a link or a device, not a file")
+        if MODEL_FOLDER not in path.parts and status.st_size > _MOST_BYTES:
+            raise DataError(
+                f"{name} has {status.st_size:,} bytes; at most {_MOST_BYTES:,} are read"
+            )
+
+
 def changed_files(folder: Path) -> list[tuple[str, str]]:
     """Return each file below a folder that its checksums do not know so, and what is wrong.
 
@@ -183,21 +232,19 @@ def changed_files(folder: Path) -> list[tuple[str, str]]:
     found += [
         (name, "changed")
         for name, path in there.items()
-        if sums.get(name, "") not in ("", _sha256(path))
+        if name in sums and sums[name] != _sha256(path)
     ]
     return sorted(found)
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """Return all files below a folder but its sums by their names there; links are not followed."""
-    found = sorted(path for path in folder.rglob("*") if path.is_symlink() or path.is_file())
+    """Return all files below a folder but its sums, by their names there."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
     names = {path.relative_to(folder).as_posix(): path for path in found}
     return {name: path for name, path in names.items() if name != SUMS_FILE}
 
 
 def _sha256(path: Path) -> str:
-    if path.is_symlink():
-        return "a link"
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -231,6 +278,8 @@ def study_folders(folder: Path, manifest: Mapping[str, Any]) -> list[Path]:
     for run in runs:
         if not isinstance(run, str) or not _RUN.fullmatch(run):
             raise DataError(f"{MANIFEST_FILE} names a study {run!r}, which is no MLflow run")
+    if len(set(runs)) < len(runs):
+        raise DataError(f"{MANIFEST_FILE} names a study twice")
     return [folder / STUDIES_FOLDER / run for run in runs]
 
 
@@ -242,23 +291,33 @@ def read_published_study(folder: Path) -> PublishedStudy:
     """
     manifest = read_manifest(folder)
     try:
-        facts = PublishedFacts(
-            **{each.name: manifest[each.name] for each in fields(PublishedFacts)}
-        )
+        facts = _facts(manifest)
         told, ledger = _json(folder / STUDY_FILE), Ledger.from_json(_json(folder / LEDGER_FILE))
         test, valid = (_scores(folder / name) for name in (TEST_SCORES_FILE, VALID_SCORES_FILE))
         scores = scored_again(_study_scores(told, test, valid))
+        metrics = _json(folder / METRICS_FILE).items()
         return PublishedStudy(
             facts=facts,
-            metrics={str(k): float(v) for k, v in _json(folder / METRICS_FILE).items()},
+            metrics={str(name): float(value) for name, value in metrics},
             results=_results(folder / RESULTS_FILE),
             scores=scores,
             compared=_compared(facts, told, test, ledger),
             split_digests={str(key): str(value) for key, value in told["split_digests"].items()},
             has_model=(folder / MODEL_FOLDER / "MLmodel").is_file(),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except MISFITS as error:
         raise DataError(f"its files do not fit together: {error!r}") from error
+
+
+def _facts(manifest: Mapping[str, Any]) -> PublishedFacts:
+    """Return what tells a study from others; a run's id is one of MLflow's, params are texts."""
+    facts = PublishedFacts(**{each.name: manifest[each.name] for each in fields(PublishedFacts)})
+    texts = (getattr(facts, each.name) for each in fields(facts) if each.type is str)
+    if not all(isinstance(text, str) for text in texts) or not _RUN.fullmatch(facts.run_id):
+        raise DataError(f"{MANIFEST_FILE} does not say which study it is of")
+    if not all(isinstance(text, str) for text in (*facts.params, *facts.params.values())):
+        raise DataError(f"{MANIFEST_FILE} holds params that are no texts")
+    return replace(facts, began=int(facts.began))
 
 
 def check_table(found: Verification) -> pd.DataFrame:
@@ -273,13 +332,20 @@ def _compared(
 ) -> ComparedStudy:
     """Return what a comparison reads; no picture is there, so digests stand for their paths."""
     rows = test.assign(path=test["digest"])
-    return saved_study(facts.run_id, {**told, "data_folders": {}}, rows, ledger)
+    thresholds = {seed: float(value) for seed, value in told["thresholds"].items()}
+    content = {**told, "data_folders": {}, "thresholds": thresholds, "trials": int(told["trials"])}
+    study = saved_study(facts.run_id, content, rows, ledger)
+    if not study.epochs:
+        raise DataError(f"{STUDY_FILE} holds no epoch")
+    return study
 
 
 def _study_scores(told: Mapping[str, Any], test: pd.DataFrame, valid: pd.DataFrame) -> StudyScores:
     (threshold, *others) = (float(value) for value in told["thresholds"].values())
     (_, *seeds) = told["thresholds"]
-    unsure = UnsureBand(*told["unsure"]) if told["unsure"] else None
+    unsure = UnsureBand(*map(float, told["unsure"])) if told["unsure"] else None
+    if not all(map(isfinite, (threshold, *others))):
+        raise DataError(f"{STUDY_FILE} holds thresholds that are no numbers")
     baseline = told["baseline"]
     return StudyScores(
         valid=_split(valid, SCORES, threshold, unsure),
@@ -318,10 +384,11 @@ def _split(
 
 def _scores(path: Path) -> pd.DataFrame:
     try:
-        rows = pd.read_parquet(path)
+        images = ParquetFile(path).metadata.num_rows
+        rows = pd.read_parquet(path) if 2 <= images <= _MOST_IMAGES else pd.DataFrame()
     except Exception as error:  # whatever a damaged file makes pyarrow raise
         raise DataError(f"{path.name} cannot be read: {error}") from error
-    if not 2 <= len(rows) <= _MAX_IMAGES or set(rows["y_true"]) != {0, 1}:
+    if "y_true" not in rows or set(rows["y_true"]) != {0, 1}:
         raise DataError(f"{path.name} does not hold images of both classes")
     for name in rows.columns[rows.columns.str.startswith(SCORES)]:
         values = rows[name].to_numpy(np.float64)
@@ -345,5 +412,5 @@ def _results(path: Path) -> dict[tuple[str, str], float]:
 def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path.name} cannot be read: {error}") from error

@@ -1,11 +1,13 @@
 """The page of a published study: what it claims, what it cost, how it was run, how to check it."""
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fakeface_bench.analysis.comparison import Comparison
-from fakeface_bench.analysis.results import Results, results_of
+from fakeface_bench.analysis.results import Results
 from fakeface_bench.config import CLASS_NAMES, DIGEST_DIGITS, StudyConfig
 from fakeface_bench.records.publication import PublishedStudy
 from fakeface_bench.report import comparison_page, drawing
@@ -16,7 +18,7 @@ from fakeface_bench.report.format import (
     sentence_end,
     with_interval,
 )
-from fakeface_bench.report.page import Verdict, page_environment, page_picture
+from fakeface_bench.report.page import PagePicture, Verdict, page_environment, page_picture
 from fakeface_bench.report.publication import PAGE_FILE, SUMS_FILE
 from fakeface_bench.report.saved_study import few_images_warning, results_header
 from fakeface_bench.report.study_plots import ShownScores, roc_figure
@@ -55,20 +57,34 @@ _CHECKS = (
 _ABOUT = "No picture, path or password is among these files."
 
 
-def write_publication_page(study: PublishedStudy, folder: Path) -> None:
+def write_publication_page(study: PublishedStudy, results: Results, folder: Path) -> None:
     """Write `report.html` and `README.md` of a published study beside its files."""
-    results = results_of(study.scores)
     picture = folder / ".roc.png"
     try:
         shown = ShownScores(study.compared.identity, study.scores.test, study.scores.valid)
         drawing.save(roc_figure(shown), picture)
-        content = _content(study, results, _files_of(study))
-        content["roc"] = page_picture(picture, f"ROC curve of {study.compared.label}")
+        roc = page_picture(picture, f"ROC curve of {study.compared.label}")
     finally:
         picture.unlink(missing_ok=True)
+    for name, text in texts_of(study, results, roc).items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def texts_of(study: PublishedStudy, results: Results, roc: PagePicture) -> dict[str, str]:
+    """Return what stands in each of the two files."""
+    content = {**_content(study, results, _files_of(study)), "roc": roc}
     page = page_environment().get_template("publication.html").render(content)
-    (folder / PAGE_FILE).write_text(page, encoding="utf-8")
-    (folder / README_FILE).write_text(_readme(study, results), encoding="utf-8")
+    return {PAGE_FILE: page, README_FILE: _readme(study, results)}
+
+
+#: In place of a curve, where words alone are looked at.
+NO_PICTURE = PagePicture("", "", 0, 0)
+_CHART = re.compile(r'<div class="wide"[^>]*><img class="chart"[^>]*></div>')
+
+
+def without_pictures(text: str) -> str:
+    """Return a page without its pictures, which other versions of Matplotlib draw otherwise."""
+    return _CHART.sub("", text)
 
 
 def write_comparison_readme(comparison: Comparison, folder: Path) -> None:
@@ -112,7 +128,7 @@ def _content(study: PublishedStudy, results: Results, files: Mapping[str, str]) 
         "warnings": [sentence_end(warning) for warning in warnings if warning],
         "key_metrics": _key_metrics(study, results),
         "metrics": Table.of(results_header(valid, test, 0), main_rows(results), name="Metrics"),
-        "costs": cost_table(ledger),
+        "costs": replace(cost_table(ledger), name="Costs by stage"),
         "asked": Table.of(("option", "value"), _asked(study), NAME, NAME, title="Asked for"),
         "won": Table.of(("option", "value"), _won(study), NAME, NAME, title="Chosen by the search"),
         "images": _images(study),
@@ -120,7 +136,9 @@ def _content(study: PublishedStudy, results: Results, files: Mapping[str, str]) 
             ("what", "version"), _versions(study), NAME, NAME, title="Versions and machine"
         ),
         "checks": Table.of(("command", "what it does"), _CHECKS, NAME, WORDS, name="Checks"),
-        "holds": Table.of(("file", "what it holds"), list(files.items()), NAME, WORDS),
+        "holds": Table.of(
+            ("file", "what it holds"), list(files.items()), NAME, WORDS, name="Files"
+        ),
         "files": sorted(files),
     }
 

@@ -166,6 +166,7 @@ def saved_study(
         y_true=rows["y_true"].to_numpy(np.uint8),
         paths=tuple(rows["path"]),
         sources=tuple(rows["source"]),
+        digests=tuple(rows["digest"]) if "digest" in rows else (),
         data_folders=content["data_folders"],
         seeds=tuple(_seed_scores(rows, content["thresholds"])),
         epochs=tuple(EpochRecord(**epoch) for epoch in content["epochs"]),

@@ -39,6 +39,7 @@ from fakeface_bench.support.errors import FakefaceError, ModelError, StudyError,
 from fakeface_bench.support.machine import Clock, EnergyMeter, energy_meter, environment_lock
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.tracking.lifetime import tracked_run
+from fakeface_bench.tracking.names import run_name
 from fakeface_bench.tracking.registry import check_registry
 from fakeface_bench.tracking.runs import TrackedRun
 from fakeface_bench.tracking.store import open_store
@@ -94,10 +95,10 @@ def run_study(
         open_store()
     if config.register:
         check_registry()
-    outcome = None
+    outcome, params = None, config.shown_params()
     try:
         with (
-            tracked_run("study", plan.title, config.shown_params()) as run,
+            tracked_run("study", run_name("study", plan.data_name, plan.title), params) as run,
             energy_meter() as meter,
         ):
             charged = Charged(clock, meter)

@@ -72,10 +72,11 @@ def hide_credentials(text: str) -> str:
 
 #: Stands for a place on somebody's machine.
 A_PLACE = "PLACE"
-#: A path of two folders or more from a root, a home or a drive, and any URL of a file.
+_IN_PATH = r"""[^\s"'<>|:,;()/\\]"""
+#: A path from a root, a home, a drive or a server on, and any URL of a file.
 _PATH = re.compile(
-    r"""file:/\S+|(?<![\w:/\\.<])(?:~|[A-Za-z]:)?[/\\](?:[^\s"'<>|:,;()/\\]+[/\\])+"""
-    r"""[^\s"'<>|:,;()/\\]*"""
+    rf"""\b\w+:/{{3,}}\S+|file:/\S+|(?<![\w/\\.<~])(?:~|[A-Za-z]:)?(?:/(?!/)|\\{{1,2}})"""
+    rf"""{_IN_PATH}{{2,}}(?:[/\\]{_IN_PATH}*)*"""
 )
 
 
@@ -83,8 +84,8 @@ def hide_places(text: str, places: Iterable[str] = ()) -> str:
     """Return a text without passwords and without paths that begin at a root, a home or a drive.
 
     Args:
-        places: Paths that are known, which may hold spaces.
+        places: Paths that are known, which may hold spaces; what follows them is hidden too.
     """
     for place in sorted(filter(None, places), key=len, reverse=True):
-        text = text.replace(place, A_PLACE)
+        text = re.sub(rf"(?<!\w){re.escape(place)}(?:{_IN_PATH}|[/\\])*", A_PLACE, text)
     return _PATH.sub(A_PLACE, hide_credentials(text))

@@ -17,7 +17,7 @@ from fakeface_bench.backbones.file_facts import pictures_of
 from fakeface_bench.backbones.unsafe_files import what_runs_code
 from fakeface_bench.support.disk import draft_folder
 from fakeface_bench.support.errors import ModelError, UsageError, shortened
-from fakeface_bench.support.text import without_credentials
+from fakeface_bench.support.text import hide_places, without_credentials
 from fakeface_bench.tracking.addresses import (
     ADDRESSES,
     check_store_is_there,
@@ -45,8 +45,12 @@ def unsafe_part(folder: Path, flavors: Mapping[str, Any]) -> str:
     how = flavors.get("python_function", {})
     if "python_model" in how:
         return f"a pickle ({how['python_model']}, as MLmodel says)"
-    if (loader := str(how.get("loader_module", _LOADER))) not in (_LOADER, *_HARMLESS_LOADERS):
+    ours = is_detector(flavors)
+    allowed = (_LOADER,) if ours else _HARMLESS_LOADERS
+    if how and (loader := str(how.get("loader_module", ""))) not in allowed:
         return f"a loader of another kind ({loader}, as MLmodel says)"
+    if how.get("code") and not ours:
+        return f"code of its own ({how['code']}, as MLmodel says)"
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         if found := what_runs_code(path):
             return f"{found} in {path.relative_to(folder).as_posix()}"
@@ -137,10 +141,10 @@ def copy_without_pictures(folder: Path, target: Path) -> None:
     content.pop("saved_input_example_info", None)
     content["artifact_path"] = ""
     how = content["flavors"]["python_function"]
-    how["model_code_path"] = Path(how["model_code_path"]).name
+    how["model_code_path"] = Path(str(how.get("model_code_path", ""))).name
     for artifact in how["artifacts"].values():
         artifact["uri"] = artifact["path"]
-    written.write_text(yaml.safe_dump(content), encoding="utf-8")
+    written.write_text(hide_places(yaml.safe_dump(content)), encoding="utf-8")
 
 
 def array_facts(folder: Path) -> tuple[int, bool]:

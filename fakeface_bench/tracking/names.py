@@ -2,6 +2,8 @@
 
 import re
 
+from fakeface_bench.support.text import elided
+
 PREFIX = "fakeface"
 KIND = f"{PREFIX}.kind"
 MODEL = f"{PREFIX}.model"
@@ -39,6 +41,15 @@ FAILURE = f"{PREFIX}.failure"
 PARENT = "mlflow.parentRunId"
 RUN_NAME = "mlflow.runName"
 NOTE = "mlflow.note.content"
+
+#: MLflow's UI shows the first 20 characters of a run's name: kind, dataset, and a little more.
+_LONGEST_DATASET = 11
+
+
+def run_name(kind: str, dataset: str, rest: str) -> str:
+    """Return the name of a run: `study 140k: mobilenetv3_small, limit 150`."""
+    return f"{kind} {elided(dataset, _LONGEST_DATASET)}: {rest}"
+
 
 _NOT_IN_METRICS = re.compile(r"[^\w. /-]+")
 

@@ -109,6 +109,21 @@ def find_studies(experiment_id: str) -> list[StudyRun]:
     ]
 
 
+def newest_study(experiment_id: str) -> StudyRun | None:
+    """Return the newest finished study that was not run for another study's sake."""
+    client = mlflow.MlflowClient()
+    for study in find_studies(experiment_id):
+        tags = client.get_run(study.run_id).data.tags
+        parent = tags.get(names.PARENT, "")
+        if study.status == FINISHED and not (parent and _is_study(client, parent)):
+            return study
+    return None
+
+
+def _is_study(client: mlflow.MlflowClient, run_id: str) -> bool:
+    return bool(client.get_run(run_id).data.tags.get(names.KIND) == "study")
+
+
 def study_named(run_id: str) -> StudyRun:
     """Return a finished study by its run."""
     return _study_run(_finished_run(run_id, ("study",)))
@@ -205,7 +220,8 @@ def open_study_run(parent: TrackedRun, model: str, dataset: str) -> str:
         names.MODEL: model,
         names.DATASET: dataset,
     }
-    run = mlflow.MlflowClient().create_run(parent.experiment_id, run_name=model, tags=tags)
+    name = names.run_name("study", dataset, model)
+    run = mlflow.MlflowClient().create_run(parent.experiment_id, run_name=name, tags=tags)
     return str(run.info.run_id)
 
 

@@ -7,13 +7,8 @@ import pytest
 from sklearn.calibration import _sigmoid_calibration  # scikit-learn's own Platt scaling
 from sklearn.metrics import balanced_accuracy_score
 
-from fakeface_bench.evaluation.detector import (
-    choose_calibration,
-    choose_threshold,
-    platt,
-    smoothed_threshold,
-    to_probability,
-)
+from fakeface_bench.evaluation.decisions import choose_threshold, smoothed_threshold
+from fakeface_bench.evaluation.detector import choose_calibration, platt, to_probability
 from fakeface_bench.training.head import Calibration
 
 Scored = tuple[np.ndarray, np.ndarray]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fakeface_bench.evaluation.detector import choose_threshold, choose_unsure
+from fakeface_bench.evaluation.decisions import choose_threshold, choose_unsure
 from fakeface_bench.records.study import UnsureBand
 
 RNG = np.random.default_rng(0)

@@ -21,7 +21,10 @@ from fakeface_bench.report.comparison_plots import all_plots
 from fakeface_bench.report.comparison_tables import gains
 from tests.report.compared_studies import IMAGES, epochs, five, labels, noisy, study
 
-TABLES = ("agreement.csv", "leaderboard.csv", "steps.csv", "wrong_by_all.csv")
+TABLES = (
+    *("agreement.csv", "leaderboard.csv", "portfolio.csv"),
+    *("prices.csv", "steps.csv", "wrong_by_all.csv"),
+)
 PICTURES = (
     *("agreement.png", "confusion_matrices.png"),
     *("front.png", "validation_accuracy.png"),

@@ -63,7 +63,7 @@ def test_a_planted_signal_is_learned(task: FitTask) -> None:
 def test_scores_of_any_loss_are_probabilities_of_fake(task: FitTask, loss: str) -> None:
     detector, *_ = train_detector(task, TrialConfig(HeadConfig(loss=loss, learning_rate=3e-3)))
     rows = pd.DataFrame({"path": ["x"] * 120, "source": "faces"}).assign(
-        **dict.fromkeys(("category", "generator", "released", "tier"), "")
+        **dict.fromkeys(("category", "digest", "generator", "released", "tier"), "")
     )
     scored = detector.score(task.held_out, rows)
     assert ((scored.y_score > 0) & (scored.y_score < 1)).all()
