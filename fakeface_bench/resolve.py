@@ -284,13 +284,16 @@ def _check_audit(config: AuditConfig) -> None:
 def _check_compare(config: CompareConfig) -> None:
     if config.data and config.runs:
         raise UsageError("data and runs both choose the studies; give one of them.")
+    if config.data and config.published:
+        raise UsageError("published studies are compared alone or with runs, not by data.")
     if config.runs and not listed(config.runs):
         raise UsageError(f"runs {config.runs!r} names none; give ids of MLflow runs.")
     detectors = listed(config.detectors)
     _check_distinct("detectors", "detector", detectors)
     _check_models(detectors, config.description)
     check_store_address()
-    check_store_is_there()
+    if config.runs or not config.published:  # of folders alone a new store may tell
+        check_store_is_there()
     _check_output(config.output)
 
 

@@ -18,11 +18,14 @@ SCORED_AGAIN, METRICS_AGAIN = 1e-3, 5e-3
 #: Of a metric without an interval, where the whole study was run again.
 RETRAINED = 0.02
 #: Begin the names of metrics that no score tells: what lies in the data, what was measured beside.
-_NOT_OF_SCORES = ("data/", "calibration/", "explain/", "bias/")
+_NOT_OF_SCORES = ("data/", "cost/", "calibration/", "explain/", "bias/")
 #: And of those that follow from scores alone.
 _OF_SCORES = ("test/", "val/", "baseline/", "search/", "test_without_twins/", "unsure/")
 #: Of a study that is run again, metrics that a machine, or another winner, moves.
-_NOT_REPEATED = ("cost/", "train/", "data/shortcut", "unsure/", *_NOT_OF_SCORES[1:])
+_NOT_REPEATED = (
+    *("cost/", "train/", "data/shortcut"),
+    *("unsure/", "calibration/", "explain/", "bias/"),
+)
 
 
 def with_metrics(split: ScoredSplit) -> ScoredSplit:

@@ -25,6 +25,9 @@ def onnx_part(
     model = onnx.shape_inference.infer_shapes(onnx.load(str(path)))
     (entry,) = onnx_inputs(model)
     part = onnx.utils.Extractor(model).extract_model([entry.name], list(outputs))
+    for each in (part, part.graph, *part.graph.node):  # may tell where its author's files lie
+        each.ClearField("doc_string")
+        each.ClearField("metadata_props")
     held = (onnx.numpy_helper.to_array(each) for each in part.graph.initializer)
     parameters = sum(array.size for array in held if array.dtype.kind == "f" and array.ndim)
     sides = (3, image_size, image_size) if channels_first else (image_size, image_size, 3)

@@ -455,6 +455,18 @@ def test_published_studies_are_compared_with_ones_own(
     assert [entry.study.identity.run_id for entry in alone.result.entries] == [theirs]
 
 
+def test_folders_alone_need_no_store(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    outcome = run_comparison(CompareConfig(published=str(shared)), RecordedProgress())
+    assert (tmp_path / "comparison" / "report.html").exists()
+    assert len(outcome.result.entries) == 1
+    with pytest.raises(UsageError, match="not by data"):
+        run_comparison(CompareConfig(published=str(shared), data="x"), RecordedProgress())
+
+
 @pytest.mark.usefixtures("here")
 def test_what_does_not_follow_from_its_scores_is_not_compared(mine: Path) -> None:
     _metric(mine)
@@ -560,6 +572,29 @@ def test_names_attack_neither_page_nor_path(
     assert outcome.folder == output
     shown = CliRunner().invoke(cli, ["verify", str(mine)])
     assert "\x1b[31m" not in shown.output
+
+
+STUDIES: dict[str, dict[str, object]] = {
+    "layers trained": {"model": "mobilenetv3_small", "fine_tune": "last_block", "trials": 1},
+    "from scratch": {"model": "simple_cnn", "trials": 1},
+    "folds": {"folds": 2},
+    "refits": {"refits": 2},
+    "equalised": {"equalise": "jpeg75"},
+    "something left out": {"limit": 6},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", STUDIES)
+def test_every_kind_of_study_is_published(what: str, place: Workplace, tmp_path: Path) -> None:
+    run = place.run(**STUDIES[what])[0].run_id
+    with place.here():
+        folder = published(run, tmp_path / "folder")
+        newest = publish(
+            PublishConfig(run="newest", folder=str(tmp_path / "newest")), RecordedProgress()
+        )
+    assert check(folder).passed
+    assert json.loads((newest / "publication.json").read_text())["run_id"] == run
 
 
 @pytest.mark.slow
