@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
 #: Of a window on a laptop; pictures are cut to a height of their own.
 WIDTH = 1080
+#: Until a page has drawn itself.
+WAIT_MS = 5_000
 
 
 def called(place: Path, *words: str) -> str:
@@ -50,7 +52,10 @@ def mlflow_ui(place: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     store = f"sqlite:///{place / 'mlflow.db'}"
     words = ["mlflow", "ui", "--backend-store-uri", store, "--port", str(port), "--workers", "1"]
-    with subprocess.Popen([sys.executable, "-m", *words], cwd=place) as server:
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(
+        [sys.executable, "-m", *words], cwd=place, stdout=quiet, stderr=quiet
+    ) as server:
         address = f"http://127.0.0.1:{port}"
         try:
             for _ in range(120):
@@ -65,21 +70,26 @@ def mlflow_ui(place: Path) -> Iterator[str]:
             server.terminate()
 
 
-def shoot(address: str, name: str, height: int, wait_ms: int = 1_000) -> None:
-    """Keep what a page shows above a height."""
+def shoot(address: str, name: str, height: int, width: int = WIDTH, part: str = "") -> None:
+    """Keep what a page shows above a height.
+
+    Args:
+        part: Selects the element that is kept; empty for all.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
-        page = browser.new_page(viewport={"width": WIDTH, "height": height})
+        page = browser.new_page(viewport={"width": width, "height": height})
         page.goto(address)
-        page.wait_for_timeout(wait_ms)
+        page.wait_for_timeout(WAIT_MS)
         for button in page.get_by_text("Show more", exact=True).all():
             button.click()
-        page.wait_for_timeout(wait_ms)
-        page.screenshot(path=IMAGES / name)
+        page.wait_for_timeout(WAIT_MS)
+        clip = page.locator(part).first.bounding_box() if part else None
+        page.screenshot(path=IMAGES / name, clip=clip)
         browser.close()
     click.echo(IMAGES / name)
 
@@ -94,10 +104,10 @@ def study() -> None:
     """The default study, in MLflow's UI."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        shown = called(place, "run", "--model", "mobilenetv3")
+        shown = called(place, "run", "--model", "mobilenetv3", "--weights", "random")
         run = shown.split("/#/experiments/")[1].split()[0]
         with mlflow_ui(place) as address:
-            shoot(f"{address}/#/experiments/{run}", "study.png", 900, wait_ms=6_000)
+            shoot(f"{address}/#/experiments/{run}", "study.png", 1_000, 1_680, "main")
 
 
 @draw.command()
