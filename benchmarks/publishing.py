@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -24,7 +25,11 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.figures import keep, machine  # noqa: E402
 from fakeface_bench.analysis.results import Results, results_of, twin_metrics  # noqa: E402
 from fakeface_bench.analysis.verification import with_metrics  # noqa: E402
-from fakeface_bench.config import HeadConfig, TrialConfig  # noqa: E402
+from fakeface_bench.config import HeadConfig, StudyConfig, TrialConfig  # noqa: E402
+from fakeface_bench.evaluation.decisions import (  # noqa: E402
+    choose_threshold,
+    choose_unsure,
+)
 from fakeface_bench.jobs.publish import comparison_of  # noqa: E402
 from fakeface_bench.records.ledger import STAGES, Ledger, StageCost  # noqa: E402
 from fakeface_bench.records.publication import PublishedFacts  # noqa: E402
@@ -97,6 +102,16 @@ def drawn(images: int, seed: int, apart: float) -> ScoredSplit:
     )
 
 
+def decided(valid: ScoredSplit, test: ScoredSplit) -> tuple[ScoredSplit, ScoredSplit]:
+    """Return both splits at the threshold and band that a study would choose on the first."""
+    threshold = choose_threshold(valid.y_true, valid.y_score)
+    band = choose_unsure(valid.y_true, valid.y_score, threshold, StudyConfig().unsure_error)
+    first, second = (
+        with_metrics(replace(split, threshold=threshold, unsure=band)) for split in (valid, test)
+    )
+    return first, second
+
+
 def made_up(number: int, images: int) -> StudyRecord:
     """Return a study of drawn scores, the better the higher its number."""
     epoch = EpochRecord(0, 0.5, 0.8, 0.5, 0.8, 0.9, 2.0, 0.5)
@@ -105,7 +120,8 @@ def made_up(number: int, images: int) -> StudyRecord:
         TrialRecord(f"{number}:{n}", n, "complete", config, 0.9, (epoch,), 5.0 + n, 1.0)
         for n in range(20)
     ]
-    valid, test = (drawn(images, 2 * number + part, 1 + number / 50) for part in range(2))
+    valid, test = decided(*(drawn(images, 2 * number + n, 1 + number / 50) for n in range(2)))
+    baseline = decided(*(drawn(images, 1_000 + 2 * number + n, 1.0) for n in range(2)))
     return StudyRecord(
         model=f"network_{number}",
         study=f"network_{number}-1",
@@ -116,9 +132,7 @@ def made_up(number: int, images: int) -> StudyRecord:
         final_fit=FitRecord((epoch,), 0),
         valid=valid,
         test=test,
-        baseline=BaselineRecord(
-            SIMPLE_BASELINE, *(drawn(images, 1_000 + 2 * number + n, 1.0) for n in range(2))
-        ),
+        baseline=BaselineRecord(SIMPLE_BASELINE, *baseline),
         split_digests=dict.fromkeys(("train", "valid", "test"), "a" * 64),
     )
 
@@ -138,10 +152,12 @@ def publish(
         publication.write_json(ledger.as_json(), saved / "cost_ledger.json")
         for name in ("environment.txt", "model_card.md"):
             (saved / name).write_text("made up\n" * 100, encoding="utf-8")
+        band = record.valid.unsure
         metrics = {
             **record.final_fit.epochs[-1].as_metrics(),
             **record.metrics(),
             **twin_metrics(record.test),
+            **({"unsure/low": band.low, "unsure/high": band.high} if band else {}),
             **results.metrics(),
             **ledger.as_metrics(),
         }
