@@ -24,12 +24,12 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.figures import keep, machine  # noqa: E402
 from fakeface_bench.analysis.results import Results, results_of, twin_metrics  # noqa: E402
-from fakeface_bench.analysis.verification import with_metrics  # noqa: E402
 from fakeface_bench.config import HeadConfig, StudyConfig, TrialConfig  # noqa: E402
 from fakeface_bench.evaluation.decisions import (  # noqa: E402
     choose_threshold,
     choose_unsure,
 )
+from fakeface_bench.evaluation.metrics import with_metrics  # noqa: E402
 from fakeface_bench.jobs.publish import comparison_of  # noqa: E402
 from fakeface_bench.records.ledger import STAGES, Ledger, StageCost  # noqa: E402
 from fakeface_bench.records.publication import PublishedFacts  # noqa: E402
@@ -48,6 +48,7 @@ from fakeface_bench.report import publication  # noqa: E402
 from fakeface_bench.report.comparison_page import write_comparison_report  # noqa: E402
 from fakeface_bench.report.publication_page import write_publication_page  # noqa: E402
 from fakeface_bench.report.saved_study import (  # noqa: E402
+    write_json,
     write_predictions,
     write_results_csv,
     write_study_json,
@@ -149,7 +150,7 @@ def publish(
         write_predictions(record, saved)
         write_results_csv(results, saved / "results.csv")
         trials_table(record.search.trials).to_csv(saved / "search/trials.csv", index=False)
-        publication.write_json(ledger.as_json(), saved / "cost_ledger.json")
+        write_json(ledger.as_json(), saved / "cost_ledger.json")
         for name in ("environment.txt", "model_card.md"):
             (saved / name).write_text("made up\n" * 100, encoding="utf-8")
         band = record.valid.unsure
@@ -157,7 +158,7 @@ def publish(
             **record.final_fit.epochs[-1].as_metrics(),
             **record.metrics(),
             **twin_metrics(record.test),
-            **({"unsure/low": band.low, "unsure/high": band.high} if band else {}),
+            **(band.as_metrics() if band else {}),
             **results.metrics(),
             **ledger.as_metrics(),
         }
@@ -213,7 +214,7 @@ def measure(studies: int, images: int, output: Path) -> None:
             "margin": 0.01,
             "studies": [study.facts.run_id for study in made],
         }
-        publication.write_json(manifest, folder / publication.MANIFEST_FILE)
+        write_json(manifest, folder / publication.MANIFEST_FILE)
         write_comparison_report(comparison_of(made, 0.01), folder)
         publication.write_sums(folder)
         found["large_bytes_a_study"] = size_of(folder / publication.STUDIES_FOLDER) / studies

@@ -150,21 +150,24 @@ class LeaderboardEntry:
     @property
     def dollars(self) -> float | None:
         """`cost` at the machine's price; None where it has none."""
-        return self._price(self.cost.value)
+        return self.price(self.cost.value)
 
     @property
     def cold_dollars(self) -> float | None:
         """The cold cost at the machine's price; None where it has none."""
-        return self._price(self.cold_seconds)
+        return self.price(self.cold_seconds)
 
     @property
     def warm_dollars(self) -> float | None:
         """The warm cost at the machine's price; None where it has none."""
-        return self._price(self.study.ledger.total_warm_seconds)
+        return self.price(self.study.ledger.total_warm_seconds)
 
-    def _price(self, seconds: float) -> float | None:
+    def price(self, seconds: float | None) -> float | None:
+        """Return what some seconds cost at the machine's price; None where either is not known."""
         ledger = self.study.ledger
-        return ledger.price(seconds) if ledger.dollars_per_hour else None
+        if seconds is None or not ledger.dollars_per_hour:
+            return None
+        return ledger.price(seconds)
 
     @property
     def is_near_chance(self) -> bool:

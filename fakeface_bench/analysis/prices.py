@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fakeface_bench.analysis.comparison import Comparison, LeaderboardEntry
-from fakeface_bench.records.ledger import SECONDS_AN_HOUR
 
 #: How a price is known.
 MEASURED, ESTIMATED, NOT_KNOWN = "measured", "estimated", "not known"
@@ -52,7 +51,7 @@ def prices_of(entry: LeaderboardEntry) -> tuple[Price, Price, Price]:
         "1,000 predictions": 1000 / speed if speed else None,
     }
     search, training, predictions = (
-        Price(entry, of, seconds, _energy(entry, seconds), _dollars(entry, seconds))
+        Price(entry, of, seconds, _energy(entry, seconds), entry.price(seconds))
         for of, seconds in parts.items()
     )
     return search, training, predictions
@@ -62,13 +61,6 @@ def _energy(entry: LeaderboardEntry, seconds: float | None) -> float | None:
     ledger = entry.study.ledger
     energy, spent = ledger.other.get("energy_kwh"), ledger.total_warm_seconds
     return None if energy is None or seconds is None or not spent else energy * seconds / spent
-
-
-def _dollars(entry: LeaderboardEntry, seconds: float | None) -> float | None:
-    ledger = entry.study.ledger
-    if seconds is None or not ledger.dollars_per_hour:
-        return None
-    return seconds / SECONDS_AN_HOUR * ledger.dollars_per_hour
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,15 @@ class Results:
             )
         }
 
+    def columns(self) -> dict[str, Mapping[str, float]]:
+        """Return the metrics of both splits, then the ends of their intervals, by column."""
+        found: dict[str, Mapping[str, float]] = {"validation": self.valid, "test": self.test}
+        for split, known in (("test", self.estimates), ("validation", self.valid_estimates)):
+            for end in ("low", "high"):
+                ends = {key: getattr(estimate, end) for key, estimate in known.items()}
+                found[f"{split}_{end}_95"] = ends
+        return found
+
     @property
     def keys(self) -> list[str]:
         """All metrics in the order of `METRICS`, then the threshold."""

@@ -6,10 +6,10 @@ from dataclasses import replace
 from fakeface_bench.analysis.results import Results, results_of, twin_metrics
 from fakeface_bench.config import StudyConfig
 from fakeface_bench.evaluation.decisions import choose_threshold, choose_unsure
-from fakeface_bench.evaluation.metrics import estimates, part_metrics, score_metrics
+from fakeface_bench.evaluation.metrics import estimates, with_metrics
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.publication import DIFFERS, STATED, Check, PublishedStudy, check
-from fakeface_bench.records.study import ScoredSplit, StudyScores
+from fakeface_bench.records.study import StudyScores
 
 #: Scores are published whole, so that metrics differ by rounding alone.
 RECOMPUTED = 1e-6
@@ -28,16 +28,6 @@ _NOT_REPEATED = (
 )
 
 
-def with_metrics(split: ScoredSplit) -> ScoredSplit:
-    """Return a split with every metric of its scores, its parts' too."""
-    y_true, y_score, threshold = split.y_true, split.y_score, split.threshold
-    return replace(
-        split,
-        metrics=score_metrics(y_true, y_score, threshold),
-        parts=part_metrics(y_true, y_score, threshold, split.described),
-    )
-
-
 def scored_again(scores: StudyScores) -> StudyScores:
     """Return the scores of a study with all metrics that follow from them."""
     baseline = scores.baseline
@@ -54,7 +44,7 @@ def metrics_again(study: PublishedStudy, results: Results) -> dict[str, float]:
     """Return all metrics that follow from scores, epochs and ledger, under their MLflow names."""
     last, band = study.compared.epochs[-1], study.scores.valid.unsure
     return {
-        **({"unsure/low": band.low, "unsure/high": band.high} if band else {}),
+        **(band.as_metrics() if band else {}),
         **last.as_metrics(),
         **study.scores.metrics(),
         **twin_metrics(study.scores.test),
@@ -124,16 +114,10 @@ def _checks_of_baseline(study: PublishedStudy, results: Results) -> Iterator[Che
 
 def cells_of(results: Results) -> dict[tuple[str, str], float]:
     """Return the table of a study's results by metric and column, without what is not known."""
-    columns: dict[str, Mapping[str, float]] = {
-        "validation": results.valid,
-        "test": results.test,
-    }
-    for split, known in (("test", results.estimates), ("validation", results.valid_estimates)):
-        for end in ("low", "high"):
-            ends = {key: getattr(estimate, end) for key, estimate in known.items()}
-            columns[f"{split}_{end}_95"] = ends
     return {
-        (metric, column): value for column, of in columns.items() for metric, value in of.items()
+        (metric, column): value
+        for column, of in results.columns().items()
+        for metric, value in of.items()
     }
 
 

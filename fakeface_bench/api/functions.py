@@ -368,10 +368,6 @@ def verify(*, progress: bool | Progress = True, **options: Any) -> "Verification
     """
     with as_guest(progress) as shown:
         asked = asked_of(VerifyConfig, _with_data(options, "data", "model"))
-        if asked.request.data or asked.request.retrain:
-            from fakeface_bench.support.machine import start_tensorflow
-
-            start_tensorflow()
         from fakeface_bench.api.results import Verification
         from fakeface_bench.jobs.verify import verify as verify_folder
 

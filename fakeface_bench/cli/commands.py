@@ -104,11 +104,6 @@ def verify(asked: "Checked[VerifyConfig]", progress: "ConsoleProgress") -> None:
     gives the same scores; with retrain, whether the study comes out so once more. The exit code is
     5 where something differs.
     """
-    config = asked.request
-    if config.data or config.retrain:
-        from fakeface_bench.support.machine import start_tensorflow
-
-        start_tensorflow()
     from fakeface_bench.cli.output import print_verification
     from fakeface_bench.jobs.verify import verify as verify_folder
 

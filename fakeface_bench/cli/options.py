@@ -11,7 +11,7 @@ import click
 from fakeface_bench.config import STORAGE_VARIABLE
 from fakeface_bench.support.errors import UsageError
 from fakeface_bench.support.processes import RUN_VARIABLE
-from fakeface_bench.support.request import Option, Request
+from fakeface_bench.support.request import Option, Request, flag_of
 from fakeface_bench.support.text import holds_password
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _parameters(request: type[Request]) -> Iterator[click.Parameter]:
 
 def _option(option: Option, **settings: Any) -> click.Option:
     return click.Option(
-        [option.name, f"--{option.name.replace('_', '-')}"],
+        [option.name, flag_of(option.name)],
         default=option.default,
         callback=_CALLBACKS.get(option.name),
         help=option.help,

@@ -16,7 +16,7 @@ from sklearn.model_selection import StratifiedKFold
 from fakeface_bench.config import HeadConfig, TrialConfig
 from fakeface_bench.evaluation.cross_validation import validated_by
 from fakeface_bench.evaluation.decisions import choose_threshold, choose_unsure, folds_of
-from fakeface_bench.evaluation.metrics import part_metrics, score_metrics
+from fakeface_bench.evaluation.metrics import with_metrics
 from fakeface_bench.features.engine import Forward, models_let_go
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.records.study import (
@@ -139,17 +139,16 @@ class Detector:
 
     def judged(self, found: Margins, rows: pd.DataFrame) -> ScoredSplit:
         """Return a split with its decisions, from the margins of its rows of the index."""
-        y_true, y_score = found.y_true, to_probability(found.values, self.calibration)
-        metrics = score_metrics(y_true, y_score, self.threshold)
-        return ScoredSplit(
-            y_true=y_true,
-            y_score=y_score,
-            **described_images(rows),
-            threshold=self.threshold,
-            metrics=metrics,
-            parts=part_metrics(y_true, y_score, self.threshold, rows),
-            seconds=found.seconds,
-            unsure=self.unsure,
+        return with_metrics(
+            ScoredSplit(
+                y_true=found.y_true,
+                y_score=to_probability(found.values, self.calibration),
+                **described_images(rows),
+                threshold=self.threshold,
+                metrics={},
+                seconds=found.seconds,
+                unsure=self.unsure,
+            )
         )
 
     @cached_property

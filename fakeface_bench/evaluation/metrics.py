@@ -29,6 +29,7 @@ from fakeface_bench.records.study import (
     Columns,
     FloatArray,
     LabelArray,
+    ScoredSplit,
     is_of_fakes,
     part_members,
 )
@@ -244,6 +245,16 @@ def part_metrics(
                 found |= score_metrics(y_true[of], y_score[of], threshold)
         parts[part] = found
     return parts
+
+
+def with_metrics(split: ScoredSplit) -> ScoredSplit:
+    """Return a split with every metric of its scores at its threshold, its parts' too."""
+    y_true, y_score, threshold = split.y_true, split.y_score, split.threshold
+    return replace(
+        split,
+        metrics=score_metrics(y_true, y_score, threshold),
+        parts=part_metrics(y_true, y_score, threshold, split.described),
+    )
 
 
 def estimates(

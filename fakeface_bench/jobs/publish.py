@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import fields
 from math import isfinite
 from pathlib import Path
 
@@ -20,11 +21,11 @@ from fakeface_bench.report.publication import (
     STUDIES_FOLDER,
     first_private,
     read_published_study,
-    write_json,
     write_published_study,
     write_sums,
 )
 from fakeface_bench.report.publication_page import write_comparison_readme, write_publication_page
+from fakeface_bench.report.saved_study import write_json
 from fakeface_bench.resolve import RequestLike, checked
 from fakeface_bench.study.finished import compared_of
 from fakeface_bench.support.disk import draft_folder
@@ -121,17 +122,8 @@ def _facts(study: StudyRun) -> PublishedFacts:
     if study.weights.startswith("file:"):
         own = NETWORK_DIGEST in study.params  # then the weights are the network's
         params["weights"] = AUTO if own else study.weights
-    return PublishedFacts(
-        run_id=study.run_id,
-        model=study.model,
-        fine_tune=study.fine_tune,
-        weights=study.weights,
-        dataset=study.dataset,
-        digest=study.digest,
-        test_digest=study.test_digest,
-        began=study.began,
-        params=params,
-    )
+    told = {each.name: getattr(study, each.name) for each in fields(PublishedFacts)}
+    return PublishedFacts(**told | {"params": params})
 
 
 def _places(study: StudyRun) -> set[str]:

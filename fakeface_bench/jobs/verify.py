@@ -21,13 +21,13 @@ from fakeface_bench.analysis.verification import (
     checks_of_metrics,
     checks_of_scores,
     intervals_of,
-    with_metrics,
 )
 from fakeface_bench.backbones.catalogue import ARCHITECTURES
 from fakeface_bench.backbones.weights import WEIGHT_WORDS
 from fakeface_bench.config import AUTO, STORAGE_VARIABLE, StudyConfig, VerifyConfig, listed
 from fakeface_bench.data.catalogue import DATASETS
 from fakeface_bench.data.class_words import SPLITS
+from fakeface_bench.evaluation.metrics import with_metrics
 from fakeface_bench.jobs.publish import NEWEST, comparison_of
 from fakeface_bench.jobs.test_sets import held_out
 from fakeface_bench.records.publication import (
@@ -60,7 +60,7 @@ from fakeface_bench.study.finished import run_of
 from fakeface_bench.study.preparation import prepare_dataset
 from fakeface_bench.support.disk import draft_folder, existing_path
 from fakeface_bench.support.errors import DataError, StudyError, UsageError
-from fakeface_bench.support.machine import library_versions
+from fakeface_bench.support.machine import library_versions, start_tensorflow
 from fakeface_bench.support.processes import RUN_VARIABLE, commands_told_to, wait_for
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.tracking.studies import NETWORK_DIGEST
@@ -336,6 +336,7 @@ def _checks_of_data(
     if not study.has_model or not same:
         return
     # TensorFlow takes seconds to import, and digests alone have no need of it.
+    start_tensorflow()
     from fakeface_bench.jobs.trained_model import open_trained
 
     trained = open_trained(str(folder / MODEL_FOLDER), "", progress, of_others=False)
@@ -363,13 +364,8 @@ def _run_again(
         RUN_VARIABLE: "",
         STORAGE_VARIABLE: "",
     }
-    options = [
-        word
-        for key, value in asked.as_params().items()
-        for word in (f"--{key.replace('_', '-')}", str(value))
-    ]
     folder = place / "published"
-    for words in (["run", *options], ["publish", NEWEST, str(folder)]):
+    for words in (["run", *asked.as_words()], ["publish", NEWEST, str(folder)]):
         said: list[str] = []
         with commands_told_to(progress.say if words[0] == "run" else said.append):
             code = wait_for([sys.executable, "-m", "fakeface_bench", *words], variables)

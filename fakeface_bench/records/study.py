@@ -218,6 +218,10 @@ class UnsureBand:
     low: float
     high: float
 
+    def as_metrics(self) -> dict[str, float]:
+        """Return its ends under their MLflow names."""
+        return {"unsure/low": self.low, "unsure/high": self.high}
+
     def holds(self, y_score: FloatArray) -> npt.NDArray[np.bool_]:
         """Return which scores lie in it."""
         return np.asarray((y_score >= self.low) & (y_score < self.high))

@@ -49,6 +49,8 @@ from fakeface_bench.report.saved_study import (
     TRIALS_FILE,
     VALID_PREDICTIONS_FILE,
     saved_study,
+    score_column,
+    write_json,
 )
 from fakeface_bench.support.errors import DataError
 from fakeface_bench.support.text import hide_places
@@ -147,11 +149,6 @@ def write_published_study(
     return folders
 
 
-def write_json(content: Any, path: Path) -> None:
-    """Write what JSON can hold, readable."""
-    path.write_text(f"{json.dumps(content, indent=2, allow_nan=False)}\n", encoding="utf-8")
-
-
 def _without_places(content: Any, places: Iterable[str]) -> Any:
     if isinstance(content, str):
         return hide_places(content, places)
@@ -206,10 +203,11 @@ def check_entries(folder: Path) -> None:
     """
     for path in (folder, *sorted(folder.rglob("*"))):
         status = path.lstat()
-        name = path.relative_to(folder).as_posix()
+        relative = path.relative_to(folder)
+        name = relative.as_posix()
         if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
             raise DataError(f"{name} is a link or a device, not a file")
-        if MODEL_FOLDER not in path.parts and status.st_size > _MOST_BYTES:
+        if MODEL_FOLDER not in relative.parts and status.st_size > _MOST_BYTES:
             raise DataError(
                 f"{name} has {status.st_size:,} bytes; at most {_MOST_BYTES:,} are read"
             )
@@ -342,7 +340,7 @@ def _compared(
 
 def _study_scores(told: Mapping[str, Any], test: pd.DataFrame, valid: pd.DataFrame) -> StudyScores:
     (threshold, *others) = (float(value) for value in told["thresholds"].values())
-    (_, *seeds) = told["thresholds"]
+    (kept, *seeds) = map(int, told["thresholds"])
     unsure = UnsureBand(*map(float, told["unsure"])) if told["unsure"] else None
     if not all(map(isfinite, (threshold, *others))):
         raise DataError(f"{STUDY_FILE} holds thresholds that are no numbers")
@@ -351,7 +349,7 @@ def _study_scores(told: Mapping[str, Any], test: pd.DataFrame, valid: pd.DataFra
         valid=_split(valid, SCORES, threshold, unsure),
         test=_split(test, SCORES, threshold, unsure),
         further=tuple(
-            _split(test, f"{SCORES}_seed_{seed}", other)
+            _split(test, score_column(seed, kept), other)
             for seed, other in zip(seeds, others, strict=True)
         ),
         baseline=baseline

@@ -74,7 +74,8 @@ def texts_of(study: PublishedStudy, results: Results, roc: PagePicture) -> dict[
     """Return what stands in each of the two files."""
     content = {**_content(study, results, _files_of(study)), "roc": roc}
     page = page_environment().get_template("publication.html").render(content)
-    return {PAGE_FILE: page, README_FILE: _readme(study, results)}
+    readme = _readme(study.name, verdict_of(study, results), list(_files_of(study).items()))
+    return {PAGE_FILE: page, README_FILE: readme}
 
 
 #: In place of a curve, where words alone are looked at.
@@ -89,19 +90,14 @@ def without_pictures(text: str) -> str:
 
 def write_comparison_readme(comparison: Comparison, folder: Path) -> None:
     """Write `README.md` of a published comparison."""
-    told = comparison_page.verdict_of(comparison)
-    rows = [
+    files = [
         (PAGE_FILE, "the comparison as a page"),
         ("leaderboard.csv, steps.csv", "its tables"),
         ("studies/RUN/", "each study, as if published alone"),
         (SUMS_FILE, "checksums: sha256sum --check SHA256SUMS"),
     ]
-    files = Table.of(("file", "what it holds"), rows, NAME, WORDS)
-    text = (
-        f"# Comparison of {len(comparison.entries)} studies\n\n**{escaped(told.headline)}.** "
-        f"{escaped(told.paragraph)}\n\n{_ABOUT}\n\n{_check_words(_CHECKS)}\n\n## Files\n\n"
-        f"{files.markdown()}\n"
-    )
+    title = f"Comparison of {len(comparison.entries)} studies"
+    text = _readme(title, comparison_page.verdict_of(comparison), files)
     (folder / README_FILE).write_text(text, encoding="utf-8")
 
 
@@ -121,16 +117,23 @@ def verdict_of(study: PublishedStudy, results: Results) -> Verdict:
 def _content(study: PublishedStudy, results: Results, files: Mapping[str, str]) -> dict[str, Any]:
     scores, ledger = study.scores, study.compared.ledger
     valid, test = len(scores.valid.y_true), len(scores.test.y_true)
+    folds = int(float(study.facts.params.get("folds", 0)))
     warnings = [study.compared.warning, few_images_warning(test)]
     return {
         "title": study.name,
         "verdict": verdict_of(study, results),
         "warnings": [sentence_end(warning) for warning in warnings if warning],
         "key_metrics": _key_metrics(study, results),
-        "metrics": Table.of(results_header(valid, test, 0), main_rows(results), name="Metrics"),
+        "metrics": Table.of(results_header(valid, test, folds), main_rows(results), name="Metrics"),
         "costs": replace(cost_table(ledger), name="Costs by stage"),
         "asked": Table.of(("option", "value"), _asked(study), NAME, NAME, title="Asked for"),
-        "won": Table.of(("option", "value"), _won(study), NAME, NAME, title="Chosen by the search"),
+        "won": Table.of(
+            ("option", "value"),
+            _params_that_begin(study, "best_"),
+            NAME,
+            NAME,
+            title="Chosen by the search",
+        ),
         "images": _images(study),
         "versions": Table.of(
             ("what", "version"), _versions(study), NAME, NAME, title="Versions and machine"
@@ -177,16 +180,15 @@ def _asked(study: PublishedStudy) -> list[tuple[str, str]]:
     return [(key, params[key]) for key in dict.fromkeys((*first, *changed)) if key in params]
 
 
-def _won(study: PublishedStudy) -> list[tuple[str, str]]:
-    begin = "best_"
+def _params_that_begin(study: PublishedStudy, begin: str) -> list[tuple[str, str]]:
+    """Return params of one kind, by what follows its beginning."""
     params = study.facts.params
     return [(k.removeprefix(begin), v) for k, v in params.items() if k.startswith(begin)]
 
 
 def _versions(study: PublishedStudy) -> list[tuple[str, str]]:
-    begin, params = "version_", study.facts.params
-    rows = [(k.removeprefix(begin), v) for k, v in params.items() if k.startswith(begin)]
-    return [("machine", study.compared.machine or "not known"), *rows]
+    machine = study.compared.machine or "not known"
+    return [("machine", machine), *_params_that_begin(study, "version_")]
 
 
 def _images(study: PublishedStudy) -> Table:
@@ -202,18 +204,12 @@ def _images(study: PublishedStudy) -> Table:
     return Table.of(header, rows, note=note, name="Images by split and class")
 
 
-def _readme(study: PublishedStudy, results: Results) -> str:
-    told = verdict_of(study, results)
-    files = Table.of(("file", "what it holds"), list(_files_of(study).items()), NAME, WORDS)
+def _readme(title: str, told: Verdict, files: Sequence[tuple[str, str]]) -> str:
+    checks = "\n".join(f"- `{command}` {words}." for command, words in _CHECKS)
+    table = Table.of(("file", "what it holds"), files, NAME, WORDS)
     return (
-        f"# {escaped(study.name)}\n\n**{escaped(told.headline)}.** {escaped(told.paragraph)}\n\n"
-        f"`{PAGE_FILE}` shows it. {_ABOUT}\n\n{_check_words(_CHECKS)}\n\n## Files\n\n"
-        f"{files.markdown()}\n"
-    )
-
-
-def _check_words(checks: Sequence[tuple[str, str]]) -> str:
-    lines = "\n".join(f"- `{command}` {words}." for command, words in checks)
-    return (
-        f"## Check it\n\n{lines}\n\nExit code 0: nothing differs; 5: something does, and is named."
+        f"# {escaped(title)}\n\n**{escaped(told.headline)}.** {escaped(told.paragraph)}\n\n"
+        f"`{PAGE_FILE}` shows it. {_ABOUT}\n\n## Check it\n\n{checks}\n\n"
+        "Exit code 0: nothing differs; 5: something does, and is named.\n\n## Files\n\n"
+        f"{table.markdown()}\n"
     )

@@ -114,8 +114,12 @@ def write_study_json(record: StudyRecord, results: Results, folder: Path) -> Non
         "epochs_began_seconds": record.epochs_began_seconds,
         "epochs": [asdict(epoch) for epoch in record.final_fit.epochs],
     }
-    shown = json.dumps(content, indent=2, allow_nan=False)
-    (folder / STUDY_FILE).write_text(f"{shown}\n", encoding="utf-8")
+    write_json(content, folder / STUDY_FILE)
+
+
+def write_json(content: Any, path: Path) -> None:
+    """Write what JSON can hold, readable; no number is missing."""
+    path.write_text(f"{json.dumps(content, indent=2, allow_nan=False)}\n", encoding="utf-8")
 
 
 def write_predictions(record: StudyRecord, folder: Path) -> None:
@@ -129,7 +133,7 @@ def write_predictions(record: StudyRecord, folder: Path) -> None:
     ):
         scored: ScoredSplit = getattr(record, split)
         columns: dict[str, Any] = {**scored.described, "y_true": scored.y_true}
-        columns |= {_column(seed, record.seed): one.y_score for seed, one in fits.items()}
+        columns |= {score_column(seed, record.seed): one.y_score for seed, one in fits.items()}
         if record.baseline:
             columns[BASELINE_SCORES] = getattr(record.baseline, split).y_score
         if scored.has_twin:
@@ -197,14 +201,17 @@ def _fits(record: StudyRecord) -> dict[int, Any]:
     return {record.seed: record.test, **{r.seed: r.test for r in record.repeats}}
 
 
-def _column(seed: int, kept: int) -> str:
+def score_column(seed: int, kept: int) -> str:
+    """Return the column of predictions that holds a seed's scores."""
     return SCORES if seed == kept else f"{SCORES}_seed_{seed}"
 
 
 def _seed_scores(rows: pd.DataFrame, thresholds: Mapping[str, float]) -> list[SeedScores]:
     seeds = [int(seed) for seed in thresholds]
     return [
-        SeedScores(seed, rows[_column(seed, seeds[0])].to_numpy(np.float64), thresholds[str(seed)])
+        SeedScores(
+            seed, rows[score_column(seed, seeds[0])].to_numpy(np.float64), thresholds[str(seed)]
+        )
         for seed in seeds
     ]
 
@@ -248,16 +255,7 @@ def results_table(results: Results) -> pd.DataFrame:
 
     What is not known is missing.
     """
-    found, of_valid = results.estimates, results.valid_estimates
-    columns = {
-        "validation": results.valid,
-        "test": results.test,
-        "test_low_95": {key: estimate.low for key, estimate in found.items()},
-        "test_high_95": {key: estimate.high for key, estimate in found.items()},
-        "validation_low_95": {key: estimate.low for key, estimate in of_valid.items()},
-        "validation_high_95": {key: estimate.high for key, estimate in of_valid.items()},
-    }
-    return pd.DataFrame(columns, index=results.keys, dtype=float).rename_axis("metric")
+    return pd.DataFrame(results.columns(), index=results.keys, dtype=float).rename_axis("metric")
 
 
 def write_results_csv(results: Results, path: Path) -> None:

@@ -1,6 +1,5 @@
 """A finished study as files and in a few lines: for MLflow, a terminal, a description."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -37,6 +36,7 @@ from fakeface_bench.report.saved_study import (
     format_threshold,
     parts_table,
     results_header,
+    write_json,
     write_predictions,
     write_results_csv,
     write_study_json,
@@ -466,7 +466,6 @@ def write_costs(
     record: StudyRecord, results: Results, ledger: Ledger, origin: ModelOrigin, folder: Path
 ) -> None:
     """Write `cost_ledger.json`, and `results.md` and `model_card.md`, which tell costs too."""
-    shown = json.dumps(ledger.as_json(), indent=2, allow_nan=False)
-    (folder / LEDGER_FILE).write_text(f"{shown}\n", encoding="utf-8")
+    write_json(ledger.as_json(), folder / LEDGER_FILE)
     (folder / "results.md").write_text(results_markdown(record, results, ledger), encoding="utf-8")
     (folder / CARD_FILE).write_text(model_card(record, results, ledger, origin), encoding="utf-8")

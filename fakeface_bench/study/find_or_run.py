@@ -188,12 +188,8 @@ class StudyUnit:
     def run(self) -> "StudyEnd":
         """Run it to its end."""
         # `again`: the job has found no finished study that it could use.
-        options = [
-            word
-            for key, value in replace(self.study, again=True).as_params().items()
-            if key != "storage"  # it may hold a password, which a command line shows to everybody
-            for word in (f"--{key.replace('_', '-')}", str(value))
-        ]
+        # Storage may hold a password, which a command line shows to everybody.
+        options = replace(self.study, again=True).as_words(without=("storage",))
         command = [sys.executable, "-m", "fakeface_bench", "run", *options]
         variables = {**self.variables, STORAGE_VARIABLE: self.study.storage}
         try:

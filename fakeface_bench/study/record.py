@@ -40,6 +40,7 @@ from fakeface_bench.support.disk import draft_folder
 from fakeface_bench.support.errors import DataError
 from fakeface_bench.support.machine import hardware_facts, machine_name
 from fakeface_bench.support.progress import Progress
+from fakeface_bench.support.request import flag_of
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.model import write_model
 from fakeface_bench.tracking.runs import TrackedRun
@@ -94,9 +95,7 @@ def calibration_metrics(detector: Detector) -> dict[str, float]:
 
 def unsure_metrics(detector: Detector) -> dict[str, float]:
     """Return the ends of the band in which the detector is unsure; nothing where there is none."""
-    if detector.unsure is None:
-        return {}
-    return {"unsure/low": detector.unsure.low, "unsure/high": detector.unsure.high}
+    return detector.unsure.as_metrics() if detector.unsure else {}
 
 
 def origin_of(run_id: str, plan: Plan, setup: Setup, detector: Detector) -> ModelOrigin:
@@ -236,7 +235,7 @@ def _command(config: StudyConfig) -> str:
     default = StudyConfig().as_params()
     of_this_machine = ("storage", "cache_gb", "dollars_per_hour", "study", "register", "again")
     options = [
-        f"--{key.replace('_', '-')} {shlex.quote(str(value))}"
+        f"{flag_of(key)} {shlex.quote(str(value))}"
         for key, value in config.as_params().items()
         if value != default[key] and key not in ("model", *of_this_machine)
     ]

@@ -186,7 +186,10 @@ def wait_for(command: Sequence[str], variables: Mapping[str, str]) -> int:
     """
     # In a session of its own it gets no second Ctrl-C from the terminal.
     tell = _TOLD.get()
-    environment = {name: text for name, text in (os.environ | variables).items() if text}
+    environment = dict(os.environ)
+    for name, text in variables.items():
+        environment.pop(name, None)
+        environment |= {name: text} if text else {}
     out = err = None
     if tell is not None:
         environment = {k: text for k, text in environment.items() if k not in _LIKE_A_TERMINAL}

@@ -3,7 +3,7 @@
 The command line's options, the params of runs and every refusal of a single value are made of them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from math import inf
 from numbers import Integral, Real
@@ -88,6 +88,11 @@ def option(
     return field(default=default, metadata={**facts, "argument": argument})
 
 
+def flag_of(name: str) -> str:
+    """Return how a command line names an option."""
+    return f"--{name.replace('_', '-')}"
+
+
 def needed(help: str) -> Any:
     """Return a request's field that must be given."""
     return field(metadata={"help": help})
@@ -147,6 +152,15 @@ class Request:
             value = getattr(self, each.name)
             params |= value.as_params() if isinstance(value, Request) else {each.name: value}
         return {name: params[name] for name in self.options()}
+
+    def as_words(self, without: Collection[str] = ()) -> list[str]:
+        """Return its options as a command line has them, each after its flag.
+
+        Args:
+            without: Options that are left out.
+        """
+        named = ((key, value) for key, value in self.as_params().items() if key not in without)
+        return [word for key, value in named for word in (flag_of(key), str(value))]
 
     def shown_params(self) -> dict[str, Any]:
         """Return them as a run shows them: without the storage's credentials, and without `again`.

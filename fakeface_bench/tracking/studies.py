@@ -53,6 +53,7 @@ class StudyRun:
     experiment_id: str
     params: Mapping[str, str]
     metrics: Mapping[str, float]
+    parent: str = ""  # the run that it lies below; empty for none
 
     @property
     def equalise(self) -> str:
@@ -111,17 +112,10 @@ def find_studies(experiment_id: str) -> list[StudyRun]:
 
 def newest_study(experiment_id: str) -> StudyRun | None:
     """Return the newest finished study that was not run for another study's sake."""
-    client = mlflow.MlflowClient()
-    for study in find_studies(experiment_id):
-        tags = client.get_run(study.run_id).data.tags
-        parent = tags.get(names.PARENT, "")
-        if study.status == FINISHED and not (parent and _is_study(client, parent)):
-            return study
-    return None
-
-
-def _is_study(client: mlflow.MlflowClient, run_id: str) -> bool:
-    return bool(client.get_run(run_id).data.tags.get(names.KIND) == "study")
+    studies = find_studies(experiment_id)
+    known = {study.run_id for study in studies}
+    own = (s for s in studies if s.status == FINISHED and s.parent not in known)
+    return next(own, None)
 
 
 def study_named(run_id: str) -> StudyRun:
@@ -259,4 +253,5 @@ def _study_run(run: Run) -> StudyRun:
         experiment_id=run.info.experiment_id,
         params=run.data.params,
         metrics=run.data.metrics,
+        parent=tags.get(names.PARENT, ""),
     )

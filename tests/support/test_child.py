@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from fakeface_bench.support.processes import wait_for
+
 ROOT = Path(__file__).resolve().parents[2]
 #: Writes a line for each signal it gets, and ends in its own time.
 CHILD = """
@@ -83,3 +85,12 @@ def test_the_exit_code_is_passed_back() -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "code 7\n"
+
+
+def test_an_empty_variable_is_unset_there_and_no_other_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`CUDA_VISIBLE_DEVICES=` hides all GPUs, which a child has to be told too."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setenv("TO_BE_UNSET", "something")
+    told = "import os; kept, gone = (name in os.environ for name in ('CUDA_VISIBLE_DEVICES', "
+    code = f"{told}'TO_BE_UNSET')); raise SystemExit(7 if kept and not gone else 1)"
+    assert wait_for([sys.executable, "-c", code], {"TO_BE_UNSET": ""}) == 7
