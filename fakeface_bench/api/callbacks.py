@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fakeface_bench.support.errors import ListenerError, StopSearch, StopTrial, UsageError
 
 if TYPE_CHECKING:
-    from fakeface_bench.search.optimise import TrialListener
+    from fakeface_bench.search.trial import TrialListener
 
 
 class Callback:
@@ -55,7 +55,7 @@ def as_listener(callback: Callback) -> "TrialListener":
     Raises:
         UsageError: If it is no callback.
     """
-    from fakeface_bench.search.optimise import TrialListener
+    from fakeface_bench.search.trial import TrialListener
 
     if not isinstance(callback, Callback):
         raise UsageError(

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from fakeface_bench.jobs import JobOutcome
     from fakeface_bench.records.registration import Registration
     from fakeface_bench.resolve import Checked
-    from fakeface_bench.search.optimise import TrialListener
+    from fakeface_bench.search.trial import TrialListener
     from fakeface_bench.study.find_or_run import FinishedStudy
     from fakeface_bench.study.run import StudyOutcome
 

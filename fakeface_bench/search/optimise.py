@@ -2,8 +2,8 @@
 
 import time
 import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,9 +12,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from fakeface_bench.config import TrialConfig
-from fakeface_bench.evaluation.cross_validation import cross_validate
-from fakeface_bench.features.engine import models_let_go
-from fakeface_bench.records.study import EpochRecord, FitRecord, SearchRecord, TrialRecord
+from fakeface_bench.records.study import SearchRecord, TrialRecord
 from fakeface_bench.search.rounds import Draw, draw_of, next_draw, put_up, waiting
 from fakeface_bench.search.space import Space, suggest
 from fakeface_bench.search.storage import (
@@ -27,27 +25,29 @@ from fakeface_bench.search.storage import (
     ended_trials,
     fail_dead,
     given_up,
-    heartbeat,
     keep_config,
-    keep_epochs,
     keep_reason,
     trial_record,
     turn,
 )
+from fakeface_bench.search.trial import (
+    BegunTrial,
+    TrialCourse,
+    TrialEnd,
+    TrialListener,
+    TrialUnit,
+)
 from fakeface_bench.support.errors import (
-    DataError,
-    DiskError,
     ListenerError,
-    OutageError,
     StopSearch,
     StopTrial,
     StorageError,
     StudyError,
 )
-from fakeface_bench.support.processes import CUT_OFF, as_interruption
+from fakeface_bench.support.executor import THIS_PROCESS, Ended, Executor, Shared
+from fakeface_bench.support.processes import CUT_OFF
 from fakeface_bench.support.progress import Progress, show_detail
 from fakeface_bench.training.checkpoint import forget_fit
-from fakeface_bench.training.fit import fit_record
 from fakeface_bench.training.networks import FitTask
 
 
@@ -91,49 +91,6 @@ PRUNER_STARTUP_TRIALS = 4
 PRUNER_WARMUP_EPOCHS = 1
 #: Between two looks at the trials that other processes run.
 OTHERS_SECONDS = 1.0
-#: Epochs are written down this often at most, for many a trial ends sooner; and at its end.
-EPOCHS_SECONDS = 1.0
-#: What ends a study, since no other options would do better.
-_NOT_OF_THE_OPTIONS = (DataError, DiskError, OutageError, ListenerError)
-
-
-class TrialListener:
-    """Somebody who watches trials; the methods do nothing unless overridden."""
-
-    def started(self, uid: str, number: int, config: TrialConfig) -> None:
-        """A trial begins."""
-
-    def epoch(self, uid: str, record: EpochRecord) -> None:
-        """One more epoch of it has ended; may raise `StopTrial` or `StopSearch`, as all may."""
-
-    def epochs(self, uid: str, records: Sequence[EpochRecord]) -> None:
-        """Some more epochs of it have ended, told seldom."""
-
-    def ended(self, trial: TrialRecord) -> None:
-        """It was completed, pruned or failed."""
-
-
-class Listeners(TrialListener):
-    """Tells several what it is told, one after another; the first is told all the same."""
-
-    def __init__(self, listeners: Sequence[TrialListener]) -> None:
-        self._listeners = listeners
-
-    def started(self, uid: str, number: int, config: TrialConfig) -> None:
-        for each in self._listeners:
-            each.started(uid, number, config)
-
-    def epoch(self, uid: str, record: EpochRecord) -> None:
-        for each in self._listeners:
-            each.epoch(uid, record)
-
-    def epochs(self, uid: str, records: Sequence[EpochRecord]) -> None:
-        for each in self._listeners:
-            each.epochs(uid, records)
-
-    def ended(self, trial: TrialRecord) -> None:
-        for each in self._listeners:
-            each.ended(trial)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +108,11 @@ class SearchTask:
 
 
 def optimise(
-    study: Study, task: SearchTask, listener: TrialListener, progress: Progress
+    study: Study,
+    task: SearchTask,
+    listener: TrialListener,
+    progress: Progress,
+    executor: Executor = THIS_PROCESS,
 ) -> SearchRecord:
     """Run trials until the study holds as many as asked for.
 
@@ -159,6 +120,9 @@ def optimise(
     a study that was interrupted goes on as if it had not been. Of trials that are drawn together
     it is so whatever becomes of them, and in whatever processes they run (`search.rounds`). A space
     of no more points than trials is tried out, each point once.
+
+    Args:
+        executor: Who fits them. Database, listener and pruner are asked and told here alone.
     """
     study.pruner = _pruner(task)
     first = _first_trials(task)
@@ -166,36 +130,144 @@ def optimise(
         points = len(first.params)
         progress.say(f"what is asked for leaves {points} different trial{'s' * (points > 1)}")
         task = replace(task, trials=points)
-    deadline = time.monotonic() + task.timeout_seconds if task.timeout_seconds else None
-    failures = 0
-    useful = _count(study.get_trials(deepcopy=False), *USEFUL)
-    if useful >= task.trials:
+    search = _Search(study, task, first.params, listener)
+    if not search.missing:
         progress.say(f"all {task.trials} trials were run before")
         return search_record(study)
-    with progress.stage("searching", task.trials - useful, "trials") as advance:
-        while useful < task.trials:
-            if useful and deadline is not None and time.monotonic() >= deadline:
-                progress.warn(f"time is up: {useful} of {task.trials} trials were run")
-                break
-            begun = _begin_trial(study, task, first.params)
-            if begun is None:  # other processes run what is missing
+    fit = executor.shared(task.fit)
+    with progress.stage("searching", search.missing, "trials") as advance:
+        while search.missing and not search.time_is_up:
+            before = search.missing
+            try:
+                with closing(search.run(fit, executor)) as trials:
+                    for trial in trials:
+                        if best := best_trial(ended_trials(study)):
+                            auc = f"best validation ROC AUC {best.value:.3f}, optimistic"
+                            show_detail(advance, auc)
+                        advance(before - search.missing)
+                        before = search.missing
+                        search.check_failures(trial)
+            except StopSearch:
+                progress.say("the search was stopped by who watches it")
+                return replace(search_record(study), stopped=search.missing > 0)
+            if not search.begun:  # other processes run what is missing
                 time.sleep(OTHERS_SECONDS)
-            else:
-                try:
-                    with models_let_go():
-                        ended = _run_trial(study, begun, task, listener)
-                except StopSearch:
-                    progress.say("the search was stopped by who watches it")
-                    useful = _count(study.get_trials(deepcopy=False), *USEFUL)
-                    return replace(search_record(study), stopped=useful < task.trials)
-                failures = failures + 1 if ended.state == "failed" else 0
-            if failures == MAX_FAILURES_IN_A_ROW:
-                raise StudyError(f"{failures} trials in a row failed, the last: {ended.reason}")
-            before, useful = useful, _count(study.get_trials(deepcopy=False), *USEFUL)
-            if best := best_trial(ended_trials(study)):
-                show_detail(advance, f"best validation ROC AUC {best.value:.3f}, optimistic")
-            advance(useful - before)
+    if search.missing:
+        done = task.trials - search.missing
+        progress.warn(f"time is up: {done} of {task.trials} trials were run")
     return search_record(study)
+
+
+class _Search:
+    """The trials that this process begins, and hands to who fits them.
+
+    Attributes:
+        begun: How many the last `run` has begun.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        task: SearchTask,
+        first: Sequence[Mapping[str, Any]],
+        listener: TrialListener,
+    ) -> None:
+        self._study, self._task, self._first, self._listener = study, task, first, listener
+        self._courses: dict[int, TrialCourse] = {}
+        seconds = task.timeout_seconds
+        self._deadline = time.monotonic() + seconds if seconds else None
+        self._failures = 0
+        self.begun = 0
+
+    @property
+    def missing(self) -> int:
+        """Trials that the study lacks of those asked for."""
+        trials = self._study.get_trials(deepcopy=False)
+        return max(0, self._task.trials - _count(trials, *USEFUL))
+
+    @property
+    def time_is_up(self) -> bool:
+        """Whether no further trial is to start; without any there would be no result."""
+        late = self._deadline is not None and time.monotonic() >= self._deadline
+        return late and self.missing < self._task.trials
+
+    def run(self, fit: Shared[FitTask], executor: Executor) -> Generator[TrialRecord, None, None]:
+        """Begin trials while any may begin, and yield each that has ended.
+
+        Raises:
+            StopSearch: If who watches them wants no more; it is recorded by then.
+        """
+        self.begun = 0
+        try:
+            with closing(executor.results(self._units(fit), self._hear)) as results:
+                for ended in results:
+                    yield self._settled(ended)
+        except StorageError:  # found dead by the next run, which repeats them
+            raise
+        except BaseException:  # interrupted: they count as killed, so that the next run does
+            for course in self._courses.values():
+                with suppress(StopTrial, StopSearch, ListenerError):
+                    course.end()
+                _tell_cut_off(self._study, course.trial, self._listener)
+            raise
+        finally:
+            for course in self._courses.values():
+                course.close()
+            self._courses.clear()
+
+    def check_failures(self, ended: TrialRecord) -> None:
+        """Count those that failed in a row.
+
+        Raises:
+            StudyError: If something other than their options must be wrong.
+        """
+        self._failures = self._failures + 1 if ended.state == "failed" else 0
+        if self._failures == MAX_FAILURES_IN_A_ROW:
+            raise StudyError(f"{self._failures} trials in a row failed, the last: {ended.reason}")
+
+    def _units(self, fit: Shared[FitTask]) -> Iterator[TrialUnit]:
+        while not self.time_is_up:
+            if self._courses and self._task.parallel == 1:
+                return  # the next is drawn from what this one finds
+            begun = _begin_trial(self._study, self._task, self._first)
+            if begun is None:
+                return
+            course = TrialCourse(self._study, begun, self._task.fit, self._listener)
+            self._courses[self.begun] = course
+            self.begun += 1
+            yield TrialUnit(fit, begun.config)
+
+    def _hear(self, number: int, told: Any) -> None:
+        self._courses[number].hear(told)
+
+    def _settled(self, ended: Ended[TrialEnd]) -> TrialRecord:
+        """Write down how a trial ended."""
+        course = self._courses[ended.number]
+        by, result = ended.ended_by, ended.result
+        try:
+            course.end()
+        except (StopTrial, StopSearch) as asked:
+            by = by or asked
+        value, state = None, TrialState.PRUNED
+        if by is not None and not isinstance(by, optuna.TrialPruned | StopTrial | StopSearch):
+            raise by
+        if result is not None:
+            value, state = result.value, TrialState.COMPLETE
+            if value is None:
+                state = TrialState.FAIL
+                keep_reason(course.trial, result.reason)
+        record = trial_record(self._study.tell(course.trial, value, state))
+        course.close()
+        del self._courses[ended.number]
+        stop = by if isinstance(by, StopSearch) else None
+        try:
+            self._listener.ended(record)
+        except StopSearch as asked:
+            stop = asked
+        _forget_all_but_the_best(self._study, self._task.fit)
+        if stop is not None:
+            raise stop
+        return record
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,23 +289,9 @@ def _first_trials(task: SearchTask) -> _FirstTrials:
     return _FirstTrials([*first, *(others[place] for place in order)], everything=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """A trial that was started, and the options that it tries.
-
-    Attributes:
-        judged: The same trial in a study that knows what the pruner may know.
-    """
-
-    trial: optuna.Trial
-    uid: str
-    config: TrialConfig
-    judged: optuna.Trial
-
-
 def _begin_trial(
     study: Study, task: SearchTask, first: Sequence[Mapping[str, Any]]
-) -> _Begun | None:
+) -> BegunTrial | None:
     """Start a trial; None where those that run now may suffice."""
     with turn(study):
         fail_dead(study, again=False)
@@ -250,12 +308,12 @@ def _begin_trial(
         study.sampler = _sampler(task, counted)
         trial = ask(study)
         uid = claim(trial)
-    return _Begun(trial, uid, _configured(trial, task), trial)
+    return BegunTrial(trial, uid, _configured(trial, task), trial)
 
 
 def _begin_together(
     study: Study, task: SearchTask, first: Sequence[Mapping[str, Any]]
-) -> _Begun | None:
+) -> BegunTrial | None:
     """Start a trial of the round that runs; None where those that run have to end first.
 
     Its options are known at once, for those that are drawn beside it depend on them.
@@ -275,7 +333,7 @@ def _begin_together(
             params = judged.params
         trial = put_up(study, draw, params)
     uid = claim(trial)
-    return _Begun(trial, uid, _configured(trial, task), judged)
+    return BegunTrial(trial, uid, _configured(trial, task), judged)
 
 
 def _configured(trial: optuna.Trial, task: SearchTask) -> TrialConfig:
@@ -312,103 +370,6 @@ def _pruner(task: SearchTask) -> optuna.pruners.BasePruner:
 
 def _count(trials: Sequence[FrozenTrial], *states: TrialState) -> int:
     return sum(trial.state in states for trial in trials)
-
-
-class _Course:
-    """The epochs of a trial as it runs: written down, told, and judged by the pruner."""
-
-    def __init__(self, begun: _Begun, fit: FitTask, listener: TrialListener) -> None:
-        self._trial, self._judged, self._uid = begun.trial, begun.judged, begun.uid
-        self._listener = listener
-        self._last_stage = fit.network.stages[-1]
-        self._all_folds = len(fit.folds)
-        self._epochs: list[EpochRecord] = []
-        self._told = self._folds = 0
-        self._began = self._written = time.monotonic()
-
-    def epoch(self, record: EpochRecord) -> None:
-        """Note an epoch that ended; the pruner is told of those of the last stage."""
-        self._epochs.append(record)
-        self._listener.epoch(self._uid, record)
-        if time.monotonic() - self._written >= EPOCHS_SECONDS:
-            self._write_down()
-        if record.stage == self._last_stage:
-            step = sum(epoch.stage == self._last_stage for epoch in self._epochs) - 1
-            self._judge(record.val_roc_auc, step)
-
-    def fold(self, mean: FitRecord) -> None:
-        """Note a fold that ended, by the mean over it and those before.
-
-        After the last there is nothing left to save.
-        """
-        self._epochs = list(mean.epochs)
-        self._folds += 1
-        keep_epochs(self._trial, self._epochs, time.monotonic() - self._began, self._folds)
-        if mean.best.stage == self._last_stage and self._folds < self._all_folds:
-            self._judge(mean.best.val_roc_auc, self._folds - 1)
-
-    def end(self) -> None:
-        """Write down what was not yet, and how long it took where no epoch was told."""
-        if self._told < len(self._epochs) or not self._told:
-            self._write_down()
-
-    def _judge(self, value: float, step: int) -> None:
-        self._trial.report(value, step)
-        if self._judged is not self._trial:
-            self._judged.report(value, step)
-        if self._judged.should_prune():
-            raise optuna.TrialPruned
-
-    def _write_down(self) -> None:
-        self._written = time.monotonic()
-        keep_epochs(self._trial, self._epochs, self._written - self._began, self._folds)
-        self._listener.epochs(self._uid, self._epochs[self._told :])
-        self._told = len(self._epochs)
-
-
-def _run_trial(
-    study: Study, begun: _Begun, task: SearchTask, listener: TrialListener
-) -> TrialRecord:
-    trial, uid, config = begun.trial, begun.uid, begun.config
-    course = _Course(begun, task.fit, listener)
-    value: float | None = None
-    state = TrialState.COMPLETE
-    stop: StopSearch | None = None
-    try:
-        listener.started(uid, trial.number, config)
-        with heartbeat(study, trial), as_interruption():
-            try:
-                if task.fit.folds:
-                    fitted = cross_validate(task.fit, config, course.fold)
-                else:
-                    fitted = fit_record(task.fit, config, course.epoch)
-            finally:
-                course.end()
-        value = fitted.best.val_roc_auc
-    except (optuna.TrialPruned, StopTrial):
-        state = TrialState.PRUNED
-    except StopSearch as asked:
-        state, stop = TrialState.PRUNED, asked
-    except StorageError:  # found dead by the next run, which repeats the trial
-        raise
-    except Exception as error:  # a trial may fail by its options alone; the study goes on
-        if isinstance(error, _NOT_OF_THE_OPTIONS):
-            _tell_cut_off(study, trial, listener)
-            raise
-        state = TrialState.FAIL
-        keep_reason(trial, f"{type(error).__name__}: {error}")
-    except BaseException:  # interrupted: counts as killed, so that the next run repeats it
-        _tell_cut_off(study, trial, listener)
-        raise
-    ended = trial_record(study.tell(trial, value, state))
-    try:
-        listener.ended(ended)
-    except StopSearch as asked:
-        stop = asked
-    _forget_all_but_the_best(study, task.fit)
-    if stop is not None:
-        raise stop
-    return ended
 
 
 def _tell_cut_off(study: Study, trial: optuna.Trial, listener: TrialListener) -> None:

@@ -26,7 +26,7 @@ from fakeface_bench.study.preparation import PreparedDataset, prepare_dataset
 from fakeface_bench.study.register import register_study
 from fakeface_bench.support.disk import draft_folder, existing_path
 from fakeface_bench.support.errors import INTERRUPTED, UsageError
-from fakeface_bench.support.executor import THIS_PROCESS, Executor, Known, Unit
+from fakeface_bench.support.executor import THIS_PROCESS, Executor, Known, Tell, Unit, in_order
 from fakeface_bench.support.machine import Clock
 from fakeface_bench.support.processes import wait_for
 from fakeface_bench.support.progress import Advance, Progress
@@ -185,7 +185,7 @@ class StudyUnit:
     run_id: str
     variables: Mapping[str, str]
 
-    def run(self) -> "StudyEnd":
+    def run(self, tell: Tell) -> "StudyEnd":
         """Run it to its end."""
         # `again`: the job has found no finished study that it could use.
         # Storage may hold a password, which a command line shows to everybody.
@@ -237,7 +237,7 @@ def find_or_run_studies(
 
     try:
         with closing(executor.results(units())) as results:
-            for ended in results:
+            for ended in in_order(results):
                 if isinstance(ended, StudyRun):
                     yield ended
                     continue

@@ -16,7 +16,7 @@ from fakeface_bench.report.drawing import drawn_apart
 from fakeface_bench.report.saved_study import ENVIRONMENT_FILE
 from fakeface_bench.report.study_report import write_study_report
 from fakeface_bench.resolve import Plan, RequestLike, as_they_are, make_plan
-from fakeface_bench.search.optimise import TrialListener
+from fakeface_bench.search.trial import TrialListener
 from fakeface_bench.study.cost import Expenses, close_ledger
 from fakeface_bench.study.final_fit import conclude
 from fakeface_bench.study.find_or_run import NeededStudy, find_or_run_studies

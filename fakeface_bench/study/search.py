@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from fakeface_bench.records.study import SearchRecord
 from fakeface_bench.resolve import Plan
-from fakeface_bench.search.optimise import Listeners, SearchTask, TrialListener, optimise
+from fakeface_bench.search.optimise import SearchTask, optimise
 from fakeface_bench.search.storage import Study, ended_trials, study_uid
+from fakeface_bench.search.trial import Listeners, TrialListener
 from fakeface_bench.study.setup import Setup, fit_task, open_study_of, space_of
 from fakeface_bench.support.disk import cache_folder
 from fakeface_bench.support.progress import Progress

@@ -1,25 +1,42 @@
-"""Units of work, and who runs them: today this process, behind what any other has to keep.
+"""Units of work, and who runs them: this process, or, behind the same protocol, a cluster.
 
 It stands below all rooms, since what is extracted, tried and studied are units alike.
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
+Value = TypeVar("Value")
+Value_co = TypeVar("Value_co", covariant=True)
+#: Tells whoever handed a unit out how far it is, by something that survives `pickle`.
+Tell = Callable[[Any], None]
 
 
 class Unit(Protocol[Result_co]):
     """Work that can be done elsewhere: a frozen record that survives `pickle`, as its result does.
 
     It holds no live model, open file, memory map, callback or MLflow handle: what others have to
-    be asked or told, before or after, is the business of whoever hands units out.
+    be asked or told, before or after, is the business of whoever hands units out. What many units
+    need, and is large, they hold as a `Shared`.
     """
 
-    def run(self) -> Result_co:
-        """Do the work. A failure that other units need not suffer from is a result, no error."""
+    def run(self, tell: Tell) -> Result_co:
+        """Do the work. A failure that other units need not suffer from is a result, no error.
+
+        Args:
+            tell: What it raises ends the unit, whose result nobody asks for then.
+        """
+        ...
+
+
+class Shared(Protocol[Value_co]):
+    """A value that travels to each machine once, whatever number of units hold it."""
+
+    def get(self) -> Value_co:
+        """Return it; several units of one process are given the same."""
         ...
 
 
@@ -29,34 +46,119 @@ class Known(Generic[Result_co]):
 
     result: Result_co
 
-    def run(self) -> Result_co:
+    def run(self, tell: Tell) -> Result_co:
         """Return it."""
         return self.result
+
+
+@dataclass(frozen=True, slots=True)
+class Ended(Generic[Result_co]):
+    """How a unit ended.
+
+    Attributes:
+        number: Of the unit, from 0, in the order in which they were taken.
+        result: None where it was ended.
+        ended_by: What was raised by who heard of it, and ended it; None where it came to its end.
+    """
+
+    number: int
+    result: Result_co | None
+    ended_by: Exception | None = None
+
+
+#: Hears what a unit tells: its number, and what it told. An `Exception` of its own ends the unit.
+Hear = Callable[[int, Any], None]
+
+
+def hear_nothing(number: int, told: Any) -> None:
+    """Let go of what units tell."""
 
 
 class Executor(Protocol):
     """Somebody who runs units; `tests/support/test_executor.py` is what each has to pass."""
 
-    def results(self, units: Iterable[Unit[Result]]) -> Generator[Result, None, None]:
-        """Yield the result of each unit, in the order of the units, whichever ends first.
+    def shared(self, value: Value) -> Shared[Value]:
+        """Make a value known to whoever runs units.
+
+        Args:
+            value: Survives `pickle`, in parts that may be read from this machine's disk.
+        """
+        ...
+
+    def results(
+        self, units: Iterable[Unit[Result]], hear: Hear = hear_nothing
+    ) -> Generator[Ended[Result], None, None]:
+        """Yield how each unit ended, as they end.
 
         - A unit is taken from `units` only when there is room for it, so what making one needs
           (an MLflow run that is opened, a line that is told) happens no earlier.
-        - What a unit raises, or `units` does, is raised in its place, once the results before it
-          are handed on; no further unit is begun.
+        - What a unit raises, or `units` does, is raised here, once the results before it are
+          handed on; no further unit is begun.
+        - `hear` is called by the thread that asks for results, with all that a unit told before
+          its result is handed on, in its order. A unit that it ended tells nothing more.
         - Whoever closes the generator, or is interrupted (`KeyboardInterrupt`), ends all: once it
-          is closed, no unit that was begun is still running, and none begins.
+          is closed, no unit that was begun tells anything, and none begins.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Here(Generic[Value]):
+    """A value of this process; a `Shared`."""
+
+    value: Value
+
+    def get(self) -> Value:
+        """Return it."""
+        return self.value
 
 
 class ThisProcess:
     """Runs a unit when its result is asked for: one after another, in this process."""
 
-    def results(self, units: Iterable[Unit[Result]]) -> Generator[Result, None, None]:
-        """Yield the result of each; see `Executor`."""
-        for unit in units:
-            yield unit.run()
+    def shared(self, value: Value) -> Shared[Value]:
+        """Return it as it is."""
+        return Here(value)
+
+    def results(
+        self, units: Iterable[Unit[Result]], hear: Hear = hear_nothing
+    ) -> Generator[Ended[Result], None, None]:
+        """Yield how each ended; see `Executor`."""
+        for number, unit in enumerate(units):
+            yield _ended(number, unit, hear)
+
+
+class _EndUnit(BaseException):
+    """Ends a unit that was begun in this process, whatever errors of its own it catches."""
+
+
+def _ended(number: int, unit: Unit[Result], hear: Hear) -> Ended[Result]:
+    ended_by: list[Exception] = []
+
+    def tell(told: Any) -> None:
+        try:
+            hear(number, told)
+        except Exception as error:
+            ended_by.append(error)
+            raise _EndUnit from error
+
+    try:
+        return Ended(number, unit.run(tell))
+    except _EndUnit:
+        return Ended(number, None, ended_by[-1])
 
 
 THIS_PROCESS: Executor = ThisProcess()
+
+
+def in_order(ended: Iterable[Ended[Result]]) -> Iterator[Result]:
+    """Yield the results of units that nobody ends in the order of the units."""
+    early: dict[int, Result] = {}
+    following = 0
+    for one in ended:
+        if one.ended_by is not None or one.result is None:
+            raise ValueError(f"unit {one.number} has no result: {one.ended_by}")
+        early[one.number] = one.result
+        while following in early:
+            yield early.pop(following)
+            following += 1

@@ -8,7 +8,7 @@ import mlflow
 
 from fakeface_bench.config import TrialConfig
 from fakeface_bench.records.study import EpochRecord, TrialRecord, last_stage
-from fakeface_bench.search.optimise import TrialListener
+from fakeface_bench.search.trial import TrialListener
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.entries import Batch, End, OpenTrial, Steps
 from fakeface_bench.tracking.runs import TrackedRun, shown_tags, step_of

@@ -16,9 +16,10 @@ from fakeface_bench.config import HeadConfig, TrialConfig
 from fakeface_bench.evaluation.metrics import roc_auc
 from fakeface_bench.features.pooling import layout_of
 from fakeface_bench.features.samples import Samples
-from fakeface_bench.search.optimise import SearchTask, TrialListener, optimise
+from fakeface_bench.search.optimise import SearchTask, optimise
 from fakeface_bench.search.space import Space
 from fakeface_bench.search.storage import open_study
+from fakeface_bench.search.trial import TrialListener
 from fakeface_bench.training.fit import fit_record
 from fakeface_bench.training.networks import FitTask, FrozenNetwork
 

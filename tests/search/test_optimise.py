@@ -13,10 +13,12 @@ from fakeface_bench.config import LOGISTIC_REGRESSION, TrialConfig, logistic_reg
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.records.study import EpochRecord, FitRecord, SearchRecord, TrialRecord
 from fakeface_bench.search import optimise as module
-from fakeface_bench.search.optimise import SearchTask, TrialListener, optimise
+from fakeface_bench.search import trial as one_trial
+from fakeface_bench.search.optimise import SearchTask, optimise
 from fakeface_bench.search.options import Candidates, Range
 from fakeface_bench.search.space import Space
 from fakeface_bench.search.storage import Study, ask, claim, keep_config, open_study
+from fakeface_bench.search.trial import TrialListener
 from fakeface_bench.support import processes
 from fakeface_bench.support.errors import StudyError
 from fakeface_bench.training.networks import FitTask, FrozenNetwork
@@ -60,7 +62,7 @@ class Search:
         self.listener = Listener()
 
     def run(self, trials: int, fit: object = planted_fit, timeout: float = 0.0) -> SearchRecord:
-        self._patch.setattr(module, "fit_record", fit)
+        self._patch.setattr(one_trial, "fit_record", fit)
         return optimise(
             self.opened(), self.task(trials, timeout), self.listener, RecordedProgress()
         )
@@ -233,7 +235,7 @@ def test_a_space_that_is_one_point_takes_one_trial(search: Search) -> None:
     search.asked = {**FEW, "dropout": (0.3,), "loss": ("focal",)}
     search.asked["batch_size"] = ()
     task = replace(search.task(20), space=replace(search.task(20).space, batch_size=64))
-    search._patch.setattr(module, "fit_record", planted_fit)
+    search._patch.setattr(one_trial, "fit_record", planted_fit)
     progress = RecordedProgress()
     record = optimise(search.opened(), task, search.listener, progress)
     assert [trial.config.head.dropout for trial in record.trials] == [0.3]
@@ -372,7 +374,7 @@ def test_logistic_regression_is_not_pruned_between_folds(
 ) -> None:
     search.asked = {"classifier": ("logistic_regression",)}
     monkeypatch.setattr(
-        module,
+        one_trial,
         "cross_validate",
         lambda task, config, on_fold: on_fold(of_logistic_regression()) or of_logistic_regression(),
     )
@@ -389,7 +391,7 @@ def test_folds_that_a_kill_cut_off_are_charged_and_the_trial_is_run_again(
     search: Search, folds: Folds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(0, 10_000, 10))
-    monkeypatch.setattr(module.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(one_trial.time, "monotonic", lambda: float(next(clock)))
 
     def interrupted(fitted: int) -> None:
         if fitted == 2:

@@ -2,9 +2,10 @@
 
 import platform
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import optuna
@@ -15,11 +16,22 @@ from fakeface_bench.config import SearchConfig, StudyConfig, TrialConfig
 from fakeface_bench.records.study import FitRecord
 from fakeface_bench.resolve import checked
 from fakeface_bench.search import optimise as module
-from fakeface_bench.search.optimise import SearchTask, search_record
+from fakeface_bench.search import trial as one_trial
+from fakeface_bench.search.optimise import SearchTask, optimise, search_record
 from fakeface_bench.search.storage import POSITION, Study, ask
 from fakeface_bench.support.errors import UsageError
+from fakeface_bench.support.executor import (
+    Ended,
+    Executor,
+    Hear,
+    Result,
+    ThisProcess,
+    Unit,
+    hear_nothing,
+)
 from fakeface_bench.training.networks import FitTask
 from tests.command import Command
+from tests.conftest import RecordedProgress
 from tests.search.test_optimise import Search, planted_fit, usual
 
 TRIALS = 14
@@ -68,24 +80,33 @@ class Together(Search):
     def task(self, trials: int, timeout: float = 0.0) -> SearchTask:
         return replace(super().task(trials, timeout), parallel=self.parallel)
 
-    def shuffled(self, trials: int, fit: object, seed: int) -> Found:
-        """Begin all that may run at once, end them in some other order, and so on."""
-        self._patch.setattr(module, "fit_record", fit)
-        study, task, chance = self.opened(), self.task(trials), random.Random(seed)
-        study.pruner = module._pruner(task)
-        first = module._first_trials(task).params
-        running: list[module._Begun] = []
-        most = 0
-        while True:
-            while begun := module._begin_trial(study, task, first):
-                running.append(begun)
-            most = max(most, len(running))
-            if not running:
-                break
-            ended = running.pop(chance.randrange(len(running)))
-            module._run_trial(study, ended, task, self.listener)
-        assert most == self.parallel
+    def run_by(self, executor: Executor, trials: int, fit: object) -> Found:
+        self._patch.setattr(one_trial, "fit_record", fit)
+        study = self.opened()
+        optimise(study, self.task(trials), self.listener, RecordedProgress(), executor)
         return found(study)
+
+
+class Shuffled(ThisProcess):
+    """Takes all units that there are, and ends them in some other order."""
+
+    def __init__(self, seed: int) -> None:
+        self._chance = random.Random(seed)
+        self.most = 0
+
+    def results(
+        self, units: Iterable[Unit[Result]], hear: Hear = hear_nothing
+    ) -> Generator[Ended[Result], None, None]:
+        taken = list(enumerate(units))
+        self.most = max(self.most, len(taken))
+        self._chance.shuffle(taken)
+        for number, unit in taken:
+            (ended,) = super().results([unit], partial(self._hear_as, number, hear))
+            yield replace(ended, number=number)
+
+    @staticmethod
+    def _hear_as(number: int, hear: Hear, _: int, told: object) -> None:
+        hear(number, told)
 
 
 @pytest.fixture(scope="module", params=[2, 4])
@@ -112,7 +133,9 @@ def test_in_whatever_order_they_end_they_are_the_same(
     states = {state for _, state, _, _ in one_by_one}
     assert states == {"complete", "pruned", "failed"}
     search = Together(tmp_path / "other", monkeypatch, parallel)
-    assert search.shuffled(TRIALS, failing, seed) == one_by_one
+    executor = Shuffled(seed)
+    assert search.run_by(executor, TRIALS, failing) == one_by_one
+    assert executor.most == parallel
 
 
 def test_topping_up_draws_what_one_go_would(

@@ -13,7 +13,16 @@ from fakeface_bench.records.study import LeftOut
 from fakeface_bench.study import find_or_run
 from fakeface_bench.study.find_or_run import NeededStudy, StudyEnd, StudyUnit, find_or_run_studies
 from fakeface_bench.support.errors import INTERRUPTED
-from fakeface_bench.support.executor import Result, Unit
+from fakeface_bench.support.executor import (
+    Ended,
+    Hear,
+    Here,
+    Result,
+    Shared,
+    Unit,
+    Value,
+    hear_nothing,
+)
 from fakeface_bench.tracking.runs import TrackedRun
 from tests.conftest import RecordedProgress
 from tests.support.elsewhere import run_elsewhere
@@ -51,7 +60,7 @@ def test_how_a_study_ended_is_told_by_its_process(
 
     monkeypatch.setattr("fakeface_bench.study.find_or_run.wait_for", wait_for)
     study = StudyConfig(storage="postgresql://user:secret@host/db")
-    ended = StudyUnit(study, "abc", {"MLFLOW_RUN_ID": "abc"}).run()
+    ended = StudyUnit(study, "abc", {"MLFLOW_RUN_ID": "abc"}).run(untold)
     assert ended == StudyEnd(study.model, "abc", obstacle, interrupted)
     ((command, variables),) = started
     assert not any("secret" in word for word in command), "a command line is shown to everybody"
@@ -62,10 +71,19 @@ def test_how_a_study_ended_is_told_by_its_process(
 class Ahead:
     """An executor that takes two units before the first is done, as one on two machines would."""
 
-    def results(self, units: Iterable[Unit[Result]]) -> Generator[Result, None, None]:
+    def shared(self, value: Value) -> Shared[Value]:
+        return Here(value)
+
+    def results(
+        self, units: Iterable[Unit[Result]], hear: Hear = hear_nothing
+    ) -> Generator[Ended[Result], None, None]:
         first, second = units
-        yield first.run()
-        yield second.run()
+        yield Ended(0, first.run(untold))
+        yield Ended(1, second.run(untold))
+
+
+def untold(told: object) -> None:
+    raise AssertionError(f"a study tells nothing on the way: {told}")
 
 
 @pytest.fixture
