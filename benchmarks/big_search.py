@@ -52,9 +52,10 @@ def search(folder: Path, trials: int, epochs: int) -> dict[str, float]:
     from fakeface_bench.backbones.weights import Weights
     from fakeface_bench.evaluation.metrics import roc_auc
     from fakeface_bench.features.samples import Samples
-    from fakeface_bench.search.optimise import SearchTask, TrialListener, optimise
+    from fakeface_bench.search.optimise import SearchTask, optimise
     from fakeface_bench.search.space import Space
     from fakeface_bench.search.storage import open_study
+    from fakeface_bench.search.trial import TrialListener
     from fakeface_bench.training.networks import FitTask, FrozenNetwork
 
     backbone = build_backbone(architecture_named("mobilenetv3_small"), 224, Weights("random"))

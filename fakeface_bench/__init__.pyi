@@ -267,6 +267,10 @@ def generalise(
     pruner: Literal["median", "hyperband", "none"] = "median",
     patience: int = 5,
     parallel: int = 1,
+    cluster: _Text = "none",
+    trial_cores: int = 0,
+    trial_gpus: float = 0.0,
+    share: Literal["auto", "paths", "bytes"] = "auto",
     folds: int = 0,
     limit: int = 0,
     seed: int = 0,
@@ -331,8 +335,15 @@ def generalise(
         sampler: How options are drawn.
         pruner: What ends trials early.
         patience: Epochs without a better validation ROC AUC that end a fit; 0: none do.
-        parallel: Trials that are drawn together, from what all earlier ones found, so that several
-            processes of one study may run them at once; results depend on it.
+        parallel: Trials that are drawn together, from what all earlier ones found, so that a
+            cluster, or several processes of one study, run them at once; results depend on it.
+        cluster: Where trials run: none (this process), local (processes of this machine), auto (the
+            Ray cluster of this machine, or of RAY_ADDRESS), HOST:PORT, or ray://HOST:PORT.
+        trial_cores: Processor cores that a trial computes with, wherever it runs; results depend on
+            it. 0: all of its machine.
+        trial_gpus: GPUs, or a share of one, that a trial on a cluster takes.
+        share: How files reach a cluster: paths (it sees this machine's folders), bytes, or auto
+            (each node is asked).
         folds: Parts of train and validation together that are held out in turn, by which options
             are chosen; the winner is then fitted on all of them. 0: validation is held out.
         limit: At most this many images per split and class; 0 for all.
@@ -582,6 +593,10 @@ def run_study(
     pruner: Literal["median", "hyperband", "none"] = "median",
     patience: int = 5,
     parallel: int = 1,
+    cluster: _Text = "none",
+    trial_cores: int = 0,
+    trial_gpus: float = 0.0,
+    share: Literal["auto", "paths", "bytes"] = "auto",
     folds: int = 0,
     limit: int = 0,
     seed: int = 0,
@@ -651,8 +666,15 @@ def run_study(
         sampler: How options are drawn.
         pruner: What ends trials early.
         patience: Epochs without a better validation ROC AUC that end a fit; 0: none do.
-        parallel: Trials that are drawn together, from what all earlier ones found, so that several
-            processes of one study may run them at once; results depend on it.
+        parallel: Trials that are drawn together, from what all earlier ones found, so that a
+            cluster, or several processes of one study, run them at once; results depend on it.
+        cluster: Where trials run: none (this process), local (processes of this machine), auto (the
+            Ray cluster of this machine, or of RAY_ADDRESS), HOST:PORT, or ray://HOST:PORT.
+        trial_cores: Processor cores that a trial computes with, wherever it runs; results depend on
+            it. 0: all of its machine.
+        trial_gpus: GPUs, or a share of one, that a trial on a cluster takes.
+        share: How files reach a cluster: paths (it sees this machine's folders), bytes, or auto
+            (each node is asked).
         folds: Parts of train and validation together that are held out in turn, by which options
             are chosen; the winner is then fitted on all of them. 0: validation is held out.
         limit: At most this many images per split and class; 0 for all.
@@ -724,6 +746,10 @@ def run_suite(
     pruner: Literal["median", "hyperband", "none"] = "median",
     patience: int = 5,
     parallel: int = 1,
+    cluster: _Text = "none",
+    trial_cores: int = 0,
+    trial_gpus: float = 0.0,
+    share: Literal["auto", "paths", "bytes"] = "auto",
     folds: int = 0,
     limit: int = 0,
     seed: int = 0,
@@ -787,8 +813,15 @@ def run_suite(
         sampler: How options are drawn.
         pruner: What ends trials early.
         patience: Epochs without a better validation ROC AUC that end a fit; 0: none do.
-        parallel: Trials that are drawn together, from what all earlier ones found, so that several
-            processes of one study may run them at once; results depend on it.
+        parallel: Trials that are drawn together, from what all earlier ones found, so that a
+            cluster, or several processes of one study, run them at once; results depend on it.
+        cluster: Where trials run: none (this process), local (processes of this machine), auto (the
+            Ray cluster of this machine, or of RAY_ADDRESS), HOST:PORT, or ray://HOST:PORT.
+        trial_cores: Processor cores that a trial computes with, wherever it runs; results depend on
+            it. 0: all of its machine.
+        trial_gpus: GPUs, or a share of one, that a trial on a cluster takes.
+        share: How files reach a cluster: paths (it sees this machine's folders), bytes, or auto
+            (each node is asked).
         folds: Parts of train and validation together that are held out in turn, by which options
             are chosen; the winner is then fitted on all of them. 0: validation is held out.
         limit: At most this many images per split and class; 0 for all.

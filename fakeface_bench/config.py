@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from fakeface_bench.support.executor import ClusterConfig
 from fakeface_bench.support.request import EXCEPT, Request, needed, option
 
 #: Positive class, whatever the alphabetical order of the folders.
@@ -314,8 +315,8 @@ class SearchConfig(Request):
     )
     parallel: int = option(
         1,
-        "Trials that are drawn together, from what all earlier ones found, so that several "
-        "processes of one study may run them at once; results depend on it.",
+        "Trials that are drawn together, from what all earlier ones found, so that a cluster, or "
+        "several processes of one study, run them at once; results depend on it.",
         1,
         1000,
     )
@@ -410,6 +411,7 @@ class StudyConfig(Request):
         0,
     )
     search: SearchConfig = field(default_factory=SearchConfig, metadata={EXCEPT: ()})
+    workers: ClusterConfig = field(default_factory=ClusterConfig, metadata={EXCEPT: ()})
     folds: int = option(
         0,
         "Parts of train and validation together that are held out in turn, by which options are "

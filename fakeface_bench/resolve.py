@@ -397,6 +397,7 @@ class Plan:
             **(engine if self.architecture.pretrained else {}),
             **search_definition(self.config.search),
             **({"folds": self.config.folds} if self.config.folds else {}),
+            **({"trial_cores": cores} if (cores := self.config.workers.trial_cores) else {}),
             "batch_size": self.config.batch_size,
             "epochs": self.config.epochs,
             "seed": self.config.seed,

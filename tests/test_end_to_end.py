@@ -20,7 +20,7 @@ from fakeface_bench.features.residual_statistics import columns_by_group
 from fakeface_bench.features.samples import Samples, SplitReader
 from fakeface_bench.jobs.trained_model import open_trained
 from fakeface_bench.records.study import StudyRecord
-from fakeface_bench.search import optimise
+from fakeface_bench.search import trial as one_trial
 from fakeface_bench.study import run as study
 from fakeface_bench.study.run import StudyOutcome
 from fakeface_bench.support.errors import StudyError, UsageError
@@ -336,7 +336,7 @@ def test_nothing_reads_test_before_the_last_fit_and_then_once(
     tmp_path: Path, tiny_faces: Path, session_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events: list[str] = []
-    read, fit_winner, fit_trial = SplitReader.read, detector.fit, optimise.fit_record
+    read, fit_winner, fit_trial = SplitReader.read, detector.fit, one_trial.fit_record
 
     def counted_read(self: SplitReader, split: str) -> Samples:
         events.append(f"read {split}")
@@ -351,7 +351,7 @@ def test_nothing_reads_test_before_the_last_fit_and_then_once(
 
     monkeypatch.setattr(SplitReader, "read", counted_read)
     monkeypatch.setattr(detector, "fit", counted(fit_winner))
-    monkeypatch.setattr(optimise, "fit_record", counted(fit_trial))
+    monkeypatch.setattr(one_trial, "fit_record", counted(fit_trial))
     workplace(tmp_path, tiny_faces, session_cache).run(trials=2)
     trials, winner, baseline = ["fit"] * 2, ["fit"], ["fit"]
     assert events == ["read train", "read valid", *trials, *winner, *baseline, "read test"]
@@ -376,7 +376,7 @@ def test_a_lost_mlflow_store_gets_its_trials_back(
 def test_a_failing_trial_says_why_and_the_study_goes_on(
     tmp_path: Path, tiny_faces: Path, session_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fit, calls = optimise.fit_record, []
+    fit, calls = one_trial.fit_record, []
 
     def failing_first(*args: object, **kwargs: object) -> object:
         calls.append(args)
@@ -384,7 +384,7 @@ def test_a_failing_trial_says_why_and_the_study_goes_on(
             raise ValueError("Input contains NaN.")
         return fit(*args, **kwargs)
 
-    monkeypatch.setattr(optimise, "fit_record", failing_first)
+    monkeypatch.setattr(one_trial, "fit_record", failing_first)
     place = workplace(tmp_path, tiny_faces, session_cache)
     outcome, _ = place.run(trials=2)
     trials = place.trials_of(outcome.run_id)
@@ -398,7 +398,7 @@ def test_a_study_that_always_fails_fails_its_run(
     def failing(*args: object, **kwargs: object) -> object:
         raise MemoryError("no memory left")
 
-    monkeypatch.setattr(optimise, "fit_record", failing)
+    monkeypatch.setattr(one_trial, "fit_record", failing)
     place = workplace(tmp_path, tiny_faces, session_cache)
     with pytest.raises(StudyError, match=r"3 trials in a row failed.*no memory left"):
         place.run(trials=5)

@@ -42,7 +42,7 @@ HEAVY = {
     "optuna": {"search"},
     "sqlalchemy": {"search"},
     "sklearn": {"evaluation"},
-    "threadpoolctl": {"evaluation", "training.logistic_regression"},
+    "threadpoolctl": {"evaluation", "training.logistic_regression", "support.machine"},
     "scipy": {
         "explanation",
         "features.external",
@@ -80,6 +80,7 @@ HEAVY = {
     "onnxruntime": {"features.engines", "backbones.onnx_network", "backbones.file_facts"},
     "tf2onnx": {"features.onnx_export"},
     "codecarbon": {"support.machine"},
+    "ray": {"support.cluster"},
     "h5py": {"backbones.weights", "backbones.file_facts"},
     "huggingface_hub": {"data.hugging_face"},
     "kagglehub": {"data.kaggle"},
@@ -130,6 +131,8 @@ LAZY = {
     "backbones.foundation",
     "backbones.presets",
     "serving.classifier",
+    # Ray, which only clusters need
+    "study.search",
     "data.hugging_face",
     "data.kaggle",
     "jobs.compare",

@@ -146,8 +146,9 @@ def test_the_table_of_claims_is_what_was_simulated() -> None:
 
 def test_conda_pins_what_pyproject_allows() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    # Networks of keras-hub are there for `mlflow run`; who installs with pip asks for them.
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["foundation"]]
+    # Networks of keras-hub, and clusters, are there for `mlflow run`; with pip one asks for them.
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["foundation"], *extras["cluster"]]
     bounds = {Requirement(line).name: Requirement(line) for line in wanted}
     conda = yaml.safe_load((ROOT / "conda.yaml").read_text())["dependencies"]
     pins = {Requirement(line).name: Requirement(line) for line in conda[-1]["pip"]}

@@ -73,7 +73,7 @@ def find_or_run(
     with clock.timing("imports"):
         from fakeface_bench.support.machine import start_tensorflow
 
-        start_tensorflow()
+        start_tensorflow(asked.request.workers.trial_cores)
         from fakeface_bench.study.run import run_study
 
     return run_study(asked, progress, clock, dataset, listeners)

@@ -144,6 +144,10 @@ class DecodedOnDemand:
         self._pictures = pictures
         self._pool = ThreadPoolExecutor(cpu_count())
 
+    def __reduce__(self) -> tuple[type["DecodedOnDemand"], tuple[Pictures]]:
+        """Let it travel without its threads."""
+        return DecodedOnDemand, (self._pictures,)
+
     def __len__(self) -> int:
         return len(self._pictures.paths)
 

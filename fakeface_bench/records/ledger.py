@@ -33,17 +33,19 @@ class StageCost:
         spent_seconds: In the process that wrote the ledger.
         amortised_seconds: By earlier processes, whose result this one found: charged all the same.
         images: Passages of a picture through this stage: each epoch counts its pictures again.
+        elsewhere_seconds: Of a cluster's workers, beyond what passed meanwhile on the wall clock.
     """
 
     stage: str
     spent_seconds: float
     amortised_seconds: float = 0.0
     images: int = 0
+    elsewhere_seconds: float = 0.0
 
     @property
     def seconds(self) -> float:
-        """All that the stage is charged."""
-        return self.spent_seconds + self.amortised_seconds
+        """All that the stage is charged, of one machine or of several."""
+        return self.spent_seconds + self.amortised_seconds + self.elsewhere_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Ledger:
 
     @property
     def total_cold_seconds(self) -> float:
-        """As if nothing had been cached; trials that failed or were killed are charged too."""
+        """As if nothing had been cached, of all machines; trials that failed are charged too."""
         return sum(stage.seconds for stage in self.stages)
 
     @property
@@ -139,10 +141,7 @@ class Ledger:
         shown = {
             "total_cold_seconds": self.total_cold_seconds,
             "total_warm_seconds": self.total_warm_seconds,
-            "stages": [
-                asdict(cost) | {"seconds": cost.seconds, "amortised": cost.amortised_seconds > 0}
-                for cost in self.stages
-            ],
+            "stages": [_stage_as_json(cost) for cost in self.stages],
             "figures": dict(self.other),
             "seconds_to_val_roc_auc": {
                 target_key(target): self.targets.get(target_key(target)) for target in TARGETS
@@ -159,19 +158,28 @@ class Ledger:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Ledger":
         """Rebuild the record from what `as_json` returned."""
-        names = ("stage", "spent_seconds", "amortised_seconds", "images")
+        names = ("stage", "spent_seconds", "amortised_seconds", "images", "elsewhere_seconds")
         targets, quartiles = (
             content["seconds_to_val_roc_auc"],
             content.get("quartiles_of_these", {}),
         )
         return cls(
-            stages=tuple(StageCost(*(row[name] for name in names)) for row in content["stages"]),
+            stages=tuple(
+                StageCost(*(row.get(name, 0.0) for name in names)) for row in content["stages"]
+            ),
             other=content["figures"],
             targets={key: value for key, value in targets.items() if value is not None},
             target_quartiles={key: tuple(ends) for key, ends in quartiles.items()},
             dollars_per_hour=content["dollars_per_hour"],
             unmeasured=content["unmeasured"],
         )
+
+
+def _stage_as_json(cost: StageCost) -> dict[str, Any]:
+    row = asdict(cost) | {"seconds": cost.seconds, "amortised": cost.amortised_seconds > 0}
+    if not cost.elsewhere_seconds:  # as in all ledgers of one machine
+        del row["elsewhere_seconds"]
+    return row
 
 
 def target_key(target: float) -> str:

@@ -26,6 +26,7 @@ from fakeface_bench.search.storage import (
     fail_dead,
     given_up,
     keep_config,
+    keep_ran,
     keep_reason,
     trial_record,
     turn,
@@ -43,12 +44,13 @@ from fakeface_bench.support.errors import (
     StopTrial,
     StorageError,
     StudyError,
+    WorkerDiedError,
 )
 from fakeface_bench.support.executor import THIS_PROCESS, Ended, Executor, Shared
 from fakeface_bench.support.processes import CUT_OFF
 from fakeface_bench.support.progress import Progress, show_detail
 from fakeface_bench.training.checkpoint import forget_fit
-from fakeface_bench.training.networks import FitTask
+from fakeface_bench.training.networks import FitTask, FrozenNetwork
 
 
 def search_record(study: Study) -> SearchRecord:
@@ -134,7 +136,7 @@ def optimise(
     if not search.missing:
         progress.say(f"all {task.trials} trials were run before")
         return search_record(study)
-    fit = executor.shared(task.fit)
+    fit = executor.shared(task.fit.travelling())
     with progress.stage("searching", search.missing, "trials") as advance:
         while search.missing and not search.time_is_up:
             before = search.missing
@@ -177,6 +179,8 @@ class _Search:
         seconds = task.timeout_seconds
         self._deadline = time.monotonic() + seconds if seconds else None
         self._failures = 0
+        #: Whether trials run elsewhere, and may wait for that.
+        self._apart = False
         self.begun = 0
 
     @property
@@ -198,6 +202,7 @@ class _Search:
             StopSearch: If who watches them wants no more; it is recorded by then.
         """
         self.begun = 0
+        self._apart = executor is not THIS_PROCESS
         try:
             with closing(executor.results(self._units(fit), self._hear)) as results:
                 for ended in results:
@@ -235,7 +240,8 @@ class _Search:
             course = TrialCourse(self._study, begun, self._task.fit, self._listener)
             self._courses[self.begun] = course
             self.begun += 1
-            yield TrialUnit(fit, begun.config)
+            fresh = not isinstance(self._task.fit.network, FrozenNetwork)
+            yield TrialUnit(fit, begun.config, fresh)
 
     def _hear(self, number: int, told: Any) -> None:
         self._courses[number].hear(told)
@@ -248,9 +254,13 @@ class _Search:
             course.end()
         except (StopTrial, StopSearch) as asked:
             by = by or asked
-        value, state = None, TrialState.PRUNED
+        if self._apart:
+            keep_ran(course.trial, course.seconds)
+        if isinstance(by, WorkerDiedError):
+            by, result = None, TrialEnd(None, str(by))
         if by is not None and not isinstance(by, optuna.TrialPruned | StopTrial | StopSearch):
             raise by
+        value, state = None, TrialState.PRUNED
         if result is not None:
             value, state = result.value, TrialState.COMPLETE
             if value is None:

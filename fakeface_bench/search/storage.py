@@ -203,6 +203,7 @@ _UID = "uid"
 _CONFIG = "head"
 _EPOCHS = "epochs"
 _SECONDS = "seconds"
+_RAN = "ran_seconds"
 _FOLDS = "folds"
 _PRECISION = "precision"
 _REASON = "reason"
@@ -318,6 +319,11 @@ def keep_epochs(
     trial.set_user_attr(_SECONDS, seconds)
 
 
+def keep_ran(trial: optuna.Trial, seconds: float) -> None:
+    """Write down how long a trial ran, where it waited for a worker before."""
+    trial.set_user_attr(_RAN, seconds)
+
+
 def keep_reason(trial: optuna.Trial, reason: str) -> None:
     """Write down why a trial failed by itself."""
     trial.set_user_attr(_REASON, reason)
@@ -357,6 +363,8 @@ def trial_record(trial: FrozenTrial) -> TrialRecord:
         seconds = float(facts.get(_SECONDS, 0.0))
     else:
         seconds = trial.duration.total_seconds() if trial.duration else 0.0
+        began += max(0.0, seconds - facts.get(_RAN, seconds))
+        seconds = facts.get(_RAN, seconds)
     return TrialRecord(
         uid=facts[_UID],
         number=trial.number,

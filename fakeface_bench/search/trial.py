@@ -87,6 +87,7 @@ class TrialUnit:
 
     task: Shared[FitTask]
     config: TrialConfig
+    fresh: bool = False
 
     def run(self, tell: Tell) -> TrialEnd:
         """Fit them.
@@ -138,6 +139,8 @@ class TrialCourse:
         self._last_stage = fit.network.stages[-1]
         self._all_folds = len(fit.folds)
         self._epochs: list[EpochRecord] = []
+        #: Epochs (or folds) that were heard of; None before it begins.
+        self._heard: int | None = None
         self._told = self._folds = 0
         self._began = self._written = time.monotonic()
         self._heart = ExitStack()
@@ -152,13 +155,18 @@ class TrialCourse:
         """
         with as_interruption():
             if isinstance(told, TrialConfig):
-                self._listener.started(self._uid, self.trial.number, told)
+                self._begin(told)
             elif isinstance(told, EpochRecord):
                 self._epoch(told)
             elif isinstance(told, FitRecord):
                 self._fold(told)
             else:
                 self._warn(told)
+
+    @property
+    def seconds(self) -> float:
+        """Since it began, where it runs; 0 before."""
+        return 0.0 if self._heard is None else time.monotonic() - self._began
 
     def end(self) -> None:
         """Write down what was not yet, and how long it took where no epoch was told."""
@@ -169,9 +177,19 @@ class TrialCourse:
         """Let its heart stand still."""
         self._heart.close()
 
+    def _begin(self, config: TrialConfig) -> None:
+        """Tell that it begins, unless it begins once more, since the process it ran in has died."""
+        if self._heard is None:
+            self._heard, self._began = 0, time.monotonic()
+            self._listener.started(self._uid, self.trial.number, config)
+        self._epochs, self._folds = [], 0
+
     def _epoch(self, record: EpochRecord) -> None:
         """Note an epoch that ended; the pruner is told of those of the last stage."""
         self._epochs.append(record)
+        if len(self._epochs) <= (self._heard or 0):
+            return  # as it was when it ran before
+        self._heard = len(self._epochs)
         self._listener.epoch(self._uid, record)
         if time.monotonic() - self._written >= EPOCHS_SECONDS:
             self._write_down()
@@ -186,6 +204,9 @@ class TrialCourse:
         """
         self._epochs = list(mean.epochs)
         self._folds += 1
+        if self._folds <= (self._heard or 0):
+            return
+        self._heard = self._folds
         keep_epochs(self.trial, self._epochs, time.monotonic() - self._began, self._folds)
         if mean.best.stage == self._last_stage and self._folds < self._all_folds:
             self._judge(mean.best.val_roc_auc, self._folds - 1)

@@ -15,6 +15,7 @@ from fakeface_bench.records.study import TrialRecord
 from fakeface_bench.study.final_fit import Conclusion
 from fakeface_bench.study.search import SeedSearch
 from fakeface_bench.study.setup import Setup
+from fakeface_bench.support.executor import NO_CLUSTER
 from fakeface_bench.support.machine import Clock, EnergyMeter, peak_gpu_memory_gb, peak_memory_gb
 
 
@@ -60,7 +61,7 @@ def study_metrics(expenses: Expenses, speed: Speed) -> dict[str, float]:
 
 
 #: Parts of the clock before anything of a study is done: libraries, and MLflow's database.
-_STARTUP = ("imports", "store")
+_STARTUP = ("imports", "store", "cluster")
 
 
 def close_ledger(
@@ -73,6 +74,8 @@ def close_ledger(
     speed = expenses.setup.inputs.speed()
     metrics = study_metrics(expenses, speed)
     kwh, obstacle = meter.read()
+    if expenses.setup.plan.config.workers.cluster != NO_CLUSTER:
+        obstacle = "trials ran on a cluster, whose power is not measured"
     stages = [
         StageCost("startup", sum(clock.parts.get(name, 0.0) for name in _STARTUP)),
         expenses.setup.dataset.cost,
@@ -130,12 +133,14 @@ def before_epochs(setup: Setup) -> float:
 def _search_costs(expenses: Expenses) -> Iterator[StageCost]:
     index = expenses.setup.index
     an_epoch = len(index.split("train")) + len(index.split("valid"))
+    search = expenses.search
     for state in ("complete", "pruned", "failed"):
-        trials = [trial for trial in expenses.search.record.trials if trial.state == state]
-        now = [trial.seconds for trial in trials if trial.uid not in expenses.search.earlier]
-        before = [trial.seconds for trial in trials if trial.uid in expenses.search.earlier]
+        trials = [trial for trial in search.record.trials if trial.state == state]
+        now = sum(trial.seconds for trial in trials if trial.uid not in search.earlier)
+        before = sum(trial.seconds for trial in trials if trial.uid in search.earlier)
         images = an_epoch * sum(len(trial.epochs) * trial.folds for trial in trials)
-        yield StageCost(f"search_{state}", sum(now), sum(before), images)
+        here = now * search.share_of_wall_clock
+        yield StageCost(f"search_{state}", here, before, images, now - here)
 
 
 #: Orders of the trials over which a time to target is told.

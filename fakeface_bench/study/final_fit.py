@@ -88,6 +88,7 @@ def conclude(setup: Setup, searches: Sequence[SeedSearch], progress: Progress) -
             time.perf_counter() - evaluated + sum(one.seconds for one in others),
             sum(one.amortised_seconds for one in others),
             repeated * an_epoch,
+            sum(one.elsewhere_seconds for one in others),
         ),
         StageCost(
             "evaluation",

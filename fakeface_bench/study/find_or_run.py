@@ -155,11 +155,12 @@ class _WithoutLines:
 _MAY_DIFFER = (
     *("model", "data", "classes", "leave_out", "limit", "trials", "seeds", "refits", "study"),
     *("cache_gb", "storage", "timeout_minutes", "dollars_per_hour", "register", "again"),
+    *("cluster", "trial_gpus", "share"),
 )
 
 
 #: What options meant that finished studies may be older than.
-_NEWER = {"canvas": "0", "parallel": "1"}
+_NEWER = {"canvas": "0", "parallel": "1", "trial_cores": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +185,7 @@ class StudyUnit:
     study: StudyConfig
     run_id: str
     variables: Mapping[str, str]
+    fresh: ClassVar[bool] = False
 
     def run(self, tell: Tell) -> "StudyEnd":
         """Run it to its end."""

@@ -32,7 +32,7 @@ from fakeface_bench.study.record import (
     record_of,
 )
 from fakeface_bench.study.register import register_study
-from fakeface_bench.study.search import search_all
+from fakeface_bench.study.search import SearchedBy, executor_for, search_all
 from fakeface_bench.study.setup import Setup, open_setup
 from fakeface_bench.support.disk import draft_folder
 from fakeface_bench.support.errors import FakefaceError, ModelError, StudyError, UnsentError
@@ -102,7 +102,9 @@ def run_study(
             energy_meter() as meter,
         ):
             charged = Charged(clock, meter)
-            outcome = _search_fit_and_record(plan, run, charged, progress, dataset, listeners)
+            with executor_for(config.workers, progress, clock) as executor:
+                by = SearchedBy(executor, listeners)
+                outcome = _search_fit_and_record(plan, run, charged, progress, dataset, by)
     except UnsentError as error:
         if outcome is None:
             raise
@@ -119,13 +121,13 @@ def _search_fit_and_record(
     charged: Charged,
     progress: Progress,
     dataset: PreparedDataset | None,
-    listeners: Sequence[TrialListener],
+    by: SearchedBy,
 ) -> StudyOutcome:
     """Set up, search, fit, score and record a study in an open run."""
     config, clock = plan.config, charged.clock
     setup, tags = open_setup(plan, run, progress, dataset)
     plan = setup.plan
-    searches = list(search_all(plan, setup, run, tags, progress, listeners))
+    searches = list(search_all(plan, setup, run, tags, progress, by))
     conclusion = conclude(setup, searches, progress)
     progress.say("recording results, model and pictures in MLflow")
     record = record_of(plan, setup, searches[0].record, conclusion)

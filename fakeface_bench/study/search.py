@@ -1,8 +1,11 @@
-"""A study's searches: one for each seed, each with trials of its own in the study's storage."""
+"""A study's searches, one for each seed, each with its own trials; and who runs their trials."""
 
+import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 
 from fakeface_bench.records.study import SearchRecord
 from fakeface_bench.resolve import Plan
@@ -11,6 +14,9 @@ from fakeface_bench.search.storage import Study, ended_trials, study_uid
 from fakeface_bench.search.trial import Listeners, TrialListener
 from fakeface_bench.study.setup import Setup, fit_task, open_study_of, space_of
 from fakeface_bench.support.disk import cache_folder
+from fakeface_bench.support.errors import UsageError
+from fakeface_bench.support.executor import NO_CLUSTER, THIS_PROCESS, ClusterConfig, Executor
+from fakeface_bench.support.machine import Clock, start_tensorflow
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.runs import TrackedRun
@@ -34,6 +40,18 @@ class SeedSearch:
     seconds: float
 
     @property
+    def share_of_wall_clock(self) -> float:
+        """What a second of its trials took here: 1, or less where they ran side by side."""
+        ran = sum(trial.seconds for trial in self.record.trials if trial.uid not in self.earlier)
+        return min(1.0, self.seconds / ran) if ran else 1.0
+
+    @property
+    def elsewhere_seconds(self) -> float:
+        """What its trials took beyond the wall clock."""
+        ran = sum(trial.seconds for trial in self.record.trials if trial.uid not in self.earlier)
+        return ran * (1 - self.share_of_wall_clock)
+
+    @property
     def amortised_seconds(self) -> float:
         """Spent on its trials by earlier processes."""
         return sum(trial.seconds for trial in self.record.trials if trial.uid in self.earlier)
@@ -44,13 +62,58 @@ class SeedSearch:
         return sum(len(trial.epochs) * trial.folds for trial in self.record.trials)
 
 
+#: Where Ray's own commands find a cluster, if it is set.
+ADDRESS_VARIABLE = "RAY_ADDRESS"
+
+
+@contextmanager
+def executor_for(config: ClusterConfig, progress: Progress, clock: Clock) -> Iterator[Executor]:
+    """Yield who runs the units of a job.
+
+    Args:
+        clock: Is told how long it took to find a cluster, or to start one.
+
+    Raises:
+        UsageError: If it is a cluster, and Ray is not installed.
+        ClusterError: If there is no such cluster, or none of its nodes can be used.
+    """
+    if config.cluster == NO_CLUSTER:
+        yield THIS_PROCESS
+        return
+    try:
+        from fakeface_bench.support.cluster import connected
+    except ModuleNotFoundError as error:
+        if error.name != "ray":
+            raise
+        raise UsageError(
+            f"cluster {config.cluster!r} needs Ray: pip install 'fakeface_bench[cluster]', here "
+            "and on every machine of the cluster."
+        ) from error
+    if config.cluster == "auto":
+        config = replace(config, cluster=os.environ.get(ADDRESS_VARIABLE, "auto"))
+    prepare = partial(start_tensorflow, config.trial_cores)
+    with ExitStack() as until_the_end:
+        with clock.timing("cluster"):
+            found = connected(config, cache_folder("features"), prepare, progress)
+            cluster = until_the_end.enter_context(found)
+        yield cluster
+
+
+@dataclass(frozen=True, slots=True)
+class SearchedBy:
+    """Who fits the trials of a search, and who hears of those of the first seed beside MLflow."""
+
+    executor: Executor
+    listeners: Sequence[TrialListener] = ()
+
+
 def search_all(
     plan: Plan,
     setup: Setup,
     run: TrackedRun,
     tags: dict[str, str],
     progress: Progress,
-    listeners: Sequence[TrialListener] = (),
+    by: SearchedBy,
 ) -> Iterator[SeedSearch]:
     """Search once for each seed that is asked for, on the same images and their folds.
 
@@ -59,7 +122,7 @@ def search_all(
     """
     study = open_study_of(plan, setup, run.experiment_id)
     task = fit_task(plan, setup, study, run, progress)
-    search = _search(plan, study, task, TrialRuns(run, tags), progress, listeners)
+    search = _search(plan, study, task, TrialRuns(run, tags), progress, by)
     if search.record.stopped:
         run.log_params({STOPPED: "true"})
     yield search
@@ -73,7 +136,7 @@ def search_all(
         if task.checkpoints:
             own = own.changed(checkpoints=cache_folder("fits") / study_uid(study))
         runs = TrialRuns(run, tags | {names.SEED: str(seed)})
-        yield _search(plan, study, own, runs, progress)
+        yield _search(plan, study, own, runs, progress, replace(by, listeners=()))
 
 
 def _search(
@@ -82,7 +145,7 @@ def _search(
     task: FitTask,
     runs: TrialRuns,
     progress: Progress,
-    listeners: Sequence[TrialListener] = (),
+    by: SearchedBy,
 ) -> SeedSearch:
     """Adopt the trials of earlier processes, and run what is missing."""
     config = plan.config
@@ -99,6 +162,6 @@ def _search(
         pruner=config.search.pruner,
         parallel=config.search.parallel,
     )
-    record = optimise(study, asked, Listeners([runs, *listeners]), progress)
+    record = optimise(study, asked, Listeners([runs, *by.listeners]), progress, by.executor)
     uids = frozenset(trial.uid for trial in earlier)
     return SeedSearch(task, record, uids, time.perf_counter() - began)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fakeface_bench.support.errors import ModelError
+from fakeface_bench.support.errors import ModelError, UsageError
 
 _BACKEND = "tensorflow"
 #: Of the C++ libraries: what ends the process alone. Other errors reach Python as exceptions.
@@ -22,14 +22,19 @@ _FATAL = 3
 _SET_LEVEL = re.compile(rb"_ZN4absl\d+lts_\d+14SetMinLogLevel\w+")
 
 
-def settle_keras() -> None:
+def settle_keras(cores: int | None = None) -> None:
     """Import Keras on TensorFlow, whatever `KERAS_BACKEND` or a `keras.json` says.
 
     Every module that imports Keras comes after this call. What is written to standard error
     meanwhile is shown only if it fails.
 
+    Args:
+        cores: Threads that an operation computes with, on which its sums depend; 0 for all cores,
+            None where it does not matter.
+
     Raises:
         ModelError: If Keras was imported before, on another backend.
+        UsageError: If TensorFlow computes with another number of threads in this process already.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
     if "keras" not in sys.modules:
@@ -45,11 +50,27 @@ def settle_keras() -> None:
             )
         import tensorflow as tf
 
+        known = tf.config.threading.get_intra_op_parallelism_threads()
+        if cores is not None and cores != known:
+            _compute_with(cores, known)
         tf.config.list_logical_devices()  # the first look at the devices is what talks most
     keras.config.set_image_data_format("channels_last")
     keras.config.set_floatx("float32")
     keras.config.set_dtype_policy("float32")
     _silence(Path(tf.sysconfig.get_lib()))
+
+
+def _compute_with(cores: int, known: int) -> None:
+    import tensorflow as tf
+
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(cores)
+    except RuntimeError as error:
+        raise UsageError(
+            f"trial_cores {cores or 'of all cores'}: TensorFlow computes with "
+            f"{known or 'all cores'} in this process already, and cannot change that: begin a new "
+            "process (in a notebook, restart the kernel)."
+        ) from error
 
 
 def _silence(libraries: Path) -> None:

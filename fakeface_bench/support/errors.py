@@ -64,6 +64,14 @@ class UnsentError(OutageError):
     exit_code = UNSENT
 
 
+class ClusterError(FakefaceError):
+    """A cluster that cannot be had or used, or a worker of it that failed."""
+
+
+class WorkerDiedError(ClusterError):
+    """Process after process has died over one unit of work."""
+
+
 class ModelError(FakefaceError):
     """A model, or the registry that holds it, that does not do what is asked of it."""
 

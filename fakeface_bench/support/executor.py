@@ -5,7 +5,9 @@ It stands below all rooms, since what is extracted, tried and studied are units 
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from fakeface_bench.support.request import Request, option
 
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
@@ -22,6 +24,11 @@ class Unit(Protocol[Result_co]):
     be asked or told, before or after, is the business of whoever hands units out. What many units
     need, and is large, they hold as a `Shared`.
     """
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it is long, and leaves so much in memory, that it is worth its own process."""
+        ...
 
     def run(self, tell: Tell) -> Result_co:
         """Do the work. A failure that other units need not suffer from is a result, no error.
@@ -45,6 +52,7 @@ class Known(Generic[Result_co]):
     """A unit that was done before: its result keeps its place among those of the others."""
 
     result: Result_co
+    fresh: ClassVar[bool] = False
 
     def run(self, tell: Tell) -> Result_co:
         """Return it."""
@@ -96,10 +104,43 @@ class Executor(Protocol):
           handed on; no further unit is begun.
         - `hear` is called by the thread that asks for results, with all that a unit told before
           its result is handed on, in its order. A unit that it ended tells nothing more.
+        - A unit over which its process died is run again, and after some deaths ended by a
+          `WorkerDiedError`. It then tells all once more.
         - Whoever closes the generator, or is interrupted (`KeyboardInterrupt`), ends all: once it
           is closed, no unit that was begun tells anything, and none begins.
         """
         ...
+
+
+#: Where units run that no cluster is asked for.
+NO_CLUSTER = "none"
+#: Whether files travel to other machines by their paths, as what they hold, or as each can.
+SHARES = ("auto", "paths", "bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterConfig(Request):
+    """Where units run, and what each takes there."""
+
+    cluster: str = option(
+        NO_CLUSTER,
+        "Where trials run: none (this process), local (processes of this machine), auto (the Ray "
+        "cluster of this machine, or of RAY_ADDRESS), HOST:PORT, or ray://HOST:PORT.",
+    )
+    trial_cores: int = option(
+        0,
+        "Processor cores that a trial computes with, wherever it runs; results depend on it. 0: "
+        "all of its machine.",
+        0,
+        1024,
+    )
+    trial_gpus: float = option(0.0, "GPUs, or a share of one, that a trial on a cluster takes.", 0)
+    share: str = option(
+        "auto",
+        "How files reach a cluster: paths (it sees this machine's folders), bytes, or auto (each "
+        "node is asked).",
+        choices=SHARES,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import psutil
+from threadpoolctl import threadpool_limits
 
 from fakeface_bench import __version__
 from fakeface_bench.support.backend import settle_keras
@@ -32,12 +33,17 @@ _LIBRARIES = (
 _PROCESSORS = Path("/proc/cpuinfo")
 
 
-def start_tensorflow() -> None:
+def start_tensorflow(cores: int | None = None) -> None:
     """Import TensorFlow without its start-up chatter and make its operations deterministic.
 
     Everything that imports Keras or TensorFlow comes after this call.
+
+    Args:
+        cores: As in `settle_keras`; linear algebra outside of TensorFlow takes as many.
     """
-    settle_keras()
+    if cores:
+        threadpool_limits(cores)
+    settle_keras(cores)
     import keras
     import tensorflow as tf
 

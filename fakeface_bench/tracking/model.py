@@ -35,6 +35,7 @@ BUNDLED = (
     "support/__init__.py",
     "support/backend.py",
     "support/errors.py",
+    "support/executor.py",
     "support/request.py",
     "support/text.py",
     "tracking/__init__.py",

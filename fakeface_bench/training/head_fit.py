@@ -52,6 +52,10 @@ class HeadRows:
         self.kept_bytes = 0
         self._moments: dict[tuple[Any, ...], tuple[Any, Any]] = {}
 
+    def __reduce__(self) -> tuple[type["HeadRows"], tuple[Samples, int]]:
+        """Let it travel without what it keeps in memory, which is read again."""
+        return HeadRows, (self.samples, self._sharers)
+
     def scale(self, parts: Sequence[Part]) -> keras.layers.Normalization:
         """Return a fixed layer that standardises some columns; constant ones are only centred."""
         key = _key(parts)

@@ -118,16 +118,27 @@ class FrozenNetwork:
     """A head on the cached features of a frozen backbone.
 
     Attributes:
+        backbone: None where heads are fitted alone, which need its layout and nothing else.
         residuals: Whether the pictures' residual statistics are among them.
         maps: Whether those of the backbone are read; it is none where they are not.
+        layout: Of the features; that of the backbone's maps, unless it is given.
     """
 
-    backbone: keras.Model
+    backbone: keras.Model | None
     residuals: bool = False
     maps: bool = True
+    layout: FeatureLayout = field(default=None)  # type: ignore[assignment]  # made of the maps
     stages: ClassVar[tuple[str, ...]] = (HEAD_STAGE,)
     #: None: features are extracted once.
     augments: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        if self.layout is None and self.backbone is not None:
+            object.__setattr__(self, "layout", layout_of(self.backbone.outputs))
+
+    def __reduce__(self) -> tuple[type["FrozenNetwork"], tuple[Any, ...]]:
+        """Let it travel without its backbone: what travels is fitted, and completed at home."""
+        return type(self), (None, self.residuals, self.maps, self.layout)
 
     @property
     def head_network(self) -> "FrozenNetwork | None":
@@ -142,12 +153,11 @@ class FrozenNetwork:
         """
         if not self.maps:
             return ()
-        layout = layout_of(self.backbone.outputs)
         return [
             key
             for key, row in POOLINGS.items()
-            if set(row.statistics) <= set(layout.statistics)
-            and (layout.max2x2_width or not row.last_only)
+            if set(row.statistics) <= set(self.layout.statistics)
+            and (self.layout.max2x2_width or not row.last_only)
         ]
 
     @property
@@ -168,7 +178,7 @@ class FrozenNetwork:
             return residual
         if pooling.last_only:
             return [("max2x2", EVERYTHING), *residual]
-        columns = layout_of(self.backbone.outputs).columns(features.all_blocks, pooling.statistics)
+        columns = self.layout.columns(features.all_blocks, pooling.statistics)
         return [*(("pooled", c) for c in columns), *residual]
 
     def classifier(self, train: HeadRows, head: HeadConfig, outputs: int) -> keras.Model:
@@ -178,13 +188,23 @@ class FrozenNetwork:
         return keras.Model(features, head_logits(scale(features), head, outputs), name="head")
 
     def complete(self, classifier: keras.Model, head: HeadConfig, how: Calibration) -> keras.Model:
-        """Return backbone, pooling and head as one model."""
+        """Return backbone, pooling and head as one model.
+
+        Raises:
+            ValueError: If the backbone is elsewhere.
+        """
+        if self.backbone is None:
+            raise ValueError("a network that has travelled left its backbone behind")
         arrays = feature_model(self.backbone, residuals=self.residuals, maps=self.maps)
         pixels = keras.Input(self.backbone.inputs[0].shape[1:], name="pixels")
         values = arrays(pixels)
         read = [values[name][:, columns] for name, columns in self.parts(head)]
         joined = ops.cast(ops.concatenate(read, axis=-1), "float32")
         return keras.Model(pixels, probability(classifier(joined), how), name="detector")
+
+
+def warn_nobody(line: str) -> None:
+    """Let go of a warning."""
 
 
 Objective = Callable[[LabelArray, FloatArray], float]
@@ -220,7 +240,7 @@ class FitTask:
     objective: Objective
     precision: str = "float32"
     checkpoints: Path | None = None
-    warn: Callable[[str], None] = lambda line: None
+    warn: Callable[[str], None] = warn_nobody
     heads: HeadRows | None = None
     patience: int = 5
     lengths: Mapping[str, int] = field(default_factory=dict)
@@ -238,6 +258,10 @@ class FitTask:
         if self.valid is None:
             raise ValueError("nothing was held out to validate on")
         return self.valid
+
+    def travelling(self) -> "FitTask":
+        """Return it without what belongs to this process alone: who is to be warned."""
+        return self.changed(warn=warn_nobody)
 
     def changed(self, **changes: Any) -> "FitTask":
         """Return it with some attributes replaced, in its folds too."""

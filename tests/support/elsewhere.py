@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from fakeface_bench.support.errors import UsageError
 from fakeface_bench.support.executor import Result, Shared, Tell, Unit
@@ -46,6 +47,7 @@ class Halved:
     """A unit that fails for odd numbers."""
 
     number: int
+    fresh: ClassVar[bool] = False
 
     def run(self, tell: Tell) -> int:
         tell(f"halving {self.number}")
@@ -60,6 +62,7 @@ class Looked:
 
     given: Shared[dict[str, list[int]]]
     key: str
+    fresh: ClassVar[bool] = False
 
     def run(self, tell: Tell) -> object:
         return self.given.get().get(self.key, "nothing")

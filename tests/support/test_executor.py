@@ -4,9 +4,11 @@ from collections.abc import Generator, Iterable, Iterator
 
 import pytest
 
+from fakeface_bench.support.cluster import connected
 from fakeface_bench.support.errors import UsageError
 from fakeface_bench.support.executor import (
     THIS_PROCESS,
+    ClusterConfig,
     Ended,
     Executor,
     Hear,
@@ -19,6 +21,8 @@ from fakeface_bench.support.executor import (
     hear_nothing,
     in_order,
 )
+from tests.conftest import RecordedProgress
+from tests.support.clusters import started_nodes
 from tests.support.elsewhere import Halved, Looked, run_elsewhere
 
 
@@ -49,8 +53,22 @@ class OtherProcesses:
             yield Ended(number, result)
 
 
+@pytest.fixture(scope="module")
+def executor(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Executor]:
+    if request.param == "cluster":
+        with started_nodes(1) as nodes:
+            config = ClusterConfig(cluster=nodes.address, trial_cores=1)
+            folder = tmp_path_factory.mktemp("seen")
+            with connected(config, folder, None, RecordedProgress()) as cluster:
+                yield cluster
+    else:
+        yield {"this process": THIS_PROCESS, "other processes": OtherProcesses()}[request.param]
+
+
 EXECUTORS = pytest.mark.parametrize(
-    "executor", [THIS_PROCESS, OtherProcesses()], ids=lambda each: type(each).__name__
+    "executor", ["this process", "other processes", "cluster"], indirect=True, scope="module"
 )
 
 
@@ -109,7 +127,7 @@ def test_an_error_stands_in_its_place_and_ends_it(executor: Executor) -> None:
     taken: list[int] = []
     results = executor.results(taken_of((4, 3, *range(0, 2_000, 2)), taken))
     assert next(results).result == 2
-    with pytest.raises(UsageError, match="3 is odd"):
+    with pytest.raises(UsageError, match=r"^3 is odd"):
         next(results)
     assert list(results) == []
     assert len(taken) < 100

@@ -1,0 +1,652 @@
+"""Runs units on a cluster of Ray: on its nodes, in processes that know no database and no MLflow.
+
+The driver gives each unit to a node: only to one that was asked for its versions, and with what is
+shared as that node can have it. Ray starts processes, moves objects and tells who died.
+"""
+
+import logging
+import os
+import platform
+import queue
+import signal
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Generic
+from uuid import uuid4
+
+import ray
+from ray.exceptions import (
+    NodeDiedError,
+    OutOfMemoryError,
+    RayError,
+    RayTaskError,
+    TaskCancelledError,
+    TaskUnschedulableError,
+    WorkerCrashedError,
+)
+from ray.util.queue import Empty, Queue
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from fakeface_bench.support.errors import ClusterError, FakefaceError, WorkerDiedError
+from fakeface_bench.support.executor import (
+    ClusterConfig,
+    Ended,
+    Hear,
+    Known,
+    Result,
+    Shared,
+    Unit,
+    Value,
+    hear_nothing,
+)
+from fakeface_bench.support.parcel import Parcel, pack, unpack
+from fakeface_bench.support.progress import Progress
+
+#: A unit whose process dies is run again; after so many deaths it is what kills them.
+MOST_DEATHS = 3
+#: To find out whether anything answers at an address, and what a node answers.
+ANSWER_SECONDS = 8.0
+NODE_SECONDS = 120.0
+#: Between two looks at which nodes there are.
+_LOOK_SECONDS = 2.0
+#: What figures depend on: a node that has others is refused.
+_LIBRARIES = ("fakeface_bench", "tensorflow", "keras", "numpy", "scikit-learn", "ray")
+_NODE_LOST = (
+    NodeDiedError,
+    WorkerCrashedError,
+    OutOfMemoryError,
+    TaskUnschedulableError,
+    TaskCancelledError,  # by somebody else
+)
+
+
+#: Called in each worker process before its first unit is unpacked.
+Prepare = Callable[[], None]
+
+
+@contextmanager
+def connected(
+    config: ClusterConfig, folder: Path, prepare: Prepare | None, progress: Progress
+) -> Iterator["Cluster"]:
+    """Connect to a cluster for the block; one of this machine is started, and ended after it.
+
+    Args:
+        folder: Of this machine, by which a node is asked whether it sees its folders.
+        prepare: Survives `pickle`.
+
+    Raises:
+        ClusterError: If there is none, or a node cannot be used.
+    """
+    began = not ray.is_initialized()
+    if began:
+        _connect(config.cluster)
+    try:
+        cluster = Cluster(config, folder, prepare, progress)
+        try:
+            cluster.wait_for_nodes()
+            yield cluster
+        finally:
+            cluster.close()
+    finally:
+        if began:
+            ray.shutdown()
+
+
+def _connect(address: str) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address == "local":
+        options |= {"num_cpus": os.cpu_count(), "include_dashboard": False}
+    else:
+        _check_answers(address)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        ray.init(address=address, **options)
+    except (ConnectionError, RuntimeError, ValueError, RayError) as error:
+        raise ClusterError(f"{_nothing_at(address)} {_first_line(error)}") from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in before.items():
+                signal.signal(number, handler)  # Ray puts its own in place
+
+
+def _check_answers(address: str) -> None:
+    """Refuse an address at which nothing listens, which Ray itself waits for long at."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if address == "auto" or not colon:
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise ClusterError(f"{_nothing_at(address)} {error}.") from error
+
+
+def _nothing_at(address: str) -> str:
+    where = "found" if address == "auto" else f"at {address}"
+    return (
+        f"no cluster {where}: 'ray start --head' starts one, and cluster='local' needs none beyond "
+        "this machine."
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What a node says of itself."""
+
+    versions: Mapping[str, str]
+    sees: bool
+
+
+def _facts(token: str) -> _Facts:
+    return _Facts(_versions(), Path(token).is_file())
+
+
+@cache
+def _versions() -> Mapping[str, str]:
+    found = {"python": platform.python_version()}
+    for library in _LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            found[library] = "none"
+    return found
+
+
+@dataclass(slots=True)
+class _Node:
+    """A machine of the cluster that units may run on.
+
+    Attributes:
+        cores: Of the node.
+        slots: Units that it has room for at once.
+        sees: Whether files reach it by their paths.
+        answers: Whether it has answered since something died there.
+        known: Whether it ever has.
+        busy: Units that it was given.
+    """
+
+    key: str
+    name: str
+    cores: float
+    slots: int
+    sees: bool = False
+    answers: bool = False
+    known: bool = False
+    busy: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What a worker is given beside its unit: where to tell, as whom, and what is shared."""
+
+    attempt: str
+    box: Queue
+    shared: Mapping[str, Any]
+    prepare: Prepare | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer(Generic[Result]):
+    """What a worker returns, and how often it has told something before."""
+
+    told: int
+    result: Result | None
+    error: BaseException | None
+
+
+#: In a worker: what its units share, by key, and where what it has not opened yet can be had.
+_SHARED: dict[str, Any] = {}
+_OFFERED: dict[str, Any] = {}
+#: Whether it was prepared.
+_PREPARED: list[bool] = []
+
+
+@dataclass(frozen=True, slots=True)
+class _InStore(Generic[Value]):
+    """A value in the cluster's object store; a `Shared`."""
+
+    key: str
+
+    def get(self) -> Value:
+        """Return it, read once a process; what it no longer needs is let go of."""
+        if self.key not in _SHARED:
+            for old in _SHARED.keys() - _OFFERED.keys():
+                del _SHARED[old]
+            _SHARED[self.key] = unpack(ray.get(_OFFERED[self.key]))
+        value: Value = _SHARED[self.key]
+        return value
+
+
+def _work(parcel: Parcel, order: _Order) -> _Answer[Any]:
+    """Run a unit in a worker. What it raises travels as a value: Ray would wrap it."""
+    if order.prepare is not None and not _PREPARED:
+        order.prepare()
+        _PREPARED.append(True)
+    _OFFERED.clear()
+    _OFFERED.update(order.shared)
+    told = 0
+
+    def tell(something: Any) -> None:
+        nonlocal told
+        order.box.put((order.attempt, something))
+        told += 1
+
+    try:
+        unit: Unit[Any] = unpack(parcel)
+        result = unit.run(tell)
+        return _Answer(told, result, None)
+    except Exception as error:
+        return _Answer(told, None, _portable(error))
+
+
+def _portable(error: Exception) -> Exception:
+    """Return an error as it can travel: one of ours as it is, any other by its words."""
+    if isinstance(error, FakefaceError):
+        return error
+    return ClusterError(f"{type(error).__name__}: {error}")
+
+
+_TASK = ray.remote(max_retries=0)(_work)
+#: Ends its process, and with it whatever a long fit has left in its memory.
+_TASK_OF_ITS_OWN = ray.remote(max_retries=0, max_calls=1)(_work)
+
+
+@dataclass(slots=True)
+class _Running:
+    """A unit that was handed to a node."""
+
+    number: int
+    unit: Unit[Any]
+    deaths: int
+    node: _Node
+    reference: Any
+    told: int = 0
+    answer: Any = None
+    ended: bool = False  # by who hears of it
+
+
+@dataclass
+class _Packed:
+    """A shared value, and its parcels in the object store, each made when it is first needed."""
+
+    value: Any
+    parcels: dict[bool, Any] = field(default_factory=dict)
+
+    def reference(self, by_path: bool) -> Any:
+        if by_path not in self.parcels:
+            self.parcels[by_path] = ray.put(pack(self.value, by_path))
+        return self.parcels[by_path]
+
+
+def _nodes() -> list[dict[str, Any]]:
+    return list(ray.nodes())  # type: ignore[no-untyped-call]
+
+
+class Cluster:
+    """Hands units to the nodes of a cluster; an `Executor`."""
+
+    def __init__(
+        self, config: ClusterConfig, folder: Path, prepare: Prepare | None, progress: Progress
+    ) -> None:
+        self._config, self._folder, self._prepare = config, folder, prepare
+        self._progress = progress
+        self._nodes: dict[str, _Node] = {}
+        self._refused: set[str] = set()
+        self._shared: dict[str, _Packed] = {}
+        self._inbox: queue.SimpleQueue[tuple[str, str, Any]] = queue.SimpleQueue()
+        self._closed = threading.Event()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._token = folder / f".seen-{uuid4().hex}"
+        self._token.touch()
+        here = ray.get_runtime_context().get_node_id()
+        at_home = NodeAffinitySchedulingStrategy(here, soft=True)
+        self._box = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": at_home})
+        self._listener = threading.Thread(target=self._listen, daemon=True, name="cluster")
+        self._listener.start()
+        self._started = False
+
+    @property
+    def room(self) -> int:
+        """Units that the cluster has room for at once."""
+        return sum(node.slots for node in self._nodes.values())
+
+    def wait_for_nodes(self) -> None:
+        """Wait until every node that there is has answered.
+
+        Raises:
+            ClusterError: If one cannot be used, or none has room for a unit.
+        """
+        self.look()
+        deadline = time.monotonic() + NODE_SECONDS
+        while waiting := [node.name for node in self._nodes.values() if not node.answers]:
+            if time.monotonic() > deadline:
+                raise ClusterError(
+                    f"{', '.join(waiting)} did not answer within {NODE_SECONDS:.0f} s."
+                )
+            with suppress(queue.Empty):
+                key, _, answer = self._inbox.get(timeout=1.0)
+                self._answered(key, answer)
+        self._started = True
+        if not self.room:
+            config = self._config
+            raise ClusterError(
+                f"no node of the cluster has {config.trial_cores} cores and "
+                f"{config.trial_gpus:g} GPUs for a unit of work: ask for fewer by trial_cores or "
+                "trial_gpus."
+            )
+        nodes = f"{len(self._nodes)} node{'s' * (len(self._nodes) > 1)}"
+        self._progress.say(f"a cluster of {nodes}, {self.room} units at once")
+
+    def shared(self, value: Value) -> Shared[Value]:
+        """Put a value where workers find it, each node once; see `Executor`."""
+        key = uuid4().hex
+        self._shared[key] = _Packed(value)
+        return _InStore(key)
+
+    def results(
+        self, units: Iterable[Unit[Result]], hear: Hear = hear_nothing
+    ) -> Generator[Ended[Result], None, None]:
+        """Yield how each ended; see `Executor`."""
+        flight: _Flight[Result] = _Flight(self, iter(units), hear)
+        try:
+            yield from flight.run()
+        finally:
+            flight.end()
+
+    def close(self) -> None:
+        """Tell nobody anything any more."""
+        self._closed.set()
+        self._token.unlink(missing_ok=True)
+        self._shared.clear()
+        self._listener.join()  # it asks Ray, which is ended next
+        with suppress(RayError):
+            self._box.shutdown(force=True)
+
+    def begin(self, unit: Unit[Any], attempt: str, node: _Node) -> Any:
+        """Hand a unit to a node; what becomes of it arrives by `next_event`."""
+        order = _Order(
+            attempt,
+            self._box,
+            {key: packed.reference(node.sees) for key, packed in self._shared.items()},
+            self._prepare,
+        )
+        task = _TASK_OF_ITS_OWN if unit.fresh else _TASK
+        reference = task.options(
+            num_cpus=self._config.trial_cores or node.cores,
+            num_gpus=self._config.trial_gpus,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node.key, soft=False),
+        ).remote(pack(unit, node.sees), order)
+        node.busy += 1
+        future = reference.future()
+        future.add_done_callback(lambda done: self._inbox.put((attempt, "done", done)))
+        return reference
+
+    def next_event(self) -> tuple[str, str, Any] | None:
+        """Return what arrives next of a unit: an attempt, `told` or `done`, and what.
+
+        None where nothing has for a while, or a node has answered.
+        """
+        try:
+            event = self._inbox.get(timeout=_LOOK_SECONDS)
+        except queue.Empty:
+            self.look()
+            return None
+        if event[1] == "lost":
+            raise ClusterError(f"the cluster is gone: {_first_line(event[2])}")
+        if event[1] != "node":
+            return event
+        try:
+            self._answered(event[0], event[2])
+        except ClusterError as error:
+            self._progress.warn(str(error))
+        return None
+
+    def freest(self) -> _Node | None:
+        """Return the node with the most room; None where there is none."""
+        free = [node for node in self._nodes.values() if node.answers and node.busy < node.slots]
+        return max(free, key=lambda node: node.slots - node.busy, default=None)
+
+    def _listen(self) -> None:
+        while not self._closed.is_set():
+            with suppress(Empty):
+                try:
+                    attempt, told = self._box.get(timeout=1.0)
+                except RayError as error:  # an `Empty` that has travelled is one too
+                    if not isinstance(error, Empty):
+                        self._inbox.put(("", "lost", error))
+                        return
+                    continue
+                self._inbox.put((attempt, "told", told))
+
+    def look(self) -> None:
+        """Find nodes that came, and forget those that went."""
+        alive = {node["NodeID"]: node for node in _nodes() if node["Alive"]}
+        for gone in self._nodes.keys() - alive.keys():
+            self._lose(gone)
+        for key in alive.keys() - self._nodes.keys() - self._refused:
+            facts = alive[key]
+            cores, slots = facts["Resources"].get("CPU", 0), self._slots(facts["Resources"])
+            if slots:
+                name = f"{facts['NodeManagerHostname']}-{key[:6]}"
+                self._nodes[key] = _Node(key, name, cores, slots)
+                self.ask(self._nodes[key])
+
+    def ask(self, node: _Node) -> None:
+        """Ask a node that is new, or on which a process has died; it gets no unit until it answers.
+
+        Of a node whose power was cut the cluster itself takes long to hear.
+        """
+        node.answers = False
+        task = ray.remote(max_retries=0, num_cpus=0)(_facts)
+        strategy = NodeAffinitySchedulingStrategy(node.key, soft=False)
+        answer = task.options(scheduling_strategy=strategy).remote(str(self._token)).future()
+        answer.add_done_callback(lambda done: self._inbox.put((node.key, "node", done)))
+
+    def _answered(self, key: str, answer: Any) -> None:
+        """Take what a node says of itself.
+
+        Raises:
+            ClusterError: If it cannot be used.
+        """
+        node = self._nodes.get(key)
+        if node is None:
+            return
+        try:
+            node.sees = self._usable(node.name, answer)
+        except ClusterError:
+            self._refused.add(key)
+            del self._nodes[key]
+            raise
+        except _NODE_LOST:
+            self._lose(key)
+            return
+        node.answers = True
+        if not node.known and self._started:
+            self._progress.say(f"the cluster has won {node.name}")
+        node.known = True
+
+    def _lose(self, key: str) -> None:
+        self._progress.warn(f"the cluster has lost {self._nodes.pop(key).name}")
+
+    def _slots(self, resources: Mapping[str, float]) -> int:
+        """Return how many units a node has room for; one where each takes all its cores."""
+        cores, config = resources.get("CPU", 0), self._config
+        room = cores // config.trial_cores if config.trial_cores else min(1, cores)
+        if config.trial_gpus:
+            room = min(room, resources.get("GPU", 0) // config.trial_gpus)
+        return int(room)
+
+    def _usable(self, name: str, answer: Any) -> bool:
+        """Refuse a node whose figures would differ; return whether files reach it by their paths.
+
+        Raises:
+            ClusterError: If it is to be refused, or cannot run anything of ours.
+        """
+        try:
+            facts: _Facts = answer.result()
+        except RayTaskError as error:
+            said = _first_line(error.cause or error)
+            raise ClusterError(
+                f"{name} cannot run fakeface_bench ({said}): install the same version there."
+            ) from error
+        ours = _versions()
+        others = {library: facts.versions.get(library, "none") for library in ours}
+        if others != ours:
+            differ = ", ".join(
+                f"{library} {others[library]} there and {ours[library]} here"
+                for library in ours
+                if others[library] != ours[library]
+            )
+            raise ClusterError(f"{name} has other versions, so its figures would differ: {differ}.")
+        share = self._config.share
+        if share == "paths" and not facts.sees:
+            raise ClusterError(
+                f"{name} does not see {self._folder}: mount the folder there under the same path, "
+                "or let files travel by share='bytes'."
+            )
+        return facts.sees and share != "bytes"
+
+
+class _Flight(Generic[Result]):
+    """Units under way: taken while there is room, run again where a process died."""
+
+    def __init__(self, cluster: Cluster, units: Iterator[Unit[Result]], hear: Hear) -> None:
+        self._cluster, self._units, self._hear = cluster, units, hear
+        self._running: dict[str, _Running] = {}
+        self._again: deque[tuple[int, Unit[Result], int]] = deque()
+        self._known: deque[Ended[Result]] = deque()
+        self._taken = 0
+        self._more = True
+        #: What was raised, and by which unit: those before it are handed on first.
+        self._error: tuple[int, Exception] | None = None
+
+    def run(self) -> Generator[Ended[Result], None, None]:
+        """Yield how each unit ended."""
+        while True:
+            self._fill()
+            while self._known:
+                yield self._known.popleft()
+            if self._error and not self._before(self._error[0]):
+                raise self._error[1]
+            alive = any(not one.ended for one in self._running.values())
+            if not alive and not self._again and not self._more:
+                return
+            event = self._cluster.next_event()
+            ended = self._arrived(*event) if event else None
+            if ended is not None:
+                yield ended
+
+    def end(self) -> None:
+        """End what is still running."""
+        for one in self._running.values():
+            one.node.busy -= 1
+            with suppress(RayError, ValueError):
+                ray.cancel(one.reference, force=True)
+        self._running.clear()
+
+    def _before(self, number: int) -> bool:
+        """Whether a unit before this one is still under way."""
+        numbers = [one.number for one in self._running.values() if not one.ended]
+        return any(other < number for other in [*numbers, *(again[0] for again in self._again)])
+
+    def _fill(self) -> None:
+        """Hand out units while a node has room."""
+        while node := self._cluster.freest():
+            if self._again:
+                number, unit, deaths = self._again.popleft()
+            elif self._more and self._error is None:
+                try:
+                    unit = next(self._units)
+                except StopIteration:
+                    self._more = False
+                    return
+                except Exception as error:
+                    self._more, self._error = False, (self._taken, error)
+                    return
+                number, deaths = self._taken, 0
+                self._taken += 1
+                if isinstance(unit, Known):
+                    self._known.append(Ended(number, unit.result))
+                    continue
+            else:
+                return
+            attempt = uuid4().hex
+            reference = self._cluster.begin(unit, attempt, node)
+            self._running[attempt] = _Running(number, unit, deaths, node, reference)
+
+    def _arrived(self, attempt: str, kind: str, what: Any) -> Ended[Result] | None:
+        one = self._running.get(attempt)
+        if one is None:
+            return None
+        ended = None
+        if kind == "told":
+            ended = self._heard(one, what)
+        else:
+            try:
+                one.answer = what.result()
+            except Exception as error:
+                return self._died(attempt, one, error)
+        if one.answer is None or one.told < one.answer.told:
+            return ended
+        self._settle(attempt, one)
+        if one.ended:
+            return ended
+        if one.answer.error is not None:
+            self._fail(one.number, one.answer.error, one.node)
+            return None
+        return Ended(one.number, one.answer.result)
+
+    def _heard(self, one: _Running, told: Any) -> Ended[Result] | None:
+        """Hand on what a unit told; return its end where that ends it."""
+        one.told += 1
+        if one.ended:
+            return None
+        try:
+            self._hear(one.number, told)
+        except Exception as error:
+            one.ended = True
+            if one.answer is None:
+                ray.cancel(one.reference, force=one.unit.fresh)
+            return Ended(one.number, None, error)
+        return None
+
+    def _settle(self, attempt: str, one: _Running) -> None:
+        del self._running[attempt]
+        one.node.busy -= 1
+
+    def _fail(self, number: int, error: Exception, node: _Node) -> None:
+        if self._error is None or number < self._error[0]:
+            said = type(error)(f"{error} (on {node.name})")
+            said.__cause__ = error
+            self._error = (number, said)
+
+    def _died(self, attempt: str, one: _Running, error: Exception) -> Ended[Result] | None:
+        """Run a unit once more whose process or node has died."""
+        self._settle(attempt, one)
+        if one.ended:
+            return None
+        if not isinstance(error, _NODE_LOST):
+            raise ClusterError(f"{one.node.name}: {_first_line(error)}") from error
+        self._cluster.ask(one.node)
+        deaths = one.deaths + 1
+        if deaths < MOST_DEATHS:
+            self._again.append((one.number, one.unit, deaths))
+            return None
+        why = "out of memory" if isinstance(error, OutOfMemoryError) else _first_line(error)
+        killed = WorkerDiedError(
+            f"{deaths} processes have died over it, the last on {one.node.name}: {why}"
+        )
+        return Ended(one.number, None, killed)

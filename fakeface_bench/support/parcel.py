@@ -1,0 +1,92 @@
+"""Packs values for other machines: what lies on a disk that they see travels by its place."""
+
+import io
+import os
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """A file that has travelled: it is read like a path, and named as it was."""
+
+    name: str
+    content: bytes
+
+    def read_bytes(self) -> bytes:
+        """Return what it holds."""
+        return self.content
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A value as bytes, its arrays apart, so that an object store hands them on uncopied."""
+
+    content: bytes
+    arrays: tuple[Any, ...]
+
+    @property
+    def bytes(self) -> int:
+        """What travels."""
+        return len(self.content) + sum(memoryview(array).nbytes for array in self.arrays)
+
+
+def pack(value: Any, by_path: bool) -> Parcel:
+    """Pack a value.
+
+    Args:
+        by_path: Whether whoever unpacks it sees this machine's files: arrays that are mapped from
+            one, and pictures, then travel as the path. Otherwise as what they hold, and
+            folders, where something might be kept, as None.
+    """
+    stream, arrays = io.BytesIO(), list[Any]()
+
+    def apart(buffer: pickle.PickleBuffer) -> None:
+        arrays.append(np.frombuffer(buffer.raw(), np.uint8))
+
+    _Packer(stream, by_path, apart).dump(value)
+    return Parcel(stream.getvalue(), tuple(arrays))
+
+
+def unpack(parcel: Parcel) -> Any:
+    """Return what was packed; its arrays cannot be written to."""
+    return pickle.loads(parcel.content, buffers=parcel.arrays)
+
+
+class _Packer(pickle.Pickler):
+    def __init__(self, stream: io.BytesIO, by_path: bool, apart: Any) -> None:
+        super().__init__(stream, protocol=5, buffer_callback=apart)
+        self._by_path = by_path
+
+    def reducer_override(self, value: Any) -> Any:
+        """Say how files travel; NotImplemented for all else."""
+        if isinstance(value, np.memmap):
+            if self._by_path and _is_whole(value):
+                return _mapped, (str(value.filename),)
+            return np.asarray, (np.ascontiguousarray(value).view(np.ndarray),)
+        if isinstance(value, Path) and not self._by_path:
+            if value.is_file():
+                return FileContent, (str(value), value.read_bytes())
+            return _nowhere, ()
+        return NotImplemented
+
+
+def _nowhere() -> None:
+    """Return what a folder of this machine is on another."""
+
+
+def _mapped(path: str) -> Any:
+    return np.load(path, mmap_mode="r")
+
+
+def _is_whole(array: Any) -> bool:
+    """Whether a map is all that its file holds, and not some rows of it."""
+    file = array.filename
+    return file is not None and array.offset + array.nbytes == os.path.getsize(file)
