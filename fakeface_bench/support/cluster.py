@@ -4,17 +4,19 @@ The driver gives each unit to a node: only to one that was asked for its version
 shared as that node can have it. Ray starts processes, moves objects and tells who died.
 """
 
+import io
 import logging
 import os
 import platform
 import queue
 import signal
 import socket
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -90,14 +92,36 @@ def connected(
         _connect(config.cluster)
     try:
         cluster = Cluster(config, folder, prepare, progress)
-        try:
-            cluster.wait_for_nodes()
-            yield cluster
-        finally:
-            cluster.close()
+        with redirect_stdout(_NotRays(sys.stdout)), redirect_stderr(_NotRays(sys.stderr)):
+            try:
+                cluster.wait_for_nodes()
+                yield cluster
+            finally:
+                cluster.close()
     finally:
         if began:
-            ray.shutdown()
+            held = io.StringIO()  # what it has held back of the same
+            with redirect_stdout(held), redirect_stderr(held):
+                ray.shutdown()
+
+
+class _NotRays:
+    """A stream without what Ray prints of dead workers, which is told in one line instead.
+
+    Ray prints it from a thread of its own, whatever `log_to_driver` and its loggers say.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Hand on what any other thread writes."""
+        if threading.current_thread().name.startswith("ray_"):
+            return len(text)
+        return int(self._stream.write(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _connect(address: str) -> None:
@@ -431,6 +455,10 @@ class Cluster:
                     continue
                 self._inbox.put((attempt, "told", told))
 
+    def warn(self, line: str) -> None:
+        """Tell the user what must not be missed."""
+        self._progress.warn(line)
+
     def look(self) -> None:
         """Find nodes that came, and forget those that went."""
         alive = {node["NodeID"]: node for node in _nodes() if node["Alive"]}
@@ -642,10 +670,13 @@ class _Flight(Generic[Result]):
             raise ClusterError(f"{one.node.name}: {_first_line(error)}") from error
         self._cluster.ask(one.node)
         deaths = one.deaths + 1
+        why = "out of memory" if isinstance(error, OutOfMemoryError) else "killed, or crashed"
         if deaths < MOST_DEATHS:
+            self._cluster.warn(
+                f"a process on {one.node.name} has died ({why}); what it ran is run again"
+            )
             self._again.append((one.number, one.unit, deaths))
             return None
-        why = "out of memory" if isinstance(error, OutOfMemoryError) else _first_line(error)
         killed = WorkerDiedError(
             f"{deaths} processes have died over it, the last on {one.node.name}: {why}"
         )

@@ -4,6 +4,7 @@ import platform
 import random
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from optuna.trial import TrialState
 
 from fakeface_bench.config import SearchConfig, StudyConfig, TrialConfig
-from fakeface_bench.records.study import FitRecord
+from fakeface_bench.records.study import EpochRecord, FitRecord
 from fakeface_bench.resolve import checked
 from fakeface_bench.search import optimise as module
 from fakeface_bench.search import trial as one_trial
@@ -32,7 +33,7 @@ from fakeface_bench.support.executor import (
 from fakeface_bench.training.networks import FitTask
 from tests.command import Command
 from tests.conftest import RecordedProgress
-from tests.search.test_optimise import Search, planted_fit, usual
+from tests.search.test_optimise import Listener, Search, planted_fit, usual
 
 TRIALS = 14
 
@@ -295,3 +296,49 @@ def test_several_processes_find_what_one_does(tmp_path: Path, tiny_faces: Path) 
 
 def storage_of(command: Command) -> str:
     return f"sqlite:///{command.folder.parent / 'fakeface_studies.db'}"
+
+
+class DyingOnce(ThisProcess):
+    """Cuts each unit off after its first epoch, as a worker that dies does, and runs it again."""
+
+    def results(
+        self, units: Iterable[Unit[Result]], hear: Hear = hear_nothing
+    ) -> Generator[Ended[Result], None, None]:
+        for number, unit in enumerate(units):
+            told: list[object] = []
+
+            def tell(each: object, number: int = number, told: list[object] = told) -> None:
+                told.append(each)
+                if len(told) > 2:
+                    raise SystemExit("the worker is gone")
+                hear(number, each)
+
+            with suppress(SystemExit):
+                unit.run(tell)
+            (ended,) = super().results([unit], partial(Shuffled._hear_as, number, hear))
+            yield replace(ended, number=number)
+
+
+class Epochs(Listener):
+    """Counts what it is told of each trial."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started_trials: list[str] = []
+        self.told: list[tuple[str, int]] = []
+
+    def started(self, uid: str, number: int, config: TrialConfig) -> None:
+        self.started_trials.append(uid)
+
+    def epoch(self, uid: str, record: EpochRecord) -> None:
+        self.told.append((uid, record.epoch))
+
+
+def test_a_trial_whose_worker_died_is_told_of_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parallel: int, one_by_one: Found
+) -> None:
+    search = Together(tmp_path / "other", monkeypatch, parallel)
+    search.listener = epochs = Epochs()
+    assert search.run_by(DyingOnce(), TRIALS, failing) == one_by_one
+    assert len(set(epochs.started_trials)) == len(epochs.started_trials)
+    assert len(set(epochs.told)) == len(epochs.told) > TRIALS

@@ -61,10 +61,18 @@ def test_a_long_unit_has_a_process_of_its_own(cluster: Cluster) -> None:
     assert len(set(processes)) == 3
 
 
-def test_a_unit_whose_process_dies_is_run_again(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_unit_whose_process_dies_is_run_again(
+    config: ClusterConfig, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    progress = RecordedProgress()
     heard: list[object] = []
     units = [Dies(tmp_path / "lives", 2), Waits(0)]
-    ended = list(cluster.results(units, lambda number, told: heard.append((number, told))))
+    with connected(config, tmp_path, None, progress) as cluster:
+        ended = list(cluster.results(units, lambda number, told: heard.append((number, told))))
+        time.sleep(1.0)  # Ray tells of deaths from a thread of its own
+    assert capfd.readouterr().out == ""
+    assert [line.partition(" on ")[0] for line in progress.warnings] == ["a process"] * 2
+    assert all("has died (killed, or crashed); what it ran" in line for line in progress.warnings)
     assert {one.number for one in ended} == {0, 1}
     assert next(one for one in ended if one.number == 0).result == 2
     assert [told for number, told in heard if number == 0][-1] == "life 2"
