@@ -398,6 +398,7 @@ class Plan:
             **search_definition(self.config.search),
             **({"folds": self.config.folds} if self.config.folds else {}),
             **({"trial_cores": cores} if (cores := self.config.workers.trial_cores) else {}),
+            **({"trial_gpus": gpus} if (gpus := self.config.workers.trial_gpus) else {}),
             "batch_size": self.config.batch_size,
             "epochs": self.config.epochs,
             "seed": self.config.seed,

@@ -16,6 +16,7 @@ from functools import partial
 
 import numpy as np
 
+from fakeface_bench.support.machine import THREADS_VARIABLES
 from fakeface_bench.support.processes import commands_told_to
 from fakeface_bench.support.progress import Progress
 
@@ -47,6 +48,7 @@ def as_guest(progress: bool | Progress = False) -> Iterator[Progress]:
 
 #: Environment variables that this project sets.
 _VARIABLES = (
+    *THREADS_VARIABLES,
     "KERAS_BACKEND",
     "TF_CPP_MIN_LOG_LEVEL",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR",

@@ -120,6 +120,7 @@ class Study:
             cost.stage: {
                 "spent_seconds": cost.spent_seconds,
                 "amortised_seconds": cost.amortised_seconds,
+                "elsewhere_seconds": cost.elsewhere_seconds,
                 "seconds": cost.seconds,
                 "images": cost.images,
             }

@@ -33,7 +33,8 @@ class StageCost:
         spent_seconds: In the process that wrote the ledger.
         amortised_seconds: By earlier processes, whose result this one found: charged all the same.
         images: Passages of a picture through this stage: each epoch counts its pictures again.
-        elsewhere_seconds: Of a cluster's workers, beyond what passed meanwhile on the wall clock.
+        elsewhere_seconds: Of a cluster's workers, or other processes of the study, beyond what
+            passed meanwhile on the wall clock.
     """
 
     stage: str

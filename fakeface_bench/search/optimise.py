@@ -136,24 +136,27 @@ def optimise(
     if not search.missing:
         progress.say(f"all {task.trials} trials were run before")
         return search_record(study)
-    fit = executor.shared(task.fit.travelling())
-    with progress.stage("searching", search.missing, "trials") as advance:
+    before = search.missing
+    with (
+        executor.shared(task.fit.travelling()) as fit,
+        progress.stage("searching", before, "trials") as advance,
+    ):
         while search.missing and not search.time_is_up:
-            before = search.missing
             try:
                 with closing(search.run(fit, executor)) as trials:
-                    for trial in trials:
+                    for _ in trials:
                         if best := best_trial(ended_trials(study)):
                             auc = f"best validation ROC AUC {best.value:.3f}, optimistic"
                             show_detail(advance, auc)
-                        advance(before - search.missing)
-                        before = search.missing
-                        search.check_failures(trial)
+                        before, ended = search.missing, before - search.missing
+                        advance(ended)
             except StopSearch:
                 progress.say("the search was stopped by who watches it")
                 return replace(search_record(study), stopped=search.missing > 0)
             if not search.begun:  # other processes run what is missing
                 time.sleep(OTHERS_SECONDS)
+                before, ended = search.missing, before - search.missing
+                advance(ended)
     if search.missing:
         done = task.trials - search.missing
         progress.warn(f"time is up: {done} of {task.trials} trials were run")
@@ -178,7 +181,7 @@ class _Search:
         self._courses: dict[int, TrialCourse] = {}
         seconds = task.timeout_seconds
         self._deadline = time.monotonic() + seconds if seconds else None
-        self._failures = 0
+        self._ended: list[TrialRecord] = []
         #: Whether trials run elsewhere, and may wait for that.
         self._apart = False
         self.begun = 0
@@ -211,28 +214,37 @@ class _Search:
             raise
         except BaseException:  # interrupted: they count as killed, so that the next run does
             for course in self._courses.values():
-                with suppress(StopTrial, StopSearch, ListenerError):
-                    course.end()
-                _tell_cut_off(self._study, course.trial, self._listener)
+                if course.begun:
+                    with suppress(StopTrial, StopSearch, ListenerError):
+                        course.end()
+                    _tell_cut_off(self._study, course.trial, self._listener)
+                else:  # it still waited for a worker, and nobody has heard of it
+                    self._study.tell(course.trial, state=TrialState.FAIL)
             raise
         finally:
             for course in self._courses.values():
                 course.close()
             self._courses.clear()
 
-    def check_failures(self, ended: TrialRecord) -> None:
-        """Count those that failed in a row.
+    def _check_failures(self) -> None:
+        """Look at the trials that ended here, in the order in which they were drawn.
 
         Raises:
             StudyError: If something other than their options must be wrong.
         """
-        self._failures = self._failures + 1 if ended.state == "failed" else 0
-        if self._failures == MAX_FAILURES_IN_A_ROW:
-            raise StudyError(f"{self._failures} trials in a row failed, the last: {ended.reason}")
+        in_a_row = 0
+        self._ended.sort(key=lambda trial: (trial.position, trial.number))
+        for trial in self._ended:
+            in_a_row = in_a_row + 1 if trial.state == "failed" else 0
+            if in_a_row == MAX_FAILURES_IN_A_ROW:
+                raise StudyError(f"{in_a_row} trials in a row failed, the last: {trial.reason}")
+        del self._ended[: 1 - MAX_FAILURES_IN_A_ROW]  # what follows is drawn later
 
     def _units(self, fit: Shared[FitTask]) -> Iterator[TrialUnit]:
         while not self.time_is_up:
-            if self._courses and self._task.parallel == 1:
+            if not self._courses:
+                self._check_failures()
+            elif self._task.parallel == 1:
                 return  # the next is drawn from what this one finds
             begun = _begin_trial(self._study, self._task, self._first)
             if begun is None:
@@ -250,14 +262,15 @@ class _Search:
         """Write down how a trial ended."""
         course = self._courses[ended.number]
         by, result = ended.ended_by, ended.result
-        try:
-            course.end()
-        except (StopTrial, StopSearch) as asked:
-            by = by or asked
-        if self._apart:
-            keep_ran(course.trial, course.seconds)
         if isinstance(by, WorkerDiedError):
             by, result = None, TrialEnd(None, str(by))
+        try:
+            course.begin()  # as it may not have, where every process died at once
+            course.end()
+        except (StopTrial, StopSearch) as asked:
+            by, result = by or asked, None
+        if self._apart:
+            keep_ran(course.trial, course.seconds)
         if by is not None and not isinstance(by, optuna.TrialPruned | StopTrial | StopSearch):
             raise by
         value, state = None, TrialState.PRUNED
@@ -269,6 +282,7 @@ class _Search:
         record = trial_record(self._study.tell(course.trial, value, state))
         course.close()
         del self._courses[ended.number]
+        self._ended.append(record)
         stop = by if isinstance(by, StopSearch) else None
         try:
             self._listener.ended(record)

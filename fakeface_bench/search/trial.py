@@ -135,6 +135,7 @@ class TrialCourse:
         self, study: Study, begun: BegunTrial, fit: FitTask, listener: TrialListener
     ) -> None:
         self.trial, self._judged, self._uid = begun.trial, begun.judged, begun.uid
+        self._config = begun.config
         self._listener, self._warn = listener, fit.warn
         self._last_stage = fit.network.stages[-1]
         self._all_folds = len(fit.folds)
@@ -155,13 +156,25 @@ class TrialCourse:
         """
         with as_interruption():
             if isinstance(told, TrialConfig):
-                self._begin(told)
+                self.begin()
+                self._epochs, self._folds = [], 0
             elif isinstance(told, EpochRecord):
                 self._epoch(told)
             elif isinstance(told, FitRecord):
                 self._fold(told)
             else:
                 self._warn(told)
+
+    @property
+    def begun(self) -> bool:
+        """Whether it runs, or has run, and does not merely wait for a worker."""
+        return self._heard is not None
+
+    def begin(self) -> None:
+        """Tell that it begins, unless it begins once more, since the process it ran in has died."""
+        if self._heard is None:
+            self._heard, self._began = 0, time.monotonic()
+            self._listener.started(self._uid, self.trial.number, self._config)
 
     @property
     def seconds(self) -> float:
@@ -176,13 +189,6 @@ class TrialCourse:
     def close(self) -> None:
         """Let its heart stand still."""
         self._heart.close()
-
-    def _begin(self, config: TrialConfig) -> None:
-        """Tell that it begins, unless it begins once more, since the process it ran in has died."""
-        if self._heard is None:
-            self._heard, self._began = 0, time.monotonic()
-            self._listener.started(self._uid, self.trial.number, config)
-        self._epochs, self._folds = [], 0
 
     def _epoch(self, record: EpochRecord) -> None:
         """Note an epoch that ended; the pruner is told of those of the last stage."""

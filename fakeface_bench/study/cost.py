@@ -74,8 +74,13 @@ def close_ledger(
     speed = expenses.setup.inputs.speed()
     metrics = study_metrics(expenses, speed)
     kwh, obstacle = meter.read()
+    processors = {
+        "processor_seconds": clock.processor_seconds(),
+        "others_share": clock.others_share(),
+    }
     if expenses.setup.plan.config.workers.cluster != NO_CLUSTER:
         obstacle = "trials ran on a cluster, whose power is not measured"
+        processors = {}  # those of workers are none of this process's, and no others' either
     stages = [
         StageCost("startup", sum(clock.parts.get(name, 0.0) for name in _STARTUP)),
         expenses.setup.dataset.cost,
@@ -102,8 +107,7 @@ def close_ledger(
             **parts,
             **({} if obstacle else {"energy_kwh": kwh}),
             "peak_memory_gb": peak_memory_gb(),
-            "processor_seconds": clock.processor_seconds(),
-            "others_share": clock.others_share(),
+            **processors,
             "processed_images": float(images),
         },
         targets={key: middle for key, (_, middle, _) in targets.items()},

@@ -155,12 +155,12 @@ class _WithoutLines:
 _MAY_DIFFER = (
     *("model", "data", "classes", "leave_out", "limit", "trials", "seeds", "refits", "study"),
     *("cache_gb", "storage", "timeout_minutes", "dollars_per_hour", "register", "again"),
-    *("cluster", "trial_gpus", "share"),
+    *("cluster", "share"),
 )
 
 
 #: What options meant that finished studies may be older than.
-_NEWER = {"canvas": "0", "parallel": "1", "trial_cores": "0"}
+_NEWER = {"canvas": "0", "parallel": "1", "trial_cores": "0", "trial_gpus": "0.0"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,14 +42,16 @@ class SeedSearch:
     @property
     def share_of_wall_clock(self) -> float:
         """What a second of its trials took here: 1, or less where they ran side by side."""
-        ran = sum(trial.seconds for trial in self.record.trials if trial.uid not in self.earlier)
-        return min(1.0, self.seconds / ran) if ran else 1.0
+        return min(1.0, self.seconds / self._ran_seconds) if self._ran_seconds else 1.0
 
     @property
     def elsewhere_seconds(self) -> float:
         """What its trials took beyond the wall clock."""
-        ran = sum(trial.seconds for trial in self.record.trials if trial.uid not in self.earlier)
-        return ran * (1 - self.share_of_wall_clock)
+        return self._ran_seconds * (1 - self.share_of_wall_clock)
+
+    @property
+    def _ran_seconds(self) -> float:
+        return sum(trial.seconds for trial in self.record.trials if trial.uid not in self.earlier)
 
     @property
     def amortised_seconds(self) -> float:

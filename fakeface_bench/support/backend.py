@@ -50,9 +50,8 @@ def settle_keras(cores: int | None = None) -> None:
             )
         import tensorflow as tf
 
-        known = tf.config.threading.get_intra_op_parallelism_threads()
-        if cores is not None and cores != known:
-            _compute_with(cores, known)
+        if cores is not None:
+            _compute_with(cores)
         tf.config.list_logical_devices()  # the first look at the devices is what talks most
     keras.config.set_image_data_format("channels_last")
     keras.config.set_floatx("float32")
@@ -60,9 +59,17 @@ def settle_keras(cores: int | None = None) -> None:
     _silence(Path(tf.sysconfig.get_lib()))
 
 
-def _compute_with(cores: int, known: int) -> None:
+#: How many threads a study has asked for in this process; whatever else holds is the user's.
+_ASKED_CORES: list[int] = []
+
+
+def _compute_with(cores: int) -> None:
     import tensorflow as tf
 
+    known = tf.config.threading.get_intra_op_parallelism_threads()
+    if cores == known or not (cores or _ASKED_CORES):
+        return
+    _ASKED_CORES.append(cores)
     try:
         tf.config.threading.set_intra_op_parallelism_threads(cores)
     except RuntimeError as error:

@@ -4,19 +4,13 @@ The driver gives each unit to a node: only to one that was asked for its version
 shared as that node can have it. Ray starts processes, moves objects and tells who died.
 """
 
-import io
-import logging
-import os
 import platform
 import queue
-import signal
-import socket
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -49,25 +43,23 @@ from fakeface_bench.support.executor import (
     Value,
     hear_nothing,
 )
-from fakeface_bench.support.parcel import Parcel, pack, unpack
+from fakeface_bench.support.parcel import Parcel, UnseenError, pack, unpack
 from fakeface_bench.support.progress import Progress
+from fakeface_bench.support.ray_session import first_line, session_at
 
-#: A unit whose process dies is run again; after so many deaths it is what kills them.
+#: A unit whose process dies is run again; after so many deaths it is what kills them, and after so
+#: many lost nodes too.
 MOST_DEATHS = 3
-#: To find out whether anything answers at an address, and what a node answers.
-ANSWER_SECONDS = 8.0
+MOST_LOSSES = 10
+#: To find out what a node answers.
 NODE_SECONDS = 120.0
 #: Between two looks at which nodes there are.
 _LOOK_SECONDS = 2.0
 #: What figures depend on: a node that has others is refused.
 _LIBRARIES = ("fakeface_bench", "tensorflow", "keras", "numpy", "scikit-learn", "ray")
-_NODE_LOST = (
-    NodeDiedError,
-    WorkerCrashedError,
-    OutOfMemoryError,
-    TaskUnschedulableError,
-    TaskCancelledError,  # by somebody else
-)
+#: What its own unit may have done to a process; and what happens to it whatever it runs.
+_CRASHED = (WorkerCrashedError, OutOfMemoryError)
+_NODE_LOST = (NodeDiedError, TaskUnschedulableError, TaskCancelledError)
 
 
 #: Called in each worker process before its first unit is unpacked.
@@ -87,83 +79,13 @@ def connected(
     Raises:
         ClusterError: If there is none, or a node cannot be used.
     """
-    began = not ray.is_initialized()
-    if began:
-        _connect(config.cluster)
-    try:
+    with session_at(config.cluster):
         cluster = Cluster(config, folder, prepare, progress)
-        with redirect_stdout(_NotRays(sys.stdout)), redirect_stderr(_NotRays(sys.stderr)):
-            try:
-                cluster.wait_for_nodes()
-                yield cluster
-            finally:
-                cluster.close()
-    finally:
-        if began:
-            held = io.StringIO()  # what it has held back of the same
-            with redirect_stdout(held), redirect_stderr(held):
-                ray.shutdown()
-
-
-class _NotRays:
-    """A stream without what Ray prints of dead workers, which is told in one line instead.
-
-    Ray prints it from a thread of its own, whatever `log_to_driver` and its loggers say.
-    """
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        """Hand on what any other thread writes."""
-        if threading.current_thread().name.startswith("ray_"):
-            return len(text)
-        return int(self._stream.write(text))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-def _connect(address: str) -> None:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if address == "local":
-        options |= {"num_cpus": os.cpu_count(), "include_dashboard": False}
-    else:
-        _check_answers(address)
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        ray.init(address=address, **options)
-    except (ConnectionError, RuntimeError, ValueError, RayError) as error:
-        raise ClusterError(f"{_nothing_at(address)} {_first_line(error)}") from error
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            for number, handler in before.items():
-                signal.signal(number, handler)  # Ray puts its own in place
-
-
-def _check_answers(address: str) -> None:
-    """Refuse an address at which nothing listens, which Ray itself waits for long at."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if address == "auto" or not colon:
-        return
-    try:
-        socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS).close()
-    except (OSError, ValueError) as error:
-        raise ClusterError(f"{_nothing_at(address)} {error}.") from error
-
-
-def _nothing_at(address: str) -> str:
-    where = "found" if address == "auto" else f"at {address}"
-    return (
-        f"no cluster {where}: 'ray start --head' starts one, and cluster='local' needs none beyond "
-        "this machine."
-    )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        try:
+            cluster.wait_for_nodes()
+            yield cluster
+        finally:
+            cluster.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +194,8 @@ def _work(parcel: Parcel, order: _Order) -> _Answer[Any]:
         unit: Unit[Any] = unpack(parcel)
         result = unit.run(tell)
         return _Answer(told, result, None)
+    except UnseenError as error:
+        return _Answer(told, None, error)
     except Exception as error:
         return _Answer(told, None, _portable(error))
 
@@ -295,6 +219,7 @@ class _Running:
     number: int
     unit: Unit[Any]
     deaths: int
+    losses: int
     node: _Node
     reference: Any
     told: int = 0
@@ -340,7 +265,7 @@ class Cluster:
         self._box = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": at_home})
         self._listener = threading.Thread(target=self._listen, daemon=True, name="cluster")
         self._listener.start()
-        self._started = False
+        self._started, self._looked = False, 0.0
 
     @property
     def room(self) -> int:
@@ -361,7 +286,9 @@ class Cluster:
                     f"{', '.join(waiting)} did not answer within {NODE_SECONDS:.0f} s."
                 )
             with suppress(queue.Empty):
-                key, _, answer = self._inbox.get(timeout=1.0)
+                key, kind, answer = self._inbox.get(timeout=1.0)
+                if kind == "lost":
+                    raise ClusterError(f"the cluster is gone: {first_line(answer)}")
                 self._answered(key, answer)
         self._started = True
         if not self.room:
@@ -374,11 +301,15 @@ class Cluster:
         nodes = f"{len(self._nodes)} node{'s' * (len(self._nodes) > 1)}"
         self._progress.say(f"a cluster of {nodes}, {self.room} units at once")
 
-    def shared(self, value: Value) -> Shared[Value]:
-        """Put a value where workers find it, each node once; see `Executor`."""
+    @contextmanager
+    def shared(self, value: Value) -> Iterator[Shared[Value]]:
+        """Put a value where workers find it, each node once, for the block; see `Executor`."""
         key = uuid4().hex
         self._shared[key] = _Packed(value)
-        return _InStore(key)
+        try:
+            yield _InStore(key)
+        finally:
+            self._shared.pop(key, None)
 
     def results(
         self, units: Iterable[Unit[Result]], hear: Hear = hear_nothing
@@ -407,7 +338,8 @@ class Cluster:
             {key: packed.reference(node.sees) for key, packed in self._shared.items()},
             self._prepare,
         )
-        task = _TASK_OF_ITS_OWN if unit.fresh else _TASK
+        # A process keeps the GPUs that it was first given.
+        task = _TASK_OF_ITS_OWN if unit.fresh or self._config.trial_gpus else _TASK
         reference = task.options(
             num_cpus=self._config.trial_cores or node.cores,
             num_gpus=self._config.trial_gpus,
@@ -423,13 +355,14 @@ class Cluster:
 
         None where nothing has for a while, or a node has answered.
         """
+        if time.monotonic() - self._looked > _LOOK_SECONDS:
+            self.look()
         try:
             event = self._inbox.get(timeout=_LOOK_SECONDS)
         except queue.Empty:
-            self.look()
             return None
         if event[1] == "lost":
-            raise ClusterError(f"the cluster is gone: {_first_line(event[2])}")
+            raise ClusterError(f"the cluster is gone: {first_line(event[2])}")
         if event[1] != "node":
             return event
         try:
@@ -448,7 +381,10 @@ class Cluster:
             with suppress(Empty):
                 try:
                     attempt, told = self._box.get(timeout=1.0)
-                except RayError as error:  # an `Empty` that has travelled is one too
+                except (
+                    RayError,
+                    ConnectionError,
+                ) as error:  # an `Empty` that has travelled is one too
                     if not isinstance(error, Empty):
                         self._inbox.put(("", "lost", error))
                         return
@@ -461,6 +397,7 @@ class Cluster:
 
     def look(self) -> None:
         """Find nodes that came, and forget those that went."""
+        self._looked = time.monotonic()
         alive = {node["NodeID"]: node for node in _nodes() if node["Alive"]}
         for gone in self._nodes.keys() - alive.keys():
             self._lose(gone)
@@ -498,6 +435,9 @@ class Cluster:
             self._refused.add(key)
             del self._nodes[key]
             raise
+        except _CRASHED:
+            self.ask(node)
+            return
         except _NODE_LOST:
             self._lose(key)
             return
@@ -507,7 +447,9 @@ class Cluster:
         node.known = True
 
     def _lose(self, key: str) -> None:
-        self._progress.warn(f"the cluster has lost {self._nodes.pop(key).name}")
+        lost = self._nodes.pop(key).name
+        waits = "" if self._nodes else "; it has no other, and the study waits for one"
+        self._progress.warn(f"the cluster has lost {lost}{waits}")
 
     def _slots(self, resources: Mapping[str, float]) -> int:
         """Return how many units a node has room for; one where each takes all its cores."""
@@ -526,7 +468,7 @@ class Cluster:
         try:
             facts: _Facts = answer.result()
         except RayTaskError as error:
-            said = _first_line(error.cause or error)
+            said = first_line(error.cause or error)
             raise ClusterError(
                 f"{name} cannot run fakeface_bench ({said}): install the same version there."
             ) from error
@@ -554,7 +496,7 @@ class _Flight(Generic[Result]):
     def __init__(self, cluster: Cluster, units: Iterator[Unit[Result]], hear: Hear) -> None:
         self._cluster, self._units, self._hear = cluster, units, hear
         self._running: dict[str, _Running] = {}
-        self._again: deque[tuple[int, Unit[Result], int]] = deque()
+        self._again: deque[tuple[int, Unit[Result], int, int]] = deque()
         self._known: deque[Ended[Result]] = deque()
         self._taken = 0
         self._more = True
@@ -581,8 +523,9 @@ class _Flight(Generic[Result]):
         """End what is still running."""
         for one in self._running.values():
             one.node.busy -= 1
-            with suppress(RayError, ValueError):
-                ray.cancel(one.reference, force=True)
+            if not one.ended:  # else that was asked for gently, and its process is kept
+                with suppress(RayError, ValueError):
+                    ray.cancel(one.reference, force=True)
         self._running.clear()
 
     def _before(self, number: int) -> bool:
@@ -594,7 +537,7 @@ class _Flight(Generic[Result]):
         """Hand out units while a node has room."""
         while node := self._cluster.freest():
             if self._again:
-                number, unit, deaths = self._again.popleft()
+                number, unit, deaths, losses = self._again.popleft()
             elif self._more and self._error is None:
                 try:
                     unit = next(self._units)
@@ -604,7 +547,7 @@ class _Flight(Generic[Result]):
                 except Exception as error:
                     self._more, self._error = False, (self._taken, error)
                     return
-                number, deaths = self._taken, 0
+                number, deaths, losses = self._taken, 0, 0
                 self._taken += 1
                 if isinstance(unit, Known):
                     self._known.append(Ended(number, unit.result))
@@ -613,7 +556,7 @@ class _Flight(Generic[Result]):
                 return
             attempt = uuid4().hex
             reference = self._cluster.begin(unit, attempt, node)
-            self._running[attempt] = _Running(number, unit, deaths, node, reference)
+            self._running[attempt] = _Running(number, unit, deaths, losses, node, reference)
 
     def _arrived(self, attempt: str, kind: str, what: Any) -> Ended[Result] | None:
         one = self._running.get(attempt)
@@ -632,6 +575,10 @@ class _Flight(Generic[Result]):
         self._settle(attempt, one)
         if one.ended:
             return ended
+        if isinstance(one.answer.error, UnseenError):
+            one.node.sees = False
+            self._again.append((one.number, one.unit, one.deaths, one.losses))
+            return None
         if one.answer.error is not None:
             self._fail(one.number, one.answer.error, one.node)
             return None
@@ -666,18 +613,20 @@ class _Flight(Generic[Result]):
         self._settle(attempt, one)
         if one.ended:
             return None
-        if not isinstance(error, _NODE_LOST):
-            raise ClusterError(f"{one.node.name}: {_first_line(error)}") from error
+        if not isinstance(error, _CRASHED + _NODE_LOST):
+            raise ClusterError(f"{one.node.name}: {first_line(error)}") from error
         self._cluster.ask(one.node)
-        deaths = one.deaths + 1
+        crashed = isinstance(error, _CRASHED)
+        deaths, losses = one.deaths + crashed, one.losses + (not crashed)
         why = "out of memory" if isinstance(error, OutOfMemoryError) else "killed, or crashed"
-        if deaths < MOST_DEATHS:
-            self._cluster.warn(
-                f"a process on {one.node.name} has died ({why}); what it ran is run again"
-            )
-            self._again.append((one.number, one.unit, deaths))
+        if deaths < MOST_DEATHS and losses < MOST_LOSSES:
+            if crashed:
+                self._cluster.warn(
+                    f"a process on {one.node.name} has died ({why}); what it ran is run again"
+                )
+            self._again.append((one.number, one.unit, deaths, losses))
             return None
         killed = WorkerDiedError(
-            f"{deaths} processes have died over it, the last on {one.node.name}: {why}"
+            f"{deaths + losses} processes have died over it, the last on {one.node.name}: {why}"
         )
         return Ended(one.number, None, killed)

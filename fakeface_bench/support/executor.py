@@ -4,6 +4,7 @@ It stands below all rooms, since what is extracted, tried and studied are units 
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -85,8 +86,8 @@ def hear_nothing(number: int, told: Any) -> None:
 class Executor(Protocol):
     """Somebody who runs units; `tests/support/test_executor.py` is what each has to pass."""
 
-    def shared(self, value: Value) -> Shared[Value]:
-        """Make a value known to whoever runs units.
+    def shared(self, value: Value) -> AbstractContextManager[Shared[Value]]:
+        """Make a value known to whoever runs units, for the block.
 
         Args:
             value: Survives `pickle`, in parts that may be read from this machine's disk.
@@ -157,9 +158,9 @@ class Here(Generic[Value]):
 class ThisProcess:
     """Runs a unit when its result is asked for: one after another, in this process."""
 
-    def shared(self, value: Value) -> Shared[Value]:
-        """Return it as it is."""
-        return Here(value)
+    def shared(self, value: Value) -> AbstractContextManager[Shared[Value]]:
+        """Hand it on as it is."""
+        return nullcontext(Here(value))
 
     def results(
         self, units: Iterable[Unit[Result]], hear: Hear = hear_nothing

@@ -30,6 +30,8 @@ _LIBRARIES = (
     "pillow",
 )
 
+#: How many threads linear algebra takes where it is loaded.
+THREADS_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _PROCESSORS = Path("/proc/cpuinfo")
 
 
@@ -42,6 +44,7 @@ def start_tensorflow(cores: int | None = None) -> None:
         cores: As in `settle_keras`; linear algebra outside of TensorFlow takes as many.
     """
     if cores:
+        os.environ |= dict.fromkeys(THREADS_VARIABLES, str(cores))  # of what is loaded later
         threadpool_limits(cores)
     settle_keras(cores)
     import keras

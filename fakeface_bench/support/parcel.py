@@ -10,6 +10,10 @@ from typing import Any
 import numpy as np
 
 
+class UnseenError(Exception):
+    """A folder of the machine that packed something is not seen where it is unpacked."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileContent:
     """A file that has travelled: it is read like a path, and named as it was."""
@@ -27,15 +31,15 @@ class FileContent:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A value as bytes, its arrays apart, so that an object store hands them on uncopied."""
+    """A value as bytes, its arrays apart, so that an object store hands them on uncopied.
+
+    Attributes:
+        folders: That whoever unpacks it must see, since files travel by their paths.
+    """
 
     content: bytes
     arrays: tuple[Any, ...]
-
-    @property
-    def bytes(self) -> int:
-        """What travels."""
-        return len(self.content) + sum(memoryview(array).nbytes for array in self.arrays)
+    folders: frozenset[str] = frozenset()
 
 
 def pack(value: Any, by_path: bool) -> Parcel:
@@ -51,12 +55,20 @@ def pack(value: Any, by_path: bool) -> Parcel:
     def apart(buffer: pickle.PickleBuffer) -> None:
         arrays.append(np.frombuffer(buffer.raw(), np.uint8))
 
-    _Packer(stream, by_path, apart).dump(value)
-    return Parcel(stream.getvalue(), tuple(arrays))
+    packer = _Packer(stream, by_path, apart)
+    packer.dump(value)
+    return Parcel(stream.getvalue(), tuple(arrays), frozenset(packer.folders))
 
 
 def unpack(parcel: Parcel) -> Any:
-    """Return what was packed; its arrays cannot be written to."""
+    """Return what was packed; its arrays cannot be written to.
+
+    Raises:
+        UnseenError: If files travelled by their paths, and are not seen here.
+    """
+    for folder in sorted(parcel.folders):
+        if not os.path.isdir(folder):
+            raise UnseenError(folder)
     return pickle.loads(parcel.content, buffers=parcel.arrays)
 
 
@@ -64,14 +76,18 @@ class _Packer(pickle.Pickler):
     def __init__(self, stream: io.BytesIO, by_path: bool, apart: Any) -> None:
         super().__init__(stream, protocol=5, buffer_callback=apart)
         self._by_path = by_path
+        self.folders: set[str] = set()
 
     def reducer_override(self, value: Any) -> Any:
         """Say how files travel; NotImplemented for all else."""
         if isinstance(value, np.memmap):
             if self._by_path and _is_whole(value):
+                self.folders.add(os.path.dirname(str(value.filename)))
                 return _mapped, (str(value.filename),)
             return np.asarray, (np.ascontiguousarray(value).view(np.ndarray),)
-        if isinstance(value, Path) and not self._by_path:
+        if isinstance(value, Path) and self._by_path:
+            self.folders.add(str(value.parent))
+        elif isinstance(value, Path):
             if value.is_file():
                 return FileContent, (str(value), value.read_bytes())
             return _nowhere, ()
@@ -87,6 +103,8 @@ def _mapped(path: str) -> Any:
 
 
 def _is_whole(array: Any) -> bool:
-    """Whether a map is all that its file holds, and not some rows of it."""
+    """Whether a map is all that its file holds, as it holds it, and not some rows of it."""
     file = array.filename
-    return file is not None and array.offset + array.nbytes == os.path.getsize(file)
+    if file is None or array.offset + array.nbytes != os.path.getsize(file):
+        return False
+    return bool(array.flags.c_contiguous and _mapped(str(file)).shape == array.shape)

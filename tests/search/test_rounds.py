@@ -14,13 +14,14 @@ import pytest
 from optuna.trial import TrialState
 
 from fakeface_bench.config import SearchConfig, StudyConfig, TrialConfig
-from fakeface_bench.records.study import EpochRecord, FitRecord
+from fakeface_bench.records.study import EpochRecord, FitRecord, TrialRecord
 from fakeface_bench.resolve import checked
 from fakeface_bench.search import optimise as module
 from fakeface_bench.search import trial as one_trial
 from fakeface_bench.search.optimise import SearchTask, optimise, search_record
+from fakeface_bench.search.options import Range
 from fakeface_bench.search.storage import POSITION, Study, ask
-from fakeface_bench.support.errors import UsageError
+from fakeface_bench.support.errors import StopSearch, StudyError, UsageError
 from fakeface_bench.support.executor import (
     Ended,
     Executor,
@@ -342,3 +343,57 @@ def test_a_trial_whose_worker_died_is_told_of_once(
     assert search.run_by(DyingOnce(), TRIALS, failing) == one_by_one
     assert len(set(epochs.started_trials)) == len(epochs.started_trials)
     assert len(set(epochs.told)) == len(epochs.told) > TRIALS
+
+
+class Crowded(ThisProcess):
+    """Takes all units that there are, and has a worker for the first alone."""
+
+    def results(
+        self, units: Iterable[Unit[Result]], hear: Hear = hear_nothing
+    ) -> Generator[Ended[Result], None, None]:
+        first, *_ = list(units)
+        yield from super().results([first], hear)
+
+
+class Stopping(Epochs):
+    def ended(self, trial: TrialRecord) -> None:
+        super().ended(trial)
+        raise StopSearch
+
+
+def test_who_hears_of_trials_hears_of_none_that_only_waited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(one_trial, "fit_record", learning)
+    search = Together(tmp_path / "stopped", monkeypatch, 4)
+    listener = Stopping()
+    study = search.opened()
+    record = optimise(study, search.task(8), listener, RecordedProgress(), Crowded())
+    assert record.stopped
+    assert [trial.uid for trial in listener.ended_trials] == listener.started_trials
+    states = [trial.state for trial in study.get_trials()]
+    assert states == [TrialState.COMPLETE] + [TrialState.FAIL] * 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_failures_in_a_row_are_those_of_neighbours_whichever_ended_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Whether a study gives up depends on the order in which its trials were drawn."""
+    begun = iter(range(1000))
+
+    def fit(task: FitTask, config: TrialConfig, on_epoch: object = None) -> FitRecord:
+        if config.head.dropout < 0.3:
+            raise ValueError("too narrow")
+        return learning(task, config, on_epoch)
+
+    ends = set()
+    for name, executor in (("one", ThisProcess()), ("other", Shuffled(seed))):
+        search = Together(tmp_path / f"{name}{next(begun)}", monkeypatch, 4)
+        search.asked = {"classifier": ("head",), "dropout": Range(0.0, 0.5)}
+        try:
+            search.run_by(executor, TRIALS, fit)
+            ends.add("ended")
+        except StudyError as error:
+            ends.add(str(error))
+    assert len(ends) == 1

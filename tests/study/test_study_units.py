@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Generator, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import FrozenInstanceError
 from typing import cast
 
@@ -71,8 +72,8 @@ def test_how_a_study_ended_is_told_by_its_process(
 class Ahead:
     """An executor that takes two units before the first is done, as one on two machines would."""
 
-    def shared(self, value: Value) -> Shared[Value]:
-        return Here(value)
+    def shared(self, value: Value) -> AbstractContextManager[Shared[Value]]:
+        return nullcontext(Here(value))
 
     def results(
         self, units: Iterable[Unit[Result]], hear: Hear = hear_nothing

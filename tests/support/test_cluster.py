@@ -120,8 +120,8 @@ def test_files_travel_by_their_place_or_as_what_they_hold(
     rows = np.load(tmp_path / "rows.npy", mmap_mode="r")
     asked = replace(config, share=share)
     with connected(asked, tmp_path, None, RecordedProgress()) as cluster:
-        shared = cluster.shared((rows, tmp_path / "face.png"))
-        found = list(in_order(cluster.results([Sums(shared)] * 6)))
+        with cluster.shared((rows, tmp_path / "face.png")) as shared:
+            found = list(in_order(cluster.results([Sums(shared)] * 6)))
     assert {one[:3] for one in found} == {(499500.0 + len("a picture"), array, path)}
     assert len({one[3] for one in found}) <= 2, "a process has read what is shared once"
 

@@ -1,6 +1,7 @@
 """What every executor has to keep; tried here with one whose units travel to other processes."""
 
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 
@@ -29,8 +30,8 @@ from tests.support.elsewhere import Halved, Looked, run_elsewhere
 class OtherProcesses:
     """The least that an executor elsewhere does: the contract is no description of one alone."""
 
-    def shared(self, value: Value) -> Shared[Value]:
-        return Here(value)
+    def shared(self, value: Value) -> AbstractContextManager[Shared[Value]]:
+        return nullcontext(Here(value))
 
     def results(
         self, units: Iterable[Unit[Result]], hear: Hear = hear_nothing
@@ -108,8 +109,9 @@ def test_who_hears_of_a_unit_may_end_it(executor: Executor) -> None:
 @EXECUTORS
 def test_what_is_shared_is_what_was_given(executor: Executor) -> None:
     given = {"a": [1, 2]}
-    units = [Looked(executor.shared(given), "a"), Looked(executor.shared(given), "b")]
-    assert list(in_order(executor.results(units))) == [[1, 2], "nothing"]
+    with executor.shared(given) as one, executor.shared(given) as other:
+        units = [Looked(one, "a"), Looked(other, "b")]
+        assert list(in_order(executor.results(units))) == [[1, 2], "nothing"]
 
 
 @EXECUTORS
