@@ -148,15 +148,17 @@ def optimise(
                         if best := best_trial(ended_trials(study)):
                             auc = f"best validation ROC AUC {best.value:.3f}, optimistic"
                             show_detail(advance, auc)
-                        before, ended = search.missing, before - search.missing
-                        advance(ended)
+                        left = search.missing
+                        advance(before - left)
+                        before = left
             except StopSearch:
                 progress.say("the search was stopped by who watches it")
                 return replace(search_record(study), stopped=search.missing > 0)
             if not search.begun:  # other processes run what is missing
                 time.sleep(OTHERS_SECONDS)
-                before, ended = search.missing, before - search.missing
-                advance(ended)
+                left = search.missing
+                advance(before - left)
+                before = left
     if search.missing:
         done = task.trials - search.missing
         progress.warn(f"time is up: {done} of {task.trials} trials were run")

@@ -194,15 +194,13 @@ def _work(parcel: Parcel, order: _Order) -> _Answer[Any]:
         unit: Unit[Any] = unpack(parcel)
         result = unit.run(tell)
         return _Answer(told, result, None)
-    except UnseenError as error:
-        return _Answer(told, None, error)
     except Exception as error:
         return _Answer(told, None, _portable(error))
 
 
 def _portable(error: Exception) -> Exception:
     """Return an error as it can travel: one of ours as it is, any other by its words."""
-    if isinstance(error, FakefaceError):
+    if isinstance(error, FakefaceError | UnseenError):
         return error
     return ClusterError(f"{type(error).__name__}: {error}")
 
@@ -377,19 +375,13 @@ class Cluster:
         return max(free, key=lambda node: node.slots - node.busy, default=None)
 
     def _listen(self) -> None:
-        while not self._closed.is_set():
-            with suppress(Empty):
-                try:
+        try:
+            while not self._closed.is_set():
+                with suppress(Empty):  # also one that has travelled, which is Ray's error too
                     attempt, told = self._box.get(timeout=1.0)
-                except (
-                    RayError,
-                    ConnectionError,
-                ) as error:  # an `Empty` that has travelled is one too
-                    if not isinstance(error, Empty):
-                        self._inbox.put(("", "lost", error))
-                        return
-                    continue
-                self._inbox.put((attempt, "told", told))
+                    self._inbox.put((attempt, "told", told))
+        except (RayError, ConnectionError) as error:
+            self._inbox.put(("", "lost", error))
 
     def warn(self, line: str) -> None:
         """Tell the user what must not be missed."""

@@ -1,7 +1,6 @@
 """What every executor has to keep; tried here with one whose units travel to other processes."""
 
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 
@@ -13,12 +12,10 @@ from fakeface_bench.support.executor import (
     Ended,
     Executor,
     Hear,
-    Here,
     Known,
     Result,
-    Shared,
+    ThisProcess,
     Unit,
-    Value,
     hear_nothing,
     in_order,
 )
@@ -27,11 +24,8 @@ from tests.support.clusters import started_nodes
 from tests.support.elsewhere import Halved, Looked, run_elsewhere
 
 
-class OtherProcesses:
+class OtherProcesses(ThisProcess):
     """The least that an executor elsewhere does: the contract is no description of one alone."""
-
-    def shared(self, value: Value) -> AbstractContextManager[Shared[Value]]:
-        return nullcontext(Here(value))
 
     def results(
         self, units: Iterable[Unit[Result]], hear: Hear = hear_nothing
