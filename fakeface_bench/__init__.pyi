@@ -166,6 +166,10 @@ def evaluate(
     classes: _Text = "",
     limit: int = 0,
     description: _Text = "",
+    cluster: _Text = "none",
+    trial_cores: int = 0,
+    trial_gpus: float = 0.0,
+    share: Literal["auto", "paths", "bytes"] = "auto",
     output: _Text = "evaluation",
     allow_unsafe_model: bool = False,
     progress: bool | Progress = True,
@@ -183,6 +187,15 @@ def evaluate(
         limit: At most this many images per class of each set; 0 for all.
         description: YAML file that says how to read a detector of others: pixels, fake, threshold
             and so on; empty for the one beside it.
+        cluster: Where pictures are extracted and scored, and trials run: none (this process), local
+            (processes of this machine), auto (the Ray cluster of this machine, or of RAY_ADDRESS),
+            HOST:PORT, or ray://HOST:PORT.
+        trial_cores: Processor cores that a trial, or another unit of work, computes with, wherever
+            it runs; results of trials depend on it. 0: all of its machine.
+        trial_gpus: GPUs, or a share of one, that a trial, or another unit of work, takes on a
+            cluster.
+        share: How files reach a cluster: paths (it sees this machine's folders), bytes, or auto
+            (each node is asked).
         output: Folder to write the report to, besides MLflow; empty for none.
         allow_unsafe_model: Load a model too that holds a Lambda layer or a pickle: code of its
             author, which then runs with your rights.
@@ -233,6 +246,7 @@ def generalise(
     test: _Text | pd.DataFrame | Sequence[Any] = "",
     hold_out: Literal["none", "source", "tier", "generator"] = "none",
     order: Literal["none", "released"] = "none",
+    at_once: int = 1,
     output: _Text = "generalisation",
     classes: _Text = "",
     trials: int = 20,
@@ -294,6 +308,7 @@ def generalise(
         hold_out: Also leave each source, tier or generator of a training set out in turn, and test
             on it.
         order: Also train on what was released up to each date in turn, and test on what came after.
+        at_once: Studies that run at once, each with its trials on the cluster, which it needs.
         output: Folder to write the report to, besides MLflow; empty for none.
         classes: What folders' names mean that are not understood by themselves:
             real:nature,fake:ai.
@@ -337,11 +352,13 @@ def generalise(
         patience: Epochs without a better validation ROC AUC that end a fit; 0: none do.
         parallel: Trials that are drawn together, from what all earlier ones found, so that a
             cluster, or several processes of one study, run them at once; results depend on it.
-        cluster: Where trials run: none (this process), local (processes of this machine), auto (the
-            Ray cluster of this machine, or of RAY_ADDRESS), HOST:PORT, or ray://HOST:PORT.
-        trial_cores: Processor cores that a trial computes with, wherever it runs; results depend on
-            it. 0: all of its machine.
-        trial_gpus: GPUs, or a share of one, that a trial on a cluster takes.
+        cluster: Where pictures are extracted and scored, and trials run: none (this process), local
+            (processes of this machine), auto (the Ray cluster of this machine, or of RAY_ADDRESS),
+            HOST:PORT, or ray://HOST:PORT.
+        trial_cores: Processor cores that a trial, or another unit of work, computes with, wherever
+            it runs; results of trials depend on it. 0: all of its machine.
+        trial_gpus: GPUs, or a share of one, that a trial, or another unit of work, takes on a
+            cluster.
         share: How files reach a cluster: paths (it sees this machine's folders), bytes, or auto
             (each node is asked).
         folds: Parts of train and validation together that are held out in turn, by which options
@@ -524,6 +541,10 @@ def robustness(
     limit: int = 0,
     seed: int = 0,
     description: _Text = "",
+    cluster: _Text = "none",
+    trial_cores: int = 0,
+    trial_gpus: float = 0.0,
+    share: Literal["auto", "paths", "bytes"] = "auto",
     output: _Text = "robustness",
     allow_unsafe_model: bool = False,
     progress: bool | Progress = True,
@@ -541,6 +562,15 @@ def robustness(
         seed: Of the noise.
         description: YAML file that says how to read a detector of others: pixels, fake, threshold
             and so on; empty for the one beside it.
+        cluster: Where pictures are extracted and scored, and trials run: none (this process), local
+            (processes of this machine), auto (the Ray cluster of this machine, or of RAY_ADDRESS),
+            HOST:PORT, or ray://HOST:PORT.
+        trial_cores: Processor cores that a trial, or another unit of work, computes with, wherever
+            it runs; results of trials depend on it. 0: all of its machine.
+        trial_gpus: GPUs, or a share of one, that a trial, or another unit of work, takes on a
+            cluster.
+        share: How files reach a cluster: paths (it sees this machine's folders), bytes, or auto
+            (each node is asked).
         output: Folder to write the report to, besides MLflow; empty for none.
         allow_unsafe_model: Load a model too that holds a Lambda layer or a pickle: code of its
             author, which then runs with your rights.
@@ -668,11 +698,13 @@ def run_study(
         patience: Epochs without a better validation ROC AUC that end a fit; 0: none do.
         parallel: Trials that are drawn together, from what all earlier ones found, so that a
             cluster, or several processes of one study, run them at once; results depend on it.
-        cluster: Where trials run: none (this process), local (processes of this machine), auto (the
-            Ray cluster of this machine, or of RAY_ADDRESS), HOST:PORT, or ray://HOST:PORT.
-        trial_cores: Processor cores that a trial computes with, wherever it runs; results depend on
-            it. 0: all of its machine.
-        trial_gpus: GPUs, or a share of one, that a trial on a cluster takes.
+        cluster: Where pictures are extracted and scored, and trials run: none (this process), local
+            (processes of this machine), auto (the Ray cluster of this machine, or of RAY_ADDRESS),
+            HOST:PORT, or ray://HOST:PORT.
+        trial_cores: Processor cores that a trial, or another unit of work, computes with, wherever
+            it runs; results of trials depend on it. 0: all of its machine.
+        trial_gpus: GPUs, or a share of one, that a trial, or another unit of work, takes on a
+            cluster.
         share: How files reach a cluster: paths (it sees this machine's folders), bytes, or auto
             (each node is asked).
         folds: Parts of train and validation together that are held out in turn, by which options
@@ -711,6 +743,7 @@ def run_suite(
     output: _Text = "comparison",
     margin: float = 0.01,
     budget_minutes: float = 0.0,
+    at_once: int = 1,
     data: _Text | pd.DataFrame | Sequence[Any] = "synthetic",
     classes: _Text = "",
     trials: int = 20,
@@ -770,6 +803,7 @@ def run_suite(
         margin: How far below the best test accuracy a cheaper study may be shown to be, at most;
             0.01 is one percentage point.
         budget_minutes: Minutes from a cold start that you have: what they buy is told; 0 for none.
+        at_once: Studies that run at once, each with its trials on the cluster, which it needs.
         data: Dataset by name, or a folder of faces; several are joined by '+'.
         classes: What folders' names mean that are not understood by themselves:
             real:nature,fake:ai.
@@ -815,11 +849,13 @@ def run_suite(
         patience: Epochs without a better validation ROC AUC that end a fit; 0: none do.
         parallel: Trials that are drawn together, from what all earlier ones found, so that a
             cluster, or several processes of one study, run them at once; results depend on it.
-        cluster: Where trials run: none (this process), local (processes of this machine), auto (the
-            Ray cluster of this machine, or of RAY_ADDRESS), HOST:PORT, or ray://HOST:PORT.
-        trial_cores: Processor cores that a trial computes with, wherever it runs; results depend on
-            it. 0: all of its machine.
-        trial_gpus: GPUs, or a share of one, that a trial on a cluster takes.
+        cluster: Where pictures are extracted and scored, and trials run: none (this process), local
+            (processes of this machine), auto (the Ray cluster of this machine, or of RAY_ADDRESS),
+            HOST:PORT, or ray://HOST:PORT.
+        trial_cores: Processor cores that a trial, or another unit of work, computes with, wherever
+            it runs; results of trials depend on it. 0: all of its machine.
+        trial_gpus: GPUs, or a share of one, that a trial, or another unit of work, takes on a
+            cluster.
         share: How files reach a cluster: paths (it sees this machine's folders), bytes, or auto
             (each node is asked).
         folds: Parts of train and validation together that are held out in turn, by which options

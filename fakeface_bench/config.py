@@ -559,6 +559,8 @@ class RegisterConfig(Request):
     force: bool = option(False, "Make it the champion whatever the gate says; recorded as a tag.")
 
 
+_AT_ONCE = "Studies that run at once, each with its trials on the cluster, which it needs."
+
 #: What a suite asks of a study itself: everything else is the same for all of its studies.
 _OF_ONE_STUDY = ("model", "study", "register", "again")
 
@@ -577,6 +579,7 @@ class SuiteConfig(Request):
     )
     margin: float = option(MARGIN, _MARGIN, 0)
     budget_minutes: float = option(0.0, _BUDGET, 0)
+    at_once: int = option(1, _AT_ONCE, 1, 64)
     study: StudyConfig = field(default_factory=StudyConfig, metadata={EXCEPT: _OF_ONE_STUDY})
 
 
@@ -623,6 +626,7 @@ class EvaluateConfig(Request):
     classes: str = option("", _CLASSES)
     limit: int = option(0, "At most this many images per class of each set; 0 for all.", 0)
     description: str = option("", _DESCRIPTION)
+    workers: ClusterConfig = field(default_factory=ClusterConfig, metadata={EXCEPT: ()})
     output: str = option("evaluation", _REPORT)
     allow_unsafe_model: bool = option(False, _UNSAFE)
 
@@ -644,6 +648,7 @@ class RobustnessConfig(Request):
     limit: int = option(0, "At most this many images per class; 0 for all.", 0)
     seed: int = option(0, "Of the noise.", 0, _MAX_SEED)
     description: str = option("", _DESCRIPTION)
+    workers: ClusterConfig = field(default_factory=ClusterConfig, metadata={EXCEPT: ()})
     output: str = option("robustness", _REPORT)
     allow_unsafe_model: bool = option(False, _UNSAFE)
 
@@ -676,5 +681,6 @@ class GeneraliseConfig(Request):
         "Also train on what was released up to each date in turn, and test on what came after.",
         choices=ORDERS,
     )
+    at_once: int = option(1, _AT_ONCE, 1, 64)
     output: str = option("generalisation", _REPORT)
     study: StudyConfig = field(default_factory=StudyConfig, metadata={EXCEPT: _OF_ONE_CELL})

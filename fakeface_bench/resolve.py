@@ -55,6 +55,7 @@ from fakeface_bench.search.options import Trained, check_search, search_definiti
 from fakeface_bench.search.storage_address import check_storage
 from fakeface_bench.support.disk import existing_path
 from fakeface_bench.support.errors import UsageError
+from fakeface_bench.support.executor import NO_CLUSTER
 from fakeface_bench.support.machine import may_have_bfloat16
 from fakeface_bench.support.request import Request
 from fakeface_bench.tracking.addresses import (
@@ -430,9 +431,19 @@ def _check_suite(config: SuiteConfig) -> None:
     """Refuse a suite of which any study could not begin."""
     study = config.study
     _check_output(config.output)
+    _check_at_once(config.at_once, study)
     _check_networks(listed(config.models), study)
     check_data(study.data, study.classes)
     check_layouts(study.data, study.classes)
+
+
+def _check_at_once(at_once: int, study: StudyConfig) -> None:
+    if at_once > 1 and study.workers.cluster == NO_CLUSTER:
+        raise UsageError(
+            f"at_once {at_once} needs a cluster: studies that share one machine's processors take "
+            "each other's time, and their costs say nothing. Add cluster=local, or leave at_once "
+            "out."
+        )
 
 
 def _check_networks(names: Sequence[str], shared: StudyConfig) -> None:
@@ -553,6 +564,7 @@ def _check_generalise(config: GeneraliseConfig) -> None:
     _check_sets("test", config.test, tested)
     _check_names([*trained, *tested])
     _check_output(config.output)
+    _check_at_once(config.at_once, config.study)
     _check_networks(listed(config.models), config.study)
     named_classes(classes)
     for data in trained:

@@ -121,6 +121,7 @@ LAZY = {
     "support.machine",
     "support.backend",
     "features.engines",
+    "support.workers",
     "training.losses",
     "backbones.catalogue",
     "backbones.weights",
@@ -132,7 +133,6 @@ LAZY = {
     "backbones.presets",
     "serving.classifier",
     # Ray, which only clusters need
-    "study.search",
     "data.hugging_face",
     "data.kaggle",
     "jobs.compare",

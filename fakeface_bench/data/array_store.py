@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -389,6 +389,15 @@ _BESIDE_BYTES = 96
 Values = Mapping[str, npt.NDArray[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Took:
+    """What some rows took where they were made; `steady_rows` and the rest as of `Shard`."""
+
+    seconds: float
+    steady_rows: int
+    steady_seconds: float
+
+
 class RowArrays:
     """Arrays in a draft folder; rows that an earlier process wrote are found and kept.
 
@@ -451,8 +460,12 @@ class RowArrays:
             for name, of_rows in values.items():
                 self._arrays[name].write(rows, of_rows)
 
-    def add(self, rows: Rows, values: Values) -> None:
+    def add(self, rows: Rows, values: Values, took: Took | None = None) -> None:
         """Write rows that were made now; every so many of them are noted in the journal.
+
+        Args:
+            took: Of rows that were made elsewhere; what passes on the clock here says nothing of
+                them. Either all rows have it, or none.
 
         Raises:
             DiskError: If the disk is full; what the journal names is still there.
@@ -461,13 +474,16 @@ class RowArrays:
             for name, of_rows in values.items():
                 self._hashes[name].update(self._arrays[name].write(rows, of_rows))
         self._rows.extend(rows.tolist())
-        if not self._steady_since:
+        if took is not None:
+            self._took.append(took)
+        elif not self._steady_since:
             self._steady_since, self._unsteady = time.perf_counter(), len(rows)
         if len(self._rows) >= self._shard_rows:
             self._seal()
 
     def _begin_shard(self) -> None:
         self._rows: list[int] = []
+        self._took: list[Took] = []
         self._hashes = {name: hashlib.sha256() for name in self._arrays}
         self._unsteady, self._began = 0, time.perf_counter()
 
@@ -475,18 +491,21 @@ class RowArrays:
         """Note the rows in the journal: from here on they are not made again."""
         if not self._rows:
             return
-        now = time.perf_counter()
-        shard = Shard(
-            self._rows,
-            {name: digest.hexdigest() for name, digest in self._hashes.items()},
-            now - self._began,
-            len(self._rows) - self._unsteady,
-            now - max(self._began, self._steady_since),
-        )
+        digests = {name: digest.hexdigest() for name, digest in self._hashes.items()}
+        took = self._measured()
+        shard = Shard(self._rows, digests, took.seconds, took.steady_rows, took.steady_seconds)
         with full_disk_error(self._draft, self._missing_bytes):
             note_shard(self._draft / JOURNAL_FILE, shard)
         self.shards.append(shard)
         self._begin_shard()
+
+    def _measured(self) -> Took:
+        """Return what the rows of a shard took, here or elsewhere."""
+        if self._took:
+            return Took(*map(sum, zip(*map(astuple, self._took), strict=True)))
+        now = time.perf_counter()
+        steady = now - max(self._began, self._steady_since)
+        return Took(now - self._began, len(self._rows) - self._unsteady, steady)
 
     def _is_whole(self, shard: Shard) -> bool:
         rows = np.array(shard.rows)

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image, ImageOps, JpegImagePlugin
 
+from fakeface_bench.data.deadly import DEADLY, deadly_contents
 from fakeface_bench.data.decode import DECODER, opened, upright_rgb
 from fakeface_bench.data.listing import IMAGE_SUFFIXES
 from fakeface_bench.support.disk import (
@@ -118,8 +120,12 @@ _DIGEST_DIGITS = 12
 _MOST_PAGES = 1_000
 
 
-def read_facts(path: Path) -> dict[str, Any]:
-    """Read a file once and return all its `FACTS`; one that is no image says why in `error`."""
+def read_facts(path: Path, deadly: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Read a file once and return all its `FACTS`; one that is no image says why in `error`.
+
+    Args:
+        deadly: SHA-256 of contents that are not to be decoded.
+    """
     try:
         content = _read(path)
     except OSError as error:
@@ -129,6 +135,8 @@ def read_facts(path: Path) -> dict[str, Any]:
     known = {**FACTS, "digest": hashlib.sha256(content).hexdigest()}
     if not content:
         return {**known, "error": "the file is empty"}
+    if known["digest"] in deadly:
+        return {**known, "error": DEADLY}
     try:
         with opened(io.BytesIO(content)) as image:
             found = _jpeg(image) | _looks(upright_rgb(image)) | _metadata(image)
@@ -241,6 +249,7 @@ def inspect_files(
                 fresh = _read_all([paths[i] for i in unread], progress)
                 table = _joined(stats, table, fresh, unread)
                 _remember(table, memory)
+    table.loc[table["digest"].isin(deadly_contents()), "error"] = DEADLY
     return table.drop(columns=_CHANGED)
 
 
@@ -296,7 +305,7 @@ def _read_all(paths: Sequence[Path], progress: Progress) -> pd.DataFrame:
         progress.stage("reading files", len(paths), "images") as advance,
         ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
-        for facts in pool.map(read_facts, paths):
+        for facts in pool.map(partial(read_facts, deadly=deadly_contents()), paths):
             rows.append(facts)
             advance(1)
     return _facts_frame(rows)

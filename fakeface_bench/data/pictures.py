@@ -5,7 +5,6 @@ Both kinds are indexed by row numbers, like an array.
 
 import hashlib
 import io
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +12,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
-from os import cpu_count
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +37,7 @@ from fakeface_bench.data.decode import (
 )
 from fakeface_bench.support.disk import cache_folder
 from fakeface_bench.support.errors import DataError
+from fakeface_bench.support.machine import own_cores
 from fakeface_bench.support.progress import Progress
 
 
@@ -113,7 +112,7 @@ class Pictures:
         count = len(self.paths)
         if self.side == self.size:
             return np.zeros((count, 2), np.int32)
-        with ThreadPoolExecutor(cpu_count()) as pool:
+        with ThreadPoolExecutor(own_cores()) as pool:
             return np.array(list(pool.map(self._spare, range(count))), np.int32).reshape(-1, 2)
 
     def _spare(self, number: int) -> tuple[int, int]:
@@ -142,7 +141,7 @@ class DecodedOnDemand:
 
     def __init__(self, pictures: Pictures) -> None:
         self._pictures = pictures
-        self._pool = ThreadPoolExecutor(cpu_count())
+        self._pool = ThreadPoolExecutor(own_cores())
 
     def __reduce__(self) -> tuple[type["DecodedOnDemand"], tuple[Pictures]]:
         """Let it travel without its threads."""
@@ -177,7 +176,7 @@ def on_demand(pictures: Pictures) -> Mapping[str, Any]:
 #: Batches made ahead of the one in use.
 PREFETCH_BATCHES = 4
 #: Threads that load rows.
-PARALLEL_CALLS = os.cpu_count() or 1
+PARALLEL_CALLS = own_cores()
 
 
 class RowLoader:

@@ -1,6 +1,5 @@
 """The engines that extraction chooses from: what each is, and what its features depend on."""
 
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
@@ -17,7 +16,7 @@ from fakeface_bench.features.engine import Engine, FrozenGraph, frozen_function,
 from fakeface_bench.features.quick_residuals import statistics_of
 from fakeface_bench.features.residuals import RESIDUALS
 from fakeface_bench.support.errors import UsageError
-from fakeface_bench.support.machine import gpus
+from fakeface_bench.support.machine import gpus, own_cores
 
 
 class BFloat16Graph(FrozenGraph):
@@ -80,7 +79,7 @@ class OnnxSession:
                 "engine out."
             ) from error
         self._pixels = self._session.get_inputs()[0].name
-        self._pool = ThreadPoolExecutor(os.cpu_count())
+        self._pool = ThreadPoolExecutor(own_cores())
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
         """Return the outputs of some images by name."""
@@ -118,7 +117,7 @@ def open_engine(name: str, model: keras.Model, step: int) -> Engine:
         return _ENGINES[name](model, step)  # there counting is cheap
     network, statistics = _apart(model)
     if network is None:
-        return PictureStatistics(os.cpu_count() or 1)
+        return PictureStatistics(own_cores())
     engine = _ENGINES[name](network, step)
     return _WithStatistics(engine) if statistics else engine
 

@@ -187,11 +187,13 @@ class Charge:
         images: Pictures that were passed through the network, or decoded, for it.
         images_made: Those of them that had to be now.
         amortised_seconds: Spent on the others, by the run that made what was found in the cache.
+        elsewhere_seconds: Of workers, beyond what passed on the wall clock.
     """
 
     images: int = 0
     images_made: int = 0
     amortised_seconds: float = 0.0
+    elsewhere_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,13 +220,14 @@ class SplitArrays:
 
     def _charged(self, cached: CachedArrays, **changes: Mapping[str, Any]) -> "SplitArrays":
         facts = cached.facts
-        images, made = int(facts["images"]), 0
+        images, made, elsewhere = int(facts["images"]), 0, 0.0
         earlier = float(facts.get("known_seconds", 0.0))
         if cached.made_now:
             made = int(facts.get("images_extracted", images))
+            elsewhere = float(facts.get("elsewhere_seconds", 0.0))
         else:  # what this process waited for is spent already
             earlier += max(0.0, float(facts["seconds"]) - cached.waited_seconds)
-        charge = Charge(images, made, earlier)
+        charge = Charge(images, made, earlier, elsewhere)
         return replace(self, **changes, charges={**self.charges, cached.folder: charge})
 
 
@@ -269,6 +272,7 @@ class SplitReader:
             before.spent_seconds + spent,
             before.amortised_seconds + sum(charge.amortised_seconds for charge in new),
             before.images + sum(charge.images for charge in new),
+            before.elsewhere_seconds + sum(charge.elsewhere_seconds for charge in new),
         )
         self.images_made += sum(charge.images_made for charge in new)
         weights = sample_weights(rows, self._balance) if split == "train" else None

@@ -25,8 +25,8 @@ from fakeface_bench.config import TENSORFLOW_ENGINE
 from fakeface_bench.data.array_store import cached_arrays, content_key, kept_facts
 from fakeface_bench.data.decode import AS_THEY_ARE, DECODER, Equalisation
 from fakeface_bench.data.pictures import STREAM_BATCH, Pictures, stream_images
-from fakeface_bench.features.engine import Engine
-from fakeface_bench.features.engines import engine_identity, open_engine, scoring_engine
+from fakeface_bench.features.engines import engine_identity, scoring_engine
+from fakeface_bench.features.extraction import Extractor
 from fakeface_bench.features.pooling import boundary_scale, feature_model
 from fakeface_bench.features.residual_statistics import RESIDUALS_VERSION
 from fakeface_bench.support.disk import cache_folder
@@ -69,9 +69,9 @@ class FeatureSource(ABC):
         return int(self.model.inputs[0].shape[1])
 
     @cached_property
-    def engine(self) -> Engine:
-        """What pictures pass, made at first use and kept for all splits."""
-        return open_engine(self.engine_name, self.model, self.batch_size)
+    def extractor(self) -> Extractor:
+        """What pictures pass, kept for all splits."""
+        return Extractor(self.model, self.engine_name, self.batch_size, self.mirrored)
 
     def for_scoring(self) -> Self:
         """Return it as pictures pass that are scored, and neither trained nor chosen on."""
@@ -213,7 +213,7 @@ def extraction_speed(
     what = {"features": source.network, "images": digest, "batch_size": source.batch_size}
     size = source.image_size
     pictures = Pictures(files, size, source.fit, size, source.equalisation, digests)
-    return _measured(what, pictures, source.batch_size, source.engine)
+    return _measured(what, pictures, source.batch_size, source.extractor)
 
 
 def decoding_speed(pictures: Pictures, digest: str) -> Speed:

@@ -5,6 +5,7 @@ A mixture of datasets, a part of one, or one that holds another's pictures costs
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,11 @@ from fakeface_bench.data.array_store import (
     kept_facts,
     speed_of,
 )
-from fakeface_bench.data.pictures import Pictures, stream_rows
+from fakeface_bench.data.pictures import Pictures
+from fakeface_bench.features.extraction import extracted_by, extracted_here
 from fakeface_bench.features.source import FeatureSource
-from fakeface_bench.support.progress import Progress
+from fakeface_bench.support.executor import THIS_PROCESS, Executor
+from fakeface_bench.support.progress import Progress, show_detail
 
 #: One content a line, in the order of the rows of the arrays beside it.
 CONTENTS_FILE = "contents.txt"
@@ -97,7 +100,11 @@ def known_elsewhere(
 
 
 def cached_features(
-    source: FeatureSource, digests: Sequence[str], paths: Sequence[Path], progress: Progress
+    source: FeatureSource,
+    digests: Sequence[str],
+    paths: Sequence[Path],
+    progress: Progress,
+    executor: Executor = THIS_PROCESS,
 ) -> CachedArrays:
     """Return the features of some images, in their order; what is known of them is not made again.
 
@@ -108,8 +115,8 @@ def cached_features(
         float16 arrays `pooled` (n, pooled_width) and, where the layout keeps it, `max2x2`
         (n, max2x2_width), laid out as `FeatureLayout` says; with a cut, `boundary` too. Facts of
         the run that finished them: `images`; `images_extracted`, of them, by it; `seconds` that
-        this took; `known_seconds` that the others had taken before; `seconds_per_image`, measured
-        on `timed_images`.
+        this took, of which `elsewhere_seconds` workers beyond the wall clock; `known_seconds` that
+        the others had taken before; `seconds_per_image`, measured on `timed_images`.
 
     Raises:
         DataError: If a file cannot be decoded any more, or holds another picture.
@@ -117,7 +124,7 @@ def cached_features(
     """
 
     def make(draft: Path) -> Mapping[str, Any]:
-        return extract_to(draft, source, digests, paths, progress)
+        return extract_to(draft, source, digests, paths, progress, executor)
 
     return cached_arrays(source.folder(digests), make, progress.warn, in_parts=True)
 
@@ -128,6 +135,7 @@ def extract_to(
     digests: Sequence[str],
     paths: Sequence[Path],
     progress: Progress,
+    executor: Executor = THIS_PROCESS,
 ) -> dict[str, float]:
     """Write the features of images into arrays in a draft folder, or go on with that.
 
@@ -139,18 +147,14 @@ def extract_to(
         `seconds_per_image` does not, unless there was a single batch.
     """
     started = time.perf_counter()
-    layout = {
-        name: np.dtype((np.float16, (output.shape[1],)))
-        for name, output in source.model.output.items()
-    }
-    size = source.image_size
+    layout, size = source.extractor.layout, source.image_size
     pictures = Pictures(paths, size, source.fit, size, source.equalisation, digests)
     with RowArrays(folder, len(paths), layout, source.batch_size) as arrays:
         network = source.folder(digests).parent
         known, missing = known_elsewhere(network, digests, arrays.missing, progress.warn)
         for part in known:
             part.copy_to(arrays)
-        _stream(source, pictures, missing, arrays, progress)
+        elsewhere = _extract(source, pictures, missing, arrays, progress, executor)
     (folder / CONTENTS_FILE).write_text("\n".join(digests))
     speed = speed_of(arrays.shards)
     if not speed:  # then nothing was timed, and the best measured speed stands
@@ -161,17 +165,37 @@ def extract_to(
         "images": len(paths),
         "images_extracted": len(missing),
         "known_seconds": arrays.found_seconds + sum(part.seconds for part in known),
-        "seconds": time.perf_counter() - started,
+        "seconds": time.perf_counter() - started + elsewhere,
+        "elsewhere_seconds": elsewhere,
     }
 
 
-def _stream(
-    source: FeatureSource, pictures: Pictures, rows: Rows, arrays: RowArrays, progress: Progress
-) -> None:
-    """Send some of the images through the network, each to its row."""
+def _extract(
+    source: FeatureSource,
+    pictures: Pictures,
+    rows: Rows,
+    arrays: RowArrays,
+    progress: Progress,
+    executor: Executor,
+) -> float:
+    """Pass some of the images through the network, each to its row.
+
+    Returns:
+        Seconds that workers took beyond the wall clock.
+    """
     if not len(rows):
-        return
-    with progress.stage(f"extracting features ({source.title})", len(rows), "images") as go:
-        for of_batch, batch in stream_rows(pictures, rows, source.batch_size):
-            arrays.add(of_batch, source.engine(batch[:, :, ::-1] if source.mirrored else batch))
-            go(len(batch))
+        return 0.0
+    extractor, began, machines = source.extractor, time.perf_counter(), 0.0
+    if executor is THIS_PROCESS:  # without a stop between units
+        made = extracted_here(extractor, pictures, rows)
+    else:
+        made = extracted_by(executor, extractor, pictures, rows)
+    title = f"extracting features ({source.title})"
+    with progress.stage(title, len(rows), "images") as go, closing(made):
+        for some, values, took in made:
+            arrays.add(some, values, took)
+            machines += took.seconds if took else 0.0
+            go(len(some))
+            if executor.detail:
+                show_detail(go, executor.detail)
+    return max(0.0, machines - (time.perf_counter() - began))

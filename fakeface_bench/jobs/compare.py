@@ -18,7 +18,12 @@ from fakeface_bench.records.study import ComparedStudy, LeftOut
 from fakeface_bench.report.comparison_page import comparison_markdown, write_comparison_report
 from fakeface_bench.report.publication import DIGEST_DIGITS
 from fakeface_bench.resolve import RequestLike, checked, suite_studies
-from fakeface_bench.study.find_or_run import NeededStudy, find_or_run_studies, format_failures
+from fakeface_bench.study.find_or_run import (
+    NeededStudy,
+    find_or_run_studies,
+    format_failures,
+    studies_by,
+)
 from fakeface_bench.study.finished import (
     Chosen,
     compared_of,
@@ -31,6 +36,7 @@ from fakeface_bench.study.finished import (
 from fakeface_bench.study.preparation import prepare_dataset
 from fakeface_bench.support.errors import StudyError, UsageError
 from fakeface_bench.support.progress import Progress
+from fakeface_bench.support.workers import one_for_all
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.lifetime import tracked_run
 from fakeface_bench.tracking.runs import TrackedRun, log_report
@@ -170,8 +176,11 @@ def run_suite(asked: RequestLike[SuiteConfig], progress: Progress) -> JobOutcome
         shared = config.study
         dataset = prepare_dataset(shared.data, shared.seed, progress, shared.classes)
         index = dataset.index(shared.limit, progress, listed(shared.leave_out))
-        studies = [NeededStudy(study, index, study.model) for study in suite_studies(config)]
-        results = list(find_or_run_studies(run, studies, progress))
+        with one_for_all(shared.workers) as workers:
+            same = replace(config, study=replace(shared, workers=workers))
+            studies = [NeededStudy(study, index, study.model) for study in suite_studies(same)]
+            by = studies_by(config.at_once)
+            results = list(find_or_run_studies(run, studies, progress, by))
         finished = [result for result in results if isinstance(result, StudyRun)]
         failed = [result for result in results if isinstance(result, LeftOut)]
         failure = format_failures(failed, len(studies))

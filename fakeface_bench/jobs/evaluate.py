@@ -25,7 +25,9 @@ from fakeface_bench.report.transfer_page import (
 )
 from fakeface_bench.resolve import RequestLike, checked
 from fakeface_bench.support.errors import DataError, ModelError
+from fakeface_bench.support.executor import THIS_PROCESS, Executor
 from fakeface_bench.support.progress import Progress
+from fakeface_bench.support.workers import executor_for
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.lifetime import tracked_run
 from fakeface_bench.tracking.registry import MAX_DESCRIPTION, describe_version, descriptions_of
@@ -33,7 +35,9 @@ from fakeface_bench.tracking.runs import log_report
 from fakeface_bench.tracking.store import open_store
 
 
-def score_set(trained: Trained, test_set: TestSet, progress: Progress) -> SetScores:
+def score_set(
+    trained: Trained, test_set: TestSet, progress: Progress, executor: Executor = THIS_PROCESS
+) -> SetScores:
     """Score a model on a test set, without the images that it saw or copies of them."""
     rows, overlap = trained.unseen(test_set, progress)
     overlap = replace(overlap, related=test_set.related)
@@ -43,7 +47,7 @@ def score_set(trained: Trained, test_set: TestSet, progress: Progress) -> SetSco
             f"{test_set.name} that it was to be tested on, or copies of them: nothing is left."
         )
     began = perf_counter()
-    scores = trained.scores(test_set, progress)[rows.index.to_numpy()]
+    scores = trained.scores(test_set, progress, executor)[rows.index.to_numpy()]
     seconds = perf_counter() - began
     labels = rows["label"].to_numpy(np.uint8)
     threshold = trained.model.threshold
@@ -104,7 +108,8 @@ def run_evaluation(
         tested = ", ".join(test_set.name for test_set in sets)
         trained_on = f"{model.label}, trained on {model.data}"
         run.tag({names.RUN_NAME: names.run_name("evaluate", tested, trained_on)})
-        scores = tuple(score_set(trained, test_set, progress) for test_set in sets)
+        with executor_for(config.workers, progress) as executor:
+            scores = tuple(score_set(trained, test_set, progress, executor) for test_set in sets)
         elsewhere = elsewhere_lines(scores)
         for test_set in sets:
             index = test_set.index

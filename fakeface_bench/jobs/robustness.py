@@ -1,14 +1,10 @@
 """One test of robustness: finished models on test pictures that are made worse by degrees."""
 
-import os
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from fakeface_bench.config import CLASS_NAMES, FAKE, REAL, RobustnessConfig, listed
@@ -16,14 +12,13 @@ from fakeface_bench.data.corruptions import (
     CONDITIONS,
     CORRUPTIONS,
     CORRUPTIONS_VERSION,
-    pictures_of,
 )
 from fakeface_bench.data.index import content_digest
-from fakeface_bench.data.pictures import ChangedError, indexed_bytes
 from fakeface_bench.evaluation.intervals import percentile
 from fakeface_bench.evaluation.paired import metrics_of, resampled_metrics
 from fakeface_bench.jobs import JobOutcome
 from fakeface_bench.jobs.evaluate import estimate_metrics
+from fakeface_bench.jobs.scoring import Corrupted, scores_by
 from fakeface_bench.jobs.test_sets import TestSet, study_test_set, whole_set
 from fakeface_bench.jobs.trained_model import Trained, open_trained
 from fakeface_bench.records.estimate import Estimate
@@ -38,10 +33,10 @@ from fakeface_bench.records.transfer import (
 )
 from fakeface_bench.report.robustness_page import robustness_markdown, write_robustness_report
 from fakeface_bench.resolve import RequestLike, checked
-from fakeface_bench.serving.classifier import FaceClassifier
-from fakeface_bench.serving.pictures import read_picture
-from fakeface_bench.support.errors import DataError, ModelError, UsageError
+from fakeface_bench.support.errors import DataError, UsageError
+from fakeface_bench.support.executor import Executor
 from fakeface_bench.support.progress import Progress
+from fakeface_bench.support.workers import executor_for
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.lifetime import tracked_run
 from fakeface_bench.tracking.runs import TrackedRun, log_report
@@ -141,65 +136,6 @@ def _estimate(metric: FloatArray) -> Estimate:
     return percentile(float(metric[0]), metric[1:])
 
 
-#: Files under way in each thread: one being corrupted, one waiting for the network.
-_FILES_A_THREAD = 2
-
-
-def corrupted_scores(
-    classifier: FaceClassifier,
-    files: Sequence[Path],
-    digests: Sequence[str],
-    seed: int,
-    progress: Progress,
-) -> FloatArray:
-    """Return the probability of fake of each file untouched and under each of `CONDITIONS`.
-
-    A file's variants are one batch of the network. A few files are corrupted ahead in threads while
-    another's is in the network, so memory stays flat however many there are.
-
-    Args:
-        digests: SHA-256 of each as hexadecimal text; with the seed they decide its noise.
-
-    Returns:
-        Shape (n, 1 + conditions), in the order of the files.
-    """
-    scores = np.empty((len(files), 1 + len(CONDITIONS)))
-    threads = os.cpu_count() or 1
-    ahead: deque[Future[npt.NDArray[np.uint8]]] = deque()
-    title = f"scoring corrupted pictures ({len(CONDITIONS)} kinds)"
-    with (
-        ThreadPoolExecutor(threads) as pool,
-        progress.stage(title, len(files), "images") as advance,
-    ):
-        try:
-            waiting = iter(zip(files, digests, strict=True))
-            for row, file in enumerate(files):
-                while len(ahead) < _FILES_A_THREAD * threads and (following := next(waiting, None)):
-                    ahead.append(pool.submit(_corrupted, classifier, *following, seed))
-                scores[row] = classifier.probabilities(ahead.popleft().result())
-                if not np.isfinite(scores[row]).all():
-                    raise ModelError(
-                        f"the network gives no number for {file} or for a corrupted copy of it."
-                    )
-                advance(1)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-    return scores
-
-
-def _corrupted(
-    classifier: FaceClassifier, file: Path, digest: str, seed: int
-) -> npt.NDArray[np.uint8]:
-    """Return a file's pictures as the network sees them, shape (1 + conditions, side, side, 3)."""
-    try:
-        picture = read_picture(indexed_bytes(file, digest))
-    except ChangedError:
-        raise
-    except DataError as error:
-        raise DataError(f"{file}: {error}") from error
-    return np.stack([classifier.pixels(variant) for variant in pictures_of(picture, digest, seed)])
-
-
 def run_robustness(
     asked: RequestLike[RobustnessConfig], progress: Progress
 ) -> JobOutcome[Robustness]:
@@ -224,7 +160,10 @@ def run_robustness(
         rows, overlaps = _unseen_by_all(models, test_set, config.limit, progress)
         index = test_set.index
         run.log_dataset(index.name, content_digest(rows), rows, index.folders)
-        robustness = _robustness(models, overlaps, test_set, rows, config.seed, progress)
+        with executor_for(config.workers, progress) as executor:
+            robustness = _robustness(
+                models, overlaps, test_set, rows, config.seed, progress, executor
+            )
         _record(run, robustness)
         folder = log_report(
             run, config.output, lambda draft: write_robustness_report(robustness, draft), progress
@@ -288,13 +227,14 @@ def _robustness(
     rows: pd.DataFrame,
     seed: int,
     progress: Progress,
+    executor: Executor,
 ) -> Robustness:
     files, digests = test_set.index.files(rows), list(rows["digest"])
     scored = [
         CorruptedScores(
             trained.model,
             overlap,
-            corrupted_scores(trained.classifier, files, digests, seed, progress),
+            scores_by(executor, Corrupted(trained.classifier, seed), files, digests, progress),
         )
         for trained, overlap in zip(models, overlaps, strict=True)
     ]

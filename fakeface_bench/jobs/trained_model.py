@@ -8,7 +8,6 @@ import pandas as pd
 from fakeface_bench.backbones.detector_file import detector_file
 from fakeface_bench.config import BEST, CLASS_NAMES, FAKE, REAL, TENSORFLOW_ENGINE
 from fakeface_bench.data.decode import AS_THEY_ARE
-from fakeface_bench.data.pictures import Pictures, stream_images
 from fakeface_bench.data.seen import SEEN_FILE, SeenImages
 from fakeface_bench.features.source import LoggedSource
 from fakeface_bench.features.store import cached_features
@@ -18,12 +17,14 @@ from fakeface_bench.jobs.external_detector import (
     open_external_model,
 )
 from fakeface_bench.jobs.predict import load_classifier
+from fakeface_bench.jobs.scoring import AsTheyAre, scores_by
 from fakeface_bench.jobs.test_sets import TestSet
 from fakeface_bench.records.study import FloatArray, UnsureBand
 from fakeface_bench.records.transfer import Overlap, TrainedModel
 from fakeface_bench.serving.classifier import BATCH, FaceClassifier
 from fakeface_bench.study.register import best_study
 from fakeface_bench.support.errors import UsageError
+from fakeface_bench.support.executor import THIS_PROCESS, Executor
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.tracking.model_files import detector_folder, is_detector, model_facts
 from fakeface_bench.tracking.model_source import fetched_model, flavours_of
@@ -72,7 +73,9 @@ class Trained:
         low, high = self.classifier.facts.unsure_low, self.classifier.facts.unsure_high
         return UnsureBand(low, high) if low < high else None
 
-    def scores(self, test_set: TestSet, progress: Progress) -> FloatArray:
+    def scores(
+        self, test_set: TestSet, progress: Progress, executor: Executor = THIS_PROCESS
+    ) -> FloatArray:
         """Return the probability of fake of every image of a test set, in the order of its rows.
 
         Features of a frozen backbone come from the cache that studies and other models share.
@@ -81,14 +84,8 @@ class Trained:
         files, digests = test_set.index.files(rows), list(rows["digest"])
         facts = self.classifier.facts
         if self.parts is None or not facts.features:
-            size = facts.image_size_px
-            pictures = Pictures(files, size, facts.fit, size, facts.equalisation, digests)
-            scored = []
-            with progress.stage(f"scoring {test_set.name}", len(files), "images") as advance:
-                for images in stream_images(pictures, BATCH):
-                    scored.append(self.classifier.probabilities(images))
-                    advance(len(images))
-            return np.concatenate(scored)
+            scorer = AsTheyAre(self.classifier, f"scoring {test_set.name}")
+            return scores_by(executor, scorer, files, digests, progress)[:, 0]
         source = LoggedSource(
             title=self.model.label,
             fit=facts.fit,
@@ -98,7 +95,7 @@ class Trained:
             logged_identity=facts.features,
             engine_name=facts.engine or TENSORFLOW_ENGINE,  # empty: there is no network
         )
-        arrays = cached_features(source, digests, files, progress).arrays
+        arrays = cached_features(source, digests, files, progress, executor).arrays
         scored = []
         for start in range(0, len(rows), FEATURE_BATCH):
             batch = [arrays[name][start : start + FEATURE_BATCH] for name in self.parts.names]

@@ -34,10 +34,17 @@ from fakeface_bench.records.transfer import (
 from fakeface_bench.report.saved_study import write_set_predictions
 from fakeface_bench.report.transfer_page import generalisation_markdown, write_generalisation_report
 from fakeface_bench.resolve import RequestLike, as_they_are, checked, row_studies, test_sets
-from fakeface_bench.study.find_or_run import NeededStudy, find_or_run_studies, format_failures
+from fakeface_bench.study.find_or_run import (
+    NeededStudy,
+    find_or_run_studies,
+    format_failures,
+    studies_by,
+)
 from fakeface_bench.study.preparation import PreparedDataset, prepare_dataset
 from fakeface_bench.support.errors import DataError, StudyError, UsageError
+from fakeface_bench.support.executor import Executor
 from fakeface_bench.support.progress import Progress
+from fakeface_bench.support.workers import executor_for, one_for_all
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.lifetime import tracked_run
 from fakeface_bench.tracking.runs import TrackedRun, log_report
@@ -178,11 +185,14 @@ def run_generalisation(
     trained_on = ", ".join("+".join(source_names(data)) for data in listed(config.train))
     title = names.run_name("matrix", trained_on, config.models)
     with tracked_run("generalisation", title, config.shown_params()) as run:
-        matrix = plan_matrix(config, progress)
-        for column in matrix.columns:
-            index = column.index
-            run.log_dataset(index.name, index.digest, index.frame, index.folders, "test")
-        record, failure = _fill_matrix(run, matrix, progress)
+        with one_for_all(config.study.workers) as workers:
+            same = replace(config, study=replace(config.study, workers=workers))
+            matrix = plan_matrix(same, progress)
+            for column in matrix.columns:
+                index = column.index
+                run.log_dataset(index.name, index.digest, index.frame, index.folders, "test")
+            with executor_for(workers, progress) as executor:
+                record, failure = _fill_matrix(run, matrix, config.at_once, executor, progress)
         if not (record.cells or record.hold_outs or record.time_steps):
             raise StudyError(failure or record.unscored[0].reason)
         run.tag(
@@ -199,8 +209,13 @@ def run_generalisation(
     return JobOutcome(record, run.run_id, run.experiment_id, folder, failure)
 
 
-def _fill_matrix(run: TrackedRun, matrix: Matrix, progress: Progress) -> tuple[Generalisation, str]:
-    """Find or run one study after another, and score each before the next.
+def _fill_matrix(
+    run: TrackedRun, matrix: Matrix, at_once: int, executor: Executor, progress: Progress
+) -> tuple[Generalisation, str]:
+    """Find or run the studies, and score each as soon as it and those before it are done.
+
+    Args:
+        executor: Who scores.
 
     Returns:
         The matrix, and which studies failed; empty where none did.
@@ -209,11 +224,12 @@ def _fill_matrix(run: TrackedRun, matrix: Matrix, progress: Progress) -> tuple[G
     scored: dict[Row, list[SetScores]] = {}
     failed, unscored = [], [*matrix.impossible]
     wanted = [NeededStudy(row.study, row.index, row.name) for row in rows]
-    for row, study in zip(rows, find_or_run_studies(run, wanted, progress), strict=True):
+    studies = find_or_run_studies(run, wanted, progress, studies_by(at_once))
+    for row, study in zip(rows, studies, strict=True):
         if isinstance(study, LeftOut):
             failed.append(LeftOut(row.name, study.run_id, study.reason))
         else:
-            scored[row], obstacles = _score_row(run, row, study, progress)
+            scored[row], obstacles = _score_row(run, row, study, executor, progress)
             unscored += obstacles
     whole = [row for row in scored if row.step is None]
     tested = tuple(column.name for column in matrix.columns)
@@ -234,7 +250,7 @@ def _fill_matrix(run: TrackedRun, matrix: Matrix, progress: Progress) -> tuple[G
 
 
 def _score_row(
-    run: TrackedRun, row: Row, study: StudyRun, progress: Progress
+    run: TrackedRun, row: Row, study: StudyRun, executor: Executor, progress: Progress
 ) -> tuple[list[SetScores], list[LeftOut]]:
     """Score a row's model on all its sets; what cannot be scored leaves its reason."""
     opened = open_trained(study.run_id, run.experiment_id, progress)
@@ -245,7 +261,7 @@ def _score_row(
     cells, obstacles = [], []
     for test_set in row.tests:
         try:
-            cells.append(score_set(trained, test_set, progress))
+            cells.append(score_set(trained, test_set, progress, executor))
         except DataError as error:
             progress.warn(str(error))
             name = f"{row.name}, tested on {test_set.name}"

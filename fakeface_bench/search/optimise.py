@@ -49,7 +49,7 @@ from fakeface_bench.support.errors import (
 from fakeface_bench.support.executor import THIS_PROCESS, Ended, Executor, Shared
 from fakeface_bench.support.processes import CUT_OFF
 from fakeface_bench.support.progress import Progress, show_detail
-from fakeface_bench.training.checkpoint import forget_fit
+from fakeface_bench.training.checkpoint import forget_fit, kept_files
 from fakeface_bench.training.networks import FitTask, FrozenNetwork
 
 
@@ -147,7 +147,7 @@ def optimise(
                     for _ in trials:
                         if best := best_trial(ended_trials(study)):
                             auc = f"best validation ROC AUC {best.value:.3f}, optimistic"
-                            show_detail(advance, auc)
+                            show_detail(advance, ", ".join(filter(None, [auc, executor.detail])))
                         left = search.missing
                         advance(before - left)
                         before = left
@@ -255,7 +255,8 @@ class _Search:
             self._courses[self.begun] = course
             self.begun += 1
             fresh = not isinstance(self._task.fit.network, FrozenNetwork)
-            yield TrialUnit(fit, begun.config, fresh)
+            kept = kept_files(self._task.fit, begun.config)
+            yield TrialUnit(fit, begun.config, fresh, kept)
 
     def _hear(self, number: int, told: Any) -> None:
         self._courses[number].hear(told)

@@ -6,6 +6,7 @@ is drawn in round p // K, from the trials of the rounds before, and the options,
 the trials before it in its own. A killed trial is repeated at its position, from the same draw.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +52,7 @@ class Draw:
         study = optuna.create_study(
             study_name=name, direction="maximize", sampler=sampler, pruner=pruner
         )
-        study.add_trials(self.earlier)
+        study.add_trials([_without_notes(trial) for trial in self.earlier])
         study.add_trials([_under_way(trial) for trial in self.beside])
         return study
 
@@ -113,6 +114,16 @@ def _by_position(trials: Sequence[FrozenTrial], left: Sequence[int]) -> dict[int
 
 #: A trial under way of which nothing is known.
 _BLANK = create_trial(state=TrialState.RUNNING)
+
+
+def _without_notes(trial: FrozenTrial) -> FrozenTrial:
+    """Return a trial without what this project notes of it, which no sampler reads.
+
+    Its epochs are most of what a study would copy.
+    """
+    bare = copy.copy(trial)
+    bare.user_attrs = {}
+    return bare
 
 
 def _under_way(trial: FrozenTrial) -> FrozenTrial:

@@ -394,7 +394,8 @@ def configs_under_way(study: Study) -> list[TrialConfig]:
 
 def finished_trials(study: Study) -> list[FrozenTrial]:
     """Return the trials that ended and whose options are known, in order of their numbers."""
-    return [t for t in study.get_trials() if t.state in _STATES and has_options(t)]
+    trials = study.get_trials(deepcopy=False)  # whose epochs take long to copy
+    return [t for t in trials if t.state in _STATES and has_options(t)]
 
 
 def _differs(name: str, kept: Mapping[str, Any], asked: Mapping[str, Any]) -> str:

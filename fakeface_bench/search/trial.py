@@ -16,6 +16,7 @@ from fakeface_bench.search.storage import Study, heartbeat, keep_epochs
 from fakeface_bench.support.errors import DataError, DiskError
 from fakeface_bench.support.executor import Shared, Tell
 from fakeface_bench.support.processes import as_interruption
+from fakeface_bench.training.checkpoint import KeptFit, told_checkpoints
 from fakeface_bench.training.fit import fit_record
 from fakeface_bench.training.networks import FitTask
 
@@ -82,12 +83,14 @@ class TrialUnit:
     """The fit of some options, which asks nobody anything; a `Unit`.
 
     It tells, in this order: its options, when it begins; each epoch, or the mean over the folds so
-    far after each fold; a line wherever a user is to be warned.
+    far after each fold; a line wherever a user is to be warned; what it has kept, where the
+    driver does not see that.
     """
 
     task: Shared[FitTask]
     config: TrialConfig
     fresh: bool = False
+    kept: Sequence[Any] = ()  # by `kept_files`, as they have travelled
 
     def run(self, tell: Tell) -> TrialEnd:
         """Fit them.
@@ -99,11 +102,13 @@ class TrialUnit:
         task = self.task.get().changed(warn=tell)
         tell(self.config)
         try:
-            with models_let_go(), as_interruption():
-                if task.folds:
-                    fitted = cross_validate(task, self.config, tell)
-                else:
-                    fitted = fit_record(task, self.config, tell)
+            with (
+                models_let_go(),
+                as_interruption(),
+                told_checkpoints(task, self.kept, tell) as (kept, tell_all),
+            ):
+                fit = cross_validate if kept.folds else fit_record
+                fitted = fit(kept, self.config, tell_all)
         except NOT_OF_THE_OPTIONS:
             raise
         except Exception as error:  # a trial may fail by its options alone; the study goes on
@@ -137,6 +142,7 @@ class TrialCourse:
         self.trial, self._judged, self._uid = begun.trial, begun.judged, begun.uid
         self._config = begun.config
         self._listener, self._warn = listener, fit.warn
+        self._checkpoints = fit.checkpoints
         self._last_stage = fit.network.stages[-1]
         self._all_folds = len(fit.folds)
         self._epochs: list[EpochRecord] = []
@@ -162,6 +168,9 @@ class TrialCourse:
                 self._epoch(told)
             elif isinstance(told, FitRecord):
                 self._fold(told)
+            elif isinstance(told, KeptFit):
+                if self._checkpoints is not None:
+                    told.write(self._checkpoints)
             else:
                 self._warn(told)
 

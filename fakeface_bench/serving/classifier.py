@@ -121,6 +121,16 @@ class FaceClassifier:
         self._engine: Engine = engine or FrozenGraph(network)
         self._pool = ThreadPoolExecutor(os.cpu_count())
 
+    def __reduce__(self) -> tuple[type["FaceClassifier"], tuple[Any, ...]]:
+        """Let it travel without engine and threads.
+
+        Raises:
+            TypeError: If the engine is all that there is.
+        """
+        if self.network is None:
+            raise TypeError("a detector of others does not travel")
+        return type(self), (self.network, self.facts, self.version)
+
     @classmethod
     def load(cls, folder: Path, version: str, safe: bool = True) -> Self:
         """Load what `write_detector` wrote.

@@ -79,7 +79,7 @@ def close_ledger(
         "others_share": clock.others_share(),
     }
     if expenses.setup.plan.config.workers.cluster != NO_CLUSTER:
-        obstacle = "trials ran on a cluster, whose power is not measured"
+        obstacle = "it ran on a cluster, whose power is not measured"
         processors = {}  # those of workers are none of this process's, and no others' either
     stages = [
         StageCost("startup", sum(clock.parts.get(name, 0.0) for name in _STARTUP)),
@@ -126,6 +126,7 @@ def extraction_cost(setup: Setup, *splits: str) -> StageCost:
         sum(cost.spent_seconds for cost in wanted),
         sum(cost.amortised_seconds for cost in wanted),
         sum(cost.images for cost in wanted),
+        sum(cost.elsewhere_seconds for cost in wanted),
     )
 
 

@@ -2,12 +2,17 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from fakeface_bench.config import TrialConfig
 from fakeface_bench.evaluation.cross_validation import best_lengths
-from fakeface_bench.evaluation.detector import Detector, Margins, train_detector
+from fakeface_bench.evaluation.detector import Detector
+from fakeface_bench.evaluation.fits import DetectorUnit, FittedDetector, RepeatUnit
 from fakeface_bench.features.engine import models_let_go
 from fakeface_bench.features.samples import Samples
 from fakeface_bench.records.ledger import StageCost
@@ -23,8 +28,10 @@ from fakeface_bench.records.study import (
 )
 from fakeface_bench.study.search import SeedSearch
 from fakeface_bench.study.setup import Setup, space_of
+from fakeface_bench.support.executor import THIS_PROCESS, Executor, in_order
 from fakeface_bench.support.progress import Progress
-from fakeface_bench.training.networks import FitTask
+from fakeface_bench.training.checkpoint import KeptFit, kept_files
+from fakeface_bench.training.networks import FitTask, FrozenNetwork, Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,52 +51,52 @@ class Conclusion:
     test_arrays: Mapping[str, Any]
 
 
-def conclude(setup: Setup, searches: Sequence[SeedSearch], progress: Progress) -> Conclusion:
+def conclude(
+    setup: Setup,
+    searches: Sequence[SeedSearch],
+    progress: Progress,
+    executor: Executor = THIS_PROCESS,
+) -> Conclusion:
     """Refit the winner, choose its threshold on validation, and only then read test.
 
     The winner of the first search is kept. Those of further seeds, or further fits of the first
     where they are asked for, tell how far chance moves the results. What the baseline takes belongs
     to `evaluation`, its images are not counted; a winner that has the baseline's options is the
     baseline.
+
+    Args:
+        executor: Who fits them; what is kept is scored here.
     """
     first, *others = searches
     search, task = first.record, _final_task(first)
     config = search.best.config
     progress.say(f"refitting trial {search.best.number}, then scoring the test split")
+    fits = _Fits(executor, progress)
     started = time.perf_counter()
-    run_now: list[EpochRecord] = []
-    unsure_error = setup.plan.config.unsure_error
-    detector, final_fit, found = train_detector(task, config, run_now.append, unsure_error)
+    winner = fits.detector(task, config, setup.plan.config.unsure_error)
+    detector, found, run_now = winner.on(task.network), winner.found, fits.epochs
     fitted = time.perf_counter()
     valid = detector.judged(found, setup.held_out_rows)
     against = _baseline_options(setup, search)
     simple = None
     if against and against.config != config:
-        simple = _fitted_baseline(task, against)
+        lengths = {"lengths": against.lengths} if task.folds else {}
+        simple = fits.detector(task.changed(**lengths), against.config)
     scored = time.perf_counter()
     test_samples = setup.reader.read("test")
     read = time.perf_counter()
     test = detector.score(test_samples, setup.index.split("test"))
     baseline = BaselineRecord(against.title, valid, test) if against else None
     if against and simple:
-        baseline = _scored_baseline(setup, against, simple, test_samples)
+        baseline = _scored_baseline(setup, against, simple, task.network, test_samples)
     evaluated = time.perf_counter()
-    again = [_Again(_final_task(one), one.record.best.config, one.record) for one in others]
-    for step in range(1, setup.plan.config.refits):
-        again.append(_Again(task.changed(seed=task.seed + step, checkpoints=None), config))
-    repeats = _repeat(setup, again, test_samples, progress) if again else ()
+    again = _fits_again(setup, first, others)
+    repeats = fits.repeats(again, (test_samples, setup.index.split("test"))) if again else ()
+    repeating = time.perf_counter() - evaluated
     an_epoch = len(setup.index.split("train")) + len(setup.index.split("valid"))
-    repeated = sum(repeat.epochs for repeat in repeats) * (1 + len(task.folds))
-    repeated += sum(one.epochs for one in others)
     costs = (
-        StageCost("final_fit", fitted - started, images=len(run_now) * an_epoch),
-        StageCost(
-            "repeats",
-            time.perf_counter() - evaluated + sum(one.seconds for one in others),
-            sum(one.amortised_seconds for one in others),
-            repeated * an_epoch,
-            sum(one.elsewhere_seconds for one in others),
-        ),
+        StageCost("final_fit", fitted - started, images=run_now * an_epoch),
+        _cost_of_repeats(repeats, others, repeating, an_epoch, len(task.folds)),
         StageCost(
             "evaluation",
             (scored - fitted) + (evaluated - read),
@@ -97,7 +104,41 @@ def conclude(setup: Setup, searches: Sequence[SeedSearch], progress: Progress) -
         ),
     )
     arrays = test_samples.arrays
-    return Conclusion(detector, final_fit, valid, test, repeats, baseline, costs, arrays)
+    return Conclusion(detector, winner.record, valid, test, repeats, baseline, costs, arrays)
+
+
+def _fits_again(setup: Setup, first: SeedSearch, others: Sequence[SeedSearch]) -> list["_Again"]:
+    """Return the winners of further seeds, and the first's with other seeds."""
+    task, config = _final_task(first), first.record.best.config
+    again = [_Again(_final_task(one), one.record.best.config, one.record) for one in others]
+    for step in range(1, setup.plan.config.refits):
+        again.append(_Again(task.changed(seed=task.seed + step, checkpoints=None), config))
+    return again
+
+
+def _cost_of_repeats(
+    repeats: Sequence[RepeatRecord],
+    others: Sequence[SeedSearch],
+    seconds: float,
+    an_epoch: int,
+    folds: int,
+) -> StageCost:
+    """Return what further searches and fits took.
+
+    Args:
+        seconds: Of the fits, on the wall clock.
+        an_epoch: Images that one passes; of each fold, where there are folds.
+    """
+    epochs = sum(repeat.epochs * (1 + folds) for repeat in repeats)
+    epochs += sum(one.epochs for one in others)
+    beyond = max(0.0, sum(repeat.fit_seconds for repeat in repeats) - seconds)
+    return StageCost(
+        "repeats",
+        seconds + sum(one.seconds for one in others),
+        sum(one.amortised_seconds for one in others),
+        epochs * an_epoch,
+        beyond + sum(one.elsewhere_seconds for one in others),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,24 +164,20 @@ def _baseline_options(setup: Setup, search: SearchRecord) -> _Against | None:
     return _Against(FIRST_TRIAL, first.config, best_lengths(first.epochs))
 
 
-def _fitted_baseline(task: FitTask, against: _Against) -> tuple[Detector, Margins]:
-    """Fit it; of a first trial the checkpoint is still there, but for folds."""
-    if task.folds:
-        task = task.changed(lengths=against.lengths)
-    with models_let_go():
-        detector, _, found = train_detector(task, against.config)
-    return detector, found
-
-
 def _scored_baseline(
-    setup: Setup, against: _Against, fitted: tuple[Detector, Margins], test_samples: Samples
+    setup: Setup,
+    against: _Against,
+    fitted: FittedDetector,
+    network: Network,
+    test_samples: Samples,
 ) -> BaselineRecord:
-    detector, found = fitted
-    return BaselineRecord(
-        title=against.title,
-        valid=detector.judged(found, setup.held_out_rows),
-        test=detector.score(test_samples, setup.index.split("test")),
-    )
+    with models_let_go():
+        detector = fitted.on(network)
+        return BaselineRecord(
+            title=against.title,
+            valid=detector.judged(fitted.found, setup.held_out_rows),
+            test=detector.score(test_samples, setup.index.split("test")),
+        )
 
 
 def _final_task(search: SeedSearch) -> FitTask:
@@ -163,20 +200,78 @@ class _Again:
     search: SearchRecord | None = None
 
 
-def _repeat(
-    setup: Setup, again: Sequence[_Again], test_samples: Samples, progress: Progress
-) -> tuple[RepeatRecord, ...]:
-    """Fit with the seed of each task, and score test."""
-    rows = setup.index.split("test")
-    repeats = []
-    with progress.stage("repeating the final fit", len(again), "fits") as advance:
-        for one in again:
-            started = time.perf_counter()
-            with models_let_go():
-                detector, fit, _ = train_detector(one.task, one.config)
-                seconds = time.perf_counter() - started
-                scored = detector.score(test_samples, rows)
-            epochs = len(fit.epochs)
-            repeats.append(RepeatRecord(one.task.seed, scored, epochs, one.search, seconds))
-            advance(1)
-    return tuple(repeats)
+class _Fits:
+    """Has detectors fitted by an executor.
+
+    Attributes:
+        epochs: That the last fit went through now, and did not find done.
+    """
+
+    def __init__(self, executor: Executor, progress: Progress) -> None:
+        self._executor, self._progress = executor, progress
+        self.epochs = 0
+
+    def detector(
+        self, task: FitTask, config: TrialConfig, unsure_error: float = 0.0
+    ) -> FittedDetector:
+        """Have one fitted; of a first trial the checkpoint is still there, but for folds.
+
+        Raises:
+            WorkerDiedError: If no process survives it.
+        """
+        self.epochs = 0
+        with self._executor.shared(task.travelling()) as shared:
+            kept = kept_files(task, config)
+            unit = DetectorUnit(shared, config, unsure_error, _is_long(task), kept)
+
+            def hear(number: int, told: Any) -> None:
+                self._hear(told, task.checkpoints)
+
+            with closing(self._executor.results([unit], hear)) as results:
+                (fitted,) = in_order(results)
+        return fitted
+
+    def repeats(
+        self, again: Sequence["_Again"], test: tuple[Samples, pd.DataFrame]
+    ) -> tuple[RepeatRecord, ...]:
+        """Have several fitted, each with the seed of its task, and scored on test."""
+        first = again[0].task
+        with (
+            self._executor.shared(first.travelling()) as task,
+            self._executor.shared(test) as scored,
+            self._progress.stage("repeating the final fit", len(again), "fits") as advance,
+        ):
+            units = [
+                RepeatUnit(
+                    *(task, scored, one.config, _own(one.task)),
+                    fresh=_is_long(first),
+                    kept=kept_files(one.task, one.config),
+                )
+                for one in again
+            ]
+            repeats = []
+            results = self._executor.results(units, lambda _, told: self._hear(told, None))
+            with closing(results):
+                for one, end in zip(again, in_order(results), strict=True):
+                    record = (one.task.seed, end.test, end.epochs, one.search, end.seconds)
+                    repeats.append(RepeatRecord(*record))
+                    advance(1)
+        return tuple(repeats)
+
+    def _hear(self, told: Any, checkpoints: Path | None) -> None:
+        if isinstance(told, EpochRecord):
+            self.epochs += 1
+        elif isinstance(told, KeptFit):
+            if checkpoints is not None:
+                told.write(checkpoints)
+        else:
+            self._progress.warn(told)
+
+
+def _is_long(task: FitTask) -> bool:
+    return not isinstance(task.network, FrozenNetwork)
+
+
+def _own(task: FitTask) -> dict[str, Any]:
+    """Return wherein the fits of a study's seeds differ."""
+    return {"seed": task.seed, "checkpoints": task.checkpoints, "lengths": task.lengths}

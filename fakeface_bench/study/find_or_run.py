@@ -7,7 +7,7 @@ process's.
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -28,8 +28,9 @@ from fakeface_bench.support.disk import draft_folder, existing_path
 from fakeface_bench.support.errors import INTERRUPTED, UsageError
 from fakeface_bench.support.executor import THIS_PROCESS, Executor, Known, Tell, Unit, in_order
 from fakeface_bench.support.machine import Clock
-from fakeface_bench.support.processes import wait_for
+from fakeface_bench.support.processes import commands_told_to, end_commands, wait_for
 from fakeface_bench.support.progress import Advance, Progress
+from fakeface_bench.support.side_by_side import SideBySide
 from fakeface_bench.tracking.lifetime import point_adopted_run
 from fakeface_bench.tracking.registry import check_registry
 from fakeface_bench.tracking.runs import TrackedRun
@@ -185,17 +186,20 @@ class StudyUnit:
     study: StudyConfig
     run_id: str
     variables: Mapping[str, str]
+    beside_others: bool = False
     fresh: ClassVar[bool] = False
 
     def run(self, tell: Tell) -> "StudyEnd":
-        """Run it to its end."""
+        """Run it to its end; beside others it tells what it prints, line by line."""
         # `again`: the job has found no finished study that it could use.
         # Storage may hold a password, which a command line shows to everybody.
         options = replace(self.study, again=True).as_words(without=("storage",))
         command = [sys.executable, "-m", "fakeface_bench", "run", *options]
         variables = {**self.variables, STORAGE_VARIABLE: self.study.storage}
+        told = commands_told_to(lambda line: tell(f"{self.study.model}: {line}"))
         try:
-            code = wait_for(command, variables)
+            with told if self.beside_others else nullcontext():
+                code = wait_for(command, variables)
         except OSError as error:
             return StudyEnd(self.study.model, self.run_id, obstacle=str(error))
         obstacle = f"its process ended with code {code}." if code else ""
@@ -218,7 +222,7 @@ def find_or_run_studies(
     progress: Progress,
     executor: Executor = THIS_PROCESS,
 ) -> Iterator[StudyRun | LeftOut]:
-    """Yield each study that is needed, found or run, or why there is none.
+    """Yield each study that is needed, found or run, or why there is none, in their order.
 
     Only this function talks to MLflow: it opens a study's run, below the job's, when the executor
     takes the study, and closes it whatever happens.
@@ -235,10 +239,11 @@ def find_or_run_studies(
             model = network_named(one.study.model).key
             run_id = open_study_run(run, model, one.index.name)
             under_way.add(run_id)
-            yield StudyUnit(one.study, run_id, environment_of(run_id, run.experiment_id))
+            variables = environment_of(run_id, run.experiment_id)
+            yield StudyUnit(one.study, run_id, variables, executor is not THIS_PROCESS)
 
     try:
-        with closing(executor.results(units())) as results:
+        with closing(executor.results(units(), lambda _, line: progress.say(line))) as results:
             for ended in in_order(results):
                 if isinstance(ended, StudyRun):
                     yield ended
@@ -249,6 +254,11 @@ def find_or_run_studies(
         for run_id in under_way:
             settle_study_run(run_id, "interrupted")
         raise
+
+
+def studies_by(at_once: int) -> Executor:
+    """Return who runs studies of which so many may run at once."""
+    return THIS_PROCESS if at_once == 1 else SideBySide(at_once, end_commands)
 
 
 def _settle(ended: StudyEnd) -> StudyRun | LeftOut:

@@ -20,7 +20,7 @@ from fakeface_bench.config import (
     TENSORFLOW_ENGINE,
     augments_in_play,
 )
-from fakeface_bench.data.array_store import missing_bytes
+from fakeface_bench.data.array_store import CachedArrays, missing_bytes
 from fakeface_bench.data.class_words import SPLITS
 from fakeface_bench.data.index import ImageIndex
 from fakeface_bench.data.pictures import (
@@ -42,6 +42,7 @@ from fakeface_bench.features.source import (
 from fakeface_bench.features.store import cached_features
 from fakeface_bench.resolve import Plan
 from fakeface_bench.support.disk import cache_folder
+from fakeface_bench.support.executor import THIS_PROCESS, Executor
 from fakeface_bench.support.machine import gpus
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.training.networks import (
@@ -88,8 +89,14 @@ class Inputs:
     found: str = ""
 
 
-def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
-    """Build the network and choose how its splits are read; nothing is read yet."""
+def prepare_inputs(
+    plan: Plan, index: ImageIndex, progress: Progress, executor: Executor = THIS_PROCESS
+) -> Inputs:
+    """Build the network and choose how its splits are read; nothing is read yet.
+
+    Args:
+        executor: Who passes pictures through frozen layers.
+    """
     if plan.architecture.scratch:
         small = ScratchNetwork(plan.architecture, plan.image_size, plan.config.input)
         return pixel_inputs(plan, index, small, None, progress)
@@ -97,13 +104,19 @@ def prepare_inputs(plan: Plan, index: ImageIndex, progress: Progress) -> Inputs:
     found = source.backbone.said if isinstance(source.backbone, OwnBackbone) else ""
     if found:
         progress.say(found)
-    return replace(_inputs_of(plan, index, source, progress), found=found)
+    return replace(_inputs_of(plan, index, source, progress, executor), found=found)
 
 
-def _inputs_of(plan: Plan, index: ImageIndex, source: BackboneSource, progress: Progress) -> Inputs:
+def _inputs_of(
+    plan: Plan,
+    index: ImageIndex,
+    source: BackboneSource,
+    progress: Progress,
+    executor: Executor,
+) -> Inputs:
     """Choose how the splits of a network with a frozen part, or without any, are read."""
     backbone = source.backbone
-    read = read_features(source, index, progress)
+    read = read_features(source, index, progress, executor)
     if not plan.unfrozen.anything:
         return Inputs(
             FrozenNetwork(backbone.model, source.residuals, source.maps),
@@ -116,7 +129,7 @@ def _inputs_of(plan: Plan, index: ImageIndex, source: BackboneSource, progress: 
     cut = backbone.cut(plan.unfrozen)
     if cut.below is not None:
         on_map = TunedNetwork(cut, everything=False)
-        if inputs := map_inputs(plan, index, on_map, source, progress):
+        if inputs := map_inputs(plan, index, on_map, source, progress, executor):
             return inputs
     scratch = plan.unfrozen.everything and plan.weights.label == "random"
     network = TunedNetwork(cut.at_input(), plan.unfrozen.on_pixels, scratch)
@@ -135,8 +148,9 @@ def cache_budget(cache_gb: float, folder: Path) -> float:
 
 def feature_source(plan: Plan) -> BackboneSource:
     """Build the frozen backbone, with all that decides its features."""
-    engine = TENSORFLOW_ENGINE if gpus() and plan.config.engine == AUTO else plan.engine
-    batch = GPU_BATCH if gpus() else plan.architecture.cpu_batch
+    on_gpu = bool(gpus()) or plan.config.workers.on_gpus
+    engine = TENSORFLOW_ENGINE if on_gpu and plan.config.engine == AUTO else plan.engine
+    batch = GPU_BATCH if on_gpu else plan.architecture.cpu_batch
     if engine == ONNX_ENGINE:
         batch = int(np.clip(ONNX_BATCH_A_CORE * PARALLEL_CALLS, *ONNX_BATCH))
     return BackboneSource(
@@ -151,12 +165,18 @@ def feature_source(plan: Plan) -> BackboneSource:
     )
 
 
-def read_features(source: FeatureSource, index: ImageIndex, progress: Progress) -> LoadArrays:
+def read_features(
+    source: FeatureSource,
+    index: ImageIndex,
+    progress: Progress,
+    executor: Executor = THIS_PROCESS,
+) -> LoadArrays:
     """Return what reads the features of a split, the test split's as it is scored."""
 
     def read(split: str, rows: pd.DataFrame) -> SplitArrays:
         of_split = source.for_scoring() if split == "test" else source
-        cached = cached_features(of_split, list(rows["digest"]), index.files(rows), progress)
+        digests, files = list(rows["digest"]), index.files(rows)
+        cached = cached_features(of_split, digests, files, progress, executor)
         return SplitArrays({}).with_arrays(cached)
 
     return read
@@ -168,6 +188,7 @@ def map_inputs(
     network: TunedNetwork,
     source: BackboneSource,
     progress: Progress,
+    executor: Executor = THIS_PROCESS,
 ) -> Inputs | None:
     """Read the map at the cut from the disk; None where it does not fit there."""
     plain = replace(source, cut=network.cut)
@@ -190,11 +211,13 @@ def map_inputs(
 
     def load(split: str, rows: pd.DataFrame) -> SplitArrays:
         digests, files = list(rows["digest"]), index.files(rows)
-        read = SplitArrays({}).with_arrays(
-            cached_features(of_splits[split], digests, files, progress)
-        )
+
+        def features_by(source: BackboneSource) -> CachedArrays:
+            return cached_features(source, digests, files, progress, executor)
+
+        read = SplitArrays({}).with_arrays(features_by(of_splits[split]))
         if split == "train" and mirrored:
-            read = read.with_mirrored(cached_features(mirrored, digests, files, progress))
+            read = read.with_mirrored(features_by(mirrored))
         return read
 
     return Inputs(

@@ -32,12 +32,13 @@ from fakeface_bench.study.record import (
     record_of,
 )
 from fakeface_bench.study.register import register_study
-from fakeface_bench.study.search import SearchedBy, executor_for, search_all
+from fakeface_bench.study.search import SearchedBy, search_all
 from fakeface_bench.study.setup import Setup, open_setup
 from fakeface_bench.support.disk import draft_folder
 from fakeface_bench.support.errors import FakefaceError, ModelError, StudyError, UnsentError
 from fakeface_bench.support.machine import Clock, EnergyMeter, energy_meter, environment_lock
 from fakeface_bench.support.progress import Progress
+from fakeface_bench.support.workers import executor_for
 from fakeface_bench.tracking.lifetime import tracked_run
 from fakeface_bench.tracking.names import run_name
 from fakeface_bench.tracking.registry import check_registry
@@ -125,10 +126,10 @@ def _search_fit_and_record(
 ) -> StudyOutcome:
     """Set up, search, fit, score and record a study in an open run."""
     config, clock = plan.config, charged.clock
-    setup, tags = open_setup(plan, run, progress, dataset)
+    setup, tags = open_setup(plan, run, progress, dataset, by.executor)
     plan = setup.plan
     searches = list(search_all(plan, setup, run, tags, progress, by))
-    conclusion = conclude(setup, searches, progress)
+    conclusion = conclude(setup, searches, progress, by.executor)
     progress.say("recording results, model and pictures in MLflow")
     record = record_of(plan, setup, searches[0].record, conclusion)
     with draft_folder() as folder:

@@ -1,11 +1,8 @@
-"""A study's searches, one for each seed, each with its own trials; and who runs their trials."""
+"""A study's searches, one for each seed, each with its own trials."""
 
-import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 
 from fakeface_bench.records.study import SearchRecord
 from fakeface_bench.resolve import Plan
@@ -14,9 +11,7 @@ from fakeface_bench.search.storage import Study, ended_trials, study_uid
 from fakeface_bench.search.trial import Listeners, TrialListener
 from fakeface_bench.study.setup import Setup, fit_task, open_study_of, space_of
 from fakeface_bench.support.disk import cache_folder
-from fakeface_bench.support.errors import UsageError
-from fakeface_bench.support.executor import NO_CLUSTER, THIS_PROCESS, ClusterConfig, Executor
-from fakeface_bench.support.machine import Clock, start_tensorflow
+from fakeface_bench.support.executor import Executor
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.tracking import names
 from fakeface_bench.tracking.runs import TrackedRun
@@ -62,43 +57,6 @@ class SeedSearch:
     def epochs(self) -> int:
         """Epochs of all trials, each fold's."""
         return sum(len(trial.epochs) * trial.folds for trial in self.record.trials)
-
-
-#: Where Ray's own commands find a cluster, if it is set.
-ADDRESS_VARIABLE = "RAY_ADDRESS"
-
-
-@contextmanager
-def executor_for(config: ClusterConfig, progress: Progress, clock: Clock) -> Iterator[Executor]:
-    """Yield who runs the units of a job.
-
-    Args:
-        clock: Is told how long it took to find a cluster, or to start one.
-
-    Raises:
-        UsageError: If it is a cluster, and Ray is not installed.
-        ClusterError: If there is no such cluster, or none of its nodes can be used.
-    """
-    if config.cluster == NO_CLUSTER:
-        yield THIS_PROCESS
-        return
-    try:
-        from fakeface_bench.support.cluster import connected
-    except ModuleNotFoundError as error:
-        if error.name != "ray":
-            raise
-        raise UsageError(
-            f"cluster {config.cluster!r} needs Ray: pip install 'fakeface_bench[cluster]', here "
-            "and on every machine of the cluster."
-        ) from error
-    if config.cluster == "auto":
-        config = replace(config, cluster=os.environ.get(ADDRESS_VARIABLE, "auto"))
-    prepare = partial(start_tensorflow, config.trial_cores)
-    with ExitStack() as until_the_end:
-        with clock.timing("cluster"):
-            found = connected(config, cache_folder("features"), prepare, progress)
-            cluster = until_the_end.enter_context(found)
-        yield cluster
 
 
 @dataclass(frozen=True, slots=True)

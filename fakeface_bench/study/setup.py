@@ -36,6 +36,7 @@ from fakeface_bench.search.storage import (
 from fakeface_bench.study.inputs import Inputs, prepare_inputs
 from fakeface_bench.study.preparation import PreparedDataset, prepare_dataset
 from fakeface_bench.support.disk import cache_folder
+from fakeface_bench.support.executor import THIS_PROCESS, Executor
 from fakeface_bench.support.machine import hardware_facts
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.tracking import names
@@ -92,7 +93,12 @@ class Setup:
         return Pictures(files, size, self.plan.config.fit, size, digests=digests).load(0)
 
 
-def prepare_setup(plan: Plan, progress: Progress, dataset: PreparedDataset | None = None) -> Setup:
+def prepare_setup(
+    plan: Plan,
+    progress: Progress,
+    dataset: PreparedDataset | None = None,
+    executor: Executor = THIS_PROCESS,
+) -> Setup:
     """Read the dataset's index and build the network; splits are read later, when needed."""
     config = plan.config
     if dataset is None:
@@ -106,7 +112,7 @@ def prepare_setup(plan: Plan, progress: Progress, dataset: PreparedDataset | Non
             f"copies cost a class more than {MAX_LOSS:.0%} of its training images: the classes are "
             "balanced, as by balance=classes"
         )
-    inputs = prepare_inputs(plan, index, progress)
+    inputs = prepare_inputs(plan, index, progress, executor)
     reader = SplitReader(index, inputs.load, plan.config.balance)
     return Setup(plan, dataset, index, inputs, reader)
 
@@ -136,7 +142,11 @@ def _equalisation(
 
 
 def open_setup(
-    plan: Plan, run: TrackedRun, progress: Progress, dataset: PreparedDataset | None = None
+    plan: Plan,
+    run: TrackedRun,
+    progress: Progress,
+    dataset: PreparedDataset | None = None,
+    executor: Executor = THIS_PROCESS,
 ) -> tuple[Setup, dict[str, str]]:
     """Prepare network and data, and log them in the run; return them with the tags of trials."""
     run.log_params(hardware_facts() | {"version_figures": METRICS_VERSION})
@@ -150,7 +160,7 @@ def open_setup(
         names.WEIGHTS_WARNING: plan.weights.warning,
     }
     run.tag(tags)  # before the data are read, so that a run that fails there has them
-    setup = prepare_setup(plan, progress, dataset)
+    setup = prepare_setup(plan, progress, dataset, executor)
     index = setup.index
     tags |= {
         names.DATASET_DIGEST: index.digest,

@@ -79,10 +79,16 @@ def connected(
     Raises:
         ClusterError: If there is none, or a node cannot be used.
     """
-    with session_at(config.cluster):
+    with session_at(config.cluster) as dashboard:
         cluster = Cluster(config, folder, prepare, progress)
         try:
             cluster.wait_for_nodes()
+            watched = f", to be watched at http://{dashboard}" if dashboard else ""
+            nodes = len(cluster.nodes)
+            progress.say(
+                f"a cluster of {nodes} node{'s' * (nodes > 1)}, {cluster.room} units at once"
+                f"{watched}"
+            )
             yield cluster
         finally:
             cluster.close()
@@ -178,9 +184,7 @@ class _InStore(Generic[Value]):
 
 def _work(parcel: Parcel, order: _Order) -> _Answer[Any]:
     """Run a unit in a worker. What it raises travels as a value: Ray would wrap it."""
-    if order.prepare is not None and not _PREPARED:
-        order.prepare()
-        _PREPARED.append(True)
+    _warm_up(order.prepare)
     _OFFERED.clear()
     _OFFERED.update(order.shared)
     told = 0
@@ -205,19 +209,39 @@ def _portable(error: Exception) -> Exception:
     return ClusterError(f"{type(error).__name__}: {error}")
 
 
+def _warm_up(prepare: Prepare | None) -> None:
+    """Prepare a worker before there is a unit for it, which takes TensorFlow ten seconds."""
+    if prepare is not None and not _PREPARED:
+        prepare()
+        _PREPARED.append(True)
+
+
+_WARM_UP = ray.remote(max_retries=0)(_warm_up)
 _TASK = ray.remote(max_retries=0)(_work)
 #: Ends its process, and with it whatever a long fit has left in its memory.
 _TASK_OF_ITS_OWN = ray.remote(max_retries=0, max_calls=1)(_work)
 
 
 @dataclass(slots=True)
-class _Running:
-    """A unit that was handed to a node."""
+class _Work:
+    """A unit to be done.
+
+    Attributes:
+        deaths: Of processes that it may have killed.
+        losses: Of nodes that it ran on.
+    """
 
     number: int
     unit: Unit[Any]
-    deaths: int
-    losses: int
+    deaths: int = 0
+    losses: int = 0
+
+
+@dataclass(slots=True)
+class _Running:
+    """Work that was handed to a node."""
+
+    work: _Work
     node: _Node
     reference: Any
     told: int = 0
@@ -253,6 +277,8 @@ class Cluster:
         self._nodes: dict[str, _Node] = {}
         self._refused: set[str] = set()
         self._shared: dict[str, _Packed] = {}
+        #: Workers that start: whoever let go of these would end them.
+        self._warm: list[Any] = []
         self._inbox: queue.SimpleQueue[tuple[str, str, Any]] = queue.SimpleQueue()
         self._closed = threading.Event()
         folder.mkdir(parents=True, exist_ok=True)
@@ -269,6 +295,17 @@ class Cluster:
     def room(self) -> int:
         """Units that the cluster has room for at once."""
         return sum(node.slots for node in self._nodes.values())
+
+    @property
+    def nodes(self) -> list[str]:
+        """The names of its nodes."""
+        return [node.name for node in self._nodes.values()]
+
+    @property
+    def detail(self) -> str:
+        """How many of the units are under way that there is room for."""
+        busy = sum(node.busy for node in self._nodes.values())
+        return f"{busy} of {self.room} workers busy"
 
     def wait_for_nodes(self) -> None:
         """Wait until every node that there is has answered.
@@ -296,8 +333,6 @@ class Cluster:
                 f"{config.trial_gpus:g} GPUs for a unit of work: ask for fewer by trial_cores or "
                 "trial_gpus."
             )
-        nodes = f"{len(self._nodes)} node{'s' * (len(self._nodes) > 1)}"
-        self._progress.say(f"a cluster of {nodes}, {self.room} units at once")
 
     @contextmanager
     def shared(self, value: Value) -> Iterator[Shared[Value]]:
@@ -339,14 +374,20 @@ class Cluster:
         # A process keeps the GPUs that it was first given.
         task = _TASK_OF_ITS_OWN if unit.fresh or self._config.trial_gpus else _TASK
         reference = task.options(
-            num_cpus=self._config.trial_cores or node.cores,
-            num_gpus=self._config.trial_gpus,
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node.key, soft=False),
+            **self._place(node),
         ).remote(pack(unit, node.sees), order)
         node.busy += 1
         future = reference.future()
         future.add_done_callback(lambda done: self._inbox.put((attempt, "done", done)))
         return reference
+
+    def _place(self, node: _Node) -> dict[str, Any]:
+        """Return what Ray is asked for a unit's process."""
+        return {
+            "num_cpus": self._config.trial_cores or node.cores,
+            "num_gpus": self._config.trial_gpus,
+            "scheduling_strategy": NodeAffinitySchedulingStrategy(node.key, soft=False),
+        }
 
     def next_event(self) -> tuple[str, str, Any] | None:
         """Return what arrives next of a unit: an attempt, `told` or `done`, and what.
@@ -436,6 +477,9 @@ class Cluster:
         node.answers = True
         if not node.known and self._started:
             self._progress.say(f"the cluster has won {node.name}")
+        if not node.known:
+            warm_up = _WARM_UP.options(**self._place(node))
+            self._warm += [warm_up.remote(self._prepare) for _ in range(node.slots)]
         node.known = True
 
     def _lose(self, key: str) -> None:
@@ -488,7 +532,7 @@ class _Flight(Generic[Result]):
     def __init__(self, cluster: Cluster, units: Iterator[Unit[Result]], hear: Hear) -> None:
         self._cluster, self._units, self._hear = cluster, units, hear
         self._running: dict[str, _Running] = {}
-        self._again: deque[tuple[int, Unit[Result], int, int]] = deque()
+        self._again: deque[_Work] = deque()
         self._known: deque[Ended[Result]] = deque()
         self._taken = 0
         self._more = True
@@ -522,14 +566,14 @@ class _Flight(Generic[Result]):
 
     def _before(self, number: int) -> bool:
         """Whether a unit before this one is still under way."""
-        numbers = [one.number for one in self._running.values() if not one.ended]
-        return any(other < number for other in [*numbers, *(again[0] for again in self._again)])
+        running = [one.work for one in self._running.values() if not one.ended]
+        return any(work.number < number for work in [*running, *self._again])
 
     def _fill(self) -> None:
         """Hand out units while a node has room."""
         while node := self._cluster.freest():
             if self._again:
-                number, unit, deaths, losses = self._again.popleft()
+                work = self._again.popleft()
             elif self._more and self._error is None:
                 try:
                     unit = next(self._units)
@@ -539,16 +583,16 @@ class _Flight(Generic[Result]):
                 except Exception as error:
                     self._more, self._error = False, (self._taken, error)
                     return
-                number, deaths, losses = self._taken, 0, 0
+                work = _Work(self._taken, unit)
                 self._taken += 1
                 if isinstance(unit, Known):
-                    self._known.append(Ended(number, unit.result))
+                    self._known.append(Ended(work.number, unit.result))
                     continue
             else:
                 return
             attempt = uuid4().hex
-            reference = self._cluster.begin(unit, attempt, node)
-            self._running[attempt] = _Running(number, unit, deaths, losses, node, reference)
+            reference = self._cluster.begin(work.unit, attempt, node)
+            self._running[attempt] = _Running(work, node, reference)
 
     def _arrived(self, attempt: str, kind: str, what: Any) -> Ended[Result] | None:
         one = self._running.get(attempt)
@@ -569,12 +613,12 @@ class _Flight(Generic[Result]):
             return ended
         if isinstance(one.answer.error, UnseenError):
             one.node.sees = False
-            self._again.append((one.number, one.unit, one.deaths, one.losses))
+            self._again.append(one.work)
             return None
         if one.answer.error is not None:
-            self._fail(one.number, one.answer.error, one.node)
+            self._fail(one.work.number, one.answer.error, one.node)
             return None
-        return Ended(one.number, one.answer.result)
+        return Ended(one.work.number, one.answer.result)
 
     def _heard(self, one: _Running, told: Any) -> Ended[Result] | None:
         """Hand on what a unit told; return its end where that ends it."""
@@ -582,12 +626,12 @@ class _Flight(Generic[Result]):
         if one.ended:
             return None
         try:
-            self._hear(one.number, told)
+            self._hear(one.work.number, told)
         except Exception as error:
             one.ended = True
             if one.answer is None:
-                ray.cancel(one.reference, force=one.unit.fresh)
-            return Ended(one.number, None, error)
+                ray.cancel(one.reference, force=one.work.unit.fresh)
+            return Ended(one.work.number, None, error)
         return None
 
     def _settle(self, attempt: str, one: _Running) -> None:
@@ -608,17 +652,19 @@ class _Flight(Generic[Result]):
         if not isinstance(error, _CRASHED + _NODE_LOST):
             raise ClusterError(f"{one.node.name}: {first_line(error)}") from error
         self._cluster.ask(one.node)
-        crashed = isinstance(error, _CRASHED)
-        deaths, losses = one.deaths + crashed, one.losses + (not crashed)
+        crashed, work = isinstance(error, _CRASHED), one.work
+        work.deaths += crashed
+        work.losses += not crashed
         why = "out of memory" if isinstance(error, OutOfMemoryError) else "killed, or crashed"
-        if deaths < MOST_DEATHS and losses < MOST_LOSSES:
+        if work.deaths < MOST_DEATHS and work.losses < MOST_LOSSES:
             if crashed:
                 self._cluster.warn(
                     f"a process on {one.node.name} has died ({why}); what it ran is run again"
                 )
-            self._again.append((one.number, one.unit, deaths, losses))
+            self._again.append(work)
             return None
         killed = WorkerDiedError(
-            f"{deaths + losses} processes have died over it, the last on {one.node.name}: {why}"
+            f"{work.deaths + work.losses} processes have died over it, the last on "
+            f"{one.node.name}: {why}"
         )
-        return Ended(one.number, None, killed)
+        return Ended(work.number, None, killed)

@@ -86,6 +86,11 @@ def hear_nothing(number: int, told: Any) -> None:
 class Executor(Protocol):
     """Somebody who runs units; `tests/support/test_executor.py` is what each has to pass."""
 
+    @property
+    def detail(self) -> str:
+        """How busy workers are, in a few words; empty where there are none to speak of."""
+        ...
+
     def shared(self, value: Value) -> AbstractContextManager[Shared[Value]]:
         """Make a value known to whoever runs units, for the block.
 
@@ -113,8 +118,8 @@ class Executor(Protocol):
         ...
 
 
-#: Where units run that no cluster is asked for.
-NO_CLUSTER = "none"
+#: Where units run that no cluster is asked for, and that of this machine is.
+NO_CLUSTER, LOCAL = "none", "local"
 #: Whether files travel to other machines by their paths, as what they hold, or as each can.
 SHARES = ("auto", "paths", "bytes")
 
@@ -125,23 +130,33 @@ class ClusterConfig(Request):
 
     cluster: str = option(
         NO_CLUSTER,
-        "Where trials run: none (this process), local (processes of this machine), auto (the Ray "
-        "cluster of this machine, or of RAY_ADDRESS), HOST:PORT, or ray://HOST:PORT.",
+        "Where pictures are extracted and scored, and trials run: none (this process), local "
+        "(processes of this machine), auto (the Ray cluster of this machine, or of RAY_ADDRESS), "
+        "HOST:PORT, or ray://HOST:PORT.",
     )
     trial_cores: int = option(
         0,
-        "Processor cores that a trial computes with, wherever it runs; results depend on it. 0: "
-        "all of its machine.",
+        "Processor cores that a trial, or another unit of work, computes with, wherever it runs; "
+        "results of trials depend on it. 0: all of its machine.",
         0,
         1024,
     )
-    trial_gpus: float = option(0.0, "GPUs, or a share of one, that a trial on a cluster takes.", 0)
+    trial_gpus: float = option(
+        0.0,
+        "GPUs, or a share of one, that a trial, or another unit of work, takes on a cluster.",
+        0,
+    )
     share: str = option(
         "auto",
         "How files reach a cluster: paths (it sees this machine's folders), bytes, or auto (each "
         "node is asked).",
         choices=SHARES,
     )
+
+    @property
+    def on_gpus(self) -> bool:
+        """Whether units run on the GPUs of a cluster, whatever this machine has."""
+        return self.cluster != NO_CLUSTER and self.trial_gpus > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +172,8 @@ class Here(Generic[Value]):
 
 class ThisProcess:
     """Runs a unit when its result is asked for: one after another, in this process."""
+
+    detail: ClassVar[str] = ""
 
     def shared(self, value: Value) -> AbstractContextManager[Shared[Value]]:
         """Hand it on as it is."""
@@ -194,12 +211,18 @@ THIS_PROCESS: Executor = ThisProcess()
 
 
 def in_order(ended: Iterable[Ended[Result]]) -> Iterator[Result]:
-    """Yield the results of units that nobody ends in the order of the units."""
+    """Yield the results of units that nobody ends in the order of the units.
+
+    Raises:
+        WorkerDiedError: If one was ended, since process after process died over it.
+    """
     early: dict[int, Result] = {}
     following = 0
     for one in ended:
-        if one.ended_by is not None or one.result is None:
-            raise ValueError(f"unit {one.number} has no result: {one.ended_by}")
+        if one.ended_by is not None:
+            raise one.ended_by
+        if one.result is None:
+            raise ValueError(f"unit {one.number} has no result")
         early[one.number] = one.result
         while following in early:
             yield early.pop(following)

@@ -57,6 +57,26 @@ def start_tensorflow(cores: int | None = None) -> None:
     tf.random.uniform([1])
 
 
+#: Of a worker: the cores that it may take.
+_OWN_CORES: list[int] = []
+
+
+def start_worker(cores: int) -> None:
+    """Start TensorFlow in a process that shares its machine with others of its kind.
+
+    Args:
+        cores: That it may take, whatever it does; 0 for all.
+    """
+    if cores:
+        _OWN_CORES[:] = [cores]
+    start_tensorflow(cores)
+
+
+def own_cores() -> int:
+    """Return how many threads are of use to this process."""
+    return _OWN_CORES[0] if _OWN_CORES else os.cpu_count() or 1
+
+
 def gpus() -> list[str]:
     """Return the GPUs that TensorFlow sees, by name."""
     import tensorflow as tf

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -200,6 +201,7 @@ def wait_for(command: Sequence[str], variables: Mapping[str, str]) -> int:
         ) as process,
         _signals(_interrupt),
     ):
+        _RUNNING.add(process)
         try:
             for line in process.stderr or ():
                 if tell and (words := line.decode(errors="replace").rstrip()):
@@ -209,6 +211,26 @@ def wait_for(command: Sequence[str], variables: Mapping[str, str]) -> int:
             with _signals(signal.SIG_IGN):
                 _end_child(process)
             raise
+        finally:
+            _RUNNING.discard(process)
+
+
+#: Commands that are waited for, by whatever thread.
+_RUNNING: set["subprocess.Popen[bytes]"] = set()
+
+
+def end_commands() -> None:
+    """End all commands that threads wait for, as an interruption ends the one of this thread."""
+    with _signals(signal.SIG_IGN):
+        running = list(_RUNNING)
+        for process in running:
+            process.send_signal(signal.SIGINT)
+        end = time.monotonic() + GRACE_SECONDS
+        for process in running:
+            try:
+                process.wait(max(0.0, end - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def _end_child(process: subprocess.Popen[bytes]) -> None:

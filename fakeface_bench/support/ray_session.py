@@ -15,14 +15,18 @@ import ray
 from ray.exceptions import RayError
 
 from fakeface_bench.support.errors import ClusterError
+from fakeface_bench.support.executor import LOCAL
 
 #: To find out whether anything answers at an address.
 ANSWER_SECONDS = 8.0
 
 
 @contextmanager
-def session_at(address: str) -> Iterator[None]:
+def session_at(address: str) -> Iterator[str]:
     """Begin a session for the block, or use the one that this process has.
+
+    Yields:
+        Host and port of the cluster's dashboard, where it is begun and has one; else nothing.
 
     Args:
         address: As in `ClusterConfig.cluster`, but `none`.
@@ -30,11 +34,11 @@ def session_at(address: str) -> Iterator[None]:
     Raises:
         ClusterError: If nothing of Ray is there, or the process has a session somewhere else.
     """
-    began = not ray.is_initialized()
+    began, dashboard = not ray.is_initialized(), ""
     if began:
-        _connect(address)
+        dashboard = _connect(address)
     elif ":" in address and not address.startswith("ray://"):
-        known = ray.get_runtime_context().gcs_address
+        known = own_address()
         if known != address:
             raise ClusterError(
                 f"cluster {address}: this process is connected to {known} already; "
@@ -42,12 +46,17 @@ def session_at(address: str) -> Iterator[None]:
             )
     try:
         with redirect_stdout(NotRays(sys.stdout)), redirect_stderr(NotRays(sys.stderr)):
-            yield
+            yield dashboard
     finally:
         if began:
             held = io.StringIO()  # what it has held back of the same
             with redirect_stdout(held), redirect_stderr(held):
                 ray.shutdown()
+
+
+def own_address() -> str:
+    """Return where other processes of this machine find the cluster of the session."""
+    return str(ray.get_runtime_context().gcs_address)
 
 
 class NotRays:
@@ -69,23 +78,24 @@ class NotRays:
         return getattr(self._stream, name)
 
 
-def _connect(address: str) -> None:
+def _connect(address: str) -> str:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if address == "local":
+    if address == LOCAL:
         options |= {"num_cpus": os.cpu_count(), "include_dashboard": False}
     else:
         _check_answers(address)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        ray.init(address=address, **options)
+        context = ray.init(address=address, **options)
     except (ConnectionError, RuntimeError, ValueError, RayError) as error:
         raise ClusterError(f"{_nothing_at(address)} {first_line(error)}") from error
     finally:
         if threading.current_thread() is threading.main_thread():
             for number, handler in before.items():
                 signal.signal(number, handler)  # Ray puts its own in place
+    return str(context.dashboard_url or "")
 
 
 def _check_answers(address: str) -> None:

@@ -3,9 +3,11 @@
 import json
 import os
 import zipfile
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import keras
@@ -16,6 +18,8 @@ from fakeface_bench.config import TrialConfig
 from fakeface_bench.data.array_store import content_key
 from fakeface_bench.records.study import EpochRecord, last_stage
 from fakeface_bench.support.disk import disk_errors_named, replaced_whole, room_for
+from fakeface_bench.support.executor import Tell
+from fakeface_bench.support.parcel import FileContent
 from fakeface_bench.training.epochs import Course
 from fakeface_bench.training.networks import FitTask
 
@@ -129,6 +133,72 @@ def checkpoint_file(task: FitTask, config: TrialConfig) -> Path | None:
         **({"part": task.part} if task.part else {}),
     }
     return task.checkpoints / f"{content_key(of)}.npz"
+
+
+def kept_files(task: FitTask, config: TrialConfig) -> tuple[Path, ...]:
+    """Return what is kept of a fit and of its folds, or will be; in a folder that is there."""
+    if task.checkpoints is None:
+        return ()
+    with disk_errors_named(task.checkpoints):
+        task.checkpoints.mkdir(parents=True, exist_ok=True)
+    fits = [*task.folds, task]
+    return tuple(filter(None, (checkpoint_file(fit, config) for fit in fits)))
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFit:
+    """What a fit on another machine has written down: the name and content of a file."""
+
+    name: str
+    content: bytes
+
+    def write(self, folder: Path) -> None:
+        """Write it down here.
+
+        Raises:
+            DiskError: If there is no room for it.
+        """
+        path = folder / self.name
+        draft = path.with_suffix(f".{os.getpid()}")
+        with disk_errors_named(folder), room_for(folder, len(self.content)):
+            with replaced_whole(path, draft):
+                draft.write_bytes(self.content)
+
+
+@contextmanager
+def told_checkpoints(
+    task: FitTask, kept: Sequence[FileContent | None], tell: Tell
+) -> Iterator[tuple[FitTask, Tell]]:
+    """Let a fit go on, on a machine that does not see where its checkpoints lie.
+
+    What has travelled with it is written into a folder for the block; what it writes there is told
+    before the epoch that it is of.
+
+    Args:
+        kept: What `kept_files` were when the unit was handed out; None for one that was not there.
+
+    Yields:
+        The task, and by what it tells; both as they came where the folder is seen.
+    """
+    if task.checkpoints is not None or not kept:
+        yield task, tell
+        return
+    with TemporaryDirectory() as place:
+        folder, written = Path(place), dict[str, int]()
+        for file in filter(None, kept):
+            path = folder / Path(file.name).name
+            path.write_bytes(file.content)
+            written[path.name] = path.stat().st_mtime_ns
+
+        def tell_more(told: Any) -> None:
+            for path in sorted(folder.glob("*.npz")):
+                changed = path.stat().st_mtime_ns
+                if written.get(path.name) != changed:
+                    written[path.name] = changed
+                    tell(KeptFit(path.name, path.read_bytes()))
+            tell(told)
+
+        yield task.changed(checkpoints=folder), tell_more
 
 
 def forget_fit(task: FitTask, config: TrialConfig) -> None:

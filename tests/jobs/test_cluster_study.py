@@ -59,8 +59,8 @@ class Study:
             assert time.monotonic() < end, [trial.state for trial in self.trials()]
             time.sleep(0.2)
 
-    def found(self) -> Found:
-        """Return its trials, epoch by epoch, and the scores of the test split."""
+    def ended(self) -> list[tuple[object, ...]]:
+        """Return its trials, epoch by epoch."""
         rows = [
             (
                 trial.user_attrs["position"],
@@ -72,6 +72,10 @@ class Study:
             for trial in self.trials()
             if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
         ]
+        return sorted(rows, key=lambda row: row[0])
+
+    def found(self) -> Found:
+        """Return its trials, and the scores of the test split."""
         mlflow.set_tracking_uri(self.command.store)
         (run,) = mlflow.search_runs(
             filter_string="tags.`fakeface.kind` = 'study' and attributes.status = 'FINISHED'",
@@ -81,7 +85,7 @@ class Study:
         path = mlflow.artifacts.download_artifacts(
             run_id=run.info.run_id, artifact_path="test/predictions.parquet"
         )
-        return sorted(rows, key=lambda row: row[0]), pd.read_parquet(path)
+        return self.ended(), pd.read_parquet(path)
 
 
 def same(one: Found, other: Found) -> bool:
@@ -120,13 +124,14 @@ def test_heads_on_three_nodes_of_which_one_dies_are_those_of_one_process(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("share", ["paths", "bytes"])
 def test_layers_whose_worker_dies_in_an_epoch_go_on_elsewhere(
-    tmp_path: Path, tiny_faces: Path, at_once: ThreadPoolExecutor
+    tmp_path: Path, tiny_faces: Path, at_once: ThreadPoolExecutor, share: str
 ) -> None:
     alone = Study(tmp_path / "alone", tiny_faces, LAYERS)
     ended = alone.run("none")
     assert ended.returncode == 0, ended.stderr
-    study = Study(tmp_path / "cluster", tiny_faces, LAYERS)
+    study = Study(tmp_path / "cluster", tiny_faces, (*LAYERS, "--share", share))
     with started_nodes(1, 1) as nodes:
         running = at_once.submit(study.run, nodes.address)
         study.until(lambda trials: any(trial.user_attrs.get("epochs") for trial in trials))
@@ -168,6 +173,23 @@ def test_a_driver_that_is_killed_and_started_again_loses_no_trial(
     assert same(study.found(), alone.found())
     positions = [t.user_attrs["position"] for t in study.trials() if t.state != TrialState.FAIL]
     assert len(positions) == len(set(positions)), "no trial is there twice"
+
+
+@pytest.mark.slow
+def test_two_drivers_of_one_study_share_its_trials(
+    tmp_path: Path, tiny_faces: Path, at_once: ThreadPoolExecutor
+) -> None:
+    alone = Study(tmp_path / "alone", tiny_faces, HEADS)
+    assert alone.run("none").returncode == 0
+    study = Study(tmp_path / "cluster", tiny_faces, HEADS)
+    with started_nodes(1, 1) as nodes:
+        running = at_once.submit(study.run, nodes.address)
+        study.until(lambda trials: bool(trials))
+        ended = [study.run(nodes.address), running.result()]
+    assert [one.returncode for one in ended] == [0, 0], [one.stderr for one in ended]
+    trials = [trial for trial in study.trials() if trial.state != TrialState.FAIL]
+    assert len({trial.user_attrs["position"] for trial in trials}) == len(trials) == 8
+    assert study.ended() == alone.ended()
 
 
 @pytest.mark.slow

@@ -19,11 +19,13 @@ from fakeface_bench.data.corruptions import CONDITIONS, pictures_of
 from fakeface_bench.data.seen import SeenImages
 from fakeface_bench.jobs import JobOutcome
 from fakeface_bench.jobs import robustness as job
-from fakeface_bench.jobs.robustness import corrupted_scores, run_robustness
+from fakeface_bench.jobs.robustness import run_robustness
+from fakeface_bench.jobs.scoring import Corrupted, scores_by
 from fakeface_bench.jobs.test_sets import whole_set
 from fakeface_bench.records.transfer import Robustness
 from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
 from fakeface_bench.support.errors import DataError, ModelError, UsageError
+from fakeface_bench.support.executor import THIS_PROCESS
 from tests.conftest import RecordedProgress, load_image
 from tests.freeze.frozen import assert_frozen
 from tests.freeze.run_names import names_of_run
@@ -240,7 +242,7 @@ def test_each_column_is_its_own_corruption_whatever_the_order_and_the_class(
 ) -> None:
     files = [faces / "real" / "03.png", faces / "fake" / "05.png", faces / "fake" / "07.png"]
     digests = digests_of(files)
-    scores = corrupted_scores(classifier, files, digests, 3, progress)
+    scores = scores_by(THIS_PROCESS, Corrupted(classifier, 3), files, digests, progress)
     with Image.open(files[1]) as image:
         variants = [classifier.pixels(v) for v in pictures_of(image, digests[1], 3)]
     np.testing.assert_allclose(scores[1], classifier.probabilities(np.stack(variants)), atol=1e-6)
@@ -248,7 +250,7 @@ def test_each_column_is_its_own_corruption_whatever_the_order_and_the_class(
     elsewhere.parent.mkdir()
     shutil.copy(files[1], elsewhere)
     moved = [elsewhere, files[2], files[0]]
-    again = corrupted_scores(classifier, moved, digests_of(moved), 3, progress)
+    again = scores_by(THIS_PROCESS, Corrupted(classifier, 3), moved, digests_of(moved), progress)
     np.testing.assert_allclose(again, scores[[1, 2, 0]], atol=1e-6)
     assert progress.stages[0] == (f"scoring corrupted pictures ({len(CONDITIONS)} kinds)", 3)
 
@@ -271,10 +273,10 @@ def test_a_few_pictures_are_held_at_once_however_many_there_are(
         begun.append(file)
         return content
 
-    monkeypatch.setattr("fakeface_bench.jobs.robustness.indexed_bytes", read)
+    monkeypatch.setattr("fakeface_bench.jobs.scoring.indexed_bytes", read)
     files = [Path(f"{number}.png") for number in range(60)]
     watched = Watched(grain_detector(), FACTS, "1")
-    corrupted_scores(watched, files, ["00"] * len(files), 0, progress)
+    scores_by(THIS_PROCESS, Corrupted(watched, 0), files, ["00"] * len(files), progress)
     assert len(held) == len(begun) == 60
     assert max(held) <= 4
 
@@ -288,14 +290,16 @@ def test_a_file_that_went_away_is_named(
 ) -> None:
     files = [faces / "real" / "03.png", faces / "real" / "gone.png"]
     with pytest.raises(DataError, match=r"gone\.png: cannot be opened"):
-        corrupted_scores(classifier, files, [digest_of(files[0]), "01"], 0, progress)
+        scores_by(
+            THIS_PROCESS, Corrupted(classifier, 0), files, [digest_of(files[0]), "01"], progress
+        )
 
 
 def test_a_network_that_gives_no_number_is_told(faces: Path, progress: RecordedProgress) -> None:
     broken = FaceClassifier(grain_detector(float("nan")), FACTS, "1")
     file = faces / "real" / "03.png"
     with pytest.raises(ModelError, match=r"gives no number for .*03\.png"):
-        corrupted_scores(broken, [file], [digest_of(file)], 0, progress)
+        scores_by(THIS_PROCESS, Corrupted(broken, 0), [file], [digest_of(file)], progress)
 
 
 def test_a_picture_that_softens_is_still_a_picture() -> None:

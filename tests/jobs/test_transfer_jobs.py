@@ -29,6 +29,7 @@ from fakeface_bench.study.find_or_run import NeededStudy, find_or_run_studies
 from fakeface_bench.study.finished import model_card_of
 from fakeface_bench.study.run import StudyOutcome
 from fakeface_bench.support.errors import DataError, UsageError
+from fakeface_bench.support.executor import Executor
 from fakeface_bench.tracking.registry import (
     describe_version,
     descriptions_of,
@@ -320,13 +321,16 @@ def test_a_study_that_fails_leaves_its_cells_blank_and_the_run_failed(
     )
 
     def only_first(
-        run: TrackedRun, wanted: Sequence[NeededStudy], progress: RecordedProgress
+        run: TrackedRun,
+        wanted: Sequence[NeededStudy],
+        progress: RecordedProgress,
+        executor: Executor,
     ) -> Iterator[object]:
         for one in wanted:
             if one.index.name == "second":
                 yield LeftOut("mobilenetv3_small", "", "it failed: out of memory.")
             else:
-                yield from find_or_run_studies(run, [one], progress)
+                yield from find_or_run_studies(run, [one], progress, executor)
 
     with place.here() as patch:
         patch.setattr("fakeface_bench.jobs.transfer.find_or_run_studies", only_first)

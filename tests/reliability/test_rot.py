@@ -27,7 +27,7 @@ from fakeface_bench.data.facts import inspect_files
 from fakeface_bench.data.pictures import Pictures, cached_pixels, on_demand, side_with_room
 from fakeface_bench.features.source import BackboneSource
 from fakeface_bench.features.store import cached_features
-from fakeface_bench.jobs.robustness import corrupted_scores
+from fakeface_bench.jobs.scoring import Corrupted, scores_by
 from fakeface_bench.search import storage_address
 from fakeface_bench.search.storage import ask, open_study
 from fakeface_bench.search.storage_address import damage_of
@@ -35,6 +35,7 @@ from fakeface_bench.serving.classifier import DetectorFacts, FaceClassifier
 from fakeface_bench.study.preparation import usual_effort
 from fakeface_bench.support.disk import cache_folder
 from fakeface_bench.support.errors import DataError, OutageError, StorageError
+from fakeface_bench.support.executor import THIS_PROCESS
 from fakeface_bench.tracking.store import open_store
 from tests.conftest import RecordedProgress
 from tests.reliability.commands import Launcher, Place
@@ -188,7 +189,9 @@ def scores(faces: pd.DataFrame, progress: RecordedProgress) -> object:
     pooled = keras.layers.GlobalAveragePooling2D()(pixels)
     network = keras.Model(pixels, keras.layers.Dense(1, activation="sigmoid")(pooled))
     classifier = FaceClassifier(network, DetectorFacts(SIZE, "crop", 0.5), "1")
-    return corrupted_scores(classifier, list(faces["file"]), list(faces["digest"]), 0, progress)
+    return scores_by(
+        THIS_PROCESS, Corrupted(classifier, 0), list(faces["file"]), list(faces["digest"]), progress
+    )
 
 
 READERS: dict[str, Callable[[BackboneSource, pd.DataFrame, RecordedProgress], object]] = {

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from fakeface_bench.support.errors import UsageError
 from fakeface_bench.support.executor import Shared, Tell
 
@@ -87,3 +89,16 @@ class Sums:
             type(path).__name__,
             id(array),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Fills:
+    """Takes memory, and holds it."""
+
+    gigabytes: float
+    fresh: ClassVar[bool] = False
+
+    def run(self, tell: Tell) -> int:
+        held = np.ones(int(self.gigabytes * 2**30 / 8))
+        time.sleep(60)
+        return len(held)

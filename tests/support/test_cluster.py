@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from fakeface_bench.support import cluster as module
@@ -14,7 +15,7 @@ from fakeface_bench.support.cluster import Cluster, connected
 from fakeface_bench.support.errors import ClusterError, UsageError, WorkerDiedError
 from fakeface_bench.support.executor import ClusterConfig, in_order
 from tests.conftest import RecordedProgress
-from tests.support.cluster_units import Dies, Fails, Sums, Waits, WaitsFor
+from tests.support.cluster_units import Dies, Fails, Fills, Sums, Waits, WaitsFor
 from tests.support.clusters import Nodes, started_nodes
 
 
@@ -152,6 +153,25 @@ def test_a_node_that_dies_loses_nothing_and_one_that_comes_is_used(tmp_path: Pat
     assert len(raylets) == 3
     assert "the cluster has lost" in "".join(progress.warnings)
     assert "the cluster has won" in "".join(progress.lines)
+
+
+@pytest.mark.slow
+def test_a_unit_that_takes_too_much_memory_is_given_up_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = psutil.virtual_memory()
+    allowed = (memory.total - memory.available + 3 * 2**30) / memory.total
+    monkeypatch.setenv("RAY_memory_usage_threshold", f"{allowed:.3f}")
+    monkeypatch.setattr(module, "MOST_DEATHS", 2)
+    progress = RecordedProgress()
+    with started_nodes(1) as nodes:
+        config = ClusterConfig(cluster=nodes.address, trial_cores=1)
+        with connected(config, tmp_path, None, progress) as cluster:
+            ended = {one.number: one for one in cluster.results([Fills(6), Waits(0)])}
+    assert isinstance(ended[0].ended_by, WorkerDiedError)
+    assert str(ended[0].ended_by).endswith(": out of memory")
+    assert ended[1].result
+    assert ["(out of memory)" in line for line in progress.warnings] == [True]
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nobody.invalid:6379"])

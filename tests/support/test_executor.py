@@ -19,6 +19,7 @@ from fakeface_bench.support.executor import (
     hear_nothing,
     in_order,
 )
+from fakeface_bench.support.side_by_side import SideBySide
 from tests.conftest import RecordedProgress
 from tests.support.clusters import started_nodes
 from tests.support.elsewhere import Halved, Looked, run_elsewhere
@@ -59,11 +60,18 @@ def executor(
             with connected(config, folder, None, RecordedProgress()) as cluster:
                 yield cluster
     else:
-        yield {"this process": THIS_PROCESS, "other processes": OtherProcesses()}[request.param]
+        yield {
+            "this process": THIS_PROCESS,
+            "other processes": OtherProcesses(),
+            "side by side": SideBySide(3, lambda: None),
+        }[request.param]
 
 
 EXECUTORS = pytest.mark.parametrize(
-    "executor", ["this process", "other processes", "cluster"], indirect=True, scope="module"
+    "executor",
+    ["this process", "other processes", "side by side", "cluster"],
+    indirect=True,
+    scope="module",
 )
 
 

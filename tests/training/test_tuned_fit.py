@@ -21,9 +21,16 @@ from fakeface_bench.features.samples import Samples
 from fakeface_bench.records.study import EpochRecord, FitRecord
 from fakeface_bench.support import disk as folders
 from fakeface_bench.support.errors import DiskError, StudyError
+from fakeface_bench.support.parcel import FileContent
 from fakeface_bench.training import fit as layers
 from fakeface_bench.training.batches import forward_of
-from fakeface_bench.training.checkpoint import checkpoint_file, forget_fit
+from fakeface_bench.training.checkpoint import (
+    KeptFit,
+    checkpoint_file,
+    forget_fit,
+    kept_files,
+    told_checkpoints,
+)
 from fakeface_bench.training.fit import as_served, fit
 from fakeface_bench.training.head import Calibration
 from fakeface_bench.training.networks import FitTask, ScratchNetwork, TunedNetwork
@@ -205,6 +212,43 @@ def test_an_interrupted_fit_goes_on_and_ends_the_same(
     assert figures(resumed) == figures(record)
     assert tuple(seen) == resumed.epochs
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_fit_goes_on_elsewhere_from_what_it_told_of_itself(
+    task: FitTask, fitted: Fitted, tmp_path: Path
+) -> None:
+    """As on machines that do not see where the driver keeps it: both have folders of their own."""
+    at_home = replace(task, epochs=4, checkpoints=tmp_path / "driver")
+    away = replace(at_home, checkpoints=None)
+    told: list[object] = []
+
+    def hear(something: object) -> None:
+        if isinstance(something, KeptFit):
+            something.write(tmp_path / "driver")
+        told.append(something)
+        if len([each for each in told if isinstance(each, EpochRecord)]) == 5:
+            raise InterruptedError
+
+    first = kept_files(at_home, CONFIG)
+    assert [file.exists() for file in first] == [False]
+    with (
+        pytest.raises(InterruptedError),
+        told_checkpoints(away, [None], hear) as (worker, tell),
+    ):
+        fit(worker, CONFIG, tell)
+    kinds = [type(each) for each in told]
+    assert kinds[-2:] == [KeptFit, EpochRecord], "nothing is told that could be lost"
+    (file,) = kept_files(at_home, CONFIG)
+    travelled = FileContent(str(file), file.read_bytes())
+    told.clear()
+    with told_checkpoints(away, [travelled], told.append) as (worker, tell):
+        model, record = fit(worker, CONFIG, tell)
+    again = [type(each) for each in told]
+    assert again[:5] == [EpochRecord] * 5, "they are told once more, and not run"
+    assert again[5:] == [KeptFit, EpochRecord] * 3
+    whole, undisturbed = fit(replace(away, checkpoints=tmp_path / "whole"), CONFIG)
+    assert figures(record) == figures(undisturbed)
+    assert_same_weights(model, whole)
 
 
 def test_a_finished_fit_is_loaded_and_not_run_again(
