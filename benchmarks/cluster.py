@@ -67,12 +67,16 @@ def busy(folder: Path) -> dict[str, float]:
         began = time.perf_counter()
         worked = sum(end.result for end in cluster.results([Waiting(SHARD_SECONDS)] * SHARDS))
         shards = worked / (WORKERS * (time.perf_counter() - began))
+        began = time.perf_counter()
+        empty = sum(1 for _ in cluster.results([Waiting(0.0)] * SHARDS))
+        handed_out = empty / (time.perf_counter() - began)
         alike = _searched(cluster, (TRIAL_SECONDS,), folder / "alike.db")
         spread = tuple(np.random.default_rng(0).uniform(0.5, 1.5, TRIALS) * TRIAL_SECONDS)
         unlike = _searched(cluster, spread, folder / "unlike.db")
     return {
         "workers": WORKERS,
         "shards_busy_share": shards,
+        "empty_units_per_second": handed_out,
         "trials_alike_busy_share": alike,
         "trials_unlike_busy_share": unlike,
     }

@@ -285,7 +285,7 @@ class Cluster:
         self._token = folder / f".seen-{uuid4().hex}"
         self._token.touch()
         here = ray.get_runtime_context().get_node_id()
-        at_home = NodeAffinitySchedulingStrategy(here, soft=True)
+        at_home = NodeAffinitySchedulingStrategy(here, soft=False)
         self._box = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": at_home})
         self._listener = threading.Thread(target=self._listen, daemon=True, name="cluster")
         self._listener.start()

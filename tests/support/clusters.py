@@ -31,8 +31,9 @@ class Nodes:
         return str(self._cluster.address)
 
     def add(self, cores: int) -> None:
-        """Add a node."""
-        self._nodes.append(self._cluster.add_node(num_cpus=cores))
+        """Add a node, with an address of its own: drivers then belong to the head, which stays."""
+        address = f"127.0.0.{len(self._nodes) + 1}"
+        self._nodes.append(self._cluster.add_node(num_cpus=cores, node_ip_address=address))
 
     def kill(self, number: int) -> None:
         """Kill a node as a power cut would."""
