@@ -8,7 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from fakeface_bench.support.errors import (
     FakefaceError,
     WorkerDiedError,
 )
-from fakeface_bench.support.executor import Executor, Tell, Unit
+from fakeface_bench.support.executor import Executor, Result, Tell, Unit
 from fakeface_bench.support.processes import own_path
 
 #: Why such a picture is left out, as the audit tells it.
@@ -37,7 +37,30 @@ def deadly_contents() -> frozenset[str]:
     return frozenset(file.read_text().split()) if file.exists() else frozenset()
 
 
-def cause_of_death(
+def results_over_pictures(
+    executor: Executor,
+    units: Iterable[Unit[Result]],
+    read: Callable[[int], tuple[Sequence[Path], Sequence[str]]],
+) -> Generator[tuple[int, Result], None, None]:
+    """Run units that read pictures; yield the number and result of each, as they end.
+
+    Args:
+        read: From the number of a unit to the pictures that it reads, and the SHA-256 of each.
+
+    Raises:
+        DataError: If a picture kills every process that decodes it; it is remembered.
+        ClusterError: If process after process dies over some, and no picture is why.
+    """
+    with closing(executor.results(units)) as results:
+        for ended in results:
+            if isinstance(ended.ended_by, WorkerDiedError):
+                raise _cause_of_death(executor, *read(ended.number), ended.ended_by)
+            if ended.result is None:
+                raise ValueError(f"unit {ended.number} has no result: {ended.ended_by}")
+            yield ended.number, ended.result
+
+
+def _cause_of_death(
     executor: Executor, paths: Sequence[Path], digests: Sequence[str], died: WorkerDiedError
 ) -> FakefaceError:
     """Find out why workers died over some pictures; a picture that is why is remembered.

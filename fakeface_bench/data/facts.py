@@ -236,7 +236,7 @@ def inspect_files(
         and the columns of `FACTS`.
     """
     stats = pd.DataFrame([_stat(path, len(str(root))) for path in paths], columns=_KEY)
-    memory = _memory_of(root)
+    memory, deadly = _memory_of(root), deadly_contents()
     table, fault = _remembered(stats, memory)
     if table["digest"].isna().any():
         with locked(memory.with_suffix(".lock")):
@@ -246,10 +246,10 @@ def inspect_files(
             unread = table.index[table["digest"].isna()]
             if len(unread):
                 count_read(len(unread))
-                fresh = _read_all([paths[i] for i in unread], progress)
+                fresh = _read_all([paths[i] for i in unread], deadly, progress)
                 table = _joined(stats, table, fresh, unread)
                 _remember(table, memory)
-    table.loc[table["digest"].isin(deadly_contents()), "error"] = DEADLY
+    table.loc[table["digest"].isin(deadly), "error"] = DEADLY
     return table.drop(columns=_CHANGED)
 
 
@@ -299,13 +299,13 @@ def _remember(table: pd.DataFrame, memory: Path) -> None:
         draft.write_bytes(written + hashlib.sha256(written).digest())
 
 
-def _read_all(paths: Sequence[Path], progress: Progress) -> pd.DataFrame:
+def _read_all(paths: Sequence[Path], deadly: frozenset[str], progress: Progress) -> pd.DataFrame:
     rows = []
     with (
         progress.stage("reading files", len(paths), "images") as advance,
         ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
-        for facts in pool.map(partial(read_facts, deadly=deadly_contents()), paths):
+        for facts in pool.map(partial(read_facts, deadly=deadly), paths):
             rows.append(facts)
             advance(1)
     return _facts_frame(rows)

@@ -1,10 +1,11 @@
 """Passes pictures through a frozen network: here, batch after batch, or by units on a cluster."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 import keras
@@ -12,11 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fakeface_bench.data.array_store import Rows, Took, Values
-from fakeface_bench.data.deadly import cause_of_death
+from fakeface_bench.data.deadly import results_over_pictures
 from fakeface_bench.data.pictures import Pictures, stream_images, stream_rows
 from fakeface_bench.features.engine import Engine
 from fakeface_bench.features.engines import open_engine
-from fakeface_bench.support.errors import ClusterError, WorkerDiedError
 from fakeface_bench.support.executor import Executor, Shared, Tell
 
 #: Pictures of a unit: at least so many, and so many batches.
@@ -116,15 +116,14 @@ def extracted_by(
     size = extractor.batch_size
     step = max(UNIT_ROWS // size, UNIT_BATCHES) * size
     parts = [rows[start : start + step] for start in range(0, len(rows), step)]
+
+    def read(number: int) -> tuple[Sequence[Path], Sequence[str]]:
+        some = pictures.some(parts[number])
+        return some.paths, some.digests
+
     with executor.shared(extractor) as shared:
         units = (ExtractionUnit(shared, pictures.some(part)) for part in parts)
-        with closing(executor.results(units)) as results:
-            for ended in results:
-                part = parts[ended.number]
-                if isinstance(ended.ended_by, WorkerDiedError):
-                    some = pictures.some(part)
-                    raise cause_of_death(executor, some.paths, some.digests, ended.ended_by)
-                if ended.result is None:
-                    raise ClusterError(f"{extractor.model.name}: {ended.ended_by}")
-                values, took = ended.result
-                yield part, values, took
+        results = results_over_pictures(executor, units, read)
+        with closing(results):
+            for number, (values, took) in results:
+                yield parts[number], values, took

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fakeface_bench.data.corruptions import CONDITIONS, pictures_of
-from fakeface_bench.data.deadly import cause_of_death
+from fakeface_bench.data.deadly import results_over_pictures
 from fakeface_bench.data.pictures import ChangedError, Pictures, indexed_bytes, stream_images
 from fakeface_bench.records.study import FloatArray
 from fakeface_bench.serving.classifier import BATCH, FaceClassifier
 from fakeface_bench.serving.pictures import read_picture
-from fakeface_bench.support.errors import ClusterError, DataError, ModelError, WorkerDiedError
+from fakeface_bench.support.errors import DataError, ModelError
 from fakeface_bench.support.executor import THIS_PROCESS, Executor, Shared, Tell
 from fakeface_bench.support.machine import own_cores
 from fakeface_bench.support.progress import Advance, Progress, show_detail
@@ -168,15 +168,12 @@ def scores_by(
         parts = [slice(start, start + step) for start in range(0, len(files), step)]
         with executor.shared(scorer) as shared:
             units = (ScoringUnit(shared, files[part], digests[part]) for part in parts)
-            with closing(executor.results(units)) as results:
-                for ended in results:
-                    part = parts[ended.number]
-                    if isinstance(ended.ended_by, WorkerDiedError):
-                        why = ended.ended_by
-                        raise cause_of_death(executor, files[part], digests[part], why)
-                    if ended.result is None:
-                        raise ClusterError(f"{scorer.title}: {ended.ended_by}")
-                    scores[part] = ended.result
-                    advance(len(ended.result))
+            results = results_over_pictures(
+                executor, units, lambda number: (files[parts[number]], digests[parts[number]])
+            )
+            with closing(results):
+                for number, scored in results:
+                    scores[parts[number]] = scored
+                    advance(len(scored))
                     show_detail(advance, executor.detail)
         return scores

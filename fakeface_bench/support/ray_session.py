@@ -25,11 +25,11 @@ ANSWER_SECONDS = 8.0
 def session_at(address: str) -> Iterator[str]:
     """Begin a session for the block, or use the one that this process has.
 
-    Yields:
-        Host and port of the cluster's dashboard, where it is begun and has one; else nothing.
-
     Args:
         address: As in `ClusterConfig.cluster`, but `none`.
+
+    Yields:
+        Host and port of the cluster's dashboard, where it is begun and has one; else nothing.
 
     Raises:
         ClusterError: If nothing of Ray is there, or the process has a session somewhere else.

@@ -97,11 +97,8 @@ class Checkpoint:
         for group, values in groups.items():
             arrays |= {f"{group}/{number}": value for number, value in enumerate(values)}
         needed = sum(array.nbytes + _HEADER_BYTES for array in arrays.values())
-        draft = path.with_suffix(f".{os.getpid()}")
-        with disk_errors_named(path.parent), room_for(path.parent, needed):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with replaced_whole(path, draft), open(draft, "wb") as file:
-                np.savez(file, **arrays)
+        with _replacing(path, needed) as draft, open(draft, "wb") as file:
+            np.savez(file, **arrays)
 
     def _load(self, path: Path, task: FitTask) -> None:
         try:
@@ -119,6 +116,16 @@ class Checkpoint:
         self._course = Course(epochs, facts["best"], groups[_BEST])
         self._variables, self._optimizer = groups[_VARIABLES], groups[_OPTIMIZER]
         self.batch_size = facts["batch_size"]
+
+
+@contextmanager
+def _replacing(path: Path, needed: int) -> Iterator[Path]:
+    """Yield where to write what replaces a file, whole or not at all; so many bytes are needed."""
+    draft = path.with_suffix(f".{os.getpid()}")
+    with disk_errors_named(path.parent), room_for(path.parent, needed):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replaced_whole(path, draft):
+            yield draft
 
 
 def checkpoint_file(task: FitTask, config: TrialConfig) -> Path | None:
@@ -158,11 +165,8 @@ class KeptFit:
         Raises:
             DiskError: If there is no room for it.
         """
-        path = folder / self.name
-        draft = path.with_suffix(f".{os.getpid()}")
-        with disk_errors_named(folder), room_for(folder, len(self.content)):
-            with replaced_whole(path, draft):
-                draft.write_bytes(self.content)
+        with _replacing(folder / self.name, len(self.content)) as draft:
+            draft.write_bytes(self.content)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
@@ -103,10 +103,25 @@ def features(
     return cached_features(source, digests_of(pictures), pictures, progress, executor)
 
 
+DoneHere = Callable[[BackboneSource, list[Path]], CachedArrays]
+
+
 def assert_equal(made: CachedArrays, expected: CachedArrays) -> None:
     assert made.arrays.keys() == expected.arrays.keys()
     for name, rows in expected.arrays.items():
         np.testing.assert_array_equal(made.arrays[name], rows)
+
+
+@pytest.fixture
+def done_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> DoneHere:
+    """Extract in this process, and leave an empty cache."""
+
+    def done(source: BackboneSource, pictures: list[Path]) -> CachedArrays:
+        made = features(source, pictures)
+        monkeypatch.setenv("FAKEFACE_CACHE", str(tmp_path / "another"))
+        return made
+
+    return done
 
 
 @pytest.mark.parametrize(
@@ -123,9 +138,9 @@ def test_features_are_those_of_one_process(
     source: BackboneSource,
     pictures: list[Path],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     kind: str,
     share: str,
+    done_here: DoneHere,
 ) -> None:
     if kind == "mirrored":
         source = replace(source, mirrored=True)
@@ -133,8 +148,7 @@ def test_features_are_those_of_one_process(
         source = replace(source, engine_name=kind)
     elif kind == "statistics":
         source = replace(source, maps=False)
-    here = features(source, pictures)
-    monkeypatch.setenv("FAKEFACE_CACHE", str(tmp_path / "another"))
+    here = done_here(source, pictures)
     with cluster_of(nodes, tmp_path, share) as cluster:
         there = features(source, pictures, cluster)
     assert_equal(there, here)
@@ -150,9 +164,9 @@ def test_a_worker_that_is_killed_costs_no_row(
     pictures: list[Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    done_here: DoneHere,
 ) -> None:
-    here = features(source, pictures)
-    monkeypatch.setenv("FAKEFACE_CACHE", str(tmp_path / "another"))
+    here = done_here(source, pictures)
     told = RecordedProgress()
     killed: list[int] = []
 
@@ -187,9 +201,9 @@ def test_an_extraction_that_is_cut_off_goes_on_by_shard(
     pictures: list[Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    done_here: DoneHere,
 ) -> None:
-    here = features(source, pictures)
-    monkeypatch.setenv("FAKEFACE_CACHE", str(tmp_path / "another"))
+    here = done_here(source, pictures)
     monkeypatch.setattr(array_store, "SHARD_ROWS", BATCH)
     added: list[int] = []
 

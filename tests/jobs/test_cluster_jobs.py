@@ -18,7 +18,7 @@ SHARED = (
     *("--weights", "random", "--image-size", "64", "--trials", "4", "--epochs", "3"),
     *("--parallel", "2", "--trial-cores", "1"),
 )
-#: By the job, its options and how many of its studies are done when a node dies.
+#: By the job, its options.
 JOBS = {
     "suite": (
         *("--models", "residual,mobilenetv3_small,simple_cnn", "--precision", "float32"),
@@ -66,7 +66,7 @@ class Job:
 
     def studies(self, status: str) -> int:
         """Count its studies."""
-        return sum(run.info.status == status for run in self._runs("study"))
+        return sum(run.info.status == status for run in self.runs("study"))
 
     def figures(self, kind: str) -> list[dict[str, float]]:
         """Return the figures of all its runs of a kind that are done, the same in every run."""
@@ -77,15 +77,16 @@ class Job:
                     for key, value in run.data.metrics.items()
                     if not any(part in key for part in PASSING)
                 }
-                for run in self._runs(kind)
+                for run in self.runs(kind)
                 if run.info.status == "FINISHED"
             ),
             key=lambda figures: sorted(figures.items()),
         )
 
-    def _runs(self, kind: str) -> list[mlflow.entities.Run]:
+    def runs(self, kind: str) -> list[mlflow.entities.Run]:
+        """Return all its runs of a kind."""
         mlflow.set_tracking_uri(self._command.store)
-        return mlflow.search_runs(
+        return mlflow.searchruns(
             filter_string=f"tags.`fakeface.kind` = '{kind}'",
             output_format="list",
             search_all_experiments=True,
@@ -144,11 +145,11 @@ def test_scores_of_a_cluster_are_those_of_one_process(tmp_path: Path, faces: Pat
     job = Job(tmp_path / "jobs", faces, "suite")
     ended = job.run("--models", "mobilenetv3_small,simple_cnn", "--trials", "2")
     assert ended.returncode == 0, ended.stderr
-    (study, *_) = job._runs("study")
+    (study, *_) = job.runs("study")
     found = {}
     for cluster in ("none", "local"):
         how = ("--cluster", cluster, "--trial-cores", "1", "--output", "")
-        runs = ",".join(run.info.run_id for run in job._runs("study"))
+        runs = ",".join(run.info.run_id for run in job.runs("study"))
         for command in (
             ("robustness", "--models", runs, "--limit", "4", *how),
             ("evaluate", "--model", study.info.run_id, "--data", str(faces), *how),

@@ -93,6 +93,25 @@ def same(one: Found, other: Found) -> bool:
     return one[0] == other[0] and np.array_equal(one[1]["y_score"], other[1]["y_score"])
 
 
+def done_alone(folder: Path, faces: Path, options: tuple[str, ...]) -> Study:
+    study = Study(folder, faces, options)
+    ended = study.run("none")
+    assert ended.returncode == 0, ended.stderr
+    return study
+
+
+@pytest.fixture(scope="module")
+def heads(tmp_path_factory: pytest.TempPathFactory, tiny_faces: Path) -> Study:
+    """Heads, fitted by one process."""
+    return done_alone(tmp_path_factory.mktemp("alone") / "heads", tiny_faces, HEADS)
+
+
+@pytest.fixture(scope="module")
+def layers(tmp_path_factory: pytest.TempPathFactory, tiny_faces: Path) -> Study:
+    """Layers, fitted by one process."""
+    return done_alone(tmp_path_factory.mktemp("alone") / "layers", tiny_faces, LAYERS)
+
+
 @pytest.fixture
 def at_once() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(1) as pool:
@@ -107,11 +126,8 @@ def complete(count: int) -> Callable[[list[FrozenTrial]], bool]:
 
 @pytest.mark.slow
 def test_heads_on_three_nodes_of_which_one_dies_are_those_of_one_process(
-    tmp_path: Path, tiny_faces: Path, at_once: ThreadPoolExecutor
+    tmp_path: Path, tiny_faces: Path, at_once: ThreadPoolExecutor, heads: Study
 ) -> None:
-    alone = Study(tmp_path / "alone", tiny_faces, HEADS)
-    ended = alone.run("none")
-    assert ended.returncode == 0, ended.stderr
     study = Study(tmp_path / "cluster", tiny_faces, HEADS)
     with started_nodes(1, 1, 1) as nodes:
         running = at_once.submit(study.run, nodes.address)
@@ -120,17 +136,14 @@ def test_heads_on_three_nodes_of_which_one_dies_are_those_of_one_process(
         ended = running.result()
     assert ended.returncode == 0, ended.stderr
     assert "a cluster of 3 nodes, 3 units at once" in ended.stderr
-    assert same(study.found(), alone.found())
+    assert same(study.found(), heads.found())
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("share", ["paths", "bytes"])
 def test_layers_whose_worker_dies_in_an_epoch_go_on_elsewhere(
-    tmp_path: Path, tiny_faces: Path, at_once: ThreadPoolExecutor, share: str
+    tmp_path: Path, tiny_faces: Path, at_once: ThreadPoolExecutor, layers: Study, share: str
 ) -> None:
-    alone = Study(tmp_path / "alone", tiny_faces, LAYERS)
-    ended = alone.run("none")
-    assert ended.returncode == 0, ended.stderr
     study = Study(tmp_path / "cluster", tiny_faces, (*LAYERS, "--share", share))
     with started_nodes(1, 1) as nodes:
         running = at_once.submit(study.run, nodes.address)
@@ -139,7 +152,7 @@ def test_layers_whose_worker_dies_in_an_epoch_go_on_elsewhere(
         ended = running.result()
     assert killed
     assert ended.returncode == 0, ended.stderr
-    assert same(study.found(), alone.found())
+    assert same(study.found(), layers.found())
 
 
 def kill_a_worker() -> bool:
@@ -153,10 +166,8 @@ def kill_a_worker() -> bool:
 
 @pytest.mark.slow
 def test_a_driver_that_is_killed_and_started_again_loses_no_trial(
-    tmp_path: Path, tiny_faces: Path, at_once: ThreadPoolExecutor
+    tmp_path: Path, tiny_faces: Path, at_once: ThreadPoolExecutor, heads: Study
 ) -> None:
-    alone = Study(tmp_path / "alone", tiny_faces, HEADS)
-    assert alone.run("none").returncode == 0
     study = Study(tmp_path / "cluster", tiny_faces, HEADS)
     with started_nodes(1, 1) as nodes:
         running: Future[Any] = at_once.submit(study.run, nodes.address)
@@ -170,17 +181,15 @@ def test_a_driver_that_is_killed_and_started_again_loses_no_trial(
         assert running.result().returncode < 0
         ended = study.run(nodes.address)
         assert ended.returncode == 0, ended.stderr
-    assert same(study.found(), alone.found())
+    assert same(study.found(), heads.found())
     positions = [t.user_attrs["position"] for t in study.trials() if t.state != TrialState.FAIL]
     assert len(positions) == len(set(positions)), "no trial is there twice"
 
 
 @pytest.mark.slow
 def test_two_drivers_of_one_study_share_its_trials(
-    tmp_path: Path, tiny_faces: Path, at_once: ThreadPoolExecutor
+    tmp_path: Path, tiny_faces: Path, at_once: ThreadPoolExecutor, heads: Study
 ) -> None:
-    alone = Study(tmp_path / "alone", tiny_faces, HEADS)
-    assert alone.run("none").returncode == 0
     study = Study(tmp_path / "cluster", tiny_faces, HEADS)
     with started_nodes(1, 1) as nodes:
         running = at_once.submit(study.run, nodes.address)
@@ -189,7 +198,7 @@ def test_two_drivers_of_one_study_share_its_trials(
     assert [one.returncode for one in ended] == [0, 0], [one.stderr for one in ended]
     trials = [trial for trial in study.trials() if trial.state != TrialState.FAIL]
     assert len({trial.user_attrs["position"] for trial in trials}) == len(trials) == 8
-    assert study.ended() == alone.ended()
+    assert study.ended() == heads.ended()
 
 
 @pytest.mark.slow
