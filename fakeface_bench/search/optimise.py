@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fakeface_bench.config import TrialConfig
 from fakeface_bench.records.study import SearchRecord, TrialRecord
-from fakeface_bench.search.rounds import Draw, draw_of, next_draw, put_up, waiting
+from fakeface_bench.search.rounds import Draw, draw_of, next_draw
 from fakeface_bench.search.space import Space, suggest
 from fakeface_bench.search.storage import (
     USEFUL,
@@ -28,6 +28,7 @@ from fakeface_bench.search.storage import (
     keep_config,
     keep_ran,
     keep_reason,
+    start,
     trial_record,
     turn,
 )
@@ -136,33 +137,46 @@ def optimise(
     if not search.missing:
         progress.say(f"all {task.trials} trials were run before")
         return search_record(study)
-    before = search.missing
+    left = search.missing
     with (
         executor.shared(task.fit.travelling()) as fit,
-        progress.stage("searching", before, "trials") as advance,
+        progress.stage("searching", left, "trials") as advance,
     ):
-        while search.missing and not search.time_is_up:
+
+        def show() -> None:
+            nonlocal left
+            trials = study.get_trials(deepcopy=False)
+            details = [_best_so_far(trials), executor.detail]
+            show_detail(advance, ", ".join(filter(None, details)))
+            before, left = left, _missing(trials, task)
+            advance(before - left)
+
+        while left and not search.time_is_up:
             try:
-                with closing(search.run(fit, executor)) as trials:
-                    for _ in trials:
-                        if best := best_trial(ended_trials(study)):
-                            auc = f"best validation ROC AUC {best.value:.3f}, optimistic"
-                            show_detail(advance, ", ".join(filter(None, [auc, executor.detail])))
-                        left = search.missing
-                        advance(before - left)
-                        before = left
+                with closing(search.run(fit, executor)) as ended:
+                    for _ in ended:
+                        show()
             except StopSearch:
                 progress.say("the search was stopped by who watches it")
                 return replace(search_record(study), stopped=search.missing > 0)
             if not search.begun:  # other processes run what is missing
                 time.sleep(OTHERS_SECONDS)
-                left = search.missing
-                advance(before - left)
-                before = left
+                show()
     if search.missing:
         done = task.trials - search.missing
         progress.warn(f"time is up: {done} of {task.trials} trials were run")
     return search_record(study)
+
+
+def _best_so_far(trials: Sequence[FrozenTrial]) -> str:
+    """Return what to say of the best value; empty where no trial is complete."""
+    complete = [trial.value or 0.0 for trial in trials if trial.state == TrialState.COMPLETE]
+    return f"best validation ROC AUC {max(complete):.3f}, optimistic" if complete else ""
+
+
+def _missing(trials: Sequence[FrozenTrial], task: SearchTask) -> int:
+    """Return how many trials a study lacks of those asked for."""
+    return max(0, task.trials - _count(trials, *USEFUL))
 
 
 class _Search:
@@ -191,8 +205,7 @@ class _Search:
     @property
     def missing(self) -> int:
         """Trials that the study lacks of those asked for."""
-        trials = self._study.get_trials(deepcopy=False)
-        return max(0, self._task.trials - _count(trials, *USEFUL))
+        return _missing(self._study.get_trials(deepcopy=False), self._task)
 
     @property
     def time_is_up(self) -> bool:
@@ -321,10 +334,11 @@ def _begin_trial(
 ) -> BegunTrial | None:
     """Start a trial; None where those that run now may suffice."""
     with turn(study):
-        fail_dead(study, again=False)
-        if task.parallel > 1:
-            return _begin_together(study, task, first)
         trials = study.get_trials(deepcopy=False)  # at one moment: others end theirs meanwhile
+        if fail_dead(study, trials, again=False):
+            trials = study.get_trials(deepcopy=False)
+        if task.parallel > 1:
+            return _begin_together(study, trials, task, first)
         if _count(trials, *USEFUL, TrialState.RUNNING) >= task.trials:
             return None
         left = given_up(study)
@@ -339,28 +353,30 @@ def _begin_trial(
 
 
 def _begin_together(
-    study: Study, task: SearchTask, first: Sequence[Mapping[str, Any]]
+    study: Study,
+    trials: Sequence[FrozenTrial],
+    task: SearchTask,
+    first: Sequence[Mapping[str, Any]],
 ) -> BegunTrial | None:
     """Start a trial of the round that runs; None where those that run have to end first.
 
     Its options are known at once, for those that are drawn beside it depend on them.
     """
-    if waiting(study):
+    if _count(trials, TrialState.WAITING):  # of a dead process, to be repeated
         trial = ask(study)
-        judged = _view(study, task, draw_of(study, trial, task.parallel)).ask()
-    else:
-        draw = next_draw(study, task.parallel, task.trials)
-        if draw is None:
-            return None
-        judged = _view(study, task, draw).ask()
-        if draw.position < len(first):
-            params = first[draw.position]
-        else:
-            suggest(judged, task.space)
-            params = judged.params
-        trial = put_up(study, draw, params)
-    uid = claim(trial)
-    return BegunTrial(trial, uid, _configured(trial, task), judged)
+        judged = _view(study, task, draw_of(study, trials, trial, task.parallel)).ask()
+        uid = claim(trial)
+        return BegunTrial(trial, uid, _configured(trial, task), judged)
+    draw = next_draw(study, trials, task.parallel, task.trials)
+    if draw is None:
+        return None
+    view = _view(study, task, draw)
+    for params in first[draw.position : draw.position + 1]:
+        view.enqueue_trial(dict(params))
+    judged = view.ask()
+    config = suggest(judged, task.space)
+    trial, uid = start(study, judged, config, draw.position)
+    return BegunTrial(trial, uid, config, judged)
 
 
 def _configured(trial: optuna.Trial, task: SearchTask) -> TrialConfig:

@@ -216,8 +216,7 @@ class PatientStorage(BaseStorage):
         """Let go of what this thread holds of the database."""
         self.database.remove_session()
 
-    def record_heartbeat(self, study_name: str, trial_number: int) -> None:
+    def record_heartbeat(self, study_id: int, trial_number: int) -> None:
         """Write down that the process of a trial lives."""
-        study_id = self.get_study_id_from_name(study_name)
         trial_id = self.get_trial_id_from_study_id_trial_number(study_id, trial_number)
         patiently(self.url, self.database.record_heartbeat)(trial_id)

@@ -9,16 +9,15 @@ the trials before it in its own. A killed trial is repeated at its position, fro
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import optuna
+from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from fakeface_bench.search.storage import (
     POSITION,
     USEFUL,
     Study,
-    ask,
     ended_by_itself,
     given_up,
     has_options,
@@ -49,22 +48,28 @@ class Draw:
         The trials beside it count as under way, whatever has become of them meanwhile: samplers
         take such for bad ones, so that those of a round differ.
         """
+        storage = InMemoryStorage()
         study = optuna.create_study(
-            study_name=name, direction="maximize", sampler=sampler, pruner=pruner
+            study_name=name, storage=storage, direction="maximize", sampler=sampler, pruner=pruner
         )
-        study.add_trials([_without_notes(trial) for trial in self.earlier])
-        study.add_trials([_under_way(trial) for trial in self.beside])
+        number = storage.get_study_id_from_name(name)
+        for trial in self.earlier:  # not by `add_trials`, which looks at every option once more
+            storage.create_new_trial(number, _without_notes(trial))
+        for trial in self.beside:
+            storage.create_new_trial(number, _under_way(trial))
         return study
 
 
-def next_draw(study: Study, together: int, wanted: int) -> Draw | None:
+def next_draw(
+    study: Study, trials: Sequence[FrozenTrial], together: int, wanted: int
+) -> Draw | None:
     """Return the next trial to draw; None where those that run now have to end first.
 
     Args:
+        trials: Of the study, at one moment: other processes end theirs meanwhile.
         together: Trials a round.
         wanted: Useful trials that the study shall hold in the end.
     """
-    trials = study.get_trials(deepcopy=False)  # at one moment: others end theirs meanwhile
     placed = _by_position(trials, given_up(study))
     position = next(p for p in range(len(placed) + 1) if p not in placed)
     draw = _draw_at(position, placed, together)
@@ -76,23 +81,14 @@ def next_draw(study: Study, together: int, wanted: int) -> Draw | None:
     return draw
 
 
-def put_up(study: Study, draw: Draw, params: Mapping[str, Any]) -> optuna.Trial:
-    """Start a trial of drawn options at its position."""
-    study.enqueue_trial(dict(params), user_attrs={POSITION: draw.position})
-    return ask(study)
-
-
-def waiting(study: Study) -> bool:
-    """Whether a trial of a dead process waits to be repeated."""
-    return bool(study.get_trials(deepcopy=False, states=[TrialState.WAITING]))
-
-
-def draw_of(study: Study, trial: optuna.Trial, together: int) -> Draw:
+def draw_of(
+    study: Study, trials: Sequence[FrozenTrial], trial: optuna.Trial, together: int
+) -> Draw:
     """Return the draw that a started trial repeats.
 
     What is missing beside it was cut off and is drawn again later; its place is kept.
     """
-    placed = _by_position(study.get_trials(deepcopy=False), given_up(study))
+    placed = _by_position(trials, given_up(study))
     return _draw_at(int(trial.user_attrs[POSITION]), placed, together)
 
 
@@ -116,13 +112,18 @@ def _by_position(trials: Sequence[FrozenTrial], left: Sequence[int]) -> dict[int
 _BLANK = create_trial(state=TrialState.RUNNING)
 
 
-def _without_notes(trial: FrozenTrial) -> FrozenTrial:
-    """Return a trial without what this project notes of it, which no sampler reads.
+class _Ended(FrozenTrial):
+    """A trial that nothing changes any more: a study takes it without copying what it holds."""
 
-    Its epochs are most of what a study would copy.
-    """
+    def __deepcopy__(self, memo: object) -> "FrozenTrial":
+        return copy.copy(self)
+
+
+def _without_notes(trial: FrozenTrial) -> FrozenTrial:
+    """Return an ended trial without what this project notes of it, which no sampler reads."""
     bare = copy.copy(trial)
     bare.user_attrs = {}
+    bare.__class__ = _Ended
     return bare
 
 

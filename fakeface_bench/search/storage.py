@@ -15,7 +15,7 @@ import optuna
 from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import RDBStorage, fail_stale_trials
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -57,23 +57,29 @@ class Study(optuna.Study):
     """Optuna's study in a database that is waited for while it is away.
 
     Attributes:
+        number: Of the study in its storage.
         watched: The same study as Optuna opens it, which knows whose heart has stopped.
     """
 
-    def __init__(self, name: str, storage: PatientStorage) -> None:
+    def __init__(self, name: str, storage: PatientStorage, stale: list[FrozenTrial]) -> None:
         super().__init__(name, storage)
         self.storage = storage
+        self._stale = stale
+        self.number = storage.get_study_id_from_name(name)
         self.watched = optuna.load_study(study_name=name, storage=storage.database)
 
     def record_heartbeat(self, trial: optuna.Trial) -> None:
         """Say that a trial's process lives."""
-        self.storage.record_heartbeat(self.study_name, trial.number)
+        self.storage.record_heartbeat(self.number, trial.number)
 
-    def fail_stale_trials(self) -> None:
-        """Mark trials failed whose process has not said for long that it lives."""
+    def fail_stale_trials(self) -> list[FrozenTrial]:
+        """Mark trials failed whose process has not said for long that it lives; return them."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             patiently(self.storage.url, fail_stale_trials)(self.watched)
+        found = self._stale.copy()
+        self._stale.clear()
+        return found
 
 
 @contextmanager
@@ -137,6 +143,27 @@ def ask(study: Study) -> optuna.Trial:
     return trial
 
 
+def start(
+    study: Study, drawn: optuna.Trial, config: TrialConfig, position: int
+) -> tuple[optuna.Trial, str]:
+    """Start a trial of options that were drawn in another study, and return it with its uid.
+
+    All is written down in one step, for a database takes as long for each as for all together;
+    but for the claim, as `claim` says.
+    """
+    uid = uuid4().hex
+    template = create_trial(
+        state=TrialState.RUNNING,
+        params=drawn.params,
+        distributions=drawn.distributions,
+        user_attrs={POSITION: position, _CONFIG: config.as_params(), _UID: uid},
+    )
+    trial = optuna.Trial(study, study.storage.create_new_trial(study.number, template))
+    study.record_heartbeat(trial)
+    trial.set_user_attr(_PROCESS, this_process())
+    return trial, uid
+
+
 @contextmanager
 def heartbeat(study: Study, trial: optuna.Trial) -> Iterator[None]:
     """Say again and again, while the block runs, that a trial's process lives."""
@@ -158,24 +185,34 @@ def heartbeat(study: Study, trial: optuna.Trial) -> Iterator[None]:
         ended.set()
 
 
-def fail_dead(study: Study, again: bool) -> None:
+def fail_dead(study: Study, trials: Sequence[FrozenTrial], again: bool) -> bool:
     """Mark trials failed whose process has died, and put their options up to be run again.
 
     Args:
+        trials: Of the study, as they were just read.
         again: Whether somebody starts the study again: every trial is then run again. Where other
             processes of the study meet a dead one, it is repeated once, for its options might
             kill them all.
+
+    Returns:
+        Whether there were any: the study holds other trials then.
     """
-    running = study.get_trials(states=[TrialState.RUNNING])
-    for trial in running:
-        process = trial.user_attrs.get(_PROCESS)
-        if process is None or is_dead(process):
-            study.tell(trial.number, state=TrialState.FAIL)
-    study.fail_stale_trials()
-    numbers = {trial.number for trial in running}
-    for trial in study.get_trials(states=[TrialState.FAIL]):
-        if trial.number in numbers and not failed_by_itself(trial):  # as it may have meanwhile
+    running = [trial for trial in trials if trial.state == TrialState.RUNNING]
+    dead = [
+        study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+        for trial in running
+        if _has_died(trial)
+    ]
+    dead += study.fail_stale_trials() if running else []
+    for trial in dead:
+        if was_killed(trial):  # and has not ended meanwhile
             _repeat(study, trial, again)
+    return bool(dead)
+
+
+def _has_died(trial: FrozenTrial) -> bool:
+    process = trial.user_attrs.get(_PROCESS)
+    return process is None or is_dead(process)
 
 
 # Not by Optuna's RetryHeartbeatStaleTrialCallback, which was tried: it hands on what the dead
@@ -242,11 +279,12 @@ def open_study(storage: str, name: str, definition: Mapping[str, Any]) -> Study:
     if kept != (asked := json.loads(json.dumps(dict(definition)))):
         raise StudyError(_differs(name, kept, asked))
     with turn(study):
-        fail_dead(study, again=True)
+        fail_dead(study, study.get_trials(deepcopy=False), again=True)
     return study
 
 
 def _open(storage: str, name: str, definition: Mapping[str, Any]) -> Study:
+    stale: list[FrozenTrial] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         database = RDBStorage(
@@ -254,10 +292,11 @@ def _open(storage: str, name: str, definition: Mapping[str, Any]) -> Study:
             engine_options(storage),
             heartbeat_interval=HEARTBEAT_SECONDS,
             grace_period=GRACE_SECONDS,
+            heartbeat_stale_trial_callback=lambda _, trial: stale.append(trial),
         )
     patient = PatientStorage(database)
     optuna.create_study(storage=patient, study_name=name, direction="maximize", load_if_exists=True)
-    study = Study(name, patient)
+    study = Study(name, patient, stale)
     if _DEFINITION not in study.user_attrs:
         study.set_user_attr(_UID, uuid4().hex)
         study.set_user_attr(_DEFINITION, dict(definition))

@@ -187,16 +187,24 @@ def _work(parcel: Parcel, order: _Order) -> _Answer[Any]:
     _warm_up(order.prepare)
     _OFFERED.clear()
     _OFFERED.update(order.shared)
-    told = 0
+    told, under_way = 0, []
 
     def tell(something: Any) -> None:
         nonlocal told
-        order.box.put((order.attempt, something))
+        arrived()
+        put = order.box.actor.put.remote  # type: ignore[attr-defined]  # of an actor
+        under_way.append(put((order.attempt, something)))
         told += 1
+
+    def arrived() -> None:
+        """Wait for what was told last: a unit works on meanwhile, and its order is kept."""
+        while under_way:
+            ray.get(under_way.pop())
 
     try:
         unit: Unit[Any] = unpack(parcel)
         result = unit.run(tell)
+        arrived()
         return _Answer(told, result, None)
     except Exception as error:
         return _Answer(told, None, _portable(error))
