@@ -84,6 +84,11 @@ class StandIn:
         """As of the executor."""
         return self._executor.detail
 
+    @property
+    def free(self) -> int:
+        """As of the executor."""
+        return self._executor.free
+
     def shared(self, value: Any) -> AbstractContextManager[Any]:
         """Share nothing of it: what stands in needs none."""
         return self._executor.shared(None)

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fakeface_bench.config import TrialConfig
 from fakeface_bench.records.study import SearchRecord, TrialRecord
-from fakeface_bench.search.rounds import Draw, draw_of, next_draw
+from fakeface_bench.search.rounds import Draw, Judged, View, draw_of, next_draws
 from fakeface_bench.search.space import Space, suggest
 from fakeface_bench.search.storage import (
     USEFUL,
@@ -92,6 +92,9 @@ SAMPLER_STARTUP_TRIALS = 8
 #: Trials, and epochs (or folds), that the median pruner watches before it cuts.
 PRUNER_STARTUP_TRIALS = 4
 PRUNER_WARMUP_EPOCHS = 1
+#: Trials that are started before the first of them is handed out: for each lot the study is read
+#: once, and workers wait until it has started.
+TOGETHER = 4
 #: Between two looks at the trials that other processes run.
 OTHERS_SECONDS = 1.0
 
@@ -222,7 +225,7 @@ class _Search:
         self.begun = 0
         self._apart = executor is not THIS_PROCESS
         try:
-            with closing(executor.results(self._units(fit), self._hear)) as results:
+            with closing(executor.results(self._units(fit, executor), self._hear)) as results:
                 for ended in results:
                     yield self._settled(ended)
         except StorageError:  # found dead by the next run, which repeats them
@@ -255,21 +258,25 @@ class _Search:
                 raise StudyError(f"{in_a_row} trials in a row failed, the last: {trial.reason}")
         del self._ended[: 1 - MAX_FAILURES_IN_A_ROW]  # what follows is drawn later
 
-    def _units(self, fit: Shared[FitTask]) -> Iterator[TrialUnit]:
+    def _units(self, fit: Shared[FitTask], executor: Executor) -> Iterator[TrialUnit]:
         while not self.time_is_up:
             if not self._courses:
                 self._check_failures()
             elif self._task.parallel == 1:
                 return  # the next is drawn from what this one finds
-            begun = _begin_trial(self._study, self._task, self._first)
-            if begun is None:
-                return
-            course = TrialCourse(self._study, begun, self._task.fit, self._listener)
-            self._courses[self.begun] = course
-            self.begun += 1
+            room = min(executor.free, TOGETHER)
+            begun = _begin_trials(self._study, self._task, self._first, room)
+            courses = [
+                TrialCourse(self._study, trial, self._task.fit, self._listener) for trial in begun
+            ]
+            self._courses |= dict(enumerate(courses, self.begun))
+            self.begun += len(begun)
             fresh = not isinstance(self._task.fit.network, FrozenNetwork)
-            kept = kept_files(self._task.fit, begun.config)
-            yield TrialUnit(fit, begun.config, fresh, kept)
+            for trial in begun:
+                kept = kept_files(self._task.fit, trial.config)
+                yield TrialUnit(fit, trial.config, fresh, kept)
+            if not begun:
+                return
 
     def _hear(self, number: int, told: Any) -> None:
         self._courses[number].hear(told)
@@ -329,18 +336,18 @@ def _first_trials(task: SearchTask) -> _FirstTrials:
     return _FirstTrials([*first, *(others[place] for place in order)], everything=True)
 
 
-def _begin_trial(
-    study: Study, task: SearchTask, first: Sequence[Mapping[str, Any]]
-) -> BegunTrial | None:
-    """Start a trial; None where those that run now may suffice."""
+def _begin_trials(
+    study: Study, task: SearchTask, first: Sequence[Mapping[str, Any]], room: int
+) -> list[BegunTrial]:
+    """Start trials while there is room; none where those that run now may suffice."""
     with turn(study):
         trials = study.get_trials(deepcopy=False)  # at one moment: others end theirs meanwhile
         if fail_dead(study, trials, again=False):
             trials = study.get_trials(deepcopy=False)
         if task.parallel > 1:
-            return _begin_together(study, trials, task, first)
+            return _begin_together(study, trials, task, first, room)
         if _count(trials, *USEFUL, TrialState.RUNNING) >= task.trials:
-            return None
+            return []
         left = given_up(study)
         counted = sum(ended_by_itself(trial, left) for trial in trials)
         begun = counted + _count(trials, TrialState.WAITING, TrialState.RUNNING)
@@ -349,7 +356,7 @@ def _begin_trial(
         study.sampler = _sampler(task, counted)
         trial = ask(study)
         uid = claim(trial)
-    return BegunTrial(trial, uid, _configured(trial, task), trial)
+    return [BegunTrial(trial, uid, _configured(trial, task), trial)]
 
 
 def _begin_together(
@@ -357,26 +364,31 @@ def _begin_together(
     trials: Sequence[FrozenTrial],
     task: SearchTask,
     first: Sequence[Mapping[str, Any]],
-) -> BegunTrial | None:
-    """Start a trial of the round that runs; None where those that run have to end first.
+    room: int,
+) -> list[BegunTrial]:
+    """Start trials of the round that runs; none where those that run have to end first.
 
-    Its options are known at once, for those that are drawn beside it depend on them.
+    Their options are known at once, for those that are drawn beside them depend on them.
     """
+
+    def judged(trial: optuna.Trial, draw: Draw) -> optuna.Trial | Judged:
+        pruned = task.pruner != "none"
+        return Judged(draw, study.study_name, _pruner(task)) if pruned else trial
+
     if _count(trials, TrialState.WAITING):  # of a dead process, to be repeated
         trial = ask(study)
-        judged = _view(study, task, draw_of(study, trials, trial, task.parallel)).ask()
         uid = claim(trial)
-        return BegunTrial(trial, uid, _configured(trial, task), judged)
-    draw = next_draw(study, trials, task.parallel, task.trials)
-    if draw is None:
-        return None
-    view = _view(study, task, draw)
-    for params in first[draw.position : draw.position + 1]:
-        view.enqueue_trial(dict(params))
-    judged = view.ask()
-    config = suggest(judged, task.space)
-    trial, uid = start(study, judged, config, draw.position)
-    return BegunTrial(trial, uid, config, judged)
+        draw = draw_of(study, trials, trial, task.parallel)
+        return [BegunTrial(trial, uid, _configured(trial, task), judged(trial, draw))]
+    view = View(study.study_name, _pruner(task))
+    begun = []
+    for draw in next_draws(study, trials, task.parallel, task.trials)[: max(1, room)]:
+        params = next(iter(first[draw.position : draw.position + 1]), None)
+        drawn = view.ask(draw, _sampler(task, draw.position), params)
+        config = suggest(drawn, task.space)
+        trial, uid = start(study, drawn, config, draw.position)
+        begun.append(BegunTrial(trial, uid, config, judged(trial, draw)))
+    return begun
 
 
 def _configured(trial: optuna.Trial, task: SearchTask) -> TrialConfig:
@@ -384,11 +396,6 @@ def _configured(trial: optuna.Trial, task: SearchTask) -> TrialConfig:
     config = suggest(trial, task.space)
     keep_config(trial, config)
     return config
-
-
-def _view(study: Study, task: SearchTask, draw: Draw) -> optuna.Study:
-    """Return what one of several trials that are drawn together may know of the study."""
-    return draw.view(study.study_name, _sampler(task, draw.position), _pruner(task))
 
 
 def _sampler(task: SearchTask, trials_before: int) -> optuna.samplers.BaseSampler:

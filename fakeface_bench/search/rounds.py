@@ -9,6 +9,8 @@ the trials before it in its own. A killed trial is repeated at its position, fro
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import optuna
 from optuna.storages import InMemoryStorage
@@ -33,37 +35,74 @@ class Draw:
     Attributes:
         position: Among all draws of the study, from 0.
         earlier: Trials of the rounds before, in order of their positions.
-        beside: Those of its own round that were drawn before it.
+        beside: Those of its own round that were drawn before it; of some nothing may be known yet.
     """
 
     position: int
     earlier: Sequence[FrozenTrial]
     beside: Sequence[FrozenTrial]
 
-    def view(
-        self, name: str, sampler: optuna.samplers.BaseSampler, pruner: optuna.pruners.BasePruner
-    ) -> optuna.Study:
-        """Return a study in memory that knows what this draw may know, and nothing else.
 
-        The trials beside it count as under way, whatever has become of them meanwhile: samplers
-        take such for bad ones, so that those of a round differ.
-        """
-        storage = InMemoryStorage()
-        study = optuna.create_study(
-            study_name=name, storage=storage, direction="maximize", sampler=sampler, pruner=pruner
+class View:
+    """A study in memory that knows what draws may know, and nothing else.
+
+    The trials beside a draw count as under way, whatever has become of them meanwhile: samplers
+    take such for bad ones, so that those of a round differ.
+    """
+
+    def __init__(self, name: str, pruner: optuna.pruners.BasePruner) -> None:
+        self._storage = InMemoryStorage()
+        self._study = optuna.create_study(
+            study_name=name, storage=self._storage, direction="maximize", pruner=pruner
         )
-        number = storage.get_study_id_from_name(name)
-        for trial in self.earlier:  # not by `add_trials`, which looks at every option once more
-            storage.create_new_trial(number, _without_notes(trial))
-        for trial in self.beside:
-            storage.create_new_trial(number, _under_way(trial))
-        return study
+        self._number = self._storage.get_study_id_from_name(name)
+
+    def ask(
+        self,
+        draw: Draw,
+        sampler: optuna.samplers.BaseSampler | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> optuna.Trial:
+        """Begin a draw's trial here, where those of its round come in order of their positions.
+
+        Args:
+            params: Of its options, those that are not for the sampler to draw.
+        """
+        known = self._storage.get_n_trials(self._number)
+        beside = draw.beside[max(0, known - len(draw.earlier)) :]
+        # Not by `add_trials`, which looks at every option once more.
+        for trial in [*map(_without_notes, draw.earlier[known:]), *map(_under_way, beside)]:
+            self._storage.create_new_trial(self._number, trial)
+        if sampler is not None:
+            self._study.sampler = sampler
+        if params is not None:
+            self._study.enqueue_trial(dict(params))
+        return self._study.ask()
 
 
-def next_draw(
+class Judged:
+    """A draw's trial as its pruner sees it: with those of earlier rounds, from its first report."""
+
+    def __init__(self, draw: Draw, name: str, pruner: optuna.pruners.BasePruner) -> None:
+        self._draw, self._name, self._pruner = draw, name, pruner
+
+    @cached_property
+    def _trial(self) -> optuna.Trial:
+        return View(self._name, self._pruner).ask(self._draw)
+
+    def report(self, value: float, step: int) -> None:
+        """As of Optuna's trial."""
+        self._trial.report(value, step)
+
+    def should_prune(self) -> bool:
+        """As of Optuna's trial."""
+        return self._trial.should_prune()
+
+
+def next_draws(
     study: Study, trials: Sequence[FrozenTrial], together: int, wanted: int
-) -> Draw | None:
-    """Return the next trial to draw; None where those that run now have to end first.
+) -> list[Draw]:
+    """Return the trials of a round to draw; none where those that run now have to end first.
 
     Args:
         trials: Of the study, at one moment: other processes end theirs meanwhile.
@@ -72,13 +111,19 @@ def next_draw(
     """
     placed = _by_position(trials, given_up(study))
     position = next(p for p in range(len(placed) + 1) if p not in placed)
-    draw = _draw_at(position, placed, together)
-    if any(trial.state in _UNDER_WAY for trial in draw.earlier):
-        return None
-    missing = wanted - sum(trial.state in USEFUL for trial in draw.earlier)
-    if sum(trial.state != TrialState.FAIL for trial in draw.beside) >= missing:
-        return None
-    return draw
+    begin = position - position % together
+    earlier = [placed[p] for p in range(begin)]
+    if any(trial.state in _UNDER_WAY for trial in earlier):
+        return []
+    missing = wanted - sum(trial.state in USEFUL for trial in earlier)
+    draws = []
+    for position in range(begin, begin + together):
+        draw = _draw_at(position, placed, together)
+        if sum(trial.state != TrialState.FAIL for trial in draw.beside) >= missing:
+            break
+        if position not in placed:
+            draws.append(draw)
+    return draws
 
 
 def draw_of(

@@ -12,6 +12,7 @@ from fakeface_bench.config import TrialConfig
 from fakeface_bench.evaluation.cross_validation import cross_validate
 from fakeface_bench.features.engine import models_let_go
 from fakeface_bench.records.study import EpochRecord, FitRecord, TrialRecord
+from fakeface_bench.search.rounds import Judged
 from fakeface_bench.search.storage import Study, heartbeat, keep_epochs
 from fakeface_bench.support.errors import DataError, DiskError
 from fakeface_bench.support.executor import Shared, Tell
@@ -121,13 +122,13 @@ class BegunTrial:
     """A trial that was started, and the options that it tries.
 
     Attributes:
-        judged: The same trial in a study that knows what the pruner may know.
+        judged: The same trial, or as a study has it that knows what the pruner may know.
     """
 
     trial: optuna.Trial
     uid: str
     config: TrialConfig
-    judged: optuna.Trial
+    judged: optuna.Trial | Judged
 
 
 class TrialCourse:

@@ -305,6 +305,11 @@ class Cluster:
         return sum(node.slots for node in self._nodes.values())
 
     @property
+    def free(self) -> int:
+        """Units that it would begin at once."""
+        return sum(node.slots - node.busy for node in self._nodes.values() if node.answers)
+
+    @property
     def nodes(self) -> list[str]:
         """The names of its nodes."""
         return [node.name for node in self._nodes.values()]

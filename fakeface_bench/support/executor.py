@@ -91,6 +91,11 @@ class Executor(Protocol):
         """How busy workers are, in a few words; empty where there are none to speak of."""
         ...
 
+    @property
+    def free(self) -> int:
+        """Units that it would begin at once: at least 1 before it has begun any."""
+        ...
+
     def shared(self, value: Value) -> AbstractContextManager[Shared[Value]]:
         """Make a value known to whoever runs units, for the block.
 
@@ -174,6 +179,7 @@ class ThisProcess:
     """Runs a unit when its result is asked for: one after another, in this process."""
 
     detail: ClassVar[str] = ""
+    free: ClassVar[int] = 1
 
     def shared(self, value: Value) -> AbstractContextManager[Shared[Value]]:
         """Hand it on as it is."""

@@ -34,6 +34,11 @@ class SideBySide:
     def __init__(self, count: int, end: Callable[[], None]) -> None:
         self._count, self._end = count, end
 
+    @property
+    def free(self) -> int:
+        """Units that it would begin at once, before it has begun any."""
+        return self._count
+
     def shared(self, value: Value) -> AbstractContextManager[Shared[Value]]:
         """Hand it on as it is."""
         return nullcontext(Here(value))

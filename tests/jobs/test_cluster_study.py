@@ -16,6 +16,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from tests.command import Command
+from tests.conftest import shared
 from tests.support.clusters import started_nodes
 
 #: One core each, since sums depend on how many a trial computes with.
@@ -28,6 +29,7 @@ LAYERS = (
     *("--fine-tune", "last_2_blocks", "--precision", "float32", "--trials", "2", "--epochs", "4"),
     *("--parallel", "2", "--trial-cores", "1", "--patience", "0", "--pruner", "none"),
 )
+WEIGHTS = "weights/mobilenetv3_small_imagenet_notop.weights.h5"
 Found = tuple[list[tuple[object, ...]], pd.DataFrame]
 
 
@@ -137,6 +139,28 @@ def test_heads_on_three_nodes_of_which_one_dies_are_those_of_one_process(
     assert ended.returncode == 0, ended.stderr
     assert "a cluster of 3 nodes, 3 units at once" in ended.stderr
     assert same(study.found(), heads.found())
+
+
+@pytest.mark.slow
+def test_the_usual_study_on_three_nodes_of_which_one_dies_is_that_of_one_process(
+    tmp_path: Path, at_once: ThreadPoolExecutor
+) -> None:
+    faces = shared("data/140k_subset")
+    options = (
+        *("--model", "mobilenetv3_small", "--weights", str(shared(WEIGHTS))),
+        *("--parallel", "4", "--trial-cores", "1"),
+    )
+    alone = done_alone(tmp_path / "alone", faces, options)
+    study = Study(tmp_path / "cluster", faces, options)
+    with started_nodes(1, 1, 1) as nodes:
+        running = at_once.submit(study.run, nodes.address)
+        study.until(complete(10))
+        nodes.kill(1)
+        ended = running.result()
+    assert ended.returncode == 0, ended.stderr
+    assert "the cluster has lost" in ended.stderr
+    assert same(study.found(), alone.found())
+    assert len(study.ended()) == 20
 
 
 @pytest.mark.slow

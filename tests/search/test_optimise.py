@@ -192,7 +192,7 @@ def test_a_trial_that_ends_while_trials_are_counted_is_counted_once(
         return found
 
     monkeypatch.setattr(study, "get_trials", ending)
-    assert module._begin_trial(study, search.task(2), []) is None
+    assert module._begin_trials(study, search.task(2), [], room=1) == []
 
 
 def test_three_failures_in_a_row_end_the_study(search: Search) -> None:

@@ -72,7 +72,7 @@ def test_how_a_study_ended_is_told_by_its_process(
 class Ahead:
     """An executor that takes two units before the first is done, as one on two machines would."""
 
-    detail = ""
+    detail, free = "", 2
 
     def shared(self, value: Value) -> AbstractContextManager[Shared[Value]]:
         return nullcontext(Here(value))
