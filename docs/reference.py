@@ -62,6 +62,8 @@ HOLDS: Mapping[str, str] = {
     "leaderboard.md": "the same to read",
     "made_by.csv": "files by generator and source",
     "model_card.md": "what the model has seen, can do and cannot",
+    "anytime.csv": "the best so far at each moment of each search, as means over seeds",
+    "time_to_target.csv": "a row a network: its time to the target, over seeds",
     "portfolio.csv": "a row a budget: what to take, what to expect, what more would buy",
     "prices.csv": "what searching, one training and 1,000 predictions take, by study",
     "predictions.parquet": "every image with each model's score",
@@ -82,7 +84,7 @@ HOLDS: Mapping[str, str] = {
 }
 #: Files of jobs that were asked for more than the usual.
 WHERE_ASKED: Mapping[str, Sequence[str]] = {
-    "comparison": ("detectors.csv",),
+    "comparison": ("detectors.csv", "time_to_target.csv"),
     "generalisation": ("hold_outs.csv", "unseen_generators.csv", "in_time.csv", "equalised.csv"),
     "audit": ("made_by.csv",),
 }

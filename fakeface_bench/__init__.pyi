@@ -118,6 +118,7 @@ def compare(
     dollars_per_hour: float = 0.0,
     margin: float = 0.01,
     budget_minutes: float = 0.0,
+    target: float = 0.0,
     published: _Text = "",
     progress: bool | Progress = True,
 ) -> Comparison:
@@ -138,6 +139,7 @@ def compare(
         margin: How far below the best test accuracy a cheaper study may be shown to be, at most;
             0.01 is one percentage point.
         budget_minutes: Minutes from a cold start that you have: what they buy is told; 0 for none.
+        target: Validation ROC AUC that networks are timed to, over their seeds; 0 for none.
         published: Published folders to compare too, joined by commas; alone, or with runs. One that
             does not follow from its own scores is refused.
 
@@ -291,6 +293,7 @@ def generalise(
     unsure_error: float = 0.05,
     seeds: int = 1,
     refits: int = 1,
+    anytime: bool = False,
     storage: _Text = "",
     timeout_minutes: float = 0.0,
     dollars_per_hour: float = 0.0,
@@ -370,6 +373,8 @@ def generalise(
         seeds: Times that the whole study is done, search and fit, each with a seed of its own; the
             first's model is kept. Comparisons speak of networks from 3 on.
         refits: Fits of the winner alone, each with a seed of its own; the first is kept.
+        anytime: After the end, also score on test what would have been taken earlier; nothing is
+            chosen by it.
         storage: Optuna storage URL; empty for what FAKEFACE_STORAGE says, else a SQLite file beside
             MLflow's.
         timeout_minutes: After this time no new trial starts; 0 for never.
@@ -633,6 +638,7 @@ def run_study(
     unsure_error: float = 0.05,
     seeds: int = 1,
     refits: int = 1,
+    anytime: bool = False,
     storage: _Text = "",
     timeout_minutes: float = 0.0,
     dollars_per_hour: float = 0.0,
@@ -716,6 +722,8 @@ def run_study(
         seeds: Times that the whole study is done, search and fit, each with a seed of its own; the
             first's model is kept. Comparisons speak of networks from 3 on.
         refits: Fits of the winner alone, each with a seed of its own; the first is kept.
+        anytime: After the end, also score on test what would have been taken earlier; nothing is
+            chosen by it.
         storage: Optuna storage URL; empty for what FAKEFACE_STORAGE says, else a SQLite file beside
             MLflow's.
         timeout_minutes: After this time no new trial starts; 0 for never.
@@ -743,6 +751,7 @@ def run_suite(
     output: _Text = "comparison",
     margin: float = 0.01,
     budget_minutes: float = 0.0,
+    target: float = 0.0,
     at_once: int = 1,
     data: _Text | pd.DataFrame | Sequence[Any] = "synthetic",
     classes: _Text = "",
@@ -789,6 +798,7 @@ def run_suite(
     unsure_error: float = 0.05,
     seeds: int = 1,
     refits: int = 1,
+    anytime: bool = False,
     storage: _Text = "",
     timeout_minutes: float = 0.0,
     dollars_per_hour: float = 0.0,
@@ -803,6 +813,7 @@ def run_suite(
         margin: How far below the best test accuracy a cheaper study may be shown to be, at most;
             0.01 is one percentage point.
         budget_minutes: Minutes from a cold start that you have: what they buy is told; 0 for none.
+        target: Validation ROC AUC that networks are timed to, over their seeds; 0 for none.
         at_once: Studies that run at once, each with its trials on the cluster, which it needs.
         data: Dataset by name, or a folder of faces; several are joined by '+'.
         classes: What folders' names mean that are not understood by themselves:
@@ -867,6 +878,8 @@ def run_suite(
         seeds: Times that the whole study is done, search and fit, each with a seed of its own; the
             first's model is kept. Comparisons speak of networks from 3 on.
         refits: Fits of the winner alone, each with a seed of its own; the first is kept.
+        anytime: After the end, also score on test what would have been taken earlier; nothing is
+            chosen by it.
         storage: Optuna storage URL; empty for what FAKEFACE_STORAGE says, else a SQLite file beside
             MLflow's.
         timeout_minutes: After this time no new trial starts; 0 for never.

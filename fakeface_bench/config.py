@@ -443,6 +443,11 @@ class StudyConfig(Request):
         1,
         100,
     )
+    anytime: bool = option(
+        False,
+        "After the end, also score on test what would have been taken earlier; nothing is chosen "
+        "by it.",
+    )
     storage: str = option(
         "",
         f"Optuna storage URL; empty for what {STORAGE_VARIABLE} says, else a SQLite file beside "
@@ -479,6 +484,7 @@ class AuditConfig(Request):
 #: Share of test images that a study may be behind by and count as accurate as another.
 MARGIN = 0.01
 _BUDGET = "Minutes from a cold start that you have: what they buy is told; 0 for none."
+_TARGET = "Validation ROC AUC that networks are timed to, over their seeds; 0 for none."
 _MARGIN = (
     "How far below the best test accuracy a cheaper study may be shown to be, at most; 0.01 is one "
     "percentage point."
@@ -509,6 +515,7 @@ class CompareConfig(Request):
     )
     margin: float = option(MARGIN, _MARGIN, 0)
     budget_minutes: float = option(0.0, _BUDGET, 0)
+    target: float = option(0.0, _TARGET, 0, 1)
     published: str = option(
         "",
         "Published folders to compare too, joined by commas; alone, or with runs. One that does "
@@ -579,6 +586,7 @@ class SuiteConfig(Request):
     )
     margin: float = option(MARGIN, _MARGIN, 0)
     budget_minutes: float = option(0.0, _BUDGET, 0)
+    target: float = option(0.0, _TARGET, 0, 1)
     at_once: int = option(1, _AT_ONCE, 1, 64)
     study: StudyConfig = field(default_factory=StudyConfig, metadata={EXCEPT: _OF_ONE_STUDY})
 

@@ -473,7 +473,8 @@ class Comparison:
     neighbours along the front, and every study shown to be cheaper than the best against it, the
     cheapest first. `margin` is the share of images that the one to take may be behind the best by.
     Costs are of so many `trials` each; 0 where some study does not tell its number. `detectors` are
-    those of others, on the same images. `budget_minutes` is what a user has; 0 where none was told.
+    those of others, on the same images. `budget_minutes` is what a user has, `target` the
+    validation ROC AUC that networks are timed to; 0 where none was told.
     """
 
     entries: tuple[LeaderboardEntry, ...]
@@ -485,6 +486,7 @@ class Comparison:
     trials: int = 0
     detectors: tuple[ComparedDetector, ...] = ()
     budget_minutes: float = 0.0
+    target: float = 0.0
 
     @property
     def best(self) -> LeaderboardEntry:

@@ -119,6 +119,18 @@ def difference_over_seeds(first: SeedMetric, second: SeedMetric) -> Difference:
     return Difference(estimate, _p_value(abs(value), [first, second], of_images))
 
 
+def mean_difference(differences: Sequence[float]) -> Estimate:
+    """Return the mean of differences that are paired over seeds, with Student's 95 % interval.
+
+    Args:
+        differences: At least two, one a seed.
+    """
+    mean = float(np.mean(differences))
+    error = float(np.std(differences, ddof=1)) / sqrt(len(differences))
+    half = float(student_t.isf(0.025, len(differences) - 1)) * error
+    return Estimate(mean, mean - half, mean + half, tuple(differences))
+
+
 def _half_width(level: float, metrics: Sequence[SeedMetric], of_images: float) -> float:
     """Return the half-width of an interval that leaves out a share `level` of the truths."""
     of_images = float(norm.isf(level / 2)) ** 2 * of_images

@@ -121,7 +121,7 @@ def _record_comparison(
             for study in studies
         ]
     comparison = compare_studies(studies, chosen.left_out, config.margin)
-    comparison = replace(comparison, budget_minutes=config.budget_minutes)
+    comparison = replace(comparison, budget_minutes=config.budget_minutes, target=config.target)
     comparison = _with_detectors(comparison, run, config, progress)
     first = chosen.studies[0]
     run.tag(
@@ -174,6 +174,8 @@ def run_suite(asked: RequestLike[SuiteConfig], progress: Progress) -> JobOutcome
     open_store()
     with tracked_run("comparison", "suite", config.shown_params()) as run:
         shared = config.study
+        if config.target:  # what test shows at that moment stands beside it
+            shared = replace(shared, anytime=True)
         dataset = prepare_dataset(shared.data, shared.seed, progress, shared.classes)
         index = dataset.index(shared.limit, progress, listed(shared.leave_out))
         with one_for_all(shared.workers) as workers:
@@ -192,6 +194,7 @@ def run_suite(asked: RequestLike[SuiteConfig], progress: Progress) -> JobOutcome
             dollars_per_hour=shared.dollars_per_hour,
             margin=config.margin,
             budget_minutes=config.budget_minutes,
+            target=config.target,
         )
         outcome = _record_comparison(run, chosen, compare, progress)
         if failure:

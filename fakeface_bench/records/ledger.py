@@ -50,6 +50,79 @@ class StageCost:
 
 
 @dataclass(frozen=True, slots=True)
+class Improvement:
+    """A moment at which a search found something better than before.
+
+    Attributes:
+        seconds: From the begin of preparation, cold: the trials one after another as they were
+            drawn, whatever ran them side by side.
+        val_roc_auc: The best so far, from then on.
+        position: Of the trial that reached it.
+    """
+
+    seconds: float
+    val_roc_auc: float
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A trial that would have been taken, had the search ended with it.
+
+    Attributes:
+        seconds: As in `Improvement`, at the end of the trial.
+        position: Of the trial.
+        test_roc_auc: Of the fit of its options, scored after the study's own end; nothing was
+            chosen by it.
+    """
+
+    seconds: float
+    position: int
+    test_roc_auc: float
+
+
+@dataclass(frozen=True, slots=True)
+class SearchCourse:
+    """How the best of one seed's search came with its seconds.
+
+    Attributes:
+        seconds: At its end.
+        choices: In order of time; none where they were not scored.
+    """
+
+    seed: int
+    seconds: float
+    improvements: tuple[Improvement, ...]
+    choices: tuple[Choice, ...] = ()
+
+    def reaches(self, target: float) -> Improvement | None:
+        """Return the first moment at which it is as good as a target; None where it never is."""
+        found = (one for one in self.improvements if one.val_roc_auc >= target)
+        return next(found, None)
+
+    def best_at(self, seconds: float) -> float | None:
+        """Return the best validation ROC AUC at a time; None before there was any."""
+        past = [one.val_roc_auc for one in self.improvements if one.seconds <= seconds]
+        return past[-1] if past else None
+
+    def choice_at(self, seconds: float) -> Choice | None:
+        """Return what would have been taken at a time; None before a trial was complete."""
+        past = [one for one in self.choices if one.seconds <= seconds]
+        return past[-1] if past else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "SearchCourse":
+        """Return what `as_json` gave."""
+        improvements = tuple(Improvement(**one) for one in content["improvements"])
+        choices = tuple(Choice(**one) for one in content["choices"])
+        return cls(content["seed"], content["seconds"], improvements, choices)
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """What a study cost.
 

@@ -1,6 +1,6 @@
 """What a study found: its trials, fits, scores and what they came from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import mean, stdev
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from fakeface_bench.config import FAKE, FROZEN, UNTOUCHED, TrialConfig
 from fakeface_bench.records.estimate import Estimate
-from fakeface_bench.records.ledger import Ledger
+from fakeface_bench.records.ledger import Ledger, SearchCourse
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +184,15 @@ class SearchRecord:
     def seconds(self) -> float:
         """Spent on all trials, whoever ran them."""
         return sum(trial.seconds for trial in self.trials)
+
+
+def best_so_far(trials: Iterable[TrialRecord]) -> Iterator[TrialRecord]:
+    """Yield the complete trials that were better than all before them, as they were drawn."""
+    best = float("-inf")
+    for trial in trials:
+        if trial.state == "complete" and (trial.value or 0.0) > best:
+            best = trial.value or 0.0
+            yield trial
 
 
 FloatArray = npt.NDArray[np.float64]
@@ -458,6 +467,8 @@ class StudyRecord:
         folds: Parts of train and validation that were held out in turn; 0 where validation was.
             `valid` then holds the rows of both, each scored by the fit that left it out.
         split_digests: SHA-256 over contents and labels of each split, by its name.
+        choices: Test ROC AUC of the trials that were the best so far, by position, of each seed's
+            search; empty where it was not asked for.
     """
 
     model: str
@@ -481,6 +492,7 @@ class StudyRecord:
     baseline: BaselineRecord | None = None
     folds: int = 0
     split_digests: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
 
     @property
     def config(self) -> TrialConfig:
@@ -599,6 +611,7 @@ class ComparedStudy:
             where layers under the head are trained; None where it was not measured.
         search_gain: ROC AUC of the kept model less that, paired.
         digests: SHA-256 of each test image, or its first digits, length n; none of older studies.
+        courses: Of the search of each seed, the kept model's first; none of older studies.
     """
 
     identity: StudyIdentity
@@ -620,6 +633,7 @@ class ComparedStudy:
     trial_seconds: tuple[float, ...] = ()
     refit_seconds: tuple[float, ...] = ()
     digests: tuple[str, ...] = ()
+    courses: tuple[SearchCourse, ...] = ()
 
     @property
     def label(self) -> str:

@@ -249,6 +249,10 @@ _TERMS = (
      "point, unless the option margin says otherwise): the interval of what the best is ahead by "
      "ends within it. The best itself where none is."),
     ("Front", "The studies that no other beats in cost and accuracy at once."),
+    ("Area under the curve", "Of the best validation ROC AUC so far, over the time until the "
+     "longest search of the page ended: its mean, with 0.5 before the first epoch."),
+    ("Slower than the fastest", "Paired over the seeds with which both reached the target: mean "
+     "and Student's 95 % interval of the differences. Shown where it lies above 0."),
     ("Time to ROC AUC", "Seconds from the begin of preparation until it was first reached on "
      "validation: median and quartiles over orders of the trials, for which of them comes first is "
      "chance; ∞ where it never was. Validation is optimistic: the trials were chosen by it."),
@@ -287,6 +291,11 @@ _CURVES = (
     "threshold. Epochs count from 1. Elapsed time counts from a cold start and holds preparation, "
     "extraction and epochs, not the search."
 )
+_ANYTIME = (
+    "The best validation ROC AUC that a search had found by then, and the test ROC AUC of what "
+    "would have been taken: computed after the end, never used. Time counts from a cold start, "
+    "trials one after another."
+)
 _HOLLOW = " Hollow marks are epochs that trained the head alone, before layers were trained too."
 
 
@@ -298,7 +307,7 @@ def write_comparison_report(comparison: Comparison, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, table_of in _tables(comparison).items():
         write_csv(table_of(comparison), folder / name)
-    for name, draw in _PICTURES.items():
+    for name, draw in _pictures(comparison).items():
         draw(comparison, folder / name)
     content = _content(comparison)
     texts = {
@@ -326,7 +335,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "title": listed(names),
         "entries": entries,
         "marks": {entry.label: comparison_plots.mark(entry.rank) for entry in entries},
-        "views": comparison_plots.VIEWS,
+        "views": {**comparison_plots.VIEWS, "anytime": comparison_plots.anytime_views(comparison)},
         "plots": comparison_plots.all_plots(comparison),
         "plotly": comparison_plots.plotly_script(),
         "front_words": _FRONT,
@@ -339,6 +348,9 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "gains": comparison_tables.gains(comparison),
         "prices": comparison_tables.prices_table(comparison),
         "portfolio": comparison_tables.portfolio(comparison),
+        "target_times": comparison_tables.target_times(comparison),
+        "anytime": comparison_tables.anytime(comparison),
+        "anytime_words": _ANYTIME,
         "detectors": detectors_table(comparison),
         "along_front": pairs_table(comparison.along_front, "Neighbours on the front", alone),
         "to_best": pairs_table(comparison.to_best, "Every cheaper study against the most accurate"),
@@ -355,7 +367,9 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "left_out": left_out_table(comparison.left_out, "Left out", "No study was left out."),
         "terms": _TERMS,
         "runs": comparison_tables.runs(comparison),
-        "files": sorted([*_tables(comparison), *_PICTURES, "front.html", "leaderboard.md"]),
+        "files": sorted(
+            [*_tables(comparison), *_pictures(comparison), "front.html", "leaderboard.md"]
+        ),
     }
 
 
@@ -406,4 +420,17 @@ _PICTURES = {
 
 def _tables(comparison: Comparison) -> dict[str, Callable[[Comparison], Table | pd.DataFrame]]:
     """Return what makes each CSV table, by its file."""
-    return {**_TABLES, **({"detectors.csv": detectors_table} if comparison.detectors else {})}
+    tables = dict(_TABLES)
+    if comparison.detectors:
+        tables["detectors.csv"] = detectors_table
+    if any(study.courses for study in comparison.studies):
+        tables["anytime.csv"] = comparison_tables.anytime_steps
+    if comparison.target:
+        tables["time_to_target.csv"] = comparison_tables.target_times
+    return tables
+
+
+def _pictures(comparison: Comparison) -> dict[str, Callable[[Comparison, Path], None]]:
+    """Return what draws each picture, by its file."""
+    known = any(study.courses for study in comparison.studies)
+    return {**_PICTURES, **({"anytime.png": comparison_plots.draw_anytime} if known else {})}

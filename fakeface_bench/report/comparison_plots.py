@@ -24,6 +24,7 @@ from fakeface_bench.analysis.comparison import (
     accuracy_curve,
     on_front,
 )
+from fakeface_bench.analysis.time_to_target import AnytimeCurve, anytime_curves
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.records.ledger import STAGES
 from fakeface_bench.report import drawing, plotting
@@ -150,13 +151,17 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """What both libraries draw; `front` are points joined by steps, `time` is None of epochs."""
+    """What both libraries draw; `front` are points joined by steps, `time` is None of epochs.
+
+    Series of `steps` keep a value until the next.
+    """
 
     x_label: str
     y_label: str
     series: Sequence[Series]
     time: TimeAxis | None
     front: Sequence[tuple[float, float]] = ()
+    steps: bool = False
 
 
 def front_plot(comparison: Comparison, key: str) -> Plot:
@@ -204,6 +209,42 @@ def curve_plot(comparison: Comparison, view: str) -> Plot:
     return Plot("Elapsed time (log scale)", label, series, axis)
 
 
+#: What is drawn of a search at any time, where it is known of some study: see `AnytimeCurve`.
+_ANYTIME = {
+    "val_roc_auc": f"Best validation ROC AUC, {OPTIMISTIC}",
+    "test_roc_auc": "Test ROC AUC of the choice",
+}
+
+
+def anytime_views(comparison: Comparison) -> dict[str, str]:
+    """Return the views that there is anything of; none where no study tells its search."""
+    curves = anytime_curves(comparison)
+    views = {"val_roc_auc": "Validation", "test_roc_auc": "Test"}
+    known = [key for key in views if any(np.isfinite(getattr(c, key)).any() for c in curves)]
+    return {key: views[key] for key in known}
+
+
+def anytime_plot(comparison: Comparison, view: str) -> Plot:
+    """Return how good each search was at any time, as the mean over its seeds."""
+    series = [_anytime_series(curve, view) for curve in anytime_curves(comparison)]
+    series = [one for one in series if one.x]
+    axis = time_axis(second for one in series for second in one.x)
+    return Plot("Seconds from a cold start (log scale)", _ANYTIME[view], series, axis, steps=True)
+
+
+def _anytime_series(curve: AnytimeCurve, view: str) -> Series:
+    values = getattr(curve, view)
+    known = np.isfinite(values)
+    seconds, values = curve.seconds[known].clip(min=_SHORTEST), values[known]
+    label = escape(curve.entry.label)
+    texts = [
+        f"<b>{label}</b><br>{_ANYTIME[view]}: {value:.3f}<br>after {duration(float(at))}"
+        for at, value in zip(seconds, values, strict=True)
+    ]
+    full = [False] * len(texts)
+    return Series(curve.entry, seconds.tolist(), values.tolist(), texts, hollow=full)
+
+
 # Drawn by Plotly
 
 #: `$ink`, `$pale`, `$line` and `$card` stand for the page's colours.
@@ -221,6 +262,9 @@ def all_plots(comparison: Comparison) -> dict[str, dict[str, PlotlyJson]]:
         "front": {key: _plotly(front_plot(comparison, key)) for key in VIEWS["front"]},
         "curves": {key: _plotly(curve_plot(comparison, key)) for key in VIEWS["curves"]},
         "time": {key: _time_bars(comparison, key == "share") for key in VIEWS["time"]},
+        "anytime": {
+            key: _plotly(anytime_plot(comparison, key)) for key in anytime_views(comparison)
+        },
     }
 
 
@@ -261,10 +305,11 @@ def _plotly(plot: Plot) -> PlotlyJson:
         "hoverinfo": "skip",
     }
     lines = [front] if plot.front else []
-    return {"data": lines + [_trace(series) for series in plot.series], "layout": layout}
+    data = lines + [_trace(series, plot.steps) for series in plot.series]
+    return {"data": data, "layout": layout}
 
 
-def _trace(series: Series) -> PlotlyJson:
+def _trace(series: Series, steps: bool) -> PlotlyJson:
     look = mark(series.entry.rank)
     trace: PlotlyJson = {
         "type": "scatter",
@@ -280,6 +325,7 @@ def _trace(series: Series) -> PlotlyJson:
     marker = {"symbol": shapes, "color": look.colour}
     if series.errors is None:
         line = {"color": look.colour, "dash": look.dash, "width": 2}
+        line |= {"shape": "hv"} if steps else {}
         return trace | {"mode": "lines+markers", "line": line, "marker": marker | {"size": 8}}
     below, above = series.errors
     ends = {"type": "data", "symmetric": False, "array": [above], "arrayminus": [below]}
@@ -390,6 +436,13 @@ def draw_curves(comparison: Comparison, path: Path) -> None:
     _draw("Validation accuracy of the final fits, at threshold 0.5", subtitle, plots, path)
 
 
+def draw_anytime(comparison: Comparison, path: Path) -> None:
+    """Draw how good each search was at any time: on validation, and on test where known."""
+    plots = [anytime_plot(comparison, view) for view in anytime_views(comparison)]
+    title = "How good a search is at any time"
+    _draw(title, f"{_studies(comparison)}, means over seeds", plots, path)
+
+
 def _draw(title: str, subtitle: str, plots: Sequence[Plot], path: Path) -> None:
     legend_inches = 0.2 * (-(-len(plots[0].series) // 2) + 1)
     figure = plotting.new_figure(title, subtitle, 1.4 + 3.2 * len(plots) + legend_inches)
@@ -417,7 +470,7 @@ def _draw_axes(axes: Axes, plot: Plot) -> None:
         steps = zip(*plot.front, strict=True)
         axes.step(*steps, where="post", color=plotting.PALE_INK, linestyle=":")
     for series in plot.series:
-        _draw_series(axes, series)
+        _draw_series(axes, series, plot.steps)
     if plot.time is None:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True, min_n_ticks=1))
         return
@@ -427,7 +480,7 @@ def _draw_axes(axes: Axes, plot: Plot) -> None:
     axes.set_xlim(plot.time.low, plot.time.high)
 
 
-def _draw_series(axes: Axes, series: Series) -> None:
+def _draw_series(axes: Axes, series: Series, steps: bool) -> None:
     look = mark(series.entry.rank)
     if series.errors is not None:
         below, above = series.errors
@@ -441,7 +494,8 @@ def _draw_series(axes: Axes, series: Series) -> None:
             capsize=4,
         )
         return
-    axes.plot(series.x, series.y, look.line, color=look.colour, linewidth=1.6)
+    shape = "steps-post" if steps else "default"
+    axes.plot(series.x, series.y, look.line, color=look.colour, linewidth=1.6, drawstyle=shape)
     faces = ["white" if hollow else look.colour for hollow in series.hollow]
     axes.scatter(
         series.x, series.y, 36, faces, marker=look.marker, edgecolors=look.colour, zorder=3

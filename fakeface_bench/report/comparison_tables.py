@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
+from math import isfinite
 from operator import attrgetter, itemgetter
 from typing import Any
 
@@ -10,8 +11,15 @@ import pandas as pd
 
 from fakeface_bench.analysis.comparison import Comparison, LeaderboardEntry, PairwiseComparison
 from fakeface_bench.analysis.prices import Purchase, prices_of, purchases
+from fakeface_bench.analysis.time_to_target import (
+    AnytimeCurve,
+    TimeToTarget,
+    anytime_curves,
+    times_to_target,
+)
 from fakeface_bench.config import CLASS_NAMES
 from fakeface_bench.evaluation.paired import RESAMPLED
+from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.ledger import STAGES, TARGETS, target_key
 from fakeface_bench.report.format import (
     NEVER,
@@ -258,6 +266,95 @@ def portfolio(comparison: Comparison) -> Table:
         "cheapest beyond the budget with a higher accuracy, which need not be shown to be higher."
     )
     return Table(_PURCHASES, purchases(comparison), note=note, name="What a budget buys")
+
+
+def _time_if_any(spread: Estimate | None) -> str:
+    return NEVER if spread is None else spread_in_time(spread.low, spread.value, spread.high)
+
+
+def _seconds_behind(behind: Estimate | None) -> str:
+    return UNKNOWN if behind is None else spread_in_time(behind.low, behind.value, behind.high)
+
+
+def _by_seed(row: TimeToTarget) -> str:
+    """Write the seconds of each seed; empty of one that never reached the target."""
+    return ";".join("" if one.seconds is None else f"{one.seconds:.3f}" for one in row.times)
+
+
+_SLOWER = {True: "shown", False: "not shown", None: UNKNOWN}
+_TIME_SPREAD = Format(
+    _time_if_any,
+    {
+        end: _if_known(attrgetter(part))
+        for end, part in (("", "value"), ("_least", "low"), ("_most", "high"))
+    },
+)
+_BEHIND = Format(_seconds_behind, ESTIMATE.csv)
+_TIMES_TO_TARGET = (
+    Column("label", "model", "entry.label"),
+    only_text("reached", "seeds that reached it", lambda row: _reached_by(row)),
+    only_csv("seeds", lambda row: len(row.times)),
+    only_csv("missed"),
+    Column("seconds", "time (least to most)", "seconds", _TIME_SPREAD),
+    Column("behind", "slower than the fastest by (95 %)", "behind", _BEHIND),
+    Column("slower", "slower?", lambda row: _SLOWER[row.is_shown_slower]),
+    Column("test_roc_auc", "test ROC AUC then", "test_roc_auc", _SCORE),
+    only_csv("seconds_by_seed", _by_seed),
+)
+
+
+def _reached_by(row: TimeToTarget) -> str:
+    count = len(row.times)
+    words = f"{count - row.missed} of {count}"
+    return words if row.is_valid or row.missed == count else f"{words}: no time"
+
+
+def target_times(comparison: Comparison) -> Table:
+    """Return a row a network: how long it takes to the target, over its seeds."""
+    rows = times_to_target(comparison, comparison.target) if comparison.target else []
+    note = (
+        f"Cold seconds to a validation ROC AUC of {comparison.target:g}, which is {OPTIMISTIC}: "
+        "preparation, extraction, then the trials as they were drawn, without start-up. Each seed "
+        "is a search of its own; from three on the fastest and the slowest are left out of the "
+        "mean, and a network has no time where more than one never gets there."
+    )
+    return Table(_TIMES_TO_TARGET, rows, f"Time to ROC AUC {comparison.target:g}", note=note)
+
+
+_ANYTIME = (
+    Column("label", "model", "entry.label"),
+    Column("area", "area under the curve", "area", _SCORE),
+    Column("val_roc_auc", "validation ROC AUC in the end", lambda c: c.val_roc_auc[-1], _SCORE),
+    Column(
+        "test_roc_auc", "test ROC AUC in the end", lambda c: _finite(c.test_roc_auc[-1]), _SCORE
+    ),
+    Column("seconds", "ended after", lambda c: c.seconds[-1], TIME),
+)
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if isfinite(value) else None
+
+
+def anytime(comparison: Comparison) -> Table:
+    """Return a row a study whose search is known: how good it was over time."""
+    note = (
+        "Means over seeds. The area is the mean of the best validation ROC AUC so far until the "
+        "longest search ended, 0.5 before there is any: who is good early has more of it."
+    )
+    return Table(_ANYTIME, anytime_curves(comparison), note=note, name="How good at any time")
+
+
+def anytime_steps(comparison: Comparison) -> pd.DataFrame:
+    """Return a row a moment at which the mean over a study's seeds changes."""
+    columns = ("seconds", "val_roc_auc", "test_roc_auc")
+    frames = [_steps_of(curve, columns) for curve in anytime_curves(comparison)]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _steps_of(curve: AnytimeCurve, columns: Sequence[str]) -> pd.DataFrame:
+    values = {"label": visible(curve.entry.label), **{key: getattr(curve, key) for key in columns}}
+    return pd.DataFrame(values)
 
 
 def runs(comparison: Comparison) -> Table:

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from fakeface_bench.analysis.results import Results
+from fakeface_bench.analysis.time_to_target import course_of
 from fakeface_bench.records.estimate import Estimate
-from fakeface_bench.records.ledger import Ledger
+from fakeface_bench.records.ledger import Ledger, SearchCourse
 from fakeface_bench.records.study import (
     ComparedStudy,
     EpochRecord,
@@ -106,6 +107,7 @@ def write_study_json(record: StudyRecord, results: Results, folder: Path) -> Non
         "split_digests": dict(record.split_digests),
         "repeats_study": record.repeats_study,
         "trial_seconds": [trial.seconds for search in record.searches for trial in search.trials],
+        "searches": [course.as_json() for course in _courses(record)],
         "refit_seconds": [repeat.fit_seconds for repeat in record.repeats if repeat.fit_seconds],
         "best_epoch": record.final_fit.best_epoch,
         "machine": record.machine,
@@ -181,8 +183,20 @@ def saved_study(
         repeats_study=content.get("repeats_study", False),
         trial_seconds=tuple(content.get("trial_seconds", ())),
         refit_seconds=tuple(content.get("refit_seconds", ())),
+        courses=tuple(map(SearchCourse.from_json, content.get("searches", ()))),
         **_baseline_of(content),
     )
+
+
+def _courses(record: StudyRecord) -> list[SearchCourse]:
+    """Return how the search of each seed came to its best, the kept model's first."""
+    began, folds = record.epochs_began_seconds, record.folds or 1
+    searches = [(record.seed, record.search)]
+    searches += [(repeat.seed, repeat.search) for repeat in record.repeats if repeat.search]
+    return [
+        course_of(seed, search.trials, began, folds, record.choices.get(seed, {}))
+        for seed, search in searches
+    ]
 
 
 def _baseline_of(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from fakeface_bench.config import TrialConfig
-from fakeface_bench.records.study import SearchRecord, TrialRecord
+from fakeface_bench.records.study import SearchRecord, TrialRecord, best_so_far
 from fakeface_bench.search.rounds import Draw, Judged, View, draw_of, next_draws
 from fakeface_bench.search.space import Space, suggest
 from fakeface_bench.search.storage import (
@@ -111,6 +111,7 @@ class SearchTask:
     sampler: str = "tpe"  # one of `config.SAMPLERS`
     pruner: str = "median"  # one of `config.PRUNERS`
     parallel: int = 1  # trials that are drawn together
+    anytime: bool = False  # whether all that were the best so far are fitted again in the end
 
 
 def optimise(
@@ -311,7 +312,7 @@ class _Search:
             self._listener.ended(record)
         except StopSearch as asked:
             stop = asked
-        _forget_all_but_the_best(self._study, self._task.fit)
+        _forget_all_but_the_best(self._study, self._task)
         if stop is not None:
             raise stop
         return record
@@ -429,11 +430,12 @@ def _tell_cut_off(study: Study, trial: optuna.Trial, listener: TrialListener) ->
         listener.ended(ended)
 
 
-def _forget_all_but_the_best(study: Study, task: FitTask) -> None:
+def _forget_all_but_the_best(study: Study, search: SearchTask) -> None:
     """Delete what ended trials could be gone on from; the refits load the best's and the first's.
 
     What a killed trial left is kept for the one that repeats it.
     """
+    task = search.fit
     if task.checkpoints is None:
         return
     ended = [trial for trial in ended_trials(study) if trial.reason != CUT_OFF]
@@ -441,6 +443,8 @@ def _forget_all_but_the_best(study: Study, task: FitTask) -> None:
     if not task.folds:  # folds are refitted for as long as is best
         complete = [trial for trial in ended if trial.state == "complete"]
         kept += [trial.config for trial in (*complete[:1], best_trial(ended)) if trial]
+        if search.anytime:
+            kept += [trial.config for trial in best_so_far(ended)]
     for trial in ended:
         if trial.config not in kept:
             forget_fit(task, trial.config)

@@ -1,17 +1,16 @@
 """The cost of a study by stages; what belongs to no other stage is overhead."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from math import inf
 from statistics import median
 
 import numpy as np
 
+from fakeface_bench.analysis.time_to_target import times_to_targets
 from fakeface_bench.backbones.building import count_macs, count_parameters
 from fakeface_bench.features.engine import graph_macs
 from fakeface_bench.features.source import Speed
-from fakeface_bench.records.ledger import TARGETS, Ledger, StageCost, target_key
-from fakeface_bench.records.study import TrialRecord
+from fakeface_bench.records.ledger import Ledger, StageCost
 from fakeface_bench.study.final_fit import Conclusion
 from fakeface_bench.study.search import SeedSearch
 from fakeface_bench.study.setup import Setup
@@ -146,44 +145,3 @@ def _search_costs(expenses: Expenses) -> Iterator[StageCost]:
         images = an_epoch * sum(len(trial.epochs) * trial.folds for trial in trials)
         here = now * search.share_of_wall_clock
         yield StageCost(f"search_{state}", here, before, images, now - here)
-
-
-#: Orders of the trials over which a time to target is told.
-ORDERS = 1000
-
-
-def times_to_targets(
-    trials: Sequence[TrialRecord], began: float, folds: int = 1
-) -> dict[str, tuple[float, float, float]]:
-    """Return when a search reaches each of `TARGETS`: lower quartile, median, upper quartile.
-
-    Over orders of its trials, drawn at random, one after another from `began` on: in which the
-    sampler drew them is chance, and decides when one that reaches a target comes. What a trial
-    spent outside its epochs counts as spent before the first. The mean over folds is known as the
-    last of them goes through its epochs, each of which takes its share of their time; a trial that
-    ended before its last fold has none. What none reaches is absent.
-    """
-    seconds = np.array([trial.seconds for trial in trials])
-    rows = np.tile(np.arange(len(trials)), (ORDERS, 1))
-    orders = np.random.default_rng(0).permuted(rows, axis=1)
-    before = np.cumsum(seconds[orders], axis=1) - seconds[orders]
-    found = {}
-    for target in TARGETS:
-        within = np.array([_reached_after(trial, target, folds) for trial in trials])
-        if len(trials) and np.isfinite(within).any():
-            ends = began + np.min(before + within[orders], axis=1)
-            low, middle, high = (float(end) for end in np.quantile(ends, (0.25, 0.5, 0.75)))
-            found[target_key(target)] = (low, middle, high)
-    return found
-
-
-def _reached_after(trial: TrialRecord, target: float, folds: int) -> float:
-    """Return the seconds of a trial until an epoch of it reached a target; infinite for none."""
-    if trial.folds != folds:
-        return inf
-    end, reached = trial.seconds, inf
-    for epoch in reversed(trial.epochs):
-        if epoch.val_roc_auc >= target:
-            reached = max(0.0, end)
-        end -= (epoch.seconds + epoch.val_seconds) / trial.folds
-    return reached

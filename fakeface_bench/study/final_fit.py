@@ -25,6 +25,8 @@ from fakeface_bench.records.study import (
     RepeatRecord,
     ScoredSplit,
     SearchRecord,
+    TrialRecord,
+    best_so_far,
 )
 from fakeface_bench.study.search import SeedSearch
 from fakeface_bench.study.setup import Setup, space_of
@@ -38,7 +40,7 @@ from fakeface_bench.training.networks import FitTask, FrozenNetwork, Network
 class Conclusion:
     """The winner, its scores, and the costs of stages `final_fit`, `repeats` and `evaluation`.
 
-    `test_arrays` are what it was scored on, as in `Samples`.
+    `test_arrays` are what it was scored on, as in `Samples`; `choices` as in `StudyRecord`.
     """
 
     detector: Detector
@@ -49,6 +51,7 @@ class Conclusion:
     baseline: BaselineRecord | None
     costs: tuple[StageCost, ...]
     test_arrays: Mapping[str, Any]
+    choices: Mapping[int, Mapping[int, float]]
 
 
 def conclude(
@@ -62,7 +65,7 @@ def conclude(
     The winner of the first search is kept. Those of further seeds, or further fits of the first
     where they are asked for, tell how far chance moves the results. What the baseline takes belongs
     to `evaluation`, its images are not counted; a winner that has the baseline's options is the
-    baseline.
+    baseline. So does scoring what was the best before, where that is asked for.
 
     Args:
         executor: Who fits them; what is kept is scored here.
@@ -91,20 +94,25 @@ def conclude(
         baseline = _scored_baseline(setup, against, simple, task.network, test_samples)
     evaluated = time.perf_counter()
     again = _fits_again(setup, first, others)
-    repeats = fits.repeats(again, (test_samples, setup.index.split("test"))) if again else ()
-    repeating = time.perf_counter() - evaluated
+    on_test = test_samples, setup.index.split("test")
+    repeats = fits.repeats("repeating the final fit", again, on_test)
+    repeated = time.perf_counter()
+    asked = searches if setup.plan.config.anytime else ()
+    choices = fits.choices(asked, [test, *(repeat.test for repeat in repeats)], on_test)
+    chosen = time.perf_counter()
     an_epoch = len(setup.index.split("train")) + len(setup.index.split("valid"))
     costs = (
         StageCost("final_fit", fitted - started, images=run_now * an_epoch),
-        _cost_of_repeats(repeats, others, repeating, an_epoch, len(task.folds)),
+        _cost_of_repeats(repeats, others, repeated - evaluated, an_epoch, len(task.folds)),
         StageCost(
             "evaluation",
-            (scored - fitted) + (evaluated - read),
+            (scored - fitted) + (evaluated - read) + (chosen - repeated),
             images=len(found.y_true) + len(test_samples),
         ),
     )
     arrays = test_samples.arrays
-    return Conclusion(detector, winner.record, valid, test, repeats, baseline, costs, arrays)
+    ended = (detector, winner.record, valid, test, repeats, baseline, costs, arrays, choices)
+    return Conclusion(*ended)
 
 
 def _fits_again(setup: Setup, first: SeedSearch, others: Sequence[SeedSearch]) -> list["_Again"]:
@@ -180,14 +188,14 @@ def _scored_baseline(
         )
 
 
-def _final_task(search: SeedSearch) -> FitTask:
-    """Return how the winner of a search is fitted.
+def _final_task(search: SeedSearch, trial: TrialRecord | None = None) -> FitTask:
+    """Return how the winner of a search is fitted, or another of its trials.
 
     With folds for as long as is best, which is another fit than those that trials kept.
     """
     if not search.task.folds:
         return search.task
-    lengths = best_lengths(search.record.best.epochs)
+    lengths = best_lengths((trial or search.record.best).epochs)
     return search.task.changed(lengths=lengths, checkpoints=None)
 
 
@@ -231,15 +239,44 @@ class _Fits:
                 (fitted,) = in_order(results)
         return fitted
 
+    def choices(
+        self,
+        searches: Sequence[SeedSearch],
+        ends: Sequence[ScoredSplit],
+        test: tuple[Samples, pd.DataFrame],
+    ) -> dict[int, dict[int, float]]:
+        """Return the test ROC AUC of all trials that were the best so far, as in `StudyRecord`.
+
+        Args:
+            ends: What the winner of each search has scored, in their order.
+        """
+        return {
+            one.task.seed: self._choices(one, end, test)
+            for one, end in zip(searches, ends, strict=False)
+        }
+
+    def _choices(
+        self, search: SeedSearch, end: ScoredSplit, test: tuple[Samples, pd.DataFrame]
+    ) -> dict[int, float]:
+        best = search.record.best
+        earlier = [t for t in best_so_far(search.record.trials) if t.position != best.position]
+        again = [_Again(_final_task(search, trial), trial.config) for trial in earlier]
+        ends = self.repeats("scoring earlier choices", again, test)
+        positions = [trial.position for trial in earlier]
+        scored = dict(zip(positions, (one.test.metrics["roc_auc"] for one in ends), strict=True))
+        return {**scored, best.position: end.metrics["roc_auc"]}
+
     def repeats(
-        self, again: Sequence["_Again"], test: tuple[Samples, pd.DataFrame]
+        self, title: str, again: Sequence["_Again"], test: tuple[Samples, pd.DataFrame]
     ) -> tuple[RepeatRecord, ...]:
         """Have several fitted, each with the seed of its task, and scored on test."""
+        if not again:
+            return ()
         first = again[0].task
         with (
             self._executor.shared(first.travelling()) as task,
             self._executor.shared(test) as scored,
-            self._progress.stage("repeating the final fit", len(again), "fits") as advance,
+            self._progress.stage(title, len(again), "fits") as advance,
         ):
             units = [
                 RepeatUnit(

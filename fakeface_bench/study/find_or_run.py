@@ -156,7 +156,7 @@ class _WithoutLines:
 _MAY_DIFFER = (
     *("model", "data", "classes", "leave_out", "limit", "trials", "seeds", "refits", "study"),
     *("cache_gb", "storage", "timeout_minutes", "dollars_per_hour", "register", "again"),
-    *("cluster", "share"),
+    *("cluster", "share", "anytime"),
 )
 
 
@@ -331,6 +331,8 @@ def matches_request(study: StudyConfig, earlier: StudyRun, same_trials: bool = F
     if trials < study.trials or (same_trials and trials > study.trials):
         return False
     if seeds < study.seeds or refits < study.refits:
+        return False
+    if study.anytime and params.get("anytime") != str(True):
         return False
     if float(params.get("timeout_minutes", 0)) not in (0.0, study.timeout_minutes):
         return False

@@ -83,6 +83,7 @@ def record_of(
         equalise=plan.config.equalised,
         baseline=conclusion.baseline,
         folds=plan.config.folds,
+        choices=conclusion.choices,
         split_digests={split: setup.index.split_digest(split) for split in SPLITS},
     )
 

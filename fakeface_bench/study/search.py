@@ -121,6 +121,7 @@ def _search(
         sampler=config.search.sampler,
         pruner=config.search.pruner,
         parallel=config.search.parallel,
+        anytime=config.anytime,
     )
     record = optimise(study, asked, Listeners([runs, *by.listeners]), progress, by.executor)
     uids = frozenset(trial.uid for trial in earlier)

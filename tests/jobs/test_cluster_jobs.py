@@ -86,7 +86,7 @@ class Job:
     def runs(self, kind: str) -> list[mlflow.entities.Run]:
         """Return all its runs of a kind."""
         mlflow.set_tracking_uri(self._command.store)
-        return mlflow.searchruns(
+        return mlflow.search_runs(
             filter_string=f"tags.`fakeface.kind` = '{kind}'",
             output_format="list",
             search_all_experiments=True,

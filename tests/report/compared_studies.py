@@ -8,7 +8,14 @@ import numpy as np
 
 from fakeface_bench.config import FROZEN
 from fakeface_bench.records.estimate import Estimate
-from fakeface_bench.records.ledger import STAGES, Ledger, StageCost
+from fakeface_bench.records.ledger import (
+    STAGES,
+    Choice,
+    Improvement,
+    Ledger,
+    SearchCourse,
+    StageCost,
+)
 from fakeface_bench.records.study import ComparedStudy, EpochRecord, SeedScores, StudyIdentity
 
 #: Test images of `five`.
@@ -92,6 +99,14 @@ def noisy(y_true: np.ndarray, strength: float, seed: int, shared: np.ndarray) ->
     return 1 / (1 + np.exp(-(strength * (2.0 * y_true - 1) + shared + 0.6 * own)))
 
 
+def course(seed: int, began: float, *best: float, end: float, test: float = 0.0) -> SearchCourse:
+    """Make a search that finds each value after a fifth of its time, and then a further fifth."""
+    apart = (end - began) / 5
+    found = [Improvement(began + (n + 1) * apart, auc, n) for n, auc in enumerate(best)]
+    taken = [Choice(one.seconds + 1.0, one.position, one.val_roc_auc - test) for one in found]
+    return SearchCourse(seed, end, tuple(found), tuple(taken) if test else ())
+
+
 def five(folder: Path) -> list[ComparedStudy]:
     """Make five studies, of which one trained layers, one has seeds, one began at random."""
     y_true = labels(IMAGES)
@@ -106,10 +121,22 @@ def five(folder: Path) -> list[ComparedStudy]:
     searched = {"baseline_roc_auc": 0.8421, "search_gain": Estimate(0.012, -0.0104, 0.0344)}
     figures = {"parameters": 4.2e6, "mmacs_per_image": 217.0, "predict_images_per_second": 300.0}
     tuned = {"fine_tune": "last_2_blocks", "trained": "last 2 blocks", "epochs": epochs(9, head=3)}
+    of_three = [
+        course(n, 60.0 + n, 0.7, 0.8 + n / 50, 0.9, end=480.0 - 9 * n, test=0.05) for n in range(3)
+    ]
+    known = {"small": (course(0, 40.0, 0.66, 0.71, end=190.0),), "large": tuple(of_three)}
+    known["tuned"] = (course(0, 900.0, 0.8, 0.93, 0.96, end=6800.0),)
     return [
-        made("small", 0.8, ledger(200.0, 60.0, targets={"0.75": 90.0}), **ran, **searched),
-        made("large", 1.2, ledger(500.0, other=figures), count=3),
+        made(
+            "small",
+            0.8,
+            ledger(200.0, 60.0, targets={"0.75": 90.0}),
+            courses=known["small"],
+            **ran,
+            **searched,
+        ),
+        made("large", 1.2, ledger(500.0, other=figures), count=3, courses=known["large"]),
         made("middle", 1.2, ledger(1500.0, dollars_per_hour=2.0)),
-        made("middle", 1.8, ledger(7000.0), **tuned),
+        made("middle", 1.8, ledger(7000.0), courses=known["tuned"], **tuned),
         made("unfit", 0.1, ledger(4000.0), weights="random", warning="They are RANDOM."),
     ]

@@ -19,14 +19,14 @@ from fakeface_bench.records.study import LeftOut
 from fakeface_bench.report.comparison_page import write_comparison_report
 from fakeface_bench.report.comparison_plots import all_plots
 from fakeface_bench.report.comparison_tables import gains
-from tests.report.compared_studies import IMAGES, epochs, five, labels, noisy, study
+from tests.report.compared_studies import IMAGES, course, epochs, five, labels, noisy, study
 
 TABLES = (
-    *("agreement.csv", "leaderboard.csv", "portfolio.csv"),
+    *("agreement.csv", "anytime.csv", "leaderboard.csv", "portfolio.csv"),
     *("prices.csv", "steps.csv", "wrong_by_all.csv"),
 )
 PICTURES = (
-    *("agreement.png", "confusion_matrices.png"),
+    *("agreement.png", "anytime.png", "confusion_matrices.png"),
     *("front.png", "validation_accuracy.png"),
 )
 HOSTILE = (
@@ -66,6 +66,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
             **dict.fromkeys(("run_id", "weights", "trained", "study", "data"), name),
             warning=name,
             paths=tuple(f"{name}{k}" for k in range(IMAGES)),
+            courses=(course(n, 2.0, 0.6, 0.7 + n / 50, end=9.0, test=0.1),),
         )
         for n, name in enumerate(HOSTILE)
     ]
@@ -73,7 +74,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     studies = [replace(one, paths=paths) for one in studies]
     folder = tmp_path_factory.mktemp("hostile")
     left_out = [LeftOut(name, name, name) for name in HOSTILE]
-    write_comparison_report(compare_studies(studies, left_out), folder)
+    comparison = replace(compare_studies(studies, left_out), target=0.65)
+    write_comparison_report(comparison, folder)
     return folder
 
 
@@ -222,7 +224,7 @@ def test_hostile_names_stay_text_on_the_pages(hostile: Path, name: str, scripts:
 
 
 def test_hostile_names_keep_one_row_a_line(hostile: Path) -> None:
-    for name in TABLES:
+    for name in (*TABLES, "time_to_target.csv"):
         lines = (hostile / name).read_bytes().decode("utf-8").splitlines()
         assert len({len(cells) for cells in csv.reader(lines)}) == 1, name
     assert len(pd.read_csv(hostile / "leaderboard.csv")) == len(HOSTILE)
@@ -334,4 +336,4 @@ def test_buttons_change_the_plots(browser: Any, written: Path) -> None:
         visit.page.click("button[data-study='1'] >> nth=0")
         visit.until(f"{traces} === 4")
         hidden = "document.querySelectorAll(\"button[aria-pressed='false'][data-study]\").length"
-        assert visit.value(hidden) == 2  # below both plots
+        assert visit.value(hidden) == 3  # below each plot of lines
