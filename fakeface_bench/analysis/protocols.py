@@ -83,6 +83,27 @@ def unseen_generators(record: Generalisation) -> list[Unseen]:
     ]
 
 
+def improvability(of: Unseen, found: Sequence[Unseen]) -> float | None:
+    """Return the share of a network's error that the best network does without, from 0 to 1.
+
+    Of each generator 1 − best error ÷ error, where an error is 1 − ROC AUC, then the mean over
+    those generators on which all networks of the same training set were tested; 0 where it is the
+    best on each. None where there are no others. Source: Erickson et al. (2025), "TabArena: A
+    Living Benchmark for Machine Learning on Tabular Data".
+    """
+    alike = [one for one in found if (one.data, one.equalised) == (of.data, of.equalised)]
+    errors = [
+        {out.value: 1 - out.without.estimates["roc_auc"].value for out in one.outs} for one in alike
+    ]
+    own = errors[alike.index(of)]
+    shared = [name for name in own if all(name in one for one in errors)]
+    if len(alike) < 2 or not shared:
+        return None
+    best = {name: min(one[name] for one in errors) for name in shared}
+    gains = [1 - best[name] / own[name] if own[name] else 0.0 for name in shared]
+    return sum(gains) / len(gains)
+
+
 def untouched(found: Sequence[T]) -> list[T]:
     """Return those that see pictures as they are; all where none does."""
     return [of for of in found if not of.equalised] or list(found)

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from fakeface_bench.analysis.protocols import (
     InTime,
     Unseen,
+    improvability,
     in_order_of_time,
     unseen_generators,
     unsure_share,
@@ -57,6 +58,9 @@ _DATE = Format(
     lambda date: visible(date).replace("-", _FIXED_HYPHEN) or UNKNOWN,
     {"": visible},
     "",
+)
+_SHARE = Format(
+    lambda share: UNKNOWN if share is None else f"{share:.3f}", {"": lambda share: share}
 )
 
 
@@ -167,7 +171,8 @@ def networks_table(record: Generalisation) -> Table:
     """Return a row a network, where there are several: what it cost, its mean, and its worst."""
     found = unseen_generators(record)
     rows = sorted(found, key=lambda of: -_roc_auc(of.worst.without).value)
-    return Table(_OF_NETWORKS, rows if len(found) > 1 else [], name="Networks")
+    behind = Column("improvability", "improvability", lambda of: improvability(of, found), _SHARE)
+    return Table((*_OF_NETWORKS, behind), rows if len(found) > 1 else [], name="Networks")
 
 
 def time_table(record: Generalisation, view: str = "") -> Table:

@@ -9,7 +9,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fakeface_bench.analysis.protocols import in_order_of_time, unseen_generators, unsure_share
+from fakeface_bench.analysis.protocols import (
+    improvability,
+    in_order_of_time,
+    unseen_generators,
+    unsure_share,
+)
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.study import ResidualShortcut, UnsureBand
 from fakeface_bench.records.transfer import (
@@ -137,6 +142,37 @@ def test_key_metrics_are_of_the_protocols(record: Generalisation) -> None:
     assert lowest[1] == "lowest ROC AUC: sd21"
     assert following[1] == "mean ROC AUC, released next, best network"
     assert images[0] == f"{160 * (8 + 6):,}"
+
+
+def test_improvability_is_the_share_of_the_error_that_the_best_does_without(
+    record: Generalisation,
+) -> None:
+    small, large = found = unseen_generators(record)
+    errors = {
+        of.model: {o.value: 1 - o.without.estimates["roc_auc"].value for o in of.outs}
+        for of in found
+    }
+    shares = []
+    for name in APART:
+        least = min(errors["small"][name], errors["large"][name])
+        shares.append([1 - least / errors[of.model][name] for of in found])
+    expected = np.mean(shares, axis=0)
+    assert improvability(small, found) == pytest.approx(expected[0])
+    assert improvability(large, found) == pytest.approx(expected[1])
+    assert 0 <= expected[0] < expected[1] < 1
+    assert improvability(small, [small]) is None
+    shorter = replace(large, outs=large.outs[:1])
+    only = large.outs[0].value
+    assert improvability(shorter, [small, shorter]) == pytest.approx(
+        dict(zip(APART, shares, strict=True))[only][1]
+    ), "over the generators that both were tested on"
+    perfect = replace(small.outs[0].without.estimates["roc_auc"], value=1.0)
+    cell = small.outs[0].without
+    known = replace(cell, estimates={**cell.estimates, "roc_auc": perfect})
+    alone = replace(small, outs=(replace(small.outs[0], without=known),))
+    assert improvability(alone, [alone, alone]) == 0.0
+    table = networks_table(record).frame().set_index("model")["improvability"]
+    assert table.to_dict() == pytest.approx({"small": expected[0], "large": expected[1]})
 
 
 def test_one_network_makes_no_front(record: Generalisation) -> None:
