@@ -14,7 +14,7 @@ from fakeface_bench.features.engine import models_let_go
 from fakeface_bench.records.study import EpochRecord, FitRecord, TrialRecord
 from fakeface_bench.search.rounds import Judged
 from fakeface_bench.search.storage import Study, heartbeat, keep_epochs
-from fakeface_bench.support.errors import DataError, DiskError
+from fakeface_bench.support.errors import DataError, DiskError, OutageError
 from fakeface_bench.support.executor import Shared, Tell
 from fakeface_bench.support.processes import as_interruption
 from fakeface_bench.training.checkpoint import KeptFit, told_checkpoints
@@ -25,6 +25,8 @@ from fakeface_bench.training.networks import FitTask
 EPOCHS_SECONDS = 1.0
 #: What no other options would do better at.
 NOT_OF_THE_OPTIONS = (DataError, DiskError)
+#: What MLflow's store fails with, where it opens no run.
+NOT_OPENED = (DiskError, OutageError)
 
 
 class TrialListener:
@@ -184,7 +186,11 @@ class TrialCourse:
         """Tell that it begins, unless it begins once more, since the process it ran in has died."""
         if self._heard is None:
             self._heard, self._began = 0, time.monotonic()
-            self._listener.started(self._uid, self.trial.number, self._config)
+            try:
+                self._listener.started(self._uid, self.trial.number, self._config)
+            except NOT_OPENED:  # nobody has written down that it runs, and could write its end
+                self._heard = None
+                raise
 
     @property
     def seconds(self) -> float:

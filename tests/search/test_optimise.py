@@ -20,7 +20,7 @@ from fakeface_bench.search.space import Space
 from fakeface_bench.search.storage import Study, ask, claim, keep_config, open_study
 from fakeface_bench.search.trial import TrialListener
 from fakeface_bench.support import processes
-from fakeface_bench.support.errors import StudyError
+from fakeface_bench.support.errors import DiskError, StudyError
 from fakeface_bench.training.networks import FitTask, FrozenNetwork
 from tests.conftest import RecordedProgress
 
@@ -408,4 +408,29 @@ def test_folds_that_a_kill_cut_off_are_charged_and_the_trial_is_run_again(
     assert killed.seconds > 0
     assert len(killed.epochs) == 1
     assert repeated.config == killed.config
+    assert [trial.state for trial in record.trials] == ["failed", "complete", "complete"]
+
+
+class Full(Listener):
+    """Finds no room for the first trial that it is told of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.full = True
+
+    def started(self, uid: str, number: int, config: TrialConfig) -> None:
+        if self.full:
+            raise DiskError("no room for it")
+
+
+def test_a_trial_that_could_not_be_written_down_has_no_end_to_be_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = Search(tmp_path, monkeypatch)
+    search.listener = full = Full()
+    with pytest.raises(DiskError, match="no room for it"):
+        search.run(2)
+    assert full.ended_trials == []
+    full.full = False
+    record = search.run(2)
     assert [trial.state for trial in record.trials] == ["failed", "complete", "complete"]
