@@ -1,18 +1,21 @@
 """When a search is as good as a target, and how good it is at any time.
 
-After the rules of MLPerf Training: the time is of a whole study from a cold start, each seed is a
-study of its own, the fastest and the slowest are left out of the mean, and where more than one seed
-never gets there the network has no time (Mattson et al. (2020), "MLPerf Training Benchmark").
+After the rules of MLPerf Training: the time is from a cold start, each seed has a search of its
+own, the fastest and the slowest are left out of the mean, and where more than one seed never gets
+there the network has no time (Mattson et al. (2020), "MLPerf Training Benchmark"). Unlike there,
+what prepares the data is in it, and a network may have any number of seeds.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from math import inf
 
 import numpy as np
 
-from fakeface_bench.analysis.comparison import Comparison, LeaderboardEntry
-from fakeface_bench.evaluation.over_seeds import mean_difference
+from fakeface_bench.analysis.comparison import SIGNIFICANT, Comparison, LeaderboardEntry
+from fakeface_bench.evaluation.over_seeds import Difference, mean_ratio
+from fakeface_bench.evaluation.paired import holm
 from fakeface_bench.records.estimate import Estimate
 from fakeface_bench.records.ledger import (
     TARGETS,
@@ -21,14 +24,18 @@ from fakeface_bench.records.ledger import (
     SearchCourse,
     target_key,
 )
-from fakeface_bench.records.study import FloatArray, TrialRecord, best_so_far
+from fakeface_bench.records.study import (
+    SEEDS_OF_A_NETWORK,
+    FloatArray,
+    TrialRecord,
+    best_so_far,
+    last_stage,
+)
 
 #: From so many seeds on the fastest and the slowest are left out.
 SEEDS_TO_DROP_FROM = 3
 #: More seeds than this that never reach the target, and there is no time.
 MOST_MISSED = 1
-#: Validation images under which a validation ROC AUC says little.
-FEW_VALIDATION_IMAGES = 1_000
 #: A search that has found nothing yet is as good as chance.
 CHANCE = 0.5
 #: Orders of the trials over which a time to target is told of one search.
@@ -42,7 +49,9 @@ def course_of(
     folds: int,
     scored: Mapping[int, float],
 ) -> SearchCourse:
-    """Return how a search came to its best.
+    """Return how a search came to its best, by epochs that a study may keep.
+
+    Those are of the last stage of complete trials.
 
     Args:
         trials: In the order in which they were drawn.
@@ -55,8 +64,9 @@ def course_of(
     best, at = 0.0, began
     taken = {trial.position for trial in best_so_far(trials)} & set(scored)
     for trial in trials:
-        if trial.folds == folds:
-            for end, epoch in zip(_epoch_ends(trial), trial.epochs, strict=True):
+        if trial.folds == folds and trial.state == "complete":
+            kept = last_stage(trial.epochs)
+            for end, epoch in zip(_epoch_ends(trial)[-len(kept) :], kept, strict=True):
                 if epoch.val_roc_auc > best:
                     best = epoch.val_roc_auc
                     improvements.append(Improvement(at + end, best, trial.position))
@@ -116,8 +126,7 @@ class SeedTime:
 
     Attributes:
         reached: None where it never did.
-        choice: The trial that reached it, at its end; where that was pruned, what would have been
-            taken before. None where that was not scored.
+        choice: The trial that reached it, at its end; None where it was not scored.
     """
 
     seed: int
@@ -137,23 +146,31 @@ class TimeToTarget:
     Attributes:
         entry: Its study.
         times: Of each seed, the first's first.
-        behind: Seconds that it takes beyond the fastest network, paired over the seeds that both
-            reached it with; None of the fastest, and where fewer than two seeds did.
+        behind: How many times as long it takes as the fastest network, paired over their seeds;
+            None of the fastest, and where either has fewer than three or one that never got there.
+        adjusted_p: Of that, after Holm's adjustment over all pairs of networks.
     """
 
     entry: LeaderboardEntry
     times: tuple[SeedTime, ...]
     behind: Estimate | None = None
+    adjusted_p: float | None = None
+
+    @property
+    def reached(self) -> list[float]:
+        """Seconds of the seeds that reached it, rising."""
+        return sorted(one.seconds for one in self.times if one.seconds is not None)
 
     @property
     def missed(self) -> int:
         """Seeds that never reached it."""
-        return sum(time.reached is None for time in self.times)
+        return len(self.times) - len(self.reached)
 
     @property
     def is_valid(self) -> bool:
-        """Whether there is a time: some seed reached it, and at most one did not."""
-        return self.missed < len(self.times) and self.missed <= MOST_MISSED
+        """Whether there is a time: all seeds reached it; of three or more, all but one."""
+        allowed = MOST_MISSED if len(self.times) >= SEEDS_TO_DROP_FROM else 0
+        return bool(self.reached) and self.missed <= allowed
 
     @property
     def counted(self) -> list[float]:
@@ -161,29 +178,35 @@ class TimeToTarget:
 
         A seed that never reaches the target is the slowest.
         """
-        seconds = sorted(inf if one.seconds is None else one.seconds for one in self.times)
-        if len(seconds) >= SEEDS_TO_DROP_FROM:
-            seconds = seconds[1:-1]
-        return [one for one in seconds if one != inf]
+        if len(self.times) < SEEDS_TO_DROP_FROM:
+            return self.reached
+        return self.reached[1 : len(self.times) - 1]
 
     @property
     def seconds(self) -> Estimate | None:
-        """Their mean, from the least to the most; None where there is no time."""
+        """Their mean, with the least and the most of all seeds; None where there is no time."""
         if not self.is_valid:
             return None
-        counted = self.counted
-        return Estimate(float(np.mean(counted)), counted[0], counted[-1], tuple(counted))
+        seconds = self.reached
+        return Estimate(float(np.mean(self.counted)), seconds[0], seconds[-1], tuple(seconds))
 
     @property
     def test_roc_auc(self) -> float | None:
-        """Mean test ROC AUC of what the seeds would have taken then; None where not scored."""
+        """Mean test ROC AUC of the trials that reached it, at their ends; None where not scored."""
         known = [one.choice.test_roc_auc for one in self.times if one.choice]
         return float(np.mean(known)) if known else None
 
     @property
+    def is_compared(self) -> bool:
+        """Whether seeds suffice to compare it, and all reached the target."""
+        return len(self.times) >= SEEDS_OF_A_NETWORK and not self.missed
+
+    @property
     def is_shown_slower(self) -> bool | None:
         """Whether it is shown to be slower than the fastest; None where there is no saying."""
-        return None if self.behind is None else self.behind.low > 0
+        if self.behind is None or self.adjusted_p is None:
+            return None
+        return self.behind.value > 1 and self.adjusted_p < SIGNIFICANT
 
 
 def times_to_target(comparison: Comparison, target: float) -> list[TimeToTarget]:
@@ -194,10 +217,19 @@ def times_to_target(comparison: Comparison, target: float) -> list[TimeToTarget]
         if entry.study.courses
     ]
     rows.sort(key=lambda row: (row.seconds.value if row.seconds else inf, row.entry.rank))
-    return [
-        TimeToTarget(row.entry, row.times, _behind(rows[0], row) if number else None)
-        for number, row in enumerate(rows)
-    ]
+    compared = [row for row in rows if row.is_compared]
+    ratios = {
+        (one.entry.rank, other.entry.rank): _ratio(one, other)
+        for one, other in combinations(compared, 2)
+    }
+    adjusted = holm([ratio.p if ratio else 1.0 for ratio in ratios.values()])
+    told = dict(zip(ratios, zip(ratios.values(), adjusted, strict=True), strict=True))
+    first = compared[0].entry.rank if compared else 0
+    found = []
+    for row in rows:
+        ratio, p = told.get((first, row.entry.rank), (None, None))
+        found.append(replace(row, behind=ratio.estimate, adjusted_p=p) if ratio else row)
+    return found
 
 
 def _seed_time(course: SearchCourse, target: float) -> SeedTime:
@@ -205,22 +237,23 @@ def _seed_time(course: SearchCourse, target: float) -> SeedTime:
     if reached is None:
         return SeedTime(course.seed, None, None)
     own = (choice for choice in course.choices if choice.position == reached.position)
-    return SeedTime(course.seed, reached, next(own, course.choice_at(reached.seconds)))
+    return SeedTime(course.seed, reached, next(own, None))
 
 
-def _behind(fastest: TimeToTarget, row: TimeToTarget) -> Estimate | None:
-    """Return the mean difference over the seeds with which both reached the target."""
-    if not (fastest.is_valid and row.is_valid):
-        return None
-    theirs = {one.seed: one.seconds for one in fastest.times if one.seconds is not None}
+def _ratio(fastest: TimeToTarget, row: TimeToTarget) -> Difference | None:
+    """Return how many times as long a network takes as another, paired over their seeds.
+
+    The geometric mean of the ratios; None where they share fewer than three seeds.
+    """
+    theirs = {one.seed: one.seconds for one in fastest.times}
     pairs = [
-        one.seconds - theirs[one.seed]
+        (one.seconds, theirs[one.seed])
         for one in row.times
-        if one.seconds is not None and one.seed in theirs
+        if one.seconds is not None and theirs.get(one.seed) is not None
     ]
-    if len(pairs) < 2:
+    if len(pairs) < SEEDS_OF_A_NETWORK:
         return None
-    return mean_difference(pairs)
+    return mean_ratio([own / other for own, other in pairs if other])
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +289,8 @@ def _anytime_curve(entry: LeaderboardEntry, horizon: float) -> AnytimeCurve:
     changes |= {one.seconds for course in courses for one in course.choices}
     end = max(course.seconds for course in courses)
     seconds = np.array(sorted({*changes, end}), dtype=np.float64)
-    best = np.array([[c.best_at(at) or CHANCE for at in seconds] for c in courses]).mean(axis=0)
+    best = np.array([[c.best_at(at) or CHANCE for at in seconds] for c in courses])
+    best = best.clip(min=CHANCE).mean(axis=0)
     taken = [[course.choice_at(at) for at in seconds] for course in courses]
     test = np.array([[one.test_roc_auc if one else np.nan for one in row] for row in taken])
     steps = np.diff([0.0, *seconds, max(horizon, end)])

@@ -15,7 +15,7 @@ seeds lie together by chance. `benchmarks/coverage.py` measures how often this h
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import exp, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -119,16 +119,22 @@ def difference_over_seeds(first: SeedMetric, second: SeedMetric) -> Difference:
     return Difference(estimate, _p_value(abs(value), [first, second], of_images))
 
 
-def mean_difference(differences: Sequence[float]) -> Estimate:
-    """Return the mean of differences that are paired over seeds, with Student's 95 % interval.
+def mean_ratio(ratios: Sequence[float]) -> Difference:
+    """Return the geometric mean of ratios that are paired over seeds, above 0.
+
+    Its 95 % interval and p value, of no ratio but 1, are Student's, of the logarithms.
 
     Args:
-        differences: At least two, one a seed.
+        ratios: At least two, one a seed.
     """
-    mean = float(np.mean(differences))
-    error = float(np.std(differences, ddof=1)) / sqrt(len(differences))
-    half = float(student_t.isf(0.025, len(differences) - 1)) * error
-    return Estimate(mean, mean - half, mean + half, tuple(differences))
+    logs = np.log(ratios)
+    mean, freedom = float(logs.mean()), len(logs) - 1
+    error = float(logs.std(ddof=1)) / sqrt(len(logs))
+    half = float(student_t.isf(0.025, freedom)) * error
+    estimate = Estimate(exp(mean), exp(mean - half), exp(mean + half), tuple(ratios))
+    if not error:
+        return Difference(estimate, 0.0 if mean else 1.0)
+    return Difference(estimate, float(2 * student_t.sf(abs(mean) / error, freedom)))
 
 
 def _half_width(level: float, metrics: Sequence[SeedMetric], of_images: float) -> float:

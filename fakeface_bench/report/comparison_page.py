@@ -251,8 +251,10 @@ _TERMS = (
     ("Front", "The studies that no other beats in cost and accuracy at once."),
     ("Area under the curve", "Of the best validation ROC AUC so far, over the time until the "
      "longest search of the page ended: its mean, with 0.5 before the first epoch."),
-    ("Slower than the fastest", "Paired over the seeds with which both reached the target: mean "
-     "and Student's 95 % interval of the differences. Shown where it lies above 0."),
+    ("Times as long as the fastest", "Paired over the seeds of two networks that all reached the "
+     "target, three or more: geometric mean of the ratios, its interval and p by Student's t of "
+     "their logarithms. Slower is shown where p is below 0.05 after Holm's adjustment over all "
+     "pairs of such networks."),
     ("Time to ROC AUC", "Seconds from the begin of preparation until it was first reached on "
      "validation: median and quartiles over orders of the trials, for which of them comes first is "
      "chance; ∞ where it never was. Validation is optimistic: the trials were chosen by it."),

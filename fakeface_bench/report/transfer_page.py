@@ -93,8 +93,8 @@ _TERMS = (
     ("Mean over generators", "Each counts the same; its interval covers the draw of images (real "
      "ones are shared, which counts), not that of generators: the next one may be another case."),
     ("Improvability", "The share of a network's error (1 − ROC AUC) that the best network on the "
-     "same generator does without, as the mean over generators: 0 where it is the best on each. In "
-     "a mean of ROC AUCs an easy generator counts as much as a hard one."),
+     "same generator does without, as the mean over generators: 0 where it is the best on each. It "
+     "has no interval; where errors are tiny, so are the differences that make it large."),
     ("Average precision", "Chance is the share of fakes among the images, which differs from "
      "generator to generator: it compares networks on one, not generators."),
     ("Residual statistics alone", "Cross-validated ROC AUC of logistic regression on differences "

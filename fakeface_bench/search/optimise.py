@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fakeface_bench.config import TrialConfig
 from fakeface_bench.records.study import SearchRecord, TrialRecord, best_so_far
-from fakeface_bench.search.rounds import Draw, Judged, View, draw_of, next_draws
+from fakeface_bench.search.rounds import Draw, Judged, as_begun, draw_of, next_draws
 from fakeface_bench.search.space import Space, suggest
 from fakeface_bench.search.storage import (
     USEFUL,
@@ -40,6 +40,7 @@ from fakeface_bench.search.trial import (
     TrialUnit,
 )
 from fakeface_bench.support.errors import (
+    FakefaceError,
     ListenerError,
     StopSearch,
     StopTrial,
@@ -289,7 +290,8 @@ class _Search:
         if isinstance(by, WorkerDiedError):
             by, result = None, TrialEnd(None, str(by))
         try:
-            course.begin()  # as it may not have, where every process died at once
+            if by is None:
+                course.begin()  # as it may not have, where every process died at once
             course.end()
         except (StopTrial, StopSearch) as asked:
             by, result = by or asked, None
@@ -381,14 +383,22 @@ def _begin_together(
         uid = claim(trial)
         draw = draw_of(study, trials, trial, task.parallel)
         return [BegunTrial(trial, uid, _configured(trial, task), judged(trial, draw))]
-    view = View(study.study_name, _pruner(task))
-    begun = []
-    for draw in next_draws(study, trials, task.parallel, task.trials)[: max(1, room)]:
-        params = next(iter(first[draw.position : draw.position + 1]), None)
-        drawn = view.ask(draw, _sampler(task, draw.position), params)
-        config = suggest(drawn, task.space)
-        trial, uid = start(study, drawn, config, draw.position)
-        begun.append(BegunTrial(trial, uid, config, judged(trial, draw)))
+    begun: list[BegunTrial] = []
+    known: dict[int, FrozenTrial] = {}
+    try:
+        for place in next_draws(study, trials, task.parallel, task.trials)[: max(1, room)]:
+            draw = place.knowing(known)
+            params = next(iter(first[draw.position : draw.position + 1]), None)
+            drawn = draw.ask(study.study_name, _pruner(task), _sampler(task, draw.position), params)
+            config = suggest(drawn, task.space)
+            known[draw.position] = as_begun(drawn)
+            trial, uid = start(study, drawn, config, draw.position)
+            begun.append(BegunTrial(trial, uid, config, judged(trial, draw)))
+    except BaseException:  # nobody would run those that have begun
+        with suppress(FakefaceError):
+            for one in begun:
+                study.tell(one.trial, state=TrialState.FAIL)
+        raise
     return begun
 
 

@@ -8,7 +8,7 @@ the trials before it in its own. A killed trial is repeated at its position, fro
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -35,49 +35,44 @@ class Draw:
     Attributes:
         position: Among all draws of the study, from 0.
         earlier: Trials of the rounds before, in order of their positions.
-        beside: Those of its own round that were drawn before it; of some nothing may be known yet.
+        beside: Those of its own round that come before it, as they were when they began, whatever
+            has become of them meanwhile: samplers take trials under way for bad ones, so that
+            those of a round differ.
     """
 
     position: int
     earlier: Sequence[FrozenTrial]
     beside: Sequence[FrozenTrial]
 
-
-class View:
-    """A study in memory that knows what draws may know, and nothing else.
-
-    The trials beside a draw count as under way, whatever has become of them meanwhile: samplers
-    take such for bad ones, so that those of a round differ.
-    """
-
-    def __init__(self, name: str, pruner: optuna.pruners.BasePruner) -> None:
-        self._storage = InMemoryStorage()
-        self._study = optuna.create_study(
-            study_name=name, storage=self._storage, direction="maximize", pruner=pruner
-        )
-        self._number = self._storage.get_study_id_from_name(name)
-
     def ask(
         self,
-        draw: Draw,
+        name: str,
+        pruner: optuna.pruners.BasePruner,
         sampler: optuna.samplers.BaseSampler | None = None,
         params: Mapping[str, Any] | None = None,
     ) -> optuna.Trial:
-        """Begin a draw's trial here, where those of its round come in order of their positions.
+        """Begin it in a study in memory that knows what this draw may know, and nothing else.
 
         Args:
             params: Of its options, those that are not for the sampler to draw.
         """
-        known = self._storage.get_n_trials(self._number)
-        beside = draw.beside[max(0, known - len(draw.earlier)) :]
+        storage = InMemoryStorage()
+        study = optuna.create_study(
+            study_name=name, storage=storage, direction="maximize", sampler=sampler, pruner=pruner
+        )
+        number = storage.get_study_id_from_name(name)
         # Not by `add_trials`, which looks at every option once more.
-        for trial in [*map(_without_notes, draw.earlier[known:]), *map(_under_way, beside)]:
-            self._storage.create_new_trial(self._number, trial)
-        if sampler is not None:
-            self._study.sampler = sampler
+        for trial in [*map(_without_notes, self.earlier), *self.beside]:
+            storage.create_new_trial(number, trial)
         if params is not None:
-            self._study.enqueue_trial(dict(params))
-        return self._study.ask()
+            study.enqueue_trial(dict(params))
+        return study.ask()
+
+    def knowing(self, begun: Mapping[int, FrozenTrial]) -> "Draw":
+        """Return it with trials beside it that were begun meanwhile, by position."""
+        first = self.position - len(self.beside)
+        beside = [begun.get(first + n, trial) for n, trial in enumerate(self.beside)]
+        return replace(self, beside=beside)
 
 
 class Judged:
@@ -88,7 +83,7 @@ class Judged:
 
     @cached_property
     def _trial(self) -> optuna.Trial:
-        return View(self._name, self._pruner).ask(self._draw)
+        return self._draw.ask(self._name, self._pruner)
 
     def report(self, value: float, step: int) -> None:
         """As of Optuna's trial."""
@@ -118,11 +113,11 @@ def next_draws(
     missing = wanted - sum(trial.state in USEFUL for trial in earlier)
     draws = []
     for position in range(begin, begin + together):
-        draw = _draw_at(position, placed, together)
-        if sum(trial.state != TrialState.FAIL for trial in draw.beside) >= missing:
+        before = [placed.get(p, _BLANK) for p in range(begin, position)]
+        if sum(trial.state != TrialState.FAIL for trial in before) >= missing:
             break
         if position not in placed:
-            draws.append(draw)
+            draws.append(_draw_at(position, placed, together))
     return draws
 
 
@@ -139,7 +134,7 @@ def draw_of(
 
 def _draw_at(position: int, placed: Mapping[int, FrozenTrial], together: int) -> Draw:
     begin = position - position % together
-    beside = [placed.get(p, _BLANK) for p in range(begin, position)]
+    beside = [under_way(placed.get(p, _BLANK)) for p in range(begin, position)]
     return Draw(position, [placed[p] for p in range(begin)], beside)
 
 
@@ -172,10 +167,13 @@ def _without_notes(trial: FrozenTrial) -> FrozenTrial:
     return bare
 
 
-def _under_way(trial: FrozenTrial) -> FrozenTrial:
+def under_way(trial: FrozenTrial) -> FrozenTrial:
     """Return a trial as it was while it ran."""
-    if not has_options(trial):
-        return _BLANK
+    return as_begun(trial) if has_options(trial) else _BLANK
+
+
+def as_begun(trial: FrozenTrial | optuna.Trial) -> FrozenTrial:
+    """Return a trial whose options are known, and nothing else of it."""
     return create_trial(
         state=TrialState.RUNNING, params=trial.params, distributions=trial.distributions
     )

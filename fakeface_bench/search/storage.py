@@ -205,9 +205,14 @@ def fail_dead(study: Study, trials: Sequence[FrozenTrial], again: bool) -> bool:
     ]
     dead += study.fail_stale_trials() if running else []
     for trial in dead:
-        if was_killed(trial):  # and has not ended meanwhile
+        if was_killed(trial) and not _has_a_place(trial):  # and has not ended meanwhile
             _repeat(study, trial, again)
     return bool(dead)
+
+
+def _has_a_place(trial: FrozenTrial) -> bool:
+    """Whether a trial that nobody claimed is simply drawn again, at its position."""
+    return POSITION in trial.user_attrs and _PROCESS not in trial.user_attrs
 
 
 def _has_died(trial: FrozenTrial) -> bool:

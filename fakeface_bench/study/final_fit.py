@@ -108,6 +108,7 @@ def conclude(
             "evaluation",
             (scored - fitted) + (evaluated - read) + (chosen - repeated),
             images=len(found.y_true) + len(test_samples),
+            elsewhere_seconds=max(0.0, fits.chosen_seconds - (chosen - repeated)),
         ),
     )
     arrays = test_samples.arrays
@@ -213,11 +214,13 @@ class _Fits:
 
     Attributes:
         epochs: That the last fit went through now, and did not find done.
+        chosen_seconds: Of all fits of earlier choices, wherever they ran.
     """
 
     def __init__(self, executor: Executor, progress: Progress) -> None:
         self._executor, self._progress = executor, progress
         self.epochs = 0
+        self.chosen_seconds = 0.0
 
     def detector(
         self, task: FitTask, config: TrialConfig, unsure_error: float = 0.0
@@ -262,6 +265,7 @@ class _Fits:
         earlier = [t for t in best_so_far(search.record.trials) if t.position != best.position]
         again = [_Again(_final_task(search, trial), trial.config) for trial in earlier]
         ends = self.repeats("scoring earlier choices", again, test)
+        self.chosen_seconds += sum(one.fit_seconds for one in ends)
         positions = [trial.position for trial in earlier]
         scored = dict(zip(positions, (one.test.metrics["roc_auc"] for one in ends), strict=True))
         return {**scored, best.position: end.metrics["roc_auc"]}

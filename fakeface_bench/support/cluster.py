@@ -190,16 +190,16 @@ def _work(parcel: Parcel, order: _Order) -> _Answer[Any]:
     told, under_way = 0, []
 
     def tell(something: Any) -> None:
-        nonlocal told
         arrived()
         put = order.box.actor.put.remote  # type: ignore[attr-defined]  # of an actor
         under_way.append(put((order.attempt, something)))
-        told += 1
 
     def arrived() -> None:
         """Wait for what was told last: a unit works on meanwhile, and its order is kept."""
+        nonlocal told
         while under_way:
             ray.get(under_way.pop())
+            told += 1
 
     try:
         unit: Unit[Any] = unpack(parcel)
@@ -207,6 +207,8 @@ def _work(parcel: Parcel, order: _Order) -> _Answer[Any]:
         arrived()
         return _Answer(told, result, None)
     except Exception as error:
+        with suppress(RayError):
+            arrived()
         return _Answer(told, None, _portable(error))
 
 

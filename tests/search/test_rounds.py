@@ -13,7 +13,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from fakeface_bench.config import SearchConfig, StudyConfig, TrialConfig
+from fakeface_bench.config import LOGISTIC_REGRESSION, SearchConfig, StudyConfig, TrialConfig
 from fakeface_bench.records.study import EpochRecord, FitRecord, TrialRecord
 from fakeface_bench.resolve import checked
 from fakeface_bench.search import optimise as module
@@ -142,6 +142,24 @@ def test_in_whatever_order_they_end_they_are_the_same(
     executor = Shuffled(seed)
     assert search.run_by(executor, TRIALS, failing) == one_by_one
     assert executor.most == parallel
+
+
+def heads_alone(task: FitTask, config: TrialConfig, on_epoch: object = None) -> FitRecord:
+    if config.head.classifier == LOGISTIC_REGRESSION:
+        raise ValueError("too wide")
+    return learning(task, config, on_epoch)
+
+
+def test_how_many_start_at_once_is_nothing_to_the_sampler(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What TPE notes of a trial that it draws is not for those that are drawn beside it."""
+    monkeypatch.setattr(module, "MAX_FAILURES_IN_A_ROW", 100)
+    tried = []
+    for name, executor in (("one", ThisProcess()), ("three", Shuffled(0))):
+        search = Together(tmp_path / name, monkeypatch, 4)
+        tried.append(search.run_by(executor, 32, heads_alone))
+    assert tried[0] == tried[1]
 
 
 def test_topping_up_draws_what_one_go_would(
