@@ -526,6 +526,11 @@ class Comparison:
         return _tell_of_networks(*self.studies)
 
     @property
+    def tells_searches(self) -> bool:
+        """Whether any study tells how its search came to its best."""
+        return any(study.courses for study in self.studies)
+
+    @property
     def is_one_network(self) -> bool:
         """Whether all are studies of one network, which chance alone sets apart."""
         first, *others = self.studies

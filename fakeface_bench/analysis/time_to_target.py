@@ -31,13 +31,12 @@ from fakeface_bench.records.study import (
     best_so_far,
     last_stage,
 )
+from fakeface_bench.records.transfer import CHANCE
 
 #: From so many seeds on the fastest and the slowest are left out.
 SEEDS_TO_DROP_FROM = 3
 #: More seeds than this that never reach the target, and there is no time.
 MOST_MISSED = 1
-#: A search that has found nothing yet is as good as chance.
-CHANCE = 0.5
 #: Orders of the trials over which a time to target is told of one search.
 ORDERS = 1000
 

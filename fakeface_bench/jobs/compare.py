@@ -122,7 +122,7 @@ def _record_comparison(
         ]
     comparison = compare_studies(studies, chosen.left_out, config.margin)
     comparison = replace(comparison, budget_minutes=config.budget_minutes, target=config.target)
-    if config.target and not any(study.courses for study in studies):
+    if config.target and not comparison.tells_searches:
         progress.warn(
             f"nothing is timed to target {config.target:g}: no study here tells its search, as "
             "studies do that are run from this version on."

@@ -425,7 +425,7 @@ def _tables(comparison: Comparison) -> dict[str, Callable[[Comparison], Table | 
     tables = dict(_TABLES)
     if comparison.detectors:
         tables["detectors.csv"] = detectors_table
-    if any(study.courses for study in comparison.studies):
+    if comparison.tells_searches:
         tables["anytime.csv"] = comparison_tables.anytime_steps
     if comparison.target:
         tables["time_to_target.csv"] = comparison_tables.target_times
@@ -434,5 +434,5 @@ def _tables(comparison: Comparison) -> dict[str, Callable[[Comparison], Table | 
 
 def _pictures(comparison: Comparison) -> dict[str, Callable[[Comparison, Path], None]]:
     """Return what draws each picture, by its file."""
-    known = any(study.courses for study in comparison.studies)
-    return {**_PICTURES, **({"anytime.png": comparison_plots.draw_anytime} if known else {})}
+    anytime = {"anytime.png": comparison_plots.draw_anytime} if comparison.tells_searches else {}
+    return {**_PICTURES, **anytime}

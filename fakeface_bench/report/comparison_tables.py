@@ -41,6 +41,7 @@ from fakeface_bench.report.table import (
     FIGURE,
     LONG,
     NAME,
+    SCORE,
     TIME,
     WORDS,
     Column,
@@ -67,7 +68,6 @@ def _if_known(part_of: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 _WHOLE = Format(lambda value: UNKNOWN if value is None else f"{value:,.0f}", _CSV)
 _NUMBER = Format(_number, _CSV)
-_SCORE = Format(lambda value: UNKNOWN if value is None else f"{value:.3f}", _CSV)
 _TARGET = Format(
     lambda reached: NEVER if reached is None else spread_in_time(*reached),
     {end: _if_known(itemgetter(place)) for place, end in ((1, ""), (0, "_q25"), (2, "_q75"))},
@@ -173,7 +173,7 @@ def leaderboard_table(comparison: Comparison) -> Table:
             for key, target in _TIMES_TO.items()
         ),
         *(Column(key, head, at("study.ledger.other", key), how) for key, head, how in sizes),
-        Column("baseline_roc_auc", "baseline", "study.baseline_roc_auc", _SCORE),
+        Column("baseline_roc_auc", "baseline", "study.baseline_roc_auc", SCORE),
         Column("search_gain", "gained by the search (95 %)", "study.search_gain", ESTIMATE),
         only_text("search_seconds", "search", _search_seconds, TIME),
         *(only_csv(f"{stage}_seconds", _stage_seconds(stage)) for stage in STAGES),
@@ -302,7 +302,7 @@ _TIMES_TO_TARGET = (
     Column("times_as_long", "times as long as the fastest (95 %)", "behind", _BEHIND),
     Column("adjusted_p", "p, adjusted", "adjusted_p", _P),
     Column("slower", "slower?", lambda row: _SLOWER[row.is_shown_slower]),
-    Column("test_roc_auc", "test ROC AUC, that trial", "test_roc_auc", _SCORE),
+    Column("test_roc_auc", "test ROC AUC, that trial", "test_roc_auc", SCORE),
     only_csv("seconds_by_seed", _by_seed),
 )
 
@@ -331,11 +331,9 @@ def target_times(comparison: Comparison) -> Table:
 
 _ANYTIME = (
     Column("label", "model", "entry.label"),
-    Column("area", "area under the curve", "area", _SCORE),
-    Column("val_roc_auc", "validation ROC AUC in the end", lambda c: c.val_roc_auc[-1], _SCORE),
-    Column(
-        "test_roc_auc", "test ROC AUC in the end", lambda c: _finite(c.test_roc_auc[-1]), _SCORE
-    ),
+    Column("area", "area under the curve", "area", SCORE),
+    Column("val_roc_auc", "validation ROC AUC in the end", lambda c: c.val_roc_auc[-1], SCORE),
+    Column("test_roc_auc", "test ROC AUC in the end", lambda c: _finite(c.test_roc_auc[-1]), SCORE),
     Column("seconds", "ended after", lambda c: c.seconds[-1], TIME),
 )
 

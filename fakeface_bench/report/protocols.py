@@ -40,6 +40,7 @@ from fakeface_bench.report.table import (
     COUNT,
     ESTIMATE,
     NAME,
+    SCORE,
     TIME,
     WORDS,
     Column,
@@ -58,9 +59,6 @@ _DATE = Format(
     lambda date: visible(date).replace("-", _FIXED_HYPHEN) or UNKNOWN,
     {"": visible},
     "",
-)
-_SHARE = Format(
-    lambda share: UNKNOWN if share is None else f"{share:.3f}", {"": lambda share: share}
 )
 
 
@@ -171,7 +169,7 @@ def networks_table(record: Generalisation) -> Table:
     """Return a row a network, where there are several: what it cost, its mean, and its worst."""
     found = unseen_generators(record)
     rows = sorted(found, key=lambda of: -_roc_auc(of.worst.without).value)
-    behind = Column("improvability", "improvability", lambda of: improvability(of, found), _SHARE)
+    behind = Column("improvability", "improvability", lambda of: improvability(of, found), SCORE)
     return Table((*_OF_NETWORKS, behind), rows if len(found) > 1 else [], name="Networks")
 
 

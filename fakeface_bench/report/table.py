@@ -53,6 +53,7 @@ NAME = Format(named, {"": visible}, "")
 LONG = Format(lambda name: elided(name) or UNKNOWN, {"": visible}, "long")
 FIGURE = Format(str, _AS_IS)
 COUNT = Format(_known("{:,}".format), _AS_IS)
+SCORE = Format(_known("{:.3f}".format), _AS_IS)
 TIME = Format(_known(lambda seconds: duration(seconds, short=True)), _AS_IS)
 ESTIMATE = Format(with_interval, {end: _part_of(part) for end, part in _ENDS.items()})
 

@@ -151,7 +151,7 @@ def optimise(
         def show() -> None:
             nonlocal left
             trials = study.get_trials(deepcopy=False)
-            details = [_best_so_far(trials), executor.detail]
+            details = [_format_best(trials), executor.detail]
             show_detail(advance, ", ".join(filter(None, details)))
             before, left = left, _missing(trials, task)
             advance(before - left)
@@ -173,7 +173,7 @@ def optimise(
     return search_record(study)
 
 
-def _best_so_far(trials: Sequence[FrozenTrial]) -> str:
+def _format_best(trials: Sequence[FrozenTrial]) -> str:
     """Return what to say of the best value; empty where no trial is complete."""
     complete = [trial.value or 0.0 for trial in trials if trial.state == TrialState.COMPLETE]
     return f"best validation ROC AUC {max(complete):.3f}, optimistic" if complete else ""
