@@ -80,7 +80,7 @@ HEAVY = {
     "onnxruntime": {"features.engines", "backbones.onnx_network", "backbones.file_facts"},
     "tf2onnx": {"features.onnx_export"},
     "codecarbon": {"support.machine"},
-    "ray": {"support.cluster", "support.ray_session"},
+    "ray": {"support.cluster", "support.ray_session", "support.ray_worker"},
     "h5py": {"backbones.weights", "backbones.file_facts"},
     "huggingface_hub": {"data.hugging_face"},
     "kagglehub": {"data.kaggle"},

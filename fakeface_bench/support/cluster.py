@@ -4,16 +4,13 @@ The driver gives each unit to a node: only to one that was asked for its version
 shared as that node can have it. Ray starts processes, moves objects and tells who died.
 """
 
-import platform
 import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Generic
 from uuid import uuid4
@@ -31,7 +28,7 @@ from ray.exceptions import (
 from ray.util.queue import Empty, Queue
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from fakeface_bench.support.errors import ClusterError, FakefaceError, WorkerDiedError
+from fakeface_bench.support.errors import ClusterError, WorkerDiedError
 from fakeface_bench.support.executor import (
     ClusterConfig,
     Ended,
@@ -43,9 +40,19 @@ from fakeface_bench.support.executor import (
     Value,
     hear_nothing,
 )
-from fakeface_bench.support.parcel import Parcel, UnseenError, pack, unpack
+from fakeface_bench.support.parcel import UnseenError, pack, unpack
 from fakeface_bench.support.progress import Progress
 from fakeface_bench.support.ray_session import first_line, session_at
+from fakeface_bench.support.ray_worker import (
+    Facts,
+    InStore,
+    Order,
+    Prepare,
+    facts_of_node,
+    versions_here,
+    warm_up,
+    work,
+)
 
 #: A unit whose process dies is run again; after so many deaths it is what kills them, and after so
 #: many lost nodes too.
@@ -55,15 +62,9 @@ MOST_LOSSES = 10
 NODE_SECONDS = 120.0
 #: Between two looks at which nodes there are.
 _LOOK_SECONDS = 2.0
-#: What figures depend on: a node that has others is refused.
-_LIBRARIES = ("fakeface_bench", "tensorflow", "keras", "numpy", "scikit-learn", "ray")
 #: What its own unit may have done to a process; and what happens to it whatever it runs.
 _CRASHED = (WorkerCrashedError, OutOfMemoryError)
 _NODE_LOST = (NodeDiedError, TaskUnschedulableError, TaskCancelledError)
-
-
-#: Called in each worker process before its first unit is unpacked.
-Prepare = Callable[[], None]
 
 
 @contextmanager
@@ -94,29 +95,6 @@ def connected(
             cluster.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What a node says of itself."""
-
-    versions: Mapping[str, str]
-    sees: bool
-
-
-def _facts(token: str) -> _Facts:
-    return _Facts(_versions(), Path(token).is_file())
-
-
-@cache
-def _versions() -> Mapping[str, str]:
-    found = {"python": platform.python_version()}
-    for library in _LIBRARIES:
-        try:
-            found[library] = version(library)
-        except PackageNotFoundError:
-            found[library] = "none"
-    return found
-
-
 @dataclass(slots=True)
 class _Node:
     """A machine of the cluster that units may run on.
@@ -140,96 +118,10 @@ class _Node:
     busy: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """What a worker is given beside its unit: where to tell, as whom, and what is shared."""
-
-    attempt: str
-    box: Queue
-    shared: Mapping[str, Any]
-    prepare: Prepare | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer(Generic[Result]):
-    """What a worker returns, and how often it has told something before."""
-
-    told: int
-    result: Result | None
-    error: BaseException | None
-
-
-#: In a worker: what its units share, by key, and where what it has not opened yet can be had.
-_SHARED: dict[str, Any] = {}
-_OFFERED: dict[str, Any] = {}
-#: Whether it was prepared.
-_PREPARED: list[bool] = []
-
-
-@dataclass(frozen=True, slots=True)
-class _InStore(Generic[Value]):
-    """A value in the cluster's object store; a `Shared`."""
-
-    key: str
-
-    def get(self) -> Value:
-        """Return it, read once a process; what it no longer needs is let go of."""
-        if self.key not in _SHARED:
-            for old in _SHARED.keys() - _OFFERED.keys():
-                del _SHARED[old]
-            _SHARED[self.key] = unpack(ray.get(_OFFERED[self.key]))
-        value: Value = _SHARED[self.key]
-        return value
-
-
-def _work(parcel: Parcel, order: _Order) -> _Answer[Any]:
-    """Run a unit in a worker. What it raises travels as a value: Ray would wrap it."""
-    _warm_up(order.prepare)
-    _OFFERED.clear()
-    _OFFERED.update(order.shared)
-    told, under_way = 0, []
-
-    def tell(something: Any) -> None:
-        arrived()
-        put = order.box.actor.put.remote  # type: ignore[attr-defined]  # of an actor
-        under_way.append(put((order.attempt, something)))
-
-    def arrived() -> None:
-        """Wait for what was told last: a unit works on meanwhile, and its order is kept."""
-        nonlocal told
-        while under_way:
-            ray.get(under_way.pop())
-            told += 1
-
-    try:
-        unit: Unit[Any] = unpack(parcel)
-        result = unit.run(tell)
-        arrived()
-        return _Answer(told, result, None)
-    except Exception as error:
-        with suppress(RayError):
-            arrived()
-        return _Answer(told, None, _portable(error))
-
-
-def _portable(error: Exception) -> Exception:
-    """Return an error as it can travel: one of ours as it is, any other by its words."""
-    if isinstance(error, FakefaceError | UnseenError):
-        return error
-    return ClusterError(f"{type(error).__name__}: {error}")
-
-
-def _warm_up(prepare: Prepare | None) -> None:
-    """Prepare a worker before there is a unit for it, which takes TensorFlow ten seconds."""
-    if prepare is not None and not _PREPARED:
-        prepare()
-        _PREPARED.append(True)
-
-
-_WARM_UP = ray.remote(max_retries=0)(_warm_up)
-_TASK = ray.remote(max_retries=0)(_work)
+_WARM_UP = ray.remote(max_retries=0)(warm_up)
+_TASK = ray.remote(max_retries=0)(work)
 #: Ends its process, and with it whatever a long fit has left in its memory.
-_TASK_OF_ITS_OWN = ray.remote(max_retries=0, max_calls=1)(_work)
+_TASK_OF_ITS_OWN = ray.remote(max_retries=0, max_calls=1)(work)
 
 
 @dataclass(slots=True)
@@ -272,8 +164,17 @@ class _Packed:
         return self.parcels[by_path]
 
 
-def _nodes() -> list[dict[str, Any]]:
-    return list(ray.nodes())  # type: ignore[no-untyped-call]
+def _gone(error: BaseException) -> ClusterError:
+    return ClusterError(f"the cluster is gone: {first_line(error)}")
+
+
+@contextmanager
+def _in_reach() -> Iterator[None]:
+    """Tell in one line that a session has ended, as Ray Client's does without its server."""
+    try:
+        yield
+    except ConnectionError as error:
+        raise _gone(error) from error
 
 
 class Cluster:
@@ -338,7 +239,7 @@ class Cluster:
             with suppress(queue.Empty):
                 key, kind, answer = self._inbox.get(timeout=1.0)
                 if kind == "lost":
-                    raise ClusterError(f"the cluster is gone: {first_line(answer)}")
+                    raise _gone(answer)
                 self._answered(key, answer)
         self._started = True
         if not self.room:
@@ -355,7 +256,7 @@ class Cluster:
         key = uuid4().hex
         self._shared[key] = _Packed(value)
         try:
-            yield _InStore(key)
+            yield InStore(key)
         finally:
             self._shared.pop(key, None)
 
@@ -375,24 +276,26 @@ class Cluster:
         self._token.unlink(missing_ok=True)
         self._shared.clear()
         self._listener.join()  # it asks Ray, which is ended next
-        with suppress(RayError):
-            self._box.shutdown(force=True)
+        if ray.is_initialized():  # else Ray would look for another cluster, and ask that
+            with suppress(RayError, ConnectionError):
+                self._box.shutdown(force=True)
+
+    def cancel(self, reference: Any, force: bool) -> None:
+        """End a unit, its process with it if by force."""
+        if ray.is_initialized():  # else Ray would look for another cluster, and ask that
+            with suppress(RayError, ConnectionError, ValueError):
+                ray.cancel(reference, force=force)
 
     def begin(self, unit: Unit[Any], attempt: str, node: _Node) -> Any:
         """Hand a unit to a node; what becomes of it arrives by `next_event`."""
-        order = _Order(
-            attempt,
-            self._box,
-            {key: packed.reference(node.sees) for key, packed in self._shared.items()},
-            self._prepare,
-        )
         # A process keeps the GPUs that it was first given.
         task = _TASK_OF_ITS_OWN if unit.fresh or self._config.trial_gpus else _TASK
-        reference = task.options(
-            **self._place(node),
-        ).remote(pack(unit, node.sees), order)
+        with _in_reach():
+            shared = {key: packed.reference(node.sees) for key, packed in self._shared.items()}
+            order = Order(attempt, self._box, shared, self._prepare)
+            reference = task.options(**self._place(node)).remote(pack(unit, node.sees), order)
+            future = reference.future()
         node.busy += 1
-        future = reference.future()
         future.add_done_callback(lambda done: self._inbox.put((attempt, "done", done)))
         return reference
 
@@ -416,7 +319,7 @@ class Cluster:
         except queue.Empty:
             return None
         if event[1] == "lost":
-            raise ClusterError(f"the cluster is gone: {first_line(event[2])}")
+            raise _gone(event[2])
         if event[1] != "node":
             return event
         try:
@@ -446,7 +349,8 @@ class Cluster:
     def look(self) -> None:
         """Find nodes that came, and forget those that went."""
         self._looked = time.monotonic()
-        alive = {node["NodeID"]: node for node in _nodes() if node["Alive"]}
+        with _in_reach():
+            alive = {node["NodeID"]: node for node in self._all_nodes() if node["Alive"]}
         for gone in self._nodes.keys() - alive.keys():
             self._lose(gone)
         for key in alive.keys() - self._nodes.keys() - self._refused:
@@ -457,15 +361,22 @@ class Cluster:
                 self._nodes[key] = _Node(key, name, cores, slots)
                 self.ask(self._nodes[key])
 
+    def _all_nodes(self) -> list[dict[str, Any]]:
+        try:
+            return list(ray.nodes())  # type: ignore[no-untyped-call]
+        except ValueError as error:  # of a channel that is closed
+            raise ConnectionError("Ray Client has lost its server.") from error
+
     def ask(self, node: _Node) -> None:
         """Ask a node that is new, or on which a process has died; it gets no unit until it answers.
 
         Of a node whose power was cut the cluster itself takes long to hear.
         """
         node.answers = False
-        task = ray.remote(max_retries=0, num_cpus=0)(_facts)
+        task = ray.remote(max_retries=0, num_cpus=0)(facts_of_node)
         strategy = NodeAffinitySchedulingStrategy(node.key, soft=False)
-        answer = task.options(scheduling_strategy=strategy).remote(str(self._token)).future()
+        with _in_reach():
+            answer = task.options(scheduling_strategy=strategy).remote(str(self._token)).future()
         answer.add_done_callback(lambda done: self._inbox.put((node.key, "node", done)))
 
     def _answered(self, key: str, answer: Any) -> None:
@@ -517,13 +428,13 @@ class Cluster:
             ClusterError: If it is to be refused, or cannot run anything of ours.
         """
         try:
-            facts: _Facts = answer.result()
+            facts: Facts = answer.result()
         except RayTaskError as error:
             said = first_line(error.cause or error)
             raise ClusterError(
                 f"{name} cannot run fakeface_bench ({said}): install the same version there."
             ) from error
-        ours = _versions()
+        ours = versions_here()
         others = {library: facts.versions.get(library, "none") for library in ours}
         if others != ours:
             differ = ", ".join(
@@ -575,8 +486,7 @@ class _Flight(Generic[Result]):
         for one in self._running.values():
             one.node.busy -= 1
             if not one.ended:  # else that was asked for gently, and its process is kept
-                with suppress(RayError, ValueError):
-                    ray.cancel(one.reference, force=True)
+                self._cluster.cancel(one.reference, force=True)
         self._running.clear()
 
     def _before(self, number: int) -> bool:
@@ -633,7 +543,7 @@ class _Flight(Generic[Result]):
         if one.answer.error is not None:
             self._fail(one.work.number, one.answer.error, one.node)
             return None
-        return Ended(one.work.number, one.answer.result)
+        return Ended(one.work.number, unpack(one.answer.result))
 
     def _heard(self, one: _Running, told: Any) -> Ended[Result] | None:
         """Hand on what a unit told; return its end where that ends it."""
@@ -645,7 +555,7 @@ class _Flight(Generic[Result]):
         except Exception as error:
             one.ended = True
             if one.answer is None:
-                ray.cancel(one.reference, force=one.work.unit.fresh)
+                self._cluster.cancel(one.reference, force=one.work.unit.fresh)
             return Ended(one.work.number, None, error)
         return None
 
@@ -664,6 +574,8 @@ class _Flight(Generic[Result]):
         self._settle(attempt, one)
         if one.ended:
             return None
+        if isinstance(error, ConnectionError):
+            raise _gone(error) from error
         if not isinstance(error, _CRASHED + _NODE_LOST):
             raise ClusterError(f"{one.node.name}: {first_line(error)}") from error
         self._cluster.ask(one.node)

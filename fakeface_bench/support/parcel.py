@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,13 +52,20 @@ def pack(value: Any, by_path: bool) -> Parcel:
             folders, where something might be kept, as None.
     """
     stream, arrays = io.BytesIO(), list[Any]()
-
-    def apart(buffer: pickle.PickleBuffer) -> None:
-        arrays.append(np.frombuffer(buffer.raw(), np.uint8))
-
-    packer = _Packer(stream, by_path, apart)
+    packer = _Packer(stream, by_path, _keep_in(arrays))
     packer.dump(value)
     return Parcel(stream.getvalue(), tuple(arrays), frozenset(packer.folders))
+
+
+def pack_as_it_is(value: Any) -> Parcel:
+    """Pack a value that names no file: what a unit returns.
+
+    Whoever hands a parcel on, as Ray Client's server does, packs bytes once more, not the value: a
+    network of Keras does not survive that.
+    """
+    arrays = list[Any]()
+    content = pickle.dumps(value, protocol=5, buffer_callback=_keep_in(arrays))
+    return Parcel(content, tuple(arrays))
 
 
 def unpack(parcel: Parcel) -> Any:
@@ -72,8 +80,15 @@ def unpack(parcel: Parcel) -> Any:
     return pickle.loads(parcel.content, buffers=parcel.arrays)
 
 
+def _keep_in(arrays: list[Any]) -> Callable[[pickle.PickleBuffer], None]:
+    """Return how a pickler keeps what lies in buffers apart from its stream."""
+    return lambda buffer: arrays.append(np.frombuffer(buffer.raw(), np.uint8))
+
+
 class _Packer(pickle.Pickler):
-    def __init__(self, stream: io.BytesIO, by_path: bool, apart: Any) -> None:
+    def __init__(
+        self, stream: io.BytesIO, by_path: bool, apart: Callable[[pickle.PickleBuffer], None]
+    ) -> None:
         super().__init__(stream, protocol=5, buffer_callback=apart)
         self._by_path = by_path
         self.folders: set[str] = set()

@@ -19,6 +19,10 @@ from fakeface_bench.support.executor import LOCAL
 
 #: To find out whether anything answers at an address.
 ANSWER_SECONDS = 8.0
+#: Ray Client's server forks a process for each driver, of which one in four hung (Ray 2.60.0).
+_CLIENT_TRIES = 3
+#: Loggers of Ray Client that tell how a session ends, which is told in one line instead.
+_TELL_OF_AN_END = ("ray.util.client.dataclient", "ray.util.client.logsclient")
 
 
 @contextmanager
@@ -86,16 +90,32 @@ def _connect(address: str) -> str:
         options |= {"num_cpus": os.cpu_count(), "include_dashboard": False}
     else:
         _check_answers(address)
+    for name in _TELL_OF_AN_END:
+        logging.getLogger(name).disabled = True  # one sets its level again by itself
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        context = ray.init(address=address, **options)
+        context = _initialised(address, options)
     except (ConnectionError, RuntimeError, ValueError, RayError) as error:
-        raise ClusterError(f"{_nothing_at(address)} {first_line(error)}") from error
+        said = first_line(error)
+        if said.endswith(":"):  # a server's, with its traceback, whose last line is the error
+            said = f"{said} {str(error).strip().splitlines()[-1].strip()}"
+        raise ClusterError(f"{_nothing_at(address)} {said}") from error
     finally:
         if threading.current_thread() is threading.main_thread():
             for number, handler in before.items():
                 signal.signal(number, handler)  # Ray puts its own in place
     return str(context.dashboard_url or "")
+
+
+def _initialised(address: str, options: dict[str, Any]) -> Any:
+    """Begin the session; one of Ray Client, whose server's process hangs at times, by trying."""
+    for left in reversed(range(_CLIENT_TRIES if address.startswith("ray://") else 1)):
+        try:
+            return ray.init(address=address, **options)
+        except ConnectionError:
+            if not left:
+                raise
+    raise AssertionError("it returns or raises")
 
 
 def _check_answers(address: str) -> None:

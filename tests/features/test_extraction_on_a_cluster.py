@@ -190,7 +190,7 @@ def workers() -> list[int]:
     return [
         process.pid
         for process in psutil.process_iter(["cmdline"])
-        if process.info["cmdline"] and process.info["cmdline"][0].startswith("ray::_work")
+        if process.info["cmdline"] and process.info["cmdline"][0].startswith("ray::work")
     ]
 
 

@@ -164,6 +164,19 @@ def test_the_usual_study_on_three_nodes_of_which_one_dies_is_that_of_one_process
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["heads", "layers"])
+def test_a_driver_outside_the_cluster_finds_what_one_process_does(
+    tmp_path: Path, tiny_faces: Path, request: pytest.FixtureRequest, kind: str
+) -> None:
+    study = Study(tmp_path / "cluster", tiny_faces, {"heads": HEADS, "layers": LAYERS}[kind])
+    with started_nodes(1, 1, client=True) as nodes:
+        ended = study.run(nodes.client_address)
+    assert ended.returncode == 0, ended.stderr
+    assert "a cluster of 2 nodes, 2 units at once" in ended.stderr
+    assert same(study.found(), request.getfixturevalue(kind).found())
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("share", ["paths", "bytes"])
 def test_layers_whose_worker_dies_in_an_epoch_go_on_elsewhere(
     tmp_path: Path, tiny_faces: Path, at_once: ThreadPoolExecutor, layers: Study, share: str
@@ -182,7 +195,7 @@ def test_layers_whose_worker_dies_in_an_epoch_go_on_elsewhere(
 def kill_a_worker() -> bool:
     """Kill one process that fits, as a machine without memory would."""
     for process in psutil.process_iter(["cmdline"]):
-        if process.info["cmdline"] and "ray::_work" in process.info["cmdline"][0]:
+        if process.info["cmdline"] and "ray::work" in process.info["cmdline"][0]:
             process.kill()
             return True
     return False

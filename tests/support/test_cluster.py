@@ -174,6 +174,22 @@ def test_a_unit_that_takes_too_much_memory_is_given_up_and_says_why(
     assert ["(out of memory)" in line for line in progress.warnings] == [True]
 
 
+@pytest.mark.slow
+def test_a_driver_from_outside_is_told_in_one_line_that_its_session_has_ended(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with started_nodes(2, client=True) as nodes:
+        config = ClusterConfig(cluster=nodes.client_address, trial_cores=1)
+        with connected(config, tmp_path, None, RecordedProgress()) as cluster:
+            assert os.getpid() not in in_order(cluster.results([Waits(0), Waits(0)]))
+            results = cluster.results([Waits(0), *[Waits(5)] * 100])
+            next(results)
+            nodes.kill_client_server()
+            with pytest.raises(ClusterError, match=r"^the cluster is gone: "):
+                list(results)
+    assert "Traceback" not in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nobody.invalid:6379"])
 def test_no_cluster_is_told_in_one_line_and_soon(tmp_path: Path, address: str) -> None:
     began = time.monotonic()
@@ -189,8 +205,8 @@ def test_no_cluster_is_told_in_one_line_and_soon(tmp_path: Path, address: str) -
 def test_other_versions_are_refused_with_both(
     config: ClusterConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = {**module._versions(), "tensorflow": "1.0"}
-    monkeypatch.setattr(module, "_versions", lambda: ours)
+    ours = {**module.versions_here(), "tensorflow": "1.0"}
+    monkeypatch.setattr(module, "versions_here", lambda: ours)
     with (
         pytest.raises(ClusterError, match=r"other versions.*tensorflow 2\.\S+ there and 1\.0 here"),
         connected(config, tmp_path, None, RecordedProgress()),
