@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic
 from uuid import uuid4
+from weakref import WeakValueDictionary
 
 import ray
 from ray.exceptions import (
@@ -188,6 +189,7 @@ class Cluster:
         self._nodes: dict[str, _Node] = {}
         self._refused: set[str] = set()
         self._shared: dict[str, _Packed] = {}
+        self._values: WeakValueDictionary[str, Any] = WeakValueDictionary()
         #: Workers that start: whoever let go of these would end them.
         self._warm: list[Any] = []
         self._inbox: queue.SimpleQueue[tuple[str, str, Any]] = queue.SimpleQueue()
@@ -253,12 +255,22 @@ class Cluster:
     @contextmanager
     def shared(self, value: Value) -> Iterator[Shared[Value]]:
         """Put a value where workers find it, each node once, for the block; see `Executor`."""
-        key = uuid4().hex
+        key = self._key_of(value)
         self._shared[key] = _Packed(value)
         try:
             yield InStore(key)
         finally:
             self._shared.pop(key, None)
+
+    def _key_of(self, value: Any) -> str:
+        """Return a value's key: the one that it had before, by which workers may have it still."""
+        for key, known in self._values.items():
+            if known is value and key not in self._shared:
+                return key
+        key = uuid4().hex
+        with suppress(TypeError):  # what cannot be watched is new each time
+            self._values[key] = value
+        return key
 
     def results(
         self, units: Iterable[Unit[Result]], hear: Hear = hear_nothing

@@ -91,6 +91,31 @@ class Sums:
         )
 
 
+class Counted:
+    """Counts, in the process where it arrives, how often one of it has arrived."""
+
+    arrived = 0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrived, ()
+
+
+def _arrived() -> Counted:
+    Counted.arrived += 1
+    return Counted()
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Takes what is shared, and returns how often one of its kind has arrived."""
+
+    given: Shared[Counted]
+    fresh: ClassVar[bool] = False
+
+    def run(self, tell: Tell) -> int:
+        return self.given.get().arrived
+
+
 @dataclass(frozen=True, slots=True)
 class Fills:
     """Takes memory, and holds it."""

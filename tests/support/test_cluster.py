@@ -15,7 +15,7 @@ from fakeface_bench.support.cluster import Cluster, connected
 from fakeface_bench.support.errors import ClusterError, UsageError, WorkerDiedError
 from fakeface_bench.support.executor import ClusterConfig, in_order
 from tests.conftest import RecordedProgress
-from tests.support.cluster_units import Dies, Fails, Fills, Sums, Waits, WaitsFor
+from tests.support.cluster_units import Counted, Counts, Dies, Fails, Fills, Sums, Waits, WaitsFor
 from tests.support.clusters import Nodes, started_nodes
 
 
@@ -125,6 +125,15 @@ def test_files_travel_by_their_place_or_as_what_they_hold(
             found = list(in_order(cluster.results([Sums(shared)] * 6)))
     assert {one[:3] for one in found} == {(499500.0 + len("a picture"), array, path)}
     assert len({one[3] for one in found}) <= 2, "a process has read what is shared once"
+
+
+def test_what_is_shared_once_more_has_arrived(cluster: Cluster) -> None:
+    one, other = Counted(), Counted()
+    arrived = []
+    for value in (one, one, other):
+        with cluster.shared(value) as shared:
+            arrived.append(max(in_order(cluster.results([Counts(shared)] * 6))))
+    assert arrived == [1, 1, 2]
 
 
 @pytest.mark.slow
