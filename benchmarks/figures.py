@@ -5,6 +5,7 @@ import os
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,19 @@ from typing import Any
 def machine(*libraries: str) -> dict[str, Any]:
     """Return the hardware, and the versions of Python and of some libraries.
 
+    `bytecode` tells whether libraries lie compiled, as pip leaves them: where they do not, and
+    Python may not write it (PYTHONDONTWRITEBYTECODE), every command takes seconds longer.
+
     TensorFlow is imported, which looks for GPUs: called after any child whose memory is measured,
     whose peak would begin at that of its parent.
     """
     from fakeface_bench.support.machine import machine_facts
 
     versions = {name: version(name) for name in libraries}
-    return {**machine_facts(), "python": platform.python_version(), **versions}
+    numpy = find_spec("numpy")
+    compiled = bool(numpy and numpy.cached and os.path.exists(numpy.cached))
+    python = {"python": platform.python_version(), "bytecode": compiled}
+    return {**machine_facts(), **python, **versions}
 
 
 def as_new(folder: Path, source: Path) -> dict[str, str]:
