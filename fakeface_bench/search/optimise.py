@@ -98,6 +98,8 @@ PRUNER_WARMUP_EPOCHS = 1
 TOGETHER = 4
 #: Between two looks at the trials that other processes run.
 OTHERS_SECONDS = 1.0
+#: Between two looks at how far the study is, which takes as long as writing down a trial's end.
+SHOW_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +144,17 @@ def optimise(
     if not search.missing:
         progress.say(f"all {task.trials} trials were run before")
         return search_record(study)
-    left = search.missing
+    left, shown = search.missing, -SHOW_SECONDS
     with (
         executor.shared(task.fit.travelling()) as fit,
         progress.stage("searching", left, "trials") as advance,
     ):
 
-        def show() -> None:
-            nonlocal left
+        def show(now: bool) -> None:
+            nonlocal left, shown
+            if not now and time.monotonic() - shown < SHOW_SECONDS:
+                return
+            shown = time.monotonic()
             trials = study.get_trials(deepcopy=False)
             details = [_format_best(trials), executor.detail]
             show_detail(advance, ", ".join(filter(None, details)))
@@ -160,13 +165,13 @@ def optimise(
             try:
                 with closing(search.run(fit, executor)) as ended:
                     for _ in ended:
-                        show()
+                        show(now=False)
             except StopSearch:
                 progress.say("the search was stopped by who watches it")
                 return replace(search_record(study), stopped=search.missing > 0)
             if not search.begun:  # other processes run what is missing
                 time.sleep(OTHERS_SECONDS)
-                show()
+            show(now=True)
     if search.missing:
         done = task.trials - search.missing
         progress.warn(f"time is up: {done} of {task.trials} trials were run")
