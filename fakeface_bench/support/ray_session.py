@@ -19,7 +19,7 @@ from fakeface_bench.support.executor import LOCAL
 
 #: To find out whether anything answers at an address.
 ANSWER_SECONDS = 8.0
-#: Ray Client's server forks a process for each driver, of which one in four hung (Ray 2.60.0).
+#: Ray Client's server starts a process for each driver, of which 2 in 10 hung (Ray 2.60.0).
 _CLIENT_TRIES = 3
 #: Loggers of Ray Client that tell how a session ends, which is told in one line instead.
 _TELL_OF_AN_END = ("ray.util.client.dataclient", "ray.util.client.logsclient")
