@@ -43,7 +43,7 @@ from fakeface_bench.support.executor import (
 )
 from fakeface_bench.support.parcel import UnseenError, pack, unpack
 from fakeface_bench.support.progress import Progress
-from fakeface_bench.support.ray_session import first_line, session_at
+from fakeface_bench.support.ray_session import in_one_line, session_at
 from fakeface_bench.support.ray_worker import (
     Facts,
     InStore,
@@ -166,7 +166,7 @@ class _Packed:
 
 
 def _gone(error: BaseException) -> ClusterError:
-    return ClusterError(f"the cluster is gone: {first_line(error)}")
+    return ClusterError(f"the cluster is gone: {in_one_line(error)}")
 
 
 @contextmanager
@@ -176,6 +176,14 @@ def _in_reach() -> Iterator[None]:
         yield
     except ConnectionError as error:
         raise _gone(error) from error
+
+
+def _nodes() -> list[dict[str, Any]]:
+    with _in_reach():
+        try:
+            return list(ray.nodes())  # type: ignore[no-untyped-call]
+        except ValueError as error:  # of a channel that is closed
+            raise ConnectionError("Ray Client has lost its server.") from error
 
 
 class Cluster:
@@ -361,8 +369,7 @@ class Cluster:
     def look(self) -> None:
         """Find nodes that came, and forget those that went."""
         self._looked = time.monotonic()
-        with _in_reach():
-            alive = {node["NodeID"]: node for node in self._all_nodes() if node["Alive"]}
+        alive = {node["NodeID"]: node for node in _nodes() if node["Alive"]}
         for gone in self._nodes.keys() - alive.keys():
             self._lose(gone)
         for key in alive.keys() - self._nodes.keys() - self._refused:
@@ -372,12 +379,6 @@ class Cluster:
                 name = f"{facts['NodeManagerHostname']}-{key[:6]}"
                 self._nodes[key] = _Node(key, name, cores, slots)
                 self.ask(self._nodes[key])
-
-    def _all_nodes(self) -> list[dict[str, Any]]:
-        try:
-            return list(ray.nodes())  # type: ignore[no-untyped-call]
-        except ValueError as error:  # of a channel that is closed
-            raise ConnectionError("Ray Client has lost its server.") from error
 
     def ask(self, node: _Node) -> None:
         """Ask a node that is new, or on which a process has died; it gets no unit until it answers.
@@ -417,7 +418,8 @@ class Cluster:
             self._progress.say(f"the cluster has won {node.name}")
         if not node.known:
             warm_up = _WARM_UP.options(**self._place(node))
-            self._warm += [warm_up.remote(self._prepare) for _ in range(node.slots)]
+            with _in_reach():
+                self._warm += [warm_up.remote(self._prepare) for _ in range(node.slots)]
         node.known = True
 
     def _lose(self, key: str) -> None:
@@ -442,7 +444,7 @@ class Cluster:
         try:
             facts: Facts = answer.result()
         except RayTaskError as error:
-            said = first_line(error.cause or error)
+            said = in_one_line(error.cause or error)
             raise ClusterError(
                 f"{name} cannot run fakeface_bench ({said}): install the same version there."
             ) from error
@@ -589,7 +591,7 @@ class _Flight(Generic[Result]):
         if isinstance(error, ConnectionError):
             raise _gone(error) from error
         if not isinstance(error, _CRASHED + _NODE_LOST):
-            raise ClusterError(f"{one.node.name}: {first_line(error)}") from error
+            raise ClusterError(f"{one.node.name}: {in_one_line(error)}") from error
         self._cluster.ask(one.node)
         crashed, work = isinstance(error, _CRASHED), one.work
         work.deaths += crashed

@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import Any
 
 import ray
@@ -96,10 +96,7 @@ def _connect(address: str) -> str:
     try:
         context = _initialised(address, options)
     except (ConnectionError, RuntimeError, ValueError, RayError) as error:
-        said = first_line(error)
-        if said.endswith(":"):  # a server's, with its traceback, whose last line is the error
-            said = f"{said} {str(error).strip().splitlines()[-1].strip()}"
-        raise ClusterError(f"{_nothing_at(address)} {said}") from error
+        raise ClusterError(f"{_nothing_at(address)} {in_one_line(error)}") from error
     finally:
         if threading.current_thread() is threading.main_thread():
             for number, handler in before.items():
@@ -109,13 +106,10 @@ def _connect(address: str) -> str:
 
 def _initialised(address: str, options: dict[str, Any]) -> Any:
     """Begin the session; one of Ray Client, whose server's process hangs at times, by trying."""
-    for left in reversed(range(_CLIENT_TRIES if address.startswith("ray://") else 1)):
-        try:
+    for _ in range(_CLIENT_TRIES - 1 if address.startswith("ray://") else 0):
+        with suppress(ConnectionError):
             return ray.init(address=address, **options)
-        except ConnectionError:
-            if not left:
-                raise
-    raise AssertionError("it returns or raises")
+    return ray.init(address=address, **options)
 
 
 def _check_answers(address: str) -> None:
@@ -137,5 +131,7 @@ def _nothing_at(address: str) -> str:
     )
 
 
-def first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def in_one_line(error: BaseException) -> str:
+    """Return an error's first line, and its last too where the first announces a traceback."""
+    first, *others = str(error).strip().splitlines() or [type(error).__name__]
+    return f"{first} {others[-1].strip()}" if others and first.endswith(":") else first
