@@ -148,6 +148,11 @@ class LeaderboardEntry:
         return self.study.ledger.total_cold_seconds
 
     @property
+    def one_seed_seconds(self) -> float:
+        """The same of one seed: without its further seeds, and further fits of the winner."""
+        return self.cold_seconds - self.study.ledger.stage("repeats").seconds
+
+    @property
     def dollars(self) -> float | None:
         """`cost` at the machine's price; None where it has none."""
         return self.price(self.cost.value)

@@ -65,7 +65,7 @@ def _energy(entry: LeaderboardEntry, seconds: float | None) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """What a budget buys: the most accurate study that fits, by its seconds from a cold start.
+    """What a budget buys: the most accurate study that fits, by one seed's cold seconds.
 
     Attributes:
         minutes: The budget.
@@ -83,7 +83,7 @@ class Purchase:
         """What the better one takes beyond the budget."""
         if self.better is None:
             return None
-        return self.better.cold_seconds / SECONDS_A_MINUTE - self.minutes
+        return self.better.one_seed_seconds / SECONDS_A_MINUTE - self.minutes
 
     @property
     def points_a_minute(self) -> float | None:
@@ -102,8 +102,8 @@ def purchases(comparison: Comparison) -> list[Purchase]:
 def _purchase(entries: Sequence[LeaderboardEntry], minutes: float) -> Purchase:
     """Choose from entries that stand the most accurate first, of equals the cheaper."""
     budget = minutes * SECONDS_A_MINUTE
-    bought = next((entry for entry in entries if entry.cold_seconds <= budget), None)
+    bought = next((entry for entry in entries if entry.one_seed_seconds <= budget), None)
     least = bought.accuracy.value if bought else float("-inf")
-    beyond = [e for e in entries if e.cold_seconds > budget and e.accuracy.value > least]
-    better = min(beyond, key=lambda entry: entry.cold_seconds, default=None)
+    beyond = [e for e in entries if e.one_seed_seconds > budget and e.accuracy.value > least]
+    better = min(beyond, key=lambda entry: entry.one_seed_seconds, default=None)
     return Purchase(minutes, bought, better)

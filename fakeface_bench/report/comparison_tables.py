@@ -253,7 +253,7 @@ _PURCHASES = (
     Column("label", "take", _bought("label", "nothing fits")),
     Column("accuracy", _METRICS["accuracy"], _bought("accuracy"), ESTIMATE),
     Column("roc_auc", _METRICS["roc_auc"], _bought("roc_auc"), ESTIMATE),
-    Column("seconds", "takes", _bought("cold_seconds"), TIME),
+    Column("seconds", "takes", _bought("one_seed_seconds"), TIME),
     Column("better", "better", lambda row: row.better.label if row.better else UNKNOWN),
     Column("more_minutes", "for more minutes", "more_minutes", _NUMBER),
     Column("points_a_minute", "points a minute", "points_a_minute", _NUMBER),
@@ -263,8 +263,9 @@ _PURCHASES = (
 def portfolio(comparison: Comparison) -> Table:
     """Return a row a budget: what to take, what to expect, and what more would buy."""
     note = (
-        "The most accurate study that fits, by its own seconds from a cold start; better: the "
-        "cheapest beyond the budget with a higher accuracy, which need not be shown to be higher."
+        "The most accurate study that fits, by its own seconds from a cold start, of one seed; "
+        "better: the cheapest beyond the budget with a higher accuracy, which need not be shown to "
+        "be higher."
     )
     return Table(_PURCHASES, purchases(comparison), note=note, name="What a budget buys")
 

@@ -6,6 +6,7 @@ import pytest
 
 from fakeface_bench.analysis.comparison import Comparison, compare_studies
 from fakeface_bench.analysis.prices import prices_of, purchases
+from fakeface_bench.records.ledger import StageCost
 from fakeface_bench.report.comparison_tables import portfolio, prices_table
 from fakeface_bench.report.format import UNKNOWN
 from tests.report.compared_studies import calls, labels, ledger, study
@@ -48,6 +49,26 @@ def test_where_nothing_fits_the_cheapest_is_what_more_would_buy(three: Compariso
     assert found[0].points_a_minute is None
     row = portfolio(asked).rows[0]
     assert row[:3] == ("0.25", "nothing fits", UNKNOWN)
+
+
+def test_a_budget_counts_one_seed_of_a_study_of_several() -> None:
+    several = ledger(90.0)
+    others = (stage for stage in several.stages if stage.stage != "repeats")
+    found = purchases(
+        compare_studies(
+            [
+                study("single", calls(Y, range(6)), ledger(50.0)),
+                study(
+                    "seeds",
+                    calls(Y, range(4)),
+                    replace(several, stages=(*others, StageCost("repeats", 50.0))),
+                ),
+            ]
+        )
+    )[0]
+    assert found.better
+    assert (found.minutes, found.better.label) == (1.0, "seeds")
+    assert found.more_minutes == pytest.approx(0.5), "90 of 140 seconds"
 
 
 def test_prices_are_measured_estimated_or_not_known(three: Comparison) -> None:
