@@ -213,6 +213,13 @@ def check_entries(folder: Path) -> None:
             )
 
 
+def _not_listed(name: str) -> str:
+    """Say so; bytecode is code that MLflow would run, and nothing tells who wrote it."""
+    if "__pycache__" in name:
+        return "not listed, as Python writes it when MLflow loads the model: delete it"
+    return "not listed"
+
+
 def changed_files(folder: Path) -> list[tuple[str, str]]:
     """Return each file below a folder that its checksums do not know so, and what is wrong.
 
@@ -226,7 +233,7 @@ def changed_files(folder: Path) -> list[tuple[str, str]]:
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     there = _files(folder)
     found = [(name, "missing") for name in sums.keys() - there.keys()]
-    found += [(name, "not listed") for name in there.keys() - sums.keys()]
+    found += [(name, _not_listed(name)) for name in there.keys() - sums.keys()]
     found += [
         (name, "changed")
         for name, path in there.items()

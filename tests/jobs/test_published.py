@@ -310,11 +310,20 @@ def test_its_model_scores_the_same_pictures_alike(shared: Path, tiny_faces: Path
 
 
 @pytest.mark.usefixtures("here")
-def test_the_published_model_is_served_by_mlflow(shared: Path, tiny_faces: Path) -> None:
-    loaded = mlflow.pyfunc.load_model(str(shared / "model"))
+def test_the_published_model_is_served_by_mlflow(mine: Path, tiny_faces: Path) -> None:
+    loaded = mlflow.pyfunc.load_model(str(mine / "model"))
     assert loaded.metadata.saved_input_example_info is None
-    verdicts = fakeface_bench.predict(str(shared / "model"), tiny_faces)
+    verdicts = fakeface_bench.predict(str(mine / "model"), tiny_faces)
     assert verdicts["probability_fake"].between(0, 1).all()
+
+
+def test_bytecode_that_loading_the_model_left_is_named(mine: Path) -> None:
+    left = mine / "model" / "__pycache__" / "served_model.cpython-311.pyc"
+    left.parent.mkdir(exist_ok=True)
+    left.write_bytes(b"whatever")
+    (only,) = check(mine).with_outcome(DIFFERS)
+    assert only.name == "model/__pycache__/served_model.cpython-311.pyc"
+    assert "as Python writes it when MLflow loads the model: delete it" in str(only.found)
 
 
 @pytest.mark.usefixtures("here")
